@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, Final, ParamSpec
 
 from ncco_server.desk.environment import server_settings
-from ncco_server.desk.output import ISSUES, CannotRun
-from ncco_server.store import Records, Store, Timeline, open_store
+from ncco_server.desk.output import CannotRun, NotFound
+from ncco_server.store import Records, Store, Timeline, milliseconds, open_store
 
 P = ParamSpec("P")
 
@@ -23,6 +24,11 @@ def asynchronous(command: Callable[P, Coroutine[Any, Any, int]]) -> Callable[P, 
         return asyncio.run(command(*args, **kwargs))
 
     return run
+
+
+def now_ms() -> int:
+    """Now, as the database counts time."""
+    return milliseconds(datetime.now(UTC))
 
 
 def find_database() -> Store:
@@ -49,19 +55,13 @@ def require_file(database: Store) -> None:
         raise CannotRun(f"there is no database at {database.label}", cure)
 
 
-class NoSuchCall(CannotRun):
-    """No call, or several, have this ID. Exits with 1."""
-
-    exit_code = ISSUES
-
-
 async def find_call(records: Records, name: str) -> Timeline:
-    """Find the only call whose ID is `name` or starts with it. Raises NoSuchCall."""
+    """Find the only call whose ID is `name` or starts with it. Raises NotFound."""
     found = await records.calls_like(name, MOST_ALIKE)
     if len(found) > 1:
         ids = ", ".join(call.session.id for call in found)
-        raise NoSuchCall(f'several calls start with "{name}": {ids}', "enter more of the ID")
+        raise NotFound(f'several calls start with "{name}": {ids}', "enter more of the ID")
     timeline = await records.timeline(found[0].session.id) if found else None
     if timeline is None:
-        raise NoSuchCall(f'there is no call "{name}"', "`ncco calls` lists the newest")
+        raise NotFound(f'there is no call "{name}"', "`ncco calls` lists the newest")
     return timeline

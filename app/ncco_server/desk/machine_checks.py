@@ -7,11 +7,11 @@ import re
 import stat
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
 from ncco_server.assembly import recording_files_of
+from ncco_server.desk.database import now_ms
 from ncco_server.desk.environment import DOTENV, is_for_git, variables
 from ncco_server.desk.findings import Finding, error, ok, unchecked, warning
 from ncco_server.desk.output import CannotRun
@@ -33,7 +33,7 @@ from ncco_server.settings import Settings
 from ncco_server.settings.fields import SECRETS, UUID, variable
 from ncco_server.settings.safety import PLACEHOLDERS, placeholders, unsafe
 from ncco_server.settings.secrets import CONSOLE_KEY_SUFFIX, KEY_SUFFIX
-from ncco_server.store import PlacingControl, Records, milliseconds, open_store
+from ncco_server.store import PlacingControl, Records, open_store
 from ncco_server.vonage.keys import rsa_modulus
 
 T = TypeVar("T")
@@ -252,8 +252,7 @@ async def check_placing(settings: Settings, flows: Iterable[Flow], read: ReadRec
     if not any(flow.outbound is not None for flow in flows):
         return []
     control = await read(lambda records: records.placing(), PlacingControl())
-    now_ms = milliseconds(datetime.now(UTC))
-    problems = problems_of_placing(control, now_ms, has_access=settings.voice_access is not None)
+    problems = problems_of_placing(control, now_ms(), has_access=settings.voice_access is not None)
     return [_finding(problem) for problem in problems] or [ok("calls can be placed")]
 
 

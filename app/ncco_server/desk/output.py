@@ -45,6 +45,12 @@ class CannotRun(click.ClickException):
         super().__init__("".join(char if char.isprintable() or char == "\n" else f"<{ord(char):02X}>" for char in text))
 
 
+class NotFound(CannotRun):
+    """What the command names does not exist, or not only once. Exits with 1."""
+
+    exit_code = ISSUES
+
+
 def exit_code_of(command: Callable[[], int | None]) -> int:
     """The command's exit code, even if it is interrupted or nobody reads its output.
 

@@ -11,7 +11,7 @@ from ncco_server.engine.secrets import NOT_SHOWN, Secrets
 from ncco_server.engine.session import NOTHING, TurnContext
 from ncco_server.errors import RenderError
 from ncco_server.flow.model import Flow, Step
-from ncco_server.flow.runtime import Handling, PlayedHandler
+from ncco_server.flow.runtime import AWAITED, RECORDED, Handling, PlayedHandler
 
 
 def _handling_of(flow: Flow) -> Handling:
@@ -48,12 +48,11 @@ class Playbacks:
 
     def at(self, scope: FlowScope) -> PlayedHandler:
         """The handler, where the call is in it."""
-        handling = _handling_of(scope.flow)
-        recorded = scope.variables[handling.recorded]
+        recorded = scope.variables[RECORDED]
         playback = self._played.get(scope.flow.name)
         if playback is None or not playback.follows(recorded):
             playback = self._played[scope.flow.name] = self._new(scope)
-        playback.play(recorded, scope.variables.get(handling.awaited, ()))
+        playback.play(recorded, scope.variables.get(AWAITED, ()))
         if self._known and any(map(self._secrets.are_in, playback.computed)):
             message = "the handler says a sensitive value, which would be stored: give it to a function only"
             raise RenderError("R110", message, str(scope.flow.place), frozenset())
@@ -93,7 +92,7 @@ class Playbacks:
 
     def played_step(self, scope: FlowScope, name: str) -> Step | None:
         """A step that the call was in; None if the handler does not get there anymore."""
-        recorded = scope.variables[_handling_of(scope.flow).recorded]
+        recorded = scope.variables[RECORDED]
         playback = self._new(scope)
         with suppress(RenderError):
             for number, _ in enumerate(recorded, 1):
@@ -105,19 +104,17 @@ class Playbacks:
 
     def begun(self, scope: FlowScope, playback: PlayedHandler | None) -> FlowScope:
         """The scope after the handler's start, which it may have behind it; `playback` has begun already."""
-        handling = _handling_of(scope.flow)
         if playback is not None:
             self._played[scope.flow.name] = playback
-        if scope.variables[handling.recorded]:
+        if scope.variables[RECORDED]:
             return scope
-        begun = handling.begun(self._context.now) if playback is None else playback.recorded
-        return scope.with_variable(handling.recorded, begun)
+        begun = _handling_of(scope.flow).begun(self._context.now) if playback is None else playback.recorded
+        return scope.with_variable(RECORDED, begun)
 
     def recorded(self, scope: FlowScope, value: Any, problem: str) -> FlowScope:
         """The scope with a result of the handler's wait or function."""
-        name = _handling_of(scope.flow).recorded
         item = self.at(scope).item(value, problem, self._context.now)
-        return scope.with_variable(name, [*scope.variables[name], item])
+        return scope.with_variable(RECORDED, [*scope.variables[RECORDED], item])
 
     def returned(self, scope: FlowScope, outcome: str, values: Mapping[str, Any]) -> FlowScope:
         """The scope with the outcome of the flow that the handler has run, and with the values that it takes."""
@@ -130,8 +127,7 @@ class Playbacks:
 
     def awaiting(self, scope: FlowScope) -> FlowScope:
         """The scope with what the handler waits for, to be stored."""
-        handling = scope.flow.handler
-        playback = self._played.get(scope.flow.name) if handling is not None else None
-        if handling is None or playback is None or len(playback.recorded) != len(scope.variables[handling.recorded]):
+        playback = self._played.get(scope.flow.name)
+        if playback is None or len(playback.recorded) != len(scope.variables[RECORDED]):
             return scope
-        return scope.with_variable(handling.awaited, playback.awaited)
+        return scope.with_variable(AWAITED, playback.awaited)

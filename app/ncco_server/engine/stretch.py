@@ -30,7 +30,7 @@ from ncco_server.errors import RenderError
 from ncco_server.flow.frame import Draft
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Place
-from ncco_server.flow.runtime import Again, Jump, PlayedHandler
+from ncco_server.flow.runtime import AWAITED, RECORDED, Again, Jump, PlayedHandler
 from ncco_server.flow.templates.budget import Budget
 from ncco_server.flow.templates.values import Value
 from ncco_server.flow.values import Object, Supplied
@@ -136,9 +136,9 @@ def first_turn(
     if stretch is None or stretch.ends or not stretch.is_enterable:
         return None
     variables = {name: variable.default for name, variable in flow.variables.items()}
-    if playback is not None and flow.handler is not None:
-        variables[flow.handler.recorded] = playback.recorded
-        variables[flow.handler.awaited] = playback.awaited
+    if playback is not None:
+        variables[RECORDED] = playback.recorded
+        variables[AWAITED] = playback.awaited
     now = context.now
     scope = FlowScope(flow, variables, NOTHING)
     names = scope.names(

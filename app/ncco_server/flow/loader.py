@@ -133,6 +133,7 @@ def load_files(
     return replace(project, issues=tuple(sorted({*issues, *project.issues}, key=by_place)))
 
 
+@limited_comparisons()
 def load(
     texts: Mapping[str, str],
     env: Mapping[str, str] | None = None,
@@ -164,21 +165,6 @@ def load(
         budget_ms: the time that all functions of a turn have (`NCCO_LOOKUP_BUDGET_MS`): a handler that gives one of
             them more has an error; None skips that check.
     """
-    with limited_comparisons():
-        return _load(texts, env, modules, extent, today, handlers=handlers, explore=explore, budget_ms=budget_ms)
-
-
-def _load(
-    texts: Mapping[str, str],
-    env: Mapping[str, str] | None,
-    modules: Collection[str] | None,
-    extent: Extent,
-    today: date | None,
-    *,
-    handlers: Collection[str],
-    explore: Explore | None,
-    budget_ms: int | None,
-) -> Project:
     files, problem = _read_files(texts, extent, _allowed(handlers))
     if problem is not None:
         return Project({}, (problem,), dict(texts), {})

@@ -21,6 +21,11 @@ DRAWING_LEGS: Final = ("leg-6", "leg-10", "leg-2", "leg-3", "leg-0", "leg-1", "l
 OTHERWISE: Final = "otherwise"
 """The line of `on` for every outcome without its own."""
 
+RECORDED: Final = "recorded"
+"""The variable of a handler's flow with `PlayedHandler.recorded`."""
+AWAITED: Final = "awaited"
+"""The variable with `PlayedHandler.awaited`."""
+
 
 class PlayedHandler(Protocol):
     """A handler during one call; see `ncco_server.flow.handlers.playback`."""
@@ -75,14 +80,6 @@ class Handling(Protocol):
     """A handler of calls in Python, which makes its flow's steps during the call."""
 
     @property
-    def recorded(self) -> str:
-        """The variable with `PlayedHandler.recorded`."""
-
-    @property
-    def awaited(self) -> str:
-        """The variable with `PlayedHandler.awaited`, which calls of earlier versions lack."""
-
-    @property
     def runs(self) -> frozenset[str]:
         """The flows that it may run."""
 
@@ -117,10 +114,6 @@ class Handling(Protocol):
     @property
     def followers(self) -> Followers:
         """The key ("", "") is the beginning."""
-
-    @property
-    def heard(self) -> str:
-        """The variable with the caller's latest input."""
 
     def begun(self, now: datetime) -> Sequence[Any]: ...
 

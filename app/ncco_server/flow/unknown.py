@@ -41,7 +41,6 @@ _UNKNOWN_KEYS: Final = frozenset({"E202", "E263", "E275", "E277", "E292", "E402"
 _INHERITED: Final = frozenset({"E240", "E260"})
 """About something missing that steps may inherit from `defaults`."""
 
-_MISSING: Final = "E204"
 OF_STEPS: Final = "E214"
 """About the name of a step, which no section but `steps` can declare."""
 
@@ -110,8 +109,6 @@ class Unknown:
         self._below_unknown: dict[int, dict[int, int]] = {}
         """By map and phase: the index of the first unknown key. The keys below may belong to it."""
         self._beginnings: dict[_Part, Sequence[tuple[tuple[int, int], str]]] = {}
-        self._left_out: set[str] = set()
-        """Words of lines that were not read as written."""
         self._searched: set[tuple[_Part, int]] = set()
         self._syntax_errors = {id(issue) for gap in gaps for issue in gap.issues}
         for gap in gaps:
@@ -129,7 +126,6 @@ class Unknown:
         if not (is_indentation and _PLAIN_KEY.match(line)):  # otherwise, it is written right
             _lower(self._of_keys, re.sub(r"\W", "", line.partition(": ")[0]), _SYNTAX)
         self._add_names(_WORD.findall(line)[:1], _SYNTAX)
-        self._left_out |= _declared_in(self._text(gap.first, gap.last))
         if gap.is_left_out or not is_indentation:
             self._add_names(_declared_in(self._text(gap.first, gap.last)), _SYNTAX)
         if gap.is_left_out and column <= part.at[1]:  # a whole part, perhaps a section, which is missing at the top
@@ -228,8 +224,6 @@ class Unknown:
         if _is_misspelt(issue):
             return False
         if self._beside_unknown(issue.place[1:3]) <= phase:
-            return True
-        if issue.code == _MISSING and not self._left_out.isdisjoint(issue.names):
             return True
         if issue.code in _INHERITED and self._of_defaults < phase:
             return True

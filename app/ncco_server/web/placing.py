@@ -40,13 +40,20 @@ def make_voice_api(
     access = settings.voice_access
     if access is None:
         return None
+    tokens = application_tokens(access.application_id, access.private_key, log, "calls not placed")
+    return VoiceApi(client, access.api_url, tokens, clock) if tokens is not None else None
+
+
+def application_tokens(
+    application_id: str, private_key: str, log: FilteringBoundLogger, event: str
+) -> ApplicationTokens | None:
+    """None, after the warning `event`, if the key is not valid."""
     try:
-        tokens = ApplicationTokens(access.application_id, access.private_key)
+        return ApplicationTokens(application_id, private_key)
     except ValueError as error:
         cure = "copy the application's private.key again, and restart the server"
-        log.warning("calls not placed", problem=f"VONAGE_PRIVATE_KEY {error}", cure=cure)
+        log.warning(event, problem=f"VONAGE_PRIVATE_KEY {error}", cure=cure)
         return None
-    return VoiceApi(client, access.api_url, tokens, clock)
 
 
 def make_placer(

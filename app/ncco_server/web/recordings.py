@@ -14,8 +14,8 @@ from ncco_server.service.recording_files import RecordingFiles
 from ncco_server.service.recordings import NEWEST, PUT_BACK, Fetcher, FetchListener, count_lost, sweep_recordings
 from ncco_server.settings import Settings
 from ncco_server.store import RecordingCounts, RecordingRow, Store
-from ncco_server.vonage.application_token import ApplicationTokens
 from ncco_server.web.metrics import Metrics
+from ncco_server.web.placing import application_tokens
 from ncco_server.web.tasks import Jobs, running
 from ncco_server.web.webhook_http import WebhookConfig
 
@@ -79,16 +79,11 @@ async def run_recordings(config: WebhookConfig, jobs: Jobs) -> None:
 
 def _media(settings: Settings, log: FilteringBoundLogger) -> MediaClient | None:
     """Return None without the application and its key."""
+    if settings.missing_to_fetch:
+        return None
     key = settings.private_key.get_secret_value()
-    if not (key and settings.application_id):
-        return None
-    try:
-        tokens = ApplicationTokens(settings.application_id, key)
-    except ValueError as error:
-        cure = "copy the application's private.key again, and restart the server"
-        log.warning("recordings not fetched", problem=f"VONAGE_PRIVATE_KEY {error}", cure=cure)
-        return None
-    return MediaClient(new_client(settings.private_hosts), tokens, settings.media_url)
+    tokens = application_tokens(settings.application_id, key, log, "recordings not fetched")
+    return MediaClient(new_client(settings.private_hosts), tokens, settings.media_url) if tokens is not None else None
 
 
 def file_check(store: Store, files: RecordingFiles, metrics: Metrics, log: FilteringBoundLogger) -> Job:

@@ -25,7 +25,6 @@ from tests.support.cases import each_case
 from tests.support.earlier_version import old_sqlite
 from tests.support.fork_server import NCCO
 from tests.support.keys import private_pem, rsa_key
-from tests.support.processes import children
 from tests.system.cli.projects import SHOP, TYPO, ncco, write_project
 from tests.system.cli.running import RunningServer, plain_environment, running_server
 
@@ -37,19 +36,6 @@ FLOWS = load({"flows/shop.yaml": SHOP}).flows.values()
 def asked(server: RunningServer, path: str) -> tuple[int, bytes]:
     with urllib.request.urlopen(f"http://{server.address}{path}", timeout=60) as reply:
         return reply.status, reply.read()
-
-
-def test_the_workers_of_earlier_versions_are_one_process_and_a_warning(tmp_path: Path) -> None:
-    write_project(tmp_path, shop=SHOP)
-
-    with running_server(tmp_path, "--dev", "--workers", "4", cwd=tmp_path) as server:
-        status, _ = asked(server, "/webhooks/answer?to=442079460000&uuid=a")
-        below = children(server.process.pid)
-        server.stop(signal.SIGTERM)
-
-    assert (200, []) == (status, below)
-    assert "warning: --workers has no effect" in server.printed
-    assert "fix: leave it out. To use more cores, run several servers" in server.printed
 
 
 def test_a_closed_log_reader_breaks_no_call(tmp_path: Path) -> None:

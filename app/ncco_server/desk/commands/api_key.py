@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import secrets
-import time
 from pathlib import Path
 from typing import Final
 
 import click
 
-from ncco_server.desk.database import asynchronous, find_database, server_store
+from ncco_server.desk.database import asynchronous, find_database, now_ms, server_store
 from ncco_server.desk.output import FINE, ISSUES, CannotRun
 from ncco_server.desk.project import Source
 from ncco_server.flow.report import counted
@@ -71,7 +70,7 @@ async def add(name: str, named: str, rows: str, folder: Path | None) -> int:
             raise CannotRun(f"{table} is not a table", f"choose from: {declared}, each alone or with `{READ}`")
     key = PREFIX + secrets.token_urlsafe(32)
     async with find_database() as store:
-        await store.api_keys.add(key, ApiKeyRow(name, flows, time.time_ns() // 1_000_000, tables))
+        await store.api_keys.add(key, ApiKeyRow(name, flows, now_ms(), tables))
     click.echo(key)
     click.echo(f"This is the only time that the key of {name} is shown.", err=True)
     return FINE

@@ -19,7 +19,7 @@ import click
 from ncco_server.desk import options
 from ncco_server.desk.call_report import COLOURS, read_period
 from ncco_server.desk.call_search import FoundCall, FoundCalls, find_calls
-from ncco_server.desk.database import find_call, find_database
+from ncco_server.desk.database import find_call, find_database, now_ms
 from ncco_server.desk.documents import CallDocument, HookDocument
 from ncco_server.desk.exports import call_pages, csv_pages
 from ncco_server.desk.heard import Sent, sent_in
@@ -162,10 +162,6 @@ def command(
     return FINE
 
 
-def _now() -> int:
-    return milliseconds(datetime.now(UTC))
-
-
 def _filter(
     zone: tzinfo,
     *,
@@ -187,18 +183,18 @@ def _filter(
         earliest = max(earliest, first)
         latest = max(min(last, latest) if latest else last, 1)  # 0 means any
     if values["is_open"]:
-        earliest = max(earliest, _now() - CALL_EXPIRY_MS)
+        earliest = max(earliest, now_ms() - CALL_EXPIRY_MS)
     return CallFilter(since=max(0, earliest), until=latest, result=result or "", **values)
 
 
 async def _document_of(records: Records, timeline: Timeline) -> CallDocument:
     call = timeline.call
-    return CallDocument.of(call, (await results_of(records, [call], _now())).get(call.key), _now())
+    return CallDocument.of(call, (await results_of(records, [call], now_ms())).get(call.key), now_ms())
 
 
 async def _first_calls(records: Records, wanted: CallFilter, word: str, limit: int) -> tuple[list[CallDocument], bool]:
     """Return the newest calls, and whether there may be more."""
-    now = _now()
+    now = now_ms()
     found = FoundCalls()
     calls: list[CallDocument] = []
     while len(calls) < limit:
@@ -210,7 +206,7 @@ async def _first_calls(records: Records, wanted: CallFilter, word: str, limit: i
 
 
 async def _print_csv(records: Records, wanted: CallFilter, word: str, limit: int | None, zone: tzinfo) -> None:
-    now = _now()
+    now = now_ms()
 
     async def find(before: int | None, most: int) -> FoundCalls:
         return await find_calls(records, wanted, most, now, before=before, word=word)
@@ -242,7 +238,7 @@ async def follow_calls(
     known: dict[int, FoundCall] = {}
     most: int | None = limit
     while True:
-        now = _now()
+        now = now_ms()
         found = (await find_calls(records, wanted, max(limit, FOLLOWED), now)).calls
         changed = [call for call in found if known.get(call[0].key) != call]
         for row, result in reversed(changed[:most]):
@@ -323,11 +319,11 @@ class CallPrinter:
     def print_timeline(self, timeline: Timeline, call: CallDocument) -> None:
         entries = [entry.document for entry in entries_of(timeline)]
         if self.is_json:
-            hooks = [HookDocument.of(hook, _now()).as_json() for hook in timeline.hooks]
+            hooks = [HookDocument.of(hook, now_ms()).as_json() for hook in timeline.hooks]
             print_json({"call": call.as_json(), "timeline": entries, "hooks": hooks})
             return
         self.print_heading(call)
-        sent = sent_in(timeline, _now())
+        sent = sent_in(timeline, now_ms())
         for entry in entries:
             self.print_entry(entry, sent.get(entry["turn"]["number"]) if entry["turn"] else None)
         for hook in timeline.hooks:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -13,13 +12,13 @@ import click
 from ncco_server.assembly import recording_files_of
 from ncco_server.desk import options
 from ncco_server.desk.commands.recordings import remove_audio
-from ncco_server.desk.database import asynchronous, server_store
+from ncco_server.desk.database import asynchronous, now_ms, server_store
 from ncco_server.desk.environment import server_settings
 from ncco_server.desk.output import FINE, ISSUES, CannotRun, Progress, print_json
 from ncco_server.desk.project import Source
 from ncco_server.flow.report import counted
 from ncco_server.ncco.value_types import read_number
-from ncco_server.store import Forgotten, Store, milliseconds
+from ncco_server.store import Forgotten, Store
 from ncco_server.store.table_rows import all_rows
 from ncco_server.table_rows import StoredTypes
 
@@ -69,7 +68,7 @@ async def command(
     files = recording_files_of(server_settings())
     async with server_store() as store:
         tables = await _declared_tables(store, Source.here(flows, templates))
-        now = milliseconds(datetime.now(UTC))
+        now = now_ms()
         tell = Progress().tell
         found = await store.forget(wanted, tables=tables, now=now, dry_run=dry_run, rewrite=rewrite, tell=tell)
         is_removed = True

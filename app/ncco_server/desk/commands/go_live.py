@@ -28,7 +28,7 @@ from ncco_server.desk.application_urls import (
 )
 from ncco_server.desk.checks import Group, Surroundings, findings_of
 from ncco_server.desk.commands.calls import POLL_S, CallPrinter, follow_call
-from ncco_server.desk.database import find_call
+from ncco_server.desk.database import find_call, now_ms
 from ncco_server.desk.environment import DOTENV, folders, variables, write_setting
 from ncco_server.desk.findings import Finding, error, print_finding
 from ncco_server.desk.logins import give_login, hashed, login_name
@@ -46,7 +46,7 @@ from ncco_server.settings import Settings, load_settings
 from ncco_server.settings.fields import variable
 from ncco_server.settings.safety import MIN_SECRET_CHARACTERS, placeholders, unreachable, unsafe, weak_secrets
 from ncco_server.settings.secrets import FILE_SUFFIX
-from ncco_server.store import CallFilter, Store, milliseconds, open_store
+from ncco_server.store import CallFilter, Store, open_store
 from ncco_server.vonage.applications import Account, OwnedNumbers, read_document, with_webhooks
 
 T = TypeVar("T")
@@ -215,7 +215,7 @@ class Guide:
             click.echo(f"{name} comes from {place}, which overrides {DOTENV}: change it there.")
             return
         now = known.get(name, "")
-        offered = asyncio.run(_tunnel(self._settings)) if question.field == "public_url" else ""
+        offered = _tunnel(self._settings) if question.field == "public_url" else ""
         click.echo(f"\n{question.text}.")
         can_skip = bool(now and can_keep) or not question.is_needed
         if offered:
@@ -228,10 +228,10 @@ class Guide:
             self._api_secret = text
         elif text and login and self._settings is not None:
             give_login(self._settings.console_logins, login, "change", text)
-            self._outdated = asyncio.run(_server_here(self._settings))
+            self._outdated = _server_here(self._settings)
         elif text and (not now or text == now or click.confirm(f"Replace {name} in {DOTENV}?")):
             write_setting(Path(DOTENV), name, text)
-            self._outdated = asyncio.run(_server_here(self._settings))
+            self._outdated = _server_here(self._settings)
 
     def _login_name(self) -> str:
         """Return "" for a password without a name."""
@@ -278,7 +278,7 @@ class Guide:
         return bool(chosen != "s")
 
     def server(self, settings: Settings) -> list[Finding]:
-        here = asyncio.run(_server_here(settings))
+        here = _server_here(settings)
         if not here or self.is_server_outdated():
             what = f"the server started before {DOTENV} changed" if here else "no server is running on this machine"
             cure = f"In another terminal, in this folder: {'Ctrl-C, then ' if here else ''}ncco serve"
@@ -288,7 +288,7 @@ class Guide:
 
     def is_server_outdated(self) -> bool:
         """Whether the running server started before a setting was last changed."""
-        return bool(self._outdated) and self._outdated == asyncio.run(_server_here(self._settings))
+        return bool(self._outdated) and self._outdated == _server_here(self._settings)
 
     def application(self, settings: Settings) -> list[Finding]:
         """Offer to replace the URLs at Vonage, then check the configuration of the application."""
@@ -301,7 +301,7 @@ class Guide:
             if fault.setting == variable("api_key"):
                 self._api_secret = ""  # one of the two is wrong, so ask again
             return [error(str(fault), fault.cure, fault.setting, check="vonage")]
-        findings, self.numbers = asyncio.run(_at_vonage(settings))
+        findings, self.numbers = _looking(settings, _at_vonage)
         return findings
 
     def _with_secret(self, settings: Settings) -> Settings:
@@ -427,36 +427,34 @@ def _names(findings: Iterable[Finding]) -> Iterator[str]:
     return iter(dict.fromkeys(finding.check for finding in findings if finding.status == "ok"))
 
 
-async def _tunnel(settings: Settings | None) -> str:
+def _looking(settings: Settings, look: Callable[[Surroundings], Awaitable[T]]) -> T:
+    """What `look` finds on this machine, or at Vonage. Raises VonageApiError."""
+
+    async def run() -> T:
+        async with checking_client() as client:
+            return await look(Surroundings(settings, client))
+
+    return asyncio.run(run())
+
+
+def _tunnel(settings: Settings | None) -> str:
     """Return the URL of a tunnel to the server on this machine, or ""."""
-    if settings is None:
-        return ""
-    async with checking_client() as client:
-        found = await running_tunnels(client)
-    return next((tunnel.url for tunnel in found if tunnel.port in (None, settings.port)), "")
+    found = _looking(settings, lambda around: running_tunnels(around.client)) if settings is not None else []
+    return next((tunnel.url for tunnel in found if settings and tunnel.port in (None, settings.port)), "")
 
 
-async def _server_here(settings: Settings | None) -> str:
+def _server_here(settings: Settings | None) -> str:
     """Return the ID of the server on this machine, or ""."""
-    if settings is None:
-        return ""
-    async with checking_client() as client:
-        return (await Surroundings(settings, client).here).server
+    return "" if settings is None else _looking(settings, lambda around: around.here).server
 
 
 def _findings_of(group: Group, settings: Settings) -> list[Finding]:
-    async def find() -> list[Finding]:
-        async with checking_client() as client:
-            return await findings_of(Surroundings(settings, client), group)
-
-    return asyncio.run(find())
+    return _looking(settings, lambda around: findings_of(around, group))
 
 
-async def _at_vonage(settings: Settings) -> tuple[list[Finding], list[str]]:
-    async with checking_client() as client:
-        around = Surroundings(settings, client)
-        findings = await findings_of(around, "vonage")
-        owned = await around.numbers
+async def _at_vonage(around: Surroundings) -> tuple[list[Finding], list[str]]:
+    findings = await findings_of(around, "vonage")
+    owned = await around.numbers
     linked = [each.msisdn for each in owned.numbers] if isinstance(owned, OwnedNumbers) else []
     taken = {number for flow in around.flows for number in flow.numbers}
     takes_all = any(flow.default for flow in around.flows)
@@ -465,16 +463,11 @@ async def _at_vonage(settings: Settings) -> tuple[list[Finding], list[str]]:
 
 def _call_api(settings: Settings, work: Callable[[Account], Awaitable[T]]) -> T:
     """Raises VonageApiError."""
-
-    async def run() -> T:
-        async with checking_client() as client:
-            return await work(Surroundings(settings, client).account)
-
-    return asyncio.run(run())
+    return _looking(settings, lambda around: work(around.account))
 
 
 def _watch(settings: Settings, numbers: list[str]) -> None:
-    since = milliseconds(datetime.now(UTC))
+    since = now_ms()
     named = " or ".join(readable(number) for number in numbers) or "your number"
     click.echo(f"\n{click.style(f'Call {named} now.', bold=True)} Press Ctrl-C to stop waiting.")
     store = open_store(settings.database_url)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -10,11 +9,11 @@ from typing import Final
 import click
 
 from ncco_server.desk import options
-from ncco_server.desk.database import asynchronous, server_store
+from ncco_server.desk.database import asynchronous, now_ms, server_store
 from ncco_server.desk.documents import AddressedHook
 from ncco_server.desk.output import FINE, ISSUES, print_json
 from ncco_server.flow.report import counted
-from ncco_server.store import HookCounts, milliseconds
+from ncco_server.store import HookCounts
 
 MOST_HOOKS: Final = 100_000
 """Hooks that `retry` looks at, parked ones first."""
@@ -46,8 +45,8 @@ async def command(context: click.Context, limit: int, form: str) -> int:
     async with server_store() as store:
         rows = await store.hooks.first(limit)
         counts = await store.hooks.counts()
-    now_ms = milliseconds(datetime.now(UTC))
-    hooks = [AddressedHook.of(row, now_ms) for row in rows]
+    now = now_ms()
+    hooks = [AddressedHook.of(row, now) for row in rows]
     if form == "json":
         print_json({**counts._asdict(), "hooks": [hook.as_json() for hook in hooks]})
     elif not hooks:
@@ -73,7 +72,7 @@ async def retry(ids: tuple[str, ...], all_: bool) -> int:
         unsendable = [id_ for id_, hook in named.items() if not hook.url]
         sendable = [id_ for id_ in (named if all_ else ids) if id_ not in unsendable]
         wanted = None if all_ and not unsendable else sendable
-        count = await store.hooks.retry(wanted, time.time_ns() // 1_000_000)
+        count = await store.hooks.retry(wanted, now_ms())
     click.echo(f"{counted(count, 'hook is', 'hooks are')} retried now, or when the server starts")
     missing = 0 if all_ else len(set(ids)) - count - len(unsendable)
     if missing:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import getpass
 import re
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -17,7 +17,7 @@ import click
 import orjson
 
 from ncco_server.desk import options
-from ncco_server.desk.database import asynchronous, find_database, server_store
+from ncco_server.desk.database import asynchronous, find_database, now_ms, server_store
 from ncco_server.desk.environment import server_settings
 from ncco_server.desk.exports import csv_reader
 from ncco_server.desk.output import FINE, ISSUES, CannotRun, Progress, read_bytes
@@ -117,9 +117,9 @@ async def command(
     now = datetime.now(UTC)
     settings = server_settings()
     progress = Progress()
-    placing = _Placing(found, settings.dial_allow, now, wait_keys(settings), progress)
+    row_of = partial(checked, flows=found, allowed=settings.dial_allow, now=now, keys=wait_keys(settings))
     wanted = WantedCall(flow=flow, to=number, values=values, at=at, expires_s=expires, origin="cli", batch=batch)
-    rows, problems = placing.read(_rows_of(wanted, file, found))
+    rows, problems = _checked(_rows_of(wanted, file, found), row_of, progress)
     if problems:
         for problem in problems[:LISTED_PROBLEMS]:
             click.echo("\n".join(map(printable, problem.split("\n"))), err=True)
@@ -146,29 +146,23 @@ class _RowPlace(NamedTuple):
         return f"{self.row}: {f'column {column}' if is_cell else fault.where}: {fault.message}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Placing:
-    """Checks calls before any of them is stored."""
-
-    flows: Mapping[str, Flow]
-    allowed: tuple[str, ...]
-    now: datetime
-    keys: tuple[bytes, ...] = field(repr=False)
-    progress: Progress
-
-    def read(self, calls: Iterable[tuple[_RowPlace, WantedCall | RefusedRequest]]) -> tuple[list[PlacedRow], list[str]]:
-        """The rows that can be stored, and every problem of all others, with its row and column."""
-        rows = []
-        problems = []
-        for number, (place, call) in enumerate(calls):
-            self.progress.tell(f"{number:,} rows checked")
-            try:
-                if isinstance(call, RefusedRequest):
-                    raise call
-                rows.append(checked(call, self.flows, self.allowed, self.now, self.keys))
-            except RefusedRequest as error:
-                problems += [f"{place.of(fault)}\n  fix: {fault.cure}" for fault in error.faults]
-        return rows, problems
+def _checked(
+    calls: Iterable[tuple[_RowPlace, WantedCall | RefusedRequest]],
+    row_of: Callable[[WantedCall], PlacedRow],
+    progress: Progress,
+) -> tuple[list[PlacedRow], list[str]]:
+    """The rows that can be stored, and every problem of all others, with its row and column."""
+    rows = []
+    problems = []
+    for number, (place, call) in enumerate(calls):
+        progress.tell(f"{number:,} rows checked")
+        try:
+            if isinstance(call, RefusedRequest):
+                raise call
+            rows.append(row_of(call))
+        except RefusedRequest as error:
+            problems += [f"{place.of(fault)}\n  fix: {fault.cure}" for fault in error.faults]
+    return rows, problems
 
 
 def _rows_of(
@@ -222,16 +216,7 @@ def _call_of(
     values = {**wanted.values, **values}
     shown = {name: text for name, text in values.items() if name not in params or not params[name].sensitive}
     key = own_id or sha256(orjson.dumps([wanted.flow, number, shown], option=orjson.OPT_SORT_KEYS)).hexdigest()
-    return WantedCall(
-        flow=wanted.flow,
-        to=number,
-        values=values,
-        at=wanted.at,
-        expires_s=wanted.expires_s,
-        origin="cli",
-        batch=wanted.batch,
-        key=key,
-    )
+    return replace(wanted, to=number, values=values, key=key)
 
 
 async def _write(store: Store, rows: Sequence[PlacedRow], batch: str, now: datetime, progress: Progress) -> int:
@@ -263,7 +248,7 @@ def _tell_hours(rows: Sequence[PlacedRow]) -> None:
 
 
 async def _manage(store: Store, batch: str, stop: str, pause: str, *, resume: bool) -> int:
-    now = time.time_ns() // 1_000_000
+    now = now_ms()
     if stop:
         progress = Progress()
         stopped = await store.placed.stop_batch(stop, now, lambda done: progress.tell(f"{done:,} calls cancelled"))

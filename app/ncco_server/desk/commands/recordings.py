@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-import time
 from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -14,11 +13,11 @@ import click
 
 from ncco_server.assembly import recording_files_of
 from ncco_server.desk import options
-from ncco_server.desk.database import asynchronous, server_store
+from ncco_server.desk.database import asynchronous, now_ms, server_store
 from ncco_server.desk.documents import RecordingDocument
 from ncco_server.desk.environment import server_settings
 from ncco_server.desk.exports import csv_pages, recording_pages
-from ncco_server.desk.output import FINE, ISSUES, CannotRun, print_json, print_result
+from ncco_server.desk.output import FINE, ISSUES, CannotRun, NotFound, print_json, print_result
 from ncco_server.desk.recorded_calls import duration_text
 from ncco_server.flow.report import counted, printable
 from ncco_server.service.phone_numbers import sought_digits
@@ -27,12 +26,6 @@ from ncco_server.service.recordings import lost_recordings, remove_files
 from ncco_server.store import RecordingFilter, Store
 
 BY: Final = "ncco recordings"
-
-
-class NoSuchRecording(CannotRun):
-    """The recording or its file does not exist. Exits with 1."""
-
-    exit_code = ISSUES
 
 
 @click.group(
@@ -73,7 +66,7 @@ async def list_(*, number: str, flow: str, limit: int | None, zone: tzinfo, form
     """
     wanted = RecordingFilter(number=sought_digits(number) or number, flow=flow, is_deleted=None)
     async with server_store() as store:
-        now = _now()
+        now = now_ms()
         counts = await store.recordings.count()
         if form == "csv":
             pages = recording_pages(store.recordings, wanted, now, limit)
@@ -104,10 +97,10 @@ async def get(id_: str, file: Path | None) -> int:
     async with server_store() as store:
         row = await store.recordings.get(id_)
     if row is None or row.state == "deleted":
-        raise NoSuchRecording(f'there is no recording "{id_}"', "`ncco recordings` lists the newest")
+        raise NotFound(f'there is no recording "{id_}"', "`ncco recordings` lists the newest")
     if row.state != "kept":
-        raise NoSuchRecording(
-            f"{id_} is not available: {row.problem or _state(RecordingDocument.of(row, _now()))}",
+        raise NotFound(
+            f"{id_} is not available: {row.problem or _state(RecordingDocument.of(row, now_ms()))}",
             row.cure or "try it later",
         )
     files = _files()
@@ -120,7 +113,7 @@ async def get(id_: str, file: Path | None) -> int:
             _copy(audio, target)
     except FileNotFoundError as error:
         cure = "set NCCO_RECORDINGS as on the server; if the file is lost, run `ncco recordings retry --lost`"
-        raise NoSuchRecording(f"the file of {id_} is not in {files.place}", cure) from error
+        raise NotFound(f"the file of {id_} is not in {files.place}", cure) from error
     click.echo(f"{target}: {row.content_type}, {row.size:,} bytes")
     return FINE
 
@@ -155,9 +148,9 @@ async def retry(ids: tuple[str, ...], *, lost: bool) -> int:
         recordings = store.recordings
         if lost:
             found = await lost_recordings(recordings, _files())
-            count = sum([await recordings.mark_lost(id_, _now()) for id_ in found if not ids or id_ in ids])
+            count = sum([await recordings.mark_lost(id_, now_ms()) for id_ in found if not ids or id_ in ids])
         else:
-            count = sum([await recordings.retry(_now(), id_) for id_ in dict.fromkeys(ids or ("",))])
+            count = sum([await recordings.retry(now_ms(), id_) for id_ in dict.fromkeys(ids or ("",))])
     click.echo(f"{counted(count, 'recording is', 'recordings are')} fetched again now, or when the server starts")
     return ISSUES if ids and count < len(set(ids)) else FINE
 
@@ -176,7 +169,7 @@ async def delete(ids: tuple[str, ...]) -> int:
     async with server_store() as store:
         found = [row.id for id_ in wanted if (row := await store.recordings.get(id_)) and row.state != "deleted"]
         for id_ in found:
-            await store.recordings.mark_deleted(id_, _now(), BY)
+            await store.recordings.mark_deleted(id_, now_ms(), BY)
         await store.recordings.erase(found)
         is_removed = await remove_audio(store, files)
     click.echo(f"{counted(len(found), 'recording is', 'recordings are')} deleted")
@@ -200,10 +193,6 @@ def _files() -> RecordingFiles:
     if files is None:
         raise CannotRun("no recordings are kept", "set NCCO_RECORDINGS to a folder or a bucket")
     return files
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _state(recording: RecordingDocument) -> str:

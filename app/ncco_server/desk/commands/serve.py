@@ -60,7 +60,6 @@ or the address is in use, 3 the server cannot start.""",
     show_default=True,
     help="With --dev: how many times as fast the pauses between attempts (`retry: {after: ..}`) pass.",
 )
-@click.option("--workers", type=int, hidden=True, help="An option of earlier versions, without effect.")
 @click.option("--host", help="Address to listen on [NCCO_HOST, else 127.0.0.1].")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on [NCCO_PORT, else 8000].")
 @click.option(
@@ -75,7 +74,6 @@ def command(
     dev: bool,
     real_calls: bool,
     speed: float,
-    workers: int | None,
     host: str | None,
     port: int | None,
     log: str | None,
@@ -97,11 +95,6 @@ def command(
         raise CannotRun("--speed would call real people again sooner than the flow says", cure)
     settings = settings.model_copy(update={"speed": speed, "has_virtual_vonage": is_virtual})
     say = _say_as_json if is_json_log(settings, sys.stdout) and not dev and not sys.stderr.isatty() else _say
-    if workers is not None:
-        say(
-            "warning: --workers has no effect: a server is always one process\n"
-            "  fix: leave it out. To use more cores, run several servers: docs/how-to/several-hosts.md"
-        )
     read = partial(Source(settings.flows, settings.templates).load, settings.flow_env, explores=False)
     project = asyncio.run(
         project_at_start(settings.database_url, read, dev=dev, say=say, handlers=settings.python_flows)

@@ -15,6 +15,7 @@ from ncco_server.desk.output import (
     FINE,
     ISSUES,
     CannotRun,
+    NotFound,
     columns,
     keep_for_results,
     print_json,
@@ -34,12 +35,6 @@ from ncco_server.table_rows import RowChange
 SHOWN: Final = 100
 MOST_FAULTS_SHOWN: Final = 20
 BY: Final = "ncco table"
-
-
-class NoSuchRow(CannotRun):
-    """No row has this key. Exits with 1."""
-
-    exit_code = ISSUES
 
 
 @click.command(
@@ -163,8 +158,8 @@ async def _remove(table: Table, key: tuple[str, ...], now: datetime) -> int:
     return FINE
 
 
-def _no_row(table: Table) -> NoSuchRow:
-    return NoSuchRow(f"the table {table.definition.name} has no such row", "`ncco table NAME` lists the rows")
+def _no_row(table: Table) -> NotFound:
+    return NotFound(f"the table {table.definition.name} has no such row", "`ncco table NAME` lists the rows")
 
 
 async def _import(table: Table, words: tuple[str, ...], now: datetime) -> int:

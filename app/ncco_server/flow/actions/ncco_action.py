@@ -33,7 +33,7 @@ def read_talk(item: Item, own: tuple[Entry, ...], reader: Resolver) -> Action:
     voice = dict[str, Value]()
     speaking = reader
     if "language" in written or not reader.locales:
-        speaking = _speaking(_literal("language", own if "language" in written else inherited), reader)
+        speaking = _speaking(_written_language(own if "language" in written else inherited), reader)
     else:
         voice = {
             word: value for word in VOICE if word not in written and (value := _by_locale(word, inherited, reader))
@@ -46,8 +46,8 @@ def read_talk(item: Item, own: tuple[Entry, ...], reader: Resolver) -> Action:
     return Action("talk", item.place, values)
 
 
-def _literal(word: str, entries: tuple[Entry, ...]) -> str:
-    node = next((entry.value for entry in entries if entry.key.value == word), None)
+def _written_language(entries: tuple[Entry, ...]) -> str:
+    node = next((entry.value for entry in entries if entry.key.value == "language"), None)
     return node.value if isinstance(node, Text) and "{" not in node.value else ""
 
 
@@ -62,7 +62,7 @@ def _by_locale(word: str, inherited: tuple[Entry, ...], reader: Resolver) -> Val
     locales: Mapping[str, Locale] = reader.locales
     node = next((entry.value for entry in inherited if entry.key.value == word), None)
     default = action_fields("talk").fields[word].read(node, f"`{word}` of talk", reader) if node else None
-    spoken = _literal("language", inherited).lower()
+    spoken = _written_language(inherited).lower()
     found: dict[str, Value] = {}
     is_written = False
     for name, locale in locales.items():

@@ -204,9 +204,8 @@ def _json_literal(text: str) -> bool | int | float | None:
 def read_list(node: Node, type_: Kind, reader: Resolver, what: str) -> Value | None:
     """Report E331 for secrets in the list, because everything played is stored."""
     value = reader.value(node, type_, "kept", what)
-    for name in sorted(value.used_names & reader.scope.secrets) if value is not None else ():
-        message = f"{name} would be sent and stored unmasked; it is {reader.scope.unspoken[name]}"
-        reader.report("E331", node.place, message)
+    if value is not None:
+        reader.refuse_secrets(value, "sent and stored unmasked")
     return value
 
 

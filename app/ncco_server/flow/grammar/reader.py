@@ -19,6 +19,7 @@ from ncco_server.flow.scope import ScopeTypes, Signature, Variable
 from ncco_server.flow.templates.compiler import compile_expression, compile_value
 from ncco_server.flow.templates.parsing import Templates
 from ncco_server.flow.templates.values import Expression, Value
+from ncco_server.flow.values import leaves
 from ncco_server.issue import listed as phrase
 from ncco_server.ncco.actions import SHAPES
 from ncco_server.ncco.value_types import Escape, Kind, UnfitValue
@@ -170,6 +171,12 @@ class Resolver(Reader):
         )
         self.issues.extend(issues)
         return value
+
+    def refuse_secrets(self, value: Value, fate: str) -> None:
+        """Report E331 for callers' secrets, which would be sent or stored. `fate` names that."""
+        for leaf in leaves(value):
+            for name in sorted(leaf.used_names & self.scope.secrets):
+                self.report("E331", leaf.place, f"{name} would be {fate}; it is {self.scope.unspoken[name]}")
 
     def warn_of_own_name(self, entry: Entry) -> None:
         """Report W305 for text that only repeats its key, as in `reason: reason`, if a variable has that name."""

@@ -237,8 +237,6 @@ class HandlerCode:
             match node:
                 case ast.Attribute(attr=str(word)) | ast.keyword(arg=str(word)) | ast.Constant(value=str(word)):
                     found.add(word)
-                case _:
-                    pass
         return frozenset(found)
 
     @cached_property
@@ -257,8 +255,6 @@ class HandlerCode:
                     value=ast.Attribute(attr="env"), slice=ast.Constant(value=str(name)), ctx=ast.Load(), lineno=line
                 ):
                     found[name] = min(line, found.get(name, line))
-                case _:
-                    pass
         return found
 
     def above(self, budget_ms: int) -> Iterator[Remark]:
@@ -271,8 +267,6 @@ class HandlerCode:
                     message = f"`limit_ms` is {limit_ms}, and all functions of a turn together have {budget_ms} ms"
                     cure = f"write at most {budget_ms}, or set NCCO_LOOKUP_BUDGET_MS"
                     yield Remark("E703", value.lineno, message, cure)
-                case _:
-                    pass
 
     @cached_property
     def _constants(self) -> Mapping[str, ast.expr]:
@@ -301,8 +295,6 @@ class HandlerCode:
                     return frozenset()
                 case ast.Attribute(attr=name):
                     (found if _is_passed_on(node, parents) else compared).add(name)
-                case _:
-                    pass
         return found - compared
 
     @cached_property
@@ -333,8 +325,6 @@ class HandlerCode:
                     yield called
                 case ast.Attribute(attr=name) if name in self._properties:
                     yield name
-                case _:
-                    pass
 
     @cached_property
     def _properties(self) -> frozenset[str]:
@@ -462,8 +452,6 @@ class HandlerCode:
                         return False
                 case ast.Await() | ast.Yield() | ast.YieldFrom() | ast.Lambda() | ast.comprehension():
                     return False
-                case _:
-                    pass
         return True
 
     def _is_fixed_name(self, name: str, has_type_only: bool, seen: Set[str]) -> bool:
@@ -527,8 +515,6 @@ class HandlerCode:
                     found = (misfit_of(*each[:2], node, self._constants, each[2]) for each in called)
                     yield from (Remark("E703", *each) for each in found if each is not None)
                     yield from self._wrong_texts(function, node, called)
-                case _:
-                    pass
 
     def _wrong_texts(
         self, function: Function, node: ast.Call, called: Iterable[tuple[str, Signature, int]]
@@ -594,8 +580,6 @@ class HandlerCode:
             match node:
                 case ast.ImportFrom(names=[ast.alias(name="*")]) | ast.Name(id="globals" | "exec"):
                     return True
-                case _:
-                    pass
         return False
 
     def _are_bound_later(self, unbound: Set[str], line: int) -> bool:
@@ -634,8 +618,6 @@ class HandlerCode:
                     if _starts_with(dotted, _OUTSIDE) and not _starts_with(dotted, _SAME):
                         instead = "write `call.now`" if dotted.startswith("datetime") else None
                         yield _depends(line, f"`{ast.unparse(node)}`", instead)
-                case _:
-                    pass
             for iterated in _iterated(node):
                 if _is_set(iterated, given):
                     yield _depends(iterated.lineno, "the order of a set", "write `sorted(..)` around it")
@@ -676,8 +658,6 @@ class HandlerCode:
                         yield _without_await(made.lineno, f"{name}.{method}", is_certain=not is_kept)
                     case ast.Call(func=ast.Name(id=name)) if self._is_async(name):
                         yield _without_await(made.lineno, name, is_certain=not is_kept)
-                    case _:
-                        pass
 
     def _is_async(self, name: str) -> bool:
         found = self._functions.get(name, ())
@@ -750,8 +730,6 @@ def given_in(tree: ast.AST) -> Mapping[str, Sequence[ast.expr]]:
                 ast.For(target=ast.Name(id=name), iter=value) | ast.comprehension(target=ast.Name(id=name), iter=value)
             ):
                 found.setdefault(name, []).append(ast.Starred(value))
-            case _:
-                pass
     return {name: values for name, values in found.items() if stored[name] == len(values)}
 
 
@@ -829,8 +807,6 @@ def _revealed(function: Function) -> Iterator[Remark]:
         match node:
             case ast.Call(func=ast.Attribute(attr="reveal"), args=[]):
                 yield _depends(node.lineno, "a secret, which is gone then")
-            case _:
-                pass
 
 
 def _secrets_as_texts(function: Function) -> Iterator[Remark]:
@@ -883,8 +859,6 @@ def _without_f(function: Function, names: Set[str]) -> Iterator[Remark]:
                 if found is not None:
                     cure = 'write f before the quotes: f".."'
                     yield Remark("W303", node.args[0].lineno, f'"{found[0]}" stays as it is written', cure)
-            case _:
-                pass
 
 
 def _lines_of(code: CodeType) -> frozenset[int]:
@@ -958,8 +932,6 @@ def _imports(tree: ast.AST) -> dict[str, str]:
                 }
             case ast.ImportFrom(module=str(module), names=aliases, level=0):
                 found |= {alias.asname or alias.name: f"{module}.{alias.name}" for alias in aliases}
-            case _:
-                pass
     return found
 
 

@@ -109,8 +109,6 @@ def _imports(text: str, package: str) -> Set[str]:
                 with suppress(ImportError):  # Python reports it
                     whole = resolve_name("." * level + (module or ""), package)
                     found.update((whole, *(f"{whole}.{each.name}" for each in names)))
-            case _:
-                pass
     return {each for name in found for each in _with_parents(name)}
 
 

@@ -130,9 +130,14 @@ class HandlerPlayback:
 
     `known` has the sensitive values of this turn, by token. The first of `keys` is for new digests,
     all of them for stored ones.
+
+    Attributes:
+        call: what the handler sees of the call.
+        place: where it waits.
+        coroutine: None before it has begun, and if its function is not `async`.
     """
 
-    _coroutine: Any = None
+    coroutine: Any = None
     _waiting: HandlerEffect[Any] | None = None
     _reached: HandlerEffect[Any] | None = None
     _said: tuple[EffectAt, ...] | None = None
@@ -168,7 +173,7 @@ class HandlerPlayback:
         self._path = flow.path or flow.file
         self._env = NotedEnv(env)
         declared = {"tables": maker.tables, "returns": maker.returns}
-        self._call = call(facts, self._env, calendars, maker.language, known, waits=waits, **declared)
+        self.call = call(facts, self._env, calendars, maker.language, known, waits=waits, **declared)
         self._waits = waits
         self._keys = keys
         self._tracer = tracer
@@ -176,16 +181,16 @@ class HandlerPlayback:
         self._played: list[EffectAt] = []
         self._recorded: list[Any] = []
         self._rows: set[int] = set()
-        self._place = Place(self._path, flow.line, 1)
+        self.place = Place(self._path, flow.line, 1)
 
     def __del__(self) -> None:
-        if self._coroutine is not None:
+        if self.coroutine is not None:
             with suppress(BaseException):
                 limited(self._file, self._close, None)
 
     def _close(self, _: None) -> None:
         """What the handler does in `finally` ends with this method, too."""
-        coroutine, self._coroutine = self._coroutine, None
+        coroutine, self.coroutine = self.coroutine, None
         close(coroutine)
 
     @property
@@ -207,7 +212,7 @@ class HandlerPlayback:
 
     @property
     def computed(self) -> Iterator[str]:
-        return self._maker.computed(self._said or [EffectAt(each, self._place) for each in (self._row,) if each])
+        return self._maker.computed(self._said or [EffectAt(each, self.place) for each in (self._row,) if each])
 
     @property
     def progress_key(self) -> str:
@@ -223,7 +228,7 @@ class HandlerPlayback:
         """Return nothing if the handler waits for a webhook. Raises RenderError."""
         effect = self._waiting
         if self._row is not None:
-            return ((self._row.name, self._maker.row(EffectAt(self._row, self._place))),)
+            return ((self._row.name, self._maker.row(EffectAt(self._row, self.place))),)
         if effect is None or effect.function is None:
             return ()
         return [self._request(each) for each in self._together[len(self._came) :] or (effect,)]
@@ -234,7 +239,7 @@ class HandlerPlayback:
             for secret in effect.function.secrets:
                 secret.reveal()
         except SecretGone as error:
-            raise gone_secret(error, self._place) from None
+            raise gone_secret(error, self.place) from None
         source = f"{self._path}:{effect.name}"
         return effect.name, LookupRequest("PYTHON", function=source, code=effect.function, timeout_ms=effect.limit_ms)
 
@@ -246,16 +251,7 @@ class HandlerPlayback:
         return self._made
 
     def logged(self, now: datetime) -> Sequence[str]:
-        return self._call.logged if self._call.logged and self._at_ms == milliseconds(now) else ()
-
-    @property
-    def place(self) -> Place:
-        return self._place
-
-    @property
-    def has_begun(self) -> bool:
-        """False if its function is not `async`."""
-        return self._coroutine is not None
+        return self.call.logged if self.call.logged and self._at_ms == milliseconds(now) else ()
 
     @property
     def is_waiting(self) -> bool:
@@ -279,15 +275,6 @@ class HandlerPlayback:
         return effect if effect is not None and effect.does == "run" and effect.function is None else None
 
     @property
-    def coroutine(self) -> Any:
-        """None before the handler has begun."""
-        return self._coroutine
-
-    @property
-    def call(self) -> Call:
-        return self._call
-
-    @property
     def waits_for(self) -> bytes:
         """The name of the wait, and what its actions and its end are; empty before the first one."""
         effect = self._waiting
@@ -301,14 +288,14 @@ class HandlerPlayback:
         return len(recorded) >= len(self._recorded) and all(map(operator.is_, self._recorded, recorded))
 
     def item(self, value: Any, problem: str, now: datetime) -> list[Any]:
-        return list(Recorded(self._name, self._digest(), value, milliseconds(now), problem, self._place.line))
+        return list(Recorded(self._name, self._digest(), value, milliseconds(now), problem, self.place.line))
 
     @property
     def awaited(self) -> list[Any]:
         if self._failure is not None or not self.is_waiting:
             return []
         read = [dict(self._env.read)] if self._env.read else []
-        return [len(self._recorded), self._name, self._digest(), self._place.line, *read]
+        return [len(self._recorded), self._name, self._digest(), self.place.line, *read]
 
     def play(self, recorded: Sequence[Any], awaited: Sequence[Any] = ()) -> None:
         """Run on with these results. Raises RenderError, also if `awaited` was stored for another wait.
@@ -318,7 +305,7 @@ class HandlerPlayback:
         if self._failure is not None:
             raise self._failure
         if len(recorded) > MOST_EFFECTS:
-            raise RenderError("R112", f"the handler has waited more than {MOST_EFFECTS} times", str(self._place))
+            raise RenderError("R112", f"the handler has waited more than {MOST_EFFECTS} times", str(self.place))
         new = recorded[len(self._recorded) :]
         number, *before = awaited or (-1,)
         if len(before) > 3:
@@ -326,7 +313,7 @@ class HandlerPlayback:
         self._size += len(orjson.dumps(new)) if new else 0
         if self._size > MOST_BYTES:
             message = f"the results of this call's waits and functions have more than {MOST_BYTES // 1_000_000} MB"
-            raise RenderError("R112", message, str(self._place))
+            raise RenderError("R112", message, str(self.place))
         try:
             if new:
                 self._limited(self._go_on, new)
@@ -367,17 +354,17 @@ class HandlerPlayback:
 
     def _go_on(self, results: Sequence[Any]) -> None:
         for stored in results:
-            if self._coroutine is not None:
+            if self.coroutine is not None:
                 result = Recorded(*stored)
                 self._compare(result.name, result.digest, result.line)
             self._recorded.append(stored)
-            if self._coroutine is None:
+            if self.coroutine is None:
                 self._begin(stored)
                 continue
-            self._call.now = at(result.at_ms)
+            self.call.now = at(result.at_ms)
             if result.at_ms != self._at_ms:
                 self._at_ms = result.at_ms
-                self._call.logged.clear()
+                self.call.logged.clear()
             if self._row is not None and not self._row.words.keys().isdisjoint(("row", "rows")):
                 self._rows.add(len(self._recorded) - 1)
             self._advance(result)
@@ -403,26 +390,26 @@ class HandlerPlayback:
             if len(digest) == _CRC_DIGITS and digest == f"{zlib.crc32(self._told):08x}":
                 return
         before = _shown(name, line)
-        now = _shown(self._name, self._place.line)
+        now = _shown(self._name, self.place.line)
         difference = f"and now to {now}" if now != before else "and now there with other texts or arguments"
         number = len(self._recorded)
         message = (
             f"the handler does something else than before: as number {number}, it came to {before}, {difference};"
             " put what changes into `call.run`"
         )
-        raise RenderError("R111", message, str(self._place), frozenset())
+        raise RenderError("R111", message, str(self.place), frozenset())
 
     def _begin(self, begun: Any) -> None:
         """`begun` is the time; in calls that an earlier version has begun, with the variables of the call."""
         ms, env = begun if isinstance(begun, list) else (begun, {})
         self._at_ms = ms
-        self._call.now = at(ms)
+        self.call.now = at(ms)
         if env:
             self._env.keep(env)
-        made = self._flow.function(self._call, **self._params)
+        made = self._flow.function(self.call, **self._params)
         if not inspect.iscoroutine(made):
-            raise RenderError("R110", "the handler is not an `async` function", str(self._place), frozenset())
-        self._coroutine = made
+            raise RenderError("R110", "the handler is not an `async` function", str(self.place), frozenset())
+        self.coroutine = made
         self._advance(None)
 
     def _advance(self, result: Recorded | None) -> None:
@@ -461,14 +448,14 @@ class HandlerPlayback:
             problem = next((each.problem for each in came if each.problem), "")
             result = result._replace(value=[each.value for each in came])
         if problem:
-            found = self._coroutine.throw(RunFailed(problem))
+            found = self.coroutine.throw(RunFailed(problem))
         else:
-            found = self._coroutine.send(None if result is None else result.value)
+            found = self.coroutine.send(None if result is None else result.value)
         if not isinstance(found, HandlerEffect):
             message = "the handler awaits something that is no method of its call: put it into `call.run`"
             raise RenderError("R110", message, str(self._place_now()), frozenset())
-        if self._call.made == [found]:
-            self._call.made.clear()
+        if self.call.made == [found]:
+            self.call.made.clear()
         else:
             self._check_awaited()
         if found.together:
@@ -477,19 +464,19 @@ class HandlerPlayback:
         return found
 
     def _check_awaited(self) -> None:
-        made = self._call.made
+        made = self.call.made
         forgotten = [each for each in made if not each.is_awaited]
         made.clear()
-        if forgotten and self._call.on_forgotten is not None:
-            self._call.on_forgotten(forgotten)
+        if forgotten and self.call.on_forgotten is not None:
+            self.call.on_forgotten(forgotten)
         elif forgotten:
             message = "the handler has called a method of its call without `await`"
             raise RenderError("R110", message, str(self._place_now()), frozenset())
 
     def _place_now(self) -> Place:
         """The innermost line of the handler's own file."""
-        line = self._place.line
-        inner = self._coroutine
+        line = self.place.line
+        inner = self.coroutine
         while type(inner) is CoroutineType:
             frame = inner.cr_frame
             if frame is not None and frame.f_code.co_filename == self._file:
@@ -499,7 +486,7 @@ class HandlerPlayback:
 
     def _stop_at(self, effect: HandlerEffect[Any], place: Place, said: int) -> None:
         self._waiting = effect
-        self._place = place
+        self.place = place
         self._name = effect.name or f"line {place.line}"
         self._played.append(EffectAt(effect, place))
         self._said_since = self._played[said:]
@@ -516,11 +503,11 @@ class HandlerPlayback:
     def _end(self, outcome: Any, said: int) -> None:
         self._check_awaited()
         if self._played:
-            self._place = self._played[0].place
+            self.place = self._played[0].place
         elif outcome is not None and self._tracer is not None:
-            self._place = Place(self._file, self._tracer.latest, 1)
+            self.place = Place(self._file, self._tracer.latest, 1)
         if outcome is not None and not isinstance(outcome, str):
-            raise RenderError("R110", "a handler returns an outcome or nothing", str(self._place), frozenset())
+            raise RenderError("R110", "a handler returns an outcome or nothing", str(self.place), frozenset())
         words = {"goto": END if outcome is None else {"return": WrittenText(outcome)}}
         parts = [
             _ENDED,
@@ -528,12 +515,12 @@ class HandlerPlayback:
             *([outcome] if outcome else []),
         ]
         name = ", ".join(parts)
-        self._stop_at(HandlerEffect("leave", words=words, name=name), self._place, said)
+        self._stop_at(HandlerEffect("leave", words=words, name=name), self.place, said)
 
     def _fail(self, message: str, error: BaseException, code: str = "R110", cure: str = "") -> None:
         frames = traceback.extract_tb(error.__traceback__)
         own = [frame for frame in frames if frame.filename == self._file]
-        place = Place(self._path, own[-1].lineno or 1, 1) if own else self._place
+        place = Place(self._path, own[-1].lineno or 1, 1) if own else self.place
         raise RenderError(code, message, str(place), frozenset(), cure) from None
 
 

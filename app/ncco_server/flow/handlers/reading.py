@@ -28,7 +28,7 @@ from ncco_server.flow.handlers.limits import LOAD_S, LineTracer, TooLong, in_tim
 from ncco_server.flow.handlers.own_modules import OldModules, in_process, note_imported, own_modules, stored_in
 from ncco_server.flow.handlers.playback import NO_KEYS, HandlerPlayback, milliseconds
 from ncco_server.flow.handlers.secret import Secret
-from ncco_server.flow.handlers.signatures import arguments_of
+from ncco_server.flow.handlers.signatures import Function, arguments_of
 from ncco_server.flow.handlers.steps import EffectTemplate, StepMaker, constants
 from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.issues import RULES, FlowIssue, unset_variable
@@ -36,7 +36,7 @@ from ncco_server.flow.language.flow import FlowHead, ReadFlow, read_flow
 from ncco_server.flow.language.shared import Context
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import LINE_BREAK, Entry, Map, Node, Place, Seq, Text
-from ncco_server.flow.runtime import Followers
+from ncco_server.flow.runtime import AWAITED, RECORDED, Followers
 from ncco_server.flow.scope import Variable
 from ncco_server.ncco.value_types import ANY, TYPES
 
@@ -55,8 +55,12 @@ class WrittenArguments:
         self._lines = LINE_BREAK.split(text)
         tree = ast.parse(text)
         self._constants = dict(_constants(tree))
-        self._found = dict(_arguments(tree, function))
-        self._found |= dict(_written_params(tree, function))
+        self._found: dict[str, ast.keyword] = {}
+        for node in (node for node in ast.walk(tree) if isinstance(node, Function) and node.name == function):
+            written = [each for call in node.decorator_list if isinstance(call, ast.Call) for each in call.keywords]
+            for each in sorted(written, key=lambda each: each.arg not in _WORDS):  # what adds to others comes first
+                self._found[_WORDS.get(str(each.arg), str(each.arg))] = each
+            self._found["params"] = _written_params(node)
 
     def placed(self, node: Map) -> Map:
         """The node of a flow, with the place of each argument. What is no argument keeps its place."""
@@ -115,17 +119,13 @@ class WrittenArguments:
         return Place(self._path, code.lineno, column + 1, max(1, len(line[:end].decode()) - column))
 
 
-def _written_params(tree: ast.Module, function: str) -> Iterator[tuple[str, ast.keyword]]:
+def _written_params(function: Function) -> ast.keyword:
     """The arguments after the call, each with its default."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == function:
-            pairs = [(arg, default or arg.annotation) for arg, _, default in arguments_of(node)[1:]]
-            keys: list[ast.expr | None] = [ast.copy_location(ast.Constant(arg.arg), arg) for arg, _ in pairs]
-            values = [value or ast.copy_location(ast.Constant(""), arg) for arg, value in pairs]
-            yield (
-                "params",
-                ast.copy_location(ast.keyword("params", ast.copy_location(ast.Dict(keys, values), node)), node),
-            )
+    pairs = [(arg, default or arg.annotation) for arg, _, default in arguments_of(function)[1:]]
+    keys: list[ast.expr | None] = [ast.copy_location(ast.Constant(arg.arg), arg) for arg, _ in pairs]
+    values = [value or ast.copy_location(ast.Constant(""), arg) for arg, value in pairs]
+    params = ast.copy_location(ast.Dict(keys, values), function)
+    return ast.copy_location(ast.keyword("params", params), function)
 
 
 def _constants(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
@@ -135,23 +135,8 @@ def _constants(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
                 yield name, value
             case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
                 yield name, value
-            case _:
-                pass
 
 
-def _arguments(tree: ast.Module, function: str) -> Iterator[tuple[str, ast.keyword]]:
-    """Those that are added to others come first."""
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or node.name != function:
-            continue
-        keywords = [each for call in node.decorator_list if isinstance(call, ast.Call) for each in call.keywords]
-        for keyword in sorted(keywords, key=lambda each: each.arg not in _WORDS):
-            if keyword.arg is not None:
-                yield _WORDS.get(keyword.arg, keyword.arg), keyword
-
-
-RECORDED: Final = "recorded"
-AWAITED: Final = "awaited"
 _START: Final = "start"
 
 
@@ -194,9 +179,6 @@ class LoadedHandler:
     followers: Followers = field(default_factory=dict)
     variants: tuple[Step, ...] = ()
     never_run: Sequence[str] = ()
-    recorded: str = RECORDED
-    awaited: str = AWAITED
-    heard: str = HEARD
 
     @property
     def hooks(self) -> Sequence[Any]:
@@ -337,9 +319,7 @@ def _with_handler(handler: CallFlow, path: str, literal: Mapping[int, str], text
     if first and _hint_of(handler, first, None) in {*_TYPES, Secret}:
         shown = ", ".join(["call: Call", first, *filter(None, others)])
         message = f'the first argument of a handler is the call, not "{first}"'
-        defined = (
-            node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        )
+        defined = (node for node in ast.walk(ast.parse(text)) if isinstance(node, Function))
         line = next(node.lineno for node in defined if node.name == handler.function.__name__)
         return _without_handler(
             Place(path, line, 1), message, f"write `async def {handler.function.__name__}({shown})`"

@@ -7,11 +7,10 @@ collect: {into: account, digits: 6..8}                                       # e
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final, Self
 
-from ncco_server.flow.actions.part import Part
 from ncco_server.flow.actions.waits import InputNeeds, Needs
 from ncco_server.flow.frame import Frame, Target
 from ncco_server.flow.grammar.forms import TEXT, Notation, offered
@@ -20,8 +19,8 @@ from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver
 from ncco_server.flow.grammar.variables import is_variable_name
 from ncco_server.flow.issues import RULES, Fix
 from ncco_server.flow.language.choice import Confidence
-from ncco_server.flow.language.exits import AskingWords, Condition, GotoWords, StepExit, StepSource
-from ncco_server.flow.language.retry import Retry, input_outcome
+from ncco_server.flow.language.exits import AskingExit, AskingWords, Condition, GotoWords, StepSource
+from ncco_server.flow.language.retry import Retry
 from ncco_server.flow.nodes import Node, Place, Text
 from ncco_server.flow.runtime import (
     BY_KEYS,
@@ -31,8 +30,6 @@ from ncco_server.flow.runtime import (
     ExitOutcome,
     Go,
     Outcome,
-    StepShape,
-    TakenDecision,
     Way,
 )
 from ncco_server.flow.scope import Variable
@@ -123,7 +120,7 @@ class CollectWords(AskingWords, GotoWords):
 
 
 @dataclass(frozen=True, slots=True)
-class Collect(StepExit[CollectWords]):
+class Collect(AskingExit[CollectWords]):
     """Waits for an `input`, checks what the caller entered or said, and stores it in a variable.
 
     Speech results with a confidence below `least` (0 to 1) do not count.
@@ -131,7 +128,6 @@ class Collect(StepExit[CollectWords]):
 
     word: ClassVar = "collect"
     form: ClassVar = CollectWords
-    shape: ClassVar[StepShape] = "ask"
 
     entry: DataEntry
     target: Target
@@ -155,10 +151,6 @@ class Collect(StepExit[CollectWords]):
             ends_on_hash=low != high,
             is_sensitive=entry.variable.sensitive,
         )
-
-    @property
-    def prompts(self) -> Mapping[str, tuple[tuple[Part, ...], ...]]:
-        return self.retry.prompts
 
     def written_ways(self) -> Iterator[Way]:
         yield Way(
@@ -188,9 +180,6 @@ class Collect(StepExit[CollectWords]):
         type_ = self.entry.variable.type
         is_checked = self.entry.check is not None or type_.name != "text" or bool(type_.words)
         return self.entry.digits is None and not self.least and not is_checked
-
-    def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        return input_outcome(decision, heard_by)
 
     def reads(self) -> Iterator[Expression]:
         if self.entry.check is not None:

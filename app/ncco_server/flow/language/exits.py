@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Annotated, ClassVar, Final, Generic, Self, TypeAlias, TypeVar
@@ -27,9 +27,22 @@ from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, ite
 from ncco_server.flow.grammar.targets import Destination
 from ncco_server.flow.issues import RULES, Fix, FlowIssue
 from ncco_server.flow.language.defaults import Defaults
-from ncco_server.flow.language.retry import Retry, RetryWords, merge_retry
+from ncco_server.flow.language.retry import Retry, RetryWords, failed_try, merge_retry
 from ncco_server.flow.nodes import Map, Node, Place, Text
-from ncco_server.flow.runtime import IMMEDIATE, Again, Decision, Exit, Go, Jump, Outcome, StepShape, TakenDecision, Way
+from ncco_server.flow.runtime import (
+    BY_KEYS,
+    BY_SPEECH,
+    IMMEDIATE,
+    Again,
+    Decision,
+    Exit,
+    Go,
+    Jump,
+    Outcome,
+    StepShape,
+    TakenDecision,
+    Way,
+)
 from ncco_server.flow.scope import has_path
 from ncco_server.flow.templates.values import Expression
 from ncco_server.ncco.value_types import JsonSchema
@@ -91,6 +104,26 @@ class StepExit(Exit, Generic[W]):
     def lines_beside(cls, step: Map, outcomes_of: Callable[[str], Iterable[str]]) -> Iterator[str]:
         """The possible lines, without `error`, of the `on` of a step being written."""
         yield from () if cls.on_words is None else cls.on_words.words()
+
+
+class AskingExit(StepExit[W]):
+    """An exit that waits for the caller's input."""
+
+    shape: ClassVar[StepShape] = "ask"
+
+    retry: Retry
+
+    @property
+    def prompts(self) -> Mapping[str, tuple[tuple[Part, ...], ...]]:
+        return self.retry.prompts
+
+    def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
+        """Return "" after a speech recognition error."""
+        if decision.attempt:
+            return failed_try(decision.what, decision.attempt, decision.attempts)
+        if decision.what == "asr_error":
+            return ""
+        return f"{decision.what} {BY_SPEECH if heard_by == 'speech' else BY_KEYS}"
 
 
 class GotoWords(MapForm):

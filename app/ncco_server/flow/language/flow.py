@@ -26,7 +26,7 @@ from ncco_server.flow.hours.timezone import zone_written_in
 from ncco_server.flow.issues import Fix, FlowIssue
 from ncco_server.flow.language.choice import ChoiceDefinition
 from ncco_server.flow.language.defaults import Defaults, read_defaults
-from ncco_server.flow.language.hooks import HookDefinition, read_events
+from ncco_server.flow.language.hooks import EVENTS, HookDefinition, read_events
 from ncco_server.flow.language.outbound import Outbound, OutboundWords, read_outbound
 from ncco_server.flow.language.shared import Context, Declarations, Sections, overlay, read_sections
 from ncco_server.flow.language.step import EXITS, STEP_WORDS, ReadStep, StoredSteps, read_step
@@ -297,7 +297,7 @@ def read_flow(head: FlowHead, context: Context, issues: list[FlowIssue]) -> Read
     defaults = read_defaults(inherited, reader) if inherited else Defaults()
     reader = replace(reader, language=_language(defaults, sections), inherited=defaults.actions)
     written = overlay(words.events, context.events)
-    events = read_events(written, "`events`", reader) if written else {}
+    events = read_events(written, reader, EVENTS) if written else {}
     read = {} if context.is_stored else _read_steps(steps, defaults, reader)
     start = _read_start(words.start, steps, reader)
     outbound = _read_outbound(words.outbound, start, reader, set(sections.calendars))

@@ -129,10 +129,10 @@ def _read_post(node: Node, what: str, reader: Resolver) -> Value | None:
 def _read_body(node: Node, what: str, reader: Resolver) -> Value | None:
     """The body is stored until sent: E331 for callers' secrets, E583 for all of `env`."""
     json = JSON.read(node, what, reader)
-    for leaf in leaves(json) if json else ():
-        for name in sorted(leaf.used_names & reader.scope.secrets):
-            message = f"{name} would be sent, and stored until it is sent; it is {reader.scope.unspoken[name]}"
-            reader.report("E331", leaf.place, message)
+    if json is None:
+        return None
+    reader.refuse_secrets(json, "sent, and stored until it is sent")
+    for leaf in leaves(json):
         if isinstance(leaf, Native) and "env" in leaf.used_names and not leaf.used_env:
             reader.report("E583", leaf.place, "all of `env` would be sent: every setting, including secrets")
     return json
@@ -360,9 +360,8 @@ STEP_EVENTS: Final = {event: meaning for event, meaning in EVENTS.items() if eve
 _RECORDING_EVENTS: Final = frozenset({"record", "transcription"})
 
 
-def read_events(
-    node: Node, what: str, reader: Resolver, known: Mapping[str, str] = EVENTS
-) -> Mapping[str, tuple[Later, ...]]:
+def read_events(node: Node, reader: Resolver, known: Mapping[str, str]) -> Mapping[str, tuple[Later, ...]]:
+    what = "`events`"
     found = reader.map(node, what, "write `events: {record: hook}`")
     if found is None:
         return {}
@@ -392,7 +391,3 @@ def _read_later_saves(node: Node, reader: Resolver) -> tuple[Save, ...]:
     found = read_saves(node, replace(reader, scope=_with_own_names(reader.scope)), is_later=True)
     _check_hidden([leaf for save in found for value in save.values for leaf in leaves(value)], reader)
     return found
-
-
-def read_step_events(node: Node, reader: Resolver) -> Mapping[str, tuple[Later, ...]]:
-    return read_events(node, "`events`", reader, STEP_EVENTS)

@@ -6,17 +6,16 @@ choices:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Self
 
-from ncco_server.flow.actions.part import Part
 from ncco_server.flow.actions.waits import InputNeeds, Needs
 from ncco_server.flow.frame import Frame
 from ncco_server.flow.grammar.reader import Fields, Reader, Resolver
 from ncco_server.flow.language.choice import ChoiceDefinition, Confidence, Menu
-from ncco_server.flow.language.exits import AskingWords, StepExit, StepSource
-from ncco_server.flow.language.retry import FAILURES, Retry, input_outcome
+from ncco_server.flow.language.exits import AskingExit, AskingWords, StepSource
+from ncco_server.flow.language.retry import FAILURES, Retry
 from ncco_server.flow.nodes import Entry, Map, Place
 from ncco_server.flow.runtime import (
     BY_KEYS,
@@ -26,8 +25,6 @@ from ncco_server.flow.runtime import (
     ExitOutcome,
     Go,
     Outcome,
-    StepShape,
-    TakenDecision,
     Way,
 )
 
@@ -59,12 +56,11 @@ def _is_stray(entry: Entry, step: Fields) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Choices(StepExit[ChoicesWords]):
+class Choices(AskingExit[ChoicesWords]):
     """Waits for an `input`. Each choice leads to its target."""
 
     word: ClassVar = "choices"
     form: ClassVar = ChoicesWords
-    shape: ClassVar[StepShape] = "ask"
     decides_by_name: ClassVar = True
 
     choices: Menu
@@ -93,10 +89,6 @@ class Choices(StepExit[ChoicesWords]):
             context=(said if self.locales else said[""]) if is_spoken else (),
         )
 
-    @property
-    def prompts(self) -> Mapping[str, tuple[tuple[Part, ...], ...]]:
-        return self.retry.prompts
-
     def written_ways(self) -> Iterator[Way]:
         for choice in self.choices.values():
             yield Way(
@@ -119,9 +111,6 @@ class Choices(StepExit[ChoicesWords]):
                 yield ExitOutcome(f"{choice.name} {BY_SPEECH}", choice.place)
         for failure in FAILURES:
             yield from self.retry.outcomes(failure)
-
-    def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        return input_outcome(decision, heard_by)
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
         locale = str(frame.names.get("locale", ""))

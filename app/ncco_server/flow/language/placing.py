@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any, ClassVar, TypeAlias
+from typing import Annotated, Any, ClassVar, Final, TypeAlias
 
 from ncco_server.flow.frame import Assignment
 from ncco_server.flow.grammar.forms import TEXT, Duration, Notation
@@ -21,8 +21,9 @@ from ncco_server.flow.issues import Fix
 from ncco_server.flow.language.outgoing import plain_json
 from ncco_server.flow.nodes import Node
 from ncco_server.flow.templates.values import Value
-from ncco_server.flow.values import leaves
 from ncco_server.ncco.value_types import TYPES, Kind, PlainText
+
+_STORED: Final = "stored until the call is placed"
 
 
 class Moment(PlainText):
@@ -46,18 +47,10 @@ def _form(kind: Kind) -> Notation:
     def read(node: Node, what: str, reader: Resolver) -> Value | None:
         value = reader.value(node, kind, "kept", what)
         if value is not None:
-            _refuse_secrets(value, reader)
+            reader.refuse_secrets(value, _STORED)
         return value
 
     return Notation(read, TEXT)
-
-
-def _refuse_secrets(value: Value, reader: Resolver) -> None:
-    """Report E331 for callers' secrets, because the value is stored until the call is placed."""
-    for leaf in leaves(value):
-        for name in sorted(leaf.used_names & reader.scope.secrets):
-            message = f"{name} would be stored until the call is placed; it is {reader.scope.unspoken[name]}"
-            reader.report("E331", leaf.place, message)
 
 
 class PlaceWords(MapForm):
@@ -129,7 +122,7 @@ def _read_placing(node: Node, what: str, reader: Resolver) -> Placing | None:
     given = read_given(words.given, signature.params, ("flow", name), place, reader)
     for assignment in given:
         if signature.params[assignment.name].variable.sensitive:  # E226 refuses the others
-            _refuse_secrets(assignment.value, reader)
+            reader.refuse_secrets(assignment.value, _STORED)
     return Placing(name, words.to, given, words.moment, words.after)
 
 

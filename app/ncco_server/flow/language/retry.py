@@ -28,7 +28,7 @@ from ncco_server.flow.grammar.reader import HINTS, Reader, Resolver, items
 from ncco_server.flow.grammar.targets import Destination, is_target, read_target
 from ncco_server.flow.issues import Fix
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from ncco_server.flow.runtime import BY_KEYS, BY_SPEECH, Again, Decision, ExitOutcome, Go, Outcome, TakenDecision, Way
+from ncco_server.flow.runtime import Again, Decision, ExitOutcome, Go, Outcome, Way
 from ncco_server.flow.values import Constant
 from ncco_server.ncco.value_types import WholeNumber
 
@@ -154,15 +154,6 @@ class RetryWords(MapForm):
 def failed_try(failure: str, number: int, tries: int) -> str:
     """`number` counts from 1."""
     return f"{failure}, last try" if number >= tries else f"{failure}, try {number}"
-
-
-def input_outcome(decision: TakenDecision, heard_by: str) -> str:
-    """Return "" after a speech recognition error."""
-    if decision.attempt:
-        return failed_try(decision.what, decision.attempt, decision.attempts)
-    if decision.what == "asr_error":
-        return ""
-    return f"{decision.what} {BY_SPEECH if heard_by == 'speech' else BY_KEYS}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.language.collect import Collect
 from ncco_server.flow.language.defaults import Defaults
 from ncco_server.flow.language.exits import AskingWords, Branch, Goto, Hold, StepExit, StepSource, Unreadable
-from ncco_server.flow.language.hooks import read_sent, read_step_events
+from ncco_server.flow.language.hooks import STEP_EVENTS, read_events, read_sent
 from ncco_server.flow.language.lookups import read_asked
 from ncco_server.flow.language.menu import Choices, restore_menu
 from ncco_server.flow.language.outcomes import On, RunFlow, steers
@@ -106,7 +106,7 @@ def read_step(entry: Entry, defaults: Defaults, reader: Resolver) -> ReadStep | 
     asks = read_asked(words.asks, "`lookup`", reader) if words.asks else ()
     saves = read_saves(words.saves, reader) if words.saves else ()
     sends = read_sent(words.sends, "`send`", reader) if words.sends else ()
-    events = read_step_events(words.events, reader) if words.events else {}
+    events = read_events(words.events, reader, STEP_EVENTS) if words.events else {}
     if step_exit is None:
         return None
     exit_place = fields.at(kind.word) if kind else place

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Set
 from functools import partial
+from itertools import takewhile
 from typing import Final
 
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.nodes import LINE_BREAK, NOWHERE, Place
 from ncco_server.flow.source.reader import LOADER, Gap, ReadAttempt, Stop, read_once
-from ncco_server.flow.source.source_file import SourceFile
+from ncco_server.flow.source.source_file import Line, SourceFile
 
 MAX_GAPS: Final = 20
 """Our choice."""
@@ -111,101 +112,82 @@ def _without(source: SourceFile, gap: Gap) -> SourceFile:
 
 
 def _corrections(source: SourceFile, stop: Stop) -> Iterator[tuple[int, Callable[[str], str]]]:
-    line = stop.issue.place.line
+    line = source.line(stop.issue.place.line)
     fix = stop.issue.quick_fix
     place = Place(*(fix.place or stop.issue.place)) if fix is not None and fix.kind == "characters" else NOWHERE
-    if fix is not None and place.line == line and not LINE_BREAK.search(fix.text):
+    if fix is not None and place.line == line.number and not LINE_BREAK.search(fix.text):
         start, end = place.column - 1, place.column - 1 + place.length
-        if end <= len(_line(source, line)):
-            yield line, lambda text: text[:start] + fix.text + text[end:]
-    if key := _KEY_ALONE.fullmatch(_line(source, line)):
-        yield line, lambda text: f"{key[1]}{key[2]}{key[3] or ''}:"
+        if end <= len(line.text):
+            yield line.number, lambda text: text[:start] + fix.text + text[end:]
+    if key := _KEY_ALONE.fullmatch(line.text):
+        yield line.number, lambda text: f"{key[1]}{key[2]}{key[3] or ''}:"
     if stop.issue.code in INDENTATION:
-        indent = _indent(source, line)
-        above = [*_lines_above(source, line)]
-        for number in above:
-            end = _end_of_indentation(source, number)
-            if abs(end - indent) == 1 or end > _indent(source, number):
-                yield from _indented(source, number, _columns(source, number) | {indent, end - 1})
+        above = [*_lines_above(line)]
+        for each in above:
+            end = _end_of_indentation(each)
+            if abs(end - line.indent) == 1 or end > each.indent:
+                yield from _indented(each, _columns(each) | {line.indent, end - 1})
                 break
-        yield from _indented(source, line, _columns(source, line))
-        head = next((number for number in above if _indent(source, number) < indent), 0)
-        if head and (found := _KEY_WITH_VALUE.match(_line(source, head))):
-            yield head, lambda text: found[0]
+        yield from _indented(line, _columns(line))
+        head = next((each for each in above if each.indent < line.indent), None)
+        if head is not None and (found := _KEY_WITH_VALUE.match(head.text)):
+            yield head.number, lambda text: found[0]
 
 
-def _indented(source: SourceFile, line: int, columns: Set[int]) -> Iterator[tuple[int, Callable[[str], str]]]:
+def _indented(line: Line, columns: Set[int]) -> Iterator[tuple[int, Callable[[str], str]]]:
     """A tab may stand for any number of columns."""
-    end = _end_of_indentation(source, line)
-    has_tab = "\t" in _line(source, line)[:end]
+    end = _end_of_indentation(line)
+    has_tab = "\t" in line.text[:end]
     for column in sorted(columns, key=lambda column: (abs(column - end), -column))[:3]:
-        if (has_tab or abs(column - end) <= 1) and (column != end or end != _indent(source, line)):
-            yield line, partial(_starting_in, column, end)
+        if (has_tab or abs(column - end) <= 1) and (column != end or end != line.indent):
+            yield line.number, partial(_starting_in, column, end)
 
 
 def _starting_in(column: int, end: int, text: str) -> str:
     return " " * column + text[end:]
 
 
-def _end_of_indentation(source: SourceFile, line: int) -> int:
-    found = _INDENTED.match(_line(source, line))
+def _end_of_indentation(line: Line) -> int:
+    found = _INDENTED.match(line.text)
     return found.end() if found else 0
 
 
-def _columns(source: SourceFile, line: int) -> set[int]:
+def _columns(line: Line) -> set[int]:
     found: set[int] = set()
-    for number in _lines_above(source, line):
-        indent = _indent(source, number)
-        if not found or indent < min(found):
-            found.add(indent)
-            if _line(source, number).startswith("- ", indent):
-                found.add(indent + 2)
-        if not indent:
+    for each in _lines_above(line):
+        if not found or each.indent < min(found):
+            found.add(each.indent)
+            if each.text.startswith("- ", each.indent):
+                found.add(each.indent + 2)
+        if not each.indent:
             break
     return found
 
 
-def _lines_above(source: SourceFile, line: int) -> Iterator[int]:
-    """Skip blank lines and comments, from bottom to top."""
-    return (number for number in range(line - 1, max(0, line - _MOST_ABOVE), -1) if _is_content(source, number))
+def _lines_above(line: Line) -> Iterator[Line]:
+    return takewhile(lambda above: above.number > line.number - _MOST_ABOVE, line.lines_above())
 
 
 def _around(source: SourceFile, gap: Gap) -> Gap | None:
-    indent = _indent(source, gap.first)
-    parent = next((number for number in _lines_above(source, gap.first) if _indent(source, number) < indent), 0)
-    if not parent:
+    line = source.line(gap.first)
+    parent = next((each for each in _lines_above(line) if each.indent < line.indent), None)
+    if parent is None:
         return None
-    first, last = _block(source, parent)
+    first, last = _block(source, parent.number)
     return gap._replace(first=first, last=max(gap.last, last), is_larger=True)
 
 
 def _block(source: SourceFile, first: int) -> tuple[int, int]:
-    indent = _indent(source, first)
-    if _line(source, first).startswith("<<<<<<<"):  # a conflict in Git is one error
-        lines = range(first, len(source.starts) + 1)
-        return first, next((number for number in lines if _line(source, number).startswith(">>>>>>>")), first)
-    if _line(source, first).startswith("```"):  # so is the fence around a whole file
+    head = source.line(first)
+    below = (source.line(number) for number in range(first + 1, len(source.starts) + 1))
+    if head.text.startswith("<<<<<<<"):  # a conflict in Git is one error
+        return first, next((line.number for line in below if line.text.startswith(">>>>>>>")), first)
+    if head.text.startswith("```"):  # so is the fence around a whole file
         return first, len(source.starts)
-    ends = ("]", "}") if _line(source, first).lstrip().startswith("-") else ("]", "}", "- ")
+    ends = ("]", "}") if head.text.lstrip().startswith("-") else ("]", "}", "- ")
     last = first
-    for number in range(first + 1, len(source.starts) + 1):
-        if not _is_content(source, number):
-            continue
-        own = _indent(source, number)
-        if own < indent or (own == indent and not _line(source, number).lstrip().startswith(ends)):
+    for line in (line for line in below if line.is_content):
+        if line.indent < head.indent or (line.indent == head.indent and not line.text.lstrip().startswith(ends)):
             break
-        last = number
+        last = line.number
     return first, last
-
-
-def _line(source: SourceFile, number: int) -> str:
-    return source.parsed[source.starts[number - 1] : source.line_end(number)]
-
-
-def _indent(source: SourceFile, number: int) -> int:
-    line = _line(source, number)
-    return len(line) - len(line.lstrip(" \t"))
-
-
-def _is_content(source: SourceFile, number: int) -> bool:
-    return _line(source, number).lstrip(" \t")[:1] not in ("", "#")

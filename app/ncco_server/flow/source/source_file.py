@@ -231,7 +231,12 @@ class Line:
 
     def lines_above(self) -> Iterator[Line]:
         lines = (Line(self.source, number) for number in range(self.number - 1, 0, -1))
-        return (line for line in lines if line.text.lstrip()[:1] not in ("", "#"))
+        return (line for line in lines if line.is_content)
+
+    @property
+    def is_content(self) -> bool:
+        """False for a blank line and a comment."""
+        return self.text.lstrip()[:1] not in ("", "#")
 
     @property
     def has_value(self) -> bool:

@@ -12,8 +12,9 @@ import pytest
 from ncco_server.engine.records import call_record
 from ncco_server.engine.session import from_json, to_json
 from ncco_server.flow.handlers.api import Call
-from ncco_server.flow.handlers.reading import AWAITED, RECORDED, LoadedHandler
+from ncco_server.flow.handlers.reading import LoadedHandler
 from ncco_server.flow.loader import load
+from ncco_server.flow.runtime import AWAITED, RECORDED
 from tests.support.cases import each_case
 from tests.unit.server.engine.handled_call import SAMPLE_CALL, SORRY, HandledCall, handler, handler_issues, project_of
 from tests.unit.server.engine.scripted_call import FAILSAFE

@@ -26,6 +26,7 @@ from ncco_server.flow.language.saves import RowOfTable
 from ncco_server.flow.language.selection import TableSearch
 from ncco_server.flow.language.tables import TableRead
 from ncco_server.flow.model import Flow, Step
+from ncco_server.flow.runtime import RECORDED
 from ncco_server.ncco.value_types import ANY, E164
 from ncco_studio.verify.handlers.constants import NOTHING, ComparedConstants
 from ncco_studio.verify.handlers.samples import Samples, samples_of, samples_of_row
@@ -266,7 +267,7 @@ class WatchedPlayback(HandlerPlayback):
     def because(self) -> list[str]:
         """What has led on since the latest wait: opening hours, and results of functions."""
         results = [Recorded(*each) for each in self._recorded[self._began :]]
-        hours = [said for number, said in getattr(self._call, "asked_hours", ()) if number >= self._began]
+        hours = [said for number, said in getattr(self.call, "asked_hours", ()) if number >= self._began]
         return [*dict.fromkeys(hours), *(f"{each.name}: {each.problem or _shown(each.value)}" for each in results)]
 
     @property
@@ -340,7 +341,7 @@ class WatchedPlayback(HandlerPlayback):
         because = self.because
         after = f", after {', '.join(because)}" if because else ""
         code = self.handler.code
-        is_certain = code.always_raises(raised) if raised is not None else not self.has_begun
+        is_certain = code.always_raises(raised) if raised is not None else self.coroutine is None
         caller = _APP if facts["from_user"] else _HIDDEN if facts["is_hidden"] else ""
         cure = cure_of(raised) or error.cure or None
         message = str(error).removesuffix(f": {error.cure}") if error.cure else str(error)
@@ -435,7 +436,7 @@ class ExploredHandler(LoadedHandler):
     def state(self, facts: Mapping[str, Any], env: Mapping[str, str], variables: Mapping[str, Any]) -> Any:
         """Equal for calls in which the handler goes on in the same way."""
         params = {name: variables[name] for name in self.params if name in variables}
-        begun = (facts, params, variables[self.recorded])
+        begun = (facts, params, variables[RECORDED])
         latest = self.watch.playback
         playback: HandlerPlayback
         if latest is not None and not self.secrets and latest.begun == begun:
@@ -443,7 +444,7 @@ class ExploredHandler(LoadedHandler):
         else:
             playback = self.playback(facts, env, params, {})
             try:
-                playback.play(variables[self.recorded])
+                playback.play(variables[RECORDED])
             except RenderError as error:
                 return str(error)
         kinds = tuple(_kind_of(facts[name]) for name in sorted(self.passed_on))

@@ -39,9 +39,9 @@ from ncco_server.engine.interpreter import Playing
 from ncco_server.engine.outcome import APART, hear
 from ncco_server.engine.records import call_record
 from ncco_server.flow.handlers.limits import TooLong, in_time
-from ncco_server.flow.handlers.reading import RECORDED
 from ncco_server.flow.language.retry import FAILURES
 from ncco_server.flow.model import Flow
+from ncco_server.flow.runtime import RECORDED
 from ncco_server.ncco import check
 from ncco_server.ncco.statuses import STATUSES
 from ncco_server.ncco.webhooks import RecordWebhook, StatusWebhook, TranscriptionWebhook, Webhook
