@@ -35,14 +35,13 @@ from ncco_server.flow.templates.budget import Budget
 from ncco_server.flow.templates.values import Value
 from ncco_server.flow.values import Object, Supplied
 from ncco_server.ncco import check, options_are_clean
-from ncco_server.results import TurnFacts
 
 ENTERED: Final = Again()
 STEP_LIMIT: Final = 200
 """Only a bug can reach it: a loaded flow has no cycle without input."""
 
 MOST_MADE: Final = 2000
-"""Stretches kept for a handler, whose computed menus are new steps in each call; our choice."""
+"""Stretches kept for a flow; the computed menus of a handler are new steps in each call. Our choice."""
 
 
 class ReadyAction(NamedTuple):
@@ -60,10 +59,8 @@ class Stretch:
 
     Attributes:
         ends: whether the last step leads to the end of the call.
-        is_over: whether the call ends after the actions, because no wait steers.
         actions: with the tail after an `input`.
         trace: begins with the start of a call, and the entry of the first step.
-        facts: None if they depend on the time.
         is_enterable: whether the first step does nothing before it is played.
         dials: without the tail.
         is_checked: whether the NCCO was valid in one call. After that, only filled-in values can be invalid.
@@ -73,11 +70,9 @@ class Stretch:
     ends: bool
     actions: tuple[ReadyAction, ...]
     waits: tuple[OpenWait, ...]
-    is_over: bool
     has_failsafe_tail: bool
     trace: tuple[TraceLine, ...]
     steps: tuple[tuple[Flow, Step], ...]
-    facts: TurnFacts | None
     is_enterable: bool
     dials: int
     tail_dials: int
@@ -162,15 +157,14 @@ def first_turn(
         flow.revision,
         call,
         turn=1,
-        step="" if stretch.is_over else stretch.step,
+        step=stretch.step,
         dialled=stretch.dials,
         variables=variables,
         entered_at=now,
         heard=NOTHING_HEARD,
         waits=stretch.waits,
-        is_over=stretch.is_over,
     )
-    facts = stretch.facts or facts_of(stretch.steps, context, is_over=stretch.is_over)
+    facts = facts_of(stretch.steps, context)
     return Turn(ncco, session, stretch.trace, "answer", trace_json=stretch.trace_json, facts=facts)
 
 
@@ -186,7 +180,7 @@ def stretch_of(flow: Flow, step: Step, *, is_root: bool, again: Again = ENTERED)
             stretch = _stretch(flow, step, is_root=is_root, again=again)
         except DependsOnCall:
             stretch = None
-        if flow.handler is not None and len(flow.stretches) >= MOST_MADE:
+        if len(flow.stretches) >= MOST_MADE:
             flow.stretches.clear()
         # keeps both alive: the `id` of the step and the prompts stays unique
         flow.stretches[key] = step, again, stretch
@@ -218,18 +212,14 @@ def _stretch(flow: Flow, step: Step, *, is_root: bool, again: Again) -> Stretch:
         if tail is None and not (is_root or last.error or flow.error):
             raise DependsOnCall("the error exit of the flow that waits for this one")
     behind = [_ready(draft) for draft in tail or ()]
-    entered = tuple((flow, each) for each in steps)
-    is_over = not any(wait.steers for wait in waits)
     return Stretch(
         last.name,
         ends,
         (*ready, *behind),
         tuple(waits),
-        is_over,
         tail is None,
         (begun(flow), *trace),
-        entered,
-        None if any(each.offers.reads_hours for each in steps) else facts_of(entered, None, is_over=is_over),
+        tuple((flow, each) for each in steps),
         _is_enterable(step),
         _dials(ready),
         _dials(behind),
@@ -249,7 +239,7 @@ def _walked(flow: Flow, step: Step) -> tuple[list[Step], list[TraceLine], bool]:
         if jump.target.step is None:
             return steps, trace, True
         step = flow.steps[jump.target.step]
-        if len(steps) == STEP_LIMIT or not _is_enterable(step) or any(step is each for each in steps):
+        if len(steps) == STEP_LIMIT or not _is_enterable(step):
             raise DependsOnCall("what the step does before it is played")
         steps.append(step)
         trace.append(_entered(step))
