@@ -29,7 +29,8 @@ SLOW := tests/contract/server/check/test_mistakes.py tests/contract/cli/test_go_
 		verify/platform_check)
 # These try much more with --night.
 NIGHT := tests/system/server/security/test_every_route.py tests/system/cli/test_every_command.py \
-	tests/system/server/calls/test_stored_results.py tests/system/studio/simulator tests/unit/studio/editing/test_fixes.py \
+	tests/system/cli/test_broken_projects.py tests/system/server/calls/test_stored_results.py tests/system/studio/simulator \
+	tests/unit/studio/editing/test_fixes.py \
 	tests/unit/studio/verify/platform_check/test_probes.py tests/system/docs/test_page_proofs.py \
 	tests/contract/server/check/test_mistakes.py
 

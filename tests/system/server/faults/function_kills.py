@@ -103,7 +103,7 @@ async def kill_while_functions_run(
         ran.stored |= {orjson.loads(result)[0] for (result,) in rows("SELECT result FROM ncco_function_results")}
         if killed == kills:
             for (state,) in rows("SELECT state FROM calls"):
-                recorded = orjson.loads(state)["variables"]["recorded"]
+                recorded = orjson.loads(state)["variables"].get("recorded", ())  # none if no function has ended yet
                 ran.stored |= {str(item[2]) for item in recorded[1:]} & ran.runs.keys()
 
     ran.losses = await kill_again_and_again(

@@ -23,7 +23,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 @pytest.fixture
 def seeds(request: pytest.FixtureRequest) -> range:
-    return range(40 if request.config.getoption("--night") else 4)
+    return range(40 if request.config.getoption("--night") else 2)
 
 
 @pytest.mark.timeout(900)  # on a busy machine
