@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -164,9 +164,11 @@ def _texts(given: str | list[str] | None) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given or ())
 
 
-def mistakes_in(file: Path) -> list[Mistake]:
+@cache
+def mistakes_in(file: Path) -> tuple[Mistake, ...]:
     """Of each project in the file, which is a YAML document."""
-    return [mistake for data in yaml.load_all(file.read_bytes(), yaml.CSafeLoader) for mistake in _mistakes(file, data)]
+    found = yaml.load_all(file.read_bytes(), yaml.CSafeLoader)
+    return tuple(mistake for data in found for mistake in _mistakes(file, data))
 
 
 def _mistakes(file: Path, data: Mapping[str, Any]) -> Iterator[Mistake]:

@@ -7,6 +7,6 @@ from typing import Final
 
 import httpx
 
-get: Final = partial(httpx.get, verify=False, trust_env=False, timeout=30)
-post: Final = partial(httpx.post, verify=False, trust_env=False, timeout=30)
-delete: Final = partial(httpx.delete, verify=False, trust_env=False, timeout=30)
+get: Final = partial(httpx.get, verify=False, trust_env=False, timeout=120)
+post: Final = partial(httpx.post, verify=False, trust_env=False, timeout=120)
+delete: Final = partial(httpx.delete, verify=False, trust_env=False, timeout=120)

@@ -74,12 +74,17 @@ def assert_readable(form: str, text: str) -> None:
         assert "when" not in text, text[:500]
 
 
+def share(request: pytest.FixtureRequest, name: str) -> slice:
+    """By day a project gets every third command or page, its neighbours the others; with `--night` it gets all."""
+    return slice(None) if request.config.getoption("--night") else slice([*PROJECTS].index(name) % 3, None, 3)
+
+
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", PROJECTS)
-def test_a_command_says_what_is_wrong_with_a_project(name: str, tmp_path: Path) -> None:
+def test_a_command_says_what_is_wrong_with_a_project(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     env = written(PROJECTS[name], tmp_path)
 
-    for words in runs():
+    for words in [*runs()][share(request, name)]:
         result = ncco(*words, cwd=tmp_path, env=env, stdin="hangup\n")
         error = result.exception
         assert error is None or isinstance(error, SystemExit), (words, error)
@@ -91,17 +96,18 @@ def test_a_command_says_what_is_wrong_with_a_project(name: str, tmp_path: Path) 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", [name for name, project in PROJECTS.items() if project])
-async def test_every_page_of_the_console_opens(name: str, tmp_path: Path) -> None:
+async def test_every_page_of_the_console_opens(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     env = written(PROJECTS[name], tmp_path)
     listed = env.get("NCCO_PYTHON_FLOWS")
     console = make_console(tmp_path, **({"python_flows": (listed,)} if listed else {}))
     known = {"name": ["shop", "other"], "flow": ["shop", "other"], "path": ["flows/shop.yaml", "flows/shop.py"]}
     async with await logged_in(console) as client:
-        for request in RouteTable(console, known).usual():
-            if request.method != "GET" or "stream" in request.route or "events" in request.route:
+        pages = [each for each in RouteTable(console, known).usual() if each.method == "GET"]
+        for page in pages[share(request, name)]:
+            if "stream" in page.route or "events" in page.route:
                 continue
-            response = await request.send(client, headers={"Accept": "text/html"})
-            assert response.status_code < 500, (str(request), response.text[:500])
+            response = await page.send(client, headers={"Accept": "text/html"})
+            assert response.status_code < 500, (str(page), response.text[:500])
 
 
 def test_every_command_is_tried_or_named_elsewhere() -> None:

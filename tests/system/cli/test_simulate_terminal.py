@@ -33,7 +33,7 @@ class Terminal:
         command = [NCCO, "simulate", *AT, *words]
         self.process = Forked(command, cwd=folder, env=env, stdin=theirs, stdout=theirs, stderr=theirs)
         os.close(theirs)
-        self.child = fdspawn(ours, encoding="utf-8", timeout=30)
+        self.child = fdspawn(ours, encoding="utf-8", timeout=120)
         self.seen = ""
 
     def sees(self, text: str) -> None:
@@ -46,7 +46,8 @@ class Terminal:
         self.sees("\x1b[?12l\x1b[?25h")
 
     def types(self, line: str) -> None:
-        """Type a line."""
+        """Type a line once the prompt is there."""
+        self.prompts()
         self.child.send(f"{line}\r")
 
     def ends_with(self) -> int:
@@ -169,11 +170,13 @@ def test_colours_are_shown_unless_turned_off(folder: Path) -> None:
 
 def test_tab_completes_and_arrows_go_back(folder: Path) -> None:
     terminal = called(folder)
+    terminal.prompts()
     terminal.child.send("speak sa\t")
     terminal.sees("les")  # the completion appears a moment after the key
     terminal.types("")
     terminal.sees('says      "sales"')
     terminal.sees("is being dialled")
+    terminal.prompts()
     terminal.child.send(ARROW_UP)
     terminal.sees("speak sales")
     terminal.child.send(CTRL_U)

@@ -14,6 +14,7 @@ from tests.support.tracked import ROOT
 from tests.system.docs.blocks import pages
 from tests.system.docs.search import found_by
 from tests.system.docs.site_pages import links_of, origin_of, shown, target_of, with_copy_buttons, with_pipes
+from tests.system.docs.test_questions import QUESTIONS, Question, words_of
 
 LOADED = re.compile(r"""(?:\bsrc=["']?|<link[^>]+href=["']?|url\(["']?|@import ["']?)(?:https?:)?//[^"' )>]+""")
 
@@ -127,3 +128,10 @@ def test_the_search_of_the_folder_finds_what_people_type(page: Page, typed: str)
     links = found_by(page, typed)
 
     assert any(re.search(f"/{FOUND[typed]}.html$", link) for link in links[:FIRST]), links[:FIRST]
+
+
+@each_case("asked", QUESTIONS, ids=words_of)
+def test_the_search_finds_the_answer_by_the_words_of_the_question(page: Page, asked: Question) -> None:
+    found = found_by(page, asked["question"])[:3]
+
+    assert any(path.endswith(f"/{asked['page'].removesuffix('.md')}.html") for path in found), found

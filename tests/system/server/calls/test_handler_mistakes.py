@@ -9,6 +9,7 @@ from pathlib import Path
 from textwrap import indent
 from typing import Any, Final
 
+import httpx
 import pytest
 import yaml
 
@@ -114,10 +115,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield started
 
 
-def ring(server: Server, flow: str, caller: str = "447700900123") -> list[dict[str, Any]]:
+def ring(server: Server, flow: str, caller: str = "447700900123", tries: int = 1) -> list[dict[str, Any]]:
+    """The platform, too, asks again after a 503."""
     leg = f"leg-{next(_legs)}"
     fields = {"to": "442079460000", "from": caller, "uuid": leg, "conversation_uuid": f"CON-{leg}"}
     reply = loopback.post(f"{server.url}/webhooks/answer/{flow}", json=fields)
+    while reply.status_code == httpx.codes.SERVICE_UNAVAILABLE and (tries := tries - 1):
+        reply = loopback.post(f"{server.url}/webhooks/answer/{flow}", json=fields)
     assert 200 == reply.status_code, reply.text
     ncco: list[dict[str, Any]] = reply.json()
     return ncco
@@ -130,7 +134,7 @@ def said(ncco: list[dict[str, Any]]) -> list[str]:
 def among_others(server: Server, flow: str, mistake: str) -> list[str]:
     """What the unlucky caller hears. Raises AssertionError if another caller does not hear their flow."""
     with ThreadPoolExecutor(OTHERS + 1) as pool:
-        unlucky = pool.submit(ring, server, flow, caller_of(mistake))
+        unlucky = pool.submit(ring, server, flow, caller_of(mistake), tries=3)  # their function may take 3.5 s of 4
         others = [pool.submit(ring, server, "good-python" if each % 2 else "good") for each in range(OTHERS)]
         assert [["Good day."]] * OTHERS == [said(other.result()) for other in others]
         return said(unlucky.result())

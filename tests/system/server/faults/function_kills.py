@@ -118,7 +118,7 @@ async def kill_while_functions_run(
             failed = rows("SELECT trace FROM turns WHERE has_failed")
             ran.failed = sum(TOO_LATE.search(bytes(trace)) is None for (trace,) in failed)
             for (state,) in rows("SELECT state FROM calls"):
-                recorded = orjson.loads(state)["variables"]["recorded"]
+                recorded = orjson.loads(state)["variables"].get("recorded", ())  # none if no function has ended yet
                 ran.stored |= {str(item[2]) for item in recorded[1:]} & ran.runs.keys()
 
     ran.losses = await kill_again_and_again(

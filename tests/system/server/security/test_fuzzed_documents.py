@@ -9,7 +9,7 @@ import pytest
 from tests.support import loopback
 from tests.system.server.security.fuzzing import API, Target, fuzz, target
 
-EXAMPLES = 10
+EXAMPLES = 5
 NOT_VONAGES = "recording given up"
 """What the log says about a recording at an invented address."""
 

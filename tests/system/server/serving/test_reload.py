@@ -145,6 +145,7 @@ def test_a_removal_is_refused_and_reported_until_it_is_confirmed(project: Path) 
         ]
         assert all(text.startswith("flows/sales.yaml:") and "`ncco release`" in text for text in state["rejected"])
         assert 1 == server.metric("ncco_revision_rejected")
+        server.wait_for("removal refused")
         assert {"where", "problem", "cure"} <= removals(server)[0].keys()
 
         confirmed = server.release()
@@ -191,7 +192,7 @@ def test_a_restart_does_not_confirm_a_removal_and_a_confirmation_outlives_it(pro
         assert "This is sales." == server.heard(to="447700900100")
         assert 2 == len(server.readyz()["rejected"])
         assert 2 == server.metric("ncco_removals_refused")
-        assert "`ncco release`" in "".join(server.lines)
+        assert server.wait_for("`ncco release`")
         server.release()
         until(lambda: server.heard(to="447700900100") == "This is main.")
     with serving(project) as server:

@@ -47,6 +47,8 @@ class Phone:
 
     async def call(self, file: str = "flows/reception.yaml", **more: Any) -> httpx.Response:
         reply = await self.post("/phone/calls", file=file, **more)
+        while reply.status_code == httpx.codes.SERVICE_UNAVAILABLE:  # the machine is too busy: call again, as it asks
+            reply = await self.post("/phone/calls", file=file, **more)
         assert 200 == reply.status_code, reply.text
         return reply
 

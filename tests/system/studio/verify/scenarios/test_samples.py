@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.system.studio.verify.scenarios.mutants import mutants_of, try_mutant
 
 FLOWS = ("reception", "pin", "findme", "conference")
-EVERY = 4
+EVERY = 8
 """One of this many mutants is tried here; `python -m benchmarks.mutants` tries all of them."""
 LEAST = 0.95
 
@@ -26,5 +26,5 @@ def test_scenarios_detect_nearly_every_faulty_flow() -> None:
     alive = [verdict for verdict in tried if verdict.loads]
     survivors = [f"{verdict.mutant.line}: {verdict.mutant.what}" for verdict in alive if not verdict.killer]
 
-    assert 40 < len(alive)
+    assert 20 < len(alive)
     assert len(survivors) <= len(alive) * (1 - LEAST), survivors
