@@ -14,9 +14,9 @@ from ncco_server.desk.environment import flow_variables, python_flows, python_lo
 from ncco_server.desk.output import FINE, ISSUES, print_result
 from ncco_server.desk.project import source_of
 from ncco_server.flow.report import Format
-from ncco_studio.commands.platform import seen_platform
 from ncco_studio.verify.faults import LIMITS
 from ncco_studio.verify.kept import KeptResults, key_of
+from ncco_studio.verify.platform_file import seen_platform
 
 CACHE: Final = ".ncco_cache"
 """The folder beside the flow folder for verdicts, and the command's output about a whole project."""

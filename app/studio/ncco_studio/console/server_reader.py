@@ -13,11 +13,22 @@ from typing import Any, Final, NamedTuple
 import httpx
 
 from ncco_server.service.figures import ServerFigures
-from ncco_studio.console.services import Served
 
 FRESH_S: Final = 2.0
 """Figures on a page are read again when they are older."""
 PATIENCE_S: Final = 2.0
+
+
+class Served(NamedTuple):
+    """The addresses of the webhook server on this host; "" if unknown.
+
+    Attributes:
+        url: where it serves webhooks and probes, such as `http://127.0.0.1:8000`.
+        figures_url: such as `http://127.0.0.1:40123/figures`.
+    """
+
+    url: str = ""
+    figures_url: str = ""
 
 
 class ServerState(NamedTuple):
@@ -38,6 +49,9 @@ class ServerState(NamedTuple):
     loaded_at: str = ""
 
 
+NOT_KNOWN: Final = Served()
+
+
 class ServerReader:
     """Reads a server when a page needs it. `clock` returns monotonic seconds.
 
@@ -49,7 +63,7 @@ class ServerReader:
 
     def __init__(
         self,
-        served: Served,
+        served: Served = NOT_KNOWN,
         client: httpx.AsyncClient | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -27,7 +27,6 @@ from ncco_studio.console.phone.calls import PhoneCalls
 from ncco_studio.console.phone.incoming import IncomingCalls
 from ncco_studio.console.result_cache import ResultCache
 from ncco_studio.console.server_reader import ServerReader
-from ncco_studio.console.services import Services
 from ncco_studio.console.sessions import Sessions
 from ncco_studio.editor.project import ProjectFolder, ReadProject
 from ncco_studio.editor.worker import Worker
@@ -46,7 +45,6 @@ class Console:
     """
 
     settings: Settings
-    services: Services
     dev: bool
     has_secure_cookies: bool
     project: ProjectFolder

@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 
 from ncco_studio.console.app import create_console
-from ncco_studio.console.services import Services
 from tests.support.fork_server import NCCO, run
 from tests.support.postgres_stores import ask, empty_database
 from tests.system.cli.running import plain_environment
@@ -55,7 +54,7 @@ def ask_file(path: Path) -> Ask:
 async def shown(url: str, project: Path) -> dict[str, list[str]]:
     """What pages and commands show of results."""
     found = {}
-    console = create_console(settings_for(project, database_url=url, key=KEY), Services(), dev=True)
+    console = create_console(settings_for(project, database_url=url, key=KEY), dev=True)
     async with await logged_in(console) as client:
         for address, pattern in SHOWN.items():
             page = await client.get(address)

@@ -29,7 +29,6 @@ from ncco_server.store import HookRow, SqliteDatabase, Store, milliseconds
 from ncco_server.store.api_keys import ApiKeyRow
 from ncco_server.web.programs_app import programs_app
 from ncco_studio.console.app import create_console
-from ncco_studio.console.services import Services
 from tests.support.placing import PLAIN_REMINDER
 from tests.system.server.security.nasty import Nasty
 from tests.system.trial import Outcome, Trial
@@ -160,9 +159,7 @@ async def open_requests(folder: Path, seed: int) -> AsyncIterator[Requests]:
     project = load(FILES)
     store = Store(SqliteDatabase(database))
     policy = Policy(keys=(b"key of the test",), failsafe=({"action": "talk", "text": "Sorry."},), dial_allow=ALLOWED)
-    console = create_console(
-        settings_for(folder, database_url=f"sqlite:///{database}", dial_allow="44"), Services(), dev=True
-    )
+    console = create_console(settings_for(folder, database_url=f"sqlite:///{database}", dial_allow="44"), dev=True)
     api = programs_app(Store(SqliteDatabase(database)), ALLOWED, policy.keys)
     async with store, api.router.lifespan_context(api), await logged_in(console) as desk:
         await store.replace_revision(released_row(project, datetime.now(UTC)))

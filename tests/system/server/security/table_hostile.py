@@ -30,7 +30,6 @@ from ncco_server.store.api_keys import ApiKeyRow
 from ncco_server.store.sql import ROWS_TABLE
 from ncco_server.web.programs_app import programs_app
 from ncco_studio.console.app import create_console
-from ncco_studio.console.services import Services
 from tests.system.server.security.nasty import CORPUS, Nasty
 from tests.system.studio.console_pages.test_hostile_values import Tags
 from tests.system.trial import Outcome, Trial
@@ -269,7 +268,7 @@ async def open_rows(folder: Path, seed: int) -> AsyncIterator[Rows]:
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_text(text)
     url = f"sqlite:///{folder}/calls.db"
-    console = create_console(settings_for(folder, database_url=url), Services(), dev=True)
+    console = create_console(settings_for(folder, database_url=url), dev=True)
     api = programs_app(open_store(url), (), POLICY.keys)
     async with open_store(url) as store:
         await store.replace_revision(released_row(load(FILES), datetime.now(UTC)))

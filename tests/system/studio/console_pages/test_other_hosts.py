@@ -9,7 +9,6 @@ import httpx
 
 from ncco_server.web import create_app
 from ncco_studio.console.app import create_console
-from ncco_studio.console.services import Services
 from tests.support.postgres_stores import empty_database
 from tests.unit.studio.console.conftest import logged_in, settings_for
 
@@ -32,7 +31,7 @@ async def test_pages_and_sessions_work_on_postgresql(tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows/shop.yaml").write_text(SHOP, encoding="utf-8")
     settings = settings_for(tmp_path, database_url=empty_database(), insecure=True, key="k" * 40)
-    app, console = create_app(settings, dev=True), create_console(settings, Services(), dev=True)
+    app, console = create_app(settings, dev=True), create_console(settings, dev=True)
     webhooks = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000")
     hostile = "<script>alert(1)</script>' OR 1=1 --"
     async with app.router.lifespan_context(app), webhooks, await logged_in(console) as known:

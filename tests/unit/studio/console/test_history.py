@@ -19,7 +19,6 @@ from structlog.testing import capture_logs
 from ncco_server.errors import StoreUnavailable
 from ncco_server.store import RecordingRow, Store, milliseconds
 from ncco_studio.console.app import create_console
-from ncco_studio.console.services import Services
 from tests.support.cases import each_case
 from tests.unit.studio.console.conftest import logged_in, settings_for, with_worker_here
 
@@ -92,7 +91,7 @@ async def owner_of(tmp_path: Path, flow: str, shared: str, **settings_: Any) -> 
     (tmp_path / "flows/salon.yaml").write_text(flow, encoding="utf-8")
     (tmp_path / "flows/shared.yaml").write_text(shared, encoding="utf-8")
     settings = settings_for(tmp_path, database_url=f"sqlite:///{tmp_path}/calls.db", insecure=True, **settings_)
-    app = with_worker_here(create_console(settings, Services(), dev=True))
+    app = with_worker_here(create_console(settings, dev=True))
     await app.state.console.store.open()
     async with await logged_in(app) as client:
         yield Owner(app, client)

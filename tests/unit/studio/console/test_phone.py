@@ -20,7 +20,6 @@ from fastapi import FastAPI
 from structlog.testing import capture_logs
 
 from ncco_server.settings import load_settings
-from ncco_studio.commands.console_services import console_services
 from ncco_studio.console.app import create_console
 from ncco_studio.editor import language
 from ncco_studio.editor.worker import Worker
@@ -586,7 +585,7 @@ def crm_console(project: Path, modules: str = "loyalty, counting") -> FastAPI:
     folders = {"flows": project / "flows", "templates": project / "templates"}
     hashes = {"console_password_hash": HASHES["change"], "console_viewer_password_hash": HASHES["look"]}
     settings = load_settings(None, **folders, **hashes, python_lookups=modules, database_url="memory://")
-    return with_worker_here(create_console(settings, console_services(), dev=True))
+    return with_worker_here(create_console(settings, dev=True))
 
 
 async def test_real_services_are_asked_only_for_a_saved_text_and_with_the_switch_on(

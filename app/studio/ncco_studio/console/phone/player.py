@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from typing import Any, Final, Literal, TypeAlias
 
@@ -25,7 +25,6 @@ from ncco_studio.console.phone.transcript import bubbles_of, explain, hooks_of, 
 from ncco_studio.console.phone.world import ChosenAnswers, World
 from ncco_studio.editor.project import project_in
 from ncco_studio.editor.source import PhoneText, Playable, read_source
-from ncco_studio.simulator.assumptions import Assumptions
 from ncco_studio.verify.kept_call import CannotKeep
 from ncco_studio.verify.played_call import CannotDo, FinishedStep, outcomes_of
 from ncco_studio.verify.scenarios.answers import lookups_of
@@ -51,14 +50,9 @@ class NotPlayed(AppError):
 
 
 class PhonePlayer:
-    """The calls of one person, kept between requests.
+    """The calls of one person, kept between requests."""
 
-    Args:
-        assumes: returns what is assumed about the platform, for each call; raises SettingsError.
-    """
-
-    def __init__(self, assumes: Callable[[], Assumptions] = Assumptions) -> None:
-        self._assumes = assumes
+    def __init__(self) -> None:
         self._runner = asyncio.Runner()
         self._calls: dict[str, PhoneCall] = {}
         self._client: LookupClient | None = None
@@ -128,7 +122,7 @@ class PhonePlayer:
             return {"not_called": plain(playable.notice)}
         client = self._client_of(folder, live) if live is not None else None
         own = live["env"] if live is not None else env
-        server = PhoneServer(project.flows, tuple(dial_allow), own, self._assumes)
+        server = PhoneServer(project.flows, tuple(dial_allow), own)
         definitions = lookups_of(playable.project.flows.values()) if playable.project is not None else {}
         answers = ChosenAnswers(definitions, World(**world), client)
         called = _called(playable, call, made_at or datetime.now(UTC))
@@ -199,12 +193,22 @@ class PhonePlayer:
 
     async def _keep_recorded(self, *, recorded: Json, folder: Json, dial_allow: Sequence[str]) -> Json:
         project = project_in(folder)
-        server = PhoneServer(project.flows, tuple(dial_allow), {}, self._assumes)
+        server = PhoneServer(project.flows, tuple(dial_allow), {})
         try:
             kept: Json = plain(await keep_recorded(recorded, project, server))
         except AppError as error:
             raise NotPlayed(422, f"{error}; {error.cure}" if error.cure else str(error)) from error
         return kept
+
+
+@cache
+def _player() -> PhonePlayer:
+    return PhonePlayer()
+
+
+def play(method: str, values: Mapping[str, Any]) -> Json:
+    """See `PhonePlayer.play`. Each subprocess belongs to one person."""
+    return _player().play(method, values)
 
 
 def _by_hand(state: Literal["open", "closed"], reason: str, until: str) -> HoursByHand:
