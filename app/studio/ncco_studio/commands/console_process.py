@@ -235,8 +235,8 @@ def run_console(
     if (instrumentation := sys.modules.get("opentelemetry.instrumentation.fastapi")) is not None:
         instrumentation.FastAPIInstrumentor().uninstrument()  # the pages' URLs contain search terms
     from ncco_studio.console.app import create_console  # noqa: PLC0415 - the webhooks' process needs none of it
+    from ncco_studio.console.caches import Served  # noqa: PLC0415 - the webhooks' process needs none of it
     from ncco_studio.console.phone.incoming import IncomingCalls  # noqa: PLC0415 - the webhooks' process needs none of it
-    from ncco_studio.console.server_reader import Served  # noqa: PLC0415 - the webhooks' process needs none of it
 
     incoming = None
     if virtual_vonage is not None:

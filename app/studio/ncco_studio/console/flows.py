@@ -36,7 +36,6 @@ from ncco_studio.pictures.svg import as_svg
 
 router = APIRouter()
 
-MOST_PICTURES: Final = 32
 MOST_ISSUES: Final = 100
 PROOF_S: Final = 20.0
 """The time limit for the exploration of a proof."""
@@ -81,9 +80,10 @@ class Picture:
 
 async def _picture(request: Request, flow: Flow, paint: Paint, *, errors: bool) -> Picture:
     view = view_of(request)
-    key = (flow.name, view, errors, paint.key, *(each.revision for each in (flow, *flow.subs.values())))
-    pictures = console_of(request).pictures
-    picture = await pictures.get(key, lambda: asyncio.to_thread(_drawn, flow, paint, view, errors=errors))
+    key = ("picture", flow.name, view, errors, paint.key, *(each.revision for each in (flow, *flow.subs.values())))
+    picture = await console_of(request).results.get(
+        key, lambda: asyncio.to_thread(_drawn, flow, paint, view, errors=errors)
+    )
     return cast(Picture, picture)
 
 
@@ -171,7 +171,7 @@ async def picture_file(request: Request, console: TheConsole, name: str, _: CanL
         raise HTTPException(404, "There is no such flow.")
     view = view_of(request)
     key = ("file", name, view, *(each.revision for each in (flow, *flow.subs.values())))
-    svg = await console.pictures.get(key, lambda: asyncio.to_thread(_as_file, flow, view))
+    svg = await console.results.get(key, lambda: asyncio.to_thread(_as_file, flow, view))
     return Response(svg, media_type="image/svg+xml")
 
 

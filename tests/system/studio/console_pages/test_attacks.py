@@ -166,7 +166,7 @@ async def test_a_scenario_is_not_saved_outside_the_project(
 
     reply = await owner.post(f"/phone/calls/{id_}/keep")
 
-    assert 409 == reply.status_code, reply.text
+    assert 422 == reply.status_code, reply.text
     assert "leads out of the project" in reply.json()["detail"]
     assert [] == files_in(outside)
 

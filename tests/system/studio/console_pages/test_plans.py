@@ -20,7 +20,7 @@ from ncco_server.store import Store, open_store
 from ncco_server.store.database import Database, Read, Row
 from ncco_server.store.sql import Sql
 from ncco_studio.console.app import create_console
-from ncco_studio.console.call_changes import CallChanges
+from ncco_studio.console.caches import CallChanges
 from tests.support.postgres_stores import empty_database
 from tests.unit.studio.console.conftest import logged_in, settings_for
 

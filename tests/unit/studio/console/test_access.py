@@ -80,7 +80,7 @@ def requests_of(app: FastAPI) -> Iterator[tuple[str, str]]:
 
 
 async def test_no_route_answers_without_a_session(console: FastAPI) -> None:
-    assert {("GET", "/calls"), ("POST", "/phone/calls"), ("POST", "/editor/check")} <= set(requests_of(console))
+    assert {("GET", "/calls"), ("POST", "/phone/calls"), ("POST", "/editor/1")} <= set(requests_of(console))
     for method, path in requests_of(console):
         async with browser(console) as stranger:
             page = await stranger.request(method, path)

@@ -20,7 +20,7 @@ from ncco_server.settings import Settings
 from ncco_server.store import RecordingRow, milliseconds, moment_of, open_store
 from ncco_server.web import create_app
 from ncco_studio.console.app import create_console
-from ncco_studio.console.call_changes import VERSION_TTL_S, CallChanges
+from ncco_studio.console.caches import VERSION_TTL_S, CallChanges
 from tests.support.stored_rows import end_call, session_row, turn_row, webhook_row
 from tests.unit.studio.console.conftest import logged_in, settings_for
 

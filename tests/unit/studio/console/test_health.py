@@ -6,7 +6,6 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 
 import httpx
@@ -22,7 +21,7 @@ from ncco_server.web import create_app
 from ncco_server.web.figures import LastHour, figures_app
 from ncco_studio.console import health
 from ncco_studio.console.app import create_console
-from ncco_studio.console.server_reader import Served, ServerReader
+from ncco_studio.console.caches import Served, ServerReader
 from tests.support.application_api import APPLICATION_ID
 from tests.support.cases import each_case
 from tests.support.keys import private_pem, rsa_key
@@ -89,7 +88,7 @@ async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
         httpx.AsyncClient(mounts=mounts) as reader,
         await logged_in(console) as client,
     ):
-        console.state.console.server = ServerReader(SERVED, reader, count(step=10).__next__)
+        console.state.console.server = ServerReader(SERVED, reader, fresh_s=0)
         yield Watched(server, webhooks, client)
 
 

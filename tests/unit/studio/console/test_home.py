@@ -158,7 +158,7 @@ async def test_a_caller_who_got_through_later_is_not_listed_for_a_call_back() ->
         found = await recent(store)
 
     assert [("anna", 1, "hung up in the menu"), ("447700900003", 2, "nobody answered")] == [
-        (call.caller, times, plain_state(call)) for call, times in found.callers.missed
+        (call.caller, times, plain_state(call, {})) for call, times in found.callers.missed
     ]
     assert 2 == found.callers.withheld
     assert {"missed": 5, "person": 1, "served": 1} == found.today

@@ -334,8 +334,10 @@ async def test_a_text_with_errors_is_not_played_and_the_previous_call_continues(
     await phone.call()
     text = (REPOSITORY / "flows/reception.yaml").read_text().replace("goto: voicemail", "goto: voicemial")
     reply = await phone.post("/phone/calls", file="flows/reception.yaml", text=text)
-    assert "This text has 1 error" in reply.text
-    assert "data-call" not in reply.text
+    setup = await phone.post("/phone/setup", file="flows/reception.yaml", text=text)
+    assert 422 == reply.status_code
+    assert reply.json()["detail"].startswith("This text cannot be called yet: line ")
+    assert "This text has 1 error" in setup.text
     await phone.do({"press": "1"}, at=3.0)
     assert "Connecting you to sales." == phone.bubbles[-1]
 
@@ -343,8 +345,8 @@ async def test_a_text_with_errors_is_not_played_and_the_previous_call_continues(
 async def test_a_flow_for_placed_calls_only_links_to_the_form_that_places_one() -> None:
     phone = await phone_at("reminder")
     page = await phone.client.get("/phone", params={"file": "flows/reminder.yaml"})
-    reply = await phone.call("flows/reminder.yaml")
-    for shown in (page.text, reply.text):
+    setup = await phone.post("/phone/setup", file="flows/reminder.yaml")
+    for shown in (page.text, setup.text):
         assert "The server uses this flow to call people." in shown
         assert "ncco simulate reminder --place" in shown
 
@@ -367,10 +369,9 @@ async def test_a_pasted_flow_and_a_pasted_ncco_are_played(phone: Phone) -> None:
     assert "Bye" == phone.bubbles[-1]
     why = (await phone.client.get(f"/phone/calls/{phone.id}/turns/1")).text
     assert "POST https://example.com/input" in why
-    reply = await phone.post("/phone/calls", file="pasted.json", text='[\n{"action": "tlak"}]')
-    assert "data-call" not in reply.text
-    assert 'data-line="2" data-column="12"' in reply.text
-    assert "no call can start here" not in reply.text
+    setup = await phone.post("/phone/setup", file="pasted.json", text='[\n{"action": "tlak"}]')
+    assert 'data-line="2" data-column="12"' in setup.text
+    assert "no call can start here" not in setup.text
     setup = await phone.post("/phone/setup", file="pasted.yaml", text='{"action": "tlak"}')
     assert "the text has errors" in setup.text
     setup = await phone.post("/phone/setup", file="pasted.yaml", text=" ")
@@ -427,7 +428,7 @@ async def test_a_call_is_saved_once_the_text_that_it_played_is_saved(own_phone: 
     text = file.read_text().replace("Northgate", "Southgate")
     await own_phone.call(text=text)
     reply = await own_phone.post(f"/phone/calls/{own_phone.id}/keep")
-    assert 409 == reply.status_code
+    assert 422 == reply.status_code
     assert not (project / "tests").exists()
     file.write_text(text)
     reply = await own_phone.post(f"/phone/calls/{own_phone.id}/keep")
@@ -445,7 +446,7 @@ async def test_a_read_only_folder_is_reported_before_a_call_is_saved(
     assert f"{project}/tests is not writable by the server&#39;s user" in own_phone.shown
     assert "keep the call as a scenario" not in own_phone.shown
     refused = await own_phone.post(f"/phone/calls/{own_phone.id}/keep")
-    assert 409 == refused.status_code
+    assert 422 == refused.status_code
     assert "/reception.yaml" not in refused.json()["detail"]
     assert (
         "tests/scenarios/pin.yaml: not a directory; give the server's user write permission there"

@@ -25,12 +25,10 @@ from ncco_studio.console.phone.transcript import bubbles_of, explain, hooks_of, 
 from ncco_studio.console.phone.world import ChosenAnswers, World
 from ncco_studio.editor.project import project_in
 from ncco_studio.editor.source import PhoneText, Playable, read_source
-from ncco_studio.verify.kept_call import CannotKeep
 from ncco_studio.verify.played_call import CannotDo, FinishedStep, outcomes_of
 from ncco_studio.verify.scenarios.answers import lookups_of
 from ncco_studio.verify.scenarios.model import YEARS, HoursByHand, ScenarioCall
 from ncco_studio.verify.scenarios.script import RecordStep, step_of
-from ncco_studio.verify.scenarios.stage import CannotPlace
 
 Json: TypeAlias = dict[str, Any]
 
@@ -42,11 +40,11 @@ MOST_PROBLEMS: Final = 5
 
 
 class NotPlayed(AppError):
-    """A request of the page was refused with the reply's `status`."""
+    """A request of the page was refused."""
 
-    def __init__(self, status: int, problem: str) -> None:
-        super().__init__(problem)
-        self.status = status
+
+class NoSuchCall(NotPlayed):
+    """The call, or its turn, does not exist any more."""
 
 
 class PhonePlayer:
@@ -70,8 +68,9 @@ class PhonePlayer:
         """Call one of these methods; return the page's new state, or `not_played` with the status and the reason."""
         try:
             return self._runner.run(self._methods[method](**values))
-        except NotPlayed as refusal:
-            return {"not_played": [refusal.status, str(refusal)]}
+        except AppError as refusal:
+            why = f"{refusal}; {refusal.cure}" if refusal.cure else str(refusal)
+            return {"not_played": [404 if isinstance(refusal, NoSuchCall) else 422, why]}
 
     def close(self) -> None:
         for call in self._calls.values():
@@ -82,7 +81,7 @@ class PhonePlayer:
 
     def _call(self, id_: str) -> PhoneCall:
         if id_ not in self._calls:
-            raise NotPlayed(404, NO_CALL)
+            raise NoSuchCall(NO_CALL)
         return self._calls[id_]
 
     async def _place(
@@ -98,7 +97,7 @@ class PhonePlayer:
         again: str,
         by_hand: Mapping[str, Json],
     ) -> Json:
-        """Place a call; for a text in which no call can start, returns its notice (`not_called`).
+        """Place a call.
 
         Args:
             folder: the project's folder, as in `ncco_studio.editor.language`.
@@ -119,7 +118,8 @@ class PhonePlayer:
         project = project_in(folder)
         playable = read_source(project, PhoneText(**source))
         if not playable.is_ready:
-            return {"not_called": plain(playable.notice)}
+            why = "".join(f": line {each.place.line}: {each.message}; {each.cure}" for each in playable.errors[:1])
+            raise NotPlayed(f"this text cannot be called yet{why}")
         client = self._client_of(folder, live) if live is not None else None
         own = live["env"] if live is not None else env
         server = PhoneServer(project.flows, tuple(dial_allow), own)
@@ -129,12 +129,7 @@ class PhonePlayer:
         known = playable.project.calendars if playable.project is not None else {}
         if made_at is None:
             called = replace(called, by_hand={name: _by_hand(**by_hand[name]) for name in by_hand.keys() & known})
-        try:
-            placed = await server.place(playable, called, answers)
-        except CannotPlace as error:
-            raise NotPlayed(422, f"{error}; {error.cure}") from error
-        except AppError as error:
-            raise NotPlayed(422, f"the call cannot be placed: {error}") from error
+        placed = await server.place(playable, called, answers)
         await self._add(placed)
         steps: Sequence[FinishedStep] = ()
         if former is not None:
@@ -177,27 +172,21 @@ class PhonePlayer:
         try:
             why: Json = plain(explain(call, number, base_url))
         except IndexError:
-            raise NotPlayed(404, f"this call does not have a turn {number}") from None
+            raise NoSuchCall(f"this call does not have a turn {number}") from None
         return why
 
     async def _keep(self, *, id_: str, folder: Json) -> Json:
         call = self._call(id_)
         if not call.playable.is_saved(project_in(folder)):
             cure = "save it in a project file, or replay the call with the saved version"
-            raise NotPlayed(409, f"this call was made with text that is not saved; {cure}")
-        try:
-            kept: Json = plain(call.keep())
-        except CannotKeep as error:
-            raise NotPlayed(409, f"{error}; {error.cure}") from error
+            raise NotPlayed("this call was made with text that is not saved", cure)
+        kept: Json = plain(call.keep())
         return kept
 
     async def _keep_recorded(self, *, recorded: Json, folder: Json, dial_allow: Sequence[str]) -> Json:
         project = project_in(folder)
         server = PhoneServer(project.flows, tuple(dial_allow), {})
-        try:
-            kept: Json = plain(await keep_recorded(recorded, project, server))
-        except AppError as error:
-            raise NotPlayed(422, f"{error}; {error.cure}" if error.cure else str(error)) from error
+        kept: Json = plain(await keep_recorded(recorded, project, server))
         return kept
 
 
@@ -218,7 +207,7 @@ def _by_hand(state: Literal["open", "closed"], reason: str, until: str) -> Hours
 def _called(playable: Playable, call: Json, made_at: datetime) -> ScenarioCall:
     """Read numbers in any notation. Raises NotPlayed."""
     if made_at.year not in YEARS:
-        raise NotPlayed(422, f"enter a year from {YEARS[0]} to {YEARS[-1]}")
+        raise NotPlayed(f"enter a year from {YEARS[0]} to {YEARS[-1]}")
     zone = playable.zone
     made_at = made_at.astimezone(zone) if made_at.tzinfo else made_at.replace(tzinfo=zone)
     names = [each.name for each in playable.startable]
@@ -232,7 +221,7 @@ def _read(read: Callable[[str, str], str], number: str, line: str) -> str:
     try:
         return read(number.strip(), line)
     except ValueError as error:
-        raise NotPlayed(422, f"{number}: {error}") from error
+        raise NotPlayed(f"{number}: {error}") from error
 
 
 async def _played(call: PhoneCall, playing: Callable[[], Awaitable[None]]) -> Json:
