@@ -362,9 +362,10 @@ async def _written(
     before: TableRowDocument | None,
     stamps: Collection[str] | None = None,
 ) -> Change:
-    """Change a row whose stamp is one of these, or any if they are None. Raises RowChanged."""
+    """Change a row whose stamp is one of these; None for any row, or none. Raises RowChanged."""
     now = datetime.now(UTC)
-    written = await opened.table.write([change], now, _by(session), {change.row: stamps})
+    known = {} if stamps is None else {change.row: stamps}
+    written = await opened.table.write([change], now, _by(session), known)
     return await _row_change(opened, change, before, written[change.row], now)
 
 

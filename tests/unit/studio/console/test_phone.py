@@ -670,7 +670,7 @@ async def test_a_saved_lookup_runs_no_module_that_the_operator_did_not_allow(
         saved = (await phone.post("/phone/save", file="flows/attack.yaml", text=ATTACK, digest="")).json()
         assert saved["problem"].startswith("Saved, but calls continue with the last good flow: ")
         refused = await phone.post("/phone/calls", file="flows/attack.yaml", is_live=True)
-        assert 'NCCO_PYTHON_LOOKUPS does not include the module "os"' in html.unescape(refused.text)
+        assert 'NCCO_PYTHON_LOOKUPS does not include the module "os"' in refused.json()["detail"]
     assert not (tmp_path / "stolen").exists()
 
 

@@ -83,14 +83,6 @@ class PhoneCall(PlayedCall):
         return self.answers.client is not None
 
     @property
-    def listens(self) -> str:
-        """The language of the speech that the call waits for, such as `en-GB`; "" if it does not wait."""
-        waited = self.moment.waited
-        if waited is None or "speech" not in waited.takes:
-            return ""
-        return str((waited.action.get("speech") or {}).get("language", "en-US"))
-
-    @property
     def line(self) -> str:
         """Empty ("") for a plain NCCO."""
         return self.session.call.to if self.session is not None else ""

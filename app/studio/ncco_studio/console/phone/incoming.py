@@ -17,7 +17,7 @@ from ncco_server.settings import Settings
 from ncco_server.settings.fields import VoiceAccess
 from ncco_server.vonage.keys import rsa_private_key
 from ncco_studio.console.phone.player import NO_CALL, Json, plain
-from ncco_studio.console.phone.transcript import bubbles_of_leg
+from ncco_studio.console.phone.transcript import bubbles_of_leg, language_awaited
 from ncco_studio.simulator.delivery import Application
 from ncco_studio.simulator.legs import CallIsOver, Leg
 from ncco_studio.simulator.parties import ENDLESS, Behaviour, Parties
@@ -135,14 +135,12 @@ def _shown(leg: Leg) -> Json:
     """Fields that only the phone's own calls have stay blank."""
     caller = leg.identity.from_ or ""
     waited = leg.waited
-    takes = waited.takes if waited is not None else frozenset()
-    speech = (waited.action.get("speech") or {}) if waited is not None and "speech" in takes else None
     return {
         "id": f"{PREFIX}{leg.uuid}",
         "at": leg.at,
         "next_at": None if leg.is_over else leg.at + POLL_S,
         "moment": "end" if leg.is_over else "input" if waited is not None else "until",
-        "listens": "" if speech is None else str(speech.get("language", "en-US")),
+        "listens": language_awaited(waited),
         "takes_keys": leg.open is not None,
         "line": leg.identity.to,
         "is_over": leg.is_over,

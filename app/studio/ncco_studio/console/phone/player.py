@@ -21,7 +21,7 @@ from ncco_server.service.phone_numbers import read_called, read_caller
 from ncco_server.service.written_rows import name_of_caller
 from ncco_studio.console.phone.call import PhoneCall, PhoneServer
 from ncco_studio.console.phone.repetition import keep_recorded
-from ncco_studio.console.phone.transcript import bubbles_of, explain, hooks_of, marked
+from ncco_studio.console.phone.transcript import bubbles_of, explain, hooks_of, language_awaited, marked
 from ncco_studio.console.phone.world import ChosenAnswers, World
 from ncco_studio.editor.project import project_in
 from ncco_studio.editor.source import PhoneText, Playable, read_source
@@ -243,7 +243,7 @@ def _shown(call: PhoneCall, refused: str) -> Json:
         "at": call.leg.at,
         "next_at": call.next_at,
         "moment": call.moment.kind,
-        "listens": call.listens,
+        "listens": language_awaited(call.moment.waited),
         "takes_keys": call.leg.open is not None,
         "line": call.line,
         "is_over": call.leg.is_over,
