@@ -43,7 +43,7 @@ class NotPlayed(AppError):
     """A request of the page was refused."""
 
 
-class NoSuchCall(NotPlayed):
+class CallIsGone(NotPlayed):
     """The call, or its turn, does not exist any more."""
 
 
@@ -70,7 +70,7 @@ class PhonePlayer:
             return self._runner.run(self._methods[method](**values))
         except AppError as refusal:
             why = f"{refusal}; {refusal.cure}" if refusal.cure else str(refusal)
-            return {"not_played": [404 if isinstance(refusal, NoSuchCall) else 422, why]}
+            return {"not_played": [404 if isinstance(refusal, CallIsGone) else 422, why]}
 
     def close(self) -> None:
         for call in self._calls.values():
@@ -81,7 +81,7 @@ class PhonePlayer:
 
     def _call(self, id_: str) -> PhoneCall:
         if id_ not in self._calls:
-            raise NoSuchCall(NO_CALL)
+            raise CallIsGone(NO_CALL)
         return self._calls[id_]
 
     async def _place(
@@ -172,7 +172,7 @@ class PhonePlayer:
         try:
             why: Json = plain(explain(call, number, base_url))
         except IndexError:
-            raise NoSuchCall(f"this call does not have a turn {number}") from None
+            raise CallIsGone(f"this call does not have a turn {number}") from None
         return why
 
     async def _keep(self, *, id_: str, folder: Json) -> Json:
