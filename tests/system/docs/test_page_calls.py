@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 import httpx
 import yaml
 
-from ncco_studio.commands.console_services import console_services
 from ncco_studio.console.app import create_console
 from ncco_studio.console.phone.page import OUTCOMES
 from tests.support.cases import each_case
@@ -70,7 +69,7 @@ async def test_the_calls_of_the_page_are_heard_on_the_phone(page: str) -> None:
     names = {"dial_allow": "NCCO_DIAL_ALLOW", "python_flows": "NCCO_PYTHON_FLOWS"}
     given = {field: told.settings.get(name, "") for field, name in names.items()}
     settings = settings_for(told.folder, **given)
-    app = with_worker_here(create_console(settings, console_services(), dev=True))
+    app = with_worker_here(create_console(settings, dev=True))
     app.state.console.phone_calls.make_worker = OwnPlayer
     async with await logged_in(app) as client:
         for table in _ROWS.finditer(text_of(page)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
@@ -58,7 +57,8 @@ def password(name: str | None, role: Role | None, remove: str | None, is_list: b
     With --name, the hash is written to the login file (NCCO_CONSOLE_LOGINS). Otherwise it is a shared password, and the
     setting with its hash is printed.
     """
-    wanted = [option for option, value in _exclusive(name, remove, is_list, viewer) if value]
+    options = {"--name": name is not None, "--remove": remove is not None, "--list": is_list, "--viewer": viewer}
+    wanted = [option for option, is_given in options.items() if is_given]
     if len(wanted) > 1:
         raise CannotRun(f"{' and '.join(wanted)} cannot be combined", "use only one of them")
     if role and name is None:
@@ -80,13 +80,6 @@ def password(name: str | None, role: Role | None, remove: str | None, is_list: b
     return FINE
 
 
-def _exclusive(name: str | None, remove: str | None, is_list: bool, viewer: bool) -> Iterator[tuple[str, bool]]:
-    yield "--name", name is not None
-    yield "--remove", remove is not None
-    yield "--list", is_list
-    yield "--viewer", viewer
-
-
 def _asked() -> str:
     """Raises CannotRun."""
     if sys.stdin.isatty():
@@ -103,10 +96,7 @@ def _save(name: str, role: Role | None) -> None:
     if role is None and all(login.name != tidy for login in read_logins(file)):
         raise CannotRun(f"{tidy} has no login yet, and --role is missing", "add --role listen or --role change")
     give_login(file, tidy, role, _asked())
-    click.echo(
-        ("A running console accepts it at once. After the very first password, restart the server."),
-        err=True,
-    )
+    click.echo("A running console accepts it at once. After the very first password, restart the server.", err=True)
 
 
 def _remove(name: str) -> None:

@@ -234,19 +234,17 @@ def run_console(
     configure_log(settings)
     if (instrumentation := sys.modules.get("opentelemetry.instrumentation.fastapi")) is not None:
         instrumentation.FastAPIInstrumentor().uninstrument()  # the pages' URLs contain search terms
-    from ncco_studio.commands.console_services import console_services  # noqa: PLC0415 - the webhooks' process needs none of it
     from ncco_studio.console.app import create_console  # noqa: PLC0415 - the webhooks' process needs none of it
+    from ncco_studio.console.caches import Served  # noqa: PLC0415 - the webhooks' process needs none of it
     from ncco_studio.console.phone.incoming import IncomingCalls  # noqa: PLC0415 - the webhooks' process needs none of it
-    from ncco_studio.console.services import Served  # noqa: PLC0415 - the webhooks' process needs none of it
 
     incoming = None
     if virtual_vonage is not None:
         access, listener = virtual_vonage
         incoming = IncomingCalls(settings, access, served[0], listener)
-    services = console_services(Served(*served))
     app = create_console(
         settings,
-        services,
+        Served(*served),
         dev=dev,
         keys=keys,
         links_since=links_since,

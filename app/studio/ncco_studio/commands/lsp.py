@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import click
 
-from ncco_server.desk.environment import flow_variables, python_flows, python_lookups
+from ncco_server.desk.environment import flow_variables, lookup_budget_ms, python_flows, python_lookups
 from ncco_server.desk.output import FINE, CannotRun
 
 
@@ -42,10 +43,14 @@ def command() -> int:
     return FINE
 
 
-def _settings_of(project: Path) -> Mapping[str, Sequence[str]]:
+def _settings_of(project: Path) -> Mapping[str, Any]:
     """Read `.env` in a project; see `OpenProject.folder`."""
     try:
-        python = {"modules": python_lookups(project), "handlers": python_flows(project)}
-        return {"env": sorted(flow_variables(project)), **python}
+        return {
+            "env": dict.fromkeys(flow_variables(project), ""),
+            "modules": python_lookups(project),
+            "handlers": python_flows(project),
+            "budget_ms": lookup_budget_ms(project),
+        }
     except CannotRun:  # `ncco check` reports an unreadable `.env`
-        return {"env": (), "modules": (), "handlers": ()}
+        return {"env": {}, "modules": (), "handlers": (), "budget_ms": None}

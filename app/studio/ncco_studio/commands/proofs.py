@@ -7,21 +7,21 @@ import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final
 
 import click
 
-from ncco_server.desk.environment import python_flows
+from ncco_server.desk.environment import flow_variables, python_flows
 from ncco_server.desk.output import CannotRun, json_text, print_result
 from ncco_server.desk.project import Source, flow_named, flow_of_file
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.model import Flow, Project
 from ncco_server.flow.report import Format, counted, report
-from ncco_studio.simulator.assumptions import After
 from ncco_studio.verify.kept import KeptResults
+from ncco_studio.verify.platform_file import seen_platform
 from ncco_studio.verify.prove import (
     CallLimits,
     FlowVerdict,
@@ -43,50 +43,36 @@ MOST_VALUES: Final = 6
 MOST_OUTCOMES: Final = 5
 
 
-class Found(NamedTuple):
-    """The results of the command.
-
-    Attributes:
-        shown, notes: its standard output and standard error.
-        is_stopped: a proof was stopped, so another run may find more.
-    """
-
-    shown: str
-    notes: str
-    is_fine: bool
-    is_stopped: bool
-
-
 def prove_project(
     source: Source,
     name: str,
     form: Format,
     *,
-    env: Mapping[str, str],
-    now: datetime,
     bounds: tuple[int, float],
-    call_limits: tuple[float, int, After | Literal[""]],
+    call_limits: tuple[float, int],
     kept: KeptResults | None,
     save: Path | None,
     tests: Path | None,
-) -> Found:
-    """Prove the flow `name`, or every flow for "", and print what is found. Raises CannotRun, FlowsHaveErrors.
+) -> bool:
+    """Prove the flow `name`, or every flow for "", and print what is found; return whether nothing is wrong.
+
+    Raises CannotRun, FlowsHaveErrors.
 
     Args:
         source: the project.
         name: the flow's name.
         form: how to print the result.
-        env: the variables that flows may read.
-        now: the time of the calls.
         bounds: the values of `SearchLimits`.
-        call_limits: the values of `CallLimits`.
+        call_limits: the first values of `CallLimits`.
         kept: the results of earlier proofs; None to prove everything.
         save: the folder for a scenario of each fault; None to write none.
         tests: the folder for scenarios that cover all outcomes; None to write none.
     """
+    env = flow_variables()
+    now = datetime.now(UTC)
     found = source.load_sound(env)
     name = name or flow_of_file(found)
-    limits = SearchLimits(*bounds), CallLimits(*call_limits)
+    limits = SearchLimits(*bounds), CallLimits(*call_limits, seen_platform().get("after_connect", ""))
     request = ProofRequest(now, env, *limits, source.path_of, python_flows())
     proved = _proved_flows(name, found.project.flows)
     verdicts = _verdicts(proved, request, kept)
@@ -111,8 +97,7 @@ def prove_project(
         proofs = [prove(flow, now, env=env, bounds=request.bounds, call_limits=request.call_limits) for flow in proved]
         _write(tests, _coverings(found.project, proofs))
     is_stopped = any(verdict.stopped for verdict in verdicts)
-    is_fine = not is_stopped and not any(issue.is_error for issue in issues)
-    return Found(shown, summary, is_fine, is_stopped)
+    return not is_stopped and not any(issue.is_error for issue in issues)
 
 
 def _proved_flows(name: str, flows: Mapping[str, Flow]) -> list[Flow]:

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import click
 
 from ncco_server.desk import options
-from ncco_server.desk.environment import flow_variables, python_flows, python_lookups
-from ncco_server.desk.output import FINE, ISSUES, print_result
+from ncco_server.desk.output import FINE, ISSUES
 from ncco_server.desk.project import source_of
 from ncco_server.flow.report import Format
-from ncco_studio.commands.platform import seen_platform
 from ncco_studio.verify.faults import LIMITS
-from ncco_studio.verify.kept import KeptResults, key_of
+from ncco_studio.verify.kept import KeptResults
 
 CACHE: Final = ".ncco_cache"
-"""The folder beside the flow folder for verdicts, and the command's output about a whole project."""
+"""The folder beside the flow folder for verdicts."""
 
 
 @click.command(
@@ -92,42 +88,17 @@ def command(
     It tries whatever callers, lookups, opening hours and dialled parties may do, and everything that may fail on the
     way.
     """
-    source, name = source_of(what, flows, templates)
-    kept = None if no_cache else KeptResults(source.flows.parent / CACHE)
-    env = flow_variables()
-    now = datetime.now(UTC)
-    bounds, call_limits = (states, seconds), (silence, steps, seen_platform().get("after_connect", ""))
-    python = python_lookups(), python_flows()
-    about = (repr(source), name, form, bounds, call_limits, sorted(env.items()), python, now.date())
-    key = key_of("command", about, sorted(source.read()[0].items()))
-    printed = None if kept is None or save or tests else _read(kept.get(key))
-    if printed is not None:
-        shown, notes, is_fine = printed
-        print_result(shown)
-        click.echo(notes, nl=False, err=True)
-        return FINE if is_fine else ISSUES
-    from ncco_studio.commands.proofs import prove_project  # noqa: PLC0415 - takes a second, and is not needed if nothing changed
+    from ncco_studio.commands.proofs import prove_project  # noqa: PLC0415 - takes a second, which --help need not wait for
 
-    found = prove_project(
+    source, name = source_of(what, flows, templates)
+    is_fine = prove_project(
         source,
         name,
         form,
-        env=env,
-        now=now,
-        bounds=bounds,
-        call_limits=call_limits,
-        kept=kept,
+        bounds=(states, seconds),
+        call_limits=(silence, steps),
+        kept=None if no_cache else KeptResults(source.flows.parent / CACHE),
         save=save,
         tests=tests,
     )
-    if kept is not None and not found.is_stopped:
-        kept.put(key, json.dumps((found.shown, found.notes, found.is_fine)).encode())
-    return FINE if found.is_fine else ISSUES
-
-
-def _read(stored: bytes | None) -> tuple[str, str, bool] | None:
-    try:
-        shown, notes, is_fine = json.loads(stored or b"")
-    except ValueError:
-        return None
-    return shown, notes, is_fine
+    return FINE if is_fine else ISSUES

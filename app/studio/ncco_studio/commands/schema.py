@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Final
 
 import click
 
@@ -17,6 +17,13 @@ from ncco_studio.schema import OfferedNames, flow_schema
 from ncco_studio.verify.platform_file import platform_schema
 from ncco_studio.verify.scenarios.model import scenario_schema
 from ncco_studio.verify.scenarios.people import people_schema
+
+_SCHEMAS: Final = {
+    "ncco": json_schema,
+    "people": people_schema,
+    "platform": platform_schema,
+    "scenario": scenario_schema,
+}
 
 
 @click.command(
@@ -32,30 +39,18 @@ Examples:
 
 Exit codes: 0 printed, 2 there is no such schema.""",
 )
-@click.argument("name", type=click.Choice(["flow", "ncco", "people", "platform", "scenario"]))
+@click.argument("name", type=click.Choice(["flow", *_SCHEMAS]))
 @click.option("--plain", is_flag=True, help="Leave out the names of steps, flows, lookups, ... of this project.")
 @options.flows
 @options.templates
-def command(
-    name: Literal["flow", "ncco", "people", "platform", "scenario"],
-    flows: Path | None,
-    templates: Path | None,
-    *,
-    plain: bool,
-) -> int:
+def command(name: str, flows: Path | None, templates: Path | None, *, plain: bool) -> int:
     """Print the JSON Schema of one of these files or of the NCCO, for editors and other programs.
 
     The schema of flow files includes the names in this folder's project, so that an editor can suggest them.
     """
     keep_for_results()
-    if name == "ncco":
-        print_json(json_schema())
-    elif name == "scenario":
-        print_json(scenario_schema())
-    elif name == "people":
-        print_json(people_schema())
-    elif name == "platform":
-        print_json(platform_schema())
+    if name in _SCHEMAS:
+        print_json(_SCHEMAS[name]())
     else:
         print_json(flow_schema({} if plain else _project_names(*folders(flows, templates))))
     return FINE

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, get_args
 
 import click
 
@@ -19,9 +19,10 @@ from ncco_server.flow.model import Project
 from ncco_server.service.outbox import by_kind
 from ncco_server.store import HookRow
 from ncco_server.web.webhook_http import DEADLINE_S
-from ncco_studio.commands.platform import assumed_platform
 from ncco_studio.commands.scenario_files import first_numbers
+from ncco_studio.simulator.assumptions import After
 from ncco_studio.simulator.delivery import Application
+from ncco_studio.verify.platform_file import assumed_platform
 from ncco_studio.verify.scenarios.server import Outside
 from ncco_studio.verify.scenarios.stage import LocalStage, PathOf, RemoteStage
 
@@ -55,6 +56,13 @@ async def local_stage(
             assumes=assumed_platform(),
             deadline_s=deadline_s,
         )
+
+
+after_connect: Final = click.option(
+    "--after-connect",
+    type=click.Choice(get_args(After)),
+    help="What happens to a call when a connected party hangs up [as in NCCO_PLATFORM, else continues].",
+)
 
 
 def is_url(what: str | None) -> bool:

@@ -28,7 +28,7 @@ from ncco_server.flow.report import printable, report
 from ncco_server.ncco.value_types import digits_in
 from ncco_server.settings.values import read_private_key
 from ncco_server.vonage.keys import new_private_key, rsa_private_key
-from ncco_studio.commands.platform import after_connect, assumed_platform
+from ncco_studio.commands.server_under_test import after_connect
 from ncco_studio.simulator.assumptions import After
 from ncco_studio.simulator.delivery import Application, WebhookDelivery
 from ncco_studio.simulator.legs import Leg
@@ -36,6 +36,7 @@ from ncco_studio.simulator.parties import Behaviour, Parties, PartyOutcome
 from ncco_studio.simulator.platform import Vonage
 from ncco_studio.simulator.rest.server import LiveVonage
 from ncco_studio.simulator.servers import HttpServer
+from ncco_studio.verify.platform_file import assumed_platform
 from ncco_studio.verify.scenarios.people import read_people
 from ncco_studio.verify.transcript import line_of, line_start, webhook_line
 

@@ -38,7 +38,7 @@ from ncco_studio.console import (
     tables,
 )
 from ncco_studio.console.access import RequireSession
-from ncco_studio.console.call_changes import CallChanges
+from ncco_studio.console.caches import NOT_KNOWN, CallChanges, ResultCache, Served, ServerReader
 from ncco_studio.console.change import page as change
 from ncco_studio.console.change import steps
 from ncco_studio.console.guard import HEADERS, Guard
@@ -46,17 +46,14 @@ from ncco_studio.console.pages import STATIC, refused, wants_page
 from ncco_studio.console.phone import page as phone
 from ncco_studio.console.phone.calls import PhoneCalls
 from ncco_studio.console.phone.incoming import IncomingCalls
-from ncco_studio.console.result_cache import ResultCache
-from ncco_studio.console.server_reader import ServerReader
-from ncco_studio.console.services import Services
 from ncco_studio.console.sessions import Sessions
 from ncco_studio.console.state import Console
 from ncco_studio.editor import language
 from ncco_studio.editor.project import ProjectFolder
 from ncco_studio.editor.worker import Worker
 
-MOST_RESULTS: Final = 16
-"""Cached counts and proofs for pictures of flows."""
+MOST_RESULTS: Final = 64
+"""Cached pictures of flows, counts and proofs for them, and lists."""
 _PAGES: Final = APIRouter()
 """The routes of all consoles of this process."""
 for _module in (
@@ -81,7 +78,7 @@ for _module in (
 
 def create_console(
     settings: Settings,
-    services: Services,
+    served: Served = NOT_KNOWN,
     *,
     dev: bool = False,
     keys: Sequence[bytes] = (),
@@ -94,7 +91,7 @@ def create_console(
 
     Args:
         settings: already checked.
-        services: the services that the command line provides.
+        served: the server beside this console.
         dev: whether this is development mode.
         keys: sign sessions and, in development, links; by default the keys in the settings.
         links_since: see `Sessions`; None for now.
@@ -114,18 +111,20 @@ def create_console(
     store = open_store(settings.database_url)
     app.state.console = Console(
         settings=settings,
-        services=services,
         dev=dev,
         has_secure_cookies=not dev or settings.console_url.startswith("https:"),
         project=ProjectFolder(
-            settings.flows, settings.templates, settings.flow_env, settings.python_lookups, settings.python_flows
+            settings.flows,
+            settings.templates,
+            settings.flow_env,
+            settings.python_lookups,
+            settings.python_flows,
+            budget_ms=settings.lookup_budget_ms,
         ),
-        phone_calls=PhoneCalls(services.play, python_environment() if settings.python_lookups else {}),
+        phone_calls=PhoneCalls(python_environment() if settings.python_lookups else {}),
         incoming=incoming,
-        pictures=ResultCache(flows.MOST_PICTURES),
         results=ResultCache(MOST_RESULTS),
-        lists=ResultCache(MOST_RESULTS),
-        server=ServerReader(services.served),
+        server=ServerReader(served),
         store=store,
         changes=CallChanges(store),
         logins=logins,

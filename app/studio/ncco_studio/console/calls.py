@@ -6,7 +6,6 @@ import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from functools import partial
-from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, TypeAlias
 from urllib.parse import quote, urlencode
 
@@ -61,8 +60,6 @@ STATES: Final = {
     "open": "in progress",
     "failed": "something failed",
 }
-NO_TEXTS: Final[Mapping[str, str]] = MappingProxyType({})
-
 _PLAIN: Final[Mapping[str, str]] = {
     "open": "on the line now",
     "message": "left a message",
@@ -142,7 +139,7 @@ def texts_of(project: Project) -> dict[str, str]:
     return {name: own.text for flow in project.flows.values() for name, own in flow.results.items()}
 
 
-def plain_state(call: ResultRow, texts: Mapping[str, str] = NO_TEXTS) -> str:
+def plain_state(call: ResultRow, texts: Mapping[str, str]) -> str:
     """`texts` are those of the flows' own results."""
     own = texts.get(call.own) or call.own.replace("_", " ")
     if call.result == "own":

@@ -102,8 +102,6 @@ def reasons_in(
             yield Reason(f"{did}: {step}{what}", because, *place, has_failed=True)
         elif did in ("decided", "answered"):
             yield Reason(f"{step}{what}", because, *place)
-    for answer in known:  # older versions did not trace the reason
-        yield Reason(f"lookup {answer.name}", "", answer=_shown(answer.value))
 
 
 def _shown(answer: Any) -> str:

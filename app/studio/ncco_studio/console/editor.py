@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import JSONResponse
@@ -52,34 +52,24 @@ class EditorQuestion(BaseModel):
 
 
 router = APIRouter(prefix="/editor")
+_ANSWERS: Final = {
+    "check": language.check,
+    "complete": language.complete,
+    "hover": language.hover,
+    "definition": language.definition,
+}
 
 
-@router.post("/check")
-async def check(request: Request, question: EditorQuestion, session: CanLook) -> JSONResponse:
-    return await _answer(request, language.check, question, session)
-
-
-@router.post("/complete")
-async def complete(request: Request, question: EditorQuestion, session: CanLook) -> JSONResponse:
-    return await _answer(request, language.complete, question, session)
-
-
-@router.post("/hover")
-async def hover(request: Request, question: EditorQuestion, session: CanLook) -> JSONResponse:
-    return await _answer(request, language.hover, question, session)
-
-
-@router.post("/definition")
-async def definition(request: Request, question: EditorQuestion, session: CanLook) -> JSONResponse:
-    return await _answer(request, language.definition, question, session)
-
-
-async def _answer(
-    request: Request, function: Callable[..., Any], question: EditorQuestion, session: ConsoleSession
+@router.post("/{about}")
+async def answer(
+    request: Request,
+    question: EditorQuestion,
+    session: CanLook,
+    about: Literal["check", "complete", "hover", "definition"],
 ) -> JSONResponse:
-    """Drop the editor's older request if it still waits."""
-    asker = f"{function.__name__} {session.csrf_token} {question.editor} {question.file}"
-    return JSONResponse(await ask(request, session, function, asker, question=question.model_dump()))
+    """Drop the editor's older request of the kind if it still waits."""
+    asker = f"{about} {session.csrf_token} {question.editor} {question.file}"
+    return JSONResponse(await ask(request, session, _ANSWERS[about], asker, question=question.model_dump()))
 
 
 async def ask(

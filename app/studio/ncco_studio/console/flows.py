@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,18 +24,18 @@ from ncco_server.service.phone_numbers import readable
 from ncco_server.suggest import nearest
 from ncco_studio.console.access import CanLook
 from ncco_studio.console.change.heard import heard_in_week
+from ncco_studio.console.flow_proof import prove_flow
 from ncco_studio.console.pages import STATIC, View, refused, render, view_of
 from ncco_studio.console.paint import PERIODS, Paint, Wanted, paint_for
 from ncco_studio.console.report import PeriodQuery, count_period
 from ncco_studio.console.state import Console, TheConsole, console_of
 from ncco_studio.editor.language import in_words
-from ncco_studio.editor.project import ReadProject, on_disk
+from ncco_studio.editor.project import ReadProject
 from ncco_studio.editor.worker import WorkNotDone
 from ncco_studio.pictures.svg import as_svg
 
 router = APIRouter()
 
-MOST_PICTURES: Final = 32
 MOST_ISSUES: Final = 100
 PROOF_S: Final = 20.0
 """The time limit for the exploration of a proof."""
@@ -80,9 +80,10 @@ class Picture:
 
 async def _picture(request: Request, flow: Flow, paint: Paint, *, errors: bool) -> Picture:
     view = view_of(request)
-    key = (flow.name, view, errors, paint.key, *(each.revision for each in (flow, *flow.subs.values())))
-    pictures = console_of(request).pictures
-    picture = await pictures.get(key, lambda: asyncio.to_thread(_drawn, flow, paint, view, errors=errors))
+    key = ("picture", flow.name, view, errors, paint.key, *(each.revision for each in (flow, *flow.subs.values())))
+    picture = await console_of(request).results.get(
+        key, lambda: asyncio.to_thread(_drawn, flow, paint, view, errors=errors)
+    )
     return cast(Picture, picture)
 
 
@@ -170,7 +171,7 @@ async def picture_file(request: Request, console: TheConsole, name: str, _: CanL
         raise HTTPException(404, "There is no such flow.")
     view = view_of(request)
     key = ("file", name, view, *(each.revision for each in (flow, *flow.subs.values())))
-    svg = await console.pictures.get(key, lambda: asyncio.to_thread(_as_file, flow, view))
+    svg = await console.results.get(key, lambda: asyncio.to_thread(_as_file, flow, view))
     return Response(svg, media_type="image/svg+xml")
 
 
@@ -205,7 +206,6 @@ async def flow(request: Request, console: TheConsole, name: str, _: CanLook, wan
         painted=wanted.model_copy(update={"paint": "traffic"}) if is_painted else None,
         periods=PERIODS,
         kinds=KINDS,
-        can_prove=console.services.prove is not None,
         **values,
     )
 
@@ -230,31 +230,21 @@ async def painted(request: Request, console: TheConsole, name: str, _: CanLook, 
 async def proof(request: Request, console: TheConsole, name: str, session: CanLook) -> Response:
     """Explore every call to a saved flow in a subprocess. Shows the verdict, and a call for each fault."""
     read = await console.read_project()
-    services = console.services
-    if name not in read.project.flows or services.prove is None:
+    if name not in read.project.flows:
         return refused(request, 404, f"The flow {name} cannot be proved.", "Fix its issues first.")
     try:
-        found = await _prove(console, services.prove, name, read, session.id)
+        found = await _prove(console, name, read, session.id)
     except WorkNotDone as error:
         return refused(request, 503, str(error), "ncco prove on the command line does not have these limits.")
     return render(request, "flow_proof.html", name=name, proof=found, verdicts=VERDICTS)
 
 
-async def _prove(
-    console: Console, prove: Callable[..., dict[str, Any]], flow: str, read: ReadProject, owner: str
-) -> dict[str, Any]:
+async def _prove(console: Console, flow: str, read: ReadProject, owner: str) -> dict[str, Any]:
     """Share one proof between simultaneous requests. Raises WorkNotDone."""
-    project = console.project
-    values = {
-        "texts": dict(read.texts),
-        "env": dict(project.env),
-        "flow": flow,
-        "seconds": PROOF_S,
-        "handlers": on_disk(project.handlers, project.flows, read.texts),
-        "flows": str(project.flows),
-    }
+    folder = console.project.as_values() | {"env": dict(console.project.env)}
+    values = {"folder": folder, "texts": dict(read.texts), "flow": flow, "seconds": PROOF_S}
     key = ("proof", flow, read.revisions)
-    found = await console.results.get(key, lambda: console.prover.run(prove, values, owner=owner))
+    found = await console.results.get(key, lambda: console.prover.run(prove_flow, values, owner=owner))
     return cast(dict[str, Any], found)
 
 

@@ -27,8 +27,8 @@ from ncco_server.settings import Settings
 from ncco_server.store import milliseconds, open_store
 from ncco_server.version import VERSION
 from ncco_studio.console.access import CanLook
+from ncco_studio.console.caches import ServerReader
 from ncco_studio.console.pages import render
-from ncco_studio.console.server_reader import ServerReader
 from ncco_studio.console.state import Console, TheConsole
 
 router = APIRouter()
@@ -119,7 +119,7 @@ async def problems_of(console: Console, now: datetime, away: StoreError | None) 
         *_of_backup(figures, now),
         *_of_jobs(figures, now),
         *_of_waiting(figures, console.settings),
-        *([_of_store(away)] if away else [*await _of_placing(console), *await _of_hashes(console, project)]),
+        *([_of_store(away)] if away else await _of_database(console, project)),
     ]
     return sorted(problems, key=lambda problem: problem.severity)
 
@@ -253,11 +253,11 @@ def _of_lost(figures: ServerFigures) -> Iterator[HealthProblem]:
         yield HealthProblem("warning", plain, text, cure, RECORDINGS, "the messages", "/messages")
     for problem in problems_of_audio(figures.recordings.get("lost", 0)):
         plain = f"{counted(figures.recordings['lost'], 'message')} can no longer be played."
-        yield HealthProblem(problem.severity, plain, _as_text(problem), problem.cure, RECORDINGS)
+        yield _shown(problem, plain, RECORDINGS)
 
 
-def _as_text(problem: ServerProblem) -> str:
-    return f"{as_sentence(problem.text)}."
+def _shown(problem: ServerProblem, plain: str, page: str, where: str = "", link: str = "") -> HealthProblem:
+    return HealthProblem(problem.severity, plain, f"{as_sentence(problem.text)}.", problem.cure, page, where, link)
 
 
 def _of_backup(figures: ServerFigures, now: datetime) -> Iterator[HealthProblem]:
@@ -307,14 +307,16 @@ def _of_waiting(figures: ServerFigures, settings: Settings) -> Iterator[HealthPr
         yield HealthProblem("warning", plain, text, cure, RECORDINGS, "the messages", "/messages")
 
 
-async def _of_placing(console: Console) -> list[HealthProblem]:
-    """Report why waiting calls are not placed."""
+async def _of_database(console: Console, project: Project) -> list[HealthProblem]:
+    """Report why waiting calls are not placed, and rows that are no longer found."""
     if console.settings.has_memory_store:
         return []
+    hashed = tables_with_hashes(project)
     try:
-        placed = (await console.opened_store()).placed
-        control = await placed.control()
-        waiting = (await placed.count_active()).waiting
+        store = await console.opened_store()
+        control = await store.placed.control()
+        waiting = (await store.placed.count_active()).waiting
+        lost = await store.tables.without_key(hashed) if hashed else []
     except StoreError as error:
         return [_of_store(error)]
     waits = counted(waiting, "call waits", "calls wait")
@@ -324,28 +326,13 @@ async def _of_placing(console: Console) -> list[HealthProblem]:
         "no access": f"{waits}, but this server cannot place calls.",
     }
     has_access = console.incoming is not None or console.settings.voice_access is not None
-    for problem in problems_of_placing(control, milliseconds(datetime.now(UTC)), has_access=has_access):
-        if waiting or problem.kind == "paused":
-            where, link = "the placed calls", "/calls/placed"
-            plain = plain_of[problem.kind]
-            shown = HealthProblem(problem.severity, plain, _as_text(problem), problem.cure, PLACING, where, link)
-            return [shown]
-    return []
-
-
-async def _of_hashes(console: Console, project: Project) -> list[HealthProblem]:
-    tables = tables_with_hashes(project)
-    if not tables or console.settings.has_memory_store:
-        return []
-    try:
-        lost = await (await console.opened_store()).tables.without_key(tables)
-    except StoreError:  # reported by `_of_placing`
-        return []
-    plain = "Some people who must not be called are no longer recognised."
-    return [
-        HealthProblem(problem.severity, plain, _as_text(problem), problem.cure, TABLES)
-        for problem in problems_of_hashes(lost)
+    placing = [
+        _shown(problem, plain_of[problem.kind], PLACING, "the placed calls", "/calls/placed")
+        for problem in problems_of_placing(control, milliseconds(datetime.now(UTC)), has_access=has_access)
+        if waiting or problem.kind == "paused"
     ]
+    plain = "Some people who must not be called are no longer recognised."
+    return placing[:1] + [_shown(problem, plain, TABLES) for problem in problems_of_hashes(lost)]
 
 
 def _of_lookup(lookup: LookupFigures, project: Project) -> Iterator[HealthProblem]:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import partial
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote
@@ -30,7 +31,7 @@ from ncco_server.service.hand_hours import LONGEST, LONGEST_REASON, HandHours, d
 from ncco_server.service.phone_numbers import readable
 from ncco_server.store import QUARTER_MS, CalledCounts, Records, ResultRow, milliseconds
 from ncco_studio.console.access import CanChange, CanLook
-from ncco_studio.console.calls import at_step, plain_state
+from ncco_studio.console.calls import at_step, plain_state, texts_of
 from ncco_studio.console.change.fields import group_title
 from ncco_studio.console.change.notation import day_in_words, spans_in_words
 from ncco_studio.console.health import problems_of
@@ -243,7 +244,7 @@ async def home(request: Request, console: TheConsole, session: CanLook) -> Respo
         since=f"{now - timedelta(MISSED_DAYS):%A}",
         problems=await problems_of(console, now, away),
         may_change=session.role == "change",
-        plain_state=plain_state,
+        plain_state=partial(plain_state, texts=texts_of(project)),
         at_step=at_step,
         **inbox,
     )

@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shlex
+import shutil
+import sys
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
@@ -45,6 +48,16 @@ VIEWS: Final[tuple[View, ...]] = ("owner", "developer")
 _CODE: Final = re.compile("`([^`]+)`")
 
 
+def program_of(script: str) -> str:
+    """The path of the running script, unless a shell finds it by its name."""
+    path, found = Path(script), shutil.which("ncco")
+    is_found = found is not None and path.exists() and path.samefile(found)
+    return "ncco" if is_found or path.name != "ncco" else shlex.quote(script)
+
+
+PROGRAM: Final = program_of(sys.argv[0])
+
+
 @cache
 def static_version() -> str:
     """Hash all static files. The hash is a folder in their URLs, so that modules import their own version."""
@@ -82,6 +95,7 @@ def _environment() -> Environment:
         "time": _time,
         "asset": _asset,
         "navigation": NAVIGATION,
+        "program": PROGRAM,
     }
     environment.filters |= {
         "as_json": _as_json, "as_sentence": as_sentence, "counted": counted, "with_code": _with_code,

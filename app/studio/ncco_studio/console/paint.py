@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Annotated, Final, Literal, TypeAlias
 from urllib.parse import urlencode
 
@@ -31,21 +31,16 @@ PAINT_S: Final = 50.0
 
 
 class PaintQuery(PeriodQuery):
-    """Whether to show an overlay, and of which days' calls. `days` takes precedence over `first` and `last`."""
+    """Whether to show an overlay, and of which days' calls."""
 
     paint: Literal["", "traffic", "none"] = ""
     """`""` paints if calls are kept."""
-    days: Literal["", "1", "7", "30"] = ""
     errors: bool = False
     """Whether to draw error paths."""
 
     def period_of(self, read: ReadProject, flow: str, now: datetime) -> Period:
         """Use the time zone of the flow. Raises HTTPException."""
-        zone = zone_of(read.project, flow)
-        if self.days or not (self.first or self.last):
-            end = now.astimezone(zone).date() + timedelta(1)
-            return Period(end - timedelta(int(self.days or "7")), end, zone)
-        return self.period(zone, now)
+        return self.period(zone_of(read.project, flow), now)
 
     def address(self, *, errors: bool) -> str:
         values = self.model_dump(include={"paint", "days"}) | {"from": self.first, "to": self.last}

@@ -113,7 +113,7 @@ async def placed_calls(request: Request, search: Search, _: CanLook) -> Response
 
 async def _listed(request: Request, search: PlacedSearch, template: str) -> Response:
     console = console_of(request)
-    project = await _project(console)
+    project = (await console.read_project()).project
     if console.settings.has_memory_store:
         return render(request, template, search=search, is_memory=True, **_choices(project))
     placed = (await console.opened_store()).placed
@@ -132,7 +132,9 @@ async def _listed(request: Request, search: PlacedSearch, template: str) -> Resp
         may_change=request.state.session.role == "change",
         older=search.address(before=found[PAGE - 1].id) if len(found) > PAGE else "",
         active=await placed.count_active(),
-        counts={STATES.get(state) or _outcome_in_words(outcome): count for (state, outcome), count in counts.items()},
+        counts={
+            STATES.get(state) or OUTCOMES.get(outcome, outcome): count for (state, outcome), count in counts.items()
+        },
         held=control if control.is_held(milliseconds(now)) else None,
         paused=control if control.paused_at is not None else None,
         **_choices(project),
@@ -149,10 +151,6 @@ def _can_place(console: Console) -> dict[str, bool]:
     return {"is_virtual": is_virtual, "can_place": is_virtual or console.settings.voice_access is not None}
 
 
-async def _project(console: Console) -> Project:
-    return (await console.read_project()).project
-
-
 def placing_flows(project: Project) -> list[Flow]:
     return sorted((flow for flow in project.flows.values() if flow.outbound is not None), key=lambda flow: flow.name)
 
@@ -165,7 +163,7 @@ def _shown(row: PlacedRow, now: datetime, project: Project, *, is_paused: bool) 
         "title": group_title(row.flow),
         "line": line_of(project.flows.values(), project.flows.get(row.flow)),
         "asked_by": _asked_by(row),
-        "result": {"calling": "open", "waiting": "waiting"}.get(row.state) or _result_of(row.outcome),
+        "result": {"calling": "open", "waiting": "waiting"}.get(row.state) or RESULTS.get(row.outcome, "missed"),
         "plain": _plain(row, is_later=is_later, is_paused=is_paused),
         "due_at": call.due_at if is_later else None,
         "problem": row.problem or _problem(row, project),
@@ -184,7 +182,7 @@ def _plain(row: PlacedRow, *, is_later: bool, is_paused: bool) -> str:
     if row.state == "calling":
         return "being hung up" if row.cancelled_at is not None else "being called now"
     if row.state == "over":
-        return _outcome_in_words(row.outcome)
+        return OUTCOMES.get(row.outcome, row.outcome)
     tried = "nobody reached yet, " if row.tries else ""
     if is_later:
         return f"{tried}next call" if row.tries else "waits until"
@@ -198,18 +196,10 @@ def _problem(row: PlacedRow, project: Project) -> str:
     return "" if row.state != "waiting" or is_here else "waits for a server with this flow: here it places no calls"
 
 
-def _outcome_in_words(outcome: str) -> str:
-    return OUTCOMES.get(outcome, outcome)
-
-
-def _result_of(outcome: str) -> str:
-    return RESULTS.get(outcome, "missed")
-
-
 @router.get("/calls/placed/new")
 async def new_call(request: Request, console: TheConsole, _: CanChange, flow: str = "") -> Response:
     """Show the form or, without a flow, the flows to choose from."""
-    project = await _project(console)
+    project = (await console.read_project()).project
     flows = placing_flows(project)
     chosen = next((each for each in flows if each.name == flow or len(flows) == 1), None)
     return _form(request, project, chosen, {"key": secrets.token_hex(16)}, {})
@@ -242,7 +232,7 @@ async def place_call(request: Request, console: TheConsole, session: CanChange) 
     """Request a call, or show the form again with its errors. A form that is sent twice requests only one call."""
     form = await request.form()
     typed = {name: str(value) for name, value in form.items()}
-    project = await _project(console)
+    project = (await console.read_project()).project
     flow = next((flow for flow in placing_flows(project) if flow.name == typed.get("flow")), None)
     if flow is None:
         fault = {"flow": RefusedRequest("flow", "this flow places no calls", "Choose another one.")}
@@ -318,7 +308,7 @@ async def placed_call(request: Request, console: TheConsole, id_: PlacedId, sess
     if row is None:
         raise HTTPException(404, "there is no such call")
     control = await placed.control()
-    project = await _project(console)
+    project = (await console.read_project()).project
     now = datetime.now(UTC)
     flow = project.flows.get(row.flow)
     return render(
@@ -344,8 +334,8 @@ def _public_params(row: PlacedRow, flow: Flow | None) -> dict[str, Any]:
 def _shown_attempt(attempt: AttemptRow) -> dict[str, Any]:
     is_over = attempt.state == "over"
     return dict(PlacedAttempt.of(attempt)) | {
-        "plain": _outcome_in_words(attempt.outcome) if is_over else ATTEMPT_STATES[attempt.state],
-        "result": _result_of(attempt.outcome) if is_over else "open",
+        "plain": OUTCOMES.get(attempt.outcome, attempt.outcome) if is_over else ATTEMPT_STATES[attempt.state],
+        "result": RESULTS.get(attempt.outcome, "missed") if is_over else "open",
         "call": session_id(attempt.leg, None) if attempt.leg and attempt.answered_at is not None else "",
     }
 

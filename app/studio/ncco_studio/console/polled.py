@@ -48,5 +48,5 @@ async def shared_rows(request: Request, address: str, render: Callable[[], Await
 
     version = request.state.version
     key = address.partition("?")[0], address, version, view_of(request), request.state.session.role
-    body = await (console_of(request).lists.get(key, rows) if version else rows())
+    body = await (console_of(request).results.get(key, rows) if version else rows())
     return HTMLResponse(body, headers={"HX-Replace-Url": address})

@@ -66,11 +66,16 @@ Day: TypeAlias = Annotated[date | None, BeforeValidator(lambda text: text or Non
 class PeriodQuery(BaseModel):
     """Days from `first` to `last`, inclusive, as in a URL."""
 
+    days: Literal["", "1", "7", "28", "30", "91"] = ""
+    """A period that ends today. It takes precedence over the dates."""
     first: Annotated[Day, Query(alias="from")] = None
     last: Annotated[Day, Query(alias="to")] = None
 
     def period(self, zone: tzinfo, now: datetime) -> Period:
         """Raises HTTPException."""
+        if self.days:
+            end = now.astimezone(zone).date() + timedelta(1)
+            return Period(end - timedelta(int(self.days)), end, zone)
         return requested_period(self.first, self.last, zone, now)
 
 
@@ -85,8 +90,6 @@ def requested_period(first: date | None, last: date | None, zone: tzinfo, now: d
 class ReportQuery(PeriodQuery):
     """The filters of a report, as in its URL."""
 
-    days: Literal["", "7", "28", "91"] = ""
-    """A period that ends today. It takes precedence over the dates."""
     flow: Annotated[str, Query(max_length=100)] = ""
     timezone: Annotated[str, Query(max_length=100)] = ""
 
@@ -100,11 +103,7 @@ async def _period(console: Console, filters: ReportQuery) -> Period:
     zone = find_zone(filters.timezone) if filters.timezone else zone_of(project, filters.flow)
     if zone is None:
         raise HTTPException(422, f"{filters.timezone} is not a time zone; enter one such as Europe/London.")
-    now = datetime.now(UTC)
-    if filters.days:
-        last = now.astimezone(zone).date()
-        return Period(last - timedelta(int(filters.days) - 1), last + timedelta(1), zone)
-    return filters.period(zone, now)
+    return filters.period(zone, datetime.now(UTC))
 
 
 async def count_period(console: Console, period: Period, flow: str = "") -> CallReport:

@@ -22,12 +22,9 @@ from ncco_server.settings import Settings
 from ncco_server.settings.logins import Logins
 from ncco_server.settings.passwords import Passwords
 from ncco_server.store import Records, Store
-from ncco_studio.console.call_changes import CallChanges
+from ncco_studio.console.caches import CallChanges, ResultCache, ServerReader
 from ncco_studio.console.phone.calls import PhoneCalls
 from ncco_studio.console.phone.incoming import IncomingCalls
-from ncco_studio.console.result_cache import ResultCache
-from ncco_studio.console.server_reader import ServerReader
-from ncco_studio.console.services import Services
 from ncco_studio.console.sessions import Sessions
 from ncco_studio.editor.project import ProjectFolder, ReadProject
 from ncco_studio.editor.worker import Worker
@@ -46,15 +43,12 @@ class Console:
     """
 
     settings: Settings
-    services: Services
     dev: bool
     has_secure_cookies: bool
     project: ProjectFolder
     phone_calls: PhoneCalls
     incoming: IncomingCalls | None
-    pictures: ResultCache
     results: ResultCache
-    lists: ResultCache
     server: ServerReader
     store: Store
     changes: CallChanges

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, NamedTuple, TypeAlias
 from urllib.parse import urlencode
@@ -332,23 +332,41 @@ async def _sent(request: Request, opened: OpenTable, now: datetime) -> SentRow:
 
 
 @router.post("/tables/{table}/row")
-async def save_row(request: Request, opened: Opened, session: CanChange) -> Response:
-    """Add a row, or change the columns of one that differ from what its form showed."""
-    now = datetime.now(UTC)
+@router.post("/tables/{table}/remove")
+async def write_row(request: Request, opened: Opened, session: CanChange) -> Response:
+    """Add or remove a row, or change its columns that differ from what its form showed, unless it changed since."""
+    is_removal = request.url.path.endswith("/remove")
     sent = SentRow({}, {}, None)
     try:
-        sent = await _sent(request, opened, now)
+        sent = await _sent(request, opened, datetime.now(UTC))
         stamp = sent.typed.get("stamp", ABSENT)
-        if stamp and sent.row is None:
+        if is_removal:
+            change = RowChange(opened.table.name_of([*sent.key.values()]), is_removal=True)
+        elif stamp and sent.row is None:
             raise RowChanged(opened.definition.name)
-        change = opened.table.change({**sent.key, **_changed_columns(opened, sent)})
-        stamps = await opened.table.write([change], now, _by(session), {change.row: (stamp,)})
+        else:
+            change = opened.table.change({**sent.key, **_changed_columns(opened, sent)})
+        done = await _written(opened, session, change, sent.row, (stamp, ABSENT) if is_removal else (stamp,))
     except RefusedRows as error:
         return _form(request, opened, session, sent, error.faults)
     except RowChanged:
-        return _form(request, opened, session, sent, [_CHANGED if sent.typed.get("stamp") else _EXISTS])
-    done = await _row_change(opened, change, sent.row, stamps[change.row], now)
+        is_known = is_removal or sent.typed.get("stamp")
+        return _form(request, opened, session, sent, [_CHANGED if is_known else _EXISTS])
     return await record(request, done, table=opened.definition.name)
+
+
+async def _written(
+    opened: OpenTable,
+    session: ConsoleSession,
+    change: RowChange,
+    before: TableRowDocument | None,
+    stamps: Collection[str] | None = None,
+) -> Change:
+    """Change a row whose stamp is one of these; None for any row, or none. Raises RowChanged."""
+    now = datetime.now(UTC)
+    known = {} if stamps is None else {change.row: stamps}
+    written = await opened.table.write([change], now, _by(session), known)
+    return await _row_change(opened, change, before, written[change.row], now)
 
 
 async def _row_change(
@@ -405,24 +423,6 @@ def _lines(text: str) -> str:
 
 def _by(session: ConsoleSession) -> str:
     return session.name or "somebody in the console"
-
-
-@router.post("/tables/{table}/remove")
-async def remove_row(request: Request, opened: Opened, session: CanChange) -> Response:
-    """Remove a row, unless it has been changed since its form was shown."""
-    now = datetime.now(UTC)
-    sent = SentRow({}, {}, None)
-    try:
-        sent = await _sent(request, opened, now)
-        name = opened.table.name_of([*sent.key.values()])
-        stamps = {name: (ABSENT, sent.typed.get("stamp", ABSENT))}
-        change = RowChange(name, is_removal=True)
-        await opened.table.write([change], now, _by(session), stamps)
-    except RefusedRows as error:
-        return _form(request, opened, session, sent, error.faults)
-    except RowChanged:
-        return _form(request, opened, session, sent, [_CHANGED])
-    return await record(request, await _row_change(opened, change, sent.row, ABSENT, now), table=opened.definition.name)
 
 
 @router.get("/tables/{table}/import")
@@ -529,10 +529,8 @@ async def change_number(
         raise HTTPException(422, f"{error}. {error.cure}") from error
     if not wanted:
         change = RowChange(change.row, is_removal=True)
-    now = datetime.now(UTC)
-    before = await opened.table.get(change.row, now)
-    stamps = await opened.table.write([change], now, _by(session))
-    done = await _row_change(opened, change, before, stamps[change.row], now)
+    before = await opened.table.get(change.row, datetime.now(UTC))
+    done = await _written(opened, session, change, before)
     tables = await tables_of_number(console_of(request), opened.project, number)
     reply = render(request, "number_tables.html", tables=tables, may_change=True)
     return await record(request, done, reply, table=table.name)

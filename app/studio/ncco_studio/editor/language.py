@@ -62,9 +62,8 @@ _BETWEEN_FILES: Final = frozenset({"E210", "E211", "E212", "W213"})
 def check(folder: Json, question: Json) -> Json:
     """Return every issue of a text, and of the project if the text is one of its files, with fixes.
 
-    `folder` has the folders `flows` and `templates`, the names of settings `env`, and the Python `modules` whose
-    functions lookups may call. `question` has `file`, `text` and `unsaved`; in other functions also `line` and
-    `column`.
+    For `folder` see `ProjectFolder.as_values`. `question` has `file`, `text` and `unsaved`; in other functions also
+    `line` and `column`.
     """
     file = question["file"]
     text = question["text"]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, NamedTuple
@@ -78,21 +79,6 @@ class ReadProject:
         return f"Saved, but calls continue with the last good flow: {count}."
 
 
-def on_disk(handlers: Iterable[str], flows: Path, texts: Mapping[str, str]) -> list[str]:
-    """The files with handlers whose texts are those on disk, which may import the modules beside `flows`.
-
-    Code that somebody has only typed is never run.
-    """
-    found = []
-    for name in handlers:
-        with suppress(OSError, ValueError):
-            if _read(flows / name) == texts.get(f"flows/{name}"):
-                found.append(name)
-    if found:
-        search_beside(flows)
-    return found
-
-
 class ProjectFolder:
     """The folders of flows and templates.
 
@@ -100,6 +86,7 @@ class ProjectFolder:
         env: the variables that flows may read, without `FLOW_`.
         modules: the Python modules whose functions lookups may call.
         handlers: the files of flows/ with handlers whose code may be run.
+        budget_ms: see `load`.
     """
 
     def __init__(
@@ -109,14 +96,18 @@ class ProjectFolder:
         env: Mapping[str, str],
         modules: Sequence[str],
         handlers: Sequence[str] = (),
+        *,
+        budget_ms: int | None = None,
     ) -> None:
         self.flows = flows
         self.templates = templates
         self.env = env
         self.modules = modules
         self.handlers = handlers
+        self.budget_ms = budget_ms
         self._stamps: Stamps | None = None
         self._read: ReadProject | None = None
+        self._newest: tuple[object, ReadProject] | None = None
         self._lock = threading.Lock()
         self._saving = threading.Lock()
 
@@ -130,28 +121,56 @@ class ProjectFolder:
             return self._read
 
     def with_texts(self, unsaved: Mapping[str, str | None]) -> ReadProject:
-        """Unsaved texts (by display path) replace or complete those on disk; None removes one. Blocks."""
+        """Unsaved texts (by display path) replace or complete those on disk; None removes one. Blocks.
+
+        The same texts are loaded once.
+        """
         texts, issues = read_project(self.flows, self.templates)
         texts = {file: text for file, text in {**texts, **unsaved}.items() if text is not None}
         unread = [issue for issue in issues if issue.place.file not in unsaved]
-        today = datetime.now(UTC).date()
-        project = self.load(texts, "project", today)
-        return ReadProject(project, texts, tuple(sorted({*unread, *project.issues}, key=by_place)))
+        asked = texts, unread, self._on_disk(texts), datetime.now(UTC).date()
+        if self._newest is not None and self._newest[0] == asked:
+            return self._newest[1]
+        project = self.load(texts, "project")
+        read = ReadProject(project, texts, tuple(sorted({*unread, *project.issues}, key=by_place)))
+        self._newest = asked, read
+        return read
 
-    def load(self, texts: Mapping[str, str], extent: Extent, today: date | None = None) -> Project:
-        handlers = on_disk(self.handlers, self.flows, texts)
+    def load(self, texts: Mapping[str, str], extent: Extent) -> Project:
         return load(
-            texts, self.env, modules=self.modules, extent=extent, today=today, handlers=handlers, explore=explore
+            texts,
+            self.env,
+            modules=self.modules,
+            extent=extent,
+            today=datetime.now(UTC).date(),
+            handlers=self._on_disk(texts),
+            explore=explore,
+            budget_ms=self.budget_ms,
         )
+
+    def _on_disk(self, texts: Mapping[str, str]) -> list[str]:
+        """The files with handlers whose texts are those on disk, which may import the modules beside the flows.
+
+        Code that somebody has only typed is never run.
+        """
+        found = []
+        for name in self.handlers:
+            with suppress(OSError, ValueError):
+                if _read(self.flows / name) == texts.get(f"flows/{name}"):
+                    found.append(name)
+        if found:
+            search_beside(self.flows)
+        return found
 
     def as_values(self) -> dict[str, Any]:
         """For functions in a subprocess; without the values of `env`."""
         return {
             "flows": str(self.flows),
             "templates": str(self.templates),
-            "env": sorted(self.env),
+            "env": dict.fromkeys(self.env, ""),
             "modules": list(self.modules),
             "handlers": list(self.handlers),
+            "budget_ms": self.budget_ms,
         }
 
     def save(self, file: str, text: str | None, digest: str, by: str = "") -> str:
@@ -249,15 +268,14 @@ class ProjectFolder:
 
 def project_in(values: Mapping[str, Any]) -> ProjectFolder:
     """The same object for the same values, so that files are read once."""
-    python = tuple(values["modules"]), tuple(values["handlers"])
-    return _project_in(values["flows"], values["templates"], tuple(values["env"]), *python)
+    return _project_in(json.dumps(values, sort_keys=True))
 
 
 @cache
-def _project_in(
-    flows: str, templates: str, env: tuple[str, ...], modules: tuple[str, ...], handlers: tuple[str, ...]
-) -> ProjectFolder:
-    return ProjectFolder(Path(flows), Path(templates), dict.fromkeys(env, ""), modules, handlers)
+def _project_in(values: str) -> ProjectFolder:
+    known = json.loads(values)
+    settings = (known[name] for name in ("env", "modules", "handlers"))
+    return ProjectFolder(Path(known["flows"]), Path(known["templates"]), *settings, budget_ms=known["budget_ms"])
 
 
 def digest_of(text: str) -> str:

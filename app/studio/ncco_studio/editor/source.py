@@ -40,24 +40,6 @@ class PhoneText(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class TextNotice:
-    """What the page says about a text: its errors, or how else a call with it can start.
-
-    `errors` counts those in the text, `others` those in other files; the other fields belong to the first error.
-    """
-
-    flow: str
-    is_blank: bool
-    places_calls: bool
-    errors: int
-    others: int
-    line: int = 0
-    column: int = 0
-    message: str = ""
-    cure: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Playable:
     """A text that was read, and what can be called in it.
 
@@ -107,16 +89,13 @@ class Playable:
         return [flow for flow in flows.values() if flow.is_startable and (own is None or own.name in flow.subs)]
 
     @property
-    def notice(self) -> TextNotice:
+    def errors(self) -> list[FlowIssue]:
+        return [issue for issue in self.issues if issue.is_error]
+
+    @property
+    def places_calls(self) -> bool:
         own = self.project.flows.get(self.flow) if self.project is not None else None
-        places_calls = own is not None and own.outbound is not None
-        errors = [issue for issue in self.issues if issue.is_error]
-        notice = TextNotice(self.flow, self.is_blank, places_calls, len(errors), self.others)
-        if not errors:
-            return notice
-        first = errors[0]
-        place = first.place
-        return replace(notice, line=place.line, column=place.column, message=first.message, cure=first.cure)
+        return own is not None and own.outbound is not None
 
     @property
     def zone(self) -> ZoneInfo:

@@ -10,6 +10,7 @@ import asyncio
 import gc
 import json
 import os
+import resource
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -19,9 +20,6 @@ from contextlib import suppress
 from importlib import import_module
 from types import MappingProxyType, ModuleType
 from typing import Any, BinaryIO, Final, Literal, TypeAlias
-
-if sys.platform != "win32":
-    import resource
 
 import ncco_server
 from ncco_server.errors import AppError
@@ -127,7 +125,7 @@ class Worker:
             reply = await asyncio.wait_for(_receive(process), seconds * BUSY)
             is_done = "value" in reply
         except TimeoutError as error:  # the processors are busy: SIGPROF stops long texts
-            raise WorkNotDone("busy" if sys.platform != "win32" else "time", seconds) from error
+            raise WorkNotDone("busy", seconds) from error
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise WorkNotDone(await self._why_it_ended(), seconds) from error
         finally:
@@ -150,9 +148,9 @@ class Worker:
 
     async def _why_it_ended(self) -> Reason:
         code = await self._process.wait() if self._process is not None else 0
-        ends: dict[int, Reason] = {}
-        if sys.platform != "win32":
-            ends = {signal.SIGPROF: "time", signal.SIGALRM: "busy", signal.SIGKILL: "killed", signal.SIGTERM: "killed"}
+        ends: Mapping[int, Reason] = {
+            signal.SIGPROF: "time", signal.SIGALRM: "busy", signal.SIGKILL: "killed", signal.SIGTERM: "killed",
+        }  # fmt: skip
         return ends.get(-code, "memory")
 
     async def close(self) -> None:
@@ -170,9 +168,13 @@ class Worker:
 
 async def _send(process: Process, message: Mapping[str, Any]) -> None:
     assert process.stdin is not None  # noqa: S101 - it was started with a pipe
-    data = json.dumps(message).encode()
-    process.stdin.write(len(data).to_bytes(_LENGTH_BYTES) + data)
+    process.stdin.write(_framed(message))
     await process.stdin.drain()
+
+
+def _framed(message: Mapping[str, Any]) -> bytes:
+    data = json.dumps(message).encode()
+    return len(data).to_bytes(_LENGTH_BYTES) + data
 
 
 async def _receive(process: Process) -> dict[str, Any]:
@@ -182,14 +184,13 @@ async def _receive(process: Process) -> dict[str, Any]:
 
 
 def _serve(memory_bytes: int, module: str) -> None:
-    if sys.platform != "win32":  # uvloop leaves descriptors open, such as the console's port
-        os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    # uvloop leaves descriptors open, such as the console's port
+    os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # stray output must not be mistaken for a reply
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the server, which ends this process
-    if sys.platform != "win32":
-        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     collect_rarely()
     import_module(module)
     gc.freeze()
@@ -199,9 +200,8 @@ def _serve(memory_bytes: int, module: str) -> None:
 
 
 def _reply(request: Mapping[str, Any]) -> dict[str, Any]:
-    if sys.platform != "win32":
-        signal.setitimer(signal.ITIMER_PROF, request["seconds"])
-        signal.alarm(int(request["seconds"] * BUSY) + 5)  # for when the server was killed
+    signal.setitimer(signal.ITIMER_PROF, request["seconds"])
+    signal.alarm(int(request["seconds"] * BUSY) + 5)  # for when the server was killed
     try:
         function: Callable[..., Any] = getattr(import_module(request["module"]), request["name"])
         reply = {"value": function(**request["values"])}
@@ -210,15 +210,13 @@ def _reply(request: Mapping[str, Any]) -> dict[str, Any]:
     except Exception:  # noqa: BLE001 - the server must hear of it
         sys.excepthook(*sys.exc_info())
         reply = {"failed": "failed"}
-    if sys.platform != "win32":
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.alarm(0)
+    signal.setitimer(signal.ITIMER_PROF, 0)
+    signal.alarm(0)
     return reply
 
 
 def _write(replies: BinaryIO, message: Mapping[str, Any]) -> None:
-    data = json.dumps(message).encode()
-    replies.write(len(data).to_bytes(_LENGTH_BYTES) + data)
+    replies.write(_framed(message))
     replies.flush()
 
 

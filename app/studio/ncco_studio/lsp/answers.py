@@ -9,16 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from ncco_server.engine import CallData, LookupAnswer, Turn, begin
-from ncco_server.flow.files import MAX_FILE_BYTES, read_project, too_large
+from ncco_server.flow.files import MAX_FILE_BYTES, too_large
 from ncco_server.flow.issues import FlowIssue
-from ncco_server.flow.loader import load
-from ncco_server.flow.model import Flow, Project
+from ncco_server.flow.model import Flow
 from ncco_server.flow.nodes import Place, walk
 from ncco_studio.editing import assist
 from ncco_studio.editing.names import ProjectNames
@@ -26,8 +23,7 @@ from ncco_studio.editing.rename import CannotRename, edits_of, name_at, rename
 from ncco_studio.editing.utf16 import Utf16Columns
 from ncco_studio.editor import language
 from ncco_studio.editor.language import read_question, shown_issues
-from ncco_studio.editor.project import on_disk
-from ncco_studio.verify.handlers.exploring import explore
+from ncco_studio.editor.project import project_in
 from ncco_studio.verify.prove.triggers import context_at
 from ncco_studio.verify.scenarios.files import files_of
 from ncco_studio.verify.scenarios.fitting import Fitting, placeholder_env
@@ -47,37 +43,25 @@ def check(folder: Json, question: Json) -> list[Json]:
     """Every issue of the project and its scenarios, with fixes.
 
     Args:
-        folder: the folders `root`, `flows` and `templates`; `env`, the names of settings; `modules`, whose functions
-            lookups may call; and `handlers`, the files of flows/ whose code may be run.
+        folder: see `ProjectFolder.as_values`, and `root`, the folder of the project.
         question: `unsaved`, path → text of open documents; and `too_large`, the paths of open documents that were not
             sent. Other functions use `file`, `line` and `column`; `text` is None.
     """
-    texts, issues = read_project(Path(folder["flows"]), Path(folder["templates"]))
-    texts |= _sources(question["unsaved"])
-    issues = [issue for issue in issues if issue.place.file not in question["unsaved"]]
-    for path in question["too_large"]:
-        texts.pop(path, None)
-        issues.append(too_large(path))
-    project = _project(folder, texts)
+    project = project_in(folder)
+    read = project.with_texts({**_sources(question["unsaved"]), **dict.fromkeys(question["too_large"])})
+    texts = read.texts
+    issues = [*map(too_large, question["too_large"]), *read.issues]
     scenarios = {path: text for path, text in _scenarios(folder, question["unsaved"]).items() if path not in texts}
-    fitting = Fitting(project) if not any(issue.is_error for issue in project.issues) else None
+    fitting = Fitting(read.project) if not any(issue.is_error for issue in read.project.issues) else None
     for path, text in scenarios.items():
         issues += _scenario_issues(path, text, fitting)
 
     def check(changed: Mapping[str, str]) -> Iterable[FlowIssue]:
-        env = dict.fromkeys(folder["env"], "")
-        yield from load(
-            _sources(changed),
-            env,
-            modules=folder["modules"],
-            extent="project",
-            handlers=_handlers(folder, changed),
-            explore=explore,
-        ).issues
+        yield from project.load(_sources(changed), "project").issues
         for path in changed.keys() & scenarios.keys():
             yield from _scenario_issues(path, changed[path], fitting)
 
-    return shown_issues(dict.fromkeys((*issues, *project.issues)), {**scenarios, **texts}, check)
+    return shown_issues(issues, {**scenarios, **texts}, check)
 
 
 def complete(folder: Json, question: Json) -> Json:
@@ -104,8 +88,8 @@ def hover(folder: Json, question: Json) -> Json:
     step = names.definition_at(path, line, column)
     ncco = ""
     if step is not None and step.kind == "steps":
-        project = _project(folder, texts)
-        flow = project.flows.get(names.files[step.place.file].flow)
+        flows = project_in(folder).with_texts(_sources(question["unsaved"])).project.flows
+        flow = flows.get(names.files[step.place.file].flow)
         ncco = _ncco_of(flow, step.name) if flow is not None and step.name in flow.steps else ""
     return {"text": text, "ncco": ncco}
 
@@ -166,35 +150,6 @@ def symbols(folder: Json, question: Json, query: str | None = None) -> list[Json
                     }
                 )
     return found[:MOST_SYMBOLS]
-
-
-def _project(folder: Json, texts: Mapping[str, str]) -> Project:
-    today = datetime.now(UTC).date()
-    python = tuple(folder["modules"]), tuple(_handlers(folder, texts))
-    return _loaded(tuple(texts.items()), tuple(folder["env"]), *python, today)
-
-
-def _handlers(folder: Json, texts: Mapping[str, str]) -> list[str]:
-    return on_disk(folder["handlers"], Path(folder["flows"]), texts)
-
-
-@lru_cache(maxsize=2)
-def _loaded(
-    texts: tuple[tuple[str, str], ...],
-    env: tuple[str, ...],
-    modules: tuple[str, ...],
-    handlers: tuple[str, ...],
-    today: date,
-) -> Project:
-    return load(
-        dict(texts),
-        dict.fromkeys(env, ""),
-        modules=modules,
-        extent="project",
-        today=today,
-        handlers=handlers,
-        explore=explore,
-    )
 
 
 def _sources(unsaved: Mapping[str, str]) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -217,7 +217,7 @@ FEATURES: Final[Mapping[str, tuple[Callable[..., Any], Any]]] = {
 }
 
 
-def make_server(settings_of: Callable[[Path], Mapping[str, Sequence[str]]]) -> FlowServer:
+def make_server(settings_of: Callable[[Path], Mapping[str, Any]]) -> FlowServer:
     """The server with all its features.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -70,10 +70,10 @@ class OpenProject:
     def documents(self, documents: Iterable[TextDocument]) -> Iterator[tuple[str, TextDocument]]:
         return ((file, document) for document in documents if (file := self.file_at(document.uri)))
 
-    def folder(self, settings: Mapping[str, Sequence[str]]) -> Mapping[str, Any]:
+    def folder(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
         """The `folder` argument of functions in `ncco_studio.lsp.answers` and `ncco_studio.editor.language`.
 
-        `settings` has `env`, `modules` and `handlers`; see `ncco_studio.lsp.answers.check`.
+        `settings` are the rest of `ProjectFolder.as_values`.
         """
         root = self.root
         folders = {"root": root, "flows": root / "flows", "templates": root / "templates"}
@@ -93,7 +93,7 @@ class Utf16Protocol(LanguageServerProtocol):
 class FlowServer(LanguageServer):
     """The language server for one editor; `settings_of` returns the settings of a project."""
 
-    def __init__(self, settings_of: Callable[[Path], Mapping[str, Sequence[str]]]) -> None:
+    def __init__(self, settings_of: Callable[[Path], Mapping[str, Any]]) -> None:
         super().__init__(
             "ncco",
             VERSION,

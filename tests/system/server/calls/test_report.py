@@ -23,7 +23,6 @@ from ncco_server.settings import Settings
 from ncco_server.store import open_store
 from ncco_server.web import create_app
 from ncco_studio.console.app import create_console
-from ncco_studio.console.services import Services
 from tests.support.postgres_stores import empty_database
 from tests.unit.studio.console.conftest import logged_in, settings_for
 
@@ -232,7 +231,7 @@ async def test_report_of_any_days_equals_a_count_by_hand(settings: Settings, pla
 
 async def test_page_csv_and_json_show_the_same_numbers(settings: Settings, played: list[Plan]) -> None:
     days = "from=2026-10-28&to=2026-11-02&timezone=&flow=desk"
-    app = create_console(settings, Services(), dev=True)
+    app = create_console(settings, dev=True)
     async with await logged_in(app) as console:
         page = (await console.get(f"/report?{days}")).text
         document = (await console.get(f"/report.json?{days}")).json()

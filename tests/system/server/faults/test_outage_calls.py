@@ -17,7 +17,6 @@ import httpx
 import pytest
 
 from ncco_studio.console.app import create_console
-from ncco_studio.console.services import Services
 from tests.support import loopback, postgres_server
 from tests.support.command import json_of, ncco
 from tests.support.server import Server, write_files
@@ -64,7 +63,7 @@ def wait_until(holds: Callable[[], bool]) -> None:
 
 
 async def console_pages(folder: Path, url: str, *paths: str) -> list[httpx.Response]:
-    app = create_console(settings_for(folder, database_url=url, insecure=True, key="k" * 40), Services(), dev=True)
+    app = create_console(settings_for(folder, database_url=url, insecure=True, key="k" * 40), dev=True)
     async with await logged_in(app) as client:
         pages = [await client.get(path) for path in paths]
     await app.state.console.store.close()

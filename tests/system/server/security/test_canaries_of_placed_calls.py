@@ -15,7 +15,6 @@ from typing import Any, Final
 
 import pytest_asyncio
 
-from ncco_studio.commands.console_services import console_services
 from ncco_studio.console.app import create_console
 from ncco_studio.simulator.delivery import Application
 from ncco_studio.simulator.legs import Leg
@@ -87,7 +86,7 @@ async def hear(live: LiveVonage, server: Server) -> str:
 async def pages(server: Server, leg: str) -> dict[str, str]:
     """What the console shows of every placed call, and of the call with this leg."""
     settings = settings_for(server.home, database_url=server.settings["NCCO_DATABASE_URL"], key=SECRET)
-    app = create_console(settings, console_services(), dev=True)
+    app = create_console(settings, dev=True)
     async with app.router.lifespan_context(app), await logged_in(app, may_change=False) as client:
         listed = (await client.get("/calls/placed", headers={"Accept": "text/html"})).text
         placed = sorted(set(re.findall(r"/calls/placed/[0-9a-f]{32}", listed)))

@@ -16,7 +16,6 @@ import orjson
 import pytest
 from aiosmtpd.smtp import AuthResult
 
-from ncco_studio.commands.console_services import console_services
 from ncco_studio.console.app import create_console
 from tests.support import loopback
 from tests.support.application_api import APPLICATION_ID
@@ -183,7 +182,7 @@ def metrics(server: Server) -> str:
 async def pages(server: Server) -> dict[str, str]:
     """The console's pages for a person who may only view."""
     settings = settings_for(server.home, database_url=server.settings["NCCO_DATABASE_URL"], key=SIGNATURE)
-    app = create_console(settings, console_services(), dev=True)
+    app = create_console(settings, dev=True)
     async with app.router.lifespan_context(app), await logged_in(app, may_change=False) as client:
         found = {path: await client.get(path) for path in PAGES}
         return {path: f"{reply.headers} {reply.text}" for path, reply in found.items()}

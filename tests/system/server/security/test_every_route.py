@@ -24,7 +24,6 @@ from ncco_server.store import RowChange, open_store
 from ncco_server.store.api_keys import ApiKeyRow
 from ncco_server.web import create_app
 from ncco_server.web.programs_app import programs_app
-from ncco_studio.commands.console_services import console_services
 from ncco_studio.console.app import create_console
 from tests.support.stored_rows import placed_row
 from tests.support.tracked import ROOT
@@ -126,7 +125,7 @@ async def line(home: Path, data: str) -> AsyncIterator[FastAPI]:
         await make_calls(settings)
     if data != "empty":
         (home / "flows/broken.yaml").write_text(BROKEN)  # a server that starts with it would answer no calls
-    console = create_console(settings, console_services(), dev=True)
+    console = create_console(settings, dev=True)
     state = console.state.console
     state.worker, state.prover, state.phone_calls.make_worker = SameProcess(), QuickProver(), OwnPlayer
     yield console

@@ -17,7 +17,6 @@ from structlog.testing import capture_logs
 
 from ncco_server.service.recording_folder import RecordingFolder
 from ncco_studio.console.app import create_console
-from ncco_studio.console.services import Services
 from ncco_studio.editor import language
 from ncco_studio.editor.worker import Worker
 from tests.support.cases import each_case
@@ -30,7 +29,7 @@ from tests.unit.studio.console.conftest import (
     with_worker_here,
 )
 from tests.unit.studio.console.test_messages import message
-from tests.unit.studio.editor.worker_tasks import allow_proof, proof_begins, proof_env, prove_when_allowed
+from tests.unit.studio.editor.worker_tasks import Prover, allow_proof, proof_begins, proof_env, prove_when_allowed
 
 if sys.platform != "win32":
     import resource
@@ -167,7 +166,7 @@ async def test_a_scenario_is_not_saved_outside_the_project(
 
     reply = await owner.post(f"/phone/calls/{id_}/keep")
 
-    assert 409 == reply.status_code, reply.text
+    assert 422 == reply.status_code, reply.text
     assert "leads out of the project" in reply.json()["detail"]
     assert [] == files_in(outside)
 
@@ -211,8 +210,9 @@ async def test_a_text_that_takes_too_long_is_stopped_while_others_use_the_phone(
 
 
 async def test_a_slow_proof_blocks_no_typing(project: Path) -> None:
-    app = create_console(settings_for(project), Services(prove=prove_when_allowed), dev=True)
+    app = create_console(settings_for(project), dev=True)
     app.state.console.project.env = proof_env(project)
+    app.state.console.prover = Prover(prove_when_allowed)
     async with await logged_in(app) as client:
         question = {"file": "flows/reception.yaml", "text": "flow: reception\nst", "line": 2, "column": 3}
         assert 200 == (await client.post("/editor/complete", json=question)).status_code
@@ -228,7 +228,7 @@ async def test_a_slow_proof_blocks_no_typing(project: Path) -> None:
 
 
 async def test_a_message_is_served_only_to_sessions_and_never_as_a_page(project: Path) -> None:
-    app = create_console(settings_for(project, database_url=f"sqlite:///{project}/calls.db"), Services(), dev=True)
+    app = create_console(settings_for(project, database_url=f"sqlite:///{project}/calls.db"), dev=True)
     row = message(content_type="audio/mpeg")
     page = b"ID3<html><script>alert(1)</script>"
     async with await logged_in(app, may_change=False) as viewer, browser(app) as stranger:

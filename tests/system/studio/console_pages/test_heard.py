@@ -16,7 +16,6 @@ from ncco_server.desk.heard import Hearing, sent_in
 from ncco_server.ncco.durations import Durations
 from ncco_server.store import Timeline, open_store
 from ncco_studio.console.app import create_console
-from ncco_studio.console.services import Services
 from ncco_studio.simulator.legs import Leg
 from ncco_studio.simulator.parties import Behaviour, Parties
 from ncco_studio.simulator.transcript import Heard
@@ -75,7 +74,7 @@ async def test_a_caller_of_five_seconds_has_not_heard_what_follows_a_long_greeti
         await vonage.run()
 
     async with await logged_in(
-        create_console(settings_for(project, database_url=database(project)), Services(), dev=True)
+        create_console(settings_for(project, database_url=database(project)), dev=True)
     ) as client:
         page = (await client.get(f"/calls/{leg.uuid}")).text
     env = {"NCCO_DATABASE_URL": database(project)}

@@ -17,7 +17,6 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from ncco_server.store import PlacedRow, RowChange
 from ncco_server.table_rows import row_name
 from ncco_server.web import create_app
-from ncco_studio.commands.console_services import console_services
 from ncco_studio.console.app import create_console
 from tests.support.cases import each_case
 from tests.unit.studio.console.conftest import browser, logged_in, settings_for, with_worker_here
@@ -179,7 +178,7 @@ async def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
         await call(webhooks, HOSTILE, HOSTILE)
     (tmp_path / FILE).write_text(f"flow: {json.dumps(HOSTILE)}\nnumbers: [{json.dumps(HOSTILE)}]\n", encoding="utf-8")
     (tmp_path / "templates" / f"{VALUES[1].replace('/', '')}.j2").write_text(HOSTILE, encoding="utf-8")
-    console = with_worker_here(create_console(settings, console_services(), dev=True))
+    console = with_worker_here(create_console(settings, dev=True))
     async with await logged_in(console) as known, browser(console) as stranger:
         words = {"about": HOSTILE, "transcript": HOSTILE, "problem": HOSTILE, "cure": HOSTILE, "to_number": HOSTILE}
         await console.state.console.store.open()
@@ -226,7 +225,7 @@ async def call(webhooks: httpx.AsyncClient, leg: str, caller: str) -> None:
 
 def test_every_url_that_shows_something_is_tested(tmp_path: Path) -> None:
     settings = settings_for(tmp_path)
-    routes = iter_route_contexts(create_console(settings, console_services()).routes)
+    routes = iter_route_contexts(create_console(settings).routes)
     pages = (route for route in routes if isinstance(route.original_route, APIRoute))
     shown = {route.path for route in pages if "GET" in (route.methods or ())}
     assert PAGES.keys() == shown

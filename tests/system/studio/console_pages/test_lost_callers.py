@@ -14,7 +14,6 @@ import httpx
 from ncco_server.settings import Settings
 from ncco_server.web import create_app
 from ncco_studio.console.app import create_console
-from ncco_studio.console.services import Services
 from tests.support.cases import each_case
 from tests.unit.studio.console.conftest import logged_in, settings_for
 
@@ -89,7 +88,7 @@ async def call(project: Path, to: str, requests: Sequence[tuple[str, dict[str, A
             reply = await webhooks.post(path or url, json=fields)
         actions = reply.json() if reply.content else []
         url = next((each["eventUrl"][0] for each in actions if each["action"] == "input"), url)
-    async with await logged_in(create_console(settings(project), Services(), dev=True)) as console:
+    async with await logged_in(create_console(settings(project), dev=True)) as console:
         return (await console.get(f"/calls/{LEG['uuid']}")).text
 
 

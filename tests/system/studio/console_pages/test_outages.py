@@ -12,7 +12,6 @@ import httpx
 import pytest
 
 from ncco_studio.console.app import create_console
-from ncco_studio.console.services import Services
 from tests.support import postgres_server
 from tests.support.postgres_server import Server
 from tests.unit.studio.console.conftest import PASSWORDS, browser, csrf_token, log_in, logged_in, settings_for
@@ -65,7 +64,7 @@ async def test_people_log_in_and_see_health_while_postgresql_is_unavailable(
 ) -> None:
     (tmp_path / "flows").mkdir()
     url = postgres.url(postgres.new_database())
-    app = create_console(settings_for(tmp_path, database_url=url, insecure=True, key="k" * 40), Services(), dev=True)
+    app = create_console(settings_for(tmp_path, database_url=url, insecure=True, key="k" * 40), dev=True)
     async with await logged_in(app) as client, browser(app) as new:
         former = (await client.get("/health")).text
         with away(postgres):
@@ -85,7 +84,7 @@ async def test_people_log_in_and_see_health_while_a_sqlite_file_is_not_a_databas
     (tmp_path / "flows").mkdir()
     file = tmp_path / "calls.db"
     file.write_text("This is no database. " * 500)
-    console = create_console(settings_for(tmp_path, database_url=f"sqlite:///{file}"), Services(), dev=True)
+    console = create_console(settings_for(tmp_path, database_url=f"sqlite:///{file}"), dev=True)
     async with await logged_in(console) as client, browser(console) as new:
         await check_outage(client, new, "is not a SQLite database")
         file.unlink()

@@ -20,8 +20,7 @@ from ncco_server.store import Store, open_store
 from ncco_server.store.database import Database, Read, Row
 from ncco_server.store.sql import Sql
 from ncco_studio.console.app import create_console
-from ncco_studio.console.call_changes import CallChanges
-from ncco_studio.console.services import Services
+from ncco_studio.console.caches import CallChanges
 from tests.support.postgres_stores import empty_database
 from tests.unit.studio.console.conftest import logged_in, settings_for
 
@@ -77,7 +76,7 @@ class WatchedDatabase:
 async def queries_of(url: str, calls: int, numbers: list[str]) -> Queries:
     """All queries of the pages, each with values."""
     settings = settings_for(ROOT, database_url=url, flows=ROOT / "benchmarks" / "flows", key="k" * 64)
-    app = create_console(settings, Services(), dev=True)
+    app = create_console(settings, dev=True)
     console = app.state.console
     database = WatchedDatabase(console.store.database)
     console.store = Store(database)

@@ -12,11 +12,9 @@ import httpx
 import pytest
 
 from ncco_studio.console.app import create_console
-from ncco_studio.console.services import Services
-from ncco_studio.editor.worker import Worker
 from tests.unit.studio.console.conftest import logged_in, settings_for
 from tests.unit.studio.editor import worker_tasks
-from tests.unit.studio.editor.worker_tasks import allow_proof, proof_begins, proof_env, proofs_begun
+from tests.unit.studio.editor.worker_tasks import Prover, allow_proof, proof_begins, proof_env, proofs_begun
 
 FLOW = 'flow: main\nstart: hello\nsteps:\n  hello: {do: [{talk: "Hello."}], goto: end}\n'
 PROOF = "/flows/main/proof"
@@ -27,9 +25,9 @@ async def somebody(project: Path, proof: Callable[..., Any], seconds: float = 60
     """A client that looks at a flow. `proof` proves the flow, and is stopped after `seconds`."""
     (project / "flows").mkdir()
     (project / "flows/main.yaml").write_text(FLOW, encoding="utf-8")
-    app = create_console(settings_for(project), Services(prove=proof), dev=True)
+    app = create_console(settings_for(project), dev=True)
     app.state.console.project.env = proof_env(project)
-    app.state.console.prover = Worker(seconds=seconds)
+    app.state.console.prover = Prover(proof, seconds)
     async with await logged_in(app) as client:
         yield client
     await app.state.console.prover.close()

@@ -21,7 +21,6 @@ import pytest
 from ncco_server.service.delivery import Delivery
 from ncco_server.store import SqliteDatabase, Store
 from ncco_server.web import create_app
-from ncco_studio.commands.console_services import console_services
 from ncco_studio.console.app import create_console
 from ncco_studio.simulator.legs import Leg
 from ncco_studio.simulator.parties import Behaviour
@@ -155,7 +154,7 @@ async def record(project: Path, to: str, acts: Acts, *, other: Behaviour | None 
 async def keep(project: Path, id_: str, **more: Any) -> httpx.Response:
     """Keep a call as a scenario; the console replays it in this process, with `more` settings."""
     settings = settings_for(project, database_url=database(project), python_lookups=MODULE, **more)
-    console = create_console(settings, console_services(), dev=True)
+    console = create_console(settings, dev=True)
     console.state.console.phone_calls.make_worker = OwnPlayer
     async with await logged_in(with_worker_here(console)) as client:
         reply = await client.post(f"/calls/{id_}/keep", headers={"HX-Request": "true"})
@@ -318,7 +317,7 @@ async def test_a_call_without_a_flow_is_not_saved(project: Path) -> None:
 
 async def page_of(project: Path, id_: str) -> str:
     settings = settings_for(project, database_url=database(project))
-    async with await logged_in(create_console(settings, console_services(), dev=True)) as client:
+    async with await logged_in(create_console(settings, dev=True)) as client:
         page = (await client.get(f"/calls/{id_}")).text
     return " ".join(html.unescape(re.sub("<[^>]*>", " ", page)).split()).replace(" ,", ",")
 

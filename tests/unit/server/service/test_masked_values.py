@@ -87,7 +87,7 @@ async def test_a_text_like_a_token_is_shown_and_replayed_as_text(store: Store, t
         said.text for entry in shown for said in entry["said"] if said.kind == "talk" and not said.is_spare
     ]
     assert [True, True] == [turn["same"] for turn in turns], turns
-    assert [text] == [step["speak"]["text"] for step in recorded["steps"]["inputs"]]
+    assert [text] == [step["speak"]["text"] for step in recorded["steps"]["input"]]
     assert text in next(iter(spoken_in(timeline.turns[1].ncco)))
     assert text in [words for row in timeline.webhooks for words in spoken_in(row.body)]
     assert not any(has_token([entry.fields, entry.inputs]) for entry in entries_of(timeline) if not entry.is_again)

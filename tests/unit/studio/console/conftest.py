@@ -15,10 +15,8 @@ from argon2 import PasswordHasher
 from fastapi import FastAPI
 
 from ncco_server.settings import Settings
-from ncco_studio.commands.console_services import console_services
 from ncco_studio.console.app import create_console
 from ncco_studio.console.phone.player import PhonePlayer
-from ncco_studio.console.services import Services
 
 REPOSITORY = Path(__file__).parents[4]
 BASE_URL = "http://127.0.0.1:8001"
@@ -44,7 +42,7 @@ def settings_for(project: Path, **more: Any) -> Settings:
 
 def make_console(project: Path = REPOSITORY, **more: Any) -> FastAPI:
     """The console of a project, in development."""
-    return create_console(settings_for(project, **more), console_services(), dev=True)
+    return create_console(settings_for(project, **more), dev=True)
 
 
 class SameProcess:
@@ -150,6 +148,6 @@ def flow(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
 @pytest.fixture
 async def owner(flow: Path) -> AsyncIterator[httpx.AsyncClient]:
     """Somebody who may change the project of `flow`."""
-    app = with_worker_here(create_console(settings_for(flow.parents[1]), Services(), dev=True))
+    app = with_worker_here(create_console(settings_for(flow.parents[1]), dev=True))
     async with await logged_in(app) as known:
         yield known

@@ -24,7 +24,6 @@ from ncco_server.settings.passwords import Passwords
 from ncco_server.settings.secrets import CONSOLE, console_keys, derived_keys
 from ncco_studio.console.access import CanChange
 from ncco_studio.console.app import create_console
-from ncco_studio.console.services import Services
 from ncco_studio.console.sessions import Sessions, new_link
 from tests.support.cases import each_case
 from tests.unit.studio.console.conftest import (
@@ -59,7 +58,7 @@ def development(clock: Clock | None = None, proxied_since: datetime | None = Non
     """A console without passwords that is opened by a link. Its server started at noon."""
     known = {"console_password_hash": "", "console_viewer_password_hash": "", "key": KEY, **settings}
     since: dict[str, Any] = {"links_since": NOON, "proxied_since": proxied_since}
-    return create_console(settings_for(REPOSITORY, **known), Services(), dev=True, **since, clock=clock or Clock())
+    return create_console(settings_for(REPOSITORY, **known), dev=True, **since, clock=clock or Clock())
 
 
 def link(made_at: datetime = NOON, key: str = KEY) -> str:
@@ -67,7 +66,7 @@ def link(made_at: datetime = NOON, key: str = KEY) -> str:
 
 
 def production(clock: Clock | None = None, **settings: Any) -> FastAPI:
-    return create_console(settings_for(REPOSITORY, **settings), Services(), clock=clock or Clock())
+    return create_console(settings_for(REPOSITORY, **settings), clock=clock or Clock())
 
 
 def requests_of(app: FastAPI) -> Iterator[tuple[str, str]]:
@@ -81,7 +80,7 @@ def requests_of(app: FastAPI) -> Iterator[tuple[str, str]]:
 
 
 async def test_no_route_answers_without_a_session(console: FastAPI) -> None:
-    assert {("GET", "/calls"), ("POST", "/phone/calls"), ("POST", "/editor/check")} <= set(requests_of(console))
+    assert {("GET", "/calls"), ("POST", "/phone/calls"), ("POST", "/editor/1")} <= set(requests_of(console))
     for method, path in requests_of(console):
         async with browser(console) as stranger:
             page = await stranger.request(method, path)
@@ -239,7 +238,7 @@ async def test_wrong_passwords_slow_the_login_and_the_right_one_still_works() ->
 async def test_logins_and_saves_are_logged_without_the_password(tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
     settings = settings_for(tmp_path)
-    app = create_console(settings, Services(), dev=True)
+    app = create_console(settings, dev=True)
     with capture_logs() as lines:
         async with browser(app) as client:
             await client.post("/login", data={"password": "wr0ng"}, headers={"X-Forwarded-For": "192.0.2.1"})
@@ -528,7 +527,7 @@ async def test_a_session_row_in_a_restored_database_logs_nobody_in(tmp_path: Pat
         database.commit()
     (tmp_path / "calls.db-key").write_text("ab" * 32)
     settings = settings_for(tmp_path, database_url=f"sqlite:///{tmp_path}/calls.db")
-    app = create_console(settings, Services(), dev=True)
+    app = create_console(settings, dev=True)
     clock = Clock()
     clock.now = datetime.now(UTC)
     keys = derived_keys(["ab" * 32], CONSOLE)

@@ -12,7 +12,6 @@ from fastapi import FastAPI
 from ncco_server.settings import Settings
 from ncco_studio.console.app import create_console
 from ncco_studio.console.pages import static_version
-from ncco_studio.console.services import Services
 
 REPOSITORY = Path(__file__).parents[4]
 STATIC = REPOSITORY / "app/studio/ncco_studio/console" / "static"
@@ -41,7 +40,7 @@ def test_bundled_packages_have_the_locked_version_and_their_licence_is_included(
 
 
 async def test_a_url_contains_the_version_of_all_files() -> None:
-    console: FastAPI = create_console(Settings(database_url="memory://"), Services(), dev=True)
+    console: FastAPI = create_console(Settings(database_url="memory://"), dev=True)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(console), base_url="http://127.0.0.1:8001") as client:
         got = await client.get(f"/static/{static_version()}/console.css")
 
@@ -51,7 +50,7 @@ async def test_a_url_contains_the_version_of_all_files() -> None:
 
 
 async def test_static_files_are_compressed_and_pages_are_not() -> None:
-    console: FastAPI = create_console(Settings(database_url="memory://"), Services(), dev=True)
+    console: FastAPI = create_console(Settings(database_url="memory://"), dev=True)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(console), base_url="http://127.0.0.1:8001") as client:
         script = await client.get(f"/static/{static_version()}/vendor/codemirror.js")
         plain = await client.get(script.request.url, headers={"Accept-Encoding": "identity"})

@@ -20,8 +20,7 @@ from ncco_server.settings import Settings
 from ncco_server.store import RecordingRow, milliseconds, moment_of, open_store
 from ncco_server.web import create_app
 from ncco_studio.console.app import create_console
-from ncco_studio.console.call_changes import VERSION_TTL_S, CallChanges
-from ncco_studio.console.services import Services
+from ncco_studio.console.caches import VERSION_TTL_S, CallChanges
 from tests.support.stored_rows import end_call, session_row, turn_row, webhook_row
 from tests.unit.studio.console.conftest import logged_in, settings_for
 
@@ -106,7 +105,7 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base) as webhooks,
-        await logged_in(create_console(settings(tmp_path), Services(), dev=True)) as console,
+        await logged_in(create_console(settings(tmp_path), dev=True)) as console,
     ):
         yield Shop(webhooks, console, tmp_path)
 
@@ -356,7 +355,7 @@ async def test_a_spreadsheet_gets_no_formulas(shop: Shop) -> None:
 async def test_pages_explain_why_there_are_no_calls(client: httpx.AsyncClient, tmp_path: Path) -> None:
     assert "Calls are not kept" in (await client.get("/calls")).text
     (tmp_path / "flows").mkdir()
-    async with await logged_in(create_console(settings(tmp_path), Services(), dev=True)) as nothing_yet:
+    async with await logged_in(create_console(settings(tmp_path), dev=True)) as nothing_yet:
         assert "No calls yet" in (await nothing_yet.get("/calls")).text
         (tmp_path / "calls.db").unlink()
         assert "there is no database at" in (await nothing_yet.get("/calls")).text

@@ -13,7 +13,6 @@ import pytest
 import yaml
 
 from ncco_studio.console.app import create_console
-from ncco_studio.console.services import Services
 from tests.support.cases import each_case
 from tests.unit.studio.console.conftest import logged_in, make_console, settings_for, with_worker_here
 
@@ -422,7 +421,7 @@ async def test_saved_step_is_played_on_the_phone(tmp_path: Path, flow: Path) -> 
 
 
 async def test_a_read_only_user_gets_no_form_to_submit(flow: Path) -> None:
-    app = with_worker_here(create_console(settings_for(flow.parents[1]), Services(), dev=True))
+    app = with_worker_here(create_console(settings_for(flow.parents[1]), dev=True))
     async with await logged_in(app, may_change=False) as viewer:
         page = (await viewer.get(PAGE)).text
         assert "Your password lets you view things" in page

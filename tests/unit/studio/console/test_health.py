@@ -6,7 +6,6 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 
 import httpx
@@ -22,8 +21,7 @@ from ncco_server.web import create_app
 from ncco_server.web.figures import LastHour, figures_app
 from ncco_studio.console import health
 from ncco_studio.console.app import create_console
-from ncco_studio.console.server_reader import ServerReader
-from ncco_studio.console.services import Served, Services
+from ncco_studio.console.caches import Served, ServerReader
 from tests.support.application_api import APPLICATION_ID
 from tests.support.cases import each_case
 from tests.support.keys import private_pem, rsa_key
@@ -81,7 +79,7 @@ async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows" / "shop.yaml").write_text(FLOWS, encoding="utf-8")
     server = create_app(settings(tmp_path), dev=True)
-    console = create_console(settings(tmp_path), Services(served=SERVED), dev=True)
+    console = create_console(settings(tmp_path), SERVED, dev=True)
     figures = figures_app(LastHour(server.state.webhooks.metrics.registry))
     mounts = {f"{SERVER}/": httpx.ASGITransport(server), SERVED.figures_url: httpx.ASGITransport(figures)}
     async with (
@@ -90,7 +88,7 @@ async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
         httpx.AsyncClient(mounts=mounts) as reader,
         await logged_in(console) as client,
     ):
-        console.state.console.server = ServerReader(SERVED, reader, count(step=10).__next__)
+        console.state.console.server = ServerReader(SERVED, reader, fresh_s=0)
         yield Watched(server, webhooks, client)
 
 
@@ -170,7 +168,7 @@ async def page_of(settings: Settings, figures: ServerFigures, shared: str = "") 
     if shared:
         (settings.flows / "shared.yaml").write_text(shared, encoding="utf-8")
         (settings.flows / "shop.yaml").write_text(FLOWS, encoding="utf-8")
-    console = create_console(settings, Services(served=SERVED), dev=True)
+    console = create_console(settings, SERVED, dev=True)
     console.state.console.server = ServerReader(SERVED, httpx.AsyncClient(transport=httpx.MockTransport(answer)))
     async with await logged_in(console) as client:
         page = (await client.get("/health")).text
@@ -270,7 +268,7 @@ async def test_a_failing_hook_is_reported_before_it_is_given_up(tmp_path: Path) 
 
 async def test_a_server_that_is_down_is_reported_first(tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
-    console = create_console(settings(tmp_path), Services(served=Served("http://127.0.0.1:9", "")), dev=True)
+    console = create_console(settings(tmp_path), Served("http://127.0.0.1:9", ""), dev=True)
     async with await logged_in(console) as client:
         page = (await client.get("/health")).text
 

@@ -16,7 +16,6 @@ from ncco_server.store import EndOfCall, Store
 from ncco_studio.console.app import create_console
 from ncco_studio.console.calls import plain_state
 from ncco_studio.console.home import MOST_MISSED, MOST_RETURNED, RecentCalls, open_now, recent_calls
-from ncco_studio.console.services import Services
 from tests.support.cases import each_case
 from tests.support.memory_store import MemoryStore
 from tests.support.stored_rows import session_row, turn_row, webhook_row
@@ -36,7 +35,7 @@ OWNER, DEVELOPER = "· Phone line</title>", "· NCCO console</title>"
 def production() -> FastAPI:
     """A console behind TLS, as in production."""
     settings = settings_for(REPOSITORY, console_url="https://console.example.com")
-    return create_console(settings, Services(), dev=False)
+    return create_console(settings, dev=False)
 
 
 async def choose(client: httpx.AsyncClient, view: str, **more: str) -> httpx.Response:
@@ -159,7 +158,7 @@ async def test_a_caller_who_got_through_later_is_not_listed_for_a_call_back() ->
         found = await recent(store)
 
     assert [("anna", 1, "hung up in the menu"), ("447700900003", 2, "nobody answered")] == [
-        (call.caller, times, plain_state(call)) for call, times in found.callers.missed
+        (call.caller, times, plain_state(call, {})) for call, times in found.callers.missed
     ]
     assert 2 == found.callers.withheld
     assert {"missed": 5, "person": 1, "served": 1} == found.today

@@ -22,7 +22,6 @@ from ncco_server.settings.fields import VoiceAccess
 from ncco_server.vonage.application_token import ApplicationTokens
 from ncco_server.vonage.signatures import Verifier
 from ncco_server.vonage.voice_api import CreatedCall, NewCall, VoiceApi
-from ncco_studio.commands.console_services import console_services
 from ncco_studio.console.app import create_console
 from ncco_studio.console.phone.incoming import IncomingCalls
 from tests.support.keys import private_pem, rsa_key
@@ -117,7 +116,7 @@ async def placing(*, may_change: bool = True, speed: float = 1.0) -> AsyncIterat
         listener = socket.create_server(("127.0.0.1", 0))
         access = VoiceAccess(f"http://127.0.0.1:{listener.getsockname()[1]}", "an-application", PEM)
         incoming = IncomingCalls(settings, access, f"http://127.0.0.1:{port}", listener, speed=speed)
-        console = create_console(settings, console_services(), dev=True, incoming=incoming)
+        console = create_console(settings, dev=True, incoming=incoming)
         tokens = ApplicationTokens(access.application_id, PEM)
         async with (
             console.router.lifespan_context(console),
@@ -242,7 +241,7 @@ async def test_an_impossible_action_is_explained(line: Line) -> None:
 
 
 async def test_a_console_whose_server_places_no_calls_does_not_ask_for_them() -> None:
-    console = create_console(settings_for(REPOSITORY), console_services(), dev=True)
+    console = create_console(settings_for(REPOSITORY), dev=True)
     async with await logged_in(console) as client:
         page = await client.get("/calls")
 

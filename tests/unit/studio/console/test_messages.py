@@ -20,7 +20,6 @@ from ncco_server.store import RecordingRow, Recordings
 from ncco_server.web import create_app
 from ncco_studio.console.app import create_console
 from ncco_studio.console.phone.trial_messages import tone
-from ncco_studio.console.services import Services
 from tests.unit.studio.console.conftest import logged_in, settings_for
 
 HOSTILE = "<script>alert(1)</script>"
@@ -75,7 +74,7 @@ def settings(project: Path) -> Settings:
 
 @pytest.fixture
 async def inbox(tmp_path: Path) -> AsyncIterator[Inbox]:
-    console = create_console(settings(tmp_path), Services(), dev=True)
+    console = create_console(settings(tmp_path), dev=True)
     await console.state.console.store.open()
     async with await logged_in(console) as client:
         yield Inbox(client, console.state.console.store.recordings, RecordingFolder(tmp_path / "calls.db-recordings"))
@@ -219,7 +218,7 @@ async def test_messages_come_in_pages_newest_first(inbox: Inbox) -> None:
 
 
 async def test_a_read_only_user_can_listen_and_changes_nothing(tmp_path: Path) -> None:
-    app = create_console(settings(tmp_path), Services(), dev=True)
+    app = create_console(settings(tmp_path), dev=True)
     await app.state.console.store.open()
     async with await logged_in(app, may_change=False) as client:
         inbox = Inbox(client, app.state.console.store.recordings, RecordingFolder(tmp_path / "calls.db-recordings"))

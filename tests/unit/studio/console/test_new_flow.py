@@ -12,7 +12,6 @@ import pytest
 
 from ncco_server.desk.starters import LIKE
 from ncco_studio.console.app import create_console
-from ncco_studio.console.services import Services
 from tests.support.cases import each_case
 from tests.unit.studio.console.conftest import logged_in, settings_for, with_worker_here
 from tests.unit.studio.console.test_change import form_of, save
@@ -34,7 +33,7 @@ def names_in(folder: Path) -> list[str]:
 
 @pytest.fixture
 async def owner(flows: Path) -> AsyncIterator[httpx.AsyncClient]:
-    app = with_worker_here(create_console(settings_for(flows.parent), Services(), dev=True))
+    app = with_worker_here(create_console(settings_for(flows.parent), dev=True))
     async with await logged_in(app) as known:
         yield known
 
@@ -127,7 +126,7 @@ async def test_a_flow_that_came_into_being_meanwhile_is_kept(owner: httpx.AsyncC
 
 
 async def test_a_login_that_may_only_look_gets_no_form(flows: Path) -> None:
-    app = with_worker_here(create_console(settings_for(flows.parent), Services(), dev=True))
+    app = with_worker_here(create_console(settings_for(flows.parent), dev=True))
     async with await logged_in(app, may_change=False) as viewer:
         assert "/flows-new" not in (await viewer.get("/flows")).text
         assert (403, 403) == (

@@ -20,7 +20,6 @@ from structlog.testing import capture_logs
 from ncco_server.settings.logins import Login, Role, changed_logins
 from ncco_server.settings.passwords import Passwords, TooManyLogins, hash_password
 from ncco_studio.console.app import create_console
-from ncco_studio.console.services import Services
 from tests.unit.studio.console.conftest import PASSWORDS, browser, csrf_token, settings_for, with_worker_here
 from tests.unit.studio.console.test_access import Clock, Pauses
 
@@ -48,7 +47,7 @@ def console(project: Path, **more: Any) -> FastAPI:
     known = {"console_logins": project / "logins.json", "key": "a-key-that-all-hosts-share-with-each-other"}
     if not more.pop("shared", False):
         known |= {"console_password_hash": "", "console_viewer_password_hash": ""}
-    return with_worker_here(create_console(settings_for(project, **{**known, **more}), Services(), dev=True))
+    return with_worker_here(create_console(settings_for(project, **{**known, **more}), dev=True))
 
 
 async def enter(client: httpx.AsyncClient, name: str, password: str) -> int:

@@ -12,7 +12,6 @@ import pytest
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ncco_studio.commands.console_services import console_services
 from ncco_studio.console.app import create_console
 from ncco_studio.console.phone.calls import PhoneCalls
 from ncco_studio.console.sessions import ConsoleSession
@@ -90,7 +89,7 @@ async def test_a_subprocess_has_no_secret_of_the_server(monkeypatch: pytest.Monk
     settings = settings_for(REPOSITORY, python_lookups=modules)
     for name in (*SECRETS, "LOYALTY_URL"):
         monkeypatch.setenv(name, "canary")
-    console = create_console(settings, console_services(), dev=True)
+    console = create_console(settings, dev=True)
     calls: PhoneCalls = console.state.console.phone_calls
     person = await calls.person(ConsoleSession("one", "one", "change", "", 0, 0))
     known = await person.worker.run(worker_tasks.environment, {})
@@ -103,7 +102,7 @@ async def test_a_subprocess_has_no_secret_of_the_server(monkeypatch: pytest.Monk
 async def test_two_simultaneous_new_callers_end_the_calls_of_two_others() -> None:
     """The idle person is not the one who waits, even if all others send requests."""
     closed: list[str] = []
-    calls = PhoneCalls(None)
+    calls = PhoneCalls()
     calls.make_worker = lambda session: cast(Worker, SlowToEnd(session.id, closed))
     names = ("one", "two", "three", "four", "five")
     one, two, three, four, five = (ConsoleSession(name, name, "change", "", 0, 0) for name in names)

@@ -20,7 +20,6 @@ from ncco_server.store import AttemptResult, PlacedCalls, PlacedRow, PlacingLimi
 from ncco_server.vonage.keys import new_private_key
 from ncco_studio.console.app import create_console
 from ncco_studio.console.phone.incoming import IncomingCalls
-from ncco_studio.console.services import Services
 from tests.unit.studio.console.conftest import logged_in, settings_for
 
 NUMBER = "447700900123"
@@ -110,7 +109,7 @@ async def line(tmp_path: Path) -> AsyncIterator[Line]:
         (tmp_path / "flows").mkdir(exist_ok=True)
         (tmp_path / "flows" / f"{name}.yaml").write_text(text)
     settings = settings_for(tmp_path, database_url=f"sqlite:///{tmp_path}/calls.db", dial_allow="44")
-    console = create_console(settings, Services(), dev=True)
+    console = create_console(settings, dev=True)
     await console.state.console.store.open()
     async with await logged_in(console) as client:
         client.headers["Accept"] = "text/html"
@@ -324,7 +323,7 @@ async def line_that_waits(tmp_path: Path, *, is_virtual: bool) -> AsyncIterator[
     with socket.create_server(("127.0.0.1", 0)) as listener:
         access = VoiceAccess(nowhere, "an-application", new_private_key())
         incoming = IncomingCalls(settings, access, nowhere, listener) if is_virtual else None
-        console = create_console(settings, Services(), dev=True, incoming=incoming)
+        console = create_console(settings, dev=True, incoming=incoming)
         await console.state.console.store.open()
         async with await logged_in(console) as client:
             client.headers["Accept"] = "text/html"
@@ -363,7 +362,7 @@ async def test_a_line_without_such_flows_or_without_a_database_says_so(tmp_path:
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows" / "other.yaml").write_text(OTHER)
     for url, told in (("memory://", "Calls are not kept"), (f"sqlite:///{tmp_path}/c.db", "This line places no calls")):
-        console = create_console(settings_for(tmp_path, database_url=url), Services(), dev=True)
+        console = create_console(settings_for(tmp_path, database_url=url), dev=True)
         async with await logged_in(console) as client:
             assert told in (await client.get("/calls/placed", headers={"Accept": "text/html"})).text
             assert "/calls/placed" not in (await client.get("/calls", headers={"Accept": "text/html"})).text

@@ -17,7 +17,6 @@ from ncco_server.settings import Settings
 from ncco_server.store import RowChange, Store
 from ncco_server.web import create_app
 from ncco_studio.console.app import create_console
-from ncco_studio.console.services import Services
 from tests.support.stored_rows import placed_row
 from tests.unit.studio.console.conftest import logged_in, settings_for
 
@@ -102,7 +101,7 @@ async def tables(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterato
     for name, text in (("shared", SHARED), ("main", MAIN), ("sorry", SORRY)):
         (tmp_path / "flows" / f"{name}.yaml").write_text(text)
     settings = settings_for(tmp_path, database_url=f"sqlite:///{tmp_path}/calls.db", insecure=True)
-    console = create_console(settings, Services(), dev=True)
+    console = create_console(settings, dev=True)
     store = console.state.console.store
     await store.open()
     async with await logged_in(console, may_change=request.param == "change") as client:

@@ -16,7 +16,6 @@ from fastapi import FastAPI
 from ncco_server.settings import Settings
 from ncco_server.web import create_app
 from ncco_studio.console.app import create_console
-from ncco_studio.console.services import Services
 from tests.unit.studio.console.conftest import logged_in, settings_for
 
 SHOP = """\
@@ -121,7 +120,7 @@ async def line(tmp_path: Path) -> AsyncIterator[Line]:
     async with (
         server.router.lifespan_context(server),
         httpx.AsyncClient(transport=httpx.ASGITransport(server), base_url="http://127.0.0.1:8000") as webhooks,
-        await logged_in(create_console(settings(tmp_path), Services(), dev=True)) as console,
+        await logged_in(create_console(settings(tmp_path), dev=True)) as console,
     ):
         yield Line(server, webhooks, console)
 

@@ -6,9 +6,12 @@ import asyncio
 import os
 import sys
 import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from ncco_studio.editor.worker import Worker
 
 
 def double(number: int) -> int:
@@ -19,13 +22,25 @@ def sleep(seconds: float) -> None:
     time.sleep(seconds)
 
 
-def prove_when_allowed(env: dict[str, str], **_: object) -> dict[str, Any]:
+def prove_when_allowed(folder: dict[str, Any], **_: object) -> dict[str, Any]:
     """A proof that signals its start and waits for `allow_proof`."""
+    env = folder["env"]
     with Path(env["BEGUN"]).open("a") as begun:
         begun.write("begun\n")
     while not Path(env["ALLOWED"]).exists():
         time.sleep(0.01)
     return {"verdict": "proved", "stopped": "", "states": 1, "growth": "", "sampled": [], "violations": []}
+
+
+class Prover(Worker):
+    """Makes each proof by one of the tasks here."""
+
+    def __init__(self, proof: Callable[..., Any], seconds: float = 60) -> None:
+        super().__init__(seconds=seconds)
+        self._proof = proof
+
+    async def run(self, function: Callable[..., Any], values: Mapping[str, Any], **more: Any) -> Any:
+        return await super().run(self._proof, values, **more)
 
 
 def proof_env(folder: Path) -> dict[str, str]:

@@ -23,8 +23,14 @@ from ncco_server.flow.files import project_of
 from ncco_server.flow.model import Project
 from ncco_server.flow.report import printable
 from ncco_server.service.phone_numbers import line_of, read_called, read_caller
-from ncco_studio.commands.platform import after_connect
-from ncco_studio.commands.server_under_test import is_url, local_stage, refuse_remote, remote_options, remote_stage
+from ncco_studio.commands.server_under_test import (
+    after_connect,
+    is_url,
+    local_stage,
+    refuse_remote,
+    remote_options,
+    remote_stage,
+)
 from ncco_studio.commands.simulate.conversation import TerminalCall
 from ncco_studio.commands.simulate.prompts import Prompt, PromptedLookups
 from ncco_studio.commands.simulate.screen import Screen

@@ -261,16 +261,14 @@ def _dialled(connect: Entry, path: Path, group: str) -> Iterator[FormField]:
             yield from _text(number, where, "number", group, "connects to", key=key)
 
 
-def _texts(
-    entry: Entry, path: Path, kind: FieldKind, group: str, label: str, *, removes: Path | None = None
-) -> Iterator[FormField]:
+def _texts(entry: Entry, path: Path, kind: FieldKind, group: str, label: str) -> Iterator[FormField]:
     """A text, a list of texts or a text per locale. Only the editor can change audio files."""
     items = _items(entry.value, path)
     for number, (place, item) in enumerate(items, 1):
         name = label if len(items) == 1 else f"{label}, {number}"
         if isinstance(item, Text):
             key = entry.key if place == path else None
-            yield from _text(item, place, kind, group, name, removes=removes and place, key=key)
+            yield from _text(item, place, kind, group, name, key=key)
         for inner in _entries(item):
             word = inner.key.value
             where = (*place, inner.key.value)

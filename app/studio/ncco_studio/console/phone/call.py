@@ -18,13 +18,13 @@ from ncco_server.flow.files import SCENARIO_FOLDERS
 from ncco_studio.console.phone.transcript import Bubble
 from ncco_studio.console.phone.world import ChosenAnswers, World
 from ncco_studio.editor.source import Playable
-from ncco_studio.simulator.assumptions import Assumptions
 from ncco_studio.simulator.clock import VirtualClock
 from ncco_studio.simulator.delivery import Application
 from ncco_studio.simulator.parties import Parties
 from ncco_studio.simulator.servers import Request, Response
 from ncco_studio.simulator.transcript import CallMoment
 from ncco_studio.verify.kept_call import CannotKeep, keep
+from ncco_studio.verify.platform_file import assumed_platform
 from ncco_studio.verify.played_call import CannotDo, PlayedCall
 from ncco_studio.verify.scenarios.model import ScenarioCall
 from ncco_studio.verify.scenarios.script import DialStep, RecordStep, ScriptedParty
@@ -81,14 +81,6 @@ class PhoneCall(PlayedCall):
     @property
     def is_live(self) -> bool:
         return self.answers.client is not None
-
-    @property
-    def listens(self) -> str:
-        """The language of the speech that the call waits for, such as `en-GB`; "" if it does not wait."""
-        waited = self.moment.waited
-        if waited is None or "speech" not in waited.takes:
-            return ""
-        return str((waited.action.get("speech") or {}).get("language", "en-US"))
 
     @property
     def line(self) -> str:
@@ -167,15 +159,11 @@ class PhoneCall(PlayedCall):
 
 @dataclass(frozen=True, slots=True)
 class PhoneServer:
-    """The server for the phone's calls. `dial_allow` has prefixes of computed numbers that may be dialled.
-
-    `assumes` returns the assumptions about the platform, or raises SettingsError.
-    """
+    """The server for the phone's calls. `dial_allow` has prefixes of computed numbers that may be dialled."""
 
     folder: Path
     dial_allow: tuple[str, ...]
     env: Mapping[str, str]
-    assumes: Callable[[], Assumptions]
 
     async def place(self, playable: Playable, call: ScenarioCall, answers: ChosenAnswers) -> PhoneCall:
         """Make a call on a stage of its own: real application, store in memory, virtual clock. Raises CannotPlace.
@@ -186,11 +174,11 @@ class PhoneServer:
         if playable.project is None:
             clock = VirtualClock(call.made_at)
             network = FaultyServer(NccoServer(playable.ncco, clock))
-            application = Application(f"{BASE}/answer", f"{BASE}/event", assumes=self.assumes())
+            application = Application(f"{BASE}/answer", f"{BASE}/event", assumes=assumed_platform())
             own = ObservedCall(application, network, clock, conditions, _SEED)
             await own.place(call)
             return PhoneCall(own, call, answers, playable, folder=self.folder, env={})
-        stage = LocalStage(playable.project, self.dial_allow, assumes=self.assumes())
+        stage = LocalStage(playable.project, self.dial_allow, assumes=assumed_platform())
         is_live = answers.client is not None
         # Lookup servers may remember calls by ID.
         seed = secrets.token_hex(16) if is_live else _SEED

@@ -17,7 +17,7 @@ from fastapi import HTTPException, Request
 
 from ncco_server.service.jobs import JobListener, every
 from ncco_studio.console.audit import audit
-from ncco_studio.console.phone.player import NO_CALL
+from ncco_studio.console.phone.player import NO_CALL, play
 from ncco_studio.console.sessions import ConsoleSession
 from ncco_studio.editor.worker import Reason, Worker, WorkNotDone
 
@@ -63,20 +63,16 @@ class PhoneCalls:
     """The current users of the phone.
 
     Args:
-        play: see `Services`.
         env: the environment of the subprocesses of people who may use real services; the others have none.
 
     Attributes:
         make_worker: creates the subprocess for a session.
     """
 
-    def __init__(
-        self, play: Callable[..., dict[str, Any]] | None, env: Mapping[str, str] = MappingProxyType({})
-    ) -> None:
+    def __init__(self, env: Mapping[str, str] = MappingProxyType({})) -> None:
         self.make_worker: Callable[[ConsoleSession], Worker] = lambda session: Worker(
             seconds=MOST_S, env=env if session.role == "change" else {}
         )
-        self._play = play
         self._people: dict[str, Person] = {}
         self._ending: asyncio.Task[None] | None = None
 
@@ -93,14 +89,12 @@ class PhoneCalls:
 
     async def ask(self, request: Request, session: ConsoleSession, method: str, **values: Any) -> dict[str, Any]:
         """Run a method of `PhonePlayer` in the subprocess; stop it if the page is closed. Raises HTTPException."""
-        if self._play is None:
-            raise HTTPException(503, "this console cannot place calls")
         if "id_" in values and session.id not in self._people:
             raise HTTPException(404, NO_CALL)
         person = await self.person(session)
         person.asking += 1
         try:
-            asked = person.worker.run(self._play, {"method": method, "values": values})
+            asked = person.worker.run(play, {"method": method, "values": values})
             shown: dict[str, Any] = await _while_open(request, asked)
         except WorkNotDone as error:
             audit(request, "calls ended", is_refused=True, why=error.reason)

@@ -6,7 +6,7 @@ The server uses a virtual Vonage in this process, which also sends its webhooks;
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from functools import partial
 from socket import socket
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
@@ -17,12 +17,12 @@ from ncco_server.settings import Settings
 from ncco_server.settings.fields import VoiceAccess
 from ncco_server.vonage.keys import rsa_private_key
 from ncco_studio.console.phone.player import NO_CALL, Json, plain
-from ncco_studio.console.phone.transcript import bubbles_of_leg
+from ncco_studio.console.phone.transcript import bubbles_of_leg, language_awaited
 from ncco_studio.simulator.delivery import Application
 from ncco_studio.simulator.legs import CallIsOver, Leg
 from ncco_studio.simulator.parties import ENDLESS, Behaviour, Parties
 from ncco_studio.simulator.rest.server import LiveVonage
-from ncco_studio.simulator.servers import HttpServer, Request, Response
+from ncco_studio.simulator.servers import HttpServer, moved
 from ncco_studio.verify.scenarios.script import HangUpStep, PressStep, SilenceStep, SpeakStep, step_of
 
 Choice: TypeAlias = Literal["answer", "decline", "mailbox", "ring"]
@@ -67,7 +67,8 @@ class IncomingCalls:
             region_url=access.api_url,
         )
         key = rsa_private_key(access.private_key).public_key()
-        server = LocalServer(settings.public_url, server_url)
+        place = partial(moved, base=settings.public_url, to=server_url) if settings.public_url else str
+        server = HttpServer(place=place)  # webhooks' URLs begin with the public URL
         self._live = LiveVonage(application, key, Parties(other=None), server, speed)
         self._listener = listener
 
@@ -134,14 +135,12 @@ def _shown(leg: Leg) -> Json:
     """Fields that only the phone's own calls have stay blank."""
     caller = leg.identity.from_ or ""
     waited = leg.waited
-    takes = waited.takes if waited is not None else frozenset()
-    speech = (waited.action.get("speech") or {}) if waited is not None and "speech" in takes else None
     return {
         "id": f"{PREFIX}{leg.uuid}",
         "at": leg.at,
         "next_at": None if leg.is_over else leg.at + POLL_S,
         "moment": "end" if leg.is_over else "input" if waited is not None else "until",
-        "listens": "" if speech is None else str(speech.get("language", "en-US")),
+        "listens": language_awaited(waited),
         "takes_keys": leg.open is not None,
         "line": leg.identity.to,
         "is_over": leg.is_over,
@@ -162,17 +161,3 @@ def _shown(leg: Leg) -> Json:
         "not_kept": "",
         "messages": [],
     }
-
-
-class LocalServer(HttpServer):
-    """Reaches the server on this machine, even if its webhooks' URLs begin with the public URL."""
-
-    def __init__(self, public_url: str, server_url: str) -> None:
-        super().__init__()
-        self._public_url = f"{public_url}/" if public_url else ""
-        self._server_url = f"{server_url}/"
-
-    async def deliver(self, request: Request) -> Response:
-        if self._public_url and request.url.startswith(self._public_url):
-            request = replace(request, url=self._server_url + request.url.removeprefix(self._public_url))
-        return await super().deliver(request)

@@ -198,7 +198,6 @@ def _setup_values(playable: Playable, session: ConsoleSession) -> dict[str, obje
     definitions = lookups_of(playable.project.flows.values()) if playable.project is not None else {}
     return {
         "playable": playable,
-        "notice": playable.notice,
         "lookups": {name: definition for (_, name), definition in definitions.items()},
         "dialled": dialled_in(playable.project) if playable.project is not None else [],
         "outcomes": {each: OUTCOMES[each] for each in FOR_PHONES},
@@ -210,7 +209,7 @@ def _setup_values(playable: Playable, session: ConsoleSession) -> dict[str, obje
 
 @router.post("/phone/calls")
 async def place(request: Request, console: TheConsole, session: CanLook, wanted: CallRequest) -> Response:
-    """Place a call, or return the issues of a faulty text. With `again`, the inputs of another call are repeated."""
+    """Place a call. With `again`, the inputs of another call are repeated."""
     if wanted.is_live and (problem := _not_live(session, wanted)):
         audit(request, "services not asked", is_refused=True, file=wanted.file)
         raise HTTPException(403, problem)
@@ -256,8 +255,6 @@ async def _played(request: Request, session: ConsoleSession, method: str, **valu
     if values.get("id_", "").startswith(PREFIX):
         return await _incoming(request, session, values["id_"], values.get("step"))
     call = await console.phone_calls.ask(request, session, method, **values)
-    if "not_called" in call:
-        return render(request, "phone_issues.html", notice=call["not_called"])
     has_kept = False
     if console.dev and (files := console.recording_files) is not None:
         kept = (await console.phone_calls.person(session)).kept

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from typing import Any, Final, Literal, TypeAlias
 
@@ -21,17 +21,14 @@ from ncco_server.service.phone_numbers import read_called, read_caller
 from ncco_server.service.written_rows import name_of_caller
 from ncco_studio.console.phone.call import PhoneCall, PhoneServer
 from ncco_studio.console.phone.repetition import keep_recorded
-from ncco_studio.console.phone.transcript import bubbles_of, explain, hooks_of, marked
+from ncco_studio.console.phone.transcript import bubbles_of, explain, hooks_of, language_awaited, marked
 from ncco_studio.console.phone.world import ChosenAnswers, World
 from ncco_studio.editor.project import project_in
 from ncco_studio.editor.source import PhoneText, Playable, read_source
-from ncco_studio.simulator.assumptions import Assumptions
-from ncco_studio.verify.kept_call import CannotKeep
 from ncco_studio.verify.played_call import CannotDo, FinishedStep, outcomes_of
 from ncco_studio.verify.scenarios.answers import lookups_of
 from ncco_studio.verify.scenarios.model import YEARS, HoursByHand, ScenarioCall
 from ncco_studio.verify.scenarios.script import RecordStep, step_of
-from ncco_studio.verify.scenarios.stage import CannotPlace
 
 Json: TypeAlias = dict[str, Any]
 
@@ -43,22 +40,17 @@ MOST_PROBLEMS: Final = 5
 
 
 class NotPlayed(AppError):
-    """A request of the page was refused with the reply's `status`."""
+    """A request of the page was refused."""
 
-    def __init__(self, status: int, problem: str) -> None:
-        super().__init__(problem)
-        self.status = status
+
+class CallIsGone(NotPlayed):
+    """The call, or its turn, does not exist any more."""
 
 
 class PhonePlayer:
-    """The calls of one person, kept between requests.
+    """The calls of one person, kept between requests."""
 
-    Args:
-        assumes: returns what is assumed about the platform, for each call; raises SettingsError.
-    """
-
-    def __init__(self, assumes: Callable[[], Assumptions] = Assumptions) -> None:
-        self._assumes = assumes
+    def __init__(self) -> None:
         self._runner = asyncio.Runner()
         self._calls: dict[str, PhoneCall] = {}
         self._client: LookupClient | None = None
@@ -76,8 +68,9 @@ class PhonePlayer:
         """Call one of these methods; return the page's new state, or `not_played` with the status and the reason."""
         try:
             return self._runner.run(self._methods[method](**values))
-        except NotPlayed as refusal:
-            return {"not_played": [refusal.status, str(refusal)]}
+        except AppError as refusal:
+            why = f"{refusal}; {refusal.cure}" if refusal.cure else str(refusal)
+            return {"not_played": [404 if isinstance(refusal, CallIsGone) else 422, why]}
 
     def close(self) -> None:
         for call in self._calls.values():
@@ -88,7 +81,7 @@ class PhonePlayer:
 
     def _call(self, id_: str) -> PhoneCall:
         if id_ not in self._calls:
-            raise NotPlayed(404, NO_CALL)
+            raise CallIsGone(NO_CALL)
         return self._calls[id_]
 
     async def _place(
@@ -104,7 +97,7 @@ class PhonePlayer:
         again: str,
         by_hand: Mapping[str, Json],
     ) -> Json:
-        """Place a call; for a text in which no call can start, returns its notice (`not_called`).
+        """Place a call.
 
         Args:
             folder: the project's folder, as in `ncco_studio.editor.language`.
@@ -125,22 +118,18 @@ class PhonePlayer:
         project = project_in(folder)
         playable = read_source(project, PhoneText(**source))
         if not playable.is_ready:
-            return {"not_called": plain(playable.notice)}
+            why = "".join(f": line {each.place.line}: {each.message}; {each.cure}" for each in playable.errors[:1])
+            raise NotPlayed(f"this text cannot be called yet{why}")
         client = self._client_of(folder, live) if live is not None else None
         own = live["env"] if live is not None else env
-        server = PhoneServer(project.flows, tuple(dial_allow), own, self._assumes)
+        server = PhoneServer(project.flows, tuple(dial_allow), own)
         definitions = lookups_of(playable.project.flows.values()) if playable.project is not None else {}
         answers = ChosenAnswers(definitions, World(**world), client)
         called = _called(playable, call, made_at or datetime.now(UTC))
         known = playable.project.calendars if playable.project is not None else {}
         if made_at is None:
             called = replace(called, by_hand={name: _by_hand(**by_hand[name]) for name in by_hand.keys() & known})
-        try:
-            placed = await server.place(playable, called, answers)
-        except CannotPlace as error:
-            raise NotPlayed(422, f"{error}; {error.cure}") from error
-        except AppError as error:
-            raise NotPlayed(422, f"the call cannot be placed: {error}") from error
+        placed = await server.place(playable, called, answers)
         await self._add(placed)
         steps: Sequence[FinishedStep] = ()
         if former is not None:
@@ -183,28 +172,32 @@ class PhonePlayer:
         try:
             why: Json = plain(explain(call, number, base_url))
         except IndexError:
-            raise NotPlayed(404, f"this call does not have a turn {number}") from None
+            raise CallIsGone(f"this call does not have a turn {number}") from None
         return why
 
     async def _keep(self, *, id_: str, folder: Json) -> Json:
         call = self._call(id_)
         if not call.playable.is_saved(project_in(folder)):
             cure = "save it in a project file, or replay the call with the saved version"
-            raise NotPlayed(409, f"this call was made with text that is not saved; {cure}")
-        try:
-            kept: Json = plain(call.keep())
-        except CannotKeep as error:
-            raise NotPlayed(409, f"{error}; {error.cure}") from error
+            raise NotPlayed("this call was made with text that is not saved", cure)
+        kept: Json = plain(call.keep())
         return kept
 
     async def _keep_recorded(self, *, recorded: Json, folder: Json, dial_allow: Sequence[str]) -> Json:
         project = project_in(folder)
-        server = PhoneServer(project.flows, tuple(dial_allow), {}, self._assumes)
-        try:
-            kept: Json = plain(await keep_recorded(recorded, project, server))
-        except AppError as error:
-            raise NotPlayed(422, f"{error}; {error.cure}" if error.cure else str(error)) from error
+        server = PhoneServer(project.flows, tuple(dial_allow), {})
+        kept: Json = plain(await keep_recorded(recorded, project, server))
         return kept
+
+
+@cache
+def _player() -> PhonePlayer:
+    return PhonePlayer()
+
+
+def play(method: str, values: Mapping[str, Any]) -> Json:
+    """See `PhonePlayer.play`. Each subprocess belongs to one person."""
+    return _player().play(method, values)
 
 
 def _by_hand(state: Literal["open", "closed"], reason: str, until: str) -> HoursByHand:
@@ -214,7 +207,7 @@ def _by_hand(state: Literal["open", "closed"], reason: str, until: str) -> Hours
 def _called(playable: Playable, call: Json, made_at: datetime) -> ScenarioCall:
     """Read numbers in any notation. Raises NotPlayed."""
     if made_at.year not in YEARS:
-        raise NotPlayed(422, f"enter a year from {YEARS[0]} to {YEARS[-1]}")
+        raise NotPlayed(f"enter a year from {YEARS[0]} to {YEARS[-1]}")
     zone = playable.zone
     made_at = made_at.astimezone(zone) if made_at.tzinfo else made_at.replace(tzinfo=zone)
     names = [each.name for each in playable.startable]
@@ -228,7 +221,7 @@ def _read(read: Callable[[str, str], str], number: str, line: str) -> str:
     try:
         return read(number.strip(), line)
     except ValueError as error:
-        raise NotPlayed(422, f"{number}: {error}") from error
+        raise NotPlayed(f"{number}: {error}") from error
 
 
 async def _played(call: PhoneCall, playing: Callable[[], Awaitable[None]]) -> Json:
@@ -250,7 +243,7 @@ def _shown(call: PhoneCall, refused: str) -> Json:
         "at": call.leg.at,
         "next_at": call.next_at,
         "moment": call.moment.kind,
-        "listens": call.listens,
+        "listens": language_awaited(call.moment.waited),
         "takes_keys": call.leg.open is not None,
         "line": call.line,
         "is_over": call.leg.is_over,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import orjson
 
@@ -65,63 +64,43 @@ class CannotRepeat(AppError):
     """A recorded call cannot be saved as a scenario, for the reason in the message."""
 
 
-@dataclass
-class RecordedSteps:
-    """What the caller and the called parties did in a call, in order.
+RecordedSteps: TypeAlias = Mapping[str, deque[Any]]
+"""What the caller (`input`, `record`) and the called parties (`dial`) did in a call, in order, as written in a script.
 
-    Attributes:
-        inputs: None for keys or words that were not stored.
-        dials: the results of called parties.
-        messages: the caller's recordings.
-    """
+An input is None if its keys or words were not stored.
+"""
 
-    inputs: deque[ScriptStep | None]
-    dials: deque[ScriptStep]
-    messages: deque[ScriptStep]
 
-    @classmethod
-    def of(cls, timeline: Timeline) -> RecordedSteps:
-        """Read a recorded call. Raises CannotRepeat."""
-        entries = [entry for entry in entries_of(timeline) if not entry.is_again]
-        read = [(entry, recognise(entry.fields)) for entry in entries]
-        inputs = [entry for entry, _ in read if entry.turn is not None and entry.webhook.kind.startswith("input")]
-        messages = (RecordedMessage(seconds=_seconds(each)) for _, each in read if isinstance(each, RecordWebhook))
-        try:
-            return cls(
-                deque(map(_input_of, inputs)),
-                deque(_dials_of(timeline.call.session.leg, entries)),
-                deque(RecordStep(message=message) for message in messages),
-            )
-        except NotAStep as error:
-            raise CannotRepeat("it contains something that cannot be keyed in or said on the phone") from error
-
-    def as_written(self) -> dict[str, list[Any]]:
-        return {
-            "inputs": [None if step is None else step.as_written() for step in self.inputs],
-            "dials": [step.as_written() for step in self.dials],
-            "messages": [step.as_written() for step in self.messages],
+def steps_in(timeline: Timeline) -> dict[str, list[Any]]:
+    """What `RecordedSteps` has of a recorded call. Raises CannotRepeat."""
+    entries = [entry for entry in entries_of(timeline) if not entry.is_again]
+    read = [(entry, recognise(entry.fields)) for entry in entries]
+    inputs = [entry for entry, _ in read if entry.turn is not None and entry.webhook.kind.startswith("input")]
+    messages = (RecordedMessage(seconds=_seconds(each)) for _, each in read if isinstance(each, RecordWebhook))
+    try:
+        steps = {
+            "input": [*map(_input_of, inputs)],
+            "dial": _dials_of(timeline.call.session.leg, entries),
+            "record": (RecordStep(message=message) for message in messages),
         }
+        return {kind: [step and step.as_written() for step in each] for kind, each in steps.items()}
+    except NotAStep as error:
+        raise CannotRepeat("it contains something that cannot be keyed in or said on the phone") from error
 
-    @classmethod
-    def read(cls, written: Mapping[str, Sequence[Any]]) -> RecordedSteps:
-        inputs = deque(None if step is None else step_of(step) for step in written["inputs"])
-        return cls(inputs, deque(map(step_of, written["dials"])), deque(map(step_of, written["messages"])))
 
-    def take(self, kind: str, action: Mapping[str, Any], *, is_hung_up: bool) -> ScriptStep:
-        """Return the step for the next wait of the call.
+def _taken(steps: RecordedSteps, kind: str, action: Mapping[str, Any], *, is_hung_up: bool) -> ScriptStep:
+    """Return the step for the next wait of the call, which it uses up.
 
-        Args:
-            kind: the kind of wait: `input`, `record`, `dial` or nothing.
-            action: the waiting NCCO action.
-            is_hung_up: whether the caller hung up in the end.
-        """
-        if kind == "input" and self.inputs:
-            return self.inputs.popleft() or _sample(action)
-        if kind == "dial" and self.dials:
-            return self.dials.popleft()
-        if kind == "record" and (self.messages or self.inputs or self.dials or not is_hung_up):
-            return self.messages.popleft() if self.messages else SilenceStep()
-        return HangUpStep()
+    Args:
+        steps: what is left.
+        kind: the kind of wait.
+        action: the waiting NCCO action.
+        is_hung_up: whether the caller hung up in the end.
+    """
+    if left := steps.get(kind):
+        written = left.popleft()
+        return _sample(action) if written is None else step_of(written)
+    return SilenceStep() if kind == "record" and (any(steps.values()) or not is_hung_up) else HangUpStep()
 
 
 def _input_of(entry: TimelineEntry) -> ScriptStep | None:
@@ -267,7 +246,7 @@ def recorded_of(timeline: Timeline) -> dict[str, Any]:
         "from": session.call.from_number,
         "made_at": moment_of(row.created_at).isoformat(),
         "is_hung_up": not session.is_over,
-        "steps": RecordedSteps.of(timeline).as_written(),
+        "steps": steps_in(timeline),
         "answers": answers,
         "functions": called,
         "way": _way(timeline.turns),
@@ -312,8 +291,8 @@ async def keep_recorded(recorded: Mapping[str, Any], folder: ProjectFolder, serv
 
 
 async def _keep_as(recorded: Mapping[str, Any], caller: str, playable: Playable, server: PhoneServer) -> Kept:
-    steps = RecordedSteps.read(recorded["steps"])
-    hides_input = None in steps.inputs
+    steps = {kind: deque(each) for kind, each in recorded["steps"].items()}
+    hides_input = None in steps["input"]
     hides_params = recorded["hides_params"]
     flows = playable.project.flows.values() if playable.project is not None else ()
     left = {name: deque(each) for name, each in recorded["answers"].items()}
@@ -346,7 +325,7 @@ async def _play(call: PhoneCall, steps: RecordedSteps, *, is_hung_up: bool) -> N
         if call.leg.is_over:
             return
         waited = call.moment.waited
-        step = steps.take(call.moment.kind, waited.action if waited is not None else {}, is_hung_up=is_hung_up)
+        step = _taken(steps, call.moment.kind, waited.action if waited is not None else {}, is_hung_up=is_hung_up)
         try:
             await call.do(step)
         except CannotDo as refused:

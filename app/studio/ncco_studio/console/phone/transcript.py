@@ -17,7 +17,7 @@ from ncco_server.service.phone_numbers import readable
 from ncco_studio.console.conversation import done_by_party
 from ncco_studio.simulator.delivery import WebhookDelivery
 from ncco_studio.simulator.legs import Leg
-from ncco_studio.simulator.transcript import Heard
+from ncco_studio.simulator.transcript import Heard, Waited
 from ncco_studio.verify.played_call import PlayedCall
 from ncco_studio.verify.transcript import Order, PlayedReply, heard_as, heard_by_others, replies_of, sentence_of
 
@@ -69,10 +69,6 @@ class Bubble:
     plain: str = ""
 
 
-def replies_in(call: PlayedCall) -> list[PlayedReply]:
-    return replies_of(call.leg, call.turns)
-
-
 def bubbles_of(call: PlayedCall) -> list[Bubble]:
     transcript = call.leg.transcript
     line = call.session.call.to if call.session is not None else ""
@@ -82,7 +78,8 @@ def bubbles_of(call: PlayedCall) -> list[Bubble]:
         for index, each in enumerate(transcript)
     ]
     placed += [
-        (order.index_at(reply.at), 0, _turn(f"t{number}", reply, line)) for number, reply in enumerate(replies_in(call))
+        (order.index_at(reply.at), 0, _turn(f"t{number}", reply, line))
+        for number, reply in enumerate(replies_of(call.leg, call.turns))
     ]
     placed += [
         (order.index_at(heard.at), 2, replace(_heard(key, heard, line), kind="other"))
@@ -108,6 +105,13 @@ def _turn(key: str, reply: PlayedReply, line: str) -> Bubble:
     place = place_of(decided.where) if decided is not None else None
     plain = done_by_party(reply.delivery.fields, line)
     return Bubble(key, reply.at, "turn", reply.sentence, place=place, is_failure=reply.is_failure, plain=plain)
+
+
+def language_awaited(waited: Waited | None) -> str:
+    """The language of the speech that a call waits for, such as `en-GB`; "" if it waits for none."""
+    if waited is None or "speech" not in waited.takes:
+        return ""
+    return str((waited.action.get("speech") or {}).get("language", "en-US"))
 
 
 def bubbles_of_leg(leg: Leg) -> list[Bubble]:
@@ -156,7 +160,7 @@ class Explanation(NamedTuple):
 
 def explain(call: PlayedCall, number: int, base_url: str) -> Explanation:
     """`base_url` is that of the real server, for curl. Raises IndexError."""
-    turns = replies_in(call)
+    turns = replies_of(call.leg, call.turns)
     played = turns[number]
     inputs: Mapping[str, Any] = json.loads(played.turn.inputs) if played.turn is not None else {}
     session = call.session

@@ -1,6 +1,6 @@
 // Asks before a page with changes that are not saved is left, says prompts, finds them, and plays on the phone what was saved.
-import { busy } from "./busy.js";
-import { announce, post } from "./request.js";
+import { announce } from "./request.js";
+import { callBy } from "./to_phone.js";
 
 const form = document.querySelector("form[data-warns]");
 let isSent = false;
@@ -15,19 +15,10 @@ addEventListener("beforeunload", (event) => {
   if (isUnsaved && !isSent) event.preventDefault();
 });
 
-document.getElementById("hear")?.addEventListener("click", async (event) => {
+document.getElementById("hear")?.addEventListener("click", (event) => {
   event.preventDefault();
-  const free = busy(event.currentTarget);
-  if (!free) return;
-  addEventListener("pageshow", free, { once: true }); // the page comes back as it was
   const { file, flow, step } = event.currentTarget.dataset;
-  try {
-    const shown = new DOMParser().parseFromString(await post("/phone/calls", { file, step }), "text/html");
-    location.assign(`/phone?${new URLSearchParams({ flow, call: shown.getElementById("call-state").dataset.call })}`);
-  } catch (problem) {
-    announce(problem.message, { error: true });
-    free();
-  }
+  callBy(event.currentTarget, flow, { file, step });
 });
 
 // A prompt as the browser says it: without tags, and with a pause for what is put in during the call

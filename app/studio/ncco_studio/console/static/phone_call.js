@@ -118,11 +118,6 @@ export function hold() {
 function show(html) {
   const shown = new DOMParser().parseFromString(html, "text/html");
   const state = shown.getElementById("call-state");
-  if (!state) {
-    $("phone-issues")?.replaceWith(shown.getElementById("phone-issues"));
-    fail("place", "This text cannot be called yet.");
-    return false;
-  }
   const { call: id, at, next, moment, listens, takesKeys, over, flow, step, refused, incoming, kept, blocked } = state.dataset;
   const isNew = call?.id !== id;
   const heldAt = stops.size > 0 && !isNew ? call.at : 0;

@@ -107,7 +107,7 @@ async function refresh() {
     return;
   }
   succeed("setup");
-  if (!$("phone-issues")?.querySelector(".error")) succeed("place");
+  if (!$("phone-issues").querySelector(".error")) succeed("request");
   showPicture();
 }
 

@@ -1,23 +1,13 @@
-"""What the console uses from `web` and from commands."""
+"""The proof of a flow, made in the subprocess of `ncco_studio.editor.worker`."""
 
 from __future__ import annotations
 
-import shlex
-import shutil
-import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
-from ncco_server.flow.files import search_beside
-from ncco_server.flow.loader import load
-from ncco_studio.commands.platform import assumed_platform
-from ncco_studio.console.phone.player import PhonePlayer
-from ncco_studio.console.services import Served, Services
-from ncco_studio.verify.handlers.exploring import explore
+from ncco_studio.editor.project import project_in
 from ncco_studio.verify.prove import CallLimits, FoundViolation, SearchLimits, prove
 from ncco_studio.verify.prove.rehearsal import confirmed
 from ncco_studio.verify.scenarios import script as steps
@@ -31,40 +21,17 @@ _UNTIMED: Final = (steps.HearStep, steps.WaitStep, steps.EndStep)
 """The phone always continues to the next wait for the caller."""
 
 
-@cache
-def _player() -> PhonePlayer:
-    return PhonePlayer(assumed_platform)
-
-
-def play(method: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """See `PhonePlayer.play`. Each subprocess belongs to one person."""
-    return _player().play(method, values)
-
-
-def prove_flow(
-    *,
-    texts: Mapping[str, str],
-    env: Mapping[str, str],
-    flow: str,
-    seconds: float,
-    handlers: Collection[str],
-    flows: str,
-) -> dict[str, Any]:
+def prove_flow(folder: Mapping[str, Any], texts: Mapping[str, str], flow: str, seconds: float) -> dict[str, Any]:
     """The verdict on a flow, and its violations, each with the shortest call that shows it.
 
     Args:
+        folder: see `ProjectFolder.as_values`, with the values of `env`.
         texts: the texts of the whole project by display path; the flow must have no error.
-        env: the variables that flows may read.
         flow: the name of the flow.
         seconds: time limit of the exploration.
-        handlers: the files with handlers whose code may be run.
-        flows: the folder of the flows.
     """
-    if handlers:
-        search_beside(Path(flows))
-    project = replace(
-        load(texts, env, extent="project", handlers=handlers, explore=explore), issues=()
-    )  # other flows may have errors
+    env = folder["env"]
+    project = replace(project_in(folder).with_texts(texts).project, issues=())  # other flows may have errors
     bounds = SearchLimits(MOST_STATES, seconds)
     proof = prove(project.flows[flow], datetime.now(UTC), env=env, bounds=bounds, call_limits=CallLimits())
     verdict = confirmed(project, proof)
@@ -128,14 +95,3 @@ def _plays(step: steps.ScriptStep) -> bool:
     """The phone cannot do faults and keys of called parties."""
     is_other = isinstance(step, steps.FaultStep | steps.EventStep | steps.UntilStep)
     return not (is_other or (isinstance(step, steps.DialStep) and step.party.presses))
-
-
-def console_services(served: Served | None = None) -> Services:
-    return Services(play, prove_flow, served or Served(), program_of(sys.argv[0]))
-
-
-def program_of(script: str) -> str:
-    """The path of the running script, unless a shell finds it by its name."""
-    path, found = Path(script), shutil.which("ncco")
-    is_found = found is not None and path.exists() and path.samefile(found)
-    return "ncco" if is_found or path.name != "ncco" else shlex.quote(script)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ncco_studio.commands.console_services import program_of
+from ncco_studio.console.pages import program_of
 
 
 @pytest.fixture

@@ -1,0 +1,182 @@
+"""What requests share instead of computing it again: results, the version of calls, and the server's state."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import math
+import ssl
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+import httpx
+
+from ncco_server.errors import StoreError
+from ncco_server.service.figures import ServerFigures
+from ncco_server.service.hand_hours import hand_hours
+from ncco_server.store import Records, Store, milliseconds
+
+VERSION_TTL_S: Final = 1.0
+"""How long a version is used before the store is read again, for any number of pages."""
+WATCHED_ROWS: Final = 200
+"""The newest results, recordings and placed calls to watch for changes."""
+WATCHED_AGE: Final = timedelta(hours=4)
+"""Open calls that began earlier are not watched: their end may never be reported."""
+FRESH_S: Final = 2.0
+"""Figures on a page are read again when they are older."""
+PATIENCE_S: Final = 2.0
+
+
+class ResultCache:
+    """The most recently used results, at most `most`.
+
+    The first value of a key is its kind; results of a kind are computed one at a time.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._known: dict[tuple[object, ...], tuple[float, Any]] = {}
+        self._turns = defaultdict[object, asyncio.Lock](asyncio.Lock)
+
+    async def get(
+        self, key: tuple[object, ...], compute: Callable[[], Awaitable[Any]], most_s: float = math.inf
+    ) -> Any:
+        """Compute the result again if it is more than `most_s` seconds old."""
+        oldest = time.monotonic() - most_s
+        async with self._turns[key[0]]:
+            known = self._known.pop(key, None)
+            if known is None or known[0] < oldest:
+                result = await compute()
+                known = time.monotonic(), result
+            self._known[key] = known
+            if len(self._known) > self._most:
+                del self._known[next(iter(self._known))]
+            return known[1]
+
+
+class CallChanges:
+    """The version of the newest calls, recordings and placed calls, and of hours by hand, read once for all requests.
+
+    `ttl_s` is how long a version is used.
+    """
+
+    def __init__(self, store: Store, ttl_s: float = VERSION_TTL_S) -> None:
+        self._store = store
+        self._records: Records | None = None
+        self._opened = AsyncExitStack()
+        self._ttl_s = ttl_s
+        self._known = ResultCache(most=1)
+
+    async def version(self) -> str:
+        """Raises StoreError, for all requests of a while once the store has failed."""
+        found = await self._known.get(("version",), self._found, self._ttl_s)
+        if isinstance(found, StoreError):
+            raise found.with_traceback(None)
+        return str(found)
+
+    async def _found(self) -> str | StoreError:
+        try:
+            return await self._read()
+        except StoreError as error:
+            await self.close()
+            return error
+
+    async def close(self) -> None:
+        """The next read opens the connection again."""
+        self._records = None
+        await self._opened.aclose()
+
+    async def _read(self) -> str:
+        await self._store.open()
+        if self._records is None:
+            self._records = await self._opened.enter_async_context(self._store.records())
+        calls = await self._records.version(milliseconds(datetime.now(UTC) - WATCHED_AGE), WATCHED_ROWS)
+        recordings = [tuple(row) for row in await self._store.recordings.changes(WATCHED_ROWS)]
+        hours = await hand_hours(self._store.tables, datetime.now(UTC))
+        found = calls, recordings, await self._store.placed.changes(WATCHED_ROWS), hours
+        return hashlib.sha256(repr(found).encode()).hexdigest()[:32]
+
+
+class Served(NamedTuple):
+    """The addresses of the webhook server on this host; "" if unknown.
+
+    Attributes:
+        url: where it serves webhooks and probes, such as `http://127.0.0.1:8000`.
+        figures_url: such as `http://127.0.0.1:40123/figures`.
+    """
+
+    url: str = ""
+    figures_url: str = ""
+
+
+class ServerState(NamedTuple):
+    """What `/readyz` reports.
+
+    Attributes:
+        problem: why the server does not respond, or "".
+        reasons: why it takes no calls.
+        flows: the flows in which new calls can start.
+        rejected: the issues of flows on disk that are not in use, with places and fixes.
+        loaded_at: when the flows in use were loaded (ISO 8601), "" if none are.
+    """
+
+    problem: str = ""
+    reasons: tuple[str, ...] = ()
+    flows: tuple[str, ...] = ()
+    rejected: tuple[str, ...] = ()
+    loaded_at: str = ""
+
+
+NOT_KNOWN: Final = Served()
+
+
+class ServerReader:
+    """Reads a server when a page needs it, unless it was read within `fresh_s`.
+
+    Attributes:
+        state: None before the first reading, or if the address is not known.
+        figures: the latest figures that could be read.
+        is_counted: whether the figures could be read at the latest reading.
+    """
+
+    def __init__(
+        self, served: Served = NOT_KNOWN, client: httpx.AsyncClient | None = None, fresh_s: float = FRESH_S
+    ) -> None:
+        self.state: ServerState | None = None
+        self.figures = ServerFigures()
+        self.is_counted = False
+        self._served = served
+        no_certificates = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # plain HTTP, because the server is on this host
+        self._client = client or httpx.AsyncClient(timeout=PATIENCE_S, trust_env=False, verify=no_certificates)
+        self._fresh_s = fresh_s
+        self._known = ResultCache(most=1)
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def read(self) -> None:
+        if self._served.url:
+            await self._known.get(("server",), self._read, self._fresh_s)
+
+    async def _read(self) -> None:
+        self.state = await self._state()
+        self.is_counted = False
+        with suppress(httpx.HTTPError, ValueError):
+            if not self.state.problem:
+                reply = (await self._client.get(self._served.figures_url)).raise_for_status()
+                self.figures = ServerFigures.model_validate_json(reply.content)
+                self.is_counted = True
+
+    async def _state(self) -> ServerState:
+        try:
+            found: dict[str, Any] = (await self._client.get(f"{self._served.url}/readyz")).json()
+            reasons, flows, rejected = (tuple(map(str, found[name])) for name in ("reasons", "flows", "rejected"))
+            return ServerState("", reasons, flows, rejected, found["loaded_at"] or "")
+        except httpx.TimeoutException:
+            return ServerState(f"it does not answer within {PATIENCE_S:g} seconds")
+        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+            return ServerState(f"{self._served.url}/readyz cannot be read ({type(error).__name__})")
