@@ -32,13 +32,12 @@ def page() -> str:
 
 
 def _styles(code: str) -> str:
-    styles = VOICES[code].styles
-    return "not known" if styles is None else ", ".join(spans(styles))
+    return ", ".join(spans(VOICES[code].styles)) or "not known"
 
 
 def _ssml(code: str) -> str:
-    styles = VOICES[code].ssml_styles
-    return "not known" if styles is None else ", ".join(spans(styles)) or "none"
+    unless = "none" if VOICES[code].styles else "not known"
+    return ", ".join(spans(VOICES[code].ssml_styles)) or unless
 
 
 if __name__ == "__main__":

@@ -257,7 +257,7 @@ async def test_results_stay_when_the_flows_are_gone(settings: Settings, played: 
     (tmp_path / "flows").mkdir()
     found = []
     for each in (settings, settings.model_copy(update={"flows": tmp_path / "flows"})):
-        app = create_console(each, Services(), dev=True)
+        app = create_console(each, dev=True)
         async with await logged_in(app) as console:
             pages = ("/calls.json", "/report.json?from=2026-10-28&to=2026-11-02&timezone=America/New_York")
             found.append([(await console.get(page)).json() for page in pages])
