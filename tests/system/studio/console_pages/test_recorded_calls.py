@@ -339,22 +339,6 @@ async def test_a_call_shows_why_a_lookup_failed_without_sensitive_values(project
     assert "no account for" not in page
 
 
-async def test_call_of_an_older_version_is_shown_without_what_it_did_not_store(project: Path) -> None:
-    id_ = await record(project, "442079460009", pressing("84021739", "1"))
-    with closing(sqlite3.connect(project / "calls.db")) as calls, calls:
-        for key, inputs, trace in calls.execute("SELECT rowid, inputs, trace FROM turns").fetchall():
-            kept = {name: value for name, value in json.loads(inputs).items() if name not in ("hooks", "us")}
-            lines = [
-                {k: v for k, v in line.items() if k != "by"} for line in json.loads(trace) if line["did"] != "asked"
-            ]
-            values = (json.dumps(kept).encode(), json.dumps(lines).encode(), key)
-            calls.execute("UPDATE turns SET inputs = ?, trace = ? WHERE rowid = ?", values)
-
-    page = await page_of(project, id_)
-
-    assert 'lookup account, {"owner": "Ann", "balance": "••••", "ok": true}' in page
-
-
 @pytest.mark.parametrize(
     "given",
     [
