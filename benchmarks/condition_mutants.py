@@ -59,7 +59,16 @@ LAYERS: Final = {
             "tests/contract/server/render",
         ),
     ),
-    "ncco": Layer((f"{APP}/ncco",), ("tests/unit/server/ncco", "tests/contract/server/ncco", "tests/unit/server/web")),
+    "ncco": Layer(
+        (f"{APP}/ncco",),
+        (
+            "tests/unit/server/ncco",
+            "tests/contract/server/ncco",
+            "tests/unit/server/web",
+            "tests/unit/server/engine/test_handlers.py",
+            "tests/unit/studio/simulator/test_durations.py",
+        ),
+    ),
     "hours": Layer((f"{APP}/flow/hours",), ("tests/unit/server/flow/hours", f"{CHECK}[hours]", f"{CHECK}[times]")),
     "checks": Layer(
         (f"{APP}/flow/checks",),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ncco_server.ncco import InputWebhook, Ncco, check, recognise, webhook_type
+from ncco_server.ncco import DtmfSettings, InputWebhook, Ncco, PhoneEndpoint, check, recognise, webhook_type
 from tests.support.cases import each_case
 
 FOLDER = Path(__file__).parent
@@ -76,10 +76,25 @@ def test_the_builder_checks_rules_between_actions() -> None:
     ] == [(error["loc"], error["type"]) for error in refusal.value.errors()]
 
 
-@each_case("wrong", [{"action": "talk", "text": "Hello"}, [{"action": "talk"}], "talk", None])
-def test_the_builder_accepts_only_actions(wrong: Any) -> None:
-    with pytest.raises(TypeError):
+@each_case(
+    ("wrong", "name"),
+    [
+        ({"action": "talk", "text": "Hello"}, "dict"),
+        ([{"action": "talk"}], "dict"),
+        ("talk", "str"),
+        (None, "NoneType"),
+    ],
+)
+def test_the_builder_accepts_only_actions(wrong: Any, name: str) -> None:
+    with pytest.raises(TypeError, match=f"takes actions, not a {name}:"):
         Ncco.build_ncco(wrong)
+
+
+def test_an_action_may_contain_models() -> None:
+    connect = Ncco.Connect(from_="447700900000", endpoint=(PhoneEndpoint(number="447700900001"),))
+
+    assert [{"type": "phone", "number": "447700900001"}] == connect.to_ncco()["endpoint"]
+    assert {"maxDigits": 1} == Ncco.Input(type="dtmf", dtmf=DtmfSettings(max_digits=1)).to_ncco()["dtmf"]
 
 
 def test_an_ncco_is_read_as_actions() -> None:

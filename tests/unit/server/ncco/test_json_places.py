@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ncco_server.ncco.json_text import NotJsonError, TextSpan, read_json
+from ncco_server.ncco import ssml
+from ncco_server.ncco.json_text import NotJsonError, TextSpan, check_text, read_json
 from tests.support.cases import each_case
 
 TEXT = '[{"a": 1, "b/~": [true, {}], "a": "x:,"}]'
@@ -18,6 +19,36 @@ def test_each_value_and_name_has_its_characters() -> None:
     assert {"": "[", "/0": "{", "/0/a": '"x:,"', "/0/b~1~0": "[", "/0/b~1~0/0": "true", "/0/b~1~0/1": "{"} == values
     assert {"/0/a": TextSpan(29, 32), "/0/b~1~0": TextSpan(10, 15)} == read.names
     assert [("/0/a", TextSpan(29, 32))] == read.repeated
+
+
+def test_an_issue_is_at_the_name_of_an_option_at_its_value_or_within_it() -> None:
+    text = r'[{"action": "talk", "txet": "b", "text": "\u0041 <b", "loop": -1}]'
+
+    assert ["N105 'txet'", "N915 <", "N108 -1"] == [
+        f"{issue.code} {text[span.start : span.end]}".replace('"', "'") for span, issue, _ in check_text(text)[0]
+    ]
+
+
+@each_case(
+    ("text", "passage", "cure"),
+    [
+        ("  <speak>a <foo/></speak>", "<foo", "Use break,"),
+        ("a <speak>b</speak>", "<speak>", "Enclose the whole text"),
+        ("<speak>a & b</speak>", "&", "Write & as"),
+        ("<speak>a&nbsp;b</speak>", "&nbsp;", "Write the character itself"),
+        ("<speak>a", "", "Write </speak>"),
+        ("<speak ", "<", "Close every tag"),
+        ("<speak>a <p>b</speak>", "<p", "Close every tag"),
+        ("<speak>a</p>", "p", "Close every tag"),
+        ("<speak><s a>b</s></speak>", ">", "Close every tag"),
+    ],
+)
+def test_an_issue_of_ssml_is_at_a_passage(text: str, passage: str, cure: str) -> None:
+    (issue,) = ssml.check_text(text)
+    start, length = issue.span or (0, 0)
+
+    assert passage == text[start : start + length]
+    assert issue.fix.startswith(cure)
 
 
 @each_case(
