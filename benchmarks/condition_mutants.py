@@ -57,6 +57,9 @@ LAYERS: Final = {
             "tests/contract/server/calls",
             "tests/contract/studio/scenarios",
             "tests/contract/server/render",
+            *(f"tests/unit/server/service/test_{name}.py" for name in ("called", "ended", "masked_values", "outages")),
+            "tests/unit/server/service/test_unended_calls.py",
+            "tests/unit/server/service/placing/test_sensitive.py",
         ),
     ),
     "ncco": Layer(
@@ -150,7 +153,9 @@ def _replaced(module: ast.Module) -> Iterator[tuple[ast.expr, _Put, tuple[int, .
             continue
         for node in _own(function):
             match node:
-                case ast.If(test=test) | ast.IfExp(test=test) | ast.While(test=test):
+                case ast.If(test=test) | ast.IfExp(test=test) | ast.While(test=ast.expr() as test) if not isinstance(
+                    test, ast.Constant
+                ):
                     yield test, _Put(node, "test"), both
                 case ast.BoolOp(values=operands):
                     yield from ((operand, _Put(node, "values", at), both) for at, operand in enumerate(operands))

@@ -108,7 +108,7 @@ def _played_from(flow: Flow, start: str, frame: Frame | EveryCall) -> list[Draft
         jump = frame.enter(step.exit) if step.exit.is_early else None
         if jump is None:
             drafts += frame.render(step.parts)
-            jump = None if step.exit.is_early else frame.enter(step.exit)
+            jump = frame.enter(step.exit)
         name = jump.target.step if jump else None
     return drafts
 

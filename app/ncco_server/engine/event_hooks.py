@@ -104,13 +104,9 @@ def ended(
     return NO_EFFECTS
 
 
-def may_report_hang_up(flow: Flow, session: Session) -> bool:
-    last = (session.step, *(observer.step for observer in session.observers))
-    for name, left in ((session.at, last), *((level.flow, (level.step,)) for level in session.callers)):
-        at = flow.named(name)
-        if HANGUP in at.events or any(HANGUP in at.steps[step].events for step in left if step in at.steps):
-            return True
-    return False
+def may_report_hang_up(flow: Flow) -> bool:
+    flows = (flow, *flow.subs.values())
+    return any(HANGUP in each.events for flow in flows for each in (flow, *flow.steps.values()))
 
 
 def may_report_end(flow: Flow) -> bool:

@@ -77,6 +77,7 @@ def _walk(run: Run, target: Target, step: Step | None) -> Playing[None]:
             run.entered.append((run.scopes.flow, step))
             if step.asks:
                 yield from ask(run, step)
+            set_all(run, step.sets)
             if step.saves:
                 yield from _save(run, step)
             following = _play(run, step)
@@ -121,9 +122,7 @@ def _call_functions(run: Run) -> Playing[None]:
             value = answer.value if redact is None else redact(answer.value)
             run.called += (CalledFunction(flow, name, value, answer.problem),)
             run.scopes.record(value, answer.problem)
-            took = f"not ok: {answer.problem}" if answer.problem else "ok"
-            by = "default" if answer.problem else "answer"
-            run.trace.append(AskedLine("asked", run.step, name, "", f"{took}, in {answer.ms} ms", by=by))
+            run.trace.append(_with_answer(AskedLine("asked", run.step, name, ""), answer, answer.problem))
 
 
 def _go_to_row(run: Run, row: RowOfTable) -> Playing[None]:
@@ -145,21 +144,16 @@ def _decide_on(run: Run, step: Step, target: Target, left: Flow) -> Target:
     outcome = Outcome(target.returns, because=f"{left.name} returned {target.returns}")
     if run.scopes.flow.handler is not None:
         run.scopes.step_of(step.name)  # raises what keeps the handler from getting here again
-    decision = step.exit.decide(outcome, run.frame(run.scopes.names()), 0)
-    if decision is None or not isinstance(decision.move, Go):
-        raise RenderError(
-            "R106", f'the step "{step.name}" does not handle the outcome {target.returns}', str(step.place)
-        )
+    decision: Any = step.exit.decide(outcome, run.frame(run.scopes.names()), 0)  # a loaded step handles all outcomes
     run.note_decision(step, decision)
     if run.scopes.flow.handler is not None:
         run.scopes.record_outcome(decision.outcome, run.scopes.returned)
-    return decision.move.target
+    found: Target = decision.move.target
+    return found
 
 
 def _play(run: Run, step: Step) -> Target | None:
     """None if the step waits. Raises RenderError."""
-    if step.sets and not step.saves:  # otherwise `_save` has set them
-        set_all(run, step.sets)
     names = run.scopes.names()
     leave = step.exit
     for hook in step.sends:
@@ -208,7 +202,6 @@ def _milliseconds(run: Run) -> int:
 
 def _save(run: Run, step: Step) -> Playing[None]:
     """Raises RenderError."""
-    set_all(run, step.sets)
     for save in step.saves:
         is_saved = yield from _change_row(run, step.name, save, run.scopes.names())
         if save.into:

@@ -249,7 +249,7 @@ def _walked(flow: Flow, step: Step) -> tuple[list[Step], list[TraceLine], bool]:
         if jump.target.step is None:
             return steps, trace, True
         step = flow.steps[jump.target.step]
-        if len(steps) == STEP_LIMIT or not _is_enterable(step) or any(step is each for each in steps):
+        if len(steps) == STEP_LIMIT or not _is_enterable(step):
             raise DependsOnCall("what the step does before it is played")
         steps.append(step)
         trace.append(_entered(step))

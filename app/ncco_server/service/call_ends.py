@@ -33,7 +33,7 @@ async def end(turns: Turns, leg: str, received: WebhookRow, delivery: Delivery, 
             if session is None or flow is None:
                 continue
             reports_end = not session.parent and engine.may_report_end(flow)
-            if not reports_end and not engine.may_report_hang_up(flow, session):
+            if not reports_end and not engine.may_report_hang_up(flow):
                 continue
             statuses = await turns.store.statuses(session.id, session.turn)
             seen = frozenset(status.partition(":")[0] for _, status in statuses)

@@ -118,6 +118,10 @@ def test_a_webhook_is_recognised_whatever_fields_are_missing(case: dict[str, Any
     webhook = recognise(case["payload"])
 
     assert (case["type"], case["problems"]) == (webhook_type(webhook), list(webhook.problems))
+    values = {name: getattr(webhook, name) for name in case.get("values", {})}
+    assert case.get("values", {}) == {
+        name: webhook_type(value) if name == "original" else value for name, value in values.items()
+    }
     if isinstance(webhook, InputWebhook):
         results = [[result.text, result.confidence] for result in webhook.results]
         assert [case["digits"], case["timed_out"], case["results"]] == [webhook.digits, webhook.timed_out, results]

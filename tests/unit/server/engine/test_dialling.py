@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from textwrap import dedent
+
 import phonenumbers
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from ncco_server.engine.session import LookupAnswer
 from ncco_server.flow.language.lookups import LookupRequest
 from ncco_server.ncco.value_types import without_trunk_prefix
 from tests.support.cases import each_case
+from tests.unit.server.engine.scripted_call import ScriptedCall, load_flow
 
 DESK = "sip:desk@pbx.example.com"
 
@@ -37,11 +40,29 @@ DESK = "sip:desk@pbx.example.com"
         (DESK, ["sips:desk"], "has none of the prefixes in NCCO_DIAL_ALLOW"),
         (DESK, ["sip:@pbx.example.com"], ""),
         (DESK, ["", "1"], ""),
+        ("sip:pbx.example.com", ["sip:desk"], "has none of the prefixes in NCCO_DIAL_ALLOW"),
         (f"{DESK}@evil.example", ["sip:"], "is not a plain SIP address"),
     ],
 )
 def test_a_computed_number_is_dialled_when_a_prefix_allows_it(number: str, allowed: list[str], why: str) -> None:
     assert why == refusal(number, allowed)
+
+
+def test_the_trace_shows_each_number_that_is_passed_over_once() -> None:
+    flow = """
+        flow: test
+        default: true
+        numbers: ["442079460000"]
+        start: ring
+        vars: {numbers: {type: list, default: ["882990000000", nobody, "447700900111"]}}
+        defaults: {on: {error: sorry}}
+        steps:
+          ring: {do: [connect: "{{ numbers }}"], on: {completed: end, otherwise: sorry}}
+          sorry: {do: [talk: Sorry.], goto: end}
+        """
+    call = ScriptedCall(load_flow(dedent(flow)), dial_allow=("44",))
+
+    assert ["R101", "E392"] == [line.what for line in call.turn.trace if line.did == "refused"]
 
 
 @st.composite
