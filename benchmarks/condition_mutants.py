@@ -10,7 +10,7 @@ tests notice are tried with the others: those survive that would be missed witho
 The tests are collected once, and run once to see which of them give each condition which value. A mutant is a copy of
 that process in which the code of one function is another one, and which plays only tests that see another value, the
 quickest first. So mutants are unknown to programs that tests start (servers of `contract/calls` are threads here), and
-conditions outside functions are not tried.
+conditions that matter only while modules are imported are not tried.
 """
 
 from __future__ import annotations
@@ -102,6 +102,8 @@ class Mutant(NamedTuple):
     value: int
     number: int
     """Which expression of the module it replaces."""
+    begins: int
+    """The first line of its function."""
 
     def module(self) -> ast.Module:
         """The changed module."""
@@ -119,9 +121,14 @@ class Mutant(NamedTuple):
 
 def mutants_of(file: str) -> Iterator[Mutant]:
     """The mutants of tests, operands of `and` and `or`, filters of comprehensions, and numbers that are compared."""
-    for number, (node, _, values) in enumerate(_replaced(ast.parse(source_of(file)))):
+    module = ast.parse(source_of(file))
+    functions = [each for each in ast.walk(module) if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
+    spans = [(min(at.lineno for at in (each, *each.decorator_list)), each.end_lineno or 0) for each in functions]
+    for number, (node, _, values) in enumerate(_replaced(module)):
+        begins = max(first for first, last in spans if first <= node.lineno <= last)
         for value in values:
-            yield Mutant(file, node.lineno, node.col_offset, value, number)
+            if getattr(node, "value", None) is not value:  # as in `while True`
+                yield Mutant(file, node.lineno, node.col_offset, value, number, begins)
 
 
 @dataclass(frozen=True)
@@ -153,9 +160,7 @@ def _replaced(module: ast.Module) -> Iterator[tuple[ast.expr, _Put, tuple[int, .
             continue
         for node in _own(function):
             match node:
-                case ast.If(test=test) | ast.IfExp(test=test) | ast.While(test=ast.expr() as test) if not isinstance(
-                    test, ast.Constant
-                ):
+                case ast.If(test=test) | ast.IfExp(test=test) | ast.While(test=test):
                     yield test, _Put(node, "test"), both
                 case ast.BoolOp(values=operands):
                     yield from ((operand, _Put(node, "values", at), both) for at, operand in enumerate(operands))
@@ -197,8 +202,10 @@ class Seen(NamedTuple):
 class Run:
     """Runs the tests of a pytest session once for each mutant."""
 
-    def __init__(self, mutants: Sequence[Mutant], without: Sequence[str]) -> None:
+    def __init__(self, mutants: Sequence[Mutant], without: Sequence[str], imported: set[tuple[str, int]]) -> None:
+        """`imported`: the functions that ran while modules were imported, as files and lines."""
         self.mutants = mutants
+        self._imported = imported
         self.survivors: list[Mutant] = []
         self.noticed = 0
         self._without = tuple(str(Path(path).resolve()) for path in without)
@@ -217,7 +224,10 @@ class Run:
         session.config.pluginmanager.unregister(name="terminalreporter")
         seen, seconds = self._watched(session.items)
         for mutant in self.mutants:
-            tests = _by_file(session.items, seen[mutant.file, mutant.number, not mutant.value], seconds)
+            where = mutant.file, mutant.number
+            if not (seen[*where, True] or seen[*where, False]) and self._is_imported(mutant):
+                continue
+            tests = _by_file(session.items, seen[*where, not mutant.value], seconds)
             first = [each for each in tests if str(each.path).startswith(self._without)] if self._without else []
             others = [each for each in tests if each not in first]
             limit_s = 60 + 10 * sum(seconds[each] for each in tests)
@@ -228,6 +238,9 @@ class Run:
                 self.survivors.append(mutant)
                 print(f"\n{mutant}{'' if others else ' (always so in the tests)'}", flush=True)
         return True
+
+    def _is_imported(self, mutant: Mutant) -> bool:
+        return (str(Path(mutant.file).resolve()), mutant.begins) in self._imported
 
     def _watched(
         self, items: list[pytest.Item]
@@ -390,12 +403,15 @@ def main() -> int:
     files = [
         file for path in map(Path, layer.modules) for file in (sorted(path.glob("*.py")) if path.is_dir() else [path])
     ]
+    imported = set[tuple[str, int]]()
+    sys.setprofile(lambda frame, *_: imported.add((frame.f_code.co_filename, frame.f_code.co_firstlineno)))
     for file in files:
         importlib.import_module(".".join(file.relative_to("app").with_suffix("").parts).removesuffix(".__init__"))
+    sys.setprofile(None)
     mutants = [mutant for file in files for mutant in mutants_of(str(file))]
     if 0 < args.most < len(mutants):
         mutants = random.Random(args.seed).sample(mutants, args.most)  # noqa: S311 - no secret
-    run = Run(mutants, args.without)
+    run = Run(mutants, args.without, imported)
     began = time.perf_counter()
     options = ["-q", "-n", "0", "--no-header", "--no-summary", "-p", "no:cacheprovider", "--servers-in-threads"]
     options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # the modules have imported plugins, such as anyio

@@ -44,7 +44,6 @@ class NccoBuilder:
         self.waits: list[OpenWait] = []
         self.drafts: list[Draft] = []
         self._tail_at = _NO_TAIL
-        self._is_checked = False
 
     def mark(self) -> tuple[int, int, int]:
         return len(self.drafts), len(self.waits), self.dialled
@@ -52,7 +51,6 @@ class NccoBuilder:
     def roll_back(self, mark: tuple[int, int, int]) -> None:
         drafts, waits, self.dialled = mark
         self._tail_at = _NO_TAIL
-        self._is_checked = False
         del self.drafts[drafts:]
         del self.waits[waits:]
 
@@ -71,7 +69,6 @@ class NccoBuilder:
         self.drafts = [Draft(action, computed={}) for action in actions]
         self.waits = list(waits)
         self.dialled += dials
-        self._is_checked = True
 
     def _named(self, flow: Flow) -> str:
         return "" if flow is self._root else flow.name
@@ -89,9 +86,8 @@ class NccoBuilder:
             return failsafe
         drafts = _marked(origin.flow, drafts)
         dials = [draft for draft in drafts if draft.action.get("action") == "connect"]
-        if dials and not (self.dialled + len(dials) <= self._context.dial_limit and all(map(self._may_dial, dials))):
-            return failsafe
-        return drafts
+        is_allowed = self.dialled + len(dials) <= self._context.dial_limit and all(map(self._may_dial, dials))
+        return drafts if is_allowed else failsafe
 
     def _may_dial(self, draft: Draft) -> bool:
         return not draft.dials or not self._refusal(draft.dials)
@@ -154,7 +150,7 @@ class NccoBuilder:
 
         If it is in the tail, the failsafe NCCO replaces the tail, so that the `input` is played.
         """
-        found = None if self._is_checked else self._fault()
+        found = self._fault()
         if found is None or found[0] < self._tail_at:
             return found
         self.drafts[self._tail_at :] = failsafe_tail(self._context.failsafe)

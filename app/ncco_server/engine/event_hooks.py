@@ -106,7 +106,8 @@ def ended(
 
 def may_report_hang_up(flow: Flow) -> bool:
     flows = (flow, *flow.subs.values())
-    return any(HANGUP in each.events for flow in flows for each in (flow, *flow.steps.values()))
+    events = [*(each.events for each in flows), *(step.events for each in flows for step in each.steps.values())]
+    return any(HANGUP in each for each in events)
 
 
 def may_report_end(flow: Flow) -> bool:

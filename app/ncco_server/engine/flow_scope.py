@@ -104,8 +104,6 @@ class FlowScope(NamedTuple):
         return {**self.lookups, **self.hidden, **{name: self.masked(name, mask) for name in sorted(self.asked)}}
 
     def kept(self, hide: Hide) -> Mapping[str, Any]:
-        if not (self.secrets or self.tokens):
-            return self.variables
         declared = self.flow.variables
         hidden = {name: hide(declared[name], self.variables[name]) for name in self.secrets & self.variables.keys()}
         return {**self.variables, **self.tokens, **hidden}
@@ -138,8 +136,6 @@ def _restored(
         for name, value in variables.items()
         if name in declared and declared[name].sensitive and value != declared[name].default
     }
-    if not (tokens or flow.sensitive_paths):
-        return FlowScope(flow, variables, lookups, step)
     known = {} if cipher is None else _decrypted(flow, tokens, cipher)
     variables = {name: value for name, value in variables.items() if name not in tokens} | known
     tokens = {name: token for name, token in tokens.items() if name not in known}

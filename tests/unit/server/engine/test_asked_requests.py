@@ -73,3 +73,26 @@ def test_a_trace_line_of_an_older_version_has_no_token() -> None:
     line = orjson.loads(orjson.dumps(TraceLine("asked", "one", "order")))
 
     assert "" == AskedLine.read(line).request
+
+
+MENU = """
+flow: menu
+default: true
+start: menu
+steps:
+  menu:
+    do: [talk: Press 1 or say one.]
+    choices: {one: {dtmf: 1, speech: one, goto: menu}}
+    retry: {noinput: [Pardon?], nomatch: [Pardon?], then: end}
+"""
+
+
+def test_the_trace_says_whether_keys_or_speech_were_heard() -> None:
+    call = ScriptedCall(load_flow(MENU))
+    call.press("1")
+    heard = [*call.turn.trace]
+    call.speak(("one", 0.9))
+    heard += call.turn.trace
+    call.silence()
+
+    assert ["keys", "speech", ""] == [line.by for line in (*heard, *call.turn.trace) if line.did == "heard"]
