@@ -182,7 +182,7 @@ def shown_spans(spans: Spans) -> str:
 
 def shown_duration(minutes: int) -> str:
     hours, rest = divmod(minutes, 60)
-    return " ".join([f"{hours} h"] * (hours > 0) + [f"{rest} min"] * (rest > 0 or hours == 0))
+    return f"{hours} h {rest} min" if rest else f"{hours} h"
 
 
 def _comma_parts(text: Text) -> Iterator[tuple[str, Place]]:
@@ -310,8 +310,9 @@ def _span_of(text: str) -> Span | None:
     times = []
     for hour, minute, half in (found.groups()[:3], found.groups()[3:]) if found else ():
         shift = {"a": -12 * (hour == "12"), "p": 12 * (hour != "12")}.get((half or "").lower(), 0)
-        times.append((int(hour) + shift) * 60 + int(minute or 0))
-        if int(minute or 0) > 59:
+        past = int(minute or 0)
+        times.append((int(hour) + shift) * 60 + past)
+        if past > 59:
             return None
     if not times or times[0] >= DAY_MINUTES or times[1] > DAY_MINUTES:
         return None

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncco_server.flow.hours.calendar import ByHand, Calendar, Span, seconds
+from ncco_server.flow.hours.calendar import NEVER, ByHand, Calendar, Span, seconds
 from ncco_server.flow.nodes import Place
 from tests.support.examples import examples
 
@@ -67,3 +67,18 @@ def test_times_of_opening_and_closing_agree_with_each_moment(by_hand: list[ByHan
 def test_flow_gets_what_was_decided(hour: int, by_hand: tuple[ByHand, ...], expected: tuple[bool, str, str]) -> None:
     hours = _calendar(*by_hand).at(MONDAY + timedelta(hours=hour))
     assert expected == (hours.open, hours.reason, hours.holiday)
+
+
+def test_what_was_decided_opens_hours_that_never_open_and_is_told() -> None:
+    decided = ByHand(True, _at(9), _at(11), "a fair")
+    never = Calendar("fair", ZoneInfo("UTC"), NEVER, {}, {}, Place("main.yaml", 3, 1)).with_hand((decided,))
+    hours = never.at(MONDAY + timedelta(hours=8))
+
+    assert (MONDAY + timedelta(hours=9), MONDAY + timedelta(hours=11)) == (hours.next_open, hours.next_close)
+    assert "" == hours.told
+    assert "open by hand until 2026-11-30 11:00: a fair" == never.at(MONDAY + timedelta(hours=10)).told
+    assert (
+        "closed by hand until 2026-11-30 11:00"
+        == _calendar(ByHand(False, _at(9), _at(11))).at(MONDAY + timedelta(hours=10)).told
+    )
+    assert "zzz" not in hours
