@@ -42,7 +42,7 @@ STEP_LIMIT: Final = 200
 """Only a bug can reach it: a loaded flow has no cycle without input."""
 
 MOST_MADE: Final = 2000
-"""Stretches kept for a handler, whose computed menus are new steps in each call; our choice."""
+"""Stretches kept for a flow; the computed menus of a handler are new steps in each call. Our choice."""
 
 
 class ReadyAction(NamedTuple):
@@ -60,7 +60,6 @@ class Stretch:
 
     Attributes:
         ends: whether the last step leads to the end of the call.
-        is_over: whether the call ends after the actions, because no wait steers.
         actions: with the tail after an `input`.
         trace: begins with the start of a call, and the entry of the first step.
         facts: None if they depend on the time.
@@ -73,7 +72,6 @@ class Stretch:
     ends: bool
     actions: tuple[ReadyAction, ...]
     waits: tuple[OpenWait, ...]
-    is_over: bool
     has_failsafe_tail: bool
     trace: tuple[TraceLine, ...]
     steps: tuple[tuple[Flow, Step], ...]
@@ -162,15 +160,14 @@ def first_turn(
         flow.revision,
         call,
         turn=1,
-        step="" if stretch.is_over else stretch.step,
+        step=stretch.step,
         dialled=stretch.dials,
         variables=variables,
         entered_at=now,
         heard=NOTHING_HEARD,
         waits=stretch.waits,
-        is_over=stretch.is_over,
     )
-    facts = stretch.facts or facts_of(stretch.steps, context, is_over=stretch.is_over)
+    facts = stretch.facts or facts_of(stretch.steps, context)
     return Turn(ncco, session, stretch.trace, "answer", trace_json=stretch.trace_json, facts=facts)
 
 
@@ -186,7 +183,7 @@ def stretch_of(flow: Flow, step: Step, *, is_root: bool, again: Again = ENTERED)
             stretch = _stretch(flow, step, is_root=is_root, again=again)
         except DependsOnCall:
             stretch = None
-        if flow.handler is not None and len(flow.stretches) >= MOST_MADE:
+        if len(flow.stretches) >= MOST_MADE:
             flow.stretches.clear()
         # keeps both alive: the `id` of the step and the prompts stays unique
         flow.stretches[key] = step, again, stretch
@@ -219,17 +216,15 @@ def _stretch(flow: Flow, step: Step, *, is_root: bool, again: Again) -> Stretch:
             raise DependsOnCall("the error exit of the flow that waits for this one")
     behind = [_ready(draft) for draft in tail or ()]
     entered = tuple((flow, each) for each in steps)
-    is_over = not any(wait.steers for wait in waits)
     return Stretch(
         last.name,
         ends,
         (*ready, *behind),
         tuple(waits),
-        is_over,
         tail is None,
         (begun(flow), *trace),
         entered,
-        None if any(each.offers.reads_hours for each in steps) else facts_of(entered, None, is_over=is_over),
+        None if any(each.offers.reads_hours for each in steps) else facts_of(entered, None, is_over=ends),
         _is_enterable(step),
         _dials(ready),
         _dials(behind),

@@ -41,6 +41,8 @@ DESK = "sip:desk@pbx.example.com"
         (DESK, ["sip:@pbx.example.com"], ""),
         (DESK, ["", "1"], ""),
         ("sip:pbx.example.com", ["sip:desk"], "has none of the prefixes in NCCO_DIAL_ALLOW"),
+        (f"{DESK}:5070", ["sip:@pbx.example.com:5070"], ""),
+        (f"{DESK}:5071", ["sip:@pbx.example.com:5070"], "has none of the prefixes in NCCO_DIAL_ALLOW"),
         (f"{DESK}@evil.example", ["sip:"], "is not a plain SIP address"),
     ],
 )

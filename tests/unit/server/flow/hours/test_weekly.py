@@ -10,7 +10,7 @@ import yaml
 from ncco_server.flow.hours.weekly import is_hours
 from ncco_server.flow.loader import load
 from tests.support.cases import each_case
-from tests.unit.server.flow.hours.reading_hours import text_of, told
+from tests.unit.server.flow.hours.reading_hours import read, text_of, told
 
 CURES: Final[dict[str, dict[str, list[str]]]] = yaml.load(
     Path(__file__).with_name("cures.yaml").read_bytes(), yaml.CSafeLoader
@@ -35,6 +35,16 @@ def test_a_mistake_has_this_cure(part: str, written: str, expected: list[str]) -
     never_open = "W522"  # follows from hours that cannot be read
 
     assert expected == [f"{code} {cure}" for _, code, cure in issues if code != never_open]
+
+
+@each_case(
+    ("written", "expected"),
+    [("24.12.2026", True), ("12/13/2026", True), ("2026/01/02", True), ("01/01/2026", True), ("01/02/2026", False)],
+)
+def test_a_date_is_changed_automatically_if_its_month_is_certain(written: str, *, expected: bool) -> None:
+    (issue,) = read(text_of("{mon: 09:00-12:00}", holidays=f"[{written}]"))[1]
+
+    assert expected is (issue.quick_fix is not None)
 
 
 @each_case(
