@@ -11,15 +11,12 @@ from ncco_server.results import ASKED, CHOSEN, HOURS, PLAYED, TurnFacts
 
 def facts_of(
     entered: Iterable[tuple[Flow, Step]],
-    context: TurnContext | None,
+    context: TurnContext,
     *,
     has_chosen: bool = False,
     is_over: bool = False,
 ) -> TurnFacts:
-    """`entered` is in order; `is_over`: the flow is played to its end after this turn.
-
-    Without a context, no step reads opening hours.
-    """
+    """`entered` is in order; `is_over`: the flow is played to its end after this turn."""
     heard = PLAYED if is_over else 0
     rang = ""
     own = ""
@@ -27,7 +24,7 @@ def facts_of(
         offers = step.offers
         if offers.announces and has_chosen:
             heard |= CHOSEN
-        if offers.tells_hours or (context and offers.reads_hours and _is_closed(flow, context)):
+        if offers.tells_hours or (offers.reads_hours and _is_closed(flow, context)):
             heard |= HOURS
         if offers.asks_for_message:
             heard |= ASKED

@@ -35,7 +35,6 @@ from ncco_server.flow.templates.budget import Budget
 from ncco_server.flow.templates.values import Value
 from ncco_server.flow.values import Object, Supplied
 from ncco_server.ncco import check, options_are_clean
-from ncco_server.results import TurnFacts
 
 ENTERED: Final = Again()
 STEP_LIMIT: Final = 200
@@ -62,7 +61,6 @@ class Stretch:
         ends: whether the last step leads to the end of the call.
         actions: with the tail after an `input`.
         trace: begins with the start of a call, and the entry of the first step.
-        facts: None if they depend on the time.
         is_enterable: whether the first step does nothing before it is played.
         dials: without the tail.
         is_checked: whether the NCCO was valid in one call. After that, only filled-in values can be invalid.
@@ -75,7 +73,6 @@ class Stretch:
     has_failsafe_tail: bool
     trace: tuple[TraceLine, ...]
     steps: tuple[tuple[Flow, Step], ...]
-    facts: TurnFacts | None
     is_enterable: bool
     dials: int
     tail_dials: int
@@ -167,7 +164,7 @@ def first_turn(
         heard=NOTHING_HEARD,
         waits=stretch.waits,
     )
-    facts = stretch.facts or facts_of(stretch.steps, context)
+    facts = facts_of(stretch.steps, context)
     return Turn(ncco, session, stretch.trace, "answer", trace_json=stretch.trace_json, facts=facts)
 
 
@@ -215,7 +212,6 @@ def _stretch(flow: Flow, step: Step, *, is_root: bool, again: Again) -> Stretch:
         if tail is None and not (is_root or last.error or flow.error):
             raise DependsOnCall("the error exit of the flow that waits for this one")
     behind = [_ready(draft) for draft in tail or ()]
-    entered = tuple((flow, each) for each in steps)
     return Stretch(
         last.name,
         ends,
@@ -223,8 +219,7 @@ def _stretch(flow: Flow, step: Step, *, is_root: bool, again: Again) -> Stretch:
         tuple(waits),
         tail is None,
         (begun(flow), *trace),
-        entered,
-        None if any(each.offers.reads_hours for each in steps) else facts_of(entered, None, is_over=ends),
+        tuple((flow, each) for each in steps),
         _is_enterable(step),
         _dials(ready),
         _dials(behind),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 from ncco_server.flow.grammar.reader import HINTS, Reader, meaning_of
 from ncco_server.flow.hours.calendar import DAY_MINUTES, Span, Spans, Week
@@ -61,9 +61,8 @@ def read_week(node: Node, what: str, reader: Reader) -> Week:
                 cure = Fix(f"write `{shown_days(rest)}` here", "word", shown_days(rest))
             reader.report("E505", entry.key.place, message, cure)
         for day in days:
-            if day not in named:
-                named[day] = entry.key
-                week[day] = hours or ()
+            named.setdefault(day, entry.key)
+            week.setdefault(day, hours or ())
     for day in sorted(week):
         _check_next_day(day, week, named, what, reader)
     return tuple(week.get(day, ()) for day in range(7))
@@ -135,8 +134,8 @@ def meant_spans(text: str) -> Spans | None:
 def _meant_between(text: str, earliest: int) -> Span | None:
     """Without am or pm, hours are in the day: `9 to 5` ends in the afternoon, and after `9 to 2` comes `3 to 6`."""
     span = _span_of(text)
-    found = _ANY_NOTATION.fullmatch(text)
-    if span is None or found is None:
+    found: Any = _ANY_NOTATION.fullmatch(text)
+    if span is None:
         return None
     start, end = span
     is_clock = _CLOCK.fullmatch(text) or _SPAN.fullmatch(text)
@@ -258,8 +257,8 @@ def _texts_of(node: Node, what: str, reader: Reader) -> Iterator[tuple[str, Plac
 
 
 def _read_span(text: str, place: Place, what: str, reader: Reader) -> Span | None:
-    span = _span_of(text)
-    if span is None or not _is_span(text):
+    span = _span_of(text) if _is_span(text) else None
+    if span is None:
         written = _meant(text)
         meant = f'write "{written}"' if "," in written else Fix(f"write {written}", "characters", written)
         cure = meant if written else f"write {_EXAMPLE}"
