@@ -231,7 +231,7 @@ def _day_cure(word: str, words: Sequence[str]) -> str | Fix:
 def _near_day(name: str, foreign: Sequence[str]) -> str:
     """`name` itself if no day is similar."""
     word = name.strip().lower()
-    near = word if word in _NUMBERS else nearest(word, _FULL)
+    near = nearest(word, _FULL)
     number = _NUMBERS[near] if near else day_of(word, foreign)
     return name if number is None else DAYS[number]
 

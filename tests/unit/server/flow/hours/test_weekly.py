@@ -38,6 +38,20 @@ def test_a_mistake_has_this_cure(part: str, written: str, expected: list[str]) -
 
 
 @each_case(
+    ("country", "expected"),
+    [
+        ("GB", ["write `timezone: Europe/London`"]),
+        ("DE", ["write a city's zone, such as Europe/London"]),
+        ("JP", []),
+    ],
+)
+def test_utc_is_doubtful_where_the_clocks_change(country: str, expected: list[str]) -> None:
+    found = told(text_of("{mon: 09:00-12:00}", "UTC", holidays=f"{{country: {country}}}"))
+
+    assert expected == [cure for _, _, cure in found]
+
+
+@each_case(
     ("written", "expected"),
     [("24.12.2026", True), ("12/13/2026", True), ("2026/01/02", True), ("01/01/2026", True), ("01/02/2026", False)],
 )
