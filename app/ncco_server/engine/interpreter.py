@@ -144,12 +144,15 @@ def _decide_on(run: Run, step: Step, target: Target, left: Flow) -> Target:
     outcome = Outcome(target.returns, because=f"{left.name} returned {target.returns}")
     if run.scopes.flow.handler is not None:
         run.scopes.step_of(step.name)  # raises what keeps the handler from getting here again
-    decision: Any = step.exit.decide(outcome, run.frame(run.scopes.names()), 0)  # a loaded step handles all outcomes
+    decision = step.exit.decide(outcome, run.frame(run.scopes.names()), 0)
+    if decision is None or not isinstance(decision.move, Go):
+        raise RenderError(
+            "R106", f'the step "{step.name}" does not handle the outcome {target.returns}', str(step.place)
+        )
     run.note_decision(step, decision)
     if run.scopes.flow.handler is not None:
         run.scopes.record_outcome(decision.outcome, run.scopes.returned)
-    found: Target = decision.move.target
-    return found
+    return decision.move.target
 
 
 def _play(run: Run, step: Step) -> Target | None:

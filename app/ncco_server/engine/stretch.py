@@ -41,7 +41,7 @@ STEP_LIMIT: Final = 200
 """Only a bug can reach it: a loaded flow has no cycle without input."""
 
 MOST_MADE: Final = 2000
-"""Stretches kept for a flow; the computed menus of a handler are new steps in each call. Our choice."""
+"""Stretches kept for a handler, whose computed menus are new steps in each call; our choice."""
 
 
 class ReadyAction(NamedTuple):
@@ -180,7 +180,7 @@ def stretch_of(flow: Flow, step: Step, *, is_root: bool, again: Again = ENTERED)
             stretch = _stretch(flow, step, is_root=is_root, again=again)
         except DependsOnCall:
             stretch = None
-        if len(flow.stretches) >= MOST_MADE:
+        if flow.handler is not None and len(flow.stretches) >= MOST_MADE:
             flow.stretches.clear()
         # keeps both alive: the `id` of the step and the prompts stays unique
         flow.stretches[key] = step, again, stretch

@@ -9,6 +9,7 @@ from ncco_server.issue import Fix, Issue, fault, shown
 from ncco_server.ncco.actions import SHAPES
 from ncco_server.ncco.checks import check_order
 from ncco_server.ncco.hints import meant_action
+from ncco_server.ncco.ssml import is_plain
 from ncco_server.suggest import folded
 
 _DISTINCTIVE_OPTIONS = {
@@ -22,11 +23,11 @@ def check(document: object) -> list[Issue]:
     """All issues of an NCCO document, ordered by place; [] if there are none.
 
     Args:
-        document: anything that `json.loads` can return, or a tuple of actions.
+        document: anything that `json.loads` can return.
 
     Never raises. A document with an issue of severity "error" must not be sent; a document with only warnings may be.
     """
-    if not isinstance(document, list | tuple):
+    if not isinstance(document, list):
         return [_not_an_array(document)]
     if not document:
         return [fault("N901", "The array is empty.")]
@@ -39,6 +40,8 @@ def options_are_clean(action: Mapping[str, Any], names: Iterable[str]) -> bool:
 
     The others must be valid on their own. The order of actions is not checked.
     """
+    if action["action"] == "talk" and list(names) == ["text"] and is_plain(action["text"]):
+        return True
     return SHAPES[action["action"]].is_clean(action, names)
 
 
@@ -48,6 +51,8 @@ def order_is_clean(actions: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def _not_an_array(document: object) -> Issue:
+    if isinstance(document, tuple):
+        return fault("N101", "The document is a Python tuple, not a list.", "Send a list: list(document).")
     cure: str | Fix | None = None
     if isinstance(document, dict):
         inner = next((name for name in ("ncco", "NCCO", "actions") if isinstance(document.get(name), list)), None)
@@ -65,7 +70,7 @@ def _check_action(action: object) -> list[Issue]:
     if not isinstance(action, dict):
         if isinstance(action, list):
             cure = "Leave out the inner square brackets."
-        elif action in SHAPES:
+        elif isinstance(action, str) and action in SHAPES:
             cure = f'Write {{"action": "{action}", ...}}.'
         return [fault("N102", f"{shown(action)} is not an action.", cure)]
     name = action.get("action")

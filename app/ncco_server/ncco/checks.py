@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ncco_server.issue import Issue, fault, listed, pointer, shown
 from ncco_server.ncco.languages import VOICES_BY_CODE, spans
-from ncco_server.ncco.ssml import check_text, is_ssml
+from ncco_server.ncco.ssml import MAX_TALK_CHARACTERS, check_text, is_ssml
 from ncco_server.ncco.value_types.kind import is_encodable, size_as_json
 from ncco_server.ncco.value_types.scalars import as_number, is_false, is_true
 
@@ -38,6 +38,8 @@ def _has_end(record: object) -> bool:
 
 MAX_HEADERS_BYTES = 512
 """Of WebSocket metadata. Source: WebSocket guide."""
+MAX_AUTHORIZATION_CHARACTERS = 8191
+"""Source: Java SDK."""
 _OTHER_AUDIO = re.compile(r"\.(ogg|oga|flac|aac|m4a|wma|aiff|amr|opus|webm|mp4|m3u8)$", re.IGNORECASE)
 _URI_MARK = re.compile(r"[:/@\s]")
 _NOT_A_TOKEN = re.compile(r"[^\w.!%*+`'~-]|^$", re.ASCII)
@@ -131,21 +133,28 @@ def websocket_handshake(options: Options) -> Iterator[Issue]:
         if authorization.get("type") in (None, "vonage") and value is not None:
             cure = 'Add "type": "custom", or leave value out.'
             yield fault("N909", "value is ignored unless type is custom.", cure, "/authorization/value")
-        if isinstance(value, str) and not (value.isascii() and value.isprintable()):
+        if isinstance(value, str) and len(value) > MAX_AUTHORIZATION_CHARACTERS:
+            limit = MAX_AUTHORIZATION_CHARACTERS
+            message = f"The value of the authorization has {len(value)} characters; {limit} is the limit."
+            yield fault("N920", message, path="/authorization")
+        elif isinstance(value, str) and not (value.isascii() and value.isprintable()):
             message = "The value of the authorization has a character that a header cannot have."
             yield fault("N920", message, path="/authorization")
     if options.get("content-type") is None:
         yield fault("N919", "The WebSocket endpoint has no content-type.")
-    if (size := size_as_json(options.get("headers"))) > MAX_HEADERS_BYTES:
+    headers = options.get("headers")
+    if isinstance(headers, dict) and (size := size_as_json(headers)) > MAX_HEADERS_BYTES:
         yield fault("N918", f"The headers are {size} bytes; {MAX_HEADERS_BYTES} is the limit.", path="/headers")
 
 
 def talk_can_be_spoken(options: Options) -> Iterator[Issue]:
     """Source: NCCO reference, Talk (text, style); Text-To-Speech guide."""
-    given = options.get("text")
-    text = given if isinstance(given, str) and is_encodable(given) else ""
-    yield from (issue.inside("text") for issue in check_text(text))
-    yield from _style_exists(options, ssml=is_ssml(text))
+    text = options.get("text")
+    if not isinstance(text, str) or ("<" not in text and len(text) <= MAX_TALK_CHARACTERS):
+        yield from _style_exists(options, ssml=False)
+    elif is_encodable(text) and text.strip():
+        yield from (issue.inside("text") for issue in check_text(text))
+        yield from _style_exists(options, ssml=is_ssml(text))
 
 
 def _style_exists(options: Options, *, ssml: bool) -> Iterator[Issue]:
@@ -153,13 +162,14 @@ def _style_exists(options: Options, *, ssml: bool) -> Iterator[Issue]:
     language = "en-US" if language is None else language
     style = as_number(options.get("style", 0))
     voice = VOICES_BY_CODE.get(language.lower()) if isinstance(language, str) else None
-    if voice is None or not voice.styles or style is None or style % 1:
+    if voice is None or voice.styles is None or voice.ssml_styles is None or style is None or style % 1:
         return
-    if style not in voice.styles:
+    if style not in voice.styles and not (style == 0 and options.get("style") is None):
         cure = f"Write {listed(spans(voice.styles))}."
         yield fault("N907", f"{language} has no style {shown(style)}.", cure, "/style")
     elif ssml and style not in voice.ssml_styles:
-        cure = f"Write {listed([*(f'style {each}' for each in spans(voice.ssml_styles)), 'plain text'])}."
+        styles = spans(voice.ssml_styles)
+        cure = f"Write style {listed(styles)}, or plain text." if styles else "Write plain text."
         yield fault("N908", f"Style {style} of {language} does not support SSML.", cure, "/text")
 
 

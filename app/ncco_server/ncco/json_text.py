@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn
 
-from ncco_server.issue import Issue, Rule, RuleBook, pointer
+from ncco_server.issue import Issue, Rule, RuleBook
 from ncco_server.ncco.checker import check
 from ncco_server.ncco.model import UNKNOWN_OPTION
 
-_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],]|[^\s{}\[\],:"]+')
+_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 _CHARACTER: Final = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\.|.", re.DOTALL)
 """One character of a JSON string, which may be an escape, or two for a surrogate pair."""
-_TRAILING_COMMA: Final = re.compile(r",\s*[\]}]")
 _COMMON_MISTAKES: Final = (
     (re.compile(r"(True|False|None)\b"), "Python, not JSON", {"True": "true", "False": "false", "None": "null"}.get),
     (re.compile(r"'([^']*)'"), "a string in single quotes", lambda text: f'"{text}"'),
@@ -80,37 +79,39 @@ class JsonText:
 def read_json(text: str) -> JsonText:
     """Raises NotJsonError also for NaN, Infinity, and nesting or numbers that Python cannot read."""
     found = JsonText(text, _value(text))
-    open_ = [_Container("", is_object=False, member="")]
+    open_: list[_Container] = []
     for token in _TOKEN.finditer(text):
         piece = token.group()
         span = TextSpan(*token.span())
-        inside = open_[-1]
+        inside = open_[-1] if open_ else None
         if piece in "}]":
             open_.pop()
-        elif piece == ",":
-            inside.entries += 1
-            inside.member = None if inside.is_object else f"{inside.pointer}/{inside.entries}"
-        elif inside.member is None:
-            inside.member = inside.pointer + pointer(json.loads(piece))
-            if inside.member in found.names:
-                found.repeated.append((inside.member, span))
-            found.names[inside.member] = span
-        else:
-            found.values[inside.member] = span
+        elif piece == "," and inside is not None:
+            inside.key = None if inside.is_object else str(int(inside.key or 0) + 1)
+        elif inside is not None and inside.key is None:
+            inside.key = json.loads(piece)
+            if inside.pointer_of_member in found.names:
+                found.repeated.append((inside.pointer_of_member, span))
+            found.names[inside.pointer_of_member] = span
+        elif piece != ":":
+            pointer = inside.pointer_of_member if inside is not None else ""
+            found.values[pointer] = span
             if piece in "{[":
-                first = None if piece == "{" else f"{inside.member}/0"
-                open_.append(_Container(inside.member, is_object=piece == "{", member=first))
+                open_.append(_Container(pointer, is_object=piece == "{", key=None if piece == "{" else "0"))
     return found
 
 
 @dataclass(slots=True)
 class _Container:
-    """`member` is the JSON Pointer of the current entry; None before the next name of an object."""
+    """`key` is None before the next name of an object."""
 
     pointer: str
     is_object: bool
-    member: str | None
-    entries: int = 0
+    key: str | None
+
+    @property
+    def pointer_of_member(self) -> str:
+        return f"{self.pointer}/{(self.key or '').replace('~', '~0').replace('/', '~1')}"
 
 
 def _value(text: str) -> Any:
@@ -136,18 +137,20 @@ def open_closers(text: str) -> str:
     for piece in _TOKEN.findall(text):
         if piece in "[{":
             open_.append("]" if piece == "[" else "}")
-        elif piece in "]}":
+        elif piece in "]}" and open_:
             open_.pop()
     return "".join(reversed(open_))
 
 
 def _explained(text: str, error: json.JSONDecodeError) -> NotJsonError:
-    """Give the same fix in all Python versions: newer ones see a trailing comma, others what follows it."""
+    """Give the same fix in all Python versions: only newer ones recognise a trailing comma."""
     before = text[: error.pos].rstrip()
     at = error.pos
-    comma = text.rfind(",", 0, at + 1)
-    if (trailing := _TRAILING_COMMA.match(text, comma)) and trailing.end() > at:
-        return NotJsonError("nothing follows this comma", comma, "delete the comma", (TextSpan(comma, comma + 1), ""))
+    if error.msg.startswith("Illegal trailing comma"):
+        return NotJsonError("nothing follows this comma", at, "delete the comma", (TextSpan(at, at + 1), ""))
+    if before.endswith(",") and text[at : at + 1] in ("]", "}"):
+        comma = TextSpan(len(before) - 1, len(before))
+        return NotJsonError("nothing follows this comma", comma.start, "delete the comma", (comma, ""))
     if text.startswith(("//", "/*", "#"), at):
         return NotJsonError("JSON has no comments", at, "delete it")
     if "',' delimiter" in error.msg and text[at : at + 1] in ("{", "[", '"'):
@@ -182,13 +185,14 @@ def check_text(text: str) -> tuple[tuple[TextIssue, ...], Any]:
     try:
         document = read_json(text)
     except NotJsonError as error:
-        issue = TEXT_RULES[NOT_JSON].at("", f"not JSON: {error.message}", error.cure)
+        message = f"not JSON: {error.message}" if text.strip() else "the text is empty"
+        issue = TEXT_RULES[NOT_JSON].at("", message, error.cure)
         return (TextIssue(TextSpan(error.offset, error.offset + 1), issue, error.change),), None
     issues = check(document.value)
     found = [TextIssue(document.span_of(issue), issue, _change_of(issue, document)) for issue in issues]
-    for path, span in document.repeated:
+    for pointer, span in document.repeated:
         message = f"{text[span.start : span.end]} is written twice; only the last one counts"
-        found.append(TextIssue(span, TEXT_RULES[REPEATED_NAME].at(path, message)))
+        found.append(TextIssue(span, TEXT_RULES[REPEATED_NAME].at(pointer, message)))
     return tuple(sorted(found, key=lambda each: (each.span, each.issue.code))), document.value
 
 
@@ -218,7 +222,8 @@ def _change_of(issue: Issue, document: JsonText) -> tuple[TextSpan, str] | None:
         case "delete_item":
             return _without(document, issue.path.rpartition("/")[0]), ""
         case "add" if text[start] == "{":
-            return TextSpan(start + 1, start + 1), f"{fix.text}, "
+            is_empty = text[start + 1 :].lstrip().startswith("}")
+            return TextSpan(start + 1, start + 1), fix.text if is_empty else f"{fix.text}, "
     return None
 
 

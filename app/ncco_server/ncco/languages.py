@@ -11,10 +11,10 @@ import yaml
 
 @dataclass(frozen=True, slots=True)
 class VoiceStyles:
-    """The styles of one language, by number; none if they are unknown."""
+    """The styles of one language, by number; None if unknown."""
 
-    styles: frozenset[int] = frozenset()
-    ssml_styles: frozenset[int] = frozenset()
+    styles: frozenset[int] | None = None
+    ssml_styles: frozenset[int] | None = None
 
 
 def _numbers(ranges: str) -> frozenset[int]:

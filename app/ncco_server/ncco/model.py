@@ -107,10 +107,12 @@ class Shape:
                 continue
             for issue in self._check_option(key, entry):
                 issues.append(issue.inside(key))
-                if issue.code == UNKNOWN_OPTION and not issue.path and issue.quick_fix is not None:
+                if issue.code == UNKNOWN_OPTION and issue.quick_fix is not None:
                     meant[key] = issue.quick_fix.text
-        given = {self.spellings.get(key, meant.get(key, key)) for key in value if value[key] is not None}
-        issues += [self._missing(name) for name in self._required if name not in given]
+        missing = [name for name in self._required if value.get(name) is None]
+        if missing:
+            given = {self.spellings.get(key, meant.get(key)) for key in value if value[key] is not None}
+            issues += [self._missing(name) for name in missing if name not in given]
         return issues + self._check_spellings(value) + self._check_between(value, meant)
 
     def is_clean(self, value: Mapping[str, Any], names: Iterable[str]) -> bool:
@@ -130,7 +132,7 @@ class Shape:
         if option is None:
             if note is None:
                 cure = meant_option(key, self.title, self.options, self.inside)
-                cure = cure or f"Use {listed([*self.options])}."
+                cure = cure or f"Use {listed([name for name in self.options if name not in self.notes])}."
                 issues.append(fault(UNKNOWN_OPTION, f"{self.title} has no option {shown(str(key))}.", cure))
         elif entry is not None:
             issues += check_value(option.kind, entry)
@@ -145,7 +147,9 @@ class Shape:
 
     def _check_between(self, value: Mapping[Any, Any], meant: Mapping[Any, str]) -> list[Issue]:
         """A misspelt key counts as the option that was probably meant."""
-        misspelt = {name: key for key, name in meant.items() if value.get(name) is None}
+        misspelt = {name: key for key, name in meant.items() if name in self.options and value.get(name) is None}
+        if not misspelt:
+            return [issue for rule in self.rules for issue in rule(value)]
         options = {**value, **{name: value[key] for name, key in misspelt.items()}}
         issues = [issue for rule in self.rules for issue in rule(options)]
         written = {pointer(name): pointer(key) for name, key in misspelt.items()}
@@ -175,7 +179,7 @@ class Shape:
         wire: dict[str, Any] = {}
         for key, entry in value.items():
             name = self.python_names.get(key, key)
-            if value.get(name) is not None:  # by its own name, or also by it
+            if name != key and (name in wire or value.get(name) is not None):
                 if key in self.spellings:
                     continue
                 name = key
@@ -249,11 +253,9 @@ class Tagged(MapOf):
         return Fix(f"Add {written}.", "add", written) if written else None
 
     def normalised(self, value: object) -> object:
-        if not isinstance(value, Mapping):
-            return value
-        kind = value.get("type")
+        kind = value.get("type") if isinstance(value, Mapping) else None
         shape = self.shapes.get(kind) if isinstance(kind, str) else None
-        return shape.read(value) if shape else value
+        return shape.read(value) if shape and isinstance(value, Mapping) else value
 
     def json_schema(self) -> JsonSchema:
         return {"oneOf": [{"$ref": f"#/$defs/{shape.title.replace(' ', '_')}"} for shape in self.shapes.values()]}
@@ -306,7 +308,7 @@ class NccoModel(BaseModel):
         """Refuse wrong options before pydantic does, with all issues and their fixes."""
         if not isinstance(data, Mapping):
             return data
-        wire = cls.shape().read({name: _plain(entry) for name, entry in data.items()})
+        wire = cls.shape().read(_plain(data))
         faults = [issue for issue in cls.shape().check(wire) if issue.is_error]
         if faults:
             raise validation_error(cls.__name__, wire, faults)
@@ -322,12 +324,15 @@ def validation_error(title: str, wire: object, faults: list[Issue]) -> Validatio
     return ValidationError.from_exception_data(title, [_detail(wire, issue) for issue in faults])
 
 
-def _detail(wire: Any, issue: Issue) -> InitErrorDetails:
+def _detail(wire: object, issue: Issue) -> InitErrorDetails:
     place: list[str | int] = []
     value = wire
     for key in issue.path.split("/")[1:]:
-        step: Any = int(key) if isinstance(value, list) else key.replace("~1", "/").replace("~0", "~")
-        value = value[step] if isinstance(value, list) else value.get(step)
+        step = int(key) if isinstance(value, list) else key.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, list) and isinstance(step, int):
+            value = value[step]
+        else:
+            value = value.get(step) if isinstance(value, Mapping) else None
         place.append(step)
     text = PydanticCustomError(issue.code, "{text}", {"text": f"{issue.message} {issue.fix}"})
     return InitErrorDetails(type=text, loc=tuple(place), input=value)
@@ -336,7 +341,11 @@ def _detail(wire: Any, issue: Issue) -> InitErrorDetails:
 def _plain(value: Any) -> Any:
     if isinstance(value, NccoModel):
         return value.to_ncco()
-    return [_plain(entry) for entry in value] if isinstance(value, list | tuple) else value
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, Mapping):
+        return {name: entry if isinstance(entry, Mapping) else _plain(entry) for name, entry in value.items()}
+    return value
 
 
 @cache

@@ -53,6 +53,17 @@ class _Content:
         self.is_blank = self.is_blank and characters.isspace()
 
 
+def is_plain(text: str) -> bool:
+    """Whether every voice can speak a text: it has no tags or unusual characters, and is not too long."""
+    return (
+        "<" not in text
+        and len(text) <= MAX_TALK_CHARACTERS
+        and text.isprintable()
+        and not text.isspace()
+        and bool(text)
+    )
+
+
 def check_text(text: str) -> Iterator[Issue]:
     """The text must be encodable as UTF-8."""
     if "<" not in text:
@@ -66,7 +77,7 @@ def check_text(text: str) -> Iterator[Issue]:
 
 
 def is_ssml(text: str) -> bool:
-    return _ROOT.match(text) is not None
+    return "<" in text and _ROOT.match(text) is not None
 
 
 def _check_length(characters: int) -> Iterator[Issue]:
@@ -81,8 +92,10 @@ def _check_plain(text: str) -> Iterator[Issue]:
     if not tags:
         yield replace(fault("N915", "A plain text contains <."), span=(text.index("<"), 1))
         return
-    names = listed([f"<{tag}>" for tag in tags], "and")
-    message = f"The text has tags ({names}), but is not between <speak> and </speak>, in small letters."
+    message = "The speak element does not enclose the whole text, or is in capitals."
+    if tags != ["speak"]:
+        names = listed([f"<{tag}>" for tag in tags], "and")
+        message = f"The text does not begin with <speak>, but has tags: {names}."
     yield replace(fault("N402", message), span=(found[0].start(), len(found[0][0])))
 
 
@@ -130,22 +143,30 @@ def _broken(text: str, data: bytes, error: expat.ExpatError, found: _Content) ->
         return replace(fault("N403", message, cure), span=(ampersand.start(), len(ampersand[0])))
     reason = expat.errors.messages[error.code]
     rest = data[at:].decode(errors="replace")
-    if not rest:
-        end = f"Write </{found.open[-1][0]}> at the end." if found.open else None
-        return replace(fault("N403", f"The SSML is cut short: {reason}.", end), span=(_characters(data, at), 1))
     message = f"The SSML breaks at {shown(rest[:40])}: {reason}."
     length = 1
-    if reason == expat.errors.XML_ERROR_TAG_MISMATCH and len(found.open) > 1:
+    if not rest:
+        message = f"The SSML is cut short: {reason}."
+    if not rest and found.open:
+        cure = f"Write </{found.open[-1][0]}> at the end."
+        return replace(fault("N403", message, cure), span=(_characters(data, at), length))
+    if reason in _NOT_CLOSED and len(found.open) > 1:
         name, at = found.open[-1]
         message = f"<{name}> is not closed."
         length = len(name) + 1
-    itself = "Close the tag itself: <break ... />." if _UNENDED_BREAK.search(text) else None
-    return replace(fault("N403", message, itself), span=(_characters(data, at), length))
+    return replace(fault("N403", message, _xml_cure(text, error)), span=(_characters(data, at), length))
 
 
 def _characters(data: bytes, at: int) -> int:
     return len(data[:at].decode(errors="ignore"))
 
 
+_NOT_CLOSED = (expat.errors.XML_ERROR_TAG_MISMATCH, expat.errors.XML_ERROR_NO_ELEMENTS)
 _BARE_AMPERSAND = re.compile(r"&(?!#\d+;|#x[0-9a-fA-F]+;|amp;|lt;|gt;|quot;|apos;)(\w+;)?")
 _UNENDED_BREAK = re.compile(r"<break\b[^<>]*(?<!/)>(?!\s*</break)")
+
+
+def _xml_cure(text: str, error: expat.ExpatError) -> str | None:
+    if error.code == expat.errors.codes[expat.errors.XML_ERROR_TAG_MISMATCH] and _UNENDED_BREAK.search(text):
+        return "Close the tag itself: <break ... />."
+    return None

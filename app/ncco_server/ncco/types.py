@@ -187,7 +187,8 @@ class OneOrList(ListOf):
         return check_value(kind, value)
 
     def normalised(self, value: object) -> object:
-        return value
+        normalised = self.entry.normalised
+        return [normalised(each) for each in value] if isinstance(value, list) else normalised(value)
 
     def json_schema(self) -> JsonSchema:
         single = self.entry.json_schema()

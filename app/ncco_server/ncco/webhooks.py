@@ -75,7 +75,12 @@ def _is_deep(value: object, left: int) -> bool:
 
 def as_text(value: object) -> str:
     """Convert a number to text; return "" for anything else."""
-    return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+    if isinstance(value, str):
+        return value
+    try:
+        return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
+    except ValueError:  # too many digits for Python to convert
+        return ""
 
 
 def _as_number(value: object) -> object:
@@ -120,27 +125,35 @@ class Webhook(BaseModel):
     def problems(self) -> tuple[str, ...]:
         """The names, as sent, of fields that cannot be read."""
         named = {field.alias or name for name, field in type(self).model_fields.items()}
-        return tuple(name for name in self.extras if name in named)
+        return tuple(name for name in self.extras if name in named or _SURROGATE.search(name))
 
     @property
     def extras(self) -> dict[str, Any]:
         """Unknown fields, and the raw values of fields that cannot be read."""
-        extras: Any = self.model_extra  # a dict, since the model allows more fields
-        return extras  # type: ignore[no-any-return]  # the line above
+        extras = self.model_extra
+        return {} if extras is None else extras
 
     @classmethod
     def read(cls, fields: Mapping[str, object]) -> Self:
         """Never raises: a wrong value becomes None and is listed in `problems`."""
-        wire = {name: value for name, value in fields.items() if name not in PYTHON_NAMES}
+        wire = fields
+        if not PYTHON_NAMES.isdisjoint(fields):
+            wire = {name: value for name, value in fields.items() if name not in PYTHON_NAMES}
         try:
             return cls.model_validate(wire)
         except ValidationError as fault:
             errors = fault.errors(include_url=False, include_input=False, include_context=False)
             wrong = dict.fromkeys(str(error["loc"][0]) for error in errors if error["loc"])
             wrong |= dict.fromkeys(name for name in wire if _SURROGATE.search(name))  # pydantic accepts no such name
+        except ValueError:  # more digits than Python converts
+            wrong = dict.fromkeys(name for name, value in wire.items() if _is_too_long(value))
         webhook = cls.read({name: value for name, value in wire.items() if name not in wrong})
         webhook.extras.update({name: wire[name] for name in wrong})
         return webhook
+
+
+def _is_too_long(value: object) -> bool:
+    return isinstance(value, int) and _number_text(value) is None
 
 
 class LegWebhook(Webhook):
@@ -356,7 +369,7 @@ class InputWebhook(LegWebhook):
         """None or "" if no keys were pressed."""
         raw = self.dtmf.get("digits") if isinstance(self.dtmf, Mapping) else self.dtmf
         if isinstance(raw, int) and not isinstance(raw, bool):
-            return str(raw)
+            return _number_text(raw)
         return raw if isinstance(raw, str) else None
 
     @property
@@ -398,6 +411,13 @@ class InputWebhook(LegWebhook):
     @property
     def _has_failed(self) -> bool:
         return self.speech_error is not None and self.speech_error not in EXPECTED_SPEECH_ERRORS
+
+
+def _number_text(number: int) -> str | None:
+    try:
+        return str(number)
+    except ValueError:  # more digits than Python converts, and than any keypad sends
+        return None
 
 
 def _text(source: object, name: str) -> str | None:
@@ -496,6 +516,8 @@ def recognise(fields: Fields) -> Webhook:
 
 def _class_of(wire: Fields) -> type[Webhook]:
     """Null fields only count if nothing else matches, because events contain nulls."""
+    if None not in wire.values():
+        return _first_fitting(wire)
     found = _first_fitting({name: value for name, value in wire.items() if value is not None})
     return _first_fitting(wire) if found in (AnswerWebhook, ErrorWebhook, UnknownWebhook) else found
 

@@ -32,12 +32,13 @@ def page() -> str:
 
 
 def _styles(code: str) -> str:
-    return ", ".join(spans(VOICES[code].styles)) or "not known"
+    styles = VOICES[code].styles
+    return "not known" if styles is None else ", ".join(spans(styles))
 
 
 def _ssml(code: str) -> str:
-    unless = "none" if VOICES[code].styles else "not known"
-    return ", ".join(spans(VOICES[code].ssml_styles)) or unless
+    styles = VOICES[code].ssml_styles
+    return "not known" if styles is None else ", ".join(spans(styles)) or "none"
 
 
 if __name__ == "__main__":

@@ -134,8 +134,7 @@ class Calendar:
         return next((each for each in self.by_hand if each.start <= at < each.end), None)
 
     def is_open(self, now: datetime) -> bool:
-        decided = self.decided(now)
-        if decided is not None:
+        if self.by_hand and (decided := self.decided(now)) is not None:
             return decided.is_open
         wall = now.astimezone(self.zone)
         today = wall.toordinal()

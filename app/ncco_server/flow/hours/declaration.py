@@ -115,10 +115,10 @@ def _check_summer_time(words: HoursWords, reader: Reader) -> None:
     """Report W523 for UTC if the clocks of the holidays' country change."""
     countries = {region.country for region in words.holidays.regions}
     written = words.written.get("timezone")
-    if not isinstance(written, Text) or written.value not in _UTC_NAMES:
+    if not isinstance(written, Text) or written.value not in _UTC_NAMES or not countries:
         return
+    territories = importlib.import_module("babel.core").get_global("territory_zones")  # slow to import
     for country in sorted(countries):
-        territories = importlib.import_module("babel.core").get_global("territory_zones")  # slow to import
         zones = [zone for name in territories.get(country, ()) if (zone := find_zone(name)) is not None]
         if zones and all(offset_changes(zone, FIRST_YEAR) for zone in zones):
             message = f"the clocks in {words.zone.key} never change, but in {country} they do"
@@ -158,7 +158,9 @@ def _check_openings(calendar: Calendar, reader: Reader) -> None:
     """Report W522 if every weekday is closed, so that nothing opens after the last open `override`."""
     if any(calendar.week):
         return
-    reader.report("W522", calendar.place, f'no day of the week is open in the hours "{calendar.name}"')
+    last = max((day for day, special in calendar.override.items() if special.spans), default=None)
+    message = f'the hours "{calendar.name}" never open' + (f" after {last}" if last else "")
+    reader.report("W522", calendar.place, message)
 
 
 def check_overrides(calendars: Iterable[Calendar], today: date) -> Iterator[FlowIssue]:

@@ -118,9 +118,9 @@ def region_dates(region: Region, computed: Mapping[str, str], reader: Reader) ->
     They are read from `computed` (path → text) if it has them. None if the library does not know the country (E508),
     the subdivision (E509) or the language (E510).
     """
-    text = computed.get(region.path, "")
-    found = dates_from_json(text)
-    if found is not None:
+    text = computed.get(region.path)
+    found = dates_from_json(text) if text is not None else None
+    if text is not None and found is not None:
         return found, text
     known = country_class(region.country)
     if known is None:
@@ -159,10 +159,8 @@ def country_class(code: str) -> Any:
 def regions_of(country: str) -> Mapping[str, str]:
     """The names of a country's parts by their codes; a part without a name has its code."""
     known = country_class(country)
-    if known is None:
-        return {}
-    names = {code: name for name, code in known.subdivisions_aliases.items()}
-    return {code: names.get(code, code) for code in known.subdivisions}
+    names = {code: name for name, code in known.subdivisions_aliases.items()} if known else {}
+    return {code: names.get(code, code) for code in known.subdivisions} if known else {}
 
 
 def meant_country(written: str) -> str:
@@ -249,7 +247,7 @@ def _check_known(
         return True
     bare = value.upper().removeprefix(f"{region.country}-")
     alike = next((name for name in names if name.startswith(f"{value}_")), None)
-    near = bare if bare in names else alike or nearest(value, (*names, *aliases))
+    near = bare if bare in names else alike or nearest(value, (*names, *aliases) if len(value) > 3 else aliases)
     cure = did_you_mean(aliases.get(near, near)) if near else f"write one of: {', '.join(names)}"
     message = f'{region.written.what}: {region.country} has no {word} "{value}"'
     reader.report(code, region.written.values[word].place, message, cure if names else f"delete `{word}`")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final
+from typing import Final
 
 from ncco_server.flow.grammar.reader import HINTS, Reader, meaning_of
 from ncco_server.flow.hours.calendar import DAY_MINUTES, Span, Spans, Week
@@ -61,8 +61,9 @@ def read_week(node: Node, what: str, reader: Reader) -> Week:
                 cure = Fix(f"write `{shown_days(rest)}` here", "word", shown_days(rest))
             reader.report("E505", entry.key.place, message, cure)
         for day in days:
-            named.setdefault(day, entry.key)
-            week.setdefault(day, hours or ())
+            if day not in named:
+                named[day] = entry.key
+                week[day] = hours or ()
     for day in sorted(week):
         _check_next_day(day, week, named, what, reader)
     return tuple(week.get(day, ()) for day in range(7))
@@ -134,8 +135,8 @@ def meant_spans(text: str) -> Spans | None:
 def _meant_between(text: str, earliest: int) -> Span | None:
     """Without am or pm, hours are in the day: `9 to 5` ends in the afternoon, and after `9 to 2` comes `3 to 6`."""
     span = _span_of(text)
-    found: Any = _ANY_NOTATION.fullmatch(text)
-    if span is None:
+    found = _ANY_NOTATION.fullmatch(text)
+    if span is None or found is None:
         return None
     start, end = span
     is_clock = _CLOCK.fullmatch(text) or _SPAN.fullmatch(text)
@@ -181,7 +182,7 @@ def shown_spans(spans: Spans) -> str:
 
 def shown_duration(minutes: int) -> str:
     hours, rest = divmod(minutes, 60)
-    return f"{hours} h {rest} min" if rest else f"{hours} h"
+    return " ".join([f"{hours} h"] * (hours > 0) + [f"{rest} min"] * (rest > 0 or hours == 0))
 
 
 def _comma_parts(text: Text) -> Iterator[tuple[str, Place]]:
@@ -231,7 +232,7 @@ def _day_cure(word: str, words: Sequence[str]) -> str | Fix:
 def _near_day(name: str, foreign: Sequence[str]) -> str:
     """`name` itself if no day is similar."""
     word = name.strip().lower()
-    near = nearest(word, _FULL)
+    near = word if word in _NUMBERS else nearest(word, _FULL)
     number = _NUMBERS[near] if near else day_of(word, foreign)
     return name if number is None else DAYS[number]
 
@@ -257,8 +258,8 @@ def _texts_of(node: Node, what: str, reader: Reader) -> Iterator[tuple[str, Plac
 
 
 def _read_span(text: str, place: Place, what: str, reader: Reader) -> Span | None:
-    span = _span_of(text) if _is_span(text) else None
-    if span is None:
+    span = _span_of(text)
+    if span is None or not _is_span(text):
         written = _meant(text)
         meant = f'write "{written}"' if "," in written else Fix(f"write {written}", "characters", written)
         cure = meant if written else f"write {_EXAMPLE}"
@@ -309,9 +310,8 @@ def _span_of(text: str) -> Span | None:
     times = []
     for hour, minute, half in (found.groups()[:3], found.groups()[3:]) if found else ():
         shift = {"a": -12 * (hour == "12"), "p": 12 * (hour != "12")}.get((half or "").lower(), 0)
-        past = int(minute or 0)
-        times.append((int(hour) + shift) * 60 + past)
-        if past > 59:
+        times.append((int(hour) + shift) * 60 + int(minute or 0))
+        if int(minute or 0) > 59:
             return None
     if not times or times[0] >= DAY_MINUTES or times[1] > DAY_MINUTES:
         return None
