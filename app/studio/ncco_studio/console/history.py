@@ -92,25 +92,28 @@ async def _stored(request: Request, change: Change) -> str:
     console = console_of(request)
     if console.settings.has_memory_store:
         return ""
-    now = milliseconds(datetime.now(UTC))
-    differences = [[text[:MOST_CHARACTERS] for text in each] for each in change.differences[:MOST_DIFFERENCES]]
-    lines = [line[:MOST_CHARACTERS] for line in change.lines[:MOST_LINES]]
-    row = ChangeRow(
-        new_id(now),
-        now,
-        request.state.session.by,
-        change.said,
-        change.address,
-        orjson.dumps({"differences": differences, "lines": lines}).decode(),
-        orjson.dumps([*change.undo]).decode() if change.undo else "",
-        now + change.keep_ms if change.keep_ms else None,
-    )
+    row = row_of(change, request.state.session.by, milliseconds(datetime.now(UTC)))
     try:
         await (await console.opened_store()).changes.add(row)
     except StoreError as error:
         structlog.get_logger().warning("change not recorded", event_name=change.event, problem=str(error))
         return ""
     return row.id
+
+
+def row_of(change: Change, by: str, at: int) -> ChangeRow:
+    differences = [[text[:MOST_CHARACTERS] for text in each] for each in change.differences[:MOST_DIFFERENCES]]
+    lines = [line[:MOST_CHARACTERS] for line in change.lines[:MOST_LINES]]
+    return ChangeRow(
+        new_id(at),
+        at,
+        by,
+        change.said,
+        change.address,
+        orjson.dumps({"differences": differences, "lines": lines}).decode(),
+        orjson.dumps([*change.undo]).decode() if change.undo else "",
+        at + change.keep_ms if change.keep_ms else None,
+    )
 
 
 @router.get("/history")

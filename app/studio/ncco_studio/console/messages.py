@@ -185,10 +185,14 @@ async def change(
             is_there = await _fetch_again(console, id_, now)
     if not is_there:
         raise HTTPException(404, "This message was deleted for good.")
+    return await record(request, change_of(action, id_, now), message=id_)
+
+
+def change_of(action: Action, id_: str, at: int) -> Change:
     said, opposite = _SAID[action]
-    undo = UndoRequest(f"/messages/{id_}/{opposite}", {"at": str(now)}) if opposite else None
+    undo = UndoRequest(f"/messages/{id_}/{opposite}", {"at": str(at)}) if opposite else None
     box = {"done": "done", "delete": "deleted"}.get(action, "new")
-    return await record(request, Change(f"message: {action}", said, f"/messages?box={box}", undo), message=id_)
+    return Change(f"message: {action}", said, f"/messages?box={box}", undo)
 
 
 async def _fetch_again(console: Console, id_: str, now: int) -> bool:

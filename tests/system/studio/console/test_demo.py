@@ -34,6 +34,7 @@ PAGES: Final = {
     "/change/flows/practice.yaml": "textarea",
     "/change/flows/shared.yaml": "input",
     "/phone?file=flows/practice.yaml": "flow-editor",
+    "/history": ".history form",
     "/health": ".facts dt",
 }
 """What shows that a page has content."""

@@ -64,6 +64,10 @@ def test_an_unexpected_webhook_on_the_answer_route_is_still_read() -> None:
     assert "leg-1" == call_of({"uuid": None, "call_uuid": "leg-1"}).uuid
 
 
+def test_an_infinite_number_is_ignored() -> None:
+    assert "" == call_of({"to": 10**5000}).to
+
+
 @each_case(
     "sent", ["+447700900123", " 447700900123", "447700900123", "+44 7700-900123", "00447700900123", "447700900123.0"]
 )

@@ -20,6 +20,8 @@ from ncco_server.service.recording_folder import RecordingFolder
 from ncco_server.service.turns import no_lookups
 from ncco_server.settings import Settings
 from ncco_server.store import RecordingRow, milliseconds, open_store
+from ncco_studio.console.history import row_of
+from ncco_studio.console.messages import change_of
 from ncco_studio.console.phone.trial_messages import tone
 from ncco_studio.verify.scenarios.caller import Caller, parties_of
 from ncco_studio.verify.scenarios.files import files_of, read_files
@@ -38,6 +40,8 @@ CALLERS: Final = 30
 NEW_FOR: Final = timedelta(days=2)
 """Older messages are done."""
 LONGEST: Final = timedelta(minutes=10)
+WHO: Final = "reception"
+"""Who has done the messages."""
 _SAID: Final = {
     "reception": "Hello, I would like to move my appointment on Friday to next week. Please call me back.",
     "the nurse": "Good morning. The wound looks red today. Could the nurse have a look at it?",
@@ -116,8 +120,10 @@ async def _keep_messages(file: Path, now: datetime) -> None:
                 files.put(row.id, audio)
                 await store.recordings.finish(_kept(row, audio), now_ms)
                 if row.created_at < milliseconds(now - NEW_FOR):
-                    await store.recordings.mark_heard(row.id, row.created_at + 3_600_000, "")
-                    await store.recordings.mark_done(row.id, row.created_at + 3_900_000, "")
+                    await store.recordings.mark_heard(row.id, row.created_at + 3_600_000, WHO)
+                    at = row.created_at + 3_900_000
+                    await store.recordings.mark_done(row.id, at, WHO)
+                    await store.changes.add(row_of(change_of("done", row.id, at), WHO, at))
 
 
 def _kept(row: RecordingRow, audio: bytes) -> RecordingRow:
