@@ -172,8 +172,8 @@ def to_json(session: Session) -> bytes:
         "waits": [_wait_fields(wait) for wait in session.waits],
         "is_over": session.is_over,
     }
-    rare = zip(Session._fields[_FIRST_RARE:], session[_FIRST_RARE:], strict=True)
-    fields |= {name: value for name, value in rare if value}
+    if any(rare := session[_FIRST_RARE:]):
+        fields |= {name: value for name, value in zip(Session._fields[_FIRST_RARE:], rare, strict=True) if value}
     if session.callers:
         fields["callers"] = [level._asdict() for level in session.callers]
     if session.observers:

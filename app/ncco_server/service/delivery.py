@@ -159,7 +159,9 @@ class Delivery:
             {
                 name.removeprefix(_SIP_HEADER): value
                 for name, value in fields.items()
-                if name.startswith(_SIP_HEADER) and isinstance(value, str)
+                if _SIP_HEADER in name  # a third of the next test's cost, and nearly always enough
+                and name.startswith(_SIP_HEADER)
+                and isinstance(value, str)
             },
             custom_data if isinstance(custom_data, dict) else {},
         )

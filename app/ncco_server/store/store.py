@@ -47,17 +47,26 @@ from ncco_server.store.rows import (
 from ncco_server.store.sql import FORGOTTEN_TABLE, RECORDINGS_TABLE, Sql, marks
 from ncco_server.table_rows import RowChange, StoredTypes
 
-# SQLite's OR FAIL saves an undo log, which a single row does not need. Three conditions, because SQLite builds a table
-# for `name IN (...)`.
-_CALL: Final = f"""calls ({SESSION_COLUMNS})
+
+def _insert_call_if(condition: str) -> Sql:
+    """SQLite's OR FAIL saves an undo log, which a single row does not need."""
+    call = f"""calls ({SESSION_COLUMNS})
     SELECT {marks(len(SessionRow._fields))}
-    WHERE NOT EXISTS (SELECT 1 FROM {FORGOTTEN_TABLE} WHERE name = $11)
+    WHERE {condition}
+    ON CONFLICT (id) DO NOTHING
+    """
+    return Sql(f"\n    INSERT INTO {call}", sqlite=f"INSERT OR FAIL INTO {call}")
+
+
+# Enough until a call is first forgotten: it needs no hashes.
+INSERT_CALL_IF_NONE_FORGOTTEN: Final = _insert_call_if(f"NOT EXISTS (SELECT 1 FROM {FORGOTTEN_TABLE})")
+
+# Three conditions, because SQLite builds a table for `name IN (...)`.
+INSERT_CALL_UNLESS_FORGOTTEN: Final = _insert_call_if(f"""
+        NOT EXISTS (SELECT 1 FROM {FORGOTTEN_TABLE} WHERE name = $11)
         AND NOT EXISTS (SELECT 1 FROM {FORGOTTEN_TABLE} WHERE name = $12)
         AND NOT EXISTS (SELECT 1 FROM {FORGOTTEN_TABLE} WHERE name = $13)
-    ON CONFLICT (id) DO NOTHING
-"""
-
-INSERT_CALL: Final = Sql(f"INSERT INTO {_CALL}", sqlite=f"INSERT OR FAIL INTO {_CALL}")
+""")
 
 UPDATE_CALL: Final = Sql("""
     UPDATE calls
@@ -86,6 +95,8 @@ INSERT_WEBHOOK: Final = Sql("""
         $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11
     )
 """)
+
+SELECT_ANY_FORGOTTEN: Final = Sql(f"SELECT CAST($1 AS text) FROM {FORGOTTEN_TABLE} LIMIT 1")
 
 SELECT_FORGOTTEN: Final = Sql(f"""
     SELECT CAST($1 AS text)
@@ -188,34 +199,6 @@ REPLACE_REVISION: Final = Sql("""
 """)
 
 
-def _open_call(
-    session: SessionRow,
-    turn: TurnRow,
-    webhook: WebhookRow,
-    hooks: Sequence[HookRow],
-    *,
-    parent: str,
-    has_called: bool,
-    saves: Sequence[RowChange],
-) -> Work[bool]:
-    taken = yield from table_rows.claim(saves, turn.created_at, f"call {turn.session}")
-    names = (session.id, session.leg, session.conversation)
-    hashes = list(map(hash_of, names))
-    written = yield Insert(INSERT_CALL, (*session, *hashes))
-    if not written:
-        yield from table_rows.release(taken)
-        if not (yield Keyed(SELECT_FORGOTTEN, hashes)):
-            raise AlreadyOpen(session.id)
-        for name, hash_ in zip(names, hashes, strict=True):
-            if name:
-                yield Keyed(retention.INSERT_FORGOTTEN, (hash_, webhook.received_at))
-        if has_called:
-            yield function_results.DELETE_OF_TURNS, (turn.session, turn.number)
-        return False
-    yield from _add_turn(written[0][1], turn, webhook, hooks, taken, parent=parent, has_called=has_called, saves=saves)
-    return True
-
-
 def _advance(
     session: SessionRow,
     turn: TurnRow,
@@ -228,39 +211,33 @@ def _advance(
     saves: Sequence[RowChange],
 ) -> Work[None]:
     """Raise Conflict if another version or turn is stored, or RowTaken."""
-    taken = yield from table_rows.claim(saves, turn.created_at, f"call {turn.session}")
+    taken = (yield from table_rows.claim(saves, turn.created_at, f"call {turn.session}")) if saves else ()
     written = yield Keyed(UPDATE_CALL, (*session, turn.number))
     if not written:
         yield from table_rows.release(taken)
         raise Conflict(session.id)
-    yield from _add_turn(written[0][1], turn, webhook, hooks, taken, parent=parent, has_called=has_called, saves=saves)
+    yield from _add_turn(written[0][1], turn, webhook, hooks, parent, has_called=has_called)
+    if saves:
+        yield from table_rows.write(saves, taken, turn.created_at, f"call {turn.session}")
     if recording is not None:
         yield from add_recording(recording)
 
 
 def _add_turn(
-    call_key: int,
-    turn: TurnRow,
-    webhook: WebhookRow,
-    hooks: Sequence[HookRow],
-    taken: Sequence[str],
-    *,
-    parent: str,
-    has_called: bool,
-    saves: Sequence[RowChange],
+    call_key: int, turn: TurnRow, webhook: WebhookRow, hooks: Sequence[HookRow], parent: str, *, has_called: bool
 ) -> Work[None]:
     yield INSERT_TURN, (call_key, *turn[1:])
-    yield INSERT_WEBHOOK, (*webhook, call_key)
-    yield from add_hooks(hooks)
+    yield INSERT_WEBHOOK, (*webhook, call_key if webhook.session == turn.session else None)
+    if hooks:
+        yield from add_hooks(hooks)
     if parent and turn.result:
         yield from set_result(parent, turn.result, webhook.received_at)
     if has_called:
         yield function_results.DELETE_OF_TURNS, (turn.session, turn.number)
-    yield from table_rows.write(saves, taken, turn.created_at, f"call {turn.session}")
 
 
-def _keys(saves: Sequence[RowChange], *names: str) -> Sequence[str]:
-    return (*names, *[save.row for save in saves])
+def _with_rows(keys: Sequence[str], saves: Sequence[RowChange]) -> Sequence[str]:
+    return (*keys, *[save.row for save in saves])
 
 
 def _record(
@@ -270,7 +247,7 @@ def _record(
     saves: Sequence[RowChange] = (),
 ) -> Work[None]:
     names = (webhook.session, webhook.leg, webhook.conversation)
-    if (yield Keyed(SELECT_FORGOTTEN, list(map(hash_of, names)))):
+    if (yield Keyed(SELECT_ANY_FORGOTTEN, (webhook.session,))) and (yield Keyed(SELECT_FORGOTTEN, _hashes(names))):
         return
     is_repeated = False
     may_change = may_change_result(webhook)
@@ -281,8 +258,10 @@ def _record(
         is_repeated = bool((yield Keyed(SELECT_DELIVERED, delivery)))
     yield INSERT_WEBHOOK, (*webhook, None)
     if not is_repeated:
-        yield from add_hooks(hooks)
-        yield from table_rows.write(saves, (), webhook.received_at, f"call {webhook.session}")
+        if hooks:
+            yield from add_hooks(hooks)
+        if saves:
+            yield from table_rows.write(saves, (), webhook.received_at, f"call {webhook.session}")
     if recording is not None:
         yield from add_recording(recording)
     if may_change and is_known:
@@ -320,8 +299,14 @@ def _end_lost(
     if not found:
         return None
     yield from add_hooks(hooks)
-    yield from table_rows.write(saves, (), at, f"call {call.id}")
+    if saves:
+        yield from table_rows.write(saves, (), at, f"call {call.id}")
     return (yield from end_results([(call, StoredCall(*found[0][1:]))], at, leg=leg, is_lost=True))
+
+
+def _hashes(names: Sequence[str]) -> list[str]:
+    known = {name: hash_of(name) for name in names}  # two of them are nearly always the same
+    return [known[name] for name in names]
 
 
 class Store(InDatabase):
@@ -344,6 +329,7 @@ class Store(InDatabase):
         self.changes = Changes(database)
         self.placed = PlacedCalls(database)
         self.api_keys = ApiKeys(database)
+        self._has_forgotten = False
 
     async def has_recordings(self) -> bool:
         return bool(await self.database.read(SELECT_ANY_RECORDING))
@@ -394,8 +380,45 @@ class Store(InDatabase):
         forgotten; then only hashes of all three are written. If the turn `has_called` handlers' functions, their
         results are deleted from `functions`.
         """
-        work = partial(_open_call, session, turn, webhook, hooks, parent=parent, has_called=has_called, saves=saves)
-        return self.database.write(work, _keys(saves, session.id, session.leg, webhook.session, parent))
+        work = partial(self._open_call, session, turn, webhook, hooks, parent, has_called=has_called, saves=saves)
+        keys = (session.id, session.leg, webhook.session, parent)
+        return self.database.write(work, _with_rows(keys, saves) if saves else keys)
+
+    def _open_call(
+        self,
+        session: SessionRow,
+        turn: TurnRow,
+        webhook: WebhookRow,
+        hooks: Sequence[HookRow],
+        parent: str,
+        *,
+        has_called: bool,
+        saves: Sequence[RowChange],
+    ) -> Work[bool]:
+        """The first INSERT is cheaper and usually enough; the second is always correct."""
+        taken = (yield from table_rows.claim(saves, turn.created_at, f"call {turn.session}")) if saves else ()
+        written = [] if self._has_forgotten else (yield Insert(INSERT_CALL_IF_NONE_FORGOTTEN, session))
+        if not written:
+            names = (session.id, session.leg, session.conversation)
+            hashes = _hashes(names)
+            written = yield Insert(INSERT_CALL_UNLESS_FORGOTTEN, (*session, *hashes))
+            if written:  # it only wrote nothing because some calls are forgotten
+                self._has_forgotten = True
+            elif (yield Keyed(SELECT_FORGOTTEN, hashes)):
+                yield from table_rows.release(taken)
+                for name, hash_ in zip(names, hashes, strict=True):
+                    if name:
+                        yield Keyed(retention.INSERT_FORGOTTEN, (hash_, webhook.received_at))
+                if has_called:
+                    yield function_results.DELETE_OF_TURNS, (turn.session, turn.number)
+                return False
+            else:
+                yield from table_rows.release(taken)
+                raise AlreadyOpen(session.id)
+        yield from _add_turn(written[0][1], turn, webhook, hooks, parent, has_called=has_called)
+        if saves:
+            yield from table_rows.write(saves, taken, turn.created_at, f"call {turn.session}")
+        return True
 
     def advance(
         self,
@@ -416,7 +439,8 @@ class Store(InDatabase):
         work = partial(
             _advance, session, turn, webhook, hooks, recording, parent=parent, has_called=has_called, saves=saves
         )
-        return self.database.write(work, _keys(saves, session.id, session.leg, webhook.session, parent))
+        keys = (session.id, session.leg, webhook.session, parent)
+        return self.database.write(work, _with_rows(keys, saves) if saves else keys)
 
     def record(
         self,
@@ -431,7 +455,8 @@ class Store(InDatabase):
         A repeated delivery (the same turn, wait and status) writes no hooks.
         """
         work = partial(_record, webhook, hooks, recording, saves)
-        return self.database.write(work, _keys(saves, webhook.session))
+        keys = (webhook.session,)
+        return self.database.write(work, _with_rows(keys, saves) if saves else keys)
 
     def end(
         self,
@@ -449,8 +474,10 @@ class Store(InDatabase):
         was open, those of a webhook without a wait; the leg's calls with an unreported end then get this end. Returns
         the results, oldest first, without called parties.
         """
-        work = partial(_end, leg, calls, webhook, hooks, saves)
-        return self.database.write(work, _keys(saves, leg, webhook.session))
+        return self.database.write(
+            partial(_end, leg, calls, webhook, hooks, saves),
+            _with_rows((leg, webhook.session), saves) if saves else (leg, webhook.session),
+        )
 
     def end_lost(
         self,
@@ -465,7 +492,7 @@ class Store(InDatabase):
 
         Returns None, and writes nothing, if the call has changed.
         """
-        return self.database.write(partial(_end_lost, call, leg, at, hooks, saves), _keys(saves, leg, call.id))
+        return self.database.write(partial(_end_lost, call, leg, at, hooks, saves), _with_rows((leg, call.id), saves))
 
     async def load(self, session: str) -> SessionRow | None:
         rows = await self.database.read(SELECT_CALL, session)
@@ -535,6 +562,7 @@ class Store(InDatabase):
         Times are in milliseconds since 1970. A call's age is that of its last change. Webhooks without a call are only
         deleted once fewer than `limit` calls are left.
         """
+        self._has_forgotten = False  # the last forgotten call's hashes may be deleted; `open_call` will notice
         return await self.database.write(partial(retention.sweep, before, limit, now))
 
     async def sweep_revisions(self, before: int, keep: Collection[str]) -> int:
