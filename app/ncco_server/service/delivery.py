@@ -191,7 +191,7 @@ def _without_failure(fields: Mapping[str, object]) -> dict[str, object]:
 def _text(fields: Mapping[str, object], name: str) -> str:
     """Return "" if the field is missing or neither text nor a number."""
     value = fields.get(name, "")
-    return as_text(value)
+    return value if isinstance(value, str) else as_text(value)
 
 
 def _digits(number: str) -> str:

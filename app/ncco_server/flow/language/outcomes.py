@@ -236,8 +236,10 @@ class RunFlow(StepExit[RunWords]):
         found = reader.map(on, "`on`", cure) if on else None
         if runs is None or found is None:
             return None
-        known = (*(outcomes if signature and signature.is_whole else found.keys()), OTHERWISE, ERROR)
-        written = read_fields(found, known, "`on`", reader, place=fields.at("on"), code="E275")
+        at = fields.at("on")
+        what, more = ("`outcomes`", ()) if at.is_in_python else ("`on`", (OTHERWISE, ERROR))
+        known = (*(outcomes if signature and signature.is_whole else found.keys()), *more)
+        written = read_fields(found, known, what, reader, place=at, code="E275")
         lines = _lines(written, reader)
         if signature is not None and signature.is_whole:
             _check_otherwise(written, outcomes, "E276", reader)

@@ -118,8 +118,9 @@ class PhonePlayer:
         project = project_in(folder)
         playable = read_source(project, PhoneText(**source))
         if not playable.is_ready:
-            why = "".join(f": line {each.place.line}: {each.message}; {each.cure}" for each in playable.errors[:1])
-            raise NotPlayed(f"this text cannot be called yet{why}")
+            for error in playable.errors[:1]:
+                raise NotPlayed(f"this text cannot be called yet: line {error.place.line}: {error.message}", error.cure)
+            raise NotPlayed("no call can start in this text", "give its flow `numbers` or `default: true`")
         client = self._client_of(folder, live) if live is not None else None
         own = live["env"] if live is not None else env
         server = PhoneServer(project.flows, tuple(dial_allow), own)
