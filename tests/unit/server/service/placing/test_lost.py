@@ -1,4 +1,4 @@
-"""Placed calls of which something is lost or forgotten: nobody is called for them, and no webhook is an error."""
+"""If a placed call, its flow or its leg is gone, nobody is called, and its webhooks still get a reply."""
 
 from __future__ import annotations
 
