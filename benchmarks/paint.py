@@ -19,7 +19,7 @@ from playwright.sync_api import Page
 
 from benchmarks.load import machine, page
 from tests.system.studio.console.browser import open_console, running_browser
-from tests.system.studio.console.server import running_console
+from tests.system.studio.console.server import link_of, running_console
 
 PAGES: Final = (
     "/home",
@@ -48,8 +48,8 @@ def main() -> int:
     args = words.parse_args()
     with tempfile.TemporaryDirectory() as name, running_browser() as browser:
         folder = Path(name)
-        with running_console(folder) as link:
-            tab = browser.new_context(**open_console(browser, link)).new_page()
+        with running_console(folder) as server:
+            tab = browser.new_context(**open_console(browser, link_of(server))).new_page()
             measured = {address: _measure(tab, address, args.rounds) for address in PAGES}
         print(f"{machine.sentence(folder)}; {args.rounds} loads; milliseconds, median (slowest).\n")
     rows = [

@@ -129,8 +129,9 @@ class ProjectFolder:
         texts = {file: text for file, text in {**texts, **unsaved}.items() if text is not None}
         unread = [issue for issue in issues if issue.place.file not in unsaved]
         asked = texts, unread, self._on_disk(texts), datetime.now(UTC).date()
-        if self._newest is not None and self._newest[0] == asked:
-            return self._newest[1]
+        newest = self._newest  # another thread may replace it
+        if newest is not None and newest[0] == asked:
+            return newest[1]
         project = self.load(texts, "project")
         read = ReadProject(project, texts, tuple(sorted({*unread, *project.issues}, key=by_place)))
         self._newest = asked, read

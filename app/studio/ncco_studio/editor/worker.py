@@ -42,7 +42,7 @@ Reason: TypeAlias = Literal["time", "memory", "killed", "busy", "superseded", "f
 _CURES: Final[Mapping[Reason, str]] = {
     "time": "It took longer than {seconds:g} seconds and was stopped. Shorten the text, or split it.",
     "memory": "It took too much memory and was stopped. Shorten the text, or split it.",
-    "killed": "Something outside the server ended it, perhaps because this machine is low on memory. Try again.",
+    "killed": "Something outside the server ended or prevented it; perhaps this machine is low on memory. Try again.",
     "busy": "Too many checks are running at the moment. Try again in a few seconds.",
     "superseded": "A newer request from the same editor replaced this one.",
     "failed": "It could not be done. Please report this message, and include the server's log.",
@@ -140,9 +140,11 @@ class Worker:
             return self._process
         command = (sys.executable, "-P", "-m", __name__, str(self._memory_bytes), self._module)
         paths = os.pathsep.join(filter(None, sys.path))
-        self._process = await asyncio.create_subprocess_exec(
-            *command, stdin=PIPE, stdout=PIPE, env={**self._env, "PYTHONPATH": paths, "PYTHONUTF8": "1"}
-        )
+        env = {**self._env, "PYTHONPATH": paths, "PYTHONUTF8": "1"}
+        try:
+            self._process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, env=env)
+        except OSError as error:  # the machine has no process, memory or descriptor left
+            raise WorkNotDone("killed") from error
         await asyncio.wait_for(_receive(self._process), START_SECONDS)
         return self._process
 

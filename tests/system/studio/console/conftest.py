@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from tests.support.server import Server
 from tests.system.studio.console.browser import PATIENCE_MS, Console, Watch, open_console, running_browser, why_not
 from tests.system.studio.console.inbox import Inbox
-from tests.system.studio.console.server import restore, running_console
+from tests.system.studio.console.server import link_of, restore, running_console
 
 
 @pytest.fixture(scope="package")
@@ -29,10 +30,16 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="package")
-def console(browser: Browser, project: Path) -> Iterator[Console]:
+def server(browser: Browser, project: Path) -> Iterator[Server]:
+    """A server of the example flows, with the console."""
+    with running_console(project) as server:
+        yield server
+
+
+@pytest.fixture(scope="package")
+def console(browser: Browser, server: Server) -> Console:
     """The console of the example flows, with an open session."""
-    with running_console(project) as link:
-        yield open_console(browser, link)
+    return open_console(browser, link_of(server))
 
 
 @pytest.fixture
@@ -48,11 +55,12 @@ def context(browser: Browser, console: Console, project: Path) -> Iterator[Brows
 
 
 @pytest.fixture
-def watch(context: BrowserContext) -> Iterator[Watch]:
+def watch(context: BrowserContext, server: Server) -> Iterator[Watch]:
     """Collects what goes wrong in the browser; anything unexpected fails the test."""
+    before = len(server.lines)
     watch = Watch(context)
     yield watch
-    assert [] == watch.unexpected()
+    assert [] == watch.unexpected(), "".join(server.lines[before:])
 
 
 @pytest.fixture

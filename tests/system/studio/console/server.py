@@ -51,8 +51,8 @@ def restore(home: Path) -> None:
 
 
 @contextmanager
-def running_console(home: Path) -> Iterator[str]:
-    """Run a server with its console until the context ends. Yields a link that opens the console once."""
+def running_console(home: Path) -> Iterator[Server]:
+    """Run a server with its console until the context ends."""
     with running(
         home,
         files_of_project(),
@@ -64,7 +64,7 @@ def running_console(home: Path) -> Iterator[str]:
         "--dev",
     ) as server:
         _record_calls(server.url)
-        yield link_of(server)
+        yield server
 
 
 def _record_calls(url: str) -> None:

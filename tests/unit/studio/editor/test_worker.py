@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -58,6 +59,17 @@ async def test_a_killed_subprocess_is_not_reported_as_out_of_memory(worker: Work
     os.kill(process, signal.SIGKILL)
 
     assert "killed" == await sleeping
+
+
+async def test_a_machine_without_descriptors_is_no_fault_of_the_text(worker: Worker) -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")), before[1]))
+    try:
+        assert "killed" == await reason_of(worker, tasks.pid)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+    assert await worker.run(tasks.pid, {})
 
 
 def test_the_subprocess_does_not_inherit_the_port_of_the_console() -> None:
