@@ -8,6 +8,7 @@ import resource
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import pytest
 import uvloop
@@ -63,7 +64,7 @@ async def test_a_killed_subprocess_is_not_reported_as_out_of_memory(worker: Work
 
 async def test_a_machine_without_descriptors_is_no_fault_of_the_text(worker: Worker) -> None:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")), before[1]))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len([*Path("/proc/self/fd").iterdir()]), before[1]))
     try:
         assert "killed" == await reason_of(worker, tasks.pid)
     finally:
