@@ -62,9 +62,13 @@ async def test_a_killed_subprocess_is_not_reported_as_out_of_memory(worker: Work
     assert "killed" == await sleeping
 
 
+def open_files() -> int:
+    return len([*Path("/proc/self/fd").iterdir()])
+
+
 async def test_a_machine_without_descriptors_is_no_fault_of_the_text(worker: Worker) -> None:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (len([*Path("/proc/self/fd").iterdir()]), before[1]))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (open_files(), before[1]))
     try:
         assert "killed" == await reason_of(worker, tasks.pid)
     finally:
