@@ -145,7 +145,9 @@ def _counted(settings: Mapping[str, str], *words: str) -> dict[str, float]:
         command = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={folder}/counted"]
         command += [sys.executable, "-m", "benchmarks.instructions", "--inside", folder, *words]
         given = {**os.environ, **_settings(), **settings, "PYTHONHASHSEED": "0"}
-        subprocess.run(command, env=given, cwd=ROOT, stderr=subprocess.DEVNULL, check=True)  # noqa: S603 - our own
+        done = subprocess.run(command, check=False, env=given, cwd=ROOT, capture_output=True, text=True)  # noqa: S603 - our own
+        if done.returncode:
+            raise RuntimeError(done.stderr)
         return _counts(Path(folder))
 
 
