@@ -17,7 +17,7 @@ PROJECTS = (ROOT, *sorted(folder for folder in (ROOT / "examples").iterdir() if 
 
 @pytest.fixture
 def seeds(request: pytest.FixtureRequest) -> range:
-    return range(40 if request.config.getoption("--night") else 2)
+    return range(40 if request.config.getoption("--night") else 1)
 
 
 @pytest.mark.timeout(1_800)  # for --night

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.filterwarnings(  # one mistake is a coroutine that nobo
     "ignore:Exception ignored in. <coroutine object find_car:pytest.PytestUnraisableExceptionWarning",
 )
 FILES = sorted((Path(__file__).parent / "mistakes").glob("*.yaml"))
+MOST_BY_DAY = 14
 
 
 @pytest.fixture(autouse=True)
@@ -34,8 +36,9 @@ def _cases(file: Path) -> list[Any]:
 
 
 def _usual_cases(file: Path) -> list[Any]:
-    """A third of the mistakes in a project with handlers: playing their calls takes up to a second for each."""
-    return _cases(file)[:: 3 if mistakes_in(file)[0].base.handlers else 1]
+    """MOST_BY_DAY, evenly spread, of a project with handlers: playing their calls takes up to three seconds each."""
+    cases = _cases(file)
+    return cases[:: ceil(len(cases) / MOST_BY_DAY) if mistakes_in(file)[0].base.handlers else 1]
 
 
 @pytest.mark.parametrize("file", FILES, ids=[file.stem for file in FILES])

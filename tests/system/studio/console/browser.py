@@ -145,8 +145,8 @@ def check_page(page: Page, wide: Scheme = "light") -> None:
 
 
 def check_budget(page: Page) -> None:
-    """Check that a page is small, with everything that it loads. (`benchmarks.paint` says how long it takes.)"""
-    page.reload(wait_until="networkidle")
+    """Check that a new page is small, with everything that it loads. (`benchmarks.paint` says how long it takes.)"""
+    page.wait_for_load_state("networkidle")
     loaded = "[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]"
     assert MOST_BYTES > page.evaluate(f"{loaded}.reduce((sum, each) => sum + each.encodedBodySize, 0)")
 

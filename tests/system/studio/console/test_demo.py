@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.support.cases import each_case
-from tests.support.fork_server import NCCO
+from tests.support.fork_server import NCCO, run
 from tests.system.studio.console.browser import Console, check_page, open_console, violations
 from tests.system.studio.console.demo import running_demo
 
@@ -38,6 +38,7 @@ PAGES: Final = {
     "/health": ".facts dt",
 }
 """What shows that a page has content."""
+FOR_CHANGES: Final = ("/flows-new", "/change-step?flow=practice&step=menu")
 FORMS: Final = ("/tables/patients/row", "/tables/patients/import")
 RULES: Final = {
     "extends": ["html-validate:standard", "html-validate:a11y"],
@@ -66,23 +67,17 @@ def session(browser: Browser, home: Path) -> Iterator[Console]:
 
 def ncco(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder.parent)}
-    return subprocess.run([NCCO, *words], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return run([NCCO, *words], cwd=folder, env=environment, capture_output=True, text=True)
 
 
-@each_case(("path", "content"), [*PAGES.items()])
-def test_a_page_has_content_and_says_that_calls_are_simulated(desk: Page, path: str, content: str) -> None:
+@each_case(("path", "content"), [*PAGES.items(), *((path, "form") for path in FOR_CHANGES)])
+def test_a_page_has_content_and_is_accessible_in_the_systems_own_colours(desk: Page, path: str, content: str) -> None:
+    desk.emulate_media(forced_colors="active")
     desk.goto(path)
 
     expect(desk.locator(content).first).to_be_attached()
     expect(desk.get_by_role("main")).to_contain_text("A demonstration")
-
-
-@each_case("path", [*PAGES, "/flows-new", "/change-step?flow=practice&step=menu"])
-def test_a_page_is_accessible_in_the_systems_own_colours(desk: Page, path: str) -> None:
-    desk.emulate_media(forced_colors="active")
-    desk.goto(path)
     expect(desk.get_by_text("Adding calls to the picture")).to_have_count(0)
-
     assert [] == violations(desk)
 
 
@@ -103,8 +98,7 @@ def test_pages_are_valid_html(desk: Page, tmp_path: Path, view: str) -> None:
     call = desk.request.get("/calls").text().partition('href="/calls/')[2].partition('"')[0]
     more = [
         *FORMS,
-        "/flows-new",
-        "/change-step?flow=practice&step=menu",
+        *FOR_CHANGES,
         f"/calls/{call}",
         "/messages",
         "/no/such/page",

@@ -26,8 +26,8 @@ def test_a_page_is_accessible_fits_and_shows_owners_nothing_technical(page: Page
     page.goto(path)
     expect(page.get_by_role("button", name="Developer")).to_have_attribute("aria-pressed", "true")
     expect(page.get_by_text("Adding calls to the picture")).to_have_count(0)
-    check_page(page)
     check_budget(page)
+    check_page(page)
     if path in PAGES:
         show_to_owners(page)
         expect(page.get_by_text("Adding calls to the picture")).to_have_count(0)
