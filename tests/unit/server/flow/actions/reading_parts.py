@@ -76,10 +76,6 @@ def parts_of(do: str, defaults: str = "", templates: Mapping[str, str] | None = 
     return parts
 
 
-def faults_of(do: str, defaults: str = "", templates: Mapping[str, str] | None = None) -> list[str]:
-    return read(do, defaults, templates)[1]
-
-
 def defaults_of(text: str) -> dict[str, Map]:
     node = nodes(text) if text else None
     entries = node.entries if isinstance(node, Map) else ()
@@ -101,10 +97,6 @@ def drafts(parts: tuple[Part, ...], position: int = 0, names: Mapping[str, Any] 
 def play(parts: tuple[Part, ...], position: int = 0, names: Mapping[str, Any] = NAMES) -> list[dict[str, Any]]:
     """The parts as NCCO actions."""
     return [draft.action for draft in drafts(parts, position, names)]
-
-
-def played(do: str, defaults: str = "", templates: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
-    return play(parts_of(do, defaults, templates))
 
 
 def ask(do: str, needs: InputNeeds, defaults: str = "") -> tuple[tuple[Part, ...], list[str]]:
