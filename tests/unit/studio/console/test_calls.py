@@ -198,6 +198,14 @@ async def test_list_shows_the_calls_of_a_day(shop: Shop) -> None:
     assert 422 == (await shop.console.get("/calls?day=9999-12-31")).status_code
 
 
+async def test_a_search_without_matches_is_repeated_in_all_calls(shop: Shop) -> None:
+    today = (await shop.console.get("/calls?since=today&q=0123")).text
+    ever = (await shop.console.get("/calls?q=0123")).text
+
+    assert 'href="/calls?q=0123"' in today
+    assert 'href="/calls"' in ever.partition("<main")[2]
+
+
 async def test_list_offers_the_flows_own_results(shop: Shop) -> None:
     assert "Own result" not in (await shop.console.get("/calls")).text
     async with open_store(settings(shop.project).database_url) as store:
