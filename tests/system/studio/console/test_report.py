@@ -88,6 +88,19 @@ def test_paper_shows_what_the_page_says_and_nothing_to_press(desk: Page) -> None
         assert "rgb(20, 24, 28)" == desk.locator("body").evaluate("body => getComputedStyle(body).color")
 
 
+def test_charts_have_their_place_on_paper(desk: Page) -> None:
+    desk.emulate_media(media="print")
+    desk.goto("/report")
+    boxes = [
+        desk.get_by_role("region", name=name).bounding_box() for name in ("Calls per day", "Busiest hours", "Counts")
+    ]
+    days, hours, counts = (box for box in boxes if box)
+
+    assert days["y"] + days["height"] < hours["y"]
+    assert hours["y"] + hours["height"] < counts["y"]
+    assert 300 > days["height"]
+
+
 def test_colours_of_the_system_leave_the_legend_and_the_current_page(desk: Page) -> None:
     desk.goto("/report")
     before = desk.evaluate(LEGEND)
