@@ -302,8 +302,13 @@ def _literal_words(text: str) -> str:
 
 
 def shorten(text: str) -> str:
+    """Cut a long text after a word."""
     line = " ".join(text.split())
-    return line if len(line) <= MAX_LABEL_CHARACTERS else f"{line[: MAX_LABEL_CHARACTERS - 1].rstrip()}…"
+    if len(line) <= MAX_LABEL_CHARACTERS:
+        return line
+    start = line[: MAX_LABEL_CHARACTERS - 1]
+    words = start.rpartition(" ")[0]
+    return f"{(words if len(words) > MAX_LABEL_CHARACTERS // 2 else start).rstrip(' .,;:…')}…"
 
 
 def as_mermaid(drawing: Drawing) -> str:

@@ -37,7 +37,7 @@ from ncco_studio.console.pages import refused, render
 from ncco_studio.console.phone.repetition import CannotRepeat, recorded_of
 from ncco_studio.console.placed import placing_flows
 from ncco_studio.console.polled import PolledRoute, shared_rows
-from ncco_studio.console.report import Day, requested_period
+from ncco_studio.console.report import Day, requested_period, texts_of
 from ncco_studio.console.state import Console, TheConsole, console_of
 from ncco_studio.console.tables import tables_of_number
 
@@ -56,7 +56,7 @@ STATES: Final = {
     "message": "left a message",
     "person": "answered by a person",
     "served": "served by the menu",
-    "own": "the flow's own result",
+    "own": "own result",
     "open": "in progress",
     "failed": "something failed",
 }
@@ -133,10 +133,6 @@ async def _find(records: Records, search: CallSearch, limit: int, now: datetime,
     wanted = search.filter(now, zone_of(project))
     flows = project.flows
     return await find_calls(records, wanted, limit, now_ms, before=search.before, word=search.word, flows=flows)
-
-
-def texts_of(project: Project) -> dict[str, str]:
-    return {name: own.text for flow in project.flows.values() for name, own in flow.results.items()}
 
 
 def plain_state(call: ResultRow, texts: Mapping[str, str]) -> str:
@@ -218,6 +214,7 @@ async def _listed(request: Request, search: CallSearch, template: str) -> Respon
         texts=texts,
         periods=("today", *PERIODS),
         flows=sorted(project.flows),
+        lines=[line for flow in project.flows.values() for line in (*flow.numbers, *["any other"] * flow.default)],
         places_calls=bool(placing_flows(project)),
         is_memory=is_memory,
     )

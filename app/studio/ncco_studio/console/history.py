@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, NamedTuple
@@ -13,6 +14,7 @@ from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
 from ncco_server.errors import StoreError
+from ncco_server.service.phone_numbers import readable
 from ncco_server.store import ChangeRow, milliseconds
 from ncco_server.store.changes import AFTER_ALL, new_id
 from ncco_studio.console.access import FORMS, CanChange
@@ -29,6 +31,7 @@ MOST_CHARACTERS: Final = 2_000
 """Of a value or a line of a file."""
 MOST_IN_HEADER: Final = 2_000
 """Characters; proxies refuse long headers."""
+_NUMBER: Final = re.compile(r"\+\d[\d ().-]{5,}\d")
 _NOBODY: Final = ("", "change", "listen")
 """The names of sessions without a name of their own."""
 
@@ -68,7 +71,9 @@ async def record(request: Request, change: Change, response: Response | None = N
     """
     audit(request, change.event, **logged)
     id_ = await _stored(request, change)
-    offered = {"said": change.said, "undo": change.undo}
+    console = console_of(request)
+    await console.read_project()  # for its line
+    offered = {"said": _as_said(change.said, console.line), "undo": change.undo}
     if response is not None:
         event = json.dumps({"changed": offered})
         is_short = not id_ or len(event) <= MOST_IN_HEADER
@@ -79,6 +84,11 @@ async def record(request: Request, change: Change, response: Response | None = N
         return Response(headers={"HX-Redirect": address})
     is_form = wants_page(request) or request.headers.get("content-type", "").startswith(FORMS)
     return RedirectResponse(address, 303) if is_form else JSONResponse(offered)
+
+
+def _as_said(text: str, line: str) -> str:
+    """Show numbers as on all pages. They are stored with their country codes, so that `ncco forget` finds them."""
+    return _NUMBER.sub(lambda found: readable(re.sub(r"\D", "", found[0]), line), text)
 
 
 def check_undo(*, is_possible: bool) -> None:
@@ -123,22 +133,23 @@ async def history(
     """List who changed what. Only people who may change things see it, since it contains what they see."""
     rows: list[ChangeRow] = []
     if not console.settings.has_memory_store:
-        await console.read_project()  # for its time zone
+        await console.read_project()  # for its time zone and line
         now = milliseconds(datetime.now(UTC))
         rows = await (await console.opened_store()).changes.list(PAGE + 1, now, before or AFTER_ALL)
     return render(
         request,
         "history.html",
-        changes=[_shown(row) for row in rows[:PAGE]],
+        changes=[_shown(row, console.line) for row in rows[:PAGE]],
         older=rows[PAGE - 1].id if len(rows) > PAGE else "",
         is_memory=console.settings.has_memory_store,
     )
 
 
-def _shown(row: ChangeRow) -> dict[str, Any]:
+def _shown(row: ChangeRow, line: str) -> dict[str, Any]:
     by = "" if row.changed_by in _NOBODY else row.changed_by
     undo = UndoRequest(*orjson.loads(row.undo)) if row.undo else None
-    return {**row._asdict(), **orjson.loads(row.details), "by": by, "undo": undo}
+    said = _as_said(row.said, line)
+    return {**row._asdict(), **orjson.loads(row.details), "said": said, "by": by, "undo": undo}
 
 
 @router.get("/history/{id_}")
@@ -147,4 +158,5 @@ async def recorded(console: TheConsole, id_: Annotated[str, Path(pattern="^[0-9a
     row = await (await console.opened_store()).changes.get(id_, milliseconds(datetime.now(UTC)))
     if row is None:
         raise HTTPException(404, "This change is no longer kept.")
-    return {"said": row.said, "undo": orjson.loads(row.undo) if row.undo else None}
+    await console.read_project()  # for its line
+    return {"said": _as_said(row.said, console.line), "undo": orjson.loads(row.undo) if row.undo else None}

@@ -31,14 +31,16 @@ from ncco_server.service.hand_hours import LONGEST, LONGEST_REASON, HandHours, d
 from ncco_server.service.phone_numbers import readable
 from ncco_server.store import QUARTER_MS, CalledCounts, Records, ResultRow, milliseconds
 from ncco_studio.console.access import CanChange, CanLook
-from ncco_studio.console.calls import at_step, plain_state, texts_of
+from ncco_studio.console.calls import at_step, plain_state
 from ncco_studio.console.change.fields import group_title
+from ncco_studio.console.change.heard import form_of
 from ncco_studio.console.change.notation import day_in_words, spans_in_words
 from ncco_studio.console.health import problems_of
 from ncco_studio.console.history import Change, UndoRequest, check_undo, record
 from ncco_studio.console.messages import inbox_values
 from ncco_studio.console.pages import render
 from ncco_studio.console.polled import PolledRoute
+from ncco_studio.console.report import texts_of
 from ncco_studio.console.state import Console, TheConsole, console_of
 
 
@@ -89,6 +91,10 @@ class OpenNow:
     @property
     def key(self) -> str:
         return json.dumps(self.calendar.key)
+
+    @property
+    def form(self) -> str:
+        return form_of(self.calendar)
 
 
 def open_now(flows: Iterable[Flow], now: datetime, by_hand: HandHours = MappingProxyType({})) -> list[OpenNow]:

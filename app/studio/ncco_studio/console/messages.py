@@ -40,13 +40,13 @@ _BOXES: Final = {
 Box: TypeAlias = Literal["new", "done", "deleted"]
 Action: TypeAlias = Literal["done", "to-do", "delete", "restore", "fetch"]
 _SAID: Final[Mapping[Action, tuple[str, Action | None]]] = {
-    "done": ("A message is done.", "to-do"),
-    "to-do": ("A message is to be done again.", None),
-    "delete": ("A message is deleted.", "restore"),
-    "restore": ("A message is restored.", None),
-    "fetch": ("A message is fetched again.", None),
+    "done": ("is done", "to-do"),
+    "to-do": ("is to be done again", None),
+    "delete": ("is deleted", "restore"),
+    "restore": ("is restored", None),
+    "fetch": ("is fetched again", None),
 }
-"""What is said of an action, and which one takes it back."""
+"""What is said of a message after an action, and which one takes it back."""
 Use: TypeAlias = Literal["heard", "downloaded", "shared"]
 MessageId: TypeAlias = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 
@@ -174,7 +174,8 @@ async def change(
     recordings = (await console.opened_store()).recordings
     now = milliseconds(datetime.now(UTC))
     by = session.by
-    if at and (row := await recordings.get(id_)):
+    row = await recordings.get(id_)
+    if at and row:
         check_undo(is_possible=at == (row.done_at if action == "to-do" else row.deleted_at))
     match action:
         case "done" | "to-do":
@@ -183,16 +184,18 @@ async def change(
             is_there = await recordings.mark_deleted(id_, now if action == "delete" else None, by)
         case "fetch":
             is_there = await _fetch_again(console, id_, now)
-    if not is_there:
+    if not is_there or row is None:
         raise HTTPException(404, "This message was deleted for good.")
-    return await record(request, change_of(action, id_, now), message=id_)
+    return await record(request, change_of(action, row, now), message=id_)
 
 
-def change_of(action: Action, id_: str, at: int) -> Change:
+def change_of(action: Action, row: RecordingRow, at: int) -> Change:
+    """The row of the change has the message's ID, so that `ncco forget` finds it."""
     said, opposite = _SAID[action]
-    undo = UndoRequest(f"/messages/{id_}/{opposite}", {"at": str(at)}) if opposite else None
+    undo = UndoRequest(f"/messages/{row.id}/{opposite}", {"at": str(at)}) if opposite else None
     box = {"done": "done", "delete": "deleted"}.get(action, "new")
-    return Change(f"message: {action}", said, f"/messages?box={box}", undo)
+    who = row.caller_name or readable(row.from_number, row.to_number) or "a withheld number"
+    return Change(f"message: {action}", f"The message of {who} {said}.", f"/messages?box={box}", undo)
 
 
 async def _fetch_again(console: Console, id_: str, now: int) -> bool:

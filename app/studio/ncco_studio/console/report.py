@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator
 from ncco_server.desk.call_report import DAYS, CallReport, Period, count_calls, read_period
 from ncco_server.desk.project import zone_of
 from ncco_server.desk.recorded_calls import duration_text
+from ncco_server.flow.model import Project
 from ncco_server.flow.report import counted
 from ncco_server.flow.zones import find_zone
 from ncco_server.results import RESULTS
@@ -42,7 +43,7 @@ COLUMNS: Final = {
 BARS: Final = {
     "person": "answered by a person",
     "message": "left a message",
-    "own": "a result of the flow's own",
+    "own": "own result",
     "served": "served by the menu",
     "missed": "missed",
     "other": "in progress or not known",
@@ -106,6 +107,10 @@ async def _period(console: Console, filters: ReportQuery) -> Period:
     return filters.period(zone, datetime.now(UTC))
 
 
+def texts_of(project: Project) -> dict[str, str]:
+    return {name: own.text for flow in project.flows.values() for name, own in flow.results.items()}
+
+
 async def count_period(console: Console, period: Period, flow: str = "") -> CallReport:
     """Raises StoreError."""
     now_ms = milliseconds(datetime.now(UTC))
@@ -161,7 +166,7 @@ def hour_bars(report: CallReport) -> Chart:
     """Begin and end with an hour that has calls."""
     hours = range(min(report.hours), max(report.hours) + 1)
     counts = [Counter({"calls": report.hours[hour]}) for hour in hours]
-    return _bars(counts, [f"{hour}:00 to {hour + 1}:00" for hour in hours], [str(hour) for hour in hours])
+    return _bars(counts, [f"{hour:02}:00 to {hour + 1:02}:00" for hour in hours], [f"{hour:02}:00" for hour in hours])
 
 
 def _bars(counts: Sequence[Counter[str]], titles: Sequence[str], labels: Sequence[str]) -> Chart:
@@ -220,6 +225,7 @@ def headlines(now: Mapping[str, Any], before: Mapping[str, Any], days: int) -> l
 async def report(request: Request, console: TheConsole, filters: Filters, _: CanLook) -> Response:
     """Show the counts of a period, compared with the previous one: charts, and a table by flow and called number."""
     period = await _period(console, filters)
+    project = (await console.read_project()).project
     values: dict[str, Any] = {"rows": []}
     if not (is_memory := console.settings.has_memory_store):
         found = await count_period(console, period, filters.flow)
@@ -244,7 +250,8 @@ async def report(request: Request, console: TheConsole, filters: Filters, _: Can
         days=filters.days or ("7" if not (filters.first or filters.last) else ""),
         periods=PERIODS,
         flow=filters.flow,
-        flows=sorted((await console.read_project()).project.flows),
+        flows=sorted(project.flows),
+        texts=texts_of(project),
         columns=COLUMNS,
         parts=BARS,
         meanings=RESULTS,

@@ -17,6 +17,7 @@ from ncco_server.assembly import recording_files_of
 from ncco_server.desk.project import zone_of
 from ncco_server.errors import StoreError
 from ncco_server.service.hand_hours import HandHours, hand_hours
+from ncco_server.service.phone_numbers import line_of
 from ncco_server.service.recording_files import RecordingFiles
 from ncco_server.settings import Settings
 from ncco_server.settings.logins import Logins
@@ -40,6 +41,7 @@ class Console:
         worker: answers the editor's and the phone's requests about texts.
         prover: explores flows.
         zone: the line's time zone, in which pages show times; "" for the browser's.
+        line: a number of the line, by whose country pages show numbers.
     """
 
     settings: Settings
@@ -58,6 +60,7 @@ class Console:
     worker: Worker
     prover: Worker
     zone: str = ""
+    line: str = ""
 
     @cached_property
     def recording_files(self) -> RecordingFiles | None:
@@ -68,6 +71,7 @@ class Console:
         read = await asyncio.to_thread(self.project.current)
         zone = zone_of(read.project)
         self.zone = "" if zone.key == "UTC" else zone.key
+        self.line = line_of(read.project.flows.values())
         return read
 
     async def opened_store(self) -> Store:

@@ -54,7 +54,7 @@ def test_who_is_on_the_line_is_shown_live_and_missed_callers_are_called_back(bro
         expect(missed.get_by_role("link", name="Call back")).to_have_count(3)
         page.get_by_role("button", name="07700 900121 was called back").click()
         expect(missed.get_by_role("link", name="Call back")).to_have_count(2)
-        expect(page.get_by_role("status")).to_contain_text("+44 7700 900121 was called back.")
+        expect(page.get_by_role("status")).to_contain_text("07700 900121 was called back.")
         page.get_by_role("status").get_by_role("button", name="Undo").click()
         expect(missed.get_by_role("link", name="Call back")).to_have_count(3)
         page.get_by_role("button", name="07700 900122 was called back").click()

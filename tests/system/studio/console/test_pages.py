@@ -48,7 +48,7 @@ def test_a_box_links_owners_to_the_form_that_changes_it(page: Page) -> None:
     show_to_owners(page)
     expect(page.get_by_text("3 calls began in reception from")).to_be_visible()  # traffic is shown by default
     page.locator('#picture .node[data-step="voicemail"]').click()
-    page.locator('details[data-step="voicemail"]').get_by_role("link", name="Change", exact=True).click()
+    page.locator('details[data-step="voicemail"]').get_by_role("link", name="Change the words").click()
 
     expect(page).to_have_url(re.compile("#step-voicemail$"))
     expect(page.get_by_role("group", name="Voicemail", exact=True)).to_be_in_viewport()

@@ -55,7 +55,7 @@ def test_each_result_has_a_colour_of_its_own(desk: Page) -> None:
     for scheme in schemes:
         desk.emulate_media(color_scheme=scheme)
         legend = desk.evaluate(LEGEND)
-        assert {"own", "other"} < {*legend}
+        assert {"own", "other"} == {*legend}
         assert len(legend) == len({*legend.values()})
 
     bars = desk.evaluate(FILLS)
@@ -86,6 +86,19 @@ def test_paper_shows_what_the_page_says_and_nothing_to_press(desk: Page) -> None
                 expect(each).to_be_hidden()
         expect(desk.get_by_role("heading", level=1)).to_be_visible()
         assert "rgb(20, 24, 28)" == desk.locator("body").evaluate("body => getComputedStyle(body).color")
+
+
+def test_charts_have_their_place_on_paper(desk: Page) -> None:
+    desk.emulate_media(media="print")
+    desk.goto("/report")
+    boxes = [
+        desk.get_by_role("region", name=name).bounding_box() for name in ("Calls per day", "Busiest hours", "Counts")
+    ]
+    days, hours, counts = (box for box in boxes if box)
+
+    assert days["y"] + days["height"] < hours["y"]
+    assert hours["y"] + hours["height"] < counts["y"]
+    assert 300 > days["height"]
 
 
 def test_colours_of_the_system_leave_the_legend_and_the_current_page(desk: Page) -> None:

@@ -130,7 +130,7 @@ async def test_a_missed_caller_leaves_the_list_once_somebody_calls_back(shop: Sh
 
     done = await shop.console.post("/calls/aaaaaaaa-0000/called-back")
 
-    assert "+44 7700 900111 was called back." == done.json()["said"]
+    assert "07700 900111 was called back." == done.json()["said"]
     home = (await shop.console.get("/home")).text
     assert ["07700 900222"] == re.findall(r"<strong>(07.*)</strong>", home)
     assert "1 called back" in home
@@ -146,7 +146,7 @@ async def test_undoing_a_call_back_puts_the_caller_back_on_the_list(shop: Shop) 
     with capture_logs() as logs:
         undone = await shop.console.post("/calls/aaaaaaaa-0000/to-call-back")
 
-    assert "+44 7700 900111 is to be called back." == undone.json()["said"]
+    assert "07700 900111 is to be called back." == undone.json()["said"]
     assert [("to call back again", "aaaaaaaa-0000")] == [
         (line["event"], line["call"]) for line in logs if "call" in line
     ]
@@ -198,8 +198,16 @@ async def test_list_shows_the_calls_of_a_day(shop: Shop) -> None:
     assert 422 == (await shop.console.get("/calls?day=9999-12-31")).status_code
 
 
+async def test_a_search_without_matches_is_repeated_in_all_calls(shop: Shop) -> None:
+    today = (await shop.console.get("/calls?since=today&q=0123")).text
+    ever = (await shop.console.get("/calls?q=0123")).text
+
+    assert 'href="/calls?q=0123"' in today
+    assert 'href="/calls"' in ever.partition("<main")[2]
+
+
 async def test_list_offers_the_flows_own_results(shop: Shop) -> None:
-    assert "Result of the flow" not in (await shop.console.get("/calls")).text
+    assert "Own result" not in (await shop.console.get("/calls")).text
     async with open_store(settings(shop.project).database_url) as store:
         now = milliseconds(datetime.now(UTC))
         for id_, own in (("aaaaaaaa", "booked"), ("bbbbbbbb", "asked")):

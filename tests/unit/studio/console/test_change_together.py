@@ -165,6 +165,28 @@ async def test_the_picture_says_what_callers_hear_on_each_day(owner: httpx.Async
     assert 1 == page.count("Opening-hours")
 
 
+SHARED = """\
+shared: true
+tables: {people: {key: {number: phone}, columns: {name: text}}}
+lookups: {person: {table: people, number: "{{ call.person }}"}}
+"""
+CLOSED = "  bye:\n    do: [{talk: \"{{ person.name | default('Hello', true) }}, we are closed.\"}]"
+
+
+async def test_the_form_says_what_a_caller_hears_each_day_whom_no_table_knows(
+    owner: httpx.AsyncClient, flow: Path
+) -> None:
+    write(flow.with_name("shared.yaml"), SHARED)
+    text = FLOW.replace("  door:\n", "  door:\n    lookup: person\n")
+    write(flow, text.replace('  bye:\n    do: [{talk: "Goodbye."}]', CLOSED))
+    page = html.unescape((await owner.get(PAGE)).text)
+
+    assert [
+        "Monday to Friday at 12:00: “Press 1.”",
+        "Saturday, Sunday at 12:00: “Hello, we are closed.”",
+    ] == re.findall('<li class="hint heard">(.*?)</li>', page)
+
+
 async def test_a_text_that_somebody_else_saved_with_a_new_number_stays(owner: httpx.AsyncClient, flow: Path) -> None:
     first, second = await opened(owner), await opened(owner)
     theirs = said(first, "Goodbye.", "Their bye.") | {"value:/numbers": "020 7946 0001"}

@@ -123,7 +123,7 @@ async def _keep_messages(file: Path, now: datetime) -> None:
                     await store.recordings.mark_heard(row.id, row.created_at + 3_600_000, WHO)
                     at = row.created_at + 3_900_000
                     await store.recordings.mark_done(row.id, at, WHO)
-                    await store.changes.add(row_of(change_of("done", row.id, at), WHO, at))
+                    await store.changes.add(row_of(change_of("done", row, at), WHO, at))
 
 
 def _kept(row: RecordingRow, audio: bytes) -> RecordingRow:

@@ -10,7 +10,7 @@ from itertools import takewhile
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
-from ncco_server.engine import CallData, begin
+from ncco_server.engine import CallData, LookupAnswer, begin
 from ncco_server.flow.checks.facts import reads_in
 from ncco_server.flow.hours.calendar import Calendar, Spans
 from ncco_server.flow.model import Flow, Step
@@ -80,13 +80,19 @@ def heard_in_week(read: ReadProject, flow: Flow, env: Mapping[str, str]) -> dict
     for name, calendar in flow.calendars.items():
         asking = [step.name for step in flow.steps.values() if _leads(step, name) or _says(step, name)]
         if asking:
-            week = _heard_in_week(read, calendar, env)
+            week = week_heard(read, calendar, env)
             for step in asking:
                 found.setdefault(step, []).append(week)
     return found
 
 
-def _heard_in_week(read: ReadProject, calendar: Calendar, env: Mapping[str, str]) -> WeekHeard:
+def form_of(calendar: Calendar) -> str:
+    """The address of the form that changes it."""
+    group = f"step-Opening hours: {calendar.name}".replace(" ", "-")
+    return f"/change/{quote(calendar.place.file)}#{quote(group)}"
+
+
+def week_heard(read: ReadProject, calendar: Calendar, env: Mapping[str, str]) -> WeekHeard:
     today = datetime.now(calendar.zone).date()
     coming = (today + timedelta(days) for days in range(WEEKS * 7))
     alike: dict[Spans, dict[int, date]] = {}
@@ -96,8 +102,7 @@ def _heard_in_week(read: ReadProject, calendar: Calendar, env: Mapping[str, str]
     groups = sorted(alike.values(), key=min)
     heard = heard_on(read, calendar, [each[min(each)] for each in groups], env)
     days = [(weekdays_in_words(each), heard[each[min(each)]]) for each in groups if each[min(each)] in heard]
-    form = quote(f"step-Opening hours: {calendar.name}".replace(" ", "-"))
-    return WeekHeard(group_title(calendar.name), f"/change/{quote(calendar.place.file)}#{form}", days)
+    return WeekHeard(group_title(calendar.name), form_of(calendar), days)
 
 
 def _asking(flow: Flow, calendar: Calendar) -> str:
@@ -119,11 +124,13 @@ def _covers(spans: Spans, minute: int) -> bool:
 
 
 def _words(flow: Flow, start: str, moment: datetime, env: Mapping[str, str]) -> str:
-    """Return "" if it is not known without a lookup."""
+    """What a caller hears whom no table knows; "" if another lookup decides."""
     call = CallData(next(iter(flow.numbers), ""), FROM, uuid="leg")
     playing = begin(replace(flow, start=start, stretches={}), "call", call, context_at(moment.astimezone(UTC), env))
     try:
-        next(playing)
+        wanted = next(playing)
+        while all(each.request.method == "TABLE" for each in wanted):
+            wanted = playing.send(tuple(LookupAnswer(None) for _ in wanted))
     except StopIteration as done:
         turn = done.value
         heard = takewhile(lambda action: action["action"] != "input", turn.ncco)

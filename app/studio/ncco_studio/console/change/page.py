@@ -25,7 +25,7 @@ from ncco_studio.console.change.draft import (
 )
 from ncco_studio.console.change.fields import SECTIONS, FormField, NewLine, group_title, new_lines_in, pointer
 from ncco_studio.console.change.form import NOT_SAVED, SAVED_MEANWHILE, CannotChange, changed, decided, merged, tidied
-from ncco_studio.console.change.heard import HeardAt, heard_on, steps_by_hours
+from ncco_studio.console.change.heard import HeardAt, heard_on, steps_by_hours, week_heard
 from ncco_studio.console.change.notation import date_in_words, first_day, joined_times, time_fields
 from ncco_studio.console.editor import check_size
 from ncco_studio.console.history import record
@@ -110,7 +110,8 @@ def change_list(request: Request, _: CanLook) -> Response:
     files = {file: fields_of(read, file) for file in read.texts if file.endswith("ml")}
     titles = {file: title_of(read, file, found) for file, found in files.items()}
     faulty = {issue.place.file for issue in read.project.issues if issue.is_error}
-    files = {file: found for file, found in files.items() if found or file in faulty}
+    listed = sorted(files, key=lambda file: not any(field.path[0] in ("numbers", "hours") for field in files[file]))
+    files = {file: files[file] for file in listed if files[file] or file in faulty}
     return render(request, "change_list.html", files=files, titles=titles, faulty=faulty)
 
 
@@ -209,11 +210,13 @@ class ShownCalendar(NamedTuple):
 
     Attributes:
         steps: the addresses of the steps that depend on it, by name.
+        week: what callers hear, by the days of a usual week.
         holidays: next year's holidays on which it is closed.
         heard: what callers hear, by the dates of its fields.
     """
 
     steps: Mapping[str, str]
+    week: list[tuple[str, HeardAt]]
     holidays: list[ShownDay]
     heard: Mapping[str, HeardAt]
 
@@ -236,6 +239,7 @@ def _calendars(
         heard = heard_on(read, calendar, {*begins.values(), *(day for day, _ in coming)}, folder.env)
         found[f"Opening hours: {calendar.name}"] = ShownCalendar(
             steps.get(calendar.name, {}),
+            week_heard(read, calendar, folder.env).days,
             [ShownDay(date_in_words(day.isoformat()), name, heard.get(day)) for day, name in coming],
             {each: heard[day] for each, day in begins.items() if day in heard},
         )

@@ -105,7 +105,7 @@ def test_nodes_show_their_type_and_what_callers_hear() -> None:
 
     assert [
         ("start", ("call to 442079460000", "call to any other number", "/webhooks/answer/main")),
-        ("ask", ("menu", "“For sales, press 1 or say sales. For support, p…”")),
+        ("ask", ("menu", "“For sales, press 1 or say sales. For support…”")),
         ("decide", ("split",)),
         ("ask", ("ask",)),
         ("run", ("check",)),
