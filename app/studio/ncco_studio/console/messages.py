@@ -190,12 +190,13 @@ async def change(
 
 
 def change_of(action: Action, row: RecordingRow, at: int) -> Change:
-    """The row of the change has the message's ID, so that `ncco forget` finds it."""
+    """Its address has the message's ID, so that `ncco forget` finds it."""
     said, opposite = _SAID[action]
     undo = UndoRequest(f"/messages/{row.id}/{opposite}", {"at": str(at)}) if opposite else None
     box = {"done": "done", "delete": "deleted"}.get(action, "new")
-    who = row.caller_name or readable(row.from_number, row.to_number) or "a withheld number"
-    return Change(f"message: {action}", f"The message of {who} {said}.", f"/messages?box={box}", undo)
+    who = row.caller_name or readable(row.from_number) or "a withheld number"
+    address = f"/messages?box={box}&message={row.id}"
+    return Change(f"message: {action}", f"The message of {who} {said}.", address, undo)
 
 
 async def _fetch_again(console: Console, id_: str, now: int) -> bool:

@@ -161,9 +161,13 @@ async def test_who_is_forgotten_is_in_no_change_however_the_line_writes_numbers(
         stamp = re.search(r'name="stamp" value="([^"]+)"', (await owner.client.get(added)).text)
         assert stamp
         await owner.send("/tables/vip/row", {"key.code": "A1", "column.tel": "(201) 555-0199", "stamp": stamp[1]})
-        assert 4 == len(await owner.said())
+        message = RecordingRow("ab" * 16, "rec", "record", milliseconds(datetime.now(UTC)), caller_name="Ada")
+        await owner.store.recordings.add(message._replace(from_number="12015550124", to_number="12015550123"))
+        for action in ("done", "to-do", "delete", "restore"):
+            await owner.send(f"/messages/{message.id}/{action}")
+        assert 8 == len(await owner.said())
 
-        assert 4 == (await owner.store.forget(["12015550124"])).changes
+        assert 8 == (await owner.store.forget(["12015550124"])).changes
 
         assert [] == await owner.store.changes.list(9, 0)
 
@@ -335,7 +339,7 @@ async def test_a_change_is_made_although_it_cannot_be_recorded(owner: Owner, mon
     await owner.store.recordings.add(row := RecordingRow("ab" * 16, "rec", "record", milliseconds(datetime.now(UTC))))
     monkeypatch.setattr(owner.store.changes, "add", refuse)
     with capture_logs() as logs:
-        assert "/messages?box=done" == await owner.send(f"/messages/{row.id}/done")
+        assert f"/messages?box=done&message={row.id}" == await owner.send(f"/messages/{row.id}/done")
     assert ["message: done", "change not recorded"] == [line["event"] for line in logs if "event" in line][-2:]
 
 
