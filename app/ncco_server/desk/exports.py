@@ -10,16 +10,18 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 from ncco_server.desk.call_search import FoundCalls
-from ncco_server.desk.documents import CallDocument, RecordingDocument
+from ncco_server.desk.documents import RecordingDocument
 from ncco_server.service.documents import TIMEZONE, RowDocument
-from ncco_server.store import RecordingFilter, Recordings
+from ncco_server.store import CallRow, RecordingFilter, Recordings, ResultRow
 
 BATCH: Final = 500
 DELIMITERS: Final = ",;\t"
 """The first that fits is used."""
+
+T = TypeVar("T")
 
 Pages: TypeAlias = AsyncIterator[Sequence[RowDocument]]
 
@@ -28,15 +30,18 @@ _FORMULA: Final = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 
 
 async def call_pages(
-    find: Callable[[int | None, int], Awaitable[FoundCalls]], now_ms: int, limit: int | None = None
-) -> Pages:
+    find: Callable[[int | None, int], Awaitable[FoundCalls]],
+    shown: Callable[[CallRow, ResultRow | None, int], T],
+    now_ms: int,
+    limit: int | None = None,
+) -> AsyncIterator[list[T]]:
     """`find` gets the `before` and the `limit` of `find_calls`."""
     left = limit if limit is not None else sys.maxsize
     found = FoundCalls()
     while left:
         found = await find(found.next, min(BATCH, left))
         left -= len(found.calls)
-        yield [CallDocument.of(row, result, now_ms) for row, result in found.calls]
+        yield [shown(row, result, now_ms) for row, result in found.calls]
         if found.next is None:
             return
 

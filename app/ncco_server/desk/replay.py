@@ -12,7 +12,7 @@ from typing import Any, Final
 import orjson
 
 from ncco_server.desk.recorded_calls import TimelineEntry, by_hand_in, entries_of
-from ncco_server.engine import Lookup, LookupAnswer, Session, Turn, TurnContext, begin, fail, resume
+from ncco_server.engine import Lookup, LookupAnswer, Session, Turn, TurnContext, begin, fail, played, resume
 from ncco_server.engine.session import CalledFunction, StoredAnswer, from_json
 from ncco_server.flow.model import Flow
 from ncco_server.ncco.webhooks import FallbackWebhook, recognise
@@ -66,15 +66,10 @@ def replay(timeline: Timeline, flow: Flow, policy: Policy) -> Iterator[dict[str,
 def _played(playing: Playing, entry: TimelineEntry) -> Turn:
     recorded = entry.answers
     called = iter(entry.functions)
-    try:
-        lookups = next(playing)
-        while True:
-            lookups = playing.send(tuple(_answer(lookup, recorded, called) for lookup in lookups))
-    except StopIteration as done:
-        if done.value is None:
-            raise CannotReplay("its webhook no longer steers the call") from done
-        turn: Turn = done.value
-        return turn
+    turn = played(playing, lambda lookup: _answer(lookup, recorded, called))
+    if turn is None:
+        raise CannotReplay("its webhook no longer steers the call")
+    return turn
 
 
 def _begun(final: Session, entry: TimelineEntry, flow: Flow, context: TurnContext) -> Playing:

@@ -19,6 +19,7 @@ from ncco_server.engine.interpreter import begin_placed as begin_placed
 from ncco_server.engine.interpreter import detected as detected
 from ncco_server.engine.interpreter import fail as fail
 from ncco_server.engine.interpreter import new_session as new_session
+from ncco_server.engine.interpreter import played as played
 from ncco_server.engine.interpreter import resume as resume
 from ncco_server.engine.interpreter import without_store as without_store
 from ncco_server.engine.outcome import JOINED as JOINED

@@ -6,7 +6,7 @@ returns a `Turn`. Nothing is stored before that.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final, TypeAlias, TypeVar
@@ -462,19 +462,24 @@ def fail(flow: Flow, session: Session, context: TurnContext, because: str) -> Pl
     return run.finish("error")
 
 
+def played(playing: Playing[Result], answer: Callable[[Lookup], LookupAnswer]) -> Result:
+    try:
+        lookups = next(playing)
+        while True:
+            lookups = playing.send(tuple(answer(lookup) for lookup in lookups))
+    except StopIteration as done:
+        result: Result = done.value
+    return result
+
+
 def without_store(flow: Flow, session_id: str, call: CallData, context: TurnContext) -> Turn | None:
     """What the `error` exit of the start step plays before it needs a webhook; None if nothing.
 
     Nothing about the call is known: variables and lookups have their defaults.
     """
     session = new_session(flow, session_id, call)._replace(step=flow.start)
-    playing = fail(flow, session, context, "the store is unavailable")
-    try:
-        wanted = next(playing)
-        while True:
-            wanted = playing.send(tuple(LookupAnswer(None, "the store is unavailable") for _ in wanted))
-    except StopIteration as done:
-        turn: Turn = done.value
+    why = "the store is unavailable"
+    turn = played(fail(flow, session, context, why), lambda _: LookupAnswer(None, why))
     after = turn.session
     callbacks = {
         context.link(WaitRef(wait.kind, after.id, after.turn, wait.index)): wait.steers for wait in after.waits

@@ -211,7 +211,7 @@ async def _print_csv(records: Records, wanted: CallFilter, word: str, limit: int
     async def find(before: int | None, most: int) -> FoundCalls:
         return await find_calls(records, wanted, most, now, before=before, word=word)
 
-    async for text in csv_pages(CallDocument, call_pages(find, now, limit), zone):
+    async for text in csv_pages(CallDocument, call_pages(find, CallDocument.of, now, limit), zone):
         print_result(text)
 
 

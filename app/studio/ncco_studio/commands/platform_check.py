@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -16,7 +17,7 @@ from typing import Any, Final
 
 import click
 import yaml
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 from uvicorn import Config
 
 from ncco_server.desk import options
@@ -48,9 +49,10 @@ from ncco_studio.verify.platform_check.probes import PROBES, PlatformProbe
 from ncco_studio.verify.platform_check.recorded import case_of
 from ncco_studio.verify.platform_check.report import Evidence, most_seen, platform_yaml, public_report, rows_of
 from ncco_studio.verify.platform_check.stored import seen_in
-from ncco_studio.verify.platform_check.webhooks import REACHABLE, webhook_app
 
 FOLDER: Final = Path()
+REACHABLE: Final = "reachable"
+"""A path below the prefix of the webhooks that proves this server reachable."""
 _NAMES: Final = tuple(each.name for each in PROBES)
 
 
@@ -243,7 +245,7 @@ async def _run(
             click.echo("Everything has been asked. To ask again, raise --times, or delete the journal.", err=True)
             return journal, True
         await _agree(account, check, journal, due, limits, is_agreed=is_agreed)
-        async with _serving(settings, webhook_app(check, prefix, limits.pause)):
+        async with _serving(settings, _webhook_app(check, prefix, limits.pause)):
             await _require_reachable(client, f"{settings.public_url}{prefix}/{REACHABLE}")
             await _set_urls(account, journal, f"{settings.public_url}{prefix}")
             try:
@@ -355,6 +357,27 @@ async def _ask_all(check: PlatformCheck, journal: Journal, due: Sequence[Platfor
             case = yaml.safe_dump(case_of(probe, exchange, seen, journal.numbers), sort_keys=False, allow_unicode=True)
             replace_text(limits.record / f"{probe.name}.yaml", case)
     return True
+
+
+def _webhook_app(check: PlatformCheck, prefix: str, pause: Callable[[float], Awaitable[None]]) -> FastAPI:
+    """Passes every request below `prefix`, an unguessable path, to the check.
+
+    `pause` lets seconds pass before a late reply.
+    """
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.api_route(f"{prefix}/{{path:path}}", methods=["GET", "POST"])
+    async def receive(path: str, request: Request) -> Response:
+        if path == REACHABLE:
+            return Response(status_code=204)
+        body = await request.body()
+        reply = check.receive(path, request.method, request.url.query, request.headers, body)
+        await pause(reply.delay_s)
+        text = reply.body if isinstance(reply.body, str) else "" if reply.body is None else json.dumps(reply.body)
+        headers = {"location": reply.location} if reply.location else {}
+        return Response(text, reply.status, headers, media_type=reply.content_type if text else None)
+
+    return app
 
 
 @asynccontextmanager

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from functools import partial
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from ncco_server.assembly import policy_of
 from ncco_server.desk.call_search import FoundCalls, find_calls
 from ncco_server.desk.documents import CallDocument, HookDocument
-from ncco_server.desk.exports import BATCH, Pages, call_pages, csv_text
+from ncco_server.desk.exports import call_pages, csv_text
 from ncco_server.desk.project import zone_of
 from ncco_server.desk.recorded_calls import duration_text
 from ncco_server.desk.replay import replay
@@ -40,6 +40,8 @@ from ncco_studio.console.polled import PolledRoute, shared_rows
 from ncco_studio.console.report import Day, requested_period, texts_of
 from ncco_studio.console.state import Console, TheConsole, console_of
 from ncco_studio.console.tables import tables_of_number
+
+T = TypeVar("T")
 
 router = APIRouter(route_class=PolledRoute)
 
@@ -220,7 +222,9 @@ async def _listed(request: Request, search: CallSearch, template: str) -> Respon
     )
 
 
-def _pages(console: Console, search: CallSearch, project: Project) -> Pages:
+def _pages(
+    console: Console, search: CallSearch, project: Project, shown: Callable[[CallRow, ResultRow | None, int], T]
+) -> AsyncIterator[list[T]]:
     """All calls of a search; a slow download keeps no connection to the database open."""
     now = datetime.now(UTC)
 
@@ -229,18 +233,20 @@ def _pages(console: Console, search: CallSearch, project: Project) -> Pages:
             page = search if before is None else search.model_copy(update={"before": before})
             return await _find(records, page, limit, now, project)
 
-    return call_pages(find, milliseconds(now))
+    return call_pages(find, shown, milliseconds(now))
 
 
 @router.get("/calls.json")
 async def calls_json(console: TheConsole, search: Search, _: CanLook) -> Response:
-    return await json_response("calls", _pages(console, search, (await console.read_project()).project))
+    project = (await console.read_project()).project
+    return await json_response("calls", _pages(console, search, project, CallDocument.of))
 
 
 @router.get("/calls.csv")
 async def calls_csv(request: Request, console: TheConsole, search: Search, _: CanLook) -> Response:
     project = (await console.read_project()).project
-    reply = await csv_response(CallDocument, _pages(console, search, project), zone_of(project), "calls.csv")
+    pages = _pages(console, search, project, CallDocument.of)
+    reply = await csv_response(CallDocument, pages, zone_of(project), "calls.csv")
     audit(request, "calls downloaded")
     return reply
 
@@ -261,27 +267,20 @@ async def calls_for_owners(request: Request, console: TheConsole, search: Search
 
 async def _titled(console: Console, search: CallSearch, project: Project) -> AsyncIterator[str]:
     """Begin with a byte order mark, without which Excel takes UTF-8 for something else."""
-    now = datetime.now(UTC)
-    texts = texts_of(project)
+    cells = partial(_cells, texts=texts_of(project))
     yield "\ufeff"
-    is_first, before = True, search.before
-    while is_first or before is not None:
-        async with console.records() as records:
-            page = search.model_copy(update={"before": before})
-            found = await _find(records, page, BATCH, now, project)
-        rows = [_cells(_shown(row, result, milliseconds(now), texts), result) for row, result in found.calls]
-        yield csv_text(
-            TITLES, (dict(zip(TITLES, row, strict=True)) for row in rows), zone_of(project), has_names=is_first
-        )
-        is_first, before = False, found.next
+    yield csv_text(TITLES, (), zone_of(project))
+    async for rows in _pages(console, search, project, cells):
+        yield csv_text(TITLES, rows, zone_of(project), has_names=False)
 
 
-def _cells(call: Mapping[str, Any], result: ResultRow | None) -> Sequence[object]:
+def _cells(row: CallRow, result: ResultRow | None, now_ms: int, texts: Mapping[str, str]) -> dict[str, object]:
+    call = _shown(row, result, now_ms, texts)
     who = readable(call["caller"], call["to"]) or "withheld"
     line = readable(call["to"], call["to"])
     where = _step(result) if result else ""
     came = call["took"], call["plain"], where, call["returned_at"], call["returned_by"]
-    return [call["began_at"], who, call["name"], line, call["flow"], *came]
+    return dict(zip(TITLES, (call["began_at"], who, call["name"], line, call["flow"], *came), strict=True))
 
 
 @router.post("/calls/{name:path}/keep")

@@ -70,12 +70,10 @@ class Worker:
         self,
         *,
         seconds: float = SECONDS,
-        memory_bytes: int = MEMORY_BYTES,
         module: ModuleType = ncco_server,
         env: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._seconds = seconds
-        self._memory_bytes = memory_bytes
         self._module = module.__name__
         self._env = env
         self._process: Process | None = None
@@ -138,7 +136,7 @@ class Worker:
     async def _started(self) -> Process:
         if self._process is not None and self._process.returncode is None:
             return self._process
-        command = (sys.executable, "-P", "-m", __name__, str(self._memory_bytes), self._module)
+        command = (sys.executable, "-P", "-m", __name__, self._module)
         paths = os.pathsep.join(filter(None, sys.path))
         env = {**self._env, "PYTHONPATH": paths, "PYTHONUTF8": "1"}
         try:
@@ -185,13 +183,13 @@ async def _receive(process: Process) -> dict[str, Any]:
     return dict(json.loads(await process.stdout.readexactly(length)))
 
 
-def _serve(memory_bytes: int, module: str) -> None:
+def _serve(module: str) -> None:
     # uvloop leaves descriptors open, such as the console's port
     os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # stray output must not be mistaken for a reply
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the server, which ends this process
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     collect_rarely()
     import_module(module)
@@ -223,4 +221,4 @@ def _write(replies: BinaryIO, message: Mapping[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    _serve(int(sys.argv[1]), sys.argv[2])
+    _serve(sys.argv[1])

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from ncco_server.engine import CallData, LookupAnswer, Turn, begin
+from ncco_server.engine import CallData, LookupAnswer, begin, played
 from ncco_server.flow.files import MAX_FILE_BYTES, too_large
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.model import Flow
@@ -195,12 +195,7 @@ def _ncco_of(flow: Flow, step: str) -> str:
     """The NCCO of a call that begins in a step, as JSON, with default values; "" for the failsafe NCCO."""
     call = CallData(next(iter(flow.numbers), ANY_NUMBER), FROM, uuid="leg", conversation_uuid="CON-1")
     playing = begin(replace(flow, start=step), "leg", call, context_at(AT, placeholder_env([flow])))
-    try:
-        lookups = next(playing)
-        while True:
-            lookups = playing.send(tuple(LookupAnswer(None, "not asked") for _ in lookups))
-    except StopIteration as done:
-        turn: Turn = done.value
+    turn = played(playing, lambda _: LookupAnswer(None, "not asked"))
     if turn.is_failsafe:
         return ""
     lines = json.dumps(turn.ncco, ensure_ascii=False, indent=2).split("\n")

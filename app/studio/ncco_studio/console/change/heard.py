@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -15,6 +14,7 @@ from ncco_server.flow.checks.facts import reads_in
 from ncco_server.flow.hours.calendar import Calendar, Spans
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.templates.values import Expression, Value
+from ncco_server.ncco.durations import plain
 from ncco_studio.console.change.fields import group_title
 from ncco_studio.console.change.notation import weekdays_in_words
 from ncco_studio.editor.project import ReadProject
@@ -24,7 +24,6 @@ from ncco_studio.verify.scenarios.model import FROM
 _NOON: Final = 720
 WEEKS: Final = 4
 """In which each day of the week is once an ordinary one; our choice."""
-_TAGS: Final = re.compile("<[^>]*>")
 
 
 class HeardAt(NamedTuple):
@@ -134,7 +133,7 @@ def _words(flow: Flow, start: str, moment: datetime, env: Mapping[str, str]) -> 
     except StopIteration as done:
         turn = done.value
         heard = takewhile(lambda action: action["action"] != "input", turn.ncco)
-        said = (_TAGS.sub("", action["text"]) for action in heard if action["action"] == "talk")
+        said = (plain(action["text"]) for action in heard if action["action"] == "talk")
         return "" if turn.has_fault else " ".join(said)
     return ""
 
