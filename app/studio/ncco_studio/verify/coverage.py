@@ -10,10 +10,10 @@ from functools import cache
 from typing import Final
 
 from ncco_server.engine.session import TraceLine
-from ncco_server.flow.graph import Drawing, OutcomeKey, draw
 from ncco_server.flow.handlers.inspection import StatementsRun
 from ncco_server.flow.handlers.reading import LoadedHandler
 from ncco_server.flow.model import Flow
+from ncco_studio.pictures.graph import Drawing, OutcomeKey, draw
 from ncco_studio.verify.outcomes import (
     ENTERED,
     FlowOutcome,

@@ -10,11 +10,11 @@ from itertools import product
 from typing import Any, Final, Literal, NamedTuple
 
 from ncco_server.engine import new_session, not_reached
-from ncco_server.flow.graph import OutcomeKey
 from ncco_server.flow.handlers.inspection import StatementsRun
 from ncco_server.flow.language.outbound import EXPIRED, REFUSED, UNKNOWN
 from ncco_server.flow.model import Flow, Project
 from ncco_server.ncco.statuses import DIAL_FAILURES
+from ncco_studio.pictures.graph import OutcomeKey
 from ncco_studio.verify.faults import FAULTS
 from ncco_studio.verify.handlers.explored import explored_in
 from ncco_studio.verify.outcomes import FlowOutcome, outcomes_of
