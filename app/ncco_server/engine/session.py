@@ -220,8 +220,7 @@ ENCRYPTED: Final = "encrypted"
 class Cipher(Protocol):
     """Encrypts the values that a placed call keeps until its last attempt is over."""
 
-    def encrypt(self, text: str) -> str:
-        """Return a token."""
+    def encrypt(self, text: str) -> str: ...
 
     def decrypt(self, token: str) -> str | None:
         """None for a text that is not a token."""

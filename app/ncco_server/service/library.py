@@ -248,7 +248,6 @@ class Library:
         return flow
 
     async def _released(self, read: Project) -> Project:
-        """Return an empty project if none was released."""
         row = await self._store.revision(RELEASED)
         before = None if row is None else await asyncio.to_thread(project_of, row, read, self._handlers)
         return before or _EMPTY

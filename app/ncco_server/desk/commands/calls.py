@@ -367,7 +367,6 @@ call {printable(call.id)}{dialled_by}
 
 
 def _print_labelled(label: str, lines: Iterable[str]) -> None:
-    """Label the first line."""
     for number, line in enumerate(lines):
         click.echo(f"    {'' if number else label:<4} {line}".rstrip())
 

@@ -247,7 +247,6 @@ class HandlerCode:
 
     @cached_property
     def attributes(self) -> Set[str]:
-        """The names of all attributes that the file uses."""
         return {node.attr for node in ast.walk(self.tree) if isinstance(node, ast.Attribute)}
 
     @cached_property
