@@ -24,7 +24,7 @@ class Backups(InDatabase):
     """The last backup in an open database."""
 
     async def last(self) -> BackupRow | None:
-        return await self.first(BackupRow._make, SELECT)
+        return await self.one(BackupRow._make, SELECT)
 
     async def first_data_at(self) -> int | None:
         """Return when the oldest revision of a flow was stored; no call is older."""

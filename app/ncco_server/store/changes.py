@@ -68,7 +68,7 @@ class Changes(InDatabase):
         yield INSERT, row
 
     async def get(self, id_: str, now: int) -> ChangeRow | None:
-        return await self.first(ChangeRow._make, SELECT, id_, now)
+        return await self.one(ChangeRow._make, SELECT, id_, now)
 
     async def list(self, limit: int, now: int, before: str = AFTER_ALL) -> list[ChangeRow]:
         """The newest first."""

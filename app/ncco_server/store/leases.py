@@ -30,7 +30,7 @@ class Leases(InDatabase):
     """The leases in an open database."""
 
     async def get(self, name: str) -> LeaseRow:
-        return await self.first(LeaseRow._make, SELECT, name) or LeaseRow()
+        return await self.one(LeaseRow._make, SELECT, name) or LeaseRow()
 
     @in_one_transaction
     def change(self, name: str, holder: str, seen: LeaseRow) -> Work[bool]:

@@ -419,7 +419,7 @@ class PlacedCalls(InDatabase):
         return stored
 
     async def get(self, id_: str) -> PlacedRow | None:
-        return await self.first(PlacedRow._make, _SELECT, id_)
+        return await self.one(PlacedRow._make, _SELECT, id_)
 
     async def attempts(self, id_: str) -> list[AttemptRow]:
         return list(map(AttemptRow._make, await self.database.read(_SELECT_ATTEMPTS, id_)))
@@ -480,7 +480,7 @@ class PlacedCalls(InDatabase):
     # Placing
 
     async def control(self) -> PlacingControl:
-        return await self.first(PlacingControl._make, SELECT_CONTROL) or PlacingControl()
+        return await self.one(PlacingControl._make, SELECT_CONTROL) or PlacingControl()
 
     @in_one_transaction
     def pause(self, now: int, by: str, reason: str) -> Work[None]:

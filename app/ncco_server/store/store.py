@@ -533,7 +533,7 @@ class Store(InDatabase):
         yield REPLACE_REVISION, revision
 
     async def revision(self, hash_: str) -> RevisionRow | None:
-        return await self.first(RevisionRow._make, SELECT_REVISION, hash_)
+        return await self.one(RevisionRow._make, SELECT_REVISION, hash_)
 
     # Deletion
 
