@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.errors import SettingsError
 from ncco_server.flow.files import search_beside
 from ncco_server.service.bucket_address import BucketAddress
 from ncco_server.service.functions import AnswerLookups
-from ncco_server.service.on_demand import OnDemand
 from ncco_server.service.outbox import Post, Verdict
 from ncco_server.service.turns import Policy
 from ncco_server.settings import Settings, load_settings
@@ -69,6 +69,26 @@ def with_current_keys(env_file: Path | None, bucket: BucketAddress) -> BucketAdd
     fresh = load_settings(env_file)
     key_id, secret_key, token = (getattr(fresh, name).get_secret_value() for name in BUCKET_SECRETS)
     return bucket._replace(key_id=key_id, secret_key=secret_key, token=token)
+
+
+T = TypeVar("T")
+
+
+class OnDemand(Generic[T]):
+    """Makes something when first needed, in a thread: imports of `make` may take 0.1 s."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._making = asyncio.Lock()
+        self.made: T | None = None
+
+    async def get(self) -> T:
+        if self.made is not None:
+            return self.made
+        async with self._making:
+            if self.made is None:
+                self.made = await asyncio.to_thread(self._make)
+            return self.made
 
 
 class Clients:

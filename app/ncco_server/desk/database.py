@@ -27,7 +27,6 @@ def asynchronous(command: Callable[P, Coroutine[Any, Any, int]]) -> Callable[P, 
 
 
 def now_ms() -> int:
-    """Now, as the database counts time."""
     return milliseconds(datetime.now(UTC))
 
 

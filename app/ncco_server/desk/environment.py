@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from dotenv import dotenv_values, set_key
 
 from ncco_server.desk.output import CannotRun
-from ncco_server.flow.files import BUDGET_MS, HANDLERS_CURE, named_modules, read_handlers
+from ncco_server.flow.files import BUDGET_MS, HANDLERS_CURE, comma_separated, read_handlers
 
 if TYPE_CHECKING:
     from ncco_server.settings import Settings
@@ -39,7 +39,7 @@ def flow_variables(folder: Path = Path()) -> Mapping[str, str]:
 
 def python_lookups(folder: Path = Path()) -> tuple[str, ...]:
     """The modules whose functions lookups may call. Raises CannotRun."""
-    return named_modules(variables(folder).get("NCCO_PYTHON_LOOKUPS", ""))
+    return comma_separated(variables(folder).get("NCCO_PYTHON_LOOKUPS", ""))
 
 
 def python_flows(folder: Path = Path()) -> tuple[str, ...]:

@@ -60,18 +60,14 @@ def print_findings(findings: Sequence[Finding], form: str) -> None:
     for finding in findings:
         print_finding(finding)
     shown = [counted(numbers["error"], "error"), counted(numbers["warning"], "warning")]
-    _echo(f"\n{', '.join(shown)}, {numbers['unchecked']} not checked, {numbers['ok']} fine")
+    click.echo(f"\n{', '.join(shown)}, {numbers['unchecked']} not checked, {numbers['ok']} fine")
 
 
 def print_finding(finding: Finding) -> None:
     status = click.style(finding.status.ljust(9), fg=_COLOURS[finding.status])
-    _echo(f"{status}  {finding.check:<12}  {_wrapped(finding.message)}")
+    click.echo(f"{status}  {finding.check:<12}  {_wrapped(finding.message)}")
     if finding.cure:
-        _echo(f"{_INDENT}{_wrapped(f'fix: {finding.cure}')}")
-
-
-def _echo(text: str) -> None:
-    click.echo(text)
+        click.echo(f"{_INDENT}{_wrapped(f'fix: {finding.cure}')}")
 
 
 def _wrapped(text: str) -> str:

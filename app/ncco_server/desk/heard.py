@@ -67,7 +67,6 @@ class Sent(NamedTuple):
 
 
 def sent_in(timeline: Timeline, now_ms: int) -> dict[int, list[Sent]]:
-    """The actions of each turn, by its number."""
     entries = list(entries_of(timeline))
     found: dict[int, list[Sent]] = {}
     ended = _end_of(timeline, entries, now_ms / 1000)

@@ -102,7 +102,7 @@ class TimelineEntry:
         # Repeats of an input are always masked.
         is_masked = self.is_again and row.kind.startswith("input") and has_token(self.fields)
         return {
-            "at": json_time(row.received_at),
+            "at": utc_text(moment_of(row.received_at)),
             "kind": row.kind,
             "told": "" if is_masked else summary(row.kind, self.fields),
             "status": row.status,
@@ -141,10 +141,6 @@ def spoken_in(body: bytes) -> Iterator[str]:
                 continue
             if isinstance(text, str) and not isinstance(text, MaskedText):
                 yield _TAG.sub("", text)
-
-
-def json_time(at_ms: int) -> str:
-    return utc_text(moment_of(at_ms))
 
 
 def duration_text(seconds: float | None) -> str:

@@ -56,7 +56,7 @@ class Studio(Protocol):
 
     @property
     def COMMANDS(self) -> Mapping[str, str]:  # noqa: N802 - a constant of a module
-        """Its commands with short descriptions."""
+        ...
 
     def load_command(self, name: str) -> click.Command: ...
 

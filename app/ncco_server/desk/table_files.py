@@ -59,7 +59,6 @@ def check_names(table: Table, names: Sequence[str]) -> None:
 
 
 def _lines(reader: csv.DictReader[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Each row, with the line that it ends on."""
     for row in reader:
         cells: Mapping[str | None, Any] = row  # surplus cells are under None
         label = f"line {reader.line_num}"

@@ -195,12 +195,8 @@ def ask(run: Run, step: Step) -> Playing[None]:
 
 def _lookup(run: Run, step: str, lookup: AskedLookup, names: Names) -> Lookup:
     """Raises RenderError."""
-    request = lookup.request(names, _milliseconds(run), run.saves)
+    request = lookup.request(names, round(run.context.now.timestamp() * 1000), run.saves)
     return Lookup(step, lookup.name, request, _key(run, step, lookup), run.scopes.flow.name)
-
-
-def _milliseconds(run: Run) -> int:
-    return round(run.context.now.timestamp() * 1000)
 
 
 def _save(run: Run, step: Step) -> Playing[None]:

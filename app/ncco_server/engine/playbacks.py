@@ -47,7 +47,6 @@ class Playbacks:
         self._known: dict[str, str] = {}
 
     def at(self, scope: FlowScope) -> PlayedHandler:
-        """The handler, where the call is in it."""
         recorded = scope.variables[RECORDED]
         playback = self._played.get(scope.flow.name)
         if playback is None or not playback.follows(recorded):

@@ -96,19 +96,22 @@ class Scopes:
         scope, known, locale, moment = self._names_of
         if scope is not self._scope or known is not heard or locale != self.locale or moment != now:
             self._names_of = self._scope, heard, self.locale, now
-            self._names = self._scope.names(
-                self._call,
-                heard,
-                self._context.env,
-                now=now,
-                locale=self.locale,
-                budget=self._budget,
-                calendars=self.flow.calendars_with(self._context.by_hand),
-                numbers=self._root.numbers,
-            )
+            self._names = self._names_in(self._scope, now, heard)
             if self.flow.handler is not None:
                 self._names.update(self._playbacks.values(self.flow.name))
         return self._names
+
+    def _names_in(self, scope: FlowScope, now: datetime, heard: Mapping[str, Any]) -> Names:
+        return scope.names(
+            self._call,
+            heard,
+            self._context.env,
+            now=now,
+            locale=self.locale,
+            budget=self._budget,
+            calendars=scope.flow.calendars_with(self._context.by_hand),
+            numbers=self._root.numbers,
+        )
 
     def step_of(self, name: str) -> Step:
         """In a handler, the step that it waits in. Raises RenderError."""
@@ -194,17 +197,7 @@ class Scopes:
     def waiting(self) -> Iterator[tuple[Flow, Step, Names]]:
         """Innermost first."""
         for scope in reversed(self._scopes[:-1]):
-            names = scope.names(
-                self._call,
-                self.heard,
-                self._context.env,
-                now=self.entered_at,
-                locale=self.locale,
-                budget=self._budget,
-                calendars=scope.flow.calendars_with(self._context.by_hand),
-                numbers=self._root.numbers,
-            )
-            yield scope.flow, self._step_in(scope, scope.step), names
+            yield scope.flow, self._step_in(scope, scope.step), self._names_in(scope, self.entered_at, self.heard)
 
     def assign(self, name: str, value: Any, *, is_literal: bool = False) -> None:
         """`is_literal`: the value is written in the flow."""

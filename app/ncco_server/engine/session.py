@@ -155,6 +155,7 @@ _FIRST_RARE: Final = Session._fields.index("at")
 
 
 def to_json(session: Session) -> bytes:
+    # Written out here and below: `_asdict` takes 14 thousand instructions more of each webhook.
     fields: dict[str, Any] = {
         "id": session.id,
         "flow": session.flow,
@@ -260,8 +261,7 @@ ENCRYPTED: Final = "encrypted"
 class Cipher(Protocol):
     """Encrypts the values that a placed call keeps until its last attempt is over."""
 
-    def encrypt(self, text: str) -> str:
-        """Return a token."""
+    def encrypt(self, text: str) -> str: ...
 
     def decrypt(self, token: str) -> str | None:
         """None for a text that is not a token."""

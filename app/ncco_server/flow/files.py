@@ -219,7 +219,7 @@ def _printable(name: str) -> str:
     return name.encode(errors="replace").decode()
 
 
-def named_modules(text: str) -> tuple[str, ...]:
+def comma_separated(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 

@@ -144,7 +144,6 @@ def _on(way: Way) -> Iterator[Effect]:
 
 
 def later_hooks(events: Mapping[str, tuple[Later, ...]]) -> Iterator[SentHook]:
-    """The hooks that events send."""
     yield from (each.hook for later in events.values() for each in later if each.hook is not None)
 
 

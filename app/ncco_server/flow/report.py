@@ -154,12 +154,8 @@ def _json(issues: Sequence[FlowIssue]) -> str:
 
 
 def _fields(issue: FlowIssue) -> dict[str, object]:
-    place = issue.place
     return {
-        "file": place.file,
-        "line": place.line,
-        "column": place.column,
-        "length": place.length,
+        **issue.place._asdict(),
         "severity": issue.severity,
         "code": issue.code,
         "message": issue.message,

@@ -80,8 +80,7 @@ class Handling(Protocol):
     """A handler of calls in Python, which makes its flow's steps during the call."""
 
     @property
-    def runs(self) -> frozenset[str]:
-        """The flows that it may run."""
+    def runs(self) -> frozenset[str]: ...
 
     @property
     def env(self) -> frozenset[str]:

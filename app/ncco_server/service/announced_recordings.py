@@ -61,7 +61,6 @@ def announced(
 
 
 def _row(delivery: Delivery, url: str) -> RecordingRow:
-    """That of a recording of an unknown call."""
     webhook = delivery.webhook
     row = RecordingRow(
         new_recording_id(),

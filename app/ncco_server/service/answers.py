@@ -75,15 +75,15 @@ async def _answer_without_flow(turns: Turns, delivery: Delivery, id_: str, flow:
     problem = _why_no_flow(delivery, flow)
     row = answer_row(delivery, id_, turns.policy.keys[0])
     try:
-        await turns.begin(partial(_play_failsafe, turns, delivery.call, id_, problem), row, delivery)
+        await turns.begin(partial(played, failsafe_turn(turns, delivery.call, id_, problem)), row, delivery)
     except AlreadyOpen:
         await turns.record(row)
     return turns.failsafe_reply("answer", problem, delivery.call)
 
 
-def _play_failsafe(turns: Turns, call: CallData, id_: str, problem: str) -> Playing[Turn]:
+def played(turn: Turn) -> Playing[Turn]:
     yield from ()
-    return failsafe_turn(turns, call, id_, problem)
+    return turn
 
 
 def failsafe_turn(turns: Turns, call: CallData, id_: str, problem: str) -> Turn:

@@ -12,7 +12,7 @@ from ncco_server.results import DecidedResult
 from ncco_server.service.delivery import Delivery
 from ncco_server.service.turns import ATTEMPTS, Turns, session_of
 from ncco_server.service.written_rows import NO_ROWS, EventRows, end_rows, event_rows, name_of_caller, webhook_row
-from ncco_server.store import LOST, EndOfCall, SessionRow, WebhookRow, milliseconds, moment_of
+from ncco_server.store import LOST, EndOfCall, ResultRow, SessionRow, WebhookRow, milliseconds, moment_of
 
 
 async def end(turns: Turns, leg: str, received: WebhookRow, delivery: Delivery, before: EventRows = NO_ROWS) -> None:
@@ -35,8 +35,7 @@ async def end(turns: Turns, leg: str, received: WebhookRow, delivery: Delivery, 
             reports_end = not session.parent and engine.may_report_end(flow)
             if not reports_end and not engine.may_report_hang_up(flow):
                 continue
-            statuses = await turns.store.statuses(session.id, session.turn)
-            seen = frozenset(status.partition(":")[0] for _, status in statuses)
+            seen = await turns.seen(session)
             left = engine.hang_up(flow, session, delivery.webhook, context, seen)
             rows = rows.with_later(event_rows(left, row.id, received.received_at))
             if reports_end:
@@ -49,10 +48,7 @@ async def end(turns: Turns, leg: str, received: WebhookRow, delivery: Delivery, 
             results = await turns.store.end(leg, ends, received, hooks=rows.hooks, saves=rows.saves)
         except Conflict:
             continue
-        if rows.hooks:
-            turns.hooks_written()
-        for result in results:
-            turns.ended(result)
+        _report(turns, rows, results)
         return
     raise StoreUnavailable("other webhooks keep moving the calls of this leg")
 
@@ -87,13 +83,17 @@ async def end_lost(turns: Turns, id_: str, now: datetime, found: Delivery | None
     )
     if results is None:
         return False
+    _report(turns, rows, results)
+    if found is not None:
+        await turns.record(webhook_row(turns.policy.keys[0], found, LOST, id_))
+    return True
+
+
+def _report(turns: Turns, rows: EventRows, results: list[ResultRow]) -> None:
     if rows.hooks:
         turns.hooks_written()
     for result in results:
         turns.ended(result)
-    if found is not None:
-        await turns.record(webhook_row(turns.policy.keys[0], found, LOST, id_))
-    return True
 
 
 async def _flow_of(turns: Turns, session: Session | None) -> Flow | None:

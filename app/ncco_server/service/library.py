@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Final, NamedTuple
 
 import orjson
@@ -18,7 +19,6 @@ from ncco_server.flow.files import MODULES
 from ncco_server.flow.loader import load, load_stored
 from ncco_server.flow.model import Flow, Project
 from ncco_server.flow.nodes import Place
-from ncco_server.service.needs import import_needs
 from ncco_server.service.threads import Threads
 from ncco_server.store import RevisionRow, Store, milliseconds
 
@@ -248,7 +248,6 @@ class Library:
         return flow
 
     async def _released(self, read: Project) -> Project:
-        """Return an empty project if none was released."""
         row = await self._store.revision(RELEASED)
         before = None if row is None else await asyncio.to_thread(project_of, row, read, self._handlers)
         return before or _EMPTY
@@ -352,8 +351,23 @@ def project_of(row: RevisionRow, read: Project, handlers: Collection[str] = ()) 
 
 
 def _ready(project: Project) -> Project:
-    import_needs(project)
+    """Import the clients of other systems that flows need, so that no caller waits for it."""
+    for module in sorted({module for flow in project.flows.values() for module in _modules_of(flow)}):
+        import_module(f"{__package__}.{module}")
     return project
+
+
+def _modules_of(flow: Flow) -> set[str]:
+    hooks = [*flow.hook_definitions]
+    asked = [each.definition for step in flow.steps.values() for each in step.asks]
+    needed = {
+        "lookups": flow.handler is not None or any(each.table is None for each in asked),
+        "hook_posts": any(hook.mail is None and hook.placing is None for hook in hooks),
+        "mail": any(hook.mail is not None for hook in hooks),
+        "placing.hooks": any(hook.placing is not None for hook in hooks),
+        "placing.webhooks": flow.outbound is not None,
+    }
+    return {module for module, is_needed in needed.items() if is_needed}
 
 
 def _sources(project: Project) -> dict[str, str]:

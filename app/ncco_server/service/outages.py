@@ -13,13 +13,12 @@ import orjson
 
 from ncco_server import engine
 from ncco_server.engine import CallData, Turn
-from ncco_server.engine.interpreter import Playing
 from ncco_server.engine.session import NOTHING
 from ncco_server.errors import AlreadyOpen, StoreError, StoreUnavailable, UnknownWait
 from ncco_server.flow.model import Flow
 from ncco_server.ncco.webhooks import FallbackWebhook
 from ncco_server.results import UNKNOWN, TurnFacts
-from ncco_server.service.answers import failsafe_turn
+from ncco_server.service.answers import failsafe_turn, played
 from ncco_server.service.delivery import Delivery, FailedUrl, Reply, session_id
 from ncco_server.service.fallbacks import INVALID_NCCO, is_of_event
 from ncco_server.service.tokens import read_token
@@ -110,7 +109,7 @@ async def store_unstored(turns: Turns) -> None:
     for id_, (turn, row, delivery) in [*turns.unstored.items()]:
         try:
             try:
-                await turns.begin(partial(_played, turn), row, delivery)
+                await turns.begin(partial(played, turn), row, delivery)
             except AlreadyOpen:
                 await _add(turns, turn, row, delivery)
         except StoreUnavailable:
@@ -130,8 +129,3 @@ async def _add(turns: Turns, turn: Turn, received: WebhookRow, delivery: Deliver
         return
     heard = turn._replace(session=session._replace(turn=session.turn + 1, waits=()))
     await turns.advance(row, heard, received, delivery, "input")
-
-
-def _played(turn: Turn) -> Playing[Turn]:
-    yield from ()
-    return turn

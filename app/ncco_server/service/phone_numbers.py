@@ -82,7 +82,6 @@ def sought_digits(words: str) -> str:
 
 
 def dialable(number: str) -> str:
-    """Return "" for anything but digits, such as `anonymous`."""
     return f"+{number}" if number.isascii() and number.isdecimal() else ""
 
 

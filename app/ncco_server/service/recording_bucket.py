@@ -260,7 +260,6 @@ def _put(store: S3Store, id_: str, file: IO[bytes] | Path, size: int) -> None:
 
 
 def _size_of(store: S3Store, id_: str) -> int | None:
-    """Return None if the object does not exist."""
     try:
         with _translated():
             return store.head(id_)["size"]

@@ -285,7 +285,6 @@ class Turns:
             return result
 
     async def _called(self, wanted: tuple[Lookup, ...], look_up: AnswerLookups) -> tuple[LookupAnswer, ...]:
-        """Raise what `play` does."""
         return tuple(await asyncio.gather(*(self._functions.answer(each, look_up) for each in wanted)))
 
     async def _answers(self, wanted: tuple[Lookup, ...], look_up: AnswerLookups) -> tuple[LookupAnswer, ...]:
@@ -344,6 +343,11 @@ class Turns:
         await self.store.record(received, hooks=rows.hooks, recording=recording, saves=rows.saves)
         if rows.hooks:
             self.hooks_written()
+
+    async def seen(self, session: Session) -> frozenset[str]:
+        """The statuses of the latest turn's waits, without sub-states."""
+        statuses = await self.store.statuses(session.id, session.turn)
+        return frozenset(status.partition(":")[0] for _, status in statuses)
 
     def failsafe_reply(self, kind: str, problem: str, call: CallData, *, is_called: bool = False) -> Reply:
         """The failsafe NCCO; a called party is connected without a word instead."""

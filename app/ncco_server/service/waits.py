@@ -44,7 +44,9 @@ async def _resume_from(turns: Turns, row: SessionRow, ref: WaitRef, delivery: De
         await turns.record(received, recording=announced(turns.policy, delivery, session, ref))
         is_called = bool(session.parent)
         return turns.failsafe_reply(delivery.kind, lost_revision(session), session.call, is_called=is_called)
-    seen = await _seen(turns, session) if ref.kind == "notify" else frozenset()
+    seen = frozenset[str]()
+    if ref.kind == "notify":
+        seen = await turns.seen(session) | await called_parties.refusals(turns, session)
     read = None if delivery.problem else delivery.webhook
     cipher = await turns.cipher_of(session.call.request)
     context = await turns.context(flow, delivery, cipher)
@@ -78,11 +80,6 @@ async def _resume_unknown(turns: Turns, ref: WaitRef, delivery: Delivery) -> Rep
     """The token is valid, so a caller is on the line, but the call is not stored."""
     await turns.record(_wait_row(turns, ref, delivery, hides=True), recording=announced(turns.policy, delivery))
     return turns.failsafe_reply(delivery.kind, "this call is not stored", CallData(uuid=ref.session))
-
-
-async def _seen(turns: Turns, session: Session) -> frozenset[str]:
-    statuses = await turns.store.statuses(session.id, session.turn)
-    return frozenset(status.partition(":")[0] for _, status in statuses) | await called_parties.refusals(turns, session)
 
 
 def _wait_row(turns: Turns, ref: WaitRef, delivery: Delivery, *, hides: bool | None) -> WebhookRow:

@@ -393,14 +393,12 @@ class Settings(Variables):
     @property
     def signature_secrets(self) -> tuple[str, ...]:
         """The current one first; empty if webhooks need not be signed."""
-        texts = (self.signature_secret.get_secret_value(), self.signature_secret_previous.get_secret_value())
-        return tuple(text for text in texts if text)
+        return _texts(self.signature_secret, self.signature_secret_previous)
 
     @property
     def hook_secrets(self) -> tuple[str, ...]:
         """The current one first; empty if hooks are not signed."""
-        texts = (self.hook_secret.get_secret_value(), self.hook_secret_previous.get_secret_value())
-        return tuple(text for text in texts if text)
+        return _texts(self.hook_secret, self.hook_secret_previous)
 
     @property
     def recordings_folder(self) -> Path | None:
@@ -499,15 +497,18 @@ class Settings(Variables):
 
         The public URL is part of them, because all deployments of an account have the same signature secret.
         """
-        own = [text.get_secret_value() for text in (self.key, self.key_previous)]
-        shared = [f"{secret}\0{self.public_url}" for secret in self.signature_secrets]
-        return tuple(text for text in (*own, *shared) if text)
+        shared = (f"{secret}\0{self.public_url}" for secret in self.signature_secrets)
+        return (*_texts(self.key, self.key_previous), *shared)
 
     @property
     def python_modules(self) -> PythonModules:
         from ncco_server.service.lookup_sources import PythonModules  # noqa: PLC0415 - only for flows with lookups
 
         return PythonModules(self.python_lookups, self.flows, (self.flows, self.templates))
+
+
+def _texts(*secrets: SecretStr) -> tuple[str, ...]:
+    return tuple(filter(None, (each.get_secret_value() for each in secrets)))
 
 
 def _url_of(host: str, port: int) -> str:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeAlias
 
-import structlog
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
 
 from ncco_server.errors import SettingsError
@@ -128,32 +127,3 @@ def _created(draft: Path, wait_s: float) -> int:
                 cure = f"Try again. If no other command is running, an earlier one was killed: remove {draft}."
                 raise SettingsError(_VARIABLE, "is being changed by another command", cure) from error
         time.sleep(_POLL_S)
-
-
-class Logins:
-    """The logins in a file, which is read again when it changes. An unusable file counts as empty and is logged."""
-
-    def __init__(self, file: Path, shared: tuple[Login, ...] = ()) -> None:
-        self._file = file
-        self._shared = shared
-        self._stamp: tuple[int, ...] | None = None
-        self._logins: tuple[Login, ...] = shared
-
-    def current(self) -> tuple[Login, ...]:
-        """Blocks while it checks the file."""
-        stamp = self._look()
-        if stamp != self._stamp:
-            self._stamp = stamp
-            self._logins = self._shared
-            try:
-                self._logins += read_logins(self._file)
-            except SettingsError as error:
-                structlog.get_logger().error("logins cannot be used", problem=str(error), cure=error.cure)
-        return self._logins
-
-    def _look(self) -> tuple[int, ...]:
-        try:
-            found = self._file.stat()
-        except OSError as error:
-            return (error.errno or 0,)
-        return found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size

@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import orjson
 
-from ncco_server.flow.files import named_modules
+from ncco_server.flow.files import comma_separated
 from ncco_server.flow.language.mail import addresses
 from ncco_server.ncco import check
 from ncco_server.ncco.addresses import is_address
@@ -62,7 +62,7 @@ def read_hosts(text: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def read_modules(text: str | Iterable[str]) -> tuple[str, ...]:
-    names = named_modules(text) if isinstance(text, str) else tuple(text)
+    names = comma_separated(text) if isinstance(text, str) else tuple(text)
     for name in names:
         if not all(part.isidentifier() for part in name.split(".")):
             raise ValueError(f'"{name}" is not the name of a module')

@@ -49,8 +49,7 @@ class ApiKeys(InDatabase):
         yield _INSERT, (hash_of(key), row.name, ",".join(row.flows), row.created_at, ",".join(row.tables))
 
     async def find(self, key: str) -> ApiKeyRow | None:
-        rows = await self.database.read(_SELECT, hash_of(key))
-        return _row(rows[0]) if rows else None
+        return await self.one(_row, _SELECT, hash_of(key))
 
     async def list(self) -> list[ApiKeyRow]:
         return list(map(_row, await self.database.read(_SELECT_ALL)))

@@ -24,8 +24,7 @@ class Backups(InDatabase):
     """The last backup in an open database."""
 
     async def last(self) -> BackupRow | None:
-        rows = await self.database.read(SELECT)
-        return BackupRow(*rows[0]) if rows else None
+        return await self.one(BackupRow._make, SELECT)
 
     async def first_data_at(self) -> int | None:
         """Return when the oldest revision of a flow was stored; no call is older."""

@@ -68,8 +68,7 @@ class Changes(InDatabase):
         yield INSERT, row
 
     async def get(self, id_: str, now: int) -> ChangeRow | None:
-        rows = await self.database.read(SELECT, id_, now)
-        return ChangeRow(*rows[0]) if rows else None
+        return await self.one(ChangeRow._make, SELECT, id_, now)
 
     async def list(self, limit: int, now: int, before: str = AFTER_ALL) -> list[ChangeRow]:
         """The newest first."""

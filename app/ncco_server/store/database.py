@@ -72,6 +72,10 @@ class InDatabase:
     def __init__(self, database: Database) -> None:
         self.database = database
 
+    async def one(self, read: Callable[[Row], T], sql: Sql, *values: object) -> T | None:
+        rows = await self.database.read(sql, *values)
+        return read(rows[0]) if rows else None
+
 
 def in_one_transaction(
     work: Callable[Concatenate[Owner, P], Work[T]],

@@ -30,8 +30,7 @@ class Leases(InDatabase):
     """The leases in an open database."""
 
     async def get(self, name: str) -> LeaseRow:
-        rows = await self.database.read(SELECT, name)
-        return LeaseRow(*rows[0]) if rows else LeaseRow()
+        return await self.one(LeaseRow._make, SELECT, name) or LeaseRow()
 
     @in_one_transaction
     def change(self, name: str, holder: str, seen: LeaseRow) -> Work[bool]:

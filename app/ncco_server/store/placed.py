@@ -252,10 +252,10 @@ _INSERT_ATTEMPT: Final = Sql(f"""
 """)
 _SELECT_ATTEMPT: Final = Sql(f"SELECT {_ATTEMPT_COLUMNS} FROM {ATTEMPTS_TABLE} WHERE placed = $1 AND number = $2")
 _LOCK_ATTEMPT: Final = _SELECT_ATTEMPT.locking("FOR UPDATE")
+_CHANGING: Final = ("state", "leg", "conversation", "give_up_at", "answered_at", "over_at", "outcome", "problem")
 _UPDATE_ATTEMPT: Final = Sql(f"""
     UPDATE {ATTEMPTS_TABLE}
-    SET state = $3, leg = $4, conversation = $5, give_up_at = $6, answered_at = $7, over_at = $8, outcome = $9,
-        problem = $10
+    SET {", ".join(f"{name} = ${number}" for number, name in enumerate(_CHANGING, 3))}
     WHERE placed = $1 AND number = $2
 """)
 _DELETE_ATTEMPT: Final = Sql(f"DELETE FROM {ATTEMPTS_TABLE} WHERE placed = $1 AND number = $2")
@@ -385,19 +385,7 @@ def _locked(key: AttemptKey) -> Work[tuple[PlacedRow | None, AttemptRow | None]]
 
 
 def _save(attempt: AttemptRow) -> Work[AttemptRow]:
-    changing = (
-        attempt.placed,
-        attempt.number,
-        attempt.state,
-        attempt.leg,
-        attempt.conversation,
-        attempt.give_up_at,
-        attempt.answered_at,
-        attempt.over_at,
-        attempt.outcome,
-        attempt.problem,
-    )
-    yield _UPDATE_ATTEMPT, changing
+    yield _UPDATE_ATTEMPT, (*attempt.key, *(getattr(attempt, name) for name in _CHANGING))
     return attempt
 
 
@@ -431,8 +419,7 @@ class PlacedCalls(InDatabase):
         return stored
 
     async def get(self, id_: str) -> PlacedRow | None:
-        rows = await self.database.read(_SELECT, id_)
-        return PlacedRow._make(rows[0]) if rows else None
+        return await self.one(PlacedRow._make, _SELECT, id_)
 
     async def attempts(self, id_: str) -> list[AttemptRow]:
         return list(map(AttemptRow._make, await self.database.read(_SELECT_ATTEMPTS, id_)))
@@ -493,8 +480,7 @@ class PlacedCalls(InDatabase):
     # Placing
 
     async def control(self) -> PlacingControl:
-        rows = await self.database.read(SELECT_CONTROL)
-        return PlacingControl._make(rows[0]) if rows else PlacingControl()
+        return await self.one(PlacingControl._make, SELECT_CONTROL) or PlacingControl()
 
     @in_one_transaction
     def pause(self, now: int, by: str, reason: str) -> Work[None]:

@@ -345,12 +345,10 @@ class Recordings(InDatabase):
         return await self.database.read(SELECT_CHANGES, limit)
 
     async def get(self, id_: str) -> RecordingRow | None:
-        rows = await self.database.read(SELECT, id_)
-        return RecordingRow._make(rows[0]) if rows else None
+        return await self.one(RecordingRow._make, SELECT, id_)
 
     async def find(self, uuid: str) -> RecordingRow | None:
-        rows = await self.database.read(SELECT_BY_UUID, uuid)
-        return RecordingRow._make(rows[0]) if rows else None
+        return await self.one(RecordingRow._make, SELECT_BY_UUID, uuid)
 
     async def count(self) -> RecordingCounts:
         return RecordingCounts(*(await self.database.read(COUNT))[0])

@@ -319,7 +319,6 @@ class Records:
             after = calls[-1].created_at, calls[-1].key
 
     async def last_webhook(self) -> int:
-        """Return 0 if there are no webhooks."""
         return int((await self._read(SELECT_LAST_WEBHOOK))[0][0])
 
     async def early_ends(self, after: int, until: int) -> list[WebhookRow]:

@@ -290,31 +290,21 @@ def end_results(
 def _insert(
     call: EndOfCall, stored: StoredCall, previous: str, at: int, *, is_last: bool, is_lost: bool
 ) -> Work[ResultRow]:
-    party = call.party[:LONGEST_PARTY]
+    call = call._replace(party=call.party[:LONGEST_PARTY], line=call.line[:LONGEST_PARTY])
     is_incoming = call.direction == "inbound"
     facts = _Facts.of((yield Keyed(SELECT_FACTS, (stored.key,))))
     decided = facts.decide(is_incoming=is_incoming, is_lost=is_lost)
     row = ResultRow(
+        **call._asdict(),
+        **decided._asdict(),
         call_key=stored.key,
-        id=call.id,
         previous=previous,
         is_last=is_last,
-        direction=call.direction,
         flow=stored.flow,
-        party=party,
-        party_end=party[::-1],
-        line=call.line[:LONGEST_PARTY],
-        name=call.name,
-        step=call.step,
-        is_played=call.is_played,
+        party_end=call.party[::-1],
         has_failed=facts.has_failed,
-        result=decided.result,
-        own=decided.own,
-        rang=decided.rang,
         began_at=stored.began_at,
-        person_at=decided.person_at,
         ended_at=None if is_lost else at,
-        version=call.version,
         webhook=facts.webhook,
         changed_at=at,
         is_counted=not is_incoming,
@@ -370,7 +360,7 @@ def refresh_result(id_: str, at: int, ended_at: int | None = None) -> Work[None]
         end = known_end if known_end is not None else ended_at
         facts = _Facts.of((yield Keyed(SELECT_FACTS, (key,))))
         decided = facts.decide(is_incoming=direction == "inbound", is_lost=end is None)
-        changed = (decided.result, decided.own, decided.rang, decided.person_at, end, version, facts.webhook, at)
+        changed = (*decided, end, version, facts.webhook, at)
         yield UPDATE_RESULT, (key, *changed)
 
 
@@ -461,7 +451,6 @@ def comparable_since(oldest_change: int | None) -> tuple[int, int]:
 
 
 def subtract(keys: Iterable[int]) -> Work[None]:
-    """See `count_before_deletion`."""
     changes = defaultdict[SumKey, list[int]](lambda: [0, 0])
     for found in (yield Many(LOCK_ROW, [(key,) for key in keys])):
         row = read_result(found)

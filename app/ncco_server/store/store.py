@@ -533,8 +533,7 @@ class Store(InDatabase):
         yield REPLACE_REVISION, revision
 
     async def revision(self, hash_: str) -> RevisionRow | None:
-        rows = await self.database.read(SELECT_REVISION, hash_)
-        return RevisionRow(*rows[0]) if rows else None
+        return await self.one(RevisionRow._make, SELECT_REVISION, hash_)
 
     # Deletion
 

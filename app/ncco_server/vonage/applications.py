@@ -18,10 +18,10 @@ from ncco_server.errors import VonageApiError
 
 WITHIN_S: Final = 10.0
 MAX_REPLY_BYTES: Final = 1_000_000
-_NUMBERS_URL: Final = "https://rest.nexmo.com"
+ACCOUNT_URL: Final = "https://rest.nexmo.com"
 _REPLY_ONLY: Final = ("id", "_links")
 """The API refuses these."""
-_LATER: Final = "Try again later, or check the application in the Vonage dashboard."
+TRY_LATER: Final = "Try again later, or check the application in the Vonage dashboard."
 
 
 class ApiDocument(BaseModel):
@@ -96,22 +96,6 @@ class OwnedNumbers(ApiDocument):
     numbers: tuple[OwnedNumber, ...] = ()
 
 
-class _Balance(ApiDocument):
-    value: float
-
-
-class _Price(ApiDocument):
-    price: float
-
-
-class _PricedCountries(ApiDocument):
-    countries: tuple[_Price, ...] = ()
-
-
-class _Prices(ApiDocument):
-    embedded: _PricedCountries = Field(_PricedCountries(), alias="_embedded")
-
-
 _Reply = TypeVar("_Reply", bound=ApiDocument)
 
 
@@ -178,7 +162,7 @@ async def _read(account: Account, application_id: str) -> tuple[VonageApplicatio
     try:
         found = VonageApplication.model_validate_json(body)
     except ValidationError as error:
-        raise VonageApiError(f"{account.api_url} does not reply with an application", _LATER, 200, date) from error
+        raise VonageApiError(f"{account.api_url} does not reply with an application", TRY_LATER, 200, date) from error
     return found.model_copy(update={"date": date}), json.loads(body)
 
 
@@ -188,28 +172,11 @@ async def read_numbers(account: Account, application_id: str) -> OwnedNumbers:
     Source: Numbers API 1.1.0, `GET /account/numbers`: Basic authentication.
     """
     path = f"/account/numbers?application_id={application_id}&size=100"
-    return await _document(account, OwnedNumbers, path, "numbers", _NUMBERS_URL)
+    return await document_at(account, OwnedNumbers, path, "numbers", ACCOUNT_URL)
 
 
-async def read_balance(account: Account) -> float:
-    """In EUR. Raises VonageApiError. Source: Account API 1.0.4, `GET /account/get-balance`."""
-    return (await _document(account, _Balance, "/account/get-balance", "a balance", _NUMBERS_URL)).value
-
-
-async def read_rate(account: Account, country: str) -> float:
-    """The highest price of a minute to a phone in this country, in EUR. Raises VonageApiError.
-
-    Source: Pricing API 2.0.0, `GET /v2/account/pricing/voice-outbound`.
-    """
-    path = f"/v2/account/pricing/voice-outbound?country={country}&page_size=100"
-    found = (await _document(account, _Prices, path, "prices")).embedded.countries
-    if not found:
-        raise VonageApiError(f"{account.api_url} does not reply with prices for {country}", _LATER, 200)
-    return max(each.price for each in found)
-
-
-async def _document(account: Account, kind: type[_Reply], path: str, what: str, host: str = "") -> _Reply:
-    """`host` is where it is at Vonage, if not at the API's own address."""
+async def document_at(account: Account, kind: type[_Reply], path: str, what: str, host: str = "") -> _Reply:
+    """`host` is where it is at Vonage, if not at the API's own address. Raises VonageApiError."""
     base = host if host and account.api_url.startswith("https:") else account.api_url
     response, body = await _request(account, "GET", f"{base}{path}")
     if response.status_code != httpx.codes.OK:
@@ -217,7 +184,7 @@ async def _document(account: Account, kind: type[_Reply], path: str, what: str, 
     try:
         return kind.model_validate_json(body)
     except ValidationError as error:
-        raise VonageApiError(f"{base} does not reply with {what}", _LATER, 200) from error
+        raise VonageApiError(f"{base} does not reply with {what}", TRY_LATER, 200) from error
 
 
 async def _request(
@@ -237,7 +204,7 @@ async def _request(
                 if len(body) > MAX_REPLY_BYTES:
                     break
     except (TimeoutError, httpx.TimeoutException) as error:
-        raise VonageApiError(f"{base} does not reply in time", _LATER) from error
+        raise VonageApiError(f"{base} does not reply in time", TRY_LATER) from error
     except httpx.HTTPError as error:
         cure = f"Allow this machine to reach {base}, or check the Vonage dashboard."
         raise VonageApiError(f"{base} cannot be reached: {error}", cure) from error
@@ -263,5 +230,5 @@ def _refused(status: int, application_id: str, date: str) -> VonageApiError:
             cure = "Try again in a minute."
         case _:
             message = f"Vonage's API replies with status {status}"
-            cure = _LATER
+            cure = TRY_LATER
     return VonageApiError(message, cure, status, date, setting)

@@ -85,7 +85,7 @@ async def lead_to_console(request: Request) -> Response:
 
 
 def _shown(place: Place, problem: str, cure: str) -> str:
-    return f"{place.file}:{place.line}:{place.column} {problem} ({cure})"
+    return f"{place} {problem} ({cure})"
 
 
 def _json(content: Any, status: int = 200) -> Response:

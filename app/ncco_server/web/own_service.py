@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 
 from structlog.typing import FilteringBoundLogger
 
-from ncco_server.assembly import Clients, policy_of, sending_with
+from ncco_server.assembly import Clients, OnDemand, policy_of, sending_with
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.flow.loader import load_files
 from ncco_server.service.calls import CallService
-from ncco_server.service.on_demand import OnDemand
 from ncco_server.service.outbox import Listener, Post, Sender, Verdict, by_kind
 from ncco_server.service.poller import Schedule
 from ncco_server.settings import Settings

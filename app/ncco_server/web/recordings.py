@@ -78,7 +78,6 @@ async def run_recordings(config: WebhookConfig, jobs: Jobs) -> None:
 
 
 def _media(settings: Settings, log: FilteringBoundLogger) -> MediaClient | None:
-    """Return None without the application and its key."""
     if settings.missing_to_fetch:
         return None
     key = settings.private_key.get_secret_value()

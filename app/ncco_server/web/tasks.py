@@ -197,7 +197,6 @@ class _CallJobs:
 
 
 async def look_after_calls(config: WebhookConfig, voice: VoiceApi | None, jobs: Jobs) -> None:
-    """Run until cancelled."""
     of_calls = _CallJobs(config, voice, config.settings.kept_for)
     async with asyncio.TaskGroup() as group:
         for name, job in (

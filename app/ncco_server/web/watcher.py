@@ -81,11 +81,10 @@ class FlowReader:
         if self._is_pretty and logged:
             log.warning("flow issues", issues=logged, texts=project.texts)
         for issue in () if self._is_pretty else logged:
-            place = issue.place
             write = log.error if issue.is_error else log.warning
             write(
                 "flow issue",
-                where=f"{place.file}:{place.line}:{place.column}",
+                where=str(issue.place),
                 code=issue.code,
                 problem=issue.message,
                 cure=issue.cure,
@@ -93,7 +92,7 @@ class FlowReader:
         if more := len(project.issues) - len(logged):
             log.warning("flow issues not logged", more=more, cure="run `ncco check`")
         for place, message in library.removed:
-            log.error("removal refused", where=f"{place.file}:{place.line}:{place.column}", problem=message, cure=CURE)
+            log.error("removal refused", where=str(place), problem=message, cure=CURE)
         if project.has_errors or library.removed:
             log.error("flows refused", in_use=sorted(library.current.flows))
         else:

@@ -12,6 +12,7 @@ import click
 from ncco_server.desk.database import asynchronous, find_database, now_ms, server_store
 from ncco_server.desk.output import FINE, ISSUES, CannotRun
 from ncco_server.desk.project import Source
+from ncco_server.flow.files import comma_separated
 from ncco_server.flow.report import counted
 from ncco_server.store import moment_of
 from ncco_server.store.api_keys import READ, ApiKeyRow
@@ -55,7 +56,7 @@ async def add(name: str, named: str, rows: str, folder: Path | None) -> int:
         raise CannotRun(
             f"{name} is not a valid name for a key", "use a to z, 0 to 9, ., _ and -, at most 32 characters"
         )
-    flows, tables = _names(named), _names(rows)
+    flows, tables = comma_separated(named), comma_separated(rows)
     if not flows and not tables:
         raise CannotRun("the key may do nothing", "add `--flows FLOW` or `--tables TABLE`")
     project = Source.here(folder, None).load_sound().project
@@ -74,10 +75,6 @@ async def add(name: str, named: str, rows: str, folder: Path | None) -> int:
     click.echo(key)
     click.echo(f"This is the only time that the key of {name} is shown.", err=True)
     return FINE
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(each.strip() for each in text.split(",") if each.strip()))
 
 
 @command.command("list", short_help="List the keys.")

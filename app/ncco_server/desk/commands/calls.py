@@ -248,14 +248,10 @@ async def follow_calls(
         await asyncio.sleep(poll_s)
 
 
-def _is_screen() -> bool:
-    return sys.stdout.isatty()
-
-
 def _row(cells: Mapping[str, str], colour: str | None = None) -> str:
     """Programs get every cell in full, people what their terminal has room for."""
     forms = dict(COLUMNS)
-    if not _is_screen():
+    if not sys.stdout.isatty():
         return "  ".join(f"{cells[name]:{form}}" for name, form in forms.items())
     width = shutil.get_terminal_size().columns
     forms |= SHORT
@@ -286,13 +282,13 @@ class CallPrinter:
             print_json({"calls": [call.as_json() for call in calls], "more": has_more})
             return
         if calls:
-            began = "began" if _is_screen() else f"began ({self.zone})"
+            began = "began" if sys.stdout.isatty() else f"began ({self.zone})"
             click.echo(_row({name: name for name in COLUMNS} | {"began": began}))
         else:
             click.echo("no calls", err=True)
         for call in calls:
             self.print_call(call)
-        if calls and _is_screen():
+        if calls and sys.stdout.isatty():
             click.echo(f"times in {self.zone}", err=True)
         if has_more:
             click.echo("there are more: use --limit, --since or --number", err=True)
@@ -304,7 +300,7 @@ class CallPrinter:
         began = call.began_at.astimezone(self.zone)
         cells = {
             "call": call.id,
-            "began": f"{began:%d %b %H:%M}" if _is_screen() else f"{began:%Y-%m-%d %H:%M:%S}",
+            "began": f"{began:%d %b %H:%M}" if sys.stdout.isatty() else f"{began:%Y-%m-%d %H:%M:%S}",
             "from": call.caller,
             "to": call.to,
             "flow": call.flow,
@@ -371,7 +367,6 @@ call {printable(call.id)}{dialled_by}
 
 
 def _print_labelled(label: str, lines: Iterable[str]) -> None:
-    """Label the first line."""
     for number, line in enumerate(lines):
         click.echo(f"    {'' if number else label:<4} {line}".rstrip())
 

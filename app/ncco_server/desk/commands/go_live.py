@@ -423,7 +423,6 @@ def _flows(settings: Settings) -> list[Flow]:
 
 
 def _names(findings: Iterable[Finding]) -> Iterator[str]:
-    """Yield the checks that found no error, without duplicates."""
     return iter(dict.fromkeys(finding.check for finding in findings if finding.status == "ok"))
 
 

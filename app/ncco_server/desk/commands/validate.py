@@ -56,11 +56,9 @@ class PlacedIssue:
     place: Place
 
     def as_json(self) -> dict[str, object]:
-        place = self.place
-        where = {"file": place.file, "line": place.line, "column": place.column, "length": place.length}
         issue = self.issue
         fields = {"code": issue.code, "severity": issue.severity, "path": issue.path}
-        return {**where, **fields, "message": issue.message, "fix": issue.fix}
+        return {**self.place._asdict(), **fields, "message": issue.message, "fix": issue.fix}
 
     def as_issue(self) -> FlowIssue:
         issue = self.issue

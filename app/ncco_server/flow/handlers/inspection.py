@@ -10,8 +10,7 @@ from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence, Se
 from contextlib import suppress
 from functools import cache, cached_property
 from inspect import Parameter, Signature
-from itertools import islice, pairwise
-from types import CodeType, FrameType
+from itertools import pairwise
 from typing import Any, Final, NamedTuple, get_args
 
 from ncco_server.flow.grammar.reader import HINTS, meaning_of
@@ -20,8 +19,6 @@ from ncco_server.flow.handlers.api import Call, Choice, Detection, NotCompleted,
 from ncco_server.flow.handlers.signatures import (
     RANGES,
     Function,
-    WrongArgument,
-    are_written,
     arguments_of,
     misfit_of,
     near_name,
@@ -30,7 +27,7 @@ from ncco_server.flow.handlers.signatures import (
 )
 from ncco_server.suggest import nearest
 
-_BUILT_IN: Final = ("open", "input", "id", "hash", "globals")
+BUILT_IN: Final = ("open", "input", "id", "hash", "globals")
 _OUTSIDE: Final = (
     *("asyncio", "aiohttp", "http.client", "httpx", "random", "requests", "secrets", "select", "socket", "sqlite3"),
     *("ssl", "subprocess", "threading", "time", "urllib.request", "uuid", "glob", "shutil", "tempfile"),
@@ -40,7 +37,7 @@ _OUTSIDE: Final = (
     *("os.environ", "os.getenv", "os.urandom", "os.getpid", "os.listdir", "os.scandir", "os.stat", "os.path.exists"),
     *("os.system", "os.popen", "os.getcwd", "os.cpu_count", "os.getloadavg", "os.walk", "os.path.getmtime"),
     *("datetime.datetime.now", "datetime.datetime.utcnow", "datetime.datetime.today", "datetime.date.today"),
-    *_BUILT_IN,
+    *BUILT_IN,
 )
 """Whole modules and single names that differ between runs, block, or have an effect outside."""
 _FILES: Final = frozenset({"read_text", "read_bytes", "write_text", "write_bytes", "iterdir", "unlink", "mkdir"})
@@ -86,42 +83,16 @@ class Remark(NamedTuple):
     cure: str | None = None
 
 
-class _RaisedAt(NamedTuple):
-    """Where the file's code has raised an error.
-
-    Attributes:
-        is_own: whether that code itself has raised it, not what it called.
-    """
-
-    frame: FrameType
-    line: int
-    node: ast.expr | None
-    is_own: bool
-
-
 @cache
-def _methods() -> Mapping[str, Signature]:
+def call_methods() -> Mapping[str, Signature]:
     """Those of a call."""
     found = {name: each for name, each in vars(Call).items() if not name.startswith("_") and callable(each)}
     return {name: signature_of(each) for name, each in found.items()}
 
 
 def _is_awaited(method: str) -> bool:
-    returned = vars(api).get(str(_methods()[method].return_annotation).partition("[")[0])
+    returned = vars(api).get(str(call_methods()[method].return_annotation).partition("[")[0])
     return isinstance(returned, type) and issubclass(returned, Coroutine)
-
-
-class StatementsRun(NamedTuple):
-    """How many statements of a handler have run, and the first and last line of each row of others."""
-
-    run: int = 0
-    all: int = 0
-    never: tuple[tuple[int, int], ...] = ()
-
-    @property
-    def shown(self) -> list[str]:
-        """The lines that never ran."""
-        return [f"line {first}" if first == last else f"lines {first}-{last}" for first, last in self.never]
 
 
 class HandlerCode:
@@ -130,11 +101,11 @@ class HandlerCode:
     def __init__(self, text: str, file: str, handler: str) -> None:
         self.file = file
         self.tree = ast.parse(text)
-        self._functions: dict[str, list[Function]] = {}
+        self.functions: dict[str, list[Function]] = {}
         for node in ast.walk(self.tree):
             if isinstance(node, Function):
-                self._functions.setdefault(node.name, []).append(node)
-        self._handler = handler
+                self.functions.setdefault(node.name, []).append(node)
+        self.handler = handler
 
     def _results_of(
         self, expression: ast.expr, given: Mapping[str, Sequence[ast.expr]], seen: Set[str] = frozenset()
@@ -145,7 +116,7 @@ class HandlerCode:
                 return self._results_of(ast.Await(asked), given, seen)
             case ast.Await(
                 value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method), args=args) as call
-            ) if name in self._calls:
+            ) if name in self.calls:
                 pass
             case ast.Name(id=name) if name not in seen and name in given:
                 found = [self._results_of(each, given, {*seen, name}) for each in given[name]]
@@ -156,7 +127,7 @@ class HandlerCode:
         match method, args:
             case "choose", [_, choices, *_]:
                 written = self._constants.get(ast.unparse(choices), choices)
-                is_same = ast.unparse(choices) not in self._changed
+                is_same = ast.unparse(choices) not in self.changed
                 keys = written.keys if isinstance(written, ast.Dict) and is_same else [None]
                 names = [each.value for each in keys if isinstance(each, ast.Constant)]
                 return frozenset(map(str, names)) if len(names) == len(keys) else _ANY_TEXT
@@ -166,7 +137,8 @@ class HandlerCode:
                 goes_on = any(each.arg in ("ends_call", None) for each in call.keywords)
                 return _DIALLED if goes_on else _DIALLED - {_COMPLETED}
             case "collect", _ if any(
-                each.arg == "sensitive" or each.arg not in _methods()["collect"].parameters for each in call.keywords
+                each.arg == "sensitive" or each.arg not in call_methods()["collect"].parameters
+                for each in call.keywords
             ):
                 return None  # perhaps a Secret
             case (("choose" | "collect" | "run_flow"), _):
@@ -175,17 +147,17 @@ class HandlerCode:
                 return None
 
     @cached_property
-    def _calls(self) -> frozenset[str]:
+    def calls(self) -> frozenset[str]:
         return frozenset(map(self._call_in, self.replayed)) - {""}
 
     def _call_in(self, function: Function) -> str:
         """The argument that is the call: the first one of the handler. "" if a function does not get it."""
         args = [each for each, *_ in arguments_of(function)]
         names = [each.arg for each in args]
-        if function.name == self._handler:
+        if function.name == self.handler:
             return next(iter(names), "")
         typed = (each.arg for each in args if each.annotation and "Call" in ast.unparse(each.annotation))
-        handlers = map(self._call_in, self._functions.get(self._handler, ()))
+        handlers = map(self._call_in, self.functions.get(self.handler, ()))
         return next(typed, "") or next((name for name in handlers if name in names), "")
 
     def _never_equal(self, function: Function) -> Iterator[Remark]:
@@ -226,7 +198,7 @@ class HandlerCode:
             yield Remark("W704", node.lineno, f"this is never {const!r}", cure)
 
     def _has_choices(self, name: str) -> bool:
-        made = (value for given in self._given.get(name, ()) for value in getattr(given, "values", ()))
+        made = (value for given in self.given.get(name, ()) for value in getattr(given, "values", ()))
         return any(isinstance(each, ast.Call) and ast.unparse(each.func) == "Choice" for each in made)
 
     @cached_property
@@ -271,31 +243,11 @@ class HandlerCode:
     @cached_property
     def _constants(self) -> Mapping[str, ast.expr]:
         """What the file names once."""
-        return {name: values[0] for name, values in self._given.items() if len(values) == 1}
+        return {name: values[0] for name, values in self.given.items() if len(values) == 1}
 
     @cached_property
     def attributes(self) -> Set[str]:
-        """The names of all attributes that the file uses."""
         return {node.attr for node in ast.walk(self.tree) if isinstance(node, ast.Attribute)}
-
-    @cached_property
-    def passed_on(self) -> Set[str]:
-        """The attributes of the call that are read only as arguments of the call's methods, or texts in them.
-
-        None of them if code of another file gets the call. What another flow gets, it may compare.
-        """
-        parents = {child: node for node in ast.walk(self.tree) for child in ast.iter_child_nodes(node)}
-        calls = {function.args.args[0].arg for function in self._functions.get(self._handler, ()) if function.args.args}
-        own = {*self._functions, *self._classes}
-        found: set[str] = set()
-        compared: set[str] = set()
-        for node, parent in parents.items():
-            match node:
-                case ast.Name(id=name) if name in calls and not _is_own(parent, node, own):
-                    return frozenset()
-                case ast.Attribute(attr=name):
-                    (found if _is_passed_on(node, parents) else compared).add(name)
-        return found - compared
 
     @cached_property
     def replayed(self) -> tuple[Function, ...]:
@@ -304,9 +256,9 @@ class HandlerCode:
         Functions are found by their names alone: of two methods with one name, both.
         """
         found: dict[Function, None] = {}
-        waiting = [self._handler]
+        waiting = [self.handler]
         while waiting:
-            for function in self._functions.get(waiting.pop(), ()):
+            for function in self.functions.get(waiting.pop(), ()):
                 if function not in found:
                     found[function] = None
                     waiting += self._called_in(function)
@@ -317,8 +269,8 @@ class HandlerCode:
             match node:
                 case ast.Call(func=ast.Name(id="map" | "filter"), args=[ast.Name(id=called), *_]):
                     yield called
-                case ast.Call(func=ast.Name(id=called)) if called in self._classes:
-                    yield from self._classes[called]
+                case ast.Call(func=ast.Name(id=called)) if called in self.classes:
+                    yield from self.classes[called]
                 case ast.Call(func=ast.Name(id=called) | ast.Attribute(attr=called)):
                     yield called
                 case ast.keyword(arg="key", value=ast.Name(id=called)):
@@ -330,14 +282,14 @@ class HandlerCode:
     def _properties(self) -> frozenset[str]:
         return frozenset(
             name
-            for name, functions in self._functions.items()
+            for name, functions in self.functions.items()
             for function in functions
             for each in function.decorator_list
             if ast.unparse(each).endswith("property")
         )
 
     @cached_property
-    def _classes(self) -> Mapping[str, Sequence[str]]:
+    def classes(self) -> Mapping[str, Sequence[str]]:
         """The special methods of each class: an object may call them."""
         return {
             node.name: [each.name for each in node.body if isinstance(each, Function) and each.name.startswith("__")]
@@ -374,7 +326,7 @@ class HandlerCode:
                     seen.add((code, remark.line))
                     yield remark._replace(code=code, cure=remark.cure or (instead if is_apart else None))
         yield from self._unknown_names()
-        for function in (each for named in self._functions.values() for each in named if each not in self.replayed):
+        for function in (each for named in self.functions.values() for each in named if each not in self.replayed):
             yield from _secrets_as_texts(function)
         reported = {line for code, line in seen if code in WITHOUT_AWAIT}
         for line in sorted(forgotten - reported):
@@ -382,109 +334,27 @@ class HandlerCode:
         for line in sorted(dropped.keys() - reported) if not has_kept else ():  # the line that keeps it is reported
             yield _without_await(line, dropped[line])
 
-    def always_raises(self, error: BaseException) -> bool:
-        """Whether every call fails that gets to the line which raised this.
-
-        So it is for names and methods that do not exist, and for values that are the same in every call, but not for
-        others.
-        """
-        raised = self._raised_at(error)
-        if raised is None:
-            return False
-        if isinstance(error, WrongArgument):
-            return not error.argument or self._is_fixed_argument(raised.node, error.argument)
-        if not raised.is_own:
-            return False
-        frame = raised.frame
-        match error:
-            case UnboundLocalError():
-                unbound = frozenset(frame.f_code.co_varnames) - frame.f_locals.keys()
-                return self._are_bound_later(unbound, raised.line)
-            case NameError(name=str(name)):
-                return name not in frame.f_code.co_freevars and not self._may_be_global(name)
-            case _:
-                has_type_only = isinstance(error, TypeError | AttributeError)
-                return raised.node is not None and self._is_fixed(raised.node, has_type_only=has_type_only)
-
-    def _raised_at(self, error: BaseException) -> _RaisedAt | None:
-        """Where code of the file has raised this, or has called what did."""
-        found = None
-        trace = error.__traceback__
-        while trace is not None:
-            if trace.tb_frame.f_code.co_filename == self.file:
-                found = trace
-            trace = trace.tb_next
-        if found is None:
-            return None
-        *_, (line, end_line, column, end_column) = islice(found.tb_frame.f_code.co_positions(), found.tb_lasti // 2 + 1)
-        place = (line, end_line, column, end_column)
-        nodes = (
-            node
-            for node in ast.walk(self.tree)
-            if isinstance(node, ast.expr)
-            and place == (node.lineno, node.end_lineno, node.col_offset, node.end_col_offset)
-        )
-        return _RaisedAt(found.tb_frame, found.tb_lineno, next(nodes, None), found.tb_next is None)
-
-    def _is_fixed_argument(self, call: ast.expr | None, name: str) -> bool:
-        match call:
-            case ast.Call(func=ast.Attribute(attr=method), args=args, keywords=keywords) if are_written(call):
-                given: Mapping[str, Any] = {str(each.arg): each.value for each in keywords}
-                with suppress(TypeError):
-                    given = _methods()[method].bind(*args, **given).arguments
-                return name in given and self._is_fixed(given[name])
-            case ast.Subscript(slice=column):
-                return self._is_fixed(column)
-            case _:
-                return False
-
-    def _is_fixed(self, expression: ast.expr, *, has_type_only: bool = False, seen: Set[str] = frozenset()) -> bool:
-        """Whether it has the same value in every call; or always the same type."""
-        for node in ast.walk(expression):
-            match node:
-                case ast.Attribute(value=ast.Name(id=name)) if name in self._calls:
-                    if not has_type_only or node.attr == "custom_data" or hasattr(Call, node.attr):
-                        return False
-                case ast.Name(id=name) if name in self._calls:
-                    pass  # one of its attributes, as above
-                case ast.Name(id=name):
-                    if name not in seen and not self._is_fixed_name(name, has_type_only, {*seen, name}):
-                        return False
-                case ast.Await() | ast.Yield() | ast.YieldFrom() | ast.Lambda() | ast.comprehension():
-                    return False
-        return True
-
-    def _is_fixed_name(self, name: str, has_type_only: bool, seen: Set[str]) -> bool:
-        values = self._given.get(name, ())
-        if not values:
-            imported = _imports(self.tree).get(name, "")
-            is_stored = any(name in _bound_by(node) for node in ast.walk(self.tree))
-            is_known = hasattr(builtins, name) and name not in _BUILT_IN and not is_stored
-            return imported.startswith("ncco_server.") or is_known
-        is_changed = name in self._changed
-        return len(values) == 1 and not is_changed and self._is_fixed(values[0], has_type_only=has_type_only, seen=seen)
-
     @cached_property
-    def _given(self) -> Mapping[str, Sequence[ast.expr]]:
+    def given(self) -> Mapping[str, Sequence[ast.expr]]:
         return given_in(self.tree)
 
     @cached_property
-    def _changed(self) -> Set[str]:
+    def changed(self) -> Set[str]:
         """Names of objects that the file changes in place."""
         nodes = list(ast.walk(self.tree))
-        added = {name for node in nodes if isinstance(node, ast.AugAssign) for name in _bound_by(node.target)}
+        added = {name for node in nodes if isinstance(node, ast.AugAssign) for name in bound_by(node.target)}
         return added | {_changed_by(node) for node in nodes}
 
     def _unknown_names(self) -> Iterator[Remark]:
         """Names that nothing in the file makes, in functions that only calls run."""
         replayed = {node for function in self.replayed for node in ast.walk(function)}
-        functions = [each for named in self._functions.values() for each in named]
+        functions = [each for named in self.functions.values() for each in named]
         inner = {node for function in functions for node in ast.walk(function)} - replayed
-        made = {name for node in ast.walk(self.tree) for name in _bound_by(node)}
+        made = {name for node in ast.walk(self.tree) for name in bound_by(node)}
         known = made | {*vars(builtins), "__file__"}
         names = sorted((-node.lineno, node.id) for node in inner if isinstance(node, ast.Name))
         read = {name: -line for line, name in names}
-        for name in sorted(each for each in read.keys() - known if not self._may_be_global(each)):
+        for name in sorted(each for each in read.keys() - known if not self.may_be_global(each)):
             near = nearest(name, made)
             cure = f"write `{near}`" if near else f"define or import `{name}`"
             yield Remark("E703", read[name], f"the name `{name}` is not defined", cure)
@@ -492,7 +362,7 @@ class HandlerCode:
     def _misfits(self, function: Function) -> Iterator[Remark]:
         """Attributes that a call does not have, and calls that do not fit what they call."""
         call = self._call_in(function)
-        known = {*_methods(), *Call.__annotations__}
+        known = {*call_methods(), *Call.__annotations__}
         for node in ast.walk(function):
             match node:
                 case ast.Attribute(value=ast.Name(id=name), attr=attr, ctx=ast.Load()) if (
@@ -540,9 +410,9 @@ class HandlerCode:
         own = {name: each for name, each in self._own.items() if name not in bound}
         match node:
             case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method)) if (
-                name == call and method in _methods()
+                name == call and method in call_methods()
             ):
-                signature = _methods()[method]
+                signature = call_methods()[method]
                 if any(each.kind is Parameter.VAR_POSITIONAL for each in signature.parameters.values()):
                     for each in node.args[:1]:
                         if isinstance(each, ast.Name) and each.id in own:
@@ -563,7 +433,7 @@ class HandlerCode:
     @cached_property
     def _made(self) -> Counter[str]:
         """How often the file makes each name when it is loaded, or by `global`."""
-        at_once = (name for each in self.tree.body for node in _at_once(each) for name in _bound_by(node))
+        at_once = (name for each in self.tree.body for node in _at_once(each) for name in bound_by(node))
         later = (name for node in ast.walk(self.tree) if isinstance(node, ast.Global) for name in node.names)
         return Counter([*at_once, *later])
 
@@ -572,7 +442,7 @@ class HandlerCode:
         nodes = (node for node in ast.walk(self.tree) if isinstance(node, ast.Attribute))
         return {node.attr for node in nodes if isinstance(node.ctx, ast.Store)}
 
-    def _may_be_global(self, name: str) -> bool:
+    def may_be_global(self, name: str) -> bool:
         """Whether some code of the file makes this name, even if it was not run."""
         if name in self._made:
             return True
@@ -582,28 +452,11 @@ class HandlerCode:
                     return True
         return False
 
-    def _are_bound_later(self, unbound: Set[str], line: int) -> bool:
-        """Whether no loop is around the line, and its function binds the names that the line reads only after it."""
-        around = [
-            function
-            for functions in self._functions.values()
-            for function in functions
-            if function.lineno <= line <= (function.end_lineno or line)
-        ]
-        if not around:
-            return False
-        nodes = list(ast.walk(max(around, key=lambda each: each.lineno)))
-        loops = (node for node in nodes if isinstance(node, ast.For | ast.AsyncFor | ast.While))
-        read = {node.id for node in nodes if isinstance(node, ast.Name) and node.lineno == line and node.id in unbound}
-        bound = [node.lineno for node in nodes if isinstance(node, _PLACED) and not read.isdisjoint(_bound_by(node))]
-        is_in_loop = any(loop.lineno <= line <= (loop.end_lineno or line) for loop in loops)
-        return bool(read) and not is_in_loop and all(each >= line for each in bound)
-
     def _outside(self, function: Function) -> Iterator[Remark]:
         own = _bound_in(function)
-        given = {**{name: each for name, each in self._given.items() if name not in own}, **given_in(function)}
+        given = {**{name: each for name, each in self.given.items() if name not in own}, **given_in(function)}
         known = {
-            name: dotted for name, dotted in self._imported.items() if name not in own or name in _imports(function)
+            name: dotted for name, dotted in self._imported.items() if name not in own or name in imports_in(function)
         }
         defaults = (each for *_, value in arguments_of(function) if value is not None for each in ast.walk(value))
         for node in (*defaults, *_run_again(function)):
@@ -625,7 +478,7 @@ class HandlerCode:
     def _changes(self, function: Function) -> Iterator[Remark]:
         """What other calls see: names of the module, classes, defaults of arguments."""
         own = _bound_in(function)
-        classes = (self._classes.keys() - own) | {"cls"}
+        classes = (self.classes.keys() - own) | {"cls"}
         shared = (self._module_names - own) | _mutable(function)
         given = given_in(function).items()
         shared |= {
@@ -644,7 +497,7 @@ class HandlerCode:
         nodes = list(_run_again(function))
         awaited = {name for node in nodes if isinstance(node, ast.Await) for name in _awaited_names(node.value)}
         for parent in nodes:
-            is_outcome = isinstance(parent, ast.Return) and function.name == self._handler
+            is_outcome = isinstance(parent, ast.Return) and function.name == self.handler
             is_kept = isinstance(parent, ast.Assign) and ast.unparse(parent.targets[0]) not in awaited
             if not (isinstance(parent, _USES) or is_outcome or is_kept):
                 continue
@@ -653,14 +506,14 @@ class HandlerCode:
                     case ast.Call() if isinstance(parent, ast.IfExp) and made is not parent.test:
                         pass
                     case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method)) if (
-                        name == call and method in _methods() and _is_awaited(method)
+                        name == call and method in call_methods() and _is_awaited(method)
                     ):
                         yield _without_await(made.lineno, f"{name}.{method}", is_certain=not is_kept)
                     case ast.Call(func=ast.Name(id=name)) if self._is_async(name):
                         yield _without_await(made.lineno, name, is_certain=not is_kept)
 
     def _is_async(self, name: str) -> bool:
-        found = self._functions.get(name, ())
+        found = self.functions.get(name, ())
         return bool(found) and all(isinstance(each, ast.AsyncFunctionDef) for each in found)
 
     @cached_property
@@ -676,7 +529,7 @@ class HandlerCode:
     @cached_property
     def _imported(self) -> dict[str, str]:
         """What a name stands for: a module, something of a module, or what is made with that."""
-        found = {name: name for name in _BUILT_IN} | _imports(self.tree)
+        found = {name: name for name in BUILT_IN} | imports_in(self.tree)
         for node in self.tree.body:
             if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
                 continue
@@ -687,37 +540,13 @@ class HandlerCode:
                 found |= {target.id: made[0] for target in targets if isinstance(target, ast.Name)}
         return found
 
-    @cached_property
-    def statements(self) -> Mapping[int, int]:
-        """The statements that calls run again: first line → last line, without those inside it."""
-        found = {
-            node.lineno: node.lineno if hasattr(node, "body") else node.end_lineno or node.lineno
-            for function in self.replayed
-            for node in ast.walk(function)
-            if isinstance(node, ast.stmt) and node is not function
-        }
-        run = _lines_of(compile(self.tree, self.file, "exec"))
-        return {line: found[line] for line in sorted(found.keys() & run)}
-
-    def run_by(self, lines: Set[int]) -> StatementsRun:
-        found: list[tuple[int, int]] = []
-        first = last = 0
-        for line, end in [*self.statements.items(), (0, 0)]:
-            if line and line not in lines:
-                first = first or line
-                last = end
-            elif first:
-                found.append((first, last))
-                first = 0
-        return StatementsRun(len(self.statements.keys() & lines), len(self.statements), tuple(found))
-
 
 def given_in(tree: ast.AST) -> Mapping[str, Sequence[ast.expr]]:
     """What the file or function gives each name, if nothing else in it can give it a value; `*` before a list of it."""
     found: dict[str, list[ast.expr]] = {}
     stored = Counter[str]()
     for node in ast.walk(tree):
-        stored.update(_bound_by(node))
+        stored.update(bound_by(node))
         match node:
             case (
                 ast.Assign(targets=[ast.Name(id=name)], value=value)
@@ -757,28 +586,6 @@ def _without_or_raise(node: ast.AST) -> ast.AST:
             return asked
         case _:
             return node
-
-
-def _is_own(parent: ast.AST, call: ast.Name, own: Set[str]) -> bool:
-    """Whether a name of the call is used in the file itself: for an attribute, or as an argument of own code."""
-    match parent:
-        case ast.Attribute():
-            return True
-        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=args):
-            return name in own and call in args
-        case _:
-            return False
-
-
-def _is_passed_on(node: ast.AST, parents: Mapping[ast.AST, ast.AST]) -> bool:
-    parent = parents[node]
-    while isinstance(parent, ast.JoinedStr | ast.FormattedValue | ast.Dict | ast.List | ast.Tuple | ast.keyword):
-        node, parent = parent, parents[parent]
-    match parent:
-        case ast.Call(func=ast.Attribute(attr=method) as function) if function is not node:
-            return method in _methods() and "flow" not in _methods()[method].parameters
-        case _:
-            return False
 
 
 def _computed_ssml(function: Function) -> Iterator[Remark]:
@@ -853,17 +660,12 @@ def _without_f(function: Function, names: Set[str]) -> Iterator[Remark]:
     for node in ast.walk(function):
         match node:
             case ast.Call(func=ast.Attribute(attr=attr), args=[ast.Constant(value=str(text)), *_]) if (
-                attr in _methods() and "text" in _methods()[attr].parameters
+                attr in call_methods() and "text" in call_methods()[attr].parameters
             ):
                 found = next((each for each in _BRACED.finditer(text) if each[1] in known), None)
                 if found is not None:
                     cure = 'write f before the quotes: f".."'
                     yield Remark("W303", node.args[0].lineno, f'"{found[0]}" stays as it is written', cure)
-
-
-def _lines_of(code: CodeType) -> frozenset[int]:
-    inner = [_lines_of(constant) for constant in code.co_consts if isinstance(constant, CodeType)]
-    return frozenset(line for *_, line in code.co_lines() if line is not None).union(*inner)
 
 
 def _compared_in(function: Function) -> Iterator[tuple[ast.expr, ast.expr, ast.expr]]:
@@ -916,10 +718,10 @@ def _run_again(function: Function) -> Iterator[ast.AST]:
 def _bound_in(function: Function) -> set[str]:
     nodes = [*ast.walk(function)][1:]
     found = {name for node in nodes if isinstance(node, ast.Global) for name in node.names}
-    return {name for node in nodes for name in _bound_by(node)} - found
+    return {name for node in nodes for name in bound_by(node)} - found
 
 
-def _imports(tree: ast.AST) -> dict[str, str]:
+def imports_in(tree: ast.AST) -> dict[str, str]:
     found: dict[str, str] = {}
     for node in ast.walk(tree):
         match node:
@@ -1030,11 +832,7 @@ def _without_await(line: int, name: str, *, is_certain: bool = True) -> Remark:
     return Remark(code, line, f"`{name}(..)` does nothing without `await`", f"write `await {name}(..)`")
 
 
-_PLACED: Final = (ast.stmt, ast.expr, ast.pattern, ast.excepthandler)
-"""They have lines."""
-
-
-def _bound_by(node: ast.AST) -> Sequence[str]:
+def bound_by(node: ast.AST) -> Sequence[str]:
     match node:
         case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name):
             return (name,)

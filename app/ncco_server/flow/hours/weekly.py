@@ -230,7 +230,6 @@ def _day_cure(word: str, words: Sequence[str]) -> str | Fix:
 
 
 def _near_day(name: str, foreign: Sequence[str]) -> str:
-    """`name` itself if no day is similar."""
     word = name.strip().lower()
     near = word if word in _NUMBERS else nearest(word, _FULL)
     number = _NUMBERS[near] if near else day_of(word, foreign)

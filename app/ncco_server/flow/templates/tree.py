@@ -178,6 +178,5 @@ def _offsets(node: nodes.Node) -> Iterator[int]:
 
 
 def shorten(text: str) -> str:
-    """At most 40 characters on one line."""
     line = " ".join(text.split())
     return line if len(line) <= 40 else f"{line[:37]}..."

@@ -11,7 +11,7 @@ from ncco_server.desk import options
 from ncco_server.desk.output import FINE, print_result
 from ncco_server.desk.project import FlowsHaveErrors, Source, flow_named
 from ncco_server.flow.files import named_flows
-from ncco_server.flow.graph import as_dot, as_mermaid, draw
+from ncco_studio.pictures.graph import as_dot, as_mermaid, draw
 from ncco_studio.pictures.svg import as_svg
 
 

@@ -18,6 +18,7 @@ from typing import Any, Final
 import click
 import yaml
 from fastapi import FastAPI, Request, Response
+from pydantic import Field
 from uvicorn import Config
 
 from ncco_server.desk import options
@@ -34,11 +35,13 @@ from ncco_server.service.phone_numbers import readable
 from ncco_server.settings import Settings, load_settings
 from ncco_server.vonage.application_token import ApplicationTokens
 from ncco_server.vonage.applications import (
+    ACCOUNT_URL,
+    TRY_LATER,
     Account,
-    read_balance,
+    ApiDocument,
+    document_at,
     read_document,
     read_numbers,
-    read_rate,
     with_webhooks,
 )
 from ncco_server.vonage.voice_api import VoiceApi
@@ -281,6 +284,39 @@ async def _numbers(account: Account, application_id: str, chosen: tuple[str, str
             "link another number in the Vonage dashboard, on the application's Numbers tab",
         )
     return caller, called
+
+
+class _Balance(ApiDocument):
+    value: float
+
+
+class _Price(ApiDocument):
+    price: float
+
+
+class _PricedCountries(ApiDocument):
+    countries: tuple[_Price, ...] = ()
+
+
+class _Prices(ApiDocument):
+    embedded: _PricedCountries = Field(_PricedCountries(), alias="_embedded")
+
+
+async def read_balance(account: Account) -> float:
+    """In EUR. Raises VonageApiError. Source: Account API 1.0.4, `GET /account/get-balance`."""
+    return (await document_at(account, _Balance, "/account/get-balance", "a balance", ACCOUNT_URL)).value
+
+
+async def read_rate(account: Account, country: str) -> float:
+    """The highest price of a minute to a phone in this country, in EUR. Raises VonageApiError.
+
+    Source: Pricing API 2.0.0, `GET /v2/account/pricing/voice-outbound`.
+    """
+    path = f"/v2/account/pricing/voice-outbound?country={country}&page_size=100"
+    found = (await document_at(account, _Prices, path, "prices")).embedded.countries
+    if not found:
+        raise VonageApiError(f"{account.api_url} does not reply with prices for {country}", TRY_LATER, 200)
+    return max(each.price for each in found)
 
 
 async def _rate(account: Account, application_id: str) -> float:

@@ -16,10 +16,10 @@ import click
 from ncco_server.desk import options
 from ncco_server.desk.output import FINE, ISSUES, CannotRun, print_result
 from ncco_server.desk.project import FlowsHaveErrors, Source
-from ncco_server.flow.graph import Drawing, as_dot, as_mermaid
 from ncco_server.flow.report import counted, report
 from ncco_studio.commands.scenario_files import find_files, find_scenarios
 from ncco_studio.commands.server_under_test import local_stage, refuse_remote, remote_options, remote_stage
+from ncco_studio.pictures.graph import Drawing, as_dot, as_mermaid
 from ncco_studio.verify.coverage import coverage_lines, paint, percent
 from ncco_studio.verify.scenarios.files import ScenarioFile, read_files, updated
 from ncco_studio.verify.scenarios.reports import as_github, as_json, as_junit, as_text, ink

@@ -19,8 +19,6 @@ from starlette.staticfiles import StaticFiles
 from ncco_server.errors import StoreError
 from ncco_server.flow.report import as_sentence
 from ncco_server.settings import Settings, python_environment
-from ncco_server.settings.logins import Logins
-from ncco_server.settings.passwords import Passwords
 from ncco_server.settings.secrets import console_keys
 from ncco_server.store import open_store
 from ncco_studio.console import (
@@ -43,6 +41,7 @@ from ncco_studio.console.change import page as change
 from ncco_studio.console.change import steps
 from ncco_studio.console.guard import HEADERS, Guard
 from ncco_studio.console.pages import STATIC, refused, wants_page
+from ncco_studio.console.passwords import Logins, Passwords
 from ncco_studio.console.phone import page as phone
 from ncco_studio.console.phone.calls import PhoneCalls
 from ncco_studio.console.phone.incoming import IncomingCalls

@@ -17,7 +17,6 @@ from ncco_server.desk.commands.explain import all_rules, fix_of
 from ncco_server.desk.project import zone_of
 from ncco_server.errors import StoreError
 from ncco_server.flow.files import named_flows
-from ncco_server.flow.graph import Drawing, GraphNode, draw, entrances
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.model import Flow
 from ncco_server.service.phone_numbers import readable
@@ -32,6 +31,7 @@ from ncco_studio.console.state import Console, TheConsole, console_of
 from ncco_studio.editor.language import in_words
 from ncco_studio.editor.project import ReadProject
 from ncco_studio.editor.worker import WorkNotDone
+from ncco_studio.pictures.graph import Drawing, GraphNode, draw, entrances
 from ncco_studio.pictures.svg import as_svg
 
 router = APIRouter()

@@ -19,14 +19,7 @@ from ncco_server.desk.project import zone_of
 from ncco_server.errors import StoreError
 from ncco_server.flow.hours.calendar import ByHand, Calendar, seconds, special_days
 from ncco_server.flow.model import Flow, Project
-from ncco_server.service.call_results import (
-    NO_FLOWS,
-    MissedCallers,
-    count_by_result,
-    missed_callers,
-    open_calls,
-    results_of,
-)
+from ncco_server.service.call_results import NO_FLOWS, open_calls, results_of
 from ncco_server.service.hand_hours import LONGEST, LONGEST_REASON, HandHours, decide, hand_hours, undecide
 from ncco_server.service.phone_numbers import readable
 from ncco_server.store import QUARTER_MS, CalledCounts, Records, ResultRow, milliseconds
@@ -38,6 +31,7 @@ from ncco_studio.console.change.notation import day_in_words, spans_in_words
 from ncco_studio.console.health import problems_of
 from ncco_studio.console.history import Change, UndoRequest, check_undo, record
 from ncco_studio.console.messages import inbox_values
+from ncco_studio.console.missed import MissedCallers, count_by_result, missed_callers
 from ncco_studio.console.pages import render
 from ncco_studio.console.polled import PolledRoute
 from ncco_studio.console.report import texts_of

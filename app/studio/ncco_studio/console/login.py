@@ -9,10 +9,10 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from ncco_server.settings.logins import tidy_name
-from ncco_server.settings.passwords import TooManyLogins
 from ncco_studio.console.access import LOGIN, CanLook, client_of, is_near, login_page, set_cookie
 from ncco_studio.console.audit import audit
 from ncco_studio.console.pages import PROGRAM, View, refused, view_cookie, view_of
+from ncco_studio.console.passwords import TooManyLogins
 from ncco_studio.console.sessions import SESSION_LIFETIME, ConsoleSession
 from ncco_studio.console.state import TheConsole
 

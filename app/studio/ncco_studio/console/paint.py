@@ -15,13 +15,13 @@ from ncco_server.desk.call_report import Period, percentile
 from ncco_server.desk.project import zone_of
 from ncco_server.desk.recorded_calls import duration_text
 from ncco_server.errors import StoreError
-from ncco_server.flow.graph import Drawing
 from ncco_server.flow.model import Flow
 from ncco_server.flow.report import counted
 from ncco_studio.console.report import PeriodQuery
 from ncco_studio.console.state import Console
 from ncco_studio.console.traffic import MOST_CALLS, Traffic, count_traffic, paint_traffic
 from ncco_studio.editor.project import ReadProject
+from ncco_studio.pictures.graph import Drawing
 
 PERIODS: Final = {"1": "today", "7": "the last 7 days", "30": "the last 30 days", "": "the days"}
 STALE_S: Final = 60

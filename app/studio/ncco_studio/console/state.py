@@ -20,10 +20,9 @@ from ncco_server.service.hand_hours import HandHours, hand_hours
 from ncco_server.service.phone_numbers import line_of
 from ncco_server.service.recording_files import RecordingFiles
 from ncco_server.settings import Settings
-from ncco_server.settings.logins import Logins
-from ncco_server.settings.passwords import Passwords
 from ncco_server.store import Records, Store
 from ncco_studio.console.caches import CallChanges, ResultCache, ServerReader
+from ncco_studio.console.passwords import Logins, Passwords
 from ncco_studio.console.phone.calls import PhoneCalls
 from ncco_studio.console.phone.incoming import IncomingCalls
 from ncco_studio.console.sessions import Sessions

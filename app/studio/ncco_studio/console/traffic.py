@@ -16,13 +16,13 @@ import orjson
 
 from ncco_server.desk.call_report import Period
 from ncco_server.engine.session import TraceLine, from_json
-from ncco_server.flow.graph import BEGUN, Arrow, Drawing, OutcomeKey, draw
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow
 from ncco_server.flow.report import counted
 from ncco_server.service.library import PinnedFlows
 from ncco_server.service.written_rows import json_object
 from ncco_server.store import ConnectStatus, Records, ReportedCall, ResultRow
+from ncco_studio.pictures.graph import BEGUN, Arrow, Drawing, OutcomeKey, draw
 from ncco_studio.verify.outcomes import (
     Following,
     by_file,

@@ -17,8 +17,8 @@ from ncco_server.flow.files import is_flow_file
 from ncco_server.flow.issues import PHASES, RULES, Fix, FlowIssue
 from ncco_server.flow.nodes import LINE_BREAK, Place
 from ncco_server.flow.source import LOADER, MAX_CHARACTERS, names_written_in
-from ncco_server.flow.source.edit import Member, Splice, addition, end_of, members_of, removal
 from ncco_server.flow.source.source_file import SourceFile
+from ncco_studio.editing.yaml_text import Member, Splice, addition, end_of, members_of, removal
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_](?:[\w .+/-]*[\w.+/-])?")
 """Texts that mean the same with and without quotes everywhere in flow files."""

@@ -16,7 +16,6 @@ from typing import Any, Final, TypeAlias, cast
 import yaml
 
 from ncco_server.flow.files import read_project
-from ncco_server.flow.graph import draw
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.nodes import Map, Node, Seq
 from ncco_server.flow.runtime import Way
@@ -32,6 +31,7 @@ from ncco_studio.editing.fixes import Edit, FindIssues, tried_fixes
 from ncco_studio.editing.utf16 import Utf16Columns, character_column, utf16_position, utf16_units
 from ncco_studio.editor.project import project_in
 from ncco_studio.editor.source import PASTED_FLOW, PASTED_JSON, PASTED_YAML, PhoneText, read_source
+from ncco_studio.pictures.graph import draw
 from ncco_studio.pictures.svg import as_svg
 
 Json: TypeAlias = dict[str, Any]

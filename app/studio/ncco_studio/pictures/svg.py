@@ -13,8 +13,8 @@ from html import escape
 from itertools import pairwise
 from typing import Final
 
-from ncco_server.flow.graph import Arrow, Drawing, GraphNode, Subgraph
 from ncco_server.flow.report import printable
+from ncco_studio.pictures.graph import Arrow, Drawing, GraphNode, Subgraph
 from ncco_studio.pictures.layout import Layout, Link, Rect, Route, Size, arrange
 
 NAME_SIZE: Final = 13.0

@@ -10,10 +10,10 @@ from functools import cache
 from typing import Final
 
 from ncco_server.engine.session import TraceLine
-from ncco_server.flow.graph import Drawing, OutcomeKey, draw
-from ncco_server.flow.handlers.inspection import StatementsRun
 from ncco_server.flow.handlers.reading import LoadedHandler
 from ncco_server.flow.model import Flow
+from ncco_studio.pictures.graph import Drawing, OutcomeKey, draw
+from ncco_studio.verify.handlers.raised import StatementsRun, run_by
 from ncco_studio.verify.outcomes import (
     ENTERED,
     FlowOutcome,
@@ -116,7 +116,7 @@ class OutcomeCounter:
             self._path_of(flow.place.file),
             self._counted(outcomes_of(flow)),
             self._counted(error_exits_of(flow)),
-            StatementsRun() if code is None else code.run_by(lines.get(code.file, frozenset())),
+            StatementsRun() if code is None else run_by(code, lines.get(code.file, frozenset())),
         )
 
     def _counted(self, outcomes: Iterable[FlowOutcome]) -> dict[FlowOutcome, int]:

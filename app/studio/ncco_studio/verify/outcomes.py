@@ -8,11 +8,11 @@ from typing import Final, NamedTuple, TypeAlias
 
 from ncco_server.engine.outcome import hear_connected
 from ncco_server.engine.session import Session, TraceLine
-from ncco_server.flow.graph import ERROR, Arrow, Drawing, OutcomeKey
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.report import counted
 from ncco_server.flow.runtime import IMMEDIATE
+from ncco_studio.pictures.graph import ERROR, Arrow, Drawing, OutcomeKey
 
 REAL: Final = "answered"
 DEFAULT: Final = "default"

@@ -10,9 +10,10 @@ from ncco_server import engine
 from ncco_server.engine import CallData
 from ncco_server.engine.session import to_json
 from ncco_server.flow.loader import load
-from ncco_server.service.call_results import count_by_result, count_results, missed_callers, open_result, results_of
+from ncco_server.service.call_results import count_results, open_result, results_of
 from ncco_server.service.turns import CALL_EXPIRY_MS
 from ncco_server.store import QUARTER_MS, EndOfCall, SessionRow, Store
+from ncco_studio.console.missed import count_by_result, missed_callers
 from tests.support.cases import each_case
 from tests.support.stored_rows import NOON_MS, new_call, session_row, webhook_row
 

@@ -12,7 +12,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from ncco_server.errors import SettingsError
-from ncco_server.settings.logins import NAME, Login, Logins, changed_logins, read_logins, tidy_name
+from ncco_server.settings.logins import NAME, Login, changed_logins, read_logins, tidy_name
+from ncco_studio.console.passwords import Logins
 from tests.support.cases import each_case
 
 HASH = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"

@@ -20,10 +20,10 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import Mount
 from structlog.testing import capture_logs
 
-from ncco_server.settings.passwords import Passwords
 from ncco_server.settings.secrets import CONSOLE, console_keys, derived_keys
 from ncco_studio.console.access import CanChange
 from ncco_studio.console.app import create_console
+from ncco_studio.console.passwords import Passwords
 from ncco_studio.console.sessions import Sessions, new_link
 from tests.support.cases import each_case
 from tests.unit.studio.console.conftest import (

@@ -18,8 +18,9 @@ from fastapi import FastAPI
 from structlog.testing import capture_logs
 
 from ncco_server.settings.logins import Login, Role, changed_logins
-from ncco_server.settings.passwords import Passwords, TooManyLogins, hash_password
+from ncco_server.settings.passwords import hash_password
 from ncco_studio.console.app import create_console
+from ncco_studio.console.passwords import Passwords, TooManyLogins
 from tests.unit.studio.console.conftest import PASSWORDS, browser, csrf_token, settings_for, with_worker_here
 from tests.unit.studio.console.test_access import Clock, Pauses
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ncco_server.flow.graph import draw
+from ncco_studio.pictures.graph import draw
 from ncco_studio.pictures.svg import as_svg
 from tests.unit.server.engine.handled_call import SORRY, project_of
 

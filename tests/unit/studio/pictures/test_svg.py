@@ -12,15 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ncco_server.flow.files import read_project
-from ncco_server.flow.graph import Drawing, GraphNode, Subgraph, draw
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Project
+from ncco_studio.pictures.graph import Drawing, GraphNode, Subgraph, draw
 from ncco_studio.pictures.svg import as_svg, text_width
 from ncco_studio.verify.handlers.exploring import explore
 from tests.support.cases import each_case
 from tests.support.examples import examples
-from tests.unit.server.flow.graph.test_draw import TEXTS
-from tests.unit.server.flow.graph.test_written import NASTY, drawing
+from tests.unit.studio.pictures.test_draw import TEXTS
+from tests.unit.studio.pictures.test_written import NASTY, drawing
 
 ROOT = Path(__file__).parents[4]
 FOLDERS = [ROOT, *sorted(path.parent for path in ROOT.glob("examples/*/flows"))]

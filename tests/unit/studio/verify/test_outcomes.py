@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ncco_server.flow.graph import draw
 from ncco_server.flow.loader import load
+from ncco_studio.pictures.graph import draw
 from ncco_studio.verify.outcomes import outcomes_of
 
 MAIN = """\

@@ -13,11 +13,11 @@ from urllib.parse import quote
 from ncco_server.flow.files import is_flow_file
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.source import names_written_in, read_yaml
-from ncco_server.flow.source.edit import Path
 from ncco_studio.console.change.fields import FormField, fields_in, group_title, pointer
 from ncco_studio.console.change.form import is_removed, tidied
 from ncco_studio.console.change.notation import DAY_NAMES, weekdays_in_words
 from ncco_studio.console.history import Change, UndoRequest
+from ncco_studio.editing.yaml_text import Path
 from ncco_studio.editor.project import ProjectFolder, ReadProject, digest_of
 
 

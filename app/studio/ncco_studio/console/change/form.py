@@ -10,11 +10,11 @@ import yaml
 
 from ncco_server.flow.hours.holidays import meant_country, regions_of
 from ncco_server.flow.hours.weekly import meant_spans, shown_spans
-from ncco_server.flow.source.edit import NoSuchValue, Path, YamlText, quoted, written
 from ncco_server.ncco.value_types import read_number
 from ncco_studio.console.change.fields import NEW_PARTS, FieldKind, FormField, path_of, pointer
 from ncco_studio.console.change.hours import add_region, part_code, write_hours, write_region, write_week
 from ncco_studio.console.change.notation import date_in_words, date_key, is_date, spans_in_words
+from ncco_studio.editing.yaml_text import NoSuchValue, Path, YamlText, quoted, written
 
 NOT_SAVED: Final = "Fix the marked fields below. Nothing is saved yet, and nothing that you wrote is lost."
 SAVED_MEANWHILE: Final = "the file has changed on disk since you opened the form; check your changes again"

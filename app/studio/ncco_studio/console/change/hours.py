@@ -8,7 +8,7 @@ import yaml
 
 from ncco_server.flow.hours.holidays import country_class, regions_of
 from ncco_server.flow.hours.weekly import CLOSED, days_of, meant_spans, shown_days, shown_spans
-from ncco_server.flow.source.edit import NoSuchValue, Path, YamlText, written
+from ncco_studio.editing.yaml_text import NoSuchValue, Path, YamlText, written
 
 
 def write_hours(text: YamlText, path: Path, hours: str) -> None:

@@ -8,7 +8,6 @@ from typing import Annotated, Final, Literal, NamedTuple
 import yaml
 from fastapi import APIRouter, Form, Request, Response
 
-from ncco_server.flow.source.edit import NoSuchValue, Path, YamlText, quoted, written
 from ncco_studio.console.access import CanChange
 from ncco_studio.console.change.draft import change_of
 from ncco_studio.console.change.fields import pointer
@@ -17,6 +16,7 @@ from ncco_studio.console.state import console_of
 from ncco_studio.editing.fixes import with_edits
 from ncco_studio.editing.names import ProjectNames
 from ncco_studio.editing.rename import CannotRename, edits_of, rename
+from ncco_studio.editing.yaml_text import NoSuchValue, Path, YamlText, quoted, written
 from ncco_studio.editor.project import ReadProject
 
 router = APIRouter()

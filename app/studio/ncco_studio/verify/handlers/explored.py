@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import CoroutineType
@@ -29,6 +29,7 @@ from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.runtime import RECORDED
 from ncco_server.ncco.value_types import ANY, E164
 from ncco_studio.verify.handlers.constants import NOTHING, ComparedConstants
+from ncco_studio.verify.handlers.raised import always_raises
 from ncco_studio.verify.handlers.samples import Samples, samples_of, samples_of_row
 from ncco_studio.verify.handlers.states import comparable, state_of
 
@@ -341,7 +342,7 @@ class WatchedPlayback(HandlerPlayback):
         because = self.because
         after = f", after {', '.join(because)}" if because else ""
         code = self.handler.code
-        is_certain = code.always_raises(raised) if raised is not None else self.coroutine is None
+        is_certain = always_raises(code, raised) if raised is not None else self.coroutine is None
         caller = _APP if facts["from_user"] else _HIDDEN if facts["is_hidden"] else ""
         cure = cure_of(raised) or error.cure or None
         message = str(error).removesuffix(f": {error.cure}") if error.cure else str(error)
@@ -385,12 +386,14 @@ class ExploredHandler(LoadedHandler):
         guessed: fields of `call`, `now` and `env` that it may read.
         functions: those that it calls, and the rows that it reads, by name.
         compared: what its file compares values with.
+        passed: the attributes of its call that it only says, or gives to others.
         watch: what its runs show now.
     """
 
     guessed: frozenset[str] = frozenset()
     functions: Mapping[str, FunctionDefinition | LookupDefinition] = field(default_factory=dict)
     compared: ComparedConstants = field(default=NOTHING, compare=False)
+    passed: Set[str] = frozenset()
     watch: Watch = field(default_factory=lambda: Watch(LineTracer("")), compare=False)
 
     @property
@@ -401,7 +404,7 @@ class ExploredHandler(LoadedHandler):
     @property
     def passed_on(self) -> frozenset[str]:
         """Those of `reads` that it compares with nothing: it only says them, or gives them to others."""
-        return self.reads & {_ATTRIBUTES[name] for name in _PASSED & self.code.passed_on}
+        return self.reads & {_ATTRIBUTES[name] for name in _PASSED & self.passed}
 
     @property
     def sampled(self) -> frozenset[str]:

@@ -24,6 +24,7 @@ from ncco_server.flow.nodes import Place
 from ncco_server.flow.runtime import Followers
 from ncco_studio.verify.handlers.constants import ComparedConstants
 from ncco_studio.verify.handlers.explored import CALLERS, ExploredHandler, FailedRun, Watch, explored_in
+from ncco_studio.verify.handlers.raised import passed_on, run_by
 from ncco_studio.verify.prove.explore import Explorer
 from ncco_studio.verify.prove.space import SearchLimits
 from ncco_studio.verify.prove.uses import flows_run_from
@@ -75,7 +76,7 @@ def explore(
         is_whole=is_whole and not watch.failures,
         followers=_followers(watch),
         variants=tuple(watch.variants.values()),
-        never_run=code.run_by(watch.tracer.lines).shown,
+        never_run=run_by(code, watch.tracer.lines).shown,
         functions=watch.functions,
         watch=Watch(LineTracer(code.file), reads=watch.reads),
     )
@@ -111,7 +112,7 @@ def _watched(flow: Flow) -> Flow:
     if isinstance(handler, LoadedHandler) and not isinstance(handler, ExploredHandler):
         known: dict[str, Any] = {each.name: getattr(handler, each.name) for each in fields(handler)}
         compared, watch = ComparedConstants(handler.code.tree), Watch(LineTracer(handler.code.file))
-        handler = ExploredHandler(**known, compared=compared, watch=watch).guessing()
+        handler = ExploredHandler(**known, compared=compared, passed=passed_on(handler.code), watch=watch).guessing()
     return replace(flow, handler=handler, subs=subs)
 
 

@@ -10,13 +10,13 @@ from itertools import product
 from typing import Any, Final, Literal, NamedTuple
 
 from ncco_server.engine import new_session, not_reached
-from ncco_server.flow.graph import OutcomeKey
-from ncco_server.flow.handlers.inspection import StatementsRun
 from ncco_server.flow.language.outbound import EXPIRED, REFUSED, UNKNOWN
 from ncco_server.flow.model import Flow, Project
 from ncco_server.ncco.statuses import DIAL_FAILURES
+from ncco_studio.pictures.graph import OutcomeKey
 from ncco_studio.verify.faults import FAULTS
 from ncco_studio.verify.handlers.explored import explored_in
+from ncco_studio.verify.handlers.raised import StatementsRun, run_by
 from ncco_studio.verify.outcomes import FlowOutcome, outcomes_of
 from ncco_studio.verify.prove.environment import Arrival
 from ncco_studio.verify.prove.explore import Env, Explorer
@@ -197,7 +197,7 @@ def prove(
 def _partly_run(root: Flow) -> Iterator[HandlerLines]:
     for flow in flows_run_from(root).values():
         handler = explored_in(flow)
-        if handler is not None and (found := handler.code.run_by(handler.watch.tracer.lines)).never:
+        if handler is not None and (found := run_by(handler.code, handler.watch.tracer.lines)).never:
             yield HandlerLines(flow.place.file, flow.name, found)
 
 

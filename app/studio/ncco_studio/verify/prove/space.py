@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from ncco_server.engine import CallData, Session
-from ncco_server.flow.graph import OutcomeKey
 from ncco_server.flow.model import Flow
 from ncco_server.ncco import Issue
+from ncco_studio.pictures.graph import OutcomeKey
 from ncco_studio.verify.prove.listening import CONVERSATION, TurnAudio
 from ncco_studio.verify.prove.triggers import Answers, Trigger
 

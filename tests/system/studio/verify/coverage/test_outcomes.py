@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from ncco_server.flow.graph import as_dot, as_mermaid
 from ncco_server.flow.loader import load
+from ncco_studio.pictures.graph import as_dot, as_mermaid
 from ncco_studio.verify.coverage import Coverage, coverage_lines, paint, percent
 from ncco_studio.verify.outcomes import error_exits_of, outcomes_of
 from ncco_studio.verify.scenarios.runner import run_suite

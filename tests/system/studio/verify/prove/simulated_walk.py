@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ncco_server.engine import Session
-from ncco_server.flow.graph import OutcomeKey
 from ncco_server.flow.language.menu import Choices
 from ncco_server.flow.model import Project
 from ncco_server.flow.nodes import Entry, Map, Place, Text
+from ncco_studio.pictures.graph import OutcomeKey
 from ncco_studio.simulator.parties import PartyOutcome
 from ncco_studio.verify.coverage import OutcomeCounter
 from ncco_studio.verify.scenarios.answers import Answer, GivenAnswers, NoAnswer

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ncco_server.flow.source import LOADER
-from ncco_server.flow.source.edit import NoSuchValue, YamlText
+from ncco_studio.editing.yaml_text import NoSuchValue, YamlText
 from tests.support.cases import each_case
 
-REPOSITORY = Path(__file__).parents[5]
+REPOSITORY = Path(__file__).parents[4]
 FLOWS = sorted([*(REPOSITORY / "flows").glob("*.yaml"), *REPOSITORY.glob("examples/*/flows/*.yaml")])
 
 TEXT = """\

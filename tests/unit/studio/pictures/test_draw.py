@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ncco_server.flow.graph import Drawing, draw
 from ncco_server.flow.loader import load
+from ncco_studio.pictures.graph import Drawing, draw
 
 MAIN = """\
 flow: main

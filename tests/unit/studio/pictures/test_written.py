@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncco_server.flow.graph import Arrow, Drawing, GraphNode, Subgraph, as_dot, as_mermaid
+from ncco_studio.pictures.graph import Arrow, Drawing, GraphNode, Subgraph, as_dot, as_mermaid
 from tests.support.cases import each_case
 from tests.support.examples import examples
 
