@@ -190,18 +190,21 @@ class Shape:
 
     def json_schema(self) -> JsonSchema:
         """Leave out the rules about options together."""
-        properties: JsonSchema = {name: option.json_schema() for name, option in self.options.items()}
+        other = {*self.spellings.values()}
+        properties: JsonSchema = {
+            name: replace(option, required=option.required and name not in other).json_schema()
+            for name, option in self.options.items()
+        }
         properties |= {key: properties[name] for key, name in self.spellings.items()}
         properties |= {key: {"description": note.message} for key, note in self.notes.items() if key not in properties}
-        required = [
-            name for name, option in self.options.items() if option.required and name not in self.spellings.values()
-        ]
+        required = [name for name, option in self.options.items() if option.required and name not in other]
         if self.tag:
             properties = {self.tag[0]: {"const": self.tag[1]}} | properties
             required = [self.tag[0], *required]
         schema: JsonSchema = {"type": "object", "description": self.about}
         either = [name for pair in self.spellings.items() if self.options[pair[1]].required for name in pair]
-        schema |= {"anyOf": [{"required": [name]} for name in either]} if either else {}
+        given = {"not": {"type": "null"}}
+        schema |= {"anyOf": [{"required": [name], "properties": {name: given}} for name in either]} if either else {}
         return schema | {"properties": properties, "required": required, "additionalProperties": False}
 
 

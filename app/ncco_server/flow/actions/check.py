@@ -28,7 +28,7 @@ _URL = ["https://example.com/webhooks"]
 _FOLLOWING_INPUT = {"action": "input", "type": ["dtmf"], "eventUrl": _URL}
 _LEFT_OUT = object()
 """A value that the samples cannot compute."""
-_SPOKEN_RULES = ("N4", "N916")
+_SPOKEN_RULES = ("N4", "N915", "N916")
 _SHORT_TEXT: Final = MAX_TALK_CHARACTERS // 2
 """Such a text hardly ever becomes too long by its values."""
 _KEEP_ONE = "keep one of them"

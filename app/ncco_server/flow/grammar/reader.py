@@ -91,6 +91,10 @@ class Reader:
         cure = cure or meant_word(text.value, known, write_one_of(known))
         self.report(code, text.place, message, cure, names)
 
+    def home_of(self, word: str) -> str | None:
+        """Where a word belongs that is not known here."""
+        return elsewhere(word)
+
     def check_name(
         self,
         name: Text,
@@ -260,7 +264,7 @@ def read_fields(
         if meant is None:
             others = [each for each in known if not (is_same(word, each) and node.get(each) is not None)]
             meant = nearest(word, others)
-            home = elsewhere(word)
+            home = reader.home_of(word)
             if home and meant and not is_same(word, meant):
                 meant = None
             reader.report(

@@ -626,8 +626,9 @@ class Call:
         """
         calendar = self._calendars.get(name)
         if calendar is None:
-            known = ", ".join(sorted(self._calendars)) or "declare them under `hours`"
-            raise RenderError("E304", f'there are no opening hours "{name}": {known}')
+            known = ", ".join(sorted(self._calendars))
+            cure = f"write one of: {known}" if known else "declare them under `hours`"
+            raise RenderError("E304", f'there are no opening hours "{name}"', cure=cure)
         return calendar.at(self.now)
 
     def spoken(self, value: datetime | date | time | float | Decimal, form: str = "", *, language: str = "") -> str:

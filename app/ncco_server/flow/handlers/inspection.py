@@ -164,17 +164,14 @@ class HandlerCode:
         """Comparisons of what a caller did, or what came of a dial, with something else."""
         given = given_in(function)
         caught = {
-            each.name: ast.unparse(each.type)
+            used: ast.unparse(each.type)
             for each in ast.walk(function)
             if isinstance(each, ast.ExceptHandler) and each.type is not None
+            for used in ast.walk(each)
+            if isinstance(used, ast.Attribute) and ast.unparse(used) == f"{each.name}.outcome"
         }
-        results: Set[str] | None
         for node, left, other in _compared_in(function):
-            match left:
-                case ast.Attribute(value=ast.Name(id=name), attr="outcome"):
-                    results = _OUTCOMES.get(caught.get(name, ""))
-                case _:
-                    results = self._results_of(left, given)
+            results = _OUTCOMES.get(caught[left]) if left in caught else self._results_of(left, given)
             if results is None:
                 continue
             match other:

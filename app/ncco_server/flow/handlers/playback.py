@@ -333,7 +333,7 @@ class HandlerPlayback:
         except RenderError as error:
             if error.where:
                 raise
-            self._fail(error.message, error, error.code)
+            self._fail(error.message.removesuffix(f": {error.cure}"), error, error.code, error.cure)
         except TooLong as error:
             self._fail(f"the handler took more than {LIMIT_S * 1000:.0f} ms of processor time, or blocked", error)
         except SecretGone as error:

@@ -244,9 +244,9 @@ def read_outbound(words: OutboundWords, start: str, reader: Resolver, hours: Set
     targets = {name: target for name in DETECTIONS if ways and (target := getattr(ways, name)) is not None}
     reported = _REPORTED[words.machine_detection]
     unreported = {name: ways.at(name) for name in targets if name not in reported} if ways is not None else {}
-    for name, at in unreported.items():
-        wanted = "detect_beep" if name == "beep" else "continue"
-        message = f"`{name}` is never reported with this `machine_detection`"
+    wanted = "detect_beep" if "beep" in unreported else "continue"
+    for at in unreported.values():
+        message = "this result is never reported with this `machine_detection`"
         reader.report("W296", at, message, f"write `machine_detection: {wanted}`")
     if retry is not None and "machine" in retry.on and words.machine_detection != "hangup":
         message = "no other attempt follows `machine`: the call goes on when a machine answers"

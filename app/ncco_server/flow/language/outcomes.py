@@ -22,7 +22,7 @@ from ncco_server.flow.grammar.forms import Unread, ref
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, items, read_fields
 from ncco_server.flow.grammar.targets import RETURNED, FlowName, GivenParams, declared_under, read_run, read_target
-from ncco_server.flow.issues import RULES, Fix
+from ncco_server.flow.issues import RULES, Fix, write_one_of
 from ncco_server.flow.language.exits import StepExit, StepSource
 from ncco_server.flow.nodes import Entry, Map, Node, Place, text_of, texts_in
 from ncco_server.flow.runtime import (
@@ -239,7 +239,8 @@ class RunFlow(StepExit[RunWords]):
         at = fields.at("on")
         what, more = ("`outcomes`", ()) if at.is_in_python else ("`on`", (OTHERWISE, ERROR))
         known = (*(outcomes if signature and signature.is_whole else found.keys()), *more)
-        written = read_fields(found, known, what, reader, place=at, code="E275")
+        of_dials = {" ".join((*OUTCOMES, ERROR)): write_one_of(known)}
+        written = read_fields(found, known, what, reader, place=at, hints=of_dials, code="E275")
         lines = _lines(written, reader)
         if signature is not None and signature.is_whole:
             _check_otherwise(written, outcomes, "E276", reader)

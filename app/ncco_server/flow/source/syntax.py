@@ -295,6 +295,10 @@ def find_expression(fault: SyntaxFault) -> FlowIssue | None:
     return fault.issue("E114", start, end, "this expression needs quotes here", fix)
 
 
+_JOINED = re.compile(r"""["']\s*\+\s*([\w.]+)(?:\s*\+\s*["']|$)""")
+"""A value between texts, as in other languages."""
+
+
 def find_text_after_quote(fault: SyntaxFault) -> FlowIssue | None:
     """An apostrophe, a quote inside quotes, or two texts in a row."""
     line = fault.line
@@ -324,6 +328,7 @@ def find_text_after_quote(fault: SyntaxFault) -> FlowIssue | None:
     if braces:
         whole = whole[1:].removesuffix(mark)
     elif line.key not in EXPRESSION_KEYS:
+        whole = _JOINED.sub(r"{{ \1 }}", whole)
         whole = whole.replace(mark, "") if between else whole[1:].removesuffix(mark)
     cure, written = ("delete the comma", fault.source.text[start:end]) if fault.char == "," else ("", in_quotes(whole))
     fix = fault.source.rewritten(start, stop, written, cure or f"write {quote(whole)}")

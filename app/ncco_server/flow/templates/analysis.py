@@ -35,10 +35,10 @@ MAX_NESTED: Final = 40
 _LOOP = record({name: TYPES["bool" if name in ("first", "last") else "int"] for name in LOOP_FIELDS})
 _CLOSER = re.compile(r"\}\}|%\}|#\}")
 _SINGLE = re.compile(
-    r"(?P<sign>\$?)\{\s*(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<rest>(?:\.[A-Za-z_][A-Za-z0-9_]*)*"
+    r"(?P<sign>[$#]?)\{\s*(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<rest>(?:\.[A-Za-z_][A-Za-z0-9_]*)*"
     r"(?:\s*\|\s*[A-Za-z_]+(?:\([^(){}]*\))?)*)\s*(?P<end>\}+)"
 )
-_UNBRACED = re.compile(r"\$(?P<dollar>\w+)|(?<=/):(?P<colon>\w+)")
+_UNBRACED = re.compile(r"\$(\w+)|(?<=/):(\w+)|%(\w+)%|%\((\w+)\)s|\[(\w+)\]")
 
 
 class Analysis(Walk):
@@ -162,8 +162,8 @@ class Analysis(Walk):
                 self.escapers[start] = self._contexts.escaper(self.state.context, _Value(self.check, node, type_))
             except Misplaced as fault:
                 self._report_misplaced(node, fault)
-                if fault.code == "E332" and not self.state.context:
-                    behind = "path"  # the text after the value must not cause a second error
+                if fault.code == "E332" and self.state.context in ("", "odd"):
+                    behind = "path"  # what follows the value must not cause a second error
         self._enter_context(behind)
 
     def _report_misplaced(self, node: nodes.Node, fault: Misplaced) -> None:
@@ -236,7 +236,7 @@ def check_braces(check: Checker, text: str, start: int = 0) -> None:
     for match in singles:
         _check_single(check, match, Token(start + match.start(), "", match.group()))
     for match in _UNBRACED.finditer(text):
-        name = match["dollar"] or match["colon"]
+        name = match[match.lastindex or 0]
         if check.meant_by(name):
             _warn_of_plain(check, Token(start + match.start(), "", match.group()), check.meant_by(name))
     for match in _CLOSER.finditer(text):

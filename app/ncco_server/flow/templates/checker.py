@@ -449,7 +449,7 @@ class Checker(NodeVisitor):
         if isinstance(const, nodes.Const) and kinds[const] == "text" and kinds[other] in POINTS:
             return self._check_point(const, op, other)
         where: nodes.Node | Token = const
-        cure: str | Fix | None = self.converted(const, [kinds[other]])
+        cure: str | Fix | None = self._unquoted(const, kinds[other]) or self.converted(const, [kinds[other]])
         if not isinstance(const, nodes.Const):
             text, number = (left, right) if kinds[left] == "text" else (right, left)
             where = self.template.operator(left)
@@ -480,7 +480,7 @@ class Checker(NodeVisitor):
             type_.cast(node.value)
         except ValueError as error:
             message = f'"{node.value}" is not {type_.described}, but {self.described(beside)}'
-            self.report("E307", node, message, str(error))
+            self.report("E307", node, message, self._unquoted(node, type_.family) or str(error))
             return False
         return True
 
@@ -498,9 +498,15 @@ class Checker(NodeVisitor):
     def _check_known(self, code: str, node: nodes.Const, known: tuple[str, ...], message: str) -> None:
         if known and node.value not in known:
             cure = meant_word(node.value, known, f"it is one of: {', '.join(known)}")
-            if isinstance(cure, str) and getattr(self.scope.get(node.value), "family", "") == "text":
-                cure = self.rewritten(node, node.value, f"write {node.value} without quotes")
+            if isinstance(cure, str):
+                cure = self._unquoted(node, "text") or cure
             self.report(code, node, f'"{node.value}": {message}', cure)
+
+    def _unquoted(self, node: nodes.Expr, family: str) -> Fix | None:
+        """For a literal that is the name of a value of this family."""
+        name = str(getattr(node, "value", ""))
+        is_name = getattr(self.scope.get(name), "family", "") == family
+        return self.rewritten(node, name, f"write {name} without quotes") if is_name else None
 
     def _check_phone_number(self, node: nodes.Expr, written: str, *, is_beginning: bool = False) -> None:
         digits = digits_in(written)

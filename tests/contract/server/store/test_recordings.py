@@ -142,6 +142,7 @@ async def test_the_first_listener_is_kept_and_done_can_be_undone(recordings: Rec
     await recordings.add(announced())
     assert [True, False] == [await recordings.mark_heard("r1", NOON_MS + at, f"{at}") for at in (1, 2)]
     assert [True, False] == [await recordings.mark_done(id_, NOON_MS, "anna") for id_ in ("r1", "r2")]
+    assert ["anna"] == [row.done_by for row in await recordings.list(1)]
     assert await recordings.mark_done("r1", None, "bert")
     assert await recordings.mark_deleted("r1", NOON_MS, "anna")
     assert await recordings.mark_deleted("r1", None, "bert")

@@ -120,7 +120,7 @@ def test_every_entry_of_a_json_report_has_a_fix(reports: Mapping[str, Any]) -> N
     issues = [issue for report in reports.values() for issue in report["issues"]]
 
     assert issues
-    assert [] == [issue for issue in issues if not issue["fix"]]
+    assert [] == [issue for issue in issues if not issue["fix"] or issue["fix"].startswith("it belongs")]
 
 
 def test_the_fix_of_an_unclear_call_can_be_copied(tmp_path: Path) -> None:

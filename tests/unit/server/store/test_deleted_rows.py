@@ -70,6 +70,10 @@ def test_another_number_does_not_match(document: bytes) -> None:
     assert not Numbers([NUMBER]).are_in(document)
 
 
+def test_a_number_of_no_country_is_found_as_it_is() -> None:
+    assert [True, False] == [Numbers(["999123456789"]).are_in(each) for each in (b"999123456789", b"no 1999123456789")]
+
+
 async def steps_of_a_piece(path: Path, calls: int) -> int:
     """The work of SQLite, in thousands of its steps, to delete two of this many old calls."""
     store = Store(SqliteDatabase(path))

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import asyncpg
 import pytest
 
 from ncco_server.errors import StoreError, StoreUnavailable, StoreUnusable
@@ -225,6 +226,10 @@ def test_an_unknown_host_is_told_apart_from_a_server_that_is_down() -> None:
     expected = Refusal(StoreUnavailable, "has an unknown host name", "this machine's DNS")
 
     expected.require(unusable("postgresql://db/ncco", socket.gaierror(socket.EAI_NONAME, "unknown")))
+
+
+def test_an_unknown_error_does_not_mean_that_the_server_is_down() -> None:
+    assert "cannot be used" in str(unusable("postgresql://db/ncco", asyncpg.PostgresError("odd")))
 
 
 async def test_a_pooler_that_refuses_the_session_settings_is_named_with_its_option(

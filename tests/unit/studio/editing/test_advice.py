@@ -100,6 +100,8 @@ def test_the_fence_of_a_page_is_deleted(text: str) -> None:
     [
         ("", said('x | format("%.2f")'), "`| round(2)`"),
         ("", said('"%.2f".format(x)'), "`| round(2)`"),
+        ("", said('now.strftime("%A")'), "write now | spoken"),
+        ("", "  hello: {do: [{template: a.j2}], goto: end}\n", "write `- talk: {template: file.j2}`"),
         ("", '  hello: {do: [{connect: "447700900123"}], onAnswer: {run: x}, goto: end}\n', "`connect`"),
         ("", '  hello: {do: [{connect: "447700900123", startOnEnter: false}], goto: end}\n', "`conversation`"),
         (

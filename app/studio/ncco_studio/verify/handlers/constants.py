@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 
 from ncco_server.flow.handlers.inspection import given_in
 from ncco_studio.verify.handlers.patterns import text_matching
+from ncco_studio.verify.sample_values import SAMPLES
 
 Constant: TypeAlias = str | int | float
 Fields: TypeAlias = Set[str] | None
@@ -80,6 +81,8 @@ class ComparedConstants:
                 | ast.Call(func=ast.Attribute(value=of, attr="get"), args=[sought, *_])
             ):
                 yield self._fields_of(sought), [*self._constants_of(of)]
+            case ast.Call(func=ast.Attribute(attr="connect"), args=[endpoint]):
+                yield self._fields_of(endpoint), [SAMPLES["phone"]]
             case ast.Call(func=function, args=args):
                 yield from self._compared_by(function, args)
             case ast.Match(subject=subject, cases=cases):

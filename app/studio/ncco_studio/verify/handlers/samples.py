@@ -170,7 +170,7 @@ class _Types:
                 read = _records(entries, self.compared.together) if entries else ()
                 return [{}, *({"text": each} for each in values[:2]), *read]
             case _:
-                return ("text", None)
+                return (*([SAMPLES["phone"]] if SAMPLES["phone"] in self.compared.surely_of(field) else ["text"]), None)
 
     def are_all(self, schema: _Schema) -> bool:
         schema = self._referred(schema)

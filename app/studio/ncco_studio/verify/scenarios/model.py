@@ -121,6 +121,7 @@ class ScenarioCall(ScenarioModel):
         "hear": "write it as a line of `script`",
         "then": "write `expect`",
         "number": "write `to`",
+        "params": "write `with`",
         "caller": "write `from`",
         **dict.fromkeys(("now", "when"), "write `at`"),
     }

@@ -48,7 +48,7 @@ def _check_row(table: TableDefinition, row: GivenRow, reader: Reader, line: str)
                 "S114", value.place, f"{what} cannot be {written}", misfit.needed or f"write {type_.described}"
             )
     missing = [name for name in table.key if row.values.get(name) is None]
-    if missing:
+    if missing and known.keys() >= set(row.values.keys()):  # otherwise, another word was meant for it
         message = f"a row of the table {table.name} has no `{missing[0]}`, which is in its key"
         reader.report("S114", row.place, message, f"add `{missing[0]}: ..`")
 

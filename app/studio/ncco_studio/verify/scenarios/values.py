@@ -43,6 +43,10 @@ class ScenarioReader(Reader):
         """Replace codes of flow files with codes of scenario files."""
         self.issues.append(RULES[_CODES.get(code, code)].at(place, message, cure, names))
 
+    def home_of(self, word: str) -> str | None:
+        """No word of flow files is meant."""
+        return None
+
     def _of_type(self, node: Node, wanted: type[N], what: str, cure: str | None) -> N | None:
         return None if is_missing(node) else super()._of_type(node, wanted, what, cure)
 
