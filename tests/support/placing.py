@@ -55,15 +55,10 @@ hooks:
 start: hello
 steps:
   hello:
-    do:
-      - talk: "Hello {{ name }}."
-    choices:
-      yes: {dtmf: 1, goto: thanks}
+    do: [{talk: "Hello {{ name }}."}]
+    choices: {yes: {dtmf: 1, goto: thanks}}
     retry: {then: thanks}
-  thanks:
-    do:
-      - talk: "Thank you."
-    goto: end
+  thanks: {do: [{talk: "Thank you."}], goto: end}
 """
 
 

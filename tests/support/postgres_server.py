@@ -293,9 +293,7 @@ class Server:
         self._with(database, execute)
 
     def _with(
-        self,
-        database: str,
-        work: Callable[[asyncpg.Connection[asyncpg.Record]], Awaitable[list[tuple[Any, ...]]]],
+        self, database: str, work: Callable[[asyncpg.Connection[asyncpg.Record]], Awaitable[list[tuple[Any, ...]]]]
     ) -> list[tuple[Any, ...]]:
         async def whole() -> list[tuple[Any, ...]]:
             connection = await asyncpg.connect(self.url(database), timeout=30)

@@ -67,9 +67,7 @@ WHISPER: Final = """\
 flow: whisper
 start: hear
 steps:
-  hear:
-    do: [{talk: "A call from the desk."}]
-    goto: end
+  hear: {do: [{talk: "A call from the desk."}], goto: end}
 """
 KEYS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("person", "leave", "gone", "busy", "timeout"), "1"),

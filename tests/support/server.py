@@ -64,12 +64,7 @@ class Server:
         """Start it and wait until it is ready. Raises NotStarted."""
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.home), **self.settings}
         self._process = Forked(
-            [NCCO, "serve", *self.words],
-            cwd=self.home,
-            env=environment,
-            stdout=PIPE,
-            stderr=STDOUT,
-            text=True,
+            [NCCO, "serve", *self.words], cwd=self.home, env=environment, stdout=PIPE, stderr=STDOUT, text=True
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from itertools import chain
 from pathlib import Path
@@ -18,7 +19,7 @@ from tests.support.command import json_of, ncco
 FOLDER = Path(__file__).parent
 HELP: dict[str, Any] = yaml.load((FOLDER / "help.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
 CODES: dict[str, list[list[str]]] = yaml.load((FOLDER / "codes.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
-PROJECTS: dict[str, dict[str, str]] = yaml.load(
+PROJECTS: dict[str, dict[str, Any]] = yaml.load(
     (FOLDER / "projects.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader
 )
 
@@ -29,7 +30,7 @@ def _cases(file: Path) -> list[Any]:
 
 @each_case("case", _cases, files=sorted((FOLDER / "commands").glob("*.yaml")))
 def test_commands_behave_as_recorded(case: dict[str, Any], tmp_path: Path) -> None:
-    for name, text in {**PROJECTS.get(case.get("project", ""), {}), **case.get("files", {})}.items():
+    for name, text in _files(case):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -47,6 +48,23 @@ def test_commands_behave_as_recorded(case: dict[str, Any], tmp_path: Path) -> No
     written = _written(tmp_path) - before
     expected = case["writes"] if "writes" in case else case.get("written", [])
     assert sorted(expected) == sorted(written & set(expected) if "writes" in case else written)
+
+
+def _files(case: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The project of a case, `projects` in folders, and its own files, by path."""
+    yield from _project(case["project"]).items() if "project" in case else ()
+    for folder, name in case.get("projects", {}).items():
+        yield from ((f"{folder}/{path}", text) for path, text in _project(name).items())
+    yield from case.get("files", {}).items()
+
+
+def _project(name: str) -> dict[str, Any]:
+    found = PROJECTS[name]
+    if "of" not in found:
+        return found
+    [(path, text)] = _project(found["of"]).items()
+    assert 1 == text.count(found["old"])
+    return {path: text.replace(found["old"], found["new"])}
 
 
 def _report(issues: list[str]) -> dict[str, Any]:

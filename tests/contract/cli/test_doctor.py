@@ -13,9 +13,9 @@ from email.utils import formatdate
 from pathlib import Path
 
 import pytest
-from argon2 import PasswordHasher
 
 from ncco_server.store import RowChange, Store
+from tests.contract.cli.test_go_live import FLOW, HASH
 from tests.contract.cli.test_recordings import in_store, row
 from tests.support.application_api import APPLICATION_ID, ApplicationApi, application, fake_application_api
 from tests.support.command import ncco
@@ -28,20 +28,7 @@ from tests.support.stored_rows import NOON_MS, end_call, run_in, session_row, tu
 LATER_MS = 1 << 50
 LOST = Path(__file__).parents[3] / "docs" / "examples" / "lost" / "flows" / "workshop.yaml"
 SECRET = "an-invented-signature-secret"
-PASSWORD_HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("correct horse battery staple")
 PLACEHOLDER_SECRET = "the signature secret of the Vonage dashboard"
-FLOW = """\
-flow: shop
-numbers: ["442079460000"]
-start: hello
-steps:
-  hello:
-    do:
-      - talk: "Hello."
-    goto: end
-"""
-
-
 PLACES = """\
 flow: reminder
 outbound: {from: "442079460001", on: {answered: hello}}
@@ -225,7 +212,7 @@ def test_port_of_another_program_is_found_offline(project: Path, taken: str) -> 
     with socketserver.TCPServer(("127.0.0.1", 0), socketserver.BaseRequestHandler) as other:
         threading.Thread(target=other.serve_forever, args=(0.05,), daemon=True).start()
         ports = {"NCCO_PORT": "9", "NCCO_CONSOLE_PORT": "0", taken: str(other.server_address[1])}
-        hashed = {"NCCO_CONSOLE_PASSWORD_HASH": PASSWORD_HASH}
+        hashed = {"NCCO_CONSOLE_PASSWORD_HASH": HASH}
         found = doctor(project, {**ports, **hashed}, "--offline")
         other.shutdown()
 
@@ -233,7 +220,7 @@ def test_port_of_another_program_is_found_offline(project: Path, taken: str) -> 
 
 
 def test_port_of_both_listeners_is_found_offline(project: Path) -> None:
-    clash = {"NCCO_CONSOLE_PASSWORD_HASH": PASSWORD_HASH, "NCCO_CONSOLE_PORT": "8000"}
+    clash = {"NCCO_CONSOLE_PASSWORD_HASH": HASH, "NCCO_CONSOLE_PORT": "8000"}
 
     assert "the same port as NCCO_PORT" in doctor(project, clash, "--offline").of("console")["error"]
 
@@ -251,12 +238,7 @@ def test_a_placeholder_from_the_guides_is_reported_once(project: Path) -> None:
     [
         ({}, "settings", "error", "NCCO_PUBLIC_URL"),
         ({"NCCO_PORT": "x"}, "settings", "error", "NCCO_PORT"),
-        (
-            {"VONAGE_SIGNATURE_SECRET": PLACEHOLDER_SECRET},
-            "settings",
-            "error",
-            "placeholder",
-        ),
+        ({"VONAGE_SIGNATURE_SECRET": PLACEHOLDER_SECRET}, "settings", "error", "placeholder"),
         ({"VONAGE_API_SECRET": "the API secret of the Vonage dashboard"}, "settings", "error", "VONAGE_API_SECRET"),
         ({"VONAGE_APPLICATION_ID": "aaaaaaaa-bbbb-cccc-dddd-0123456789ab"}, "settings", "error", "placeholder"),
         ({"VONAGE_APPLICATION_ID": "shop"}, "application", "error", "not a UUID"),

@@ -33,26 +33,18 @@ hooks:
 steps:
   menu:
     do: [{talk: "For sales, press 1 or say sales."}]
-    choices:
-      sales: {dtmf: 1, speech: [sales], goto: sales}
-      pin: {dtmf: 2, goto: pin}
+    choices: {sales: {dtmf: 1, speech: [sales], goto: sales}, pin: {dtmf: 2, goto: pin}}
     retry: {then: sales}
   sales:
     send: called
-    do:
-      - connect: "447700900111"
-        timeout: 20
+    do: [{connect: "447700900111", timeout: 20}]
     on: {completed: end, otherwise: end}
   pin:
     do: [{talk: "Your PIN?"}]
     collect: {into: pin, digits: 8, sensitive: true}
     retry: {then: end}
     goto: check
-  check:
-    branch:
-      - if: pin == "1234"
-        goto: sales
-      - else: end
+  check: {branch: [{if: pin == "1234", goto: sales}, {else: end}]}
 """
 SALES, PIN = "aa01", "aa02"
 CALL_KEYS = {

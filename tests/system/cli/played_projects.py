@@ -10,7 +10,6 @@ from click.testing import Result
 from tests.system.cli.projects import SHOP, ncco, write_project
 
 HOLDS = "a sale:\n  script: [hear: For sales, press: 1, hear: Your number is 447700900123, end]\n"
-DIFFERS = "no sale:\n  script: [press: 1, hear: Good bye]\n"
 
 
 def project(folder: Path, scenarios: str = HOLDS, flow: str = SHOP) -> Path:

@@ -45,9 +45,7 @@ steps:
     do: [{talk: "For the end, press 1."}]
     choices: {out: {dtmf: 1, goto: last}}
     retry: {then: end}
-  last:
-    do: [{talk: "You came from {{ call.from }}."}]
-    goto: end
+  last: {do: [{talk: "You came from {{ call.from }}."}], goto: end}
 """
 SHARED = "shared: true\ntables: {customers: {key: {number: phone}, columns: {name: text}}}\n"
 RECORDING = "0f" * 16

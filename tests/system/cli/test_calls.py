@@ -214,11 +214,7 @@ def test_locked_database_is_reported() -> None:
 
 def following(*words: str) -> Forked:
     return Forked(
-        [NCCO, "calls", "--follow", *words],
-        env=plain_environment(Path.cwd()),
-        stdout=PIPE,
-        stderr=PIPE,
-        text=True,
+        [NCCO, "calls", "--follow", *words], env=plain_environment(Path.cwd()), stdout=PIPE, stderr=PIPE, text=True
     )
 
 

@@ -25,10 +25,7 @@ def test_a_dotenv_that_is_not_utf_8_is_reported(tmp_path: Path, words: tuple[str
     (write_project(tmp_path, shop=SHOP) / ".env").write_bytes(b"FLOW_NAME=M\xfcnchen\n")
     done = ncco(*words)
 
-    assert (2, UNREAD) == (
-        done.exit_code,
-        done.stderr,
-    )
+    assert (2, UNREAD) == (done.exit_code, done.stderr)
 
 
 @pytest.mark.skipif(not UNREADABLE.exists(), reason="the system has no file that nobody can read from its start")
@@ -36,7 +33,4 @@ def test_a_dotenv_that_cannot_be_read_is_reported(tmp_path: Path) -> None:
     (write_project(tmp_path, shop=SHOP) / ".env").symlink_to(UNREADABLE)
     done = ncco("check")
 
-    assert (2, UNREAD) == (
-        done.exit_code,
-        done.stderr,
-    )
+    assert (2, UNREAD) == (done.exit_code, done.stderr)

@@ -18,9 +18,7 @@ flow: shop
 default: true
 start: hello
 steps:
-  hello:
-    do: [{talk: "Hello."}]
-    goto: end
+  hello: {do: [{talk: "Hello."}], goto: end}
 """
 LONG: Final = frozenset({"serve", "vonage", "lsp", "go-live"})
 """Commands that run until they are stopped, or ask questions: only their help is tried."""

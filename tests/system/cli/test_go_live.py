@@ -40,9 +40,7 @@ flow: shop
 default: true
 start: hello
 steps:
-  hello:
-    do: [{talk: "Hello from the shop."}]
-    goto: end
+  hello: {do: [{talk: "Hello from the shop."}], goto: end}
 """
 WITHIN_S = 60.0
 

@@ -34,14 +34,10 @@ events: {hangup: heard}
 steps:
   hello:
     send: [called, heard]
-    do:
-      - talk: "For sales, press 1."
+    do: [{talk: "For sales, press 1."}]
     choices: {sales: {dtmf: 1, goto: bye}}
     retry: {then: bye}
-  bye:
-    do:
-      - talk: "Bye."
-    goto: end
+  bye: {do: [{talk: "Bye."}], goto: end}
 """
 CALL = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
 

@@ -66,23 +66,17 @@ def test_every_command_of_its_page_works(
     assert [] == [words for words in lines if "--watch" not in words and words[0] != "serve" and ncco(*words).exit_code]
 
 
-def test_its_flows_are_valid_by_the_schema_that_its_editor_reads(tmp_path: Path) -> None:
-    ncco("init", "shop")
+@each_case(
+    ("file", "kind"),
+    [("flows/main.yaml", "flow"), ("flows/shared.yaml", "flow"), ("tests/scenarios/main.yaml", "scenario")],
+)
+def test_a_file_is_valid_by_the_schema_that_its_editor_reads(tmp_path: Path, file: str, kind: str) -> None:
     shop = tmp_path / "shop"
-    schema = json.loads((shop / ".vscode/flow.schema.json").read_text())
-    validator = jsonschema.Draft7Validator(schema)
+    ncco("init", shop)
+    schema = json.loads((shop / f".vscode/{kind}.schema.json").read_text())
 
-    assert validator.is_valid(as_editor_reads((shop / "flows/main.yaml").read_text()))
-    assert validator.is_valid(as_editor_reads((shop / "flows/shared.yaml").read_text()))
-    assert '"welcome.j2"' in json.dumps(schema)
-
-
-def test_its_scenarios_are_valid_by_the_schema_that_its_editor_reads(tmp_path: Path) -> None:
-    ncco("init", "shop")
-    shop = tmp_path / "shop"
-    validator = jsonschema.Draft7Validator(json.loads((shop / ".vscode/scenario.schema.json").read_text()))
-
-    assert validator.is_valid(as_editor_reads((shop / "tests/scenarios/main.yaml").read_text()))
+    assert jsonschema.Draft7Validator(schema).is_valid(as_editor_reads((shop / file).read_text()))
+    assert kind == "scenario" or '"welcome.j2"' in json.dumps(schema)
 
 
 @pytest.mark.parametrize(("kind", "folder"), [("flow", "flows"), ("scenario", "tests/scenarios")])
@@ -97,26 +91,6 @@ def test_its_editor_finds_the_schemas_in_both_ways(kind: str, folder: str, tmp_p
     assert [f"{folder}/**/*.yaml", f"{folder}/**/*.yml"] == settings["yaml.schemas"][schema]
 
 
-def test_its_compose_file_equals_the_servers_except_for_the_image(tmp_path: Path) -> None:
-    ncco("init", "shop")
-    service = yaml.safe_load((tmp_path / "shop/docker-compose.yml").read_text())["services"]["ncco"]
-
-    assert "ncco-studio" == service["image"]
-    mounts = ("data:/data", "backups:/backups", "./flows:/srv/flows", "./templates:/srv/templates")
-    assert [*mounts, "./tests/scenarios:/srv/tests/scenarios"] == service["volumes"]
-
-
-@each_case("options", [(), ("--python",)])
-def test_its_scenarios_cover_every_outcome(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    ncco("init", "shop", *options)
-    monkeypatch.chdir(tmp_path / "shop")
-
-    assert 0 == ncco("test", "--min", "100").exit_code
-
-
 def test_a_project_in_python_has_no_fault_and_no_secret_of_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,6 +100,7 @@ def test_a_project_in_python_has_no_fault_and_no_secret_of_others(
     assert {"flows/main.py", "flows/shared.yaml"} == {each.as_posix() for each in Path().glob("flows/*")}
     assert 0o600 == stat.S_IMODE(Path(".env").stat().st_mode)
     assert "no issues: 1 flow in 2 files\n" == ncco("check").output
+    assert 0 == ncco("test", "--min", "100").exit_code
     proved = ncco("prove")
     assert (0, True) == (proved.exit_code, "main: proved" in proved.stdout)
     assert 2 == ncco("init", "other", "--python", "--like", "menu").exit_code

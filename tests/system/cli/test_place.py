@@ -26,10 +26,7 @@ outbound:
 hooks: {not_reached: {post: "https://crm.example/not-reached"}}
 start: hello
 steps:
-  hello:
-    do:
-      - talk: "Hello {{ name }}, see you {{ day }}."
-    goto: end
+  hello: {do: [{talk: "Hello {{ name }}, see you {{ day }}."}], goto: end}
 """
 PEOPLE = "number,name\n447700900101,Ada\n+44 7700 900102,Bob\n"
 

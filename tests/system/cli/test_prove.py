@@ -39,11 +39,7 @@ steps:
     collect: {into: pin, digits: 8, check: pin == env.PIN}
     retry: {then: end}
     goto: season
-  season:
-    branch:
-      - if: env.SEASON == "summer"
-        goto: end
-      - else: closed
+  season: {branch: [{if: env.SEASON == "summer", goto: end}, {else: closed}]}
   closed: {do: [{talk: "We are closed."}], goto: end}
 """
     given = {"CRM_URL": "https://crm.example.org", "TOKEN": "t0ken", "SLACK_URL": "https://slack.example.org/T0/B0"}
@@ -88,24 +84,12 @@ start: guess
 vars: {sum: {type: int}, guess: {type: int}, n: {type: int}}
 defaults: {retry: {noinput: ["Hello?"], nomatch: ["A digit."], then: over}, on: {error: over}}
 steps:
-  guess:
-    do: [talk: "Digit {{ n + 1 }}."]
-    collect: {into: guess, digits: 1}
-    goto: add
+  guess: {do: [{talk: "Digit {{ n + 1 }}."}], collect: {into: guess, digits: 1}, goto: add}
   add:
     set: {sum: "{{ sum + guess }}", n: "{{ n + 1 }}"}
-    branch:
-      - if: n < 3
-        goto: guess
-      - if: sum == 15
-        goto: won
-      - else: over
-  won:
-    do: [talk: "You have won!"]
-    goto: end
-  over:
-    do: [talk: "Your sum is {{ sum }}."]
-    goto: end
+    branch: [{if: n < 3, goto: guess}, {if: sum == 15, goto: won}, {else: over}]
+  won: {do: [{talk: "You have won!"}], goto: end}
+  over: {do: [{talk: "Your sum is {{ sum }}."}], goto: end}
 """
 
 

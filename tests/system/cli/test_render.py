@@ -9,23 +9,6 @@ import pytest
 
 from tests.system.cli.projects import SHOP, ncco, write_project
 
-CLINIC = """
-flow: clinic
-default: true
-hours: {desk: {timezone: UTC, week: {mon-fri: 09:00-17:00}, holidays: {country: GB, subdivision: SCT}}}
-start: hello
-steps:
-  hello:
-    do: [{talk: "{{ hours.desk.holiday if hours.desk.holiday else hours.desk.reason }}"}]
-    goto: end
-"""
-
-
-def test_the_same_call_has_the_same_ncco(tmp_path: Path) -> None:
-    write_project(tmp_path, shop=SHOP)
-
-    assert ncco("render", "shop").stdout == ncco("render", "shop").stdout
-
 
 def test_an_argument_that_is_not_utf_8_does_no_harm(tmp_path: Path) -> None:
     write_project(tmp_path, shop=SHOP)
@@ -37,9 +20,9 @@ def test_an_argument_that_is_not_utf_8_does_no_harm(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("at", ["1999-12-31", "9999-12-31T23:59"])
 def test_a_time_far_from_now_is_refused(at: str, tmp_path: Path) -> None:
-    write_project(tmp_path, clinic=CLINIC)
+    write_project(tmp_path, shop=SHOP)
 
-    shown = ncco("render", "clinic", "--at", at)
+    shown = ncco("render", "shop", "--at", at)
 
     assert 2 == shown.exit_code
     assert f"{at} is too far in the past or the future; use a year from 2000 to 2100" in shown.stderr

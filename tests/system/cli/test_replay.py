@@ -32,23 +32,15 @@ steps:
   menu:
     lookup: customer
     do: [{talk: "Hello {{ customer.name }}, it is {{ now | spoken }}."}]
-    choices:
-      sales: {dtmf: 1, speech: [sales], goto: sales}
-      pin: {dtmf: 2, goto: pin}
+    choices: {sales: {dtmf: 1, speech: [sales], goto: sales}, pin: {dtmf: 2, goto: pin}}
     retry: {then: sales}
-  sales:
-    do:
-      - checkpoint: terms
-      - connect: "447700900111"
-    on: {completed: end, otherwise: sorry}
+  sales: {do: [{checkpoint: terms}, {connect: "447700900111"}], on: {completed: end, otherwise: sorry}}
   pin:
     do: [{talk: "Your PIN?"}]
     collect: {into: pin, digits: 4, sensitive: true}
     retry: {then: end}
     goto: sorry
-  sorry:
-    do: [{talk: Sorry.}]
-    goto: end
+  sorry: {do: [{talk: Sorry.}], goto: end}
 """
 Play = Callable[[ServedCall], Awaitable[Any]]
 

@@ -43,10 +43,7 @@ def test_a_scenario_file_that_cannot_be_updated_is_reported(tmp_path: Path) -> N
     assert (
         2,
         "Error: tests/scenarios/shop.yaml: Permission denied\n  fix: change its permissions, or name another\n",
-    ) == (
-        code,
-        said,
-    )
+    ) == (code, said)
 
 
 def test_an_unwritable_place_for_a_scenario_is_reported_before_the_call(tmp_path: Path) -> None:

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from tests.support.tracked import ROOT
-from tests.system.cli.projects import TYPO, ncco, write_project
+from tests.system.cli.projects import ncco, write_project
 from tests.system.cli.simulated import AT, SHOP, call, saved, served
 
 MENU = '    0.0 s  hears     "Hello . For sales, press 1 or say sales."'
@@ -179,10 +178,7 @@ def test_enter_continues_after_a_wait() -> None:
 @pytest.mark.parametrize(
     ("typed", "told"),
     [
-        (
-            "frobnicate now\n",
-            'there is no step or command "frobnicate now"; ? lists them all. To say it, type: speak ',
-        ),
+        ("frobnicate now\n", 'there is no step or command "frobnicate now"; ? lists them all. To say it, type: speak '),
         ("speka order\n", 'there is no step or command "speka order"; did you mean `speak`?'),
         ("press x\n", '`press` cannot be "x"; write keys: digits, * and #'),
         ("speak\n", "`speak` has no value"),
@@ -259,14 +255,6 @@ def test_a_flow_that_cannot_be_called_ends_with_2(words: list[str], told: str, t
 
     assert 2 == done.exit_code, done.output
     assert told in done.output
-
-
-def test_flows_with_errors_end_with_1(tmp_path: Path) -> None:
-    write_project(tmp_path, shop=TYPO)
-    done = call()
-
-    assert 1 == done.exit_code
-    assert "E214" in done.output
 
 
 def test_several_flows_need_a_name_or_a_number(tmp_path: Path) -> None:
@@ -359,29 +347,6 @@ def test_colours_are_only_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.delenv("NO_COLOR")
 
     assert "\x1b" not in call(typed="1\n").output
-
-
-@pytest.mark.parametrize(
-    ("words", "typed", "heard"),
-    [
-        (["reception"], "2\ndial timeout\nrecord {seconds: 8, key: '#'}\n", "Thank you for your message. Goodbye."),
-        (["conference"], "wait 10m\nhangup\n", "Welcome to the weekly meeting."),
-        (["examples/findme"], "dial {presses: 1}\n", "joined by 447700900901"),
-        (["examples/languages"], "2\n0\ndial busy\n", "Ich verbinde Sie."),
-    ],
-)
-def test_calls_to_the_samples_and_examples(
-    words: list[str], typed: str, heard: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.chdir(ROOT)
-    saved = tmp_path / "played.yaml"
-    done = call(*words, "--save", saved, typed=typed)
-    flows = Path(words[0], "flows") if "/" in words[0] else Path("flows")
-    again = ncco("test", saved, "--flows", flows, "--templates", flows.parent / "templates")
-
-    assert 0 == done.exit_code, done.output
-    assert heard in done.output
-    assert 0 == again.exit_code, again.output
 
 
 def test_live_asks_servers_and_sends_hooks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -141,13 +141,7 @@ def test_a_person_answers_a_function_and_is_asked_again_after_a_wrong_answer(tmp
     assert 0 == terminal.ends_with()
 
 
-@pytest.mark.parametrize(
-    ("typed", "given"),
-    [
-        ("timeout", {"timeout": True}),
-        ("error 503", {"error": "503"}),
-    ],
-)
+@pytest.mark.parametrize(("typed", "given"), [("timeout", {"timeout": True}), ("error 503", {"error": "503"})])
 def test_a_person_says_how_a_lookup_fails(folder: Path, typed: str, given: object) -> None:
     terminal = asked(folder, "--save", "calls.yaml")
     terminal.types(typed)

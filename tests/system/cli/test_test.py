@@ -10,56 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.cli.played_projects import DIFFERS, HOLDS, invoke_in, project
+from tests.system.cli.played_projects import invoke_in, project
 from tests.system.cli.projects import SHOP, write_project
-
-
-def test_passing_scenarios_end_with_0(tmp_path: Path) -> None:
-    done = invoke_in(project(tmp_path), "test")
-
-    assert 0 == done.exit_code, done.output
-    assert "  shop   14.3 %     1 of 7" in done.output
-    assert "  flows/shop.yaml:10  shop: menu: noinput, last try" in done.output
-    assert "1 scenario played, all hold, 14.3 % of the outcomes taken (1 of 7), " in done.output
-
-
-def test_a_difference_ends_with_1(tmp_path: Path) -> None:
-    done = invoke_in(project(tmp_path, HOLDS + DIFFERS), "test")
-
-    assert 1 == done.exit_code
-    assert "✗ no sale  tests/scenarios/shop.yaml:3\n" in done.output
-    assert "decided by flows/shop.yaml:9: " in done.output
-    assert "2 scenarios played, 1 differ, " in done.output
-
-
-def test_recorded_prompts_replace_open_expectations(tmp_path: Path) -> None:
-    folder = project(tmp_path, "\ufeff# mine\na:\n  script:\n    - hear  # what?\n    - press: 1\n")
-    file = folder / "tests" / "scenarios" / "shop.yaml"
-    before = invoke_in(folder, "test")
-    done = invoke_in(folder, "test", "--update")
-
-    assert (1, 0) == (before.exit_code, done.exit_code)
-    assert "`ncco test --update` fills it in" in before.output
-    assert "written: tests/scenarios/shop.yaml" in done.output
-    assert (
-        '\ufeff# mine\na:\n  script:\n    - hear: "For sales, press 1."  # what?\n    - press: 1\n' == file.read_text()
-    )
-    assert "written" not in invoke_in(folder, "test", "--update").output
-
-
-def test_the_graph_shows_the_coverage(tmp_path: Path) -> None:
-    folder = project(tmp_path)
-    done = [invoke_in(folder, "test", "--graph", name) for name in ("a.mmd", "a.dot", "a.png", "no/a.mmd")]
-
-    assert [0, 0, 2, 2] == [each.exit_code for each in done]
-    assert "sales<br/>1<br/>1 call" in (folder / "a.mmd").read_text()
-    assert (folder / "a.dot").read_text().startswith("digraph")
-    assert ("", "Error: a.png is not a valid file name for a drawing\n") == (
-        done[2].stdout,
-        done[2].stderr.splitlines(True)[0],
-    )
-    assert "1 scenario played, all hold" in done[3].stdout
-    assert "no/a.mmd: No such file" in done[3].stderr
 
 
 def test_the_place_of_the_first_scenario_is_shown_for_the_project(tmp_path: Path) -> None:
@@ -71,24 +23,6 @@ def test_the_place_of_the_first_scenario_is_shown_for_the_project(tmp_path: Path
     assert [True] * 3 == ["a project's scenarios are in tests/scenarios/" in each.stderr for each in done]
 
 
-def test_several_projects_are_distinguished(tmp_path: Path) -> None:
-    project(tmp_path / "a")
-    project(tmp_path / "b")
-    lines = invoke_in(tmp_path, "test", "a", "b").output.splitlines()
-
-    assert ["a:", "b:"] == [line for line in lines if line in ("a:", "b:")]
-    assert "2 scenarios played, all hold, " in lines[-1]
-
-
-def test_flows_may_be_in_another_folder(tmp_path: Path) -> None:
-    write_project(tmp_path / "x", shop=SHOP)
-    (tmp_path / "y").mkdir()
-    (tmp_path / "y" / "shop.yaml").write_text(HOLDS)
-    done = invoke_in(tmp_path, "test", "y", "--flows", "x/flows")
-
-    assert 0 == done.exit_code, done.output
-
-
 LIVE = """\
 flow: shop
 numbers: ["442079460000"]
@@ -96,12 +30,7 @@ start: a
 lookups: {customer: {get: "{{ env.CRM_URL }}/x", timeout: 3500ms, returns: {name: text}, default: {name: nobody}}}
 hooks: {seen: {post: "{{ env.CRM_URL }}/seen"}}
 steps:
-  a:
-    lookup: customer
-    send: seen
-    do:
-      - talk: "Hello {{ customer.name }}."
-    goto: end
+  a: {lookup: customer, send: seen, do: [{talk: "Hello {{ customer.name }}."}], goto: end}
 """
 
 
@@ -156,14 +85,6 @@ def test_a_live_turn_has_the_configured_time_for_its_lookups(tmp_path: Path, mon
     monkeypatch.setenv("NCCO_PYTHON_LOOKUPS", "names")
     live = invoke_in(folder, "test", "--live")
     assert 0 == live.exit_code, live.output
-
-
-def test_a_passing_scenario_is_shown_line_by_line(tmp_path: Path) -> None:
-    done = invoke_in(project(tmp_path, HOLDS + DIFFERS), "test", "-k", "a sale", "--show")
-
-    assert "✓ a sale  tests/scenarios/shop.yaml:1\n        0.0 s  hears " in done.output
-    assert "presses   1" in done.output
-    assert "✗ no sale" in done.output
 
 
 def test_live_asks_servers_sends_hooks_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

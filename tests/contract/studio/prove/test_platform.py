@@ -19,12 +19,8 @@ steps:
   dial:
     do: [{talk: "One moment."}, {connect: "447700900111"}]
     on: {completed: survey, otherwise: bye}
-  survey:
-    do: [{talk: "Were you satisfied? Press 1 for yes."}]
-    choices: {yes: {dtmf: 1, goto: bye}}
-  bye:
-    do: [{talk: "Goodbye."}]
-    goto: end
+  survey: {do: [{talk: "Were you satisfied? Press 1 for yes."}], choices: {yes: {dtmf: 1, goto: bye}}}
+  bye: {do: [{talk: "Goodbye."}], goto: end}
 """
 SCENARIO = """\
 the caller is asked after the call:

@@ -39,9 +39,11 @@ def _cases() -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _faulty(found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     given = [
-        {"file": text.replace("LINE", line), "issues": issues}
-        for place, text in AROUND.items()
-        for line, issues in found[place].items()
+        {"on": project, "file": AROUND[place].replace("LINE", line), "issues": issues}
+        for project, places in found.items()
+        if project != "files"
+        for place, lines in places.items()
+        for line, issues in lines.items()
     ]
     for case in (*given, *found["files"]):
         yield {"on": ON} | case | {"issues": [case["issues"]] if type(case["issues"]) is str else case["issues"]}

@@ -70,10 +70,7 @@ def kept(turns: list[Turn]) -> list[tuple[bytes, bytes, bytes]]:
     return [(orjson.dumps(turn.ncco), to_json(turn.session), orjson.dumps(turn.trace)) for turn in turns]
 
 
-@examples(
-    30,
-    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+@examples(30, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(TEXTS, st.lists(CALL, min_size=1, max_size=3))
 def test_every_turn_is_right_whatever_the_flows_and_the_webhooks(texts: dict[str, str], calls: list[Any]) -> None:
     """A flow loaded from its own `sources` equals the original and handles each call the same way."""

@@ -20,11 +20,7 @@ flow: front
 numbers: ["442079460301"]
 start: begin
 steps:
-  begin:
-    do: [{talk: "Welcome."}]
-    run: stock
-    with: {shelf: 1}
-    on: {sold: again, left: end}
+  begin: {do: [{talk: "Welcome."}], run: stock, with: {shelf: 1}, on: {sold: again, left: end}}
   again:
     do: [{talk: "Anything else?"}]
     choices: {more: {dtmf: 1, goto: {run: stock, with: {shelf: 2}}}}

@@ -49,18 +49,14 @@ steps:
       - talk: "Please speak after the tone."
       - record: {beepStart: true, endOnSilence: 5, timeOut: 60}
     goto: end
-  open:
-    do: [{talk: "We are {{ 'open' if hours.office.open else 'closed' }}."}]
-    goto: end
+  open: {do: [{talk: "We are {{ 'open' if hours.office.open else 'closed' }}."}], goto: end}
 """
 DIRECT = """\
 flow: direct
 numbers: ["442079460002"]
 start: ring
 steps:
-  ring:
-    do: [{connect: "447700900222"}]
-    goto: end
+  ring: {do: [{connect: "447700900222"}], goto: end}
 """
 ZONE = ZoneInfo("America/New_York")
 FIRST, LAST = datetime(2026, 10, 28, tzinfo=UTC), datetime(2026, 11, 6, tzinfo=UTC)  # the clocks change on 1 November

@@ -35,9 +35,7 @@ def answered(server: RunningServer) -> httpx.Response:
     return answer
 
 
-def test_a_host_that_starts_before_its_database_plays_the_failsafe_until_the_database_is_up(
-    tmp_path: Path,
-) -> None:
+def test_a_host_that_starts_before_its_database_plays_the_failsafe_until_the_database_is_up(tmp_path: Path) -> None:
     write_project(tmp_path, shop=SHOP)
     with postgres_server.running_server() as database:
         url = database.url(database.new_database())

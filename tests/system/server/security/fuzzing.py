@@ -43,22 +43,11 @@ default: true
 start: menu
 steps:
   menu:
-    do:
-      - talk: "For sales, press 1."
-    choices:
-      sales: {dtmf: 1, speech: [sales], goto: sales}
+    do: [{talk: "For sales, press 1."}]
+    choices: {sales: {dtmf: 1, speech: [sales], goto: sales}}
     retry: {then: sales}
-  sales:
-    do:
-      - connect: "447700900111"
-    on:
-      completed: end
-      otherwise: message
-  message:
-    do:
-      - talk: "Please leave a message."
-      - record: {endOnSilence: 5}
-    goto: end
+  sales: {do: [{connect: "447700900111"}], on: {completed: end, otherwise: message}}
+  message: {do: [{talk: "Please leave a message."}, {record: {endOnSilence: 5}}], goto: end}
 """
 NUMBER: Final = "442079460001"
 CALL: Final = {"to": NUMBER, "from": "447700900456", "uuid": "leg-a", "conversation_uuid": "CON-a"}

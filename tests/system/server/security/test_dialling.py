@@ -26,19 +26,9 @@ steps:
     do: [{talk: "Sorry."}]
     goto: end
 """
-DOCUMENT = """
-flow: dial
-default: true
-start: dial
-defaults: {on: {error: sorry}}
-steps:
-  dial:
-    do: [{ncco: dial.j2}]
-    goto: end
-  sorry:
-    do: [{talk: "Sorry."}]
-    goto: end
-"""
+DOCUMENT = FLOW.replace('connect: "{{ call.custom_data.number }}"', "ncco: dial.j2").replace(
+    "on: {completed: end, otherwise: sorry}", "goto: end"
+)
 PHONE = '{"type":"phone","number":"{{ call.custom_data.number }}"}'
 ENDPOINT = f'[{{"action":"connect","from":"442079460000","endpoint":[{PHONE}]}}]'
 HOME = "447700900123"
@@ -272,20 +262,7 @@ def test_prefixes_are_read_with_a_plus_or_two_zeros(written: str, read: tuple[st
 
 
 @each_case(
-    "written",
-    [
-        "0",
-        "07700",
-        "44*",
-        "+",
-        "00",
-        "\u0664\u0664",
-        "UK",
-        "44;49",
-        "sip:a?b",
-        "sip:a@b@c",
-        "sip:a@b;c",
-    ],
+    "written", ["0", "07700", "44*", "+", "00", "\u0664\u0664", "UK", "44;49", "sip:a?b", "sip:a@b@c", "sip:a@b;c"]
 )
 def test_a_prefix_that_allows_nothing_or_too_much_is_refused(written: str) -> None:
     with pytest.raises(SettingsError, match="NCCO_DIAL_ALLOW"):

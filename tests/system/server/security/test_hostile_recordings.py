@@ -18,9 +18,7 @@ flow: line
 default: true
 start: message
 steps:
-  message:
-    do: [{talk: Leave a message.}, {record: {beepStart: true}}]
-    goto: end
+  message: {do: [{talk: Leave a message.}, {record: {beepStart: true}}], goto: end}
 """
 FETCHED_WITHIN_S: Final = 120.0
 NAMES: Final = ("\u202e\x1b[31mred", "<script>alert(1)</script>", "=?utf-8?q?x=0D=0ABcc:_e?=", "a" * 100_000)

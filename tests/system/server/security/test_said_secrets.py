@@ -48,9 +48,7 @@ steps:
     lookup: customer
     WHAT
     goto: end
-  sorry:
-    do: [{talk: "Sorry."}]
-    goto: end
+  sorry: {do: [{talk: "Sorry."}], goto: end}
 """
 PLACES = ('do: [{talk: "TEXT"}]', 'set: {item: "TEXT"}', 'send: {told: {text: "TEXT"}}')
 ANSWER: dict[str, Any] = {

@@ -30,21 +30,9 @@ start: welcome
 defaults:
   retry: {noinput: ["Sorry?"], then: bye}
 steps:
-  welcome:
-    do:
-      - talk: "Press 1."
-    choices:
-      one: {dtmf: 1, goto: later}
-  later:
-    lookup: customer
-    send: [told, mailed]
-    do:
-      - talk: "Hello."
-    goto: end
-  bye:
-    do:
-      - talk: "Goodbye."
-    goto: end
+  welcome: {do: [{talk: "Press 1."}], choices: {one: {dtmf: 1, goto: later}}}
+  later: {lookup: customer, send: [told, mailed], do: [{talk: "Hello."}], goto: end}
+  bye: {do: [{talk: "Goodbye."}], goto: end}
 lookups:
   customer: {get: 'https://crm.example/x', returns: {tier: text}, default: {tier: ''}}
 hooks:

@@ -212,7 +212,7 @@ class Case(Part):
     unverified: str = ""
     platform: dict[str, Any] = {}
     assumes: dict[str, Any] = {}
-    replies: dict[str, Replies]
+    replies: dict[str, Replies] = {}
     parties: dict[str, Party | list[Party]] = {}
     caller: Caller | None = Caller()
     places: dict[str, Any] | None = None

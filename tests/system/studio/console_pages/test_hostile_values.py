@@ -297,6 +297,8 @@ async def test_hostile_values_are_text_in_replies_to_forms(people: dict[str, htt
     form = {"digest": digest, **{f"value:{value}": value for value in VALUES}}
     answers = [
         await known.post("/phone/calls", json={"file": "flows/shop.yaml", "caller": "447700900123"}),
+        await known.post("/phone/calls", json={"file": "flows/shop.yaml", "caller": f"sip:{HOSTILE}"}),
+        await known.post("/phone/calls", json={"file": "flows/shop.yaml", "caller": HOSTILE}),
         await known.post("/phone/calls", json={"file": "flows/shop.yaml", "text": text}),
         await known.post("/phone/calls", json={"file": "pasted.json", "text": json.dumps([{"action": HOSTILE}])}),
         await known.post("/phone/setup", json={"file": "flows/shop.yaml", "text": text}),

@@ -54,18 +54,9 @@ steps:
     collect: {into: pin, digits: 8, sensitive: true}
     retry: {noinput: ["Sorry?"], nomatch: ["Sorry?"], then: end}
     goto: account
-  account:
-    lookup: account
-    branch:
-      - {if: account.ok, goto: known}
-      - {else: unknown}
-  known:
-    send: greeted
-    do: [{talk: "Hello {{ account.owner }}."}]
-    goto: more
-  unknown:
-    do: [{talk: "I do not know you."}]
-    goto: more
+  account: {lookup: account, branch: [{if: account.ok, goto: known}, {else: unknown}]}
+  known: {send: greeted, do: [{talk: "Hello {{ account.owner }}."}], goto: more}
+  unknown: {do: [{talk: "I do not know you."}], goto: more}
   more:
     do: [{talk: "For more, press 1."}]
     choices: {more: {dtmf: 1, goto: end}}
@@ -76,25 +67,16 @@ flow: meeting
 numbers: ["442079460007"]
 start: begin
 steps:
-  begin:
-    do: [{talk: "Welcome to the meeting."}, {conversation: {name: weekly}}]
-    goto: end
+  begin: {do: [{talk: "Welcome to the meeting."}, {conversation: {name: weekly}}], goto: end}
 """
 VIP: Final = """\
 flow: vip
 numbers: ["442079460008"]
 start: begin
 steps:
-  begin:
-    branch:
-      - {if: 'call.from == "447911123456"', goto: known}
-      - {else: unknown}
-  known:
-    do: [{talk: "Welcome back."}]
-    goto: end
-  unknown:
-    do: [{talk: "Welcome."}]
-    goto: end
+  begin: {branch: [{if: 'call.from == "447911123456"', goto: known}, {else: unknown}]}
+  known: {do: [{talk: "Welcome back."}], goto: end}
+  unknown: {do: [{talk: "Welcome."}], goto: end}
 """
 ACCOUNT: Final = """\
 def account(pin):
@@ -111,11 +93,7 @@ params:
   pin: {type: text, default: "", sensitive: true}
 start: hello
 steps:
-  hello:
-    branch:
-      - if: call.direction == "outbound"
-        goto: called
-      - else: end
+  hello: {branch: [{if: call.direction == "outbound", goto: called}, {else: end}]}
   called: {do: [{talk: "Hello {{ who }}."}], goto: end}
 """
 

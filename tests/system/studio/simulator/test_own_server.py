@@ -3,59 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from ncco_studio.simulator.legs import Leg
 from ncco_studio.simulator.parties import Behaviour
-from tests.support.cases import each_case
 from tests.system.studio.simulator.own_server import ROOT, own_line
 from tests.unit.studio.simulator.scripted_server import sounds
 
 FLOWS = ROOT / "flows"
 EXAMPLES = ROOT / "examples"
 CALLER = "447700900123"
-MENU = (
-    "For sales, press 1 or say sales. For repairs and support, press 2 or say support. For our opening hours, press 3. "
-    "To speak to somebody, press 0."
-)
-VOICEMAIL = "Nobody can take your call right now. Please leave a message after the tone, and press hash to finish."
 
 
 def failures(call: Leg) -> list[str]:
     return [delivery.result.problem for delivery in call.log if delivery.result and delivery.result.failure]
-
-
-async def test_a_caller_is_put_through_to_sales() -> None:
-    async with own_line(FLOWS) as line:
-        call = await line.call("442079460001", CALLER)
-        await call.listen()
-        await call.press("1")
-        await call.listen()
-
-    assert [
-        "talk Thank you for calling Northgate Bicycles.", f"talk {MENU}", "pressed 1", "talk Connecting you to sales.",
-        "ringing 447700900111", "joined 447700900111", "left 447700900111", "ended",
-    ] == sounds(call)  # fmt: skip
-    assert [] == failures(call)
-
-
-@each_case("outcome", ["busy", "timeout"])
-async def test_the_caller_can_leave_a_message_after_any_failed_dial(outcome: Any) -> None:
-    parties = {"447700900111": Behaviour(outcome)}
-    async with own_line(FLOWS, parties) as line:
-        call = await line.call("442079460001", CALLER)
-        await call.listen(until=3)
-        await call.press("1")
-        moment = await call.listen()
-        await call.speak("Please call me back.")
-        await call.press("#")
-        end = await call.listen()
-        await line.run()
-
-    assert ("record", "end") == (moment.kind, end.kind)
-    assert [f"talk {VOICEMAIL}", "beep", "spoke Please call me back.", "pressed #"] == sounds(call)[-6:-2]
-    assert "record" in [delivery.kind for delivery in call.log]
-    assert [] == failures(call)
 
 
 async def test_a_conference_begins_with_its_host(tmp_path: Path) -> None:

@@ -351,15 +351,6 @@ async def test_owners_download_what_the_page_shows(shop: Shop) -> None:
     assert 1 == len((await shop.console.get("/calls-of-line.csv?flow=none")).text.splitlines())
 
 
-async def test_a_spreadsheet_gets_no_formulas(shop: Shop) -> None:
-    await shop.answer("aaaaaaaa-0000", "=1+1")
-
-    reply = await shop.console.get("/calls.csv")
-
-    rows = list(csv.DictReader(io.StringIO(reply.text)))
-    assert [("aaaaaaaa-0000", "'=1+1")] == [(row["id"], row["from"]) for row in rows]
-
-
 async def test_pages_explain_why_there_are_no_calls(client: httpx.AsyncClient, tmp_path: Path) -> None:
     assert "Calls are not kept" in (await client.get("/calls")).text
     (tmp_path / "flows").mkdir()
@@ -369,13 +360,6 @@ async def test_pages_explain_why_there_are_no_calls(client: httpx.AsyncClient, t
         assert "there is no database at" in (await nothing_yet.get("/calls")).text
         assert 503 == (await nothing_yet.get("/calls.json")).status_code
         assert 503 == (await nothing_yet.get("/calls/x")).status_code
-
-
-async def test_an_unknown_call_gets_a_not_found_page(shop: Shop) -> None:
-    reply = await shop.console.get("/calls/nobody")
-
-    assert 404 == reply.status_code
-    assert "There is no such call" in reply.text
 
 
 UNATTENDED = {"HX-Request": "true", "X-Unattended": "true"}

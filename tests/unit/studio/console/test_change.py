@@ -159,10 +159,7 @@ async def test_saved_change_can_be_undone(owner: httpx.AsyncClient, flow: Path, 
     [
         ({"/steps/open/do/1/connect": "07700"}, "country code"),
         ({"/hours/office/week/mon": "9am to noonish"}, "write opening and closing times"),
-        (
-            {"/hours/office/week/mon": "9am"},
-            "9am: write opening and closing times, such as 9am to 5:30pm, or closed",
-        ),
+        ({"/hours/office/week/mon": "9am"}, "9am: write opening and closing times, such as 9am to 5:30pm, or closed"),
         ({"/steps/open/do/0/talk": "  "}, "write something"),
         ({"key:/hours/office/override": "Christmas", "value:/hours/office/override": "closed"}, "is not a date"),
         ({"/hours/office/week/mon": ""}, "write when you open, or tick Closed"),

@@ -8,9 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from ncco_studio.console.app import create_console
 from tests.support.cases import each_case
-from tests.unit.studio.console.conftest import logged_in, settings_for, with_worker_here
 from tests.unit.studio.console.test_change import save, text_of, write
 
 FLOW = """\
@@ -96,10 +94,3 @@ async def test_a_change_that_is_not_possible_is_refused_with_a_reason(
     assert f'value="{values.get("name", "")}"' in reply.text or step == "gone"
     assert says.lower() in html.unescape(re.sub("</?code>", "", reply.text)).replace('\\"', '"').lower()
     assert FLOW == text_of(flow)
-
-
-async def test_a_login_that_may_only_look_changes_no_step(flow: Path) -> None:
-    app = with_worker_here(create_console(settings_for(flow.parents[1]), dev=True))
-    async with await logged_in(app, may_change=False) as viewer:
-        assert "/change-step" not in (await viewer.get("/flows/shop")).text
-        assert 403 == (await change(viewer, "news", {"what": "delete"})).status_code

@@ -158,10 +158,9 @@ async def test_the_picture_says_what_callers_hear_on_each_day(owner: httpx.Async
     step = page.partition('<details data-flow="shop" data-step="door">')[2].partition("</details>")[0]
 
     assert 'href="/change/flows/shop.yaml#step-Opening-hours%3A-desk"' in step
-    assert [
-        "Monday to Friday at 12:00: “Press 1.”",
-        "Saturday, Sunday at 12:00: “Goodbye.”",
-    ] == re.findall('<p class="hint week">(.*?)</p>', step)
+    assert ["Monday to Friday at 12:00: “Press 1.”", "Saturday, Sunday at 12:00: “Goodbye.”"] == re.findall(
+        '<p class="hint week">(.*?)</p>', step
+    )
     assert 1 == page.count("Opening-hours")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,6 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from ncco_studio.editor import language
-from ncco_studio.editor.worker import Worker
 from tests.unit.studio.console.conftest import logged_in, make_console
 
 FLOW = """\
@@ -160,19 +157,6 @@ async def test_an_ncco_may_be_pasted_as_yaml(editor: httpx.AsyncClient, text: st
     assert expected in found
 
 
-async def test_a_text_that_takes_too_long_is_stopped_and_the_next_is_checked(tmp_path: Path) -> None:
-    console = make_console(tmp_path)
-    console.state.console.worker = Worker(seconds=0.5, module=language)
-    async with console.router.lifespan_context(console), await logged_in(console) as editor:
-        steps = "".join(f"  s{number}: {{do: [{{talk: Hello.}}], goto: s{number + 1}}}\n" for number in range(9_000))
-        slow = await editor.post("/editor/check", json={"file": "flows/main.yaml", "text": f"steps:\n{steps}"})
-        following = await editor.post("/editor/check", json={"file": "pasted.json", "text": "[]"})
-
-    said = {422: "It took longer than 0.5 seconds and was stopped", 503: "Too many checks are running"}  # if it is busy
-    assert said[slow.status_code] in slow.json()["detail"]
-    assert 200 == following.status_code
-
-
 HOSTILE = [
     "x" * (1 << 20),
     "\n" * (1 << 20),
@@ -251,14 +235,3 @@ async def test_a_misspelt_word_of_a_pasted_ncco_is_fixed(editor: httpx.AsyncClie
         each["code"] for each in await issues_of(editor, "pasted.json", fixed) if each["fixes"]
     }
     assert fixed != text
-
-
-@pytest.mark.parametrize("path", ["/editor/check", "/editor/complete", "/editor/hover", "/editor/definition"])
-async def test_a_form_is_not_accepted_as_an_editor_request(client: httpx.AsyncClient, path: str) -> None:
-    token = client.headers.pop("X-CSRF-Token")
-    question = json.dumps({"file": "flows/a.yaml", "text": "flow: a"})
-    headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    bodies = (question, "csrf_token=x", f"csrf_token={token}")
-    statuses = [(await client.post(path, content=body, headers=headers)).status_code for body in bodies]
-
-    assert [403, 403, 403] == statuses

@@ -225,11 +225,7 @@ async def test_an_overdue_backup_is_reported(tmp_path: Path, backed_up: float, d
 @each_case(
     ("has_key", "tries", "words"),
     [
-        (
-            False,
-            {},
-            "1 recording is not here yet: the server has no key to fetch it. Set VONAGE_APPLICATION_ID and",
-        ),
+        (False, {}, "1 recording is not here yet: the server has no key to fetch it. Set VONAGE_APPLICATION_ID and"),
         (True, {"failed": 4}, "1 recording is not here yet: 4 attempts failed in the last hour."),
         (True, {"failed": 4, "kept": 1}, "All is well."),
     ],

@@ -19,14 +19,7 @@ from ncco_studio.console.home import MOST_MISSED, MOST_RETURNED, RecentCalls, op
 from tests.support.cases import each_case
 from tests.support.memory_store import MemoryStore
 from tests.support.stored_rows import session_row, turn_row, webhook_row
-from tests.unit.studio.console.conftest import (
-    PASSWORDS,
-    REPOSITORY,
-    browser,
-    csrf_token,
-    log_in,
-    settings_for,
-)
+from tests.unit.studio.console.conftest import PASSWORDS, REPOSITORY, browser, csrf_token, log_in, settings_for
 
 OWNER, DEVELOPER = "· Phone line</title>", "· NCCO console</title>"
 

@@ -123,13 +123,3 @@ async def test_a_flow_that_came_into_being_meanwhile_is_kept(owner: httpx.AsyncC
 
     assert 422 == saved.status_code
     assert SHOP.replace("shop", "hair_salon") == (flows / "hair_salon.yaml").read_text(encoding="utf-8")
-
-
-async def test_a_login_that_may_only_look_gets_no_form(flows: Path) -> None:
-    app = with_worker_here(create_console(settings_for(flows.parent), dev=True))
-    async with await logged_in(app, may_change=False) as viewer:
-        assert "/flows-new" not in (await viewer.get("/flows")).text
-        assert (403, 403) == (
-            (await viewer.get("/flows-new")).status_code,
-            (await viewer.post("/flows-new", data=FORM)).status_code,
-        )

@@ -78,8 +78,7 @@ async def test_everybody_logs_in_with_their_own_password_only(project: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("has_people", "shared", "asks"),
-    [(True, False, "required"), (True, True, "optional"), (False, True, "nothing")],
+    ("has_people", "shared", "asks"), [(True, False, "required"), (True, True, "optional"), (False, True, "nothing")]
 )
 async def test_the_page_asks_for_a_name_if_any_person_has_one(
     project: Path, has_people: bool, shared: bool, asks: str

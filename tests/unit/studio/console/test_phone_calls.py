@@ -17,25 +17,8 @@ from ncco_studio.console.phone.calls import PhoneCalls
 from ncco_studio.console.sessions import ConsoleSession
 from ncco_studio.editor.worker import Worker
 from tests.unit.studio.console.conftest import REPOSITORY, logged_in, make_console, settings_for, with_worker_here
-from tests.unit.studio.console.test_phone import Phone
+from tests.unit.studio.console.test_phone import RUNAWAY, WORLD, Phone
 from tests.unit.studio.editor import worker_tasks
-
-LOOPS = "{% for a in l.xs %}{% for b in l.xs %}{% if a == b %}{% endif %}{% endfor %}{% endfor %}"
-RUNAWAY = f"""\
-flow: slow
-default: true
-start: wait
-lookups:
-  l: {{get: "https://x.example/", returns: {{xs: [int], free: bool}}, default: {{xs: [], free: false}}}}
-steps:
-  wait:
-    lookup: l
-    do: [{{talk: "{LOOPS} Please wait."}}]
-    hold: {{until: l.free, up_to: 24h}}
-    on: {{ready: end, too_long: end, error: end}}
-"""
-"""Plays for minutes, a webhook at a time."""
-WORLD = {"given": {"l": {"value": {"xs": list(range(200)), "free": False}}}}
 
 
 @pytest.fixture

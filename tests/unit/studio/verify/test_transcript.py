@@ -24,11 +24,7 @@ def test_everything_that_is_heard_has_a_description(kind: HeardKind) -> None:
             '    0.0 s  hears     "<speak>Hi you</speak>"',
             "Hi you",
         ),
-        (
-            Heard(0.0, "leg", "voice", "Hello"),
-            '    0.0 s  hears     "Hello"',
-            "another party says “Hello”",
-        ),
+        (Heard(0.0, "leg", "voice", "Hello"), '    0.0 s  hears     "Hello"', "another party says “Hello”"),
         (Heard(0.0, "leg", "voice", "", 3), "    0.0 s  hears     something, for 3 s", "another party speaks for 3 s"),
         (Heard(0.0, "leg", "spoke", "", 3), "    0.0 s  says      something, for 3 s", "speaks for 3 s"),
         (Heard(0.0, "leg", "joined", "4477"), "    0.0 s  joined by 4477", "4477 joins the call"),

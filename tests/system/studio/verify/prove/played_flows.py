@@ -29,11 +29,8 @@ start: ask
 defaults: {talk: {language: en-GB}}
 steps:
   ask:
-    do:
-      - talk: "Press 1 or 2."
-    choices:
-      one: {dtmf: 1, goto: {return: good, set: {n: 1}}}
-      two: {dtmf: 2, goto: {return: bad}}
+    do: [{talk: "Press 1 or 2."}]
+    choices: {one: {dtmf: 1, goto: {return: good, set: {n: 1}}}, two: {dtmf: 2, goto: {return: bad}}}
     retry: {tries: 1, then: {return: bad}}
 """
 NAMES = ("a", "b", "c", "d")

@@ -35,8 +35,7 @@ vars: {tries: {type: int}}
 defaults: {talk: {language: en-GB}}
 steps:
   ask:
-    do:
-      - talk: "Press 1."
+    do: [{talk: "Press 1."}]
     choices: {one: {dtmf: 1, goto: count}, two: {dtmf: 2, goto: {return: good, set: {n: "{{ tries }}"}}}}
     retry: {tries: 1, then: {return: bad}}
   count:

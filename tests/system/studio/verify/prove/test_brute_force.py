@@ -16,10 +16,7 @@ from tests.system.studio.verify.prove.proved_flows import NOW
 from tests.system.studio.verify.prove.remembering_flows import remembering_flows
 from tests.unit.server.engine.generated_flows import TEMPLATES, flow_texts
 
-MODEST = examples(
-    40,
-    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
-)
+MODEST = examples(40, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 
 
 def calm(proof: Proof) -> list[Transition]:

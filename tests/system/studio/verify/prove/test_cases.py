@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from string import Template
 from textwrap import indent
 from typing import Any
 
@@ -25,16 +26,22 @@ def cases() -> Iterator[Any]:
                 yield pytest.param(group | variant, id=f"{claim}, {number}")
 
 
+def written(text: str, case: dict[str, Any]) -> str:
+    """The text with what the case has for the words with a `$`."""
+    return Template(text).safe_substitute({"put": "", **case, "if": json.dumps(case.get("if", ""))})
+
+
 def flow_of(case: dict[str, Any]) -> tuple[str, str]:
     """The steps, and what comes before them."""
-    steps = case["steps"].replace("$put", case.get("put", "")).replace("$if", json.dumps(case.get("if", "")))
+    steps = written(case["steps"], case)
     head = "".join(f"{line}\n" for line in case.get("head", "").splitlines())
     return indent(steps, "  "), head + (LOOKUP.format(case["returns"]) if "returns" in case else "")
 
 
 @each_case("case", cases)
 def test_a_proof_has_the_expected_verdict(case: dict[str, Any]) -> None:
-    proof = proof_of(*flow_of(case), **case.get("others", {}))
+    others = {name: written(text, case) for name, text in case.get("others", {}).items()}
+    proof = proof_of(*flow_of(case), **others)
     violations = [f"{each.kind} {each.step}{'' if each.is_error else ' (warning)'}" for each in proof.violations]
 
     assert case["verdict"] == proof.verdict.status

@@ -29,14 +29,8 @@ SUB = """flow: sub
 start: say
 defaults: {on: {error: later}}
 steps:
-  say:
-    do:
-      - talk: "Hello."
-    goto: end
-  later:
-    do:
-      - talk: "Later."
-    goto: end
+  say: {do: [{talk: "Hello."}], goto: end}
+  later: {do: [{talk: "Later."}], goto: end}
 """
 
 

@@ -12,13 +12,8 @@ default: true
 start: menu
 defaults: {talk: {language: en-GB}}
 steps:
-  menu:
-    do: [{talk: "Press one."}]
-    choices: {one: {dtmf: 1, goto: bye}}
-    retry: {then: bye}
-  bye:
-    do: [{talk: "Goodbye."}]
-    goto: end
+  menu: {do: [{talk: "Press one."}], choices: {one: {dtmf: 1, goto: bye}}, retry: {then: bye}}
+  bye: {do: [{talk: "Goodbye."}], goto: end}
 """
 PROJECT = load({"flows/main.yaml": FLOW})
 

@@ -16,21 +16,7 @@ from ncco_studio.verify.scenarios.script import STEPS as KINDS
 from tests.support.examples import examples
 from tests.system.studio.verify.scenarios.playing import file_of, stage_for
 
-WORDS = (
-    "call",
-    "to",
-    "at",
-    "given",
-    "env",
-    "script",
-    "expect",
-    "end",
-    "hooks",
-    "ncco",
-    "seconds",
-    *KINDS,
-    "defaults",
-)
+WORDS = ("call", "to", "at", "given", "env", "script", "expect", "end", "hooks", "ncco", "seconds", *KINDS, "defaults")
 VALUES = st.sampled_from(
     [
         "1",

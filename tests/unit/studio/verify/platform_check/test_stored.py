@@ -54,12 +54,7 @@ def test_each_value_that_can_be_seen_is_one_of_the_assumption() -> None:
 
 @pytest.mark.parametrize(
     ("counts", "decided"),
-    [
-        ({"two": 4}, None),
-        ({"two": 5}, "two"),
-        ({"two": 70, "one": 30}, None),
-        ({"two": 75, "one": 25}, "two"),
-    ],
+    [({"two": 4}, None), ({"two": 5}, "two"), ({"two": 70, "one": 30}, None), ({"two": 75, "one": 25}, "two")],
 )
 def test_few_calls_and_mixed_ones_decide_nothing(counts: dict[str, int], decided: str | None) -> None:
     found = evidence_of([("retries", value) for value, times in counts.items() for _ in range(times)])
