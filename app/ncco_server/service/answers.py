@@ -75,13 +75,13 @@ async def _answer_without_flow(turns: Turns, delivery: Delivery, id_: str, flow:
     problem = _why_no_flow(delivery, flow)
     row = answer_row(delivery, id_, turns.policy.keys[0])
     try:
-        await turns.begin(partial(played, failsafe_turn(turns, delivery.call, id_, problem)), row, delivery)
+        await turns.begin(partial(as_playing, failsafe_turn(turns, delivery.call, id_, problem)), row, delivery)
     except AlreadyOpen:
         await turns.record(row)
     return turns.failsafe_reply("answer", problem, delivery.call)
 
 
-def played(turn: Turn) -> Playing[Turn]:
+def as_playing(turn: Turn) -> Playing[Turn]:
     yield from ()
     return turn
 

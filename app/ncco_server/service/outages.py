@@ -18,7 +18,7 @@ from ncco_server.errors import AlreadyOpen, StoreError, StoreUnavailable, Unknow
 from ncco_server.flow.model import Flow
 from ncco_server.ncco.webhooks import FallbackWebhook
 from ncco_server.results import UNKNOWN, TurnFacts
-from ncco_server.service.answers import failsafe_turn, played
+from ncco_server.service.answers import as_playing, failsafe_turn
 from ncco_server.service.delivery import Delivery, FailedUrl, Reply, session_id
 from ncco_server.service.fallbacks import INVALID_NCCO, is_of_event
 from ncco_server.service.tokens import read_token
@@ -109,7 +109,7 @@ async def store_unstored(turns: Turns) -> None:
     for id_, (turn, row, delivery) in [*turns.unstored.items()]:
         try:
             try:
-                await turns.begin(partial(played, turn), row, delivery)
+                await turns.begin(partial(as_playing, turn), row, delivery)
             except AlreadyOpen:
                 await _add(turns, turn, row, delivery)
         except StoreUnavailable:
