@@ -522,8 +522,7 @@ def undecided(root: Flow, space: StateSpace) -> Iterator[FoundViolation]:
         tests = [*exit_.reads()]
         names = {name for name, _ in exit_.outcomes()}
         is_vague = any({"hours", "now"} & test.used_names or _is_false(test.node) for test in tests)
-        is_line = each.place.line in {test.place.line for test in tests}
-        is_spare = isinstance(exit_, Branch) and not is_line and count[each[:2]] < len(names) - 1
+        is_spare = isinstance(exit_, Branch) and each.name == "else" and count[each[:2]] < len(names) - 1
         if tests and each.name in names and not is_vague and not is_spare:
             variant = ""
             if any(isinstance(test.node, nodes.And) and test.place.line == each.place.line for test in tests):
