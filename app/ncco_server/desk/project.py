@@ -38,7 +38,7 @@ from ncco_server.flow.model import Flow, Project
 from ncco_server.flow.report import report
 from ncco_server.suggest import near_or_all
 
-_SHARED: Final = re.compile(r"^[\"']?shared[\"']?\s*:", re.MULTILINE)
+_SHARED: Final = re.compile(r"^(?:\{\s*)?[\"']?shared[\"']?\s*:", re.MULTILINE)
 _QUOTED: Final = re.compile(r"[\"']([\w-]+)[\"']")
 FLOW_FILES: Final = (*SUFFIXES, HANDLER_SUFFIX)
 _RUN: Final = re.compile(r"\brun[\"']?\s*:\s*[\"']?([\w-]+)")

@@ -33,7 +33,7 @@ HANDLERS_CURE = "Write paths below the flows folder, separated by commas, such a
 SCENARIO_FOLDERS = ("tests/scenarios", "scenarios")
 """Relative to the folder that contains `flows/`."""
 _MISNAMED = (".yaml.txt", ".yml.txt")
-_NAME = re.compile(r"^[\"']?flow[\"']?\s*:\s*[\"']?(?P<given>[^\s\"'#]+)(?P<name>)", re.MULTILINE)
+_NAME = re.compile(r"^(?:\{\s*)?[\"']?flow[\"']?\s*:\s*[\"']?(?P<given>[^\s\"'#,}]+)(?P<name>)", re.MULTILINE)
 _HANDLER = re.compile(
     r"^@(?:\w+\.)*call_flow\b(?:(?!\n(?:async )?def )[\s\S])*?"
     r"(?:\bname=[\"'](?P<given>[\w-]+)[\"'](?:(?!\n(?:async )?def )[\s\S])*)?\n(?:async )?def (?P<name>\w+)",

@@ -26,7 +26,7 @@ _NAME = re.compile(r"(?:^[ \t]*(?:- +)*|[{,][ \t]*)[\"']?([A-Za-z_][\w-]*)[\"']?
 _MARKER = re.compile(r"(?:^|(?<=[\r\n]))(?:---|\.\.\.)(?=[ \t\r\n]|\Z)")
 _CONTENT = re.compile(r"(?:^|[\r\n])[ \t]*[^\s#%.-]")
 _FILE_START = re.compile(r"[\r\n](?:flow|shared):")
-_FLOW_NAME = re.compile(r"^[ \t]*(?:- )?flow:[ \t]*[\"']?([\w-]+)", re.MULTILINE)
+_FLOW_NAME = re.compile(r"^[ \t]*(?:- |\{[ \t]*)?flow:[ \t]*[\"']?([\w-]+)", re.MULTILINE)
 
 
 def read_yaml(file: str, text: str, *, loader: type[Any] = LOADER) -> tuple[Node | None, list[FlowIssue]]:
