@@ -12,21 +12,29 @@ hooks:
 steps:
   first:
     send: told
-    do: [{talk: "Release {number}. Press 1."}]
+    do:
+      - talk: "Release {number}. Press 1."
     choices:
       further: {{dtmf: 1, goto: second}}
-    retry: {nomatch: ["Release {number}, wrong key.", "Release {number}, wrong again."], then: bye}
+    retry:
+      nomatch: ["Release {number}, wrong key.", "Release {number}, wrong again."]
+      then: bye
   second:
-    do: [{talk: "Release {number}, second menu. Press 1."}]
+    do:
+      - talk: "Release {number}, second menu. Press 1."
     choices:
       further: {{dtmf: 1, goto: third}}
     retry: {{then: bye}}
   third:
-    do: [{talk: "Release {number}, third menu. Press 1."}]
+    do:
+      - talk: "Release {number}, third menu. Press 1."
     choices:
       further: {{dtmf: 1, goto: bye}}
     retry: {{then: bye}}
-  bye: {do: [{talk: "Release {number} says goodbye."}], goto: end}
+  bye:
+    do:
+      - talk: "Release {number} says goodbye."
+    goto: end
 """
 
 
