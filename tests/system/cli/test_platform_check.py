@@ -82,7 +82,7 @@ def test_a_killed_check_resumes_without_calling_twice(account: VirtualAccount) -
     assert before == account.urls
 
 
-def test_undo_only_restores_the_urls(account: VirtualAccount) -> None:
+def kill_when_urls_are_set(account: VirtualAccount) -> None:
     before = account.urls
     check = account.start("--only", "silent_digits")
     while account.urls == before:
@@ -90,6 +90,18 @@ def test_undo_only_restores_the_urls(account: VirtualAccount) -> None:
         time.sleep(0.05)
     check.send_signal(signal.SIGKILL)
     check.wait()
+
+
+def test_the_next_run_restores_the_urls_even_if_it_asks_nothing(account: VirtualAccount) -> None:
+    before = account.urls
+    kill_when_urls_are_set(account)
+    assert "the budget of 0.00 EUR is spent" in refusal(account, "--budget", "0")
+    assert before == account.urls
+
+
+def test_undo_only_restores_the_urls(account: VirtualAccount) -> None:
+    before = account.urls
+    kill_when_urls_are_set(account)
     done = ncco("platform-check", "--undo", cwd=account.folder)
     assert (0, before) == (done.exit_code, account.urls), done.output
 

@@ -222,6 +222,8 @@ async def _run(
                 raise CannotRun("no check has left its URLs at Vonage", "nothing: they are as they were")
             await _put_back_urls(account, journal)
             return journal, False
+        if journal is not None and journal.urls and journal.application_id == settings.application_id:
+            await _put_back_urls(account, journal)  # a run was killed, and this one may ask nothing
         numbers = await _numbers(account, settings.application_id, chosen)
         if journal is None:
             journal = Journal(application_id=settings.application_id, numbers=numbers)
