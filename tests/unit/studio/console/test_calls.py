@@ -219,6 +219,8 @@ async def test_list_offers_the_flows_own_results(shop: Shop) -> None:
     assert '<option value="booked" selected>booked</option>' in page
     assert '<option value="asked">asked</option>' in page
     assert ["aaaaaaaa"] == re.findall('href="/calls/([a-z]+)"', page)
+    report = (await shop.console.get("/report")).text.partition("By own result")[2]
+    assert ["asked", "booked"] == sorted(re.findall('<th scope="row">(.*?)</th>', report))
 
 
 async def test_list_shows_the_text_of_an_own_result_beside_the_person(shop: Shop) -> None:

@@ -123,7 +123,7 @@ def _covers(spans: Spans, minute: int) -> bool:
 
 
 def _words(flow: Flow, start: str, moment: datetime, env: Mapping[str, str]) -> str:
-    """What a caller hears whom no table knows; "" if another lookup decides."""
+    """What a caller who is in no table hears; "" if it depends on another lookup."""
     call = CallData(next(iter(flow.numbers), ""), FROM, uuid="leg")
     playing = begin(replace(flow, start=start, stretches={}), "call", call, context_at(moment.astimezone(UTC), env))
     try:

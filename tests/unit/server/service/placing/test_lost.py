@@ -1,4 +1,4 @@
-"""If a placed call, its flow or its leg is gone, nobody is called, and its webhooks still get a reply."""
+"""Nobody is called for a placed call whose flow or leg no longer exists, and its webhooks still get a reply."""
 
 from __future__ import annotations
 
