@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.support.server import Server
-from tests.system.studio.console.browser import PATIENCE_MS, Console, Watch, open_console, running_browser, why_not
+from tests.system.studio.console.browser import Console, Watch, new_window, open_console, running_browser, why_not
 from tests.system.studio.console.inbox import Inbox
 from tests.system.studio.console.server import link_of, restore, running_console
 
@@ -47,11 +47,9 @@ def context(browser: Browser, console: Console, project: Path) -> Iterator[Brows
     """A browser window with the open session, and nothing left over from other tests."""
     restore(project)
     Inbox(project).clear()
-    context = browser.new_context(**console)
-    context.set_default_timeout(PATIENCE_MS)
-    context.grant_permissions(["clipboard-read", "clipboard-write"])
-    yield context
-    context.close()
+    with new_window(browser, **console) as context:
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+        yield context
 
 
 @pytest.fixture
@@ -72,10 +70,8 @@ def page(context: BrowserContext, watch: Watch) -> Page:
 @pytest.fixture
 def desk(browser: Browser, session: Console) -> Iterator[Page]:
     """An empty tab with the `session` of the test's own console; the page may refuse a form."""
-    context = browser.new_context(**session)
-    context.set_default_timeout(PATIENCE_MS)
-    watch = Watch(context)
-    watch.expected.append("422")
-    yield context.new_page()
-    assert [] == watch.unexpected()
-    context.close()
+    with new_window(browser, **session) as context:
+        watch = Watch(context)
+        watch.expected.append("422")
+        yield context.new_page()
+        assert [] == watch.unexpected()

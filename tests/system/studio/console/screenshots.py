@@ -13,7 +13,7 @@ from typing import Final
 
 from playwright.sync_api import Page, expect
 
-from tests.system.studio.console.browser import NARROW, WIDE, open_console, running_browser
+from tests.system.studio.console.browser import NARROW, WIDE, new_window, open_console, running_browser
 from tests.system.studio.console.demo import running_demo
 
 OPEN: Final = "2026-03-04T10:00"
@@ -86,13 +86,11 @@ def take(folder: Path, names: Sequence[str]) -> None:
         for scheme in ("light", "dark"):
             for width in (WIDE, NARROW):
                 for name in names or PAGES:
-                    window = browser.new_context(
-                        **console, viewport={"width": width, "height": 900}, color_scheme=scheme
-                    )
-                    page = window.new_page()
-                    PAGES[name](page)
-                    page.screenshot(path=folder / f"{name}-{scheme}-{width}.png", full_page=True)
-                    window.close()
+                    size = {"width": width, "height": 900}
+                    with new_window(browser, **console, viewport=size, color_scheme=scheme) as window:
+                        page = window.new_page()
+                        PAGES[name](page)
+                        page.screenshot(path=folder / f"{name}-{scheme}-{width}.png", full_page=True)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Dialog, Locator, Page, expect
 
-from tests.system.studio.console.browser import NARROW, Console, Watch, check_page
+from tests.system.studio.console.browser import NARROW, Console, Watch, check_page, new_window
 
 FLOW = """\
 flow: bakery
@@ -121,7 +121,6 @@ def test_a_prompt_and_the_hours_change_and_go_back(page: Page, project: Path) ->
 
     expect(page.get_by_text(re.compile("^Saved"))).to_be_visible()
     assert FLOW == flow.read_text(encoding="utf-8")
-    page.wait_for_load_state()  # the page's module handles clicks on the link
     page.get_by_role("link", name="Hear it").click()
     expect(page.locator("#call").get_by_text("We are open.")).to_be_visible()
 
@@ -153,14 +152,12 @@ def test_leaving_with_unsaved_changes_asks_first(page: Page, watch: Watch, proje
     expect(opens).to_be_focused()
     expect(opens).to_have_value("25:00")
     check_page(page)
-    page.wait_for_load_state()  # the page's module asks whether to leave
     with page.expect_event("dialog"):
         page.get_by_role("link", name="Everything you can change").click()
     assert ["beforeunload"] * 2 == asked
 
     opens.fill("10am")
     page.get_by_role("button", name="Review changes").click()
-    page.wait_for_load_state()  # the page's module asks whether to leave
     with page.expect_event("dialog"):
         page.get_by_role("link", name="Calls").click()
     assert ["beforeunload"] * 3 == asked
@@ -225,13 +222,12 @@ def test_each_special_day_says_what_callers_hear(hours: Page) -> None:
 
 
 def test_hours_change_without_javascript(browser: Browser, console: Console, hours: Page, project: Path) -> None:
-    context = browser.new_context(**console, java_script_enabled=False)
-    page = context.new_page()
-    page.goto("/change/flows/shared.yaml")
-    page.get_by_label("Sunday closed").uncheck()
-    page.get_by_label("Sunday opens", exact=True).fill("9am to 2pm and 3pm to 6pm")
-    page.get_by_role("button", name="Review changes").click()
-    page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text(re.compile("^Saved"))).to_be_visible()
-    assert 'sun: "09:00-14:00, 15:00-18:00"' in (project / "flows" / "shared.yaml").read_text(encoding="utf-8")
-    context.close()
+    with new_window(browser, **console, java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto("/change/flows/shared.yaml")
+        page.get_by_label("Sunday closed").uncheck()
+        page.get_by_label("Sunday opens", exact=True).fill("9am to 2pm and 3pm to 6pm")
+        page.get_by_role("button", name="Review changes").click()
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_text(re.compile("^Saved"))).to_be_visible()
+        assert 'sun: "09:00-14:00, 15:00-18:00"' in (project / "flows" / "shared.yaml").read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.support import loopback
 from tests.support.server import Server, running
-from tests.system.studio.console.browser import PATIENCE_MS, Watch, check_page, open_console
+from tests.system.studio.console.browser import PATIENCE_MS, Watch, check_page, new_window, open_console
 from tests.system.studio.console.server import link_of
 from tests.unit.studio.console.test_health import FLOWS
 
@@ -37,8 +37,8 @@ def call(server: Server, leg: str) -> None:
 
 def test_an_open_page_shows_a_broken_lookup_and_the_end_of_its_server(browser: Browser, server: Server) -> None:
     link = link_of(server)
-    with browser.new_context(**open_console(browser, link)) as window:
-        watch, page = Watch(window), window.new_page()
+    with new_window(browser, **open_console(browser, link)) as context:
+        watch, page = Watch(context), context.new_page()
         page.clock.install()
         page.goto("/health")
         expect(page.get_by_text("All is well.")).to_be_visible()
@@ -56,7 +56,6 @@ def test_an_open_page_shows_a_broken_lookup_and_the_end_of_its_server(browser: B
         ending.start()
         _comes(page, "not taking new calls: the server is shutting down")
         assert [] == watch.unexpected()
-        window.close()
     server.end()
     ending.join()
 

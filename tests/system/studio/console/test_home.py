@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.support import loopback
 from tests.support.server import running
-from tests.system.studio.console.browser import NARROW, Watch, check_page, open_console
+from tests.system.studio.console.browser import NARROW, Watch, check_page, new_window, open_console
 from tests.system.studio.console.server import files_of_project, link_of
 
 
@@ -20,8 +20,10 @@ def legs_of(number: int) -> dict[str, str]:
 
 def test_who_is_on_the_line_is_shown_live_and_missed_callers_are_called_back(browser: Browser, tmp_path: Path) -> None:
     settings = {"NCCO_CONSOLE": "1", "NCCO_CONSOLE_PORT": "0", "NCCO_PYTHON_LOOKUPS": "points_of_shop"}
-    with running(tmp_path, files_of_project(), settings, "--dev") as server:
-        context = browser.new_context(**open_console(browser, link_of(server)))
+    with (
+        running(tmp_path, files_of_project(), settings, "--dev") as server,
+        new_window(browser, **open_console(browser, link_of(server))) as context,
+    ):
         watch = Watch(context)
         page = context.new_page()
         page.goto("/home")
@@ -62,4 +64,3 @@ def test_who_is_on_the_line_is_shown_live_and_missed_callers_are_called_back(bro
         missed.get_by_role("button", name="07700 900122 was not called back").click()
         expect(missed.get_by_role("link", name="Call back")).to_have_count(3)
         assert [] == watch.unexpected()
-        context.close()

@@ -16,7 +16,7 @@ from tests.support import loopback
 from tests.support.fork_server import NCCO, run
 from tests.support.postgres_stores import database_without_tables
 from tests.support.server import Server, running
-from tests.system.studio.console.browser import NARROW, Watch, check_page, open_console
+from tests.system.studio.console.browser import NARROW, Watch, check_page, new_window, open_console
 from tests.system.studio.console.server import link_of
 
 FILES: Final[Mapping[str, str]] = {
@@ -74,52 +74,51 @@ def test_closed_for_an_hour_open_again_and_closed_for_a_day(
     browser: Browser, hosts: tuple[Server, Server], database: str, tmp_path: Path
 ) -> None:
     first, second = hosts
-    context = browser.new_context(**open_console(browser, link_of(first)))
-    watch = Watch(context)
-    page = context.new_page()
-    page.set_viewport_size({"width": NARROW, "height": 664})
-    page.goto("/home")
-    opening = page.get_by_role("region", name="Opening hours")
-    expect(opening).to_contain_text("Always open")
-    assert ["We are open."] * 2 == [heard(first), heard(second)]
+    with new_window(browser, **open_console(browser, link_of(first))) as context:
+        watch = Watch(context)
+        page = context.new_page()
+        page.set_viewport_size({"width": NARROW, "height": 664})
+        page.goto("/home")
+        opening = page.get_by_role("region", name="Opening hours")
+        expect(opening).to_contain_text("Always open")
+        assert ["We are open."] * 2 == [heard(first), heard(second)]
 
-    opening.get_by_role("button", name="Close now").click()
-    form = page.get_by_role("dialog", name="Close now")
-    form.get_by_label("Reason").fill("a staff meeting")
-    check_page(page)
-    form.get_by_role("button", name="Close").click()
-    expect(opening).to_contain_text("Closed until")
-    expect(opening).to_contain_text("Closed by hand: a staff meeting.")
-    check_page(page)
-    assert ["We are closed for a staff meeting."] * 2 == [heard(first), heard(second, "asked-for")]
-    (shown,) = json.loads(_ncco(tmp_path / "one", database, "hours", "--format", "json"))
-    assert (False, True, "override") == (shown["open"], shown["by_hand"], shown["reason"])
-    told = _ncco(tmp_path / "one", database, "calls", "asked-for")
-    assert "closed by hand until" in told
+        opening.get_by_role("button", name="Close now").click()
+        form = page.get_by_role("dialog", name="Close now")
+        form.get_by_label("Reason").fill("a staff meeting")
+        check_page(page)
+        form.get_by_role("button", name="Close").click()
+        expect(opening).to_contain_text("Closed until")
+        expect(opening).to_contain_text("Closed by hand: a staff meeting.")
+        check_page(page)
+        assert ["We are closed for a staff meeting."] * 2 == [heard(first), heard(second, "asked-for")]
+        (shown,) = json.loads(_ncco(tmp_path / "one", database, "hours", "--format", "json"))
+        assert (False, True, "override") == (shown["open"], shown["by_hand"], shown["reason"])
+        told = _ncco(tmp_path / "one", database, "calls", "asked-for")
+        assert "closed by hand until" in told
 
-    opening.get_by_role("link", name="Hear it").click()
-    page.wait_for_url("**/phone?*")
-    page.get_by_role("button", name="Call", exact=True).click()
-    expect(page.get_by_text("We are closed for a staff meeting.")).to_be_visible()
+        opening.get_by_role("link", name="Hear it").click()
+        page.wait_for_url("**/phone?*")
+        page.get_by_role("button", name="Call", exact=True).click()
+        expect(page.get_by_text("We are closed for a staff meeting.")).to_be_visible()
 
-    page.goto("/home")
-    opening.get_by_role("button", name="Open again").click()
-    expect(opening).to_contain_text("Always open")
-    assert ["We are open."] * 2 == [heard(first), heard(second)]
+        page.goto("/home")
+        opening.get_by_role("button", name="Open again").click()
+        expect(opening).to_contain_text("Always open")
+        assert ["We are open."] * 2 == [heard(first), heard(second)]
 
-    opening.get_by_role("button", name="Close for a day").click()
-    page.get_by_role("dialog", name="Close for a day").get_by_role("button", name="Close").click()
-    expect(opening).to_contain_text("Closed on")
-    assert "We are open." == heard(first)
-    opening.get_by_role("button", name="Cancel").click()
-    expect(opening).not_to_contain_text("Closed on")
+        opening.get_by_role("button", name="Close for a day").click()
+        page.get_by_role("dialog", name="Close for a day").get_by_role("button", name="Close").click()
+        expect(opening).to_contain_text("Closed on")
+        assert "We are open." == heard(first)
+        opening.get_by_role("button", name="Cancel").click()
+        expect(opening).not_to_contain_text("Closed on")
 
-    opening.get_by_role("link", name="Hours and holidays").click()
-    page.get_by_text("What callers hear on each day").click()
-    expect(page.get_by_text("Sunday at 12:00: “We are open.”")).to_be_visible()
-    check_page(page)
-    assert [] == watch.unexpected()
-    context.close()
+        opening.get_by_role("link", name="Hours and holidays").click()
+        page.get_by_text("What callers hear on each day").click()
+        expect(page.get_by_text("Sunday at 12:00: “We are open.”")).to_be_visible()
+        check_page(page)
+        assert [] == watch.unexpected()
 
 
 def _ncco(folder: Path, database: str, *words: str) -> str:

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.contract.server.http.serving import FLOW
 from tests.support.server import running
-from tests.system.studio.console.browser import PATIENCE_MS, Watch, check_page
+from tests.system.studio.console.browser import Watch, check_page, new_window
 from tests.system.studio.console.server import link_of
 from tests.unit.studio.console.conftest import HASHES, PASSWORDS
 
@@ -30,12 +30,10 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def window(browser: Browser, address: str) -> Iterator[Page]:
     """A window without a session, closed before the server ends."""
-    context = browser.new_context()
-    context.set_default_timeout(PATIENCE_MS)
-    watch = Watch(context)
-    watch.expected += ["401", "404"]
-    yield context.new_page()
-    context.close()
+    with new_window(browser) as context:
+        watch = Watch(context)
+        watch.expected += ["401", "404"]
+        yield context.new_page()
     assert [] == watch.unexpected()
 
 
@@ -69,7 +67,7 @@ def test_a_wrong_password_is_reported_and_the_right_one_continues(window: Page, 
 
 
 def test_a_link_from_another_site_opens_its_page(browser: Browser, address: str) -> None:
-    with browser.new_context() as context:
+    with new_window(browser) as context:
         page = context.new_page()
         page.goto(address)
         log_in(page, PASSWORDS["look"])

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from ncco_studio.console.phone.trial_messages import tone
-from tests.system.studio.console.browser import Console, Watch, check_page
+from tests.system.studio.console.browser import Console, Watch, check_page, new_window
 from tests.system.studio.console.inbox import Inbox
 from tests.system.studio.console.test_phone import call_and_press, opened
 
@@ -45,14 +45,13 @@ def test_times_are_in_the_zone_of_the_line(browser: Browser, console: Console, i
     noon = datetime.now(ZoneInfo("Europe/London")).replace(hour=12, minute=0, second=0)
     inbox.put("447700900123", created_at=round(noon.timestamp() * 1000))
     elsewhere: Console = {**console, "timezone_id": "Pacific/Kiritimati"}  # it is a day ahead
-    context = browser.new_context(**elsewhere)
-    page = context.new_page()
-    page.clock.install(time=noon)
-    page.goto("/messages")
-    expect(page.locator(".message")).to_contain_text("Today 12:00, 0:34")
-    page.goto("/home")
-    expect(page.locator(".message")).to_contain_text("Today 12:00, 0:34")
-    context.close()
+    with new_window(browser, **elsewhere) as context:
+        page = context.new_page()
+        page.clock.install(time=noon)
+        page.goto("/messages")
+        expect(page.locator(".message")).to_contain_text("Today 12:00, 0:34")
+        page.goto("/home")
+        expect(page.locator(".message")).to_contain_text("Today 12:00, 0:34")
 
 
 def test_a_message_appears_plays_is_done_deleted_and_brought_back(page: Page, inbox: Inbox) -> None:
@@ -84,7 +83,6 @@ def test_a_message_appears_plays_is_done_deleted_and_brought_back(page: Page, in
     message.get_by_role("button", name="Delete").click()
     expect(message).to_have_count(0)
     page.get_by_role("link", name="Deleted").click()
-    page.wait_for_load_state()  # the buttons work only once the page has loaded
     message.get_by_role("button", name="Restore").click()
     expect(page.get_by_role("status")).to_contain_text("restored.")
     expect(message).to_have_count(0)

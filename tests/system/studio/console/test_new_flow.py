@@ -33,7 +33,6 @@ def test_a_salon_line_begins_in_the_browser_only(page: Page, watch: Watch, proje
     file = project / "flows" / "hair_by_ann.yaml"
     assert 'flow: hair_by_ann\nnumbers: ["442079460077"]' in file.read_text(encoding="utf-8")
 
-    page.wait_for_load_state()  # the page's module handles clicks on the link
     page.get_by_role("link", name="Hear it").click()
     expect(page.locator("#call").get_by_text("Thank you for calling the salon.")).to_be_visible()
     page.go_back()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Dialog, Locator, Page, Route, expect
 
-from tests.system.studio.console.browser import Console, Watch, check_page
+from tests.system.studio.console.browser import Console, Watch, check_page, new_window
 
 VOICE = """
 window.said = [];
@@ -61,8 +61,8 @@ def edit(page: Page, before: str, after: str) -> None:
 
 def test_a_call_is_made_in_the_time_zone_of_the_flow(browser: Browser, console: Console) -> None:
     elsewhere: Console = {**console, "timezone_id": "Asia/Tokyo"}
-    with browser.new_context(**elsewhere) as window:
-        page = window.new_page()
+    with new_window(browser, **elsewhere) as context:
+        page = context.new_page()
         opened(page)
         page.get_by_role("button", name="Settings").click()
         page.get_by_label("When, in Europe/London").fill("2026-07-05T09:30")
