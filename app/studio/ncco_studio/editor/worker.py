@@ -93,8 +93,9 @@ class Worker:
     ) -> Any:
         """Run a function whose values and result are JSON. Raises WorkNotDone.
 
-        `function` must never come from a request. `asker` drops an older request of the same asker that still waits; ""
-        drops none. Each `owner` gets its turn. `seconds` limits processor time.
+        `function` must never come from a request, and must bear to be called again: it is once, if something outside
+        kills the subprocess. `asker` drops an older request of the same asker that still waits; "" drops none. Each
+        `owner` gets its turn. `seconds` limits processor time.
         """
         if self._waiting[owner] >= MOST_WAITING:
             raise WorkNotDone("busy")
@@ -106,7 +107,13 @@ class Worker:
             async with self._own_turns.setdefault(owner, asyncio.Lock()), self._turn:
                 if asker and self._newest.get(asker) is not request:
                     raise WorkNotDone("superseded")
-                return await self._ask(function, values, self._seconds if seconds is None else seconds)
+                limit = self._seconds if seconds is None else seconds
+                try:
+                    return await self._ask(function, values, limit)
+                except WorkNotDone as error:
+                    if error.reason != "killed":
+                        raise
+                return await self._ask(function, values, limit)
         finally:
             self._waiting[owner] -= 1
             if not self._waiting[owner]:

@@ -51,7 +51,7 @@ async def test_a_page_opens_before_its_proof_which_two_tabs_share(tmp_path: Path
 @pytest.mark.parametrize(
     ("proof", "seconds", "said"),
     [
-        (worker_tasks.spin, 3, "took longer than 3 seconds and was stopped"),
+        (worker_tasks.run_out_of_time, 3, "took longer than 3 seconds and was stopped"),
         (worker_tasks.die, 60, "too much memory and was stopped"),
         (worker_tasks.fail, 60, "could not be done"),
     ],

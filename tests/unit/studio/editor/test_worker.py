@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
-import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -53,13 +52,11 @@ async def test_the_subprocess_sees_no_setting_and_no_secret(worker: Worker, monk
     assert {"PYTHONPATH", "PYTHONUTF8"} >= {*await worker.run(tasks.environment, {})} - {"LC_CTYPE"}
 
 
-async def test_a_killed_subprocess_is_not_reported_as_out_of_memory(worker: Worker) -> None:
-    process = await worker.run(tasks.pid, {})
-    sleeping = asyncio.create_task(reason_of(worker, tasks.sleep, seconds=600))
-    await asyncio.sleep(0.2)
-    os.kill(process, signal.SIGKILL)
-
-    assert "killed" == await sleeping
+async def test_a_killed_subprocess_is_replaced_once_and_not_reported_as_out_of_memory(
+    worker: Worker, tmp_path: Path
+) -> None:
+    assert "done" == await worker.run(tasks.be_killed, {"begun": str(tmp_path / "a"), "times": 1})
+    assert "killed" == await reason_of(worker, tasks.be_killed, begun=str(tmp_path / "b"), times=2)
 
 
 def open_files() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -70,6 +71,11 @@ def spin(**_: object) -> None:
         pass
 
 
+def run_out_of_time(**_: object) -> None:
+    """Be stopped as by the timer, on a busy machine too."""
+    os.kill(os.getpid(), signal.SIGPROF)
+
+
 def allocate(size: int) -> int:
     return len(bytearray(size))
 
@@ -99,6 +105,17 @@ def chatter() -> str:
 def fail(**_: object) -> None:
     sys.excepthook = lambda *_: None
     raise ValueError
+
+
+def be_killed(begun: str, times: int) -> str:
+    """Die by SIGKILL the first `times` times; each call adds a line to the file `begun`."""
+    with Path(begun).open("a+") as file:
+        file.write("begun\n")
+        file.seek(0)
+        calls = len(file.readlines())
+    if calls <= times:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "done"
 
 
 def die(**_: object) -> None:
