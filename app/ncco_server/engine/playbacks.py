@@ -29,7 +29,6 @@ def begun_playback(flow: Flow, call: Mapping[str, Any], context: TurnContext) ->
     )
     try:
         playback.play(handling.begun(context.now))
-        playback.step(flow.start)
     except RenderError:
         return playback, False
     return playback, True

@@ -290,21 +290,31 @@ def end_results(
 def _insert(
     call: EndOfCall, stored: StoredCall, previous: str, at: int, *, is_last: bool, is_lost: bool
 ) -> Work[ResultRow]:
-    call = call._replace(party=call.party[:LONGEST_PARTY], line=call.line[:LONGEST_PARTY])
+    party = call.party[:LONGEST_PARTY]
     is_incoming = call.direction == "inbound"
     facts = _Facts.of((yield Keyed(SELECT_FACTS, (stored.key,))))
     decided = facts.decide(is_incoming=is_incoming, is_lost=is_lost)
-    row = ResultRow(
-        **call._asdict(),
-        **decided._asdict(),
+    row = ResultRow(  # written out: with `_asdict`, the event of a call's end takes 2 % more instructions
         call_key=stored.key,
+        id=call.id,
         previous=previous,
         is_last=is_last,
+        direction=call.direction,
         flow=stored.flow,
-        party_end=call.party[::-1],
+        party=party,
+        party_end=party[::-1],
+        line=call.line[:LONGEST_PARTY],
+        name=call.name,
+        step=call.step,
+        is_played=call.is_played,
         has_failed=facts.has_failed,
+        result=decided.result,
+        own=decided.own,
+        rang=decided.rang,
         began_at=stored.began_at,
+        person_at=decided.person_at,
         ended_at=None if is_lost else at,
+        version=call.version,
         webhook=facts.webhook,
         changed_at=at,
         is_counted=not is_incoming,

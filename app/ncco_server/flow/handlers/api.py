@@ -459,10 +459,9 @@ class Call:
         returns: Mapping[str, Mapping[str, Variable]] = MappingProxyType({}),
         waits: Sequence[str] = (),
     ) -> None:
+        vars(self).update(facts)
         self.from_ = facts["from"]
         self.env = env
-        for name in _FACTS:
-            setattr(self, name, facts[name])
         self.made: list[HandlerEffect[Any]] = []
         self.logged: list[str] = []
         self.on_forgotten: Callable[[Sequence[HandlerEffect[Any]]], None] | None = None
@@ -1135,7 +1134,6 @@ def _text_of(value: Any) -> str:
 
 HEARD: Final = "heard"
 """The variable of a handler's flow that receives what the caller entered."""
-_FACTS: Final = tuple(name for name in Call.__annotations__ if name not in ("from_", "env", "now"))
 SECRET: Final = "heard_secret"  # noqa: S105 - a name
 """The variable that receives it if it is sensitive."""
 NEXT: Final = WrittenText("next")

@@ -135,13 +135,14 @@ class HandlerPlayback:
         call: what the handler sees of the call.
         place: where it waits.
         coroutine: None before it has begun, and if its function is not `async`.
+        made: the steps up to the next wait; None before a function.
     """
 
     coroutine: Any = None
+    made: Made | None = None
     _waiting: HandlerEffect[Any] | None = None
     _reached: HandlerEffect[Any] | None = None
     _said: tuple[EffectAt, ...] | None = None
-    _made: Made | None = None
     _failure: RenderError | None = None
     _name = ""
     _said_since: Sequence[EffectAt] = ()
@@ -208,7 +209,7 @@ class HandlerPlayback:
 
     @property
     def values(self) -> Mapping[str, Any]:
-        return self._made.values if self._made is not None else {}
+        return self.made.values if self.made is not None else {}
 
     @property
     def computed(self) -> Iterator[str]:
@@ -242,13 +243,6 @@ class HandlerPlayback:
             raise gone_secret(error, self.place) from None
         source = f"{self._path}:{effect.name}"
         return effect.name, LookupRequest("PYTHON", function=source, code=effect.function, timeout_ms=effect.limit_ms)
-
-    @property
-    def made(self) -> Made | None:
-        """The steps up to the next wait; None before a function. Raises RenderError if one has an error."""
-        if self._made is None and self._said is not None:
-            self._limited(self._make, self._said)
-        return self._made
 
     def logged(self, now: datetime) -> Sequence[str]:
         return self.call.logged if self.call.logged and self._at_ms == milliseconds(now) else ()
@@ -350,7 +344,7 @@ class HandlerPlayback:
         return "error" in self._flow.words.get("defaults", {}).get("on", {})
 
     def _make(self, said: Sequence[EffectAt]) -> None:
-        self._made = self._maker.make(self._name, said)
+        self.made = self._maker.make(self._name, said)
 
     def _go_on(self, results: Sequence[Any]) -> None:
         for stored in results:
@@ -368,6 +362,8 @@ class HandlerPlayback:
             if self._row is not None and not self._row.words.keys().isdisjoint(("row", "rows")):
                 self._rows.add(len(self._recorded) - 1)
             self._advance(result)
+        if self._said is not None:
+            self._make(self._said)
 
     def _tell(self) -> None:
         said = [(effect.first, effect.do, effect.words) for effect, _ in self._said_since]
@@ -416,7 +412,7 @@ class HandlerPlayback:
         """Raises RenderError."""
         said = len(self._played)
         waited = self._waiting
-        self._waiting = self._made = self._said = None
+        self._waiting = self.made = self._said = None
         try:
             effect = self._send(result, waited)
             place = self._place_now()

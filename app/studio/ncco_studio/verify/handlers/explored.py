@@ -301,14 +301,6 @@ class WatchedPlayback(HandlerPlayback):
             sys.set_coroutine_origin_tracking_depth(depth)
 
     @property
-    def made(self) -> Made | None:
-        try:
-            return super().made
-        except RenderError as error:
-            self._note_failure(error)
-            raise
-
-    @property
     def wanted(self) -> Sequence[tuple[str, LookupRequest | RowOfTable]]:
         try:
             found = super().wanted
@@ -328,9 +320,9 @@ class WatchedPlayback(HandlerPlayback):
 
     def _make(self, said: Sequence[EffectAt]) -> None:
         super()._make(said)
-        if self._made is not None:
-            self._made.check_secrets()
-            self.watch.note(self._made, self._origin, self.because)
+        if self.made is not None:
+            self.made.check_secrets()
+            self.watch.note(self.made, self._origin, self.because)
 
     def _note_failure(self, error: RenderError) -> None:
         if error.code == NOT_CAUGHT:
