@@ -21,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings(  # one mistake is a coroutine that nobo
     "ignore:Exception ignored in. <coroutine object find_car:pytest.PytestUnraisableExceptionWarning",
 )
 FILES = sorted((Path(__file__).parent / "mistakes").glob("*.yaml"))
-MOST_BY_DAY = 14
+MOST_BY_DAY = 7
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +36,7 @@ def _cases(file: Path) -> list[Any]:
 
 
 def _usual_cases(file: Path) -> list[Any]:
-    """MOST_BY_DAY, evenly spread, of a project with handlers: playing their calls takes up to three seconds each."""
+    """MOST_BY_DAY, evenly spread, of a project with handlers: playing their calls takes up to two seconds each."""
     cases = _cases(file)
     return cases[:: ceil(len(cases) / MOST_BY_DAY) if mistakes_in(file)[0].base.handlers else 1]
 
