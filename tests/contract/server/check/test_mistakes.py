@@ -36,7 +36,7 @@ def _cases(file: Path) -> list[Any]:
 
 
 def _usual_cases(file: Path) -> list[Any]:
-    """MOST_BY_DAY, evenly spread, of a project with handlers: playing their calls takes up to two seconds each."""
+    """MOST_BY_DAY, evenly spread, of a project with handlers: playing their calls takes up to three seconds each."""
     cases = _cases(file)
     return cases[:: ceil(len(cases) / MOST_BY_DAY) if mistakes_in(file)[0].base.handlers else 1]
 
