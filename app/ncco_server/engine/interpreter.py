@@ -303,10 +303,12 @@ def begin(
 ) -> Playing[Turn]:
     """`given` has texts for the flow's params; one that does not fit is ignored."""
     budget = Budget()
-    is_handler = flow.handler is not None and not given
     record = call_record(call)
-    playback, is_playable = begun_playback(flow, record, context) if is_handler else (None, not given)
-    if is_playable and not context.by_hand and not (playback is not None and playback.logged(context.now)):
+    playback = None
+    is_compilable = not given
+    if is_compilable and flow.handler is not None:
+        playback, is_compilable = begun_playback(flow, record, context)
+    if is_compilable and not context.by_hand:
         turn = first_turn(flow, session_id, call, context, record=record, budget=budget, playback=playback)
         if turn is not None:
             return turn

@@ -284,9 +284,8 @@ class Run:
         scopes = self.scopes
         builder = self._builder
         dialled = builder.dialled
-        for calendar in scopes.flow.calendars_with(self.context.by_hand).values() if self.context.by_hand else ():
-            if told := calendar.at(self.context.now).told:
-                self.note("by hand", self.step, calendar.name, calendar.place, told)
+        if self.context.by_hand:
+            self._note_by_hand()
         is_over = not any(wait.steers for wait in builder.waits)
         where = "" if scopes.flow is self.root else scopes.flow.name
         observed = observers(self.root, before) if before.waits else before.observers
@@ -335,6 +334,11 @@ class Run:
             errors=self.errors,
             logged=tuple(scopes.logged),
         )
+
+    def _note_by_hand(self) -> None:
+        for calendar in self.scopes.flow.calendars_with(self.context.by_hand).values():
+            if told := calendar.at(self.context.now).told:
+                self.note("by hand", self.step, calendar.name, calendar.place, told)
 
     def _facts(self, *, is_over: bool, has_dialled: bool) -> TurnFacts:
         if self.is_failsafe:

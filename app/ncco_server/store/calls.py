@@ -163,30 +163,6 @@ SELECT_STATUSES: Final = Sql("""
 """)
 
 
-def _advance(
-    session: SessionRow,
-    turn: TurnRow,
-    webhook: WebhookRow,
-    hooks: Sequence[HookRow],
-    recording: RecordingRow | None,
-    *,
-    parent: str,
-    has_called: bool,
-    saves: Sequence[RowChange],
-) -> Work[None]:
-    """Raise Conflict if another version or turn is stored, or RowTaken."""
-    taken = (yield from table_rows.claim(saves, turn.created_at, f"call {turn.session}")) if saves else ()
-    written = yield Keyed(UPDATE_CALL, (*session, turn.number))
-    if not written:
-        yield from table_rows.release(taken)
-        raise Conflict(session.id)
-    yield from _add_turn(written[0][1], turn, webhook, hooks, parent, has_called=has_called)
-    if saves:
-        yield from table_rows.write(saves, taken, turn.created_at, f"call {turn.session}")
-    if recording is not None:
-        yield from add_recording(recording)
-
-
 def _add_turn(
     call_key: int, turn: TurnRow, webhook: WebhookRow, hooks: Sequence[HookRow], parent: str, *, has_called: bool
 ) -> Work[None]:
@@ -201,7 +177,7 @@ def _add_turn(
 
 
 def _with_rows(keys: Sequence[str], saves: Sequence[RowChange]) -> Sequence[str]:
-    return (*keys, *[save.row for save in saves])
+    return (*keys, *[save.row for save in saves]) if saves else keys
 
 
 def _record(
@@ -230,42 +206,6 @@ def _record(
         yield from add_recording(recording)
     if may_change and is_known:
         yield from refresh_result(webhook.session, webhook.received_at)
-
-
-def _end(
-    leg: str,
-    calls: Sequence[EndOfCall],
-    webhook: WebhookRow,
-    hooks: Sequence[HookRow],
-    saves: Sequence[RowChange],
-) -> Work[list[ResultRow]]:
-    at = webhook.received_at
-    found = (yield Keyed(LOCK_OPEN_CALLS, (leg,))) if leg else []
-    if {(call.id, call.version) for call in calls} != {(id_, version) for _, id_, version, *_ in found}:
-        raise Conflict(leg)
-    stored = {id_: StoredCall(*columns) for _, id_, _, *columns in found}
-    for call in calls:
-        yield END_CALL, (stored[call.id].key, at)
-    is_caused = bool(calls) or webhook.wait >= 0
-    yield from _record(webhook, hooks if is_caused else (), saves=saves if is_caused else ())
-    if calls:
-        return (yield from end_results([(call, stored[call.id]) for call in calls], at, leg=leg, is_lost=False))
-    if leg:
-        yield from end_lost_results(leg, at)
-    return []
-
-
-def _end_lost(
-    call: EndOfCall, leg: str, at: int, hooks: Sequence[HookRow], saves: Sequence[RowChange]
-) -> Work[list[ResultRow] | None]:
-    """Return None if the call was not open in this version."""
-    found = yield Keyed(END_LOST_CALL, (call.id, call.version))
-    if not found:
-        return None
-    yield from add_hooks(hooks)
-    if saves:
-        yield from table_rows.write(saves, (), at, f"call {call.id}")
-    return (yield from end_results([(call, StoredCall(*found[0][1:]))], at, leg=leg, is_lost=True))
 
 
 def _hashes(names: Sequence[str]) -> list[str]:
@@ -297,45 +237,35 @@ class Calls(InDatabase):
         forgotten; then only hashes of all three are written. If the turn `has_called` handlers' functions, their
         results are deleted from `functions`.
         """
-        work = partial(self._open_call, session, turn, webhook, hooks, parent, has_called=has_called, saves=saves)
-        keys = (session.id, session.leg, webhook.session, parent)
-        return self.database.write(work, _with_rows(keys, saves) if saves else keys)
 
-    def _open_call(
-        self,
-        session: SessionRow,
-        turn: TurnRow,
-        webhook: WebhookRow,
-        hooks: Sequence[HookRow],
-        parent: str,
-        *,
-        has_called: bool,
-        saves: Sequence[RowChange],
-    ) -> Work[bool]:
-        """The first INSERT is cheaper and usually enough; the second is always correct."""
-        taken = (yield from table_rows.claim(saves, turn.created_at, f"call {turn.session}")) if saves else ()
-        written = [] if self._has_forgotten else (yield Insert(INSERT_CALL_IF_NONE_FORGOTTEN, session))
-        if not written:
-            names = (session.id, session.leg, session.conversation)
-            hashes = _hashes(names)
-            written = yield Insert(INSERT_CALL_UNLESS_FORGOTTEN, (*session, *hashes))
-            if written:  # it only wrote nothing because some calls are forgotten
-                self._has_forgotten = True
-            elif (yield Keyed(SELECT_FORGOTTEN, hashes)):
-                yield from table_rows.release(taken)
-                for name, hash_ in zip(names, hashes, strict=True):
-                    if name:
-                        yield Keyed(retention.INSERT_FORGOTTEN, (hash_, webhook.received_at))
-                if has_called:
-                    yield function_results.DELETE_OF_TURNS, (turn.session, turn.number)
-                return False
-            else:
-                yield from table_rows.release(taken)
-                raise AlreadyOpen(session.id)
-        yield from _add_turn(written[0][1], turn, webhook, hooks, parent, has_called=has_called)
-        if saves:
-            yield from table_rows.write(saves, taken, turn.created_at, f"call {turn.session}")
-        return True
+        def work() -> Work[bool]:
+            taken = (yield from table_rows.claim(saves, turn.created_at, f"call {turn.session}")) if saves else ()
+            # the first INSERT is cheaper and usually enough; the second is always correct
+            written = [] if self._has_forgotten else (yield Insert(INSERT_CALL_IF_NONE_FORGOTTEN, session))
+            if not written:
+                names = (session.id, session.leg, session.conversation)
+                hashes = _hashes(names)
+                written = yield Insert(INSERT_CALL_UNLESS_FORGOTTEN, (*session, *hashes))
+                if written:  # it only wrote nothing because some calls are forgotten
+                    self._has_forgotten = True
+                elif (yield Keyed(SELECT_FORGOTTEN, hashes)):
+                    yield from table_rows.release(taken)
+                    for name, hash_ in zip(names, hashes, strict=True):
+                        if name:
+                            yield Keyed(retention.INSERT_FORGOTTEN, (hash_, webhook.received_at))
+                    if has_called:
+                        yield function_results.DELETE_OF_TURNS, (turn.session, turn.number)
+                    return False
+                else:
+                    yield from table_rows.release(taken)
+                    raise AlreadyOpen(session.id)
+            yield from _add_turn(written[0][1], turn, webhook, hooks, parent, has_called=has_called)
+            if saves:
+                yield from table_rows.write(saves, taken, turn.created_at, f"call {turn.session}")
+            return True
+
+        keys = (session.id, session.leg, webhook.session, parent)
+        return self.database.write(work, _with_rows(keys, saves))
 
     def advance(
         self,
@@ -353,11 +283,21 @@ class Calls(InDatabase):
 
         Raises Conflict otherwise, and RowTaken. For `parent`, `has_called` and `saves`, see `open_call`.
         """
-        work = partial(
-            _advance, session, turn, webhook, hooks, recording, parent=parent, has_called=has_called, saves=saves
-        )
+
+        def work() -> Work[None]:
+            taken = (yield from table_rows.claim(saves, turn.created_at, f"call {turn.session}")) if saves else ()
+            written = yield Keyed(UPDATE_CALL, (*session, turn.number))
+            if not written:
+                yield from table_rows.release(taken)
+                raise Conflict(session.id)
+            yield from _add_turn(written[0][1], turn, webhook, hooks, parent, has_called=has_called)
+            if saves:
+                yield from table_rows.write(saves, taken, turn.created_at, f"call {turn.session}")
+            if recording is not None:
+                yield from add_recording(recording)
+
         keys = (session.id, session.leg, webhook.session, parent)
-        return self.database.write(work, _with_rows(keys, saves) if saves else keys)
+        return self.database.write(work, _with_rows(keys, saves))
 
     def record(
         self,
@@ -373,7 +313,7 @@ class Calls(InDatabase):
         """
         work = partial(_record, webhook, hooks, recording, saves)
         keys = (webhook.session,)
-        return self.database.write(work, _with_rows(keys, saves) if saves else keys)
+        return self.database.write(work, _with_rows(keys, saves))
 
     def end(
         self,
@@ -391,10 +331,25 @@ class Calls(InDatabase):
         was open, those of a webhook without a wait; the leg's calls with an unreported end then get this end. Returns
         the results, oldest first, without called parties.
         """
-        return self.database.write(
-            partial(_end, leg, calls, webhook, hooks, saves),
-            _with_rows((leg, webhook.session), saves) if saves else (leg, webhook.session),
-        )
+
+        def work() -> Work[list[ResultRow]]:
+            at = webhook.received_at
+            found = (yield Keyed(LOCK_OPEN_CALLS, (leg,))) if leg else []
+            if {(call.id, call.version) for call in calls} != {(id_, version) for _, id_, version, *_ in found}:
+                raise Conflict(leg)
+            stored = {id_: StoredCall(*columns) for _, id_, _, *columns in found}
+            for call in calls:
+                yield END_CALL, (stored[call.id].key, at)
+            is_caused = bool(calls) or webhook.wait >= 0
+            yield from _record(webhook, hooks if is_caused else (), saves=saves if is_caused else ())
+            if calls:
+                return (yield from end_results([(call, stored[call.id]) for call in calls], at, leg=leg, is_lost=False))
+            if leg:
+                yield from end_lost_results(leg, at)
+            return []
+
+        keys = (leg, webhook.session)
+        return self.database.write(work, _with_rows(keys, saves))
 
     def end_lost(
         self,
@@ -409,7 +364,17 @@ class Calls(InDatabase):
 
         Returns None, and writes nothing, if the call has changed.
         """
-        return self.database.write(partial(_end_lost, call, leg, at, hooks, saves), _with_rows((leg, call.id), saves))
+
+        def work() -> Work[list[ResultRow] | None]:
+            found = yield Keyed(END_LOST_CALL, (call.id, call.version))
+            if not found:
+                return None
+            yield from add_hooks(hooks)
+            if saves:
+                yield from table_rows.write(saves, (), at, f"call {call.id}")
+            return (yield from end_results([(call, StoredCall(*found[0][1:]))], at, leg=leg, is_lost=True))
+
+        return self.database.write(work, _with_rows((leg, call.id), saves))
 
     async def load(self, session: str) -> SessionRow | None:
         rows = await self.database.read(SELECT_CALL, session)

@@ -133,7 +133,7 @@ def gone_secret(error: SecretGone, place: Place) -> RenderError:
 
 
 def constants(code: CodeType) -> Mapping[int, str]:
-    """Every text of some code and the functions in it, by its `id`."""
+    """Every text of some code and the functions in it, by its `id`: an equal text may have been computed."""
     return {id(text): text for text in _texts(code.co_consts)}
 
 
