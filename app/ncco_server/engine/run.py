@@ -246,16 +246,17 @@ class Run:
         elif self._decided is not None and self._decided[0] is step:
             self.scopes.restore(self._decided[1])
 
-    def error_target(self, step: Step | None) -> tuple[Target | None, Step | None]:
-        """Where the call goes if `step` fails, and the step with that error exit; None for the failsafe.
+    def error_target(self, step: Step | None, otherwise: str) -> tuple[Target | None, Step | None]:
+        """Where the call goes if `step` fails, and the step with that error exit.
 
-        If a flow does not handle the failure, the step that runs the flow fails.
+        If a flow does not handle the failure, the step that runs the flow fails. Without any error exit, the target is
+        None: the failsafe is played, and `otherwise` says why.
         """
-        while True:
-            target = self._error_exit(step)
-            if target is not None or self.scopes.is_outermost:
-                return target, step
+        while (target := self._error_exit(step)) is None and not self.scopes.is_outermost:
             step = self.scopes.leave()
+        if target is None:
+            self.fall_back(otherwise)
+        return target, step
 
     def _error_exit(self, step: Step | None) -> Target | None:
         """Never return a step that failed in this turn, or a target twice."""

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from ncco_server.store.database import Read, Row
-from ncco_server.store.placed import SELECT_CONTROL, PlacingControl
+from ncco_server.store.placed_requests import SELECT_CONTROL
+from ncco_server.store.placed_rows import PlacingControl
 from ncco_server.store.results import (
     BY_DAY,
     BY_QUARTER,

@@ -72,11 +72,9 @@ def _field_cure(check: ExpressionCheck, node: nodes.Getattr | nodes.Getitem, key
 def length_of(check: ExpressionCheck, node: nodes.Expr, of: Kind) -> tuple[str, str] | None:
     """How to write the length of the list in a record, and the words of a fix."""
     written = next((f".{name}" for name, each in of.fields.items() if each.family == "list"), "")
-    return (
-        (f"{check.template.written_as(node).text}{written} | length", f"write {check.shown(node)}{written} | length")
-        if written
-        else None
-    )
+    if not written:
+        return None
+    return f"{check.template.written_as(node).text}{written} | length", f"write {check.shown(node)}{written} | length"
 
 
 def part_cure(check: ExpressionCheck, node: nodes.Getattr | nodes.Getitem, part: str, of: Kind) -> str | Fix:
