@@ -95,27 +95,28 @@ SELECT_DELIVERED: Final = Sql("""
 SELECT_CALL: Final = Sql(f"SELECT {SESSION_COLUMNS} FROM calls WHERE id = $1")
 
 
-def _of_leg(sql: str) -> Sql:
-    """PostgreSQL's index contains a leg's first 200 characters, because it refuses long texts."""
-    return Sql(sql.replace("leg = $1", "left(leg, 200) = left($1, 200) AND leg = $1"), sqlite=sql)
-
-
 # Nearly every call's ID is its leg; the index of legs only contains the others. Each part is searched for in its own
 # index, because SQLite would sort or store the rows of `key IN (...)`. PostgreSQL checks the condition again after
 # another host's change.
-SELECT_CALLS_OF_LEG: Final = _of_leg(f"""
+SELECT_CALLS_OF_LEG: Final = Sql.of_leg(
+    "$1",
+    f"""
     SELECT {SESSION_COLUMNS} FROM calls
     WHERE id = $1 AND leg = id AND NOT is_over
     UNION ALL
     SELECT {SESSION_COLUMNS} FROM calls
     WHERE leg = $1 AND leg <> id AND NOT is_over
-""")
+""",
+)
 
-LOCK_OPEN_CALLS: Final = _of_leg("""
+LOCK_OPEN_CALLS: Final = Sql.of_leg(
+    "$1",
+    """
     SELECT leg, id, version, key, flow, created_at
     FROM calls
     WHERE (id = $1 AND leg = id AND NOT is_over) OR (leg = $1 AND leg <> id AND NOT is_over)
-""").locking("FOR NO KEY UPDATE")
+""",
+).locking("FOR NO KEY UPDATE")
 
 END_CALL: Final = Sql("UPDATE calls SET is_over = true, version = version + 1, updated_at = $2 WHERE key = $1")
 
