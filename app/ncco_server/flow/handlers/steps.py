@@ -16,17 +16,9 @@ from jinja2 import StrictUndefined
 
 from ncco_server.errors import RenderError
 from ncco_server.flow.grammar.reader import Fields, Resolver, read_fields
-from ncco_server.flow.handlers.api import (
-    HEARD,
-    READY,
-    SECRET,
-    HandlerEffect,
-    HeldFunction,
-    Ssml,
-    SsmlPiece,
-    WrittenText,
-)
+from ncco_server.flow.handlers.api import HEARD, READY, SECRET, HandlerEffect, HeldFunction, WrittenText
 from ncco_server.flow.handlers.secret import Secret, SecretGone
+from ncco_server.flow.handlers.ssml import Ssml, SsmlPiece
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.language.defaults import Defaults
 from ncco_server.flow.language.lookups import Answer, AskedLookup, LookupDefinition, LookupRequest

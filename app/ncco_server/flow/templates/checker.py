@@ -12,9 +12,9 @@ from ncco_server.flow.issues import Fix, did_you_mean
 from ncco_server.flow.templates import entries, filter_calls, operands
 from ncco_server.flow.templates.expression_check import ExpressionCheck, known_type, literal_type
 from ncco_server.flow.templates.filters import FILTERS, speech_package
+from ncco_server.flow.templates.foreign import FOREIGN
 from ncco_server.flow.templates.operators import COMPARISONS, ORDERED
 from ncco_server.flow.templates.references import operand_of, root_names, walk
-from ncco_server.flow.templates.syntax import FOREIGN
 from ncco_server.ncco.value_types import ANY, POINTS, TYPES, Kind, common_type, list_of
 from ncco_server.suggest import nearest
 

@@ -10,7 +10,7 @@ from jinja2 import nodes
 from ncco_server.flow.issues import RULES, Fix, did_you_mean, meant_word, unset_variable
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.templates.expression_check import ZONE, ExpressionCheck
-from ncco_server.flow.templates.syntax import FOREIGN
+from ncco_server.flow.templates.foreign import FOREIGN
 from ncco_server.flow.templates.tree import Token
 from ncco_server.ncco.value_types import ANY, SENT, TYPES, Kind, common_type
 from ncco_server.ncco.value_types.foreign_words import unit_of

@@ -11,8 +11,8 @@ from ncco_server.flow.scope import HEADERS
 from ncco_server.flow.templates.entries import FORM_OF_UNIT, length_of
 from ncco_server.flow.templates.expression_check import ExpressionCheck, known_type, literal_type
 from ncco_server.flow.templates.filters import FILTERS, LANGUAGE, ArgumentCheck, Filter, Unfit
+from ncco_server.flow.templates.foreign import FOREIGN
 from ncco_server.flow.templates.references import Occurrence, operand_of, touched_names
-from ncco_server.flow.templates.syntax import FOREIGN
 from ncco_server.flow.templates.tree import Token
 from ncco_server.flow.zones import zone_cure
 from ncco_server.ncco.value_types import SENT, TYPES, Kind, common_type
