@@ -24,6 +24,7 @@ from ncco_studio.simulator.parties import PartyOutcome
 from ncco_studio.simulator.scheduler import NoProgress
 from ncco_studio.simulator.transcript import CallMoment, Waited
 from ncco_studio.verify.scenarios.model import Scenario
+from ncco_studio.verify.scenarios.observed_call import ObservedCall
 from ncco_studio.verify.scenarios.result import Result, trace_of
 from ncco_studio.verify.scenarios.script import (
     DialStep,
@@ -36,7 +37,7 @@ from ncco_studio.verify.scenarios.script import (
     SpeakStep,
     WaitStep,
 )
-from ncco_studio.verify.scenarios.server import ObservedCall, StoredTurn
+from ncco_studio.verify.scenarios.server import StoredTurn
 
 MOST_INPUTS: Final = 300
 MOST_HEARD: Final = 1_000
