@@ -64,7 +64,7 @@ class Occurrence(NamedTuple):
         return self.role in ("set", "loop", "test")
 
 
-class Use(NamedTuple):
+class ValueUse(NamedTuple):
     """How an expression uses a value.
 
     Attributes:
@@ -93,7 +93,7 @@ class Reference(NamedTuple):
     path: Path
     template: Template
     whole: nodes.Node
-    use: Use
+    use: ValueUse
     is_unguarded: bool
     is_local: bool
 
@@ -240,7 +240,7 @@ class _Point(NamedTuple):
     """
 
     tested: frozenset[str]
-    use: Use
+    use: ValueUse
     is_truth: bool | None = None
     whole: nodes.Node | None = None
 
@@ -257,7 +257,7 @@ class _Point(NamedTuple):
 
 def references_in(occurrence: Occurrence) -> Iterator[Reference]:
     is_truth = {"test": True, "condition": False}.get(occurrence.role)
-    point = _Point(occurrence.tested, Use(is_passed=occurrence.is_passed), is_truth)
+    point = _Point(occurrence.tested, ValueUse(is_passed=occurrence.is_passed), is_truth)
     yield from _references(occurrence, occurrence.node, point)
 
 
