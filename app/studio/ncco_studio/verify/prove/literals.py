@@ -66,7 +66,7 @@ def _as_number(literal: Constant) -> str:
 
 
 class PathClasses(dict[Path, Path]):
-    """Classes of paths whose values share literals (union-find): each path with another of its class, or with itself."""
+    """Classes of paths whose values share literals (union-find): each path with another of its class, or itself."""
 
     def find(self, path: Path) -> Path:
         """Return the path that stands for the class; a new path has a class of its own."""
