@@ -20,7 +20,7 @@ from uuid import uuid4
 from benchmarks.load.machine import fsync_ms, processor
 from benchmarks.load.stored import fill
 from ncco_server.store import SessionRow, Store, TurnRow, WebhookRow, open_store
-from ncco_server.store.store import SELECT_CALL
+from ncco_server.store.calls import SELECT_CALL
 
 ROUNDS = 5
 CALLS = 1_920

@@ -20,7 +20,7 @@ _MODULES = {
     "Row": "ncco_server.flow.handlers.api",
     "RunFailed": "ncco_server.flow.handlers.api",
     "Secret": "ncco_server.flow.handlers.secret",
-    "Ssml": "ncco_server.flow.handlers.api",
+    "Ssml": "ncco_server.flow.handlers.ssml",
     "call_flow": "ncco_server.flow.handlers.api",
     "check": "ncco_server.ncco",
     "create_app": "ncco_server.web.app",

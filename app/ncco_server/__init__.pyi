@@ -5,10 +5,10 @@ from ncco_server.flow.handlers.api import NoInput as NoInput
 from ncco_server.flow.handlers.api import Phone as Phone
 from ncco_server.flow.handlers.api import Row as Row
 from ncco_server.flow.handlers.api import RunFailed as RunFailed
-from ncco_server.flow.handlers.api import Ssml as Ssml
 from ncco_server.flow.handlers.api import call_flow as call_flow
 from ncco_server.flow.handlers.results import idempotency_key as idempotency_key
 from ncco_server.flow.handlers.secret import Secret as Secret
+from ncco_server.flow.handlers.ssml import Ssml as Ssml
 from ncco_server.ncco import Ncco as Ncco
 from ncco_server.ncco import check as check
 from ncco_server.testing import turn_of as turn_of

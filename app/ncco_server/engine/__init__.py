@@ -24,7 +24,6 @@ from ncco_server.engine.interpreter import resume as resume
 from ncco_server.engine.interpreter import without_store as without_store
 from ncco_server.engine.outcome import JOINED as JOINED
 from ncco_server.engine.outcome import declined as declined
-from ncco_server.engine.records import person_of as person_of
 from ncco_server.engine.session import CallData as CallData
 from ncco_server.engine.session import Lookup as Lookup
 from ncco_server.engine.session import LookupAnswer as LookupAnswer

@@ -254,24 +254,19 @@ _HANDLER_FAILED: Final = "R110"
 
 
 def _roll_back(run: Run, step: Step | None, error: RenderError) -> tuple[Target | None, Step | None]:
-    """Return what `Run.error_target` does."""
+    """Return where the call goes, as `Run.error_target` does."""
     where = step.place if step else None
     run.note("failed", step.name if step else "", error.code, where=where, because=run.scopes.shown(error))
     if error.code == _HANDLER_FAILED and error.__context__ is not None:
         run.errors += (error.__context__,)
     run.roll_back_last(step)
-    target, origin = run.error_target(step)
-    if target is None:
-        run.fall_back("no error exit can be played")
-    return target, origin
+    return run.error_target(step, "no error exit can be played")
 
 
 def take_error_exit(run: Run, step: Step | None, because: str) -> Playing[None]:
     run.note("failed", step.name if step else "", "error", where=step.place if step else None, because=because)
-    target, origin = run.error_target(step)
-    if target is None:
-        run.fall_back(because)
-    else:
+    target, origin = run.error_target(step, because)
+    if target is not None:
         yield from _enter(run, target, origin)
 
 
@@ -283,10 +278,8 @@ def replace_refused_steps(run: Run) -> Playing[None]:
         mark, issue = fault
         run.note("failed", mark.step.name, issue.code, where=mark.step.place, because=f"{issue.path}: {issue.message}")
         run.roll_back(mark)
-        target, origin = run.error_target(mark.step)
-        if target is None:
-            run.fall_back("the error exit's NCCO is refused too")
-        else:
+        target, origin = run.error_target(mark.step, "the error exit's NCCO is refused too")
+        if target is not None:
             run.start_step(run.context.now)
             yield from _walk(run, target, origin)
 
@@ -303,10 +296,12 @@ def begin(
 ) -> Playing[Turn]:
     """`given` has texts for the flow's params; one that does not fit is ignored."""
     budget = Budget()
-    is_handler = flow.handler is not None and not given
     record = call_record(call)
-    playback, is_playable = begun_playback(flow, record, context) if is_handler else (None, not given)
-    if is_playable and not context.by_hand and not (playback is not None and playback.logged(context.now)):
+    playback = None
+    is_compilable = not given
+    if is_compilable and flow.handler is not None:
+        playback, is_compilable = begun_playback(flow, record, context)
+    if is_compilable and not context.by_hand:
         turn = first_turn(flow, session_id, call, context, record=record, budget=budget, playback=playback)
         if turn is not None:
             return turn

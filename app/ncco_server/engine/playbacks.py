@@ -21,7 +21,7 @@ def _handling_of(flow: Flow) -> Handling:
 
 
 def begun_playback(flow: Flow, call: Mapping[str, Any], context: TurnContext) -> tuple[PlayedHandler, bool]:
-    """Return also whether the handler can be played up to its first wait."""
+    """Return also whether the first turn can be compiled: the handler gets to its first wait, and logs nothing."""
     handling = _handling_of(flow)
     params = {name: flow.variables[name].default for name in flow.params}
     playback = handling.playback(
@@ -31,7 +31,7 @@ def begun_playback(flow: Flow, call: Mapping[str, Any], context: TurnContext) ->
         playback.play(handling.begun(context.now))
     except RenderError:
         return playback, False
-    return playback, True
+    return playback, not playback.logged(context.now)
 
 
 class Playbacks:

@@ -246,16 +246,17 @@ class Run:
         elif self._decided is not None and self._decided[0] is step:
             self.scopes.restore(self._decided[1])
 
-    def error_target(self, step: Step | None) -> tuple[Target | None, Step | None]:
-        """Where the call goes if `step` fails, and the step with that error exit; None for the failsafe.
+    def error_target(self, step: Step | None, otherwise: str) -> tuple[Target | None, Step | None]:
+        """Where the call goes if `step` fails, and the step with that error exit.
 
-        If a flow does not handle the failure, the step that runs the flow fails.
+        If a flow does not handle the failure, the step that runs the flow fails. Without any error exit, the target is
+        None: the failsafe is played, and `otherwise` says why.
         """
-        while True:
-            target = self._error_exit(step)
-            if target is not None or self.scopes.is_outermost:
-                return target, step
+        while (target := self._error_exit(step)) is None and not self.scopes.is_outermost:
             step = self.scopes.leave()
+        if target is None:
+            self.fall_back(otherwise)
+        return target, step
 
     def _error_exit(self, step: Step | None) -> Target | None:
         """Never return a step that failed in this turn, or a target twice."""
@@ -284,9 +285,8 @@ class Run:
         scopes = self.scopes
         builder = self._builder
         dialled = builder.dialled
-        for calendar in scopes.flow.calendars_with(self.context.by_hand).values() if self.context.by_hand else ():
-            if told := calendar.at(self.context.now).told:
-                self.note("by hand", self.step, calendar.name, calendar.place, told)
+        if self.context.by_hand:
+            self._note_by_hand()
         is_over = not any(wait.steers for wait in builder.waits)
         where = "" if scopes.flow is self.root else scopes.flow.name
         observed = observers(self.root, before) if before.waits else before.observers
@@ -335,6 +335,11 @@ class Run:
             errors=self.errors,
             logged=tuple(scopes.logged),
         )
+
+    def _note_by_hand(self) -> None:
+        for calendar in self.scopes.flow.calendars_with(self.context.by_hand).values():
+            if told := calendar.at(self.context.now).told:
+                self.note("by hand", self.step, calendar.name, calendar.place, told)
 
     def _facts(self, *, is_over: bool, has_dialled: bool) -> TurnFacts:
         if self.is_failsafe:

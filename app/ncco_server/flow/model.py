@@ -175,7 +175,7 @@ class Flow:
         limits: what the flow promises; running calls ignore them.
         subs: the flows that a call can reach from here.
         sources: path → text of all its files; `load` builds the same flow from them.
-        stretches: the cache of `ncco_server.engine.stretch`.
+        stretches: the cache of `ncco_server.engine.stretch`, which ends with the flow.
     """
 
     name: str

@@ -99,7 +99,7 @@ def _excerpt(line: str, column: int, length: int) -> tuple[str, int, int]:
     begin = max(0, start - _NEAR)
     line = line[begin : start + _NEAR]
     start -= begin
-    cells = [_cell(char) for char in line]
+    cells = [_TAB if char == "\t" else printable(char) for char in line]
     before = _width(cells[:start])
     width = max(1, _width(cells[start : start + length]))
     front = ""
@@ -116,11 +116,6 @@ def _excerpt(line: str, column: int, length: int) -> tuple[str, int, int]:
 def _cells_to_fill(cells: Sequence[str], columns: int) -> int:
     filled = accumulate((_width([cell]) for cell in cells), initial=0)
     return next(index for index, width in enumerate(filled) if width >= columns)
-
-
-def _cell(char: str) -> str:
-    """A tab has a fixed width, and a control character is escaped."""
-    return _TAB if char == "\t" else printable(char)
 
 
 def printable(text: str) -> str:

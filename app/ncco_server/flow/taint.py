@@ -105,4 +105,4 @@ class _SourceWalk(Walk):
 
     def on_value(self, occurrence: Occurrence) -> None:
         if occurrence.role == "output":
-            self.found.update(each.name for each in references_in(occurrence) if each.is_part)
+            self.found.update(each.name for each in references_in(occurrence) if each.use.is_part)

@@ -177,7 +177,7 @@ class LookupClient:
 
     async def _ask(self, request: LookupRequest, key: str, digest: bytes, asked: _Asked) -> bytes:
         """Cache a valid answer under `digest`, if given. Raises LookupFailure."""
-        source = _source_of(request)
+        source = request.function or _AFTER_HOST.split(request.url.partition("://")[2], maxsplit=1)[0].lower()
         with self._breakers.closed(source) as check_again:
             try:
                 async with asyncio.timeout_at(asked.ends_at) as timer:
@@ -219,10 +219,6 @@ class _Asked:
         if not self.has_begun.done():
             self.has_begun.set_result(True)
         self.ends_at = asyncio.get_running_loop().time() + self.limit_s
-
-
-def _source_of(request: LookupRequest) -> str:
-    return request.function or _AFTER_HOST.split(request.url.partition("://")[2], maxsplit=1)[0].lower()
 
 
 def _is_accepted(request: LookupRequest, body: bytes) -> bool:

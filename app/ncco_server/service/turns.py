@@ -276,16 +276,13 @@ class Turns:
             look_up = self.look_ups()
             while True:
                 if wanted[0].is_function:
-                    answers = await self._called(wanted, look_up)
+                    answers = tuple(await asyncio.gather(*(self._functions.answer(each, look_up) for each in wanted)))
                 else:
                     answers = await self._answers(wanted, look_up)
                 wanted = playing.send(answers)
         except StopIteration as done:
             result: Result = done.value
             return result
-
-    async def _called(self, wanted: tuple[Lookup, ...], look_up: AnswerLookups) -> tuple[LookupAnswer, ...]:
-        return tuple(await asyncio.gather(*(self._functions.answer(each, look_up) for each in wanted)))
 
     async def _answers(self, wanted: tuple[Lookup, ...], look_up: AnswerLookups) -> tuple[LookupAnswer, ...]:
         read = self.read_rows or partial(rows_of, self.store)

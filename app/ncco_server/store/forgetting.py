@@ -16,7 +16,7 @@ import orjson
 from ncco_server.ncco.value_types import FILLING, parts_of_number
 from ncco_server.store import changes, function_results, table_rows
 from ncco_server.store.database import Database, Many, Row, Work
-from ncco_server.store.placed import erase_placed
+from ncco_server.store.placed_requests import erase_placed
 from ncco_server.store.recordings import erase
 from ncco_server.store.results import subtract
 from ncco_server.store.retention import DELETE_CALL, DELETE_WEBHOOK, INSERT_FORGOTTEN, PIECE, delete_all, delete_hooks

@@ -1,31 +1,30 @@
-"""Calls that this server places, and their attempts. An attempt makes at most one request for a call.
-
-States of a placed call:
-
-    waiting   for an attempt: due_at set
-    calling   an attempt is in progress: its over_at is NULL
-    over      outcome set; a cancelled or expired call may never have had an attempt
-
-States of an attempt:
-
-    placing   committed before the request
-    placed    Vonage accepted the request
-    answered  somebody picked up
-    over      outcome set
+"""Places calls: an attempt makes at most one request for a call. Its webhooks show how it ends.
 
 Rows are always locked in this order: the control row, the placed call, its attempt.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from operator import attrgetter
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from collections.abc import Sequence
+from typing import Any, Final
 
-from ncco_server.store.database import InDatabase, Many, Row, Work, give_way, in_one_transaction
+from ncco_server.store.database import Many, Work, in_one_transaction
 from ncco_server.store.hooks import add_hooks
-from ncco_server.store.rows import HookRow
+from ncco_server.store.placed_requests import END_WAITING, LOCK_PLACED, SELECT_CONTROL, PlacedRequests
+from ncco_server.store.placed_rows import (
+    ATTEMPT_COLUMNS,
+    COMPLETED,
+    HUNG_UP,
+    PLACED_COLUMNS,
+    AttemptKey,
+    AttemptResult,
+    AttemptRow,
+    AttemptState,
+    Begun,
+    PlacedRow,
+    PlacingControl,
+    PlacingLimits,
+)
 from ncco_server.store.sql import ATTEMPTS_TABLE, PLACED_TABLE, PLACING_TABLE, ListSql, Sql, marks
 from ncco_server.store.table_rows import find
 from ncco_server.table_rows import table_of
@@ -40,175 +39,6 @@ BUSY_MS: Final = 5_000
 """Delays a call while placing is paused or at a limit, or its flow is calling the same number."""
 MINUTE_MS: Final = 60_000
 DAY_MS: Final = 24 * 60 * MINUTE_MS
-ADDED_SIZE: Final = 200
-STOPPED_SIZE: Final = 500
-
-
-HUNG_UP: Final = "hung up, because the call was cancelled"
-
-COMPLETED: Final = "completed"
-"""The `outcome` of an ended attempt until a webhook shows how it ended."""
-
-Origin: TypeAlias = Literal["api", "cli", "console", "hook"]
-PlacedState: TypeAlias = Literal["waiting", "calling", "over"]
-AttemptState: TypeAlias = Literal["placing", "placed", "answered", "over"]
-AttemptKey: TypeAlias = tuple[str, int]
-
-
-class PlacedRow(NamedTuple):
-    """A placed call. All times are milliseconds since 1970.
-
-    Attributes:
-        key: identifies a repeated request; kept even if the call is forgotten.
-        digest: differs if another request has the same key.
-        owner: the name of the API key or of the login, or "".
-        number: digits with the country code; "" once forgotten.
-        params: JSON, with sensitive values encrypted.
-        outcome: `answered`, the status of the last attempt, `cancelled`, `expired` or `unknown`; "" until it is over.
-        problem: why it failed or is waiting, or "".
-        expires_at, due_at: None for never.
-        salt: encrypts `params`, with the server's key, until the call ends.
-        origin: "" if a host without this column stored it.
-    """
-
-    id: str
-    key: str
-    digest: str
-    owner: str
-    batch: str
-    flow: str
-    number: str
-    params: str
-    chain: int
-    state: PlacedState
-    outcome: str
-    problem: str
-    tries: int
-    wanted_at: int
-    expires_at: int | None
-    due_at: int | None
-    cancelled_at: int | None
-    created_at: int
-    updated_at: int
-    salt: str = ""
-    origin: Origin | Literal[""] = ""
-
-    @property
-    def can_be_cancelled(self) -> bool:
-        return self.state != "over" and self.cancelled_at is None
-
-
-class AttemptRow(NamedTuple):
-    """One attempt of a placed call. All times are milliseconds since 1970.
-
-    Attributes:
-        flow, to_number: no two attempts in progress have the same; "" once forgotten.
-        leg, conversation: "" until known. While `placing`, only an event has named them.
-        placing_at: right before its request.
-        give_up_at: when it is given up without webhooks; None once it is over.
-        outcome: Vonage's last status, `answered` or `unknown`; until the attempt is over, "", the result of machine
-            detection, or `COMPLETED`.
-    """
-
-    placed: str
-    number: int
-    flow: str
-    to_number: str
-    revision: str
-    state: AttemptState
-    leg: str
-    conversation: str
-    placing_at: int
-    give_up_at: int | None
-    answered_at: int | None
-    over_at: int | None
-    outcome: str
-    problem: str
-
-    @property
-    def key(self) -> AttemptKey:
-        return self.placed, self.number
-
-
-class PlacingLimits(NamedTuple):
-    """How many attempts all hosts together may make."""
-
-    per_minute: int
-    per_day: int
-
-
-class PlacingControl(NamedTuple):
-    """When calls may be placed; None means not paused or held.
-
-    `next_at` leaves a gap between new calls.
-    """
-
-    next_at: int = 0
-    paused_at: int | None = None
-    paused_by: str = ""
-    reason: str = ""
-    held_until: int | None = None
-    held_for: str = ""
-
-    def is_held(self, now: int) -> bool:
-        return (self.held_until or 0) > now
-
-
-class PlacedCounts(NamedTuple):
-    """Calls that wait for an attempt, or have one in progress."""
-
-    waiting: int = 0
-    calling: int = 0
-
-
-class CalledCounts(NamedTuple):
-    """Calls that were placed, and those that were answered."""
-
-    called: int = 0
-    answered: int = 0
-
-
-class Begun(NamedTuple):
-    """An attempt; or None, and when to try again (otherwise 0) after a limit or a pause."""
-
-    attempt: AttemptRow | None
-    look_at: int = 0
-    refused_by: str = ""
-
-
-class AttemptResult(NamedTuple):
-    """How an attempt ended. Unless another one follows, the call ends the same way."""
-
-    outcome: str
-    problem: str = ""
-    hooks: Sequence[HookRow] = ()
-
-
-class PlacedFilter(NamedTuple):
-    """Which placed calls to list; "" means any. `number` is any part of the called number."""
-
-    flow: str = ""
-    state: str = ""
-    outcome: str = ""
-    batch: str = ""
-    number: str = ""
-    owner: str = ""
-    origin: Origin | Literal[""] = ""
-
-
-ANY_PLACED: Final = PlacedFilter()
-
-_COLUMNS: Final = ", ".join(PlacedRow._fields)
-_ATTEMPT_COLUMNS: Final = ", ".join(AttemptRow._fields)
-
-
-_INSERT: Final = Sql(f"""
-    INSERT INTO {PLACED_TABLE} ({_COLUMNS}) VALUES ({marks(len(PlacedRow._fields))})
-    ON CONFLICT (key) DO NOTHING
-""")
-_SELECT_BY_KEY: Final = Sql(f"SELECT {_COLUMNS} FROM {PLACED_TABLE} WHERE key = $1")
-_SELECT: Final = Sql(f"SELECT {_COLUMNS} FROM {PLACED_TABLE} WHERE id = $1")
-_LOCK: Final = _SELECT.locking("FOR UPDATE")
 _BEGIN: Final = Sql(f"""
     UPDATE {PLACED_TABLE}
     SET state = 'calling', due_at = NULL, tries = tries + 1, problem = '', updated_at = $3
@@ -225,15 +55,6 @@ _END: Final = Sql(f"""
         salt = CASE WHEN $2 = 'over' THEN '' ELSE salt END
     WHERE id = $1
 """)
-_END_WAITING: Final = Sql(f"""
-    UPDATE {PLACED_TABLE}
-    SET state = 'over', outcome = $3, problem = $4, due_at = NULL, updated_at = $5, salt = '',
-        cancelled_at = CASE WHEN $3 = 'cancelled' THEN $5 ELSE cancelled_at END
-    WHERE id = $1 AND tries = $2 AND state = 'waiting'
-    RETURNING id
-""")
-_CANCEL: Final = Sql(f"UPDATE {PLACED_TABLE} SET cancelled_at = $2 WHERE id = $1 AND cancelled_at IS NULL RETURNING id")
-SELECT_CONTROL: Final = Sql(f"SELECT {', '.join(PlacingControl._fields)} FROM {PLACING_TABLE} WHERE id = 1")
 _ADD_CONTROL: Final = Sql(f"""
     INSERT INTO {PLACING_TABLE} (id, next_at, paused_by, reason) VALUES (1, 0, '', '') ON CONFLICT (id) DO NOTHING
 """)
@@ -246,11 +67,11 @@ _HOLD: Final = Sql(f"""
 """)
 _COUNT_SINCE: Final = Sql(f"SELECT count(*) FROM {ATTEMPTS_TABLE} WHERE placing_at > $1")
 _INSERT_ATTEMPT: Final = Sql(f"""
-    INSERT INTO {ATTEMPTS_TABLE} ({_ATTEMPT_COLUMNS}) VALUES ({marks(len(AttemptRow._fields))})
+    INSERT INTO {ATTEMPTS_TABLE} ({ATTEMPT_COLUMNS}) VALUES ({marks(len(AttemptRow._fields))})
     ON CONFLICT DO NOTHING
     RETURNING placed
 """)
-_SELECT_ATTEMPT: Final = Sql(f"SELECT {_ATTEMPT_COLUMNS} FROM {ATTEMPTS_TABLE} WHERE placed = $1 AND number = $2")
+_SELECT_ATTEMPT: Final = Sql(f"SELECT {ATTEMPT_COLUMNS} FROM {ATTEMPTS_TABLE} WHERE placed = $1 AND number = $2")
 _LOCK_ATTEMPT: Final = _SELECT_ATTEMPT.locking("FOR UPDATE")
 _CHANGING: Final = ("state", "leg", "conversation", "give_up_at", "answered_at", "over_at", "outcome", "problem")
 _UPDATE_ATTEMPT: Final = Sql(f"""
@@ -261,7 +82,7 @@ _UPDATE_ATTEMPT: Final = Sql(f"""
 _DELETE_ATTEMPT: Final = Sql(f"DELETE FROM {ATTEMPTS_TABLE} WHERE placed = $1 AND number = $2")
 _SELECT_DUE: Final = ListSql(
     f"""
-    SELECT {_COLUMNS}
+    SELECT {PLACED_COLUMNS}
     FROM {PLACED_TABLE} AS placed
     WHERE due_at <= $1 AND flow IN (%s) AND NOT EXISTS (
         SELECT 1
@@ -275,7 +96,7 @@ _SELECT_DUE: Final = ListSql(
 )
 _SELECT_EXPIRED: Final = ListSql(
     f"""
-    SELECT {_COLUMNS}
+    SELECT {PLACED_COLUMNS}
     FROM {PLACED_TABLE}
     WHERE expires_at <= $1 AND due_at IS NOT NULL AND (expires_at <= $3 OR flow IN (%s))
     ORDER BY expires_at
@@ -283,37 +104,10 @@ _SELECT_EXPIRED: Final = ListSql(
 """,
     3,
 )
-_SELECT_PAGE: Final = Sql(f"""
-    SELECT {_COLUMNS}
-    FROM {PLACED_TABLE}
-    WHERE (CAST($2 AS text) = '' OR (created_at, id) < (SELECT created_at, id FROM {PLACED_TABLE} WHERE id = $2))
-        AND (CAST($3 AS text) = '' OR flow = $3) AND (CAST($4 AS text) = '' OR state = $4)
-        AND (CAST($5 AS text) = '' OR outcome = $5) AND (CAST($6 AS text) = '' OR batch = $6)
-        AND (CAST($7 AS text) = '' OR replace(number, $7, '') <> number) AND (CAST($8 AS text) = '' OR owner = $8)
-        AND (CAST($9 AS text) = '' OR origin = $9)
-    ORDER BY created_at DESC, id DESC
-    LIMIT $1
-""")
-_COUNT: Final = Sql(f"""
-    SELECT state, outcome, count(*)
-    FROM {PLACED_TABLE}
-    WHERE CAST($1 AS text) = '' OR batch = $1
-    GROUP BY state, outcome
-    ORDER BY state, outcome
-""")
 _POSTPONE: Final = Sql(f"""
     UPDATE {PLACED_TABLE} SET due_at = $3, problem = $4, updated_at = $5
     WHERE id = $1 AND tries = $2 AND state = 'waiting'
 """)
-_STOP_BATCH: Final = Sql(f"""
-    UPDATE {PLACED_TABLE}
-    SET state = 'over', outcome = 'cancelled', due_at = NULL, cancelled_at = $2, updated_at = $2, salt = ''
-    WHERE state = 'waiting' AND id IN (
-        SELECT id FROM {PLACED_TABLE} WHERE batch = $1 AND batch <> '' AND due_at IS NOT NULL ORDER BY due_at LIMIT $3
-    )
-    RETURNING id
-""")
-_SELECT_ATTEMPTS: Final = Sql(f"SELECT {_ATTEMPT_COLUMNS} FROM {ATTEMPTS_TABLE} WHERE placed = $1 ORDER BY number")
 _SELECT_CANCELLED: Final = Sql(f"""
     SELECT {", ".join(f"attempt.{name}" for name in AttemptRow._fields)}
     FROM {ATTEMPTS_TABLE} AS attempt
@@ -322,49 +116,9 @@ _SELECT_CANCELLED: Final = Sql(f"""
         AND placed.cancelled_at IS NOT NULL
     LIMIT $1
 """)
-_COUNT_ACTIVE: Final = Sql(f"""
-    SELECT
-        (SELECT count(*) FROM {PLACED_TABLE} WHERE due_at IS NOT NULL),
-        (SELECT count(*) FROM {ATTEMPTS_TABLE} WHERE over_at IS NULL)
-""")
-_COUNT_CALLED: Final = Sql(f"""
-    SELECT count(DISTINCT placed), count(DISTINCT CASE WHEN answered_at IS NOT NULL THEN placed END)
-    FROM {ATTEMPTS_TABLE}
-    WHERE placing_at >= $1
-""")
-_SELECT_NEWEST: Final = Sql(f"""
-    SELECT id, state, outcome, due_at, cancelled_at
-    FROM {PLACED_TABLE}
-    ORDER BY created_at DESC, id DESC
-    LIMIT $1
-""")
-_SELECT_NEWEST_ATTEMPTS: Final = Sql(f"""
-    SELECT placed, number, state, outcome FROM {ATTEMPTS_TABLE} ORDER BY placing_at DESC LIMIT $1
-""")
 _SELECT_SILENT: Final = Sql(f"""
-    SELECT {_ATTEMPT_COLUMNS} FROM {ATTEMPTS_TABLE} WHERE give_up_at <= $1 ORDER BY give_up_at LIMIT $2
+    SELECT {ATTEMPT_COLUMNS} FROM {ATTEMPTS_TABLE} WHERE give_up_at <= $1 ORDER BY give_up_at LIMIT $2
 """)
-_ERASE: Final = Sql(f"""
-    UPDATE {PLACED_TABLE}
-    SET number = '', params = '', salt = '', digest = '', problem = '', due_at = NULL, state = 'over',
-        outcome = CASE WHEN outcome = '' THEN 'cancelled' ELSE outcome END
-    WHERE id = $1
-""")
-_ERASE_ATTEMPTS: Final = Sql(f"""
-    UPDATE {ATTEMPTS_TABLE}
-    SET to_number = '', leg = '', conversation = '', problem = '', state = 'over', give_up_at = NULL,
-        over_at = coalesce(over_at, placing_at), outcome = CASE WHEN state = 'over' THEN outcome ELSE '' END
-    WHERE placed = $1
-""")
-
-
-def _ignore(_: int) -> None: ...
-
-
-def erase_placed(ids: Sequence[str]) -> Work[None]:
-    """Keep the keys, for repeated requests, and the attempts, which count towards limits."""
-    yield Many(_ERASE, [(id_,) for id_ in ids])
-    yield Many(_ERASE_ATTEMPTS, [(id_,) for id_ in ids])
 
 
 def _locked_control() -> Work[PlacingControl]:
@@ -379,7 +133,7 @@ def _locked_attempt(key: AttemptKey) -> Work[AttemptRow | None]:
 
 def _locked(key: AttemptKey) -> Work[tuple[PlacedRow | None, AttemptRow | None]]:
     """Keep the order, so that two hosts do not deadlock."""
-    found = yield _LOCK, key[:1]
+    found = yield LOCK_PLACED, key[:1]
     attempt = yield from _locked_attempt(key)
     return (PlacedRow._make(found[0]) if found else None), attempt
 
@@ -396,86 +150,8 @@ def _moved(attempt: AttemptRow, leg: str) -> AttemptRow:
     return attempt._replace(leg=leg, conversation="", answered_at=None, outcome="")
 
 
-class PlacedCalls(InDatabase):
+class PlacedCalls(PlacedRequests):
     """The placed calls in an open database. `now` is in milliseconds."""
-
-    # Requests
-
-    @in_one_transaction
-    def add(self, rows: Sequence[PlacedRow]) -> Work[list[PlacedRow]]:
-        """Return the stored calls in order. An existing key's call is not changed."""
-        yield Many(_INSERT, sorted(rows, key=attrgetter("key")))  # sorted, so that two hosts do not deadlock
-        found = yield Many(_SELECT_BY_KEY, [(row.key,) for row in rows])
-        return list(map(PlacedRow._make, found))
-
-    async def add_many(self, rows: Sequence[PlacedRow], listener: Callable[[int], None] = _ignore) -> list[PlacedRow]:
-        """Use several transactions, so that callers can use the store; `listener` gets the count so far."""
-        stored = list[PlacedRow]()
-        while len(stored) < len(rows):
-            began = time.monotonic()
-            stored += await self.add(rows[len(stored) : len(stored) + ADDED_SIZE])
-            listener(len(stored))
-            await give_way(began)
-        return stored
-
-    async def get(self, id_: str) -> PlacedRow | None:
-        return await self.one(PlacedRow._make, _SELECT, id_)
-
-    async def attempts(self, id_: str) -> list[AttemptRow]:
-        return list(map(AttemptRow._make, await self.database.read(_SELECT_ATTEMPTS, id_)))
-
-    async def list(self, limit: int, before: str = "", wanted: PlacedFilter = ANY_PLACED) -> Sequence[PlacedRow]:
-        return list(map(PlacedRow._make, await self.database.read(_SELECT_PAGE, limit, before, *wanted)))
-
-    async def count(self, batch: str = "") -> dict[tuple[str, str], int]:
-        """Count by state and outcome, in one batch or (with "") in all."""
-        return {(state, outcome): count for state, outcome, count in await self.database.read(_COUNT, batch)}
-
-    @in_one_transaction
-    def cancel(self, id_: str, now: int) -> Work[PlacedRow | None]:
-        """Return the call's previous row, or None if there is no such call.
-
-        A waiting call is over at once. An attempt in progress goes on as the last one, and a person who answers it
-        hears a goodbye.
-        """
-        found = yield _LOCK, (id_,)
-        if not found:
-            return None
-        row = PlacedRow._make(found[0])
-        if row.state == "waiting":
-            yield _END_WAITING, (id_, row.tries, "cancelled", "", now)
-        elif row.state == "calling":
-            yield _CANCEL, (id_, now)
-        return row
-
-    async def stop_batch(self, batch: str, now: int, listener: Callable[[int], None] = _ignore) -> int:
-        """Use several transactions, next due first; return how many were cancelled."""
-        stopped = 0
-        while True:
-            began = time.monotonic()
-            gone = await self._stop(batch, now)
-            if not gone:
-                return stopped
-            stopped += gone
-            listener(stopped)
-            await give_way(began)
-
-    @in_one_transaction
-    def _stop(self, batch: str, now: int) -> Work[int]:
-        return len((yield _STOP_BATCH, (batch, now, STOPPED_SIZE)))
-
-    async def count_active(self) -> PlacedCounts:
-        """The count is fast, however many calls are stored."""
-        return PlacedCounts(*(await self.database.read(_COUNT_ACTIVE))[0])
-
-    async def count_called(self, since: int) -> CalledCounts:
-        return CalledCounts(*(await self.database.read(_COUNT_CALLED, since))[0])
-
-    async def changes(self, limit: int) -> Sequence[Row]:
-        """A value that changes with the newest `limit` calls and attempts, the active ones, or the pause."""
-        read = self.database.read
-        newest = [*await read(_SELECT_NEWEST, limit), *await read(_SELECT_NEWEST_ATTEMPTS, limit)]
-        return [*newest, *await read(_COUNT_ACTIVE), *await read(SELECT_CONTROL)]
 
     # Placing
 
@@ -718,7 +394,7 @@ class PlacedCalls(InDatabase):
     @in_one_transaction
     def end_waiting(self, row: PlacedRow, result: AttemptResult, now: int) -> Work[bool]:
         """Return False if the call is no longer waiting."""
-        if not (yield _END_WAITING, (row.id, row.tries, result.outcome, result.problem, now)):
+        if not (yield END_WAITING, (row.id, row.tries, result.outcome, result.problem, now)):
             return False
         yield from add_hooks(result.hooks)
         return True

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from ncco_server.store.database import Read, Row
-from ncco_server.store.placed import SELECT_CONTROL, PlacingControl
+from ncco_server.store.placed_requests import SELECT_CONTROL
+from ncco_server.store.placed_rows import PlacingControl
 from ncco_server.store.results import (
     BY_DAY,
     BY_QUARTER,
@@ -254,20 +255,9 @@ SELECT_OPEN_CALLS: Final = Sql(f"""
 SELECT_LAST_WEBHOOK: Final = Sql("SELECT coalesce(max(key), 0) FROM webhooks")
 
 # The `completed` webhooks that arrived before the call of their leg was stored, if that call is still open.
-SELECT_EARLY_ENDS: Final = Sql(
+SELECT_EARLY_ENDS: Final = Sql.of_leg(
+    "webhooks.leg",
     f"""
-    SELECT {", ".join(WebhookRow._fields)}
-    FROM webhooks
-    WHERE key > $1 AND key <= $2 AND call_key IS NULL AND kind = 'event-completed' AND leg <> '' AND (
-        EXISTS (SELECT 1 FROM calls WHERE id = webhooks.leg AND leg = id AND NOT is_over)
-        OR EXISTS (
-            SELECT 1 FROM calls
-            WHERE left(leg, 200) = left(webhooks.leg, 200) AND leg = webhooks.leg AND leg <> id AND NOT is_over
-        )
-    )
-    ORDER BY key
-    """,
-    sqlite=f"""
     SELECT {", ".join(WebhookRow._fields)}
     FROM webhooks
     WHERE key > $1 AND key <= $2 AND call_key IS NULL AND kind = 'event-completed' AND leg <> '' AND (

@@ -30,6 +30,11 @@ class Sql:
         self.postgres: Final = text
         self.sqlite: Final = _UNSET_FLAG.sub(r"\1 = 0", _MARK.sub("?", sqlite or text))
 
+    @classmethod
+    def of_leg(cls, leg: str, text: str) -> Sql:
+        """Write `leg = ..` in PostgreSQL for its index of a leg's first 200 characters: it refuses long texts."""
+        return cls(text.replace(f"leg = {leg}", f"left(leg, 200) = left({leg}, 200) AND leg = {leg}"), sqlite=text)
+
     def locking(self, lock: str) -> Sql:
         """Lock the rows in PostgreSQL: SQLite has one writer and no row locks."""
         return Sql(f"{self.postgres} {lock}", sqlite=self.sqlite)

@@ -31,7 +31,10 @@ _SCOPE: Final = (
 
 @dataclass(slots=True, eq=False)
 class _Served:
-    """The server's application at one of the router's paths."""
+    """The server's application at one of the router's paths.
+
+    It is in a route, because older versions of FastAPI leave mounts out of a router that they include.
+    """
 
     app: FastAPI
     path: str

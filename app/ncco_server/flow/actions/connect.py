@@ -33,7 +33,7 @@ from ncco_server.flow.templates.values import Value
 from ncco_server.flow.values import Array, Constant, Object, OurNumber, Supplied, find
 from ncco_server.ncco.hints import ENDPOINT_NAMES
 from ncco_server.ncco.statuses import DIAL_FAILURES
-from ncco_server.ncco.value_types import FILLING, TYPES, Kind
+from ncco_server.ncco.value_types import FILLING, TYPES
 from ncco_server.suggest import folded, nearest
 
 _NUMBER = re.compile(rf"['+\d(\[][\d{FILLING}]*")
@@ -185,13 +185,9 @@ def read_numbers(endpoint: Map, reader: Resolver) -> Value | None:
     dialled = computed.entry if is_list and computed is not None else computed
     if text is None or dialled is None:
         return None
-    if _never_fits(dialled) or (is_list and dialled.name not in _NUMBER_TYPES):
+    if (dialled.words and not any(map(_digits, dialled.words))) or (is_list and dialled.name not in _NUMBER_TYPES):
         reader.report("E287", text.place, f"the value to dial is {dialled.described}, not a phone number")
     return read_list(text, TYPES["list"], reader, "the list of numbers") if is_list else None
-
-
-def _never_fits(type_: Kind) -> bool:
-    return bool(type_.words) and not any(map(_digits, type_.words))
 
 
 def each_number(numbers: Value, frame: Frame) -> Iterator[Mapping[str, Any]]:

@@ -23,7 +23,7 @@ from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.scope import ScopeTypes
 from ncco_server.flow.templates.budget import MAX_OPERATIONS, operations_of
-from ncco_server.flow.templates.checker import known_type
+from ncco_server.flow.templates.expression_check import known_type
 from ncco_server.flow.templates.filters import FILTERS, Absent, Filter, Unfit, as_text
 from ncco_server.flow.templates.references import Reference, walk
 from ncco_server.flow.templates.values import Computed, Expression, Native, Value

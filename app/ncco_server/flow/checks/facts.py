@@ -40,11 +40,11 @@ def needs_in(source: Value | Expression) -> Iterator[Reference]:
     """Names with a `default` filter are not needed, nor those that the text tests with `is defined`."""
     found = tuple(reads_in(source))
     asked = names_asked_for(found)
-    return (each for each in found if each.is_needed and each.name not in asked)
+    return (each for each in found if each.use.is_needed and each.name not in asked)
 
 
 def names_asked_for(found: Iterable[Reference]) -> frozenset[str]:
-    return frozenset(each.name for each in found if each.is_asked)
+    return frozenset(each.name for each in found if each.use.is_asked)
 
 
 @dataclass(slots=True)

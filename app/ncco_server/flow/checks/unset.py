@@ -165,7 +165,7 @@ def check_never_set(facts: Facts) -> Iterator[FlowIssue]:
 def _missing_keys(facts: Facts, maps: Mapping[str, Mapping[str, object]]) -> Iterator[FlowIssue]:
     used = (each for step in facts.flow.steps.values() for each in uses_of(step) if maps)
     reads = [read for each in used for read in _own_reads(each.value) if read.name in maps.keys() - each.own]
-    for read in {read.place: read for read in reads if read.is_needed and read.path}.values():
+    for read in {read.place: read for read in reads if read.use.is_needed and read.path}.values():
         key = read.path[0]
         known = maps[read.name]
         if isinstance(key, str) and key not in known:

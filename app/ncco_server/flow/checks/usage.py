@@ -211,7 +211,8 @@ def _outside(facts: Facts) -> Iterator[FlowIssue]:
             yield RULES["W632"].at(param.variable.place, f'nothing reads the param "{name}"')
     for name, variable in outside.returns.items():
         if name not in facts.returned:
-            cure = f'write `{{return: {_outcome(facts)}, set: {{{name}: ".."}}}}` where the flow returns, or delete it'
+            outcome = min(facts.outcomes, default=RETURNED)
+            cure = f'write `{{return: {outcome}, set: {{{name}: ".."}}}}` where the flow returns, or delete it'
             message = f'this flow declares the returned value "{name}", but no return sets it'
             yield RULES["W633"].at(variable.place, message, cure)
     for name in outside.outcomes:
@@ -227,10 +228,6 @@ def _events(facts: Facts) -> Iterator[FlowIssue]:
     lines += [(each.source.fields.get("events"), (each.step,), "step") for each in read.steps.values()]
     for node, steps, where in lines:
         yield from check_events(node, steps, where)
-
-
-def _outcome(facts: Facts) -> str:
-    return next(iter(sorted(facts.outcomes)), RETURNED)
 
 
 def _sections(parts: Sections, users: Iterable[Facts], file: str = "") -> Iterator[FlowIssue]:

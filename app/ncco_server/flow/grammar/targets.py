@@ -21,7 +21,7 @@ from ncco_server.flow.grammar.variables import guess_type, warn_of_flags
 from ncco_server.flow.issues import Fix, did_you_mean, write_one_of
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.scope import RESERVED, Param, Signature, Variable, has_path
-from ncco_server.flow.templates.syntax import FOREIGN
+from ncco_server.flow.templates.foreign import FOREIGN
 from ncco_server.flow.templates.values import Value
 from ncco_server.ncco.value_types import ANY, Word
 from ncco_server.suggest import nearest

@@ -16,17 +16,9 @@ from jinja2 import StrictUndefined
 
 from ncco_server.errors import RenderError
 from ncco_server.flow.grammar.reader import Fields, Resolver, read_fields
-from ncco_server.flow.handlers.api import (
-    HEARD,
-    READY,
-    SECRET,
-    HandlerEffect,
-    HeldFunction,
-    Ssml,
-    SsmlPiece,
-    WrittenText,
-)
+from ncco_server.flow.handlers.api import HEARD, READY, SECRET, HandlerEffect, HeldFunction, WrittenText
 from ncco_server.flow.handlers.secret import Secret, SecretGone
+from ncco_server.flow.handlers.ssml import Ssml, SsmlPiece
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.language.defaults import Defaults
 from ncco_server.flow.language.lookups import Answer, AskedLookup, LookupDefinition, LookupRequest
@@ -133,7 +125,7 @@ def gone_secret(error: SecretGone, place: Place) -> RenderError:
 
 
 def constants(code: CodeType) -> Mapping[int, str]:
-    """Every text of some code and the functions in it, by its `id`."""
+    """Every text of some code and the functions in it, by its `id`: an equal text may have been computed."""
     return {id(text): text for text in _texts(code.co_consts)}
 
 

@@ -26,7 +26,7 @@ from ncco_server.flow.hours.timezone import zone_written_in
 from ncco_server.flow.issues import Fix, FlowIssue
 from ncco_server.flow.language.choice import ChoiceDefinition
 from ncco_server.flow.language.defaults import Defaults, read_defaults
-from ncco_server.flow.language.hooks import EVENTS, HookDefinition, read_events
+from ncco_server.flow.language.hooks import EVENTS, HookDefinition, Later, read_events
 from ncco_server.flow.language.outbound import Outbound, OutboundWords, read_outbound
 from ncco_server.flow.language.shared import Context, Declarations, Sections, overlay, read_sections
 from ncco_server.flow.language.step import EXITS, STEP_WORDS, ReadStep, StoredSteps, read_step
@@ -301,42 +301,44 @@ def read_flow(head: FlowHead, context: Context, issues: list[FlowIssue]) -> Read
     read = {} if context.is_stored else _read_steps(steps, defaults, reader)
     start = _read_start(words.start, steps, reader)
     outbound = _read_outbound(words.outbound, start, reader, set(sections.calendars))
-    types = {name: lookup.type for name, lookup in sections.lookups.items()}
+    found = ReadFlow(words, outside, read, start, None, outbound, sections, defaults, reader)
+    if words.name is None or start is None or any(issue.is_error for issue in issues):
+        return found
+    playable = StoredSteps(steps, defaults, reader) if context.is_stored else found.played
+    return replace(found, flow=_playable(found, start, playable, events))
+
+
+def _playable(read: ReadFlow, start: str, steps: Mapping[str, Step], events: Mapping[str, tuple[Later, ...]]) -> Flow:
+    words = read.words
+    lookups = read.sections.lookups
+    declared = read.reader.variables
+    types = {name: lookup.type for name, lookup in lookups.items()}
     types |= {name: variable.type for name, variable in declared.items()}
-    flow = None
-    if words.name is not None and start is not None and not any(issue.is_error for issue in issues):
-        flow = Flow(
-            name=words.name.value,
-            place=words.at("flow"),
-            start=start,
-            steps=StoredSteps(steps, defaults, reader)
-            if context.is_stored
-            else {name: each.step for name, each in read.items()},
-            variables=declared,
-            numbers=tuple(number for number, _ in words.numbers),
-            default=words.default is True,
-            entry=words.entry is True,
-            error=defaults.error,
-            params={
-                name: replace(param.variable, has_default=not param.is_required)
-                for name, param in outside.params.items()
-            },
-            outcomes=outside.outcomes,
-            locales=sections.locales,
-            calendars=sections.calendars,
-            default_answers={name: lookup.default_answer for name, lookup in sections.lookups.items()},
-            sensitive_paths={
-                name: found for name, lookup in sections.lookups.items() if (found := lookup.returns.secrets)
-            },
-            events=events,
-            results=sections.results,
-            limits=words.limits.by_name if words.limits else {},
-            spoken=frozenset(name for name, variable in declared.items() if variable.spoken),
-            timed={name: type_ for name, type_ in types.items() if type_.is_timed},
-            zone=head.zone,
-            outbound=outbound,
-        )
-    return ReadFlow(words, outside, read, start, flow, outbound, sections, defaults, reader)
+    params = read.outside.params.items()
+    return Flow(
+        name=read.name,
+        place=words.at("flow"),
+        start=start,
+        steps=steps,
+        variables=declared,
+        numbers=tuple(number for number, _ in words.numbers),
+        default=words.default is True,
+        entry=words.entry is True,
+        error=read.defaults.error,
+        params={name: replace(param.variable, has_default=not param.is_required) for name, param in params},
+        outcomes=read.outside.outcomes,
+        locales=read.sections.locales,
+        calendars=read.sections.calendars,
+        default_answers={name: lookup.default_answer for name, lookup in lookups.items()},
+        sensitive_paths={name: found for name, lookup in lookups.items() if (found := lookup.returns.secrets)},
+        events=events,
+        results=read.sections.results,
+        limits=words.limits.by_name if words.limits else {},
+        spoken=frozenset(name for name, variable in declared.items() if variable.spoken),
+        timed={name: type_ for name, type_ in types.items() if type_.is_timed},
+        zone=read.reader.zone,
+        outbound=read.outbound,
+    )
 
 
 def _scope(declared: Mapping[str, Variable], flow: Map, outside: Signature, context: Context) -> ScopeTypes:

@@ -14,9 +14,10 @@ from ncco_server.flow.templates.analysis import Analysis, check_braces
 from ncco_server.flow.templates.checker import Checker
 from ncco_server.flow.templates.escaping import CONTEXTS, without_tags
 from ncco_server.flow.templates.filters import FILTERS, LANGUAGE
+from ncco_server.flow.templates.foreign import FOREIGN
 from ncco_server.flow.templates.parsing import Templates
 from ncco_server.flow.templates.references import operand_of
-from ncco_server.flow.templates.syntax import FOREIGN, read_expression
+from ncco_server.flow.templates.syntax import read_expression
 from ncco_server.flow.templates.tree import MAX_FILE, Located, Template, TemplateFile, missing_file, shorten
 from ncco_server.flow.templates.values import Computed, Expression, Literal, Native, Value, with_plus
 from ncco_server.ncco.value_types import POINTS, TYPES, Escape, Kind, UnfitValue

@@ -64,6 +64,22 @@ class Occurrence(NamedTuple):
         return self.role in ("set", "loop", "test")
 
 
+class ValueUse(NamedTuple):
+    """How an expression uses a value.
+
+    Attributes:
+        is_needed: the expression cannot be computed without it.
+        is_asked: it is only tested with `is defined`.
+        is_passed: it is only assigned, counted or looped over, so its contents are not read yet.
+        is_part: it may be a part of the result.
+    """
+
+    is_needed: bool = True
+    is_asked: bool = False
+    is_passed: bool = False
+    is_part: bool = True
+
+
 class Reference(NamedTuple):
     """A name that an expression uses.
 
@@ -71,21 +87,14 @@ class Reference(NamedTuple):
         name: for a local variable, the name in the flow that it depends on.
         whole: the node of the name with its path.
         is_unguarded: whether no test around it checks for a value.
-        is_needed: whether the expression cannot be computed without it.
-        is_asked: whether it is only tested with `is defined`.
-        is_passed: whether its value is only assigned, counted or looped over, so its contents are not read yet.
-        is_part: whether its value may be a part of the result.
     """
 
     name: str
     path: Path
     template: Template
     whole: nodes.Node
+    use: ValueUse
     is_unguarded: bool
-    is_needed: bool
-    is_asked: bool
-    is_passed: bool
-    is_part: bool
     is_local: bool
 
     @property
@@ -99,7 +108,7 @@ class Reference(NamedTuple):
 
     def holds(self, path: Path) -> bool:
         """Whether the value contains the value at another path of the name, or is a part of it."""
-        return may_overlap(self.path, path) and not (self.is_passed and len(path) > len(self.path))
+        return may_overlap(self.path, path) and not (self.use.is_passed and len(path) > len(self.path))
 
 
 class WalkState(NamedTuple):
@@ -128,10 +137,10 @@ class Walk:
         """With `is_entry`, the local variable is set to an entry of the value of `of`."""
         sources = dict[LocalSource, None]()  # no duplicates: a variable set from itself would double them
         for each in references_in(self._occurrence(of, "set")):
-            is_direct = each.is_part and name_and_path(of) is not None
+            is_direct = each.use.is_part and name_and_path(of) is not None
             path = (*each.path, None) if is_direct and is_entry else each.path
-            is_passed = each.is_passed and not is_direct
-            sources[LocalSource(each.name, path, is_direct, each.is_part, is_passed)] = None
+            is_passed = each.use.is_passed and not is_direct
+            sources[LocalSource(each.name, path, is_direct, each.use.is_part, is_passed)] = None
         self.state = self.state._replace(locals={**self.state.locals, target.name: tuple(sources)})
 
     def on_join(self, node: nodes.Node, contexts: list[str]) -> str:
@@ -221,90 +230,93 @@ def references(template: Template, *, is_condition: bool = False) -> Iterator[Re
         yield from references_in(occurrence)
 
 
-class _Usage(NamedTuple):
-    """How the value of a part of an expression is used. See `Reference` for the flags.
+class _Point(NamedTuple):
+    """A point of a walk through an expression.
 
     Attributes:
+        use: how the value of the part at this point is used.
         is_truth: in a condition, whether a name without an operator only tests for a value; None elsewhere.
+        whole: the node that contains the part, if the part is the beginning of its path.
     """
 
     tested: frozenset[str]
+    use: ValueUse
     is_truth: bool | None = None
-    is_needed: bool = True
-    is_asked: bool = False
-    is_passed: bool = False
-    is_part: bool = True
     whole: nodes.Node | None = None
 
-    def beside(self, *, is_truth: bool | None = None) -> _Usage:
-        """For a part that only decides which value is used, and is not in the result."""
-        return self._replace(is_truth=is_truth, is_part=False)
+    def used(self, **changes: bool) -> _Point:
+        return self._replace(use=self.use._replace(**changes))
 
-    def asking(self, node: nodes.Node) -> _Usage:
+    def beside(self, *, is_truth: bool | None = None) -> _Point:
+        """For a part that only decides which value is used, and is not in the result."""
+        return self.used(is_part=False)._replace(is_truth=is_truth)
+
+    def asking(self, node: nodes.Node) -> _Point:
         return self._replace(tested=self.tested | root_names(node))
 
 
 def references_in(occurrence: Occurrence) -> Iterator[Reference]:
     is_truth = {"test": True, "condition": False}.get(occurrence.role)
-    state = _Usage(occurrence.tested, is_truth, is_passed=occurrence.is_passed)
-    yield from _references(occurrence, occurrence.node, state)
+    point = _Point(occurrence.tested, ValueUse(is_passed=occurrence.is_passed), is_truth)
+    yield from _references(occurrence, occurrence.node, point)
 
 
-def _references(occurrence: Occurrence, node: nodes.Node, state: _Usage) -> Iterator[Reference]:
+def _references(occurrence: Occurrence, node: nodes.Node, point: _Point) -> Iterator[Reference]:
     access = name_and_path(node)
+    inner = point.used(is_passed=False)._replace(whole=None)
     if access is not None:
-        yield from _references_by_path(occurrence, node, access, state)
+        yield from _references_by_path(occurrence, node, access, point)
         for key in keys_of(node):
-            yield from _references(occurrence, key, state.beside()._replace(is_passed=False, whole=None))
+            yield from _references(occurrence, key, inner.beside())
         return
-    for part, inner in _parts(node, state._replace(is_passed=False, whole=None), state.whole or node):
-        yield from _references(occurrence, part, inner)
+    for part, below in _parts(node, inner, point.whole or node):
+        yield from _references(occurrence, part, below)
 
 
 def _references_by_path(
-    occurrence: Occurrence, node: nodes.Node, access: tuple[str, Path], state: _Usage
+    occurrence: Occurrence, node: nodes.Node, access: tuple[str, Path], point: _Point
 ) -> Iterator[Reference]:
     name, path = access
-    is_alone = state.is_truth is True and not isinstance(getattr(node, "arg", None), nodes.Expr)
-    is_unguarded = name not in state.tested and not is_alone and path[:1] != (_OK,)
-    flags = (occurrence.template, state.whole or node, is_unguarded, state.is_needed, state.is_asked)
+    use = point.use
+    is_alone = point.is_truth is True and not isinstance(getattr(node, "arg", None), nodes.Expr)
+    is_unguarded = name not in point.tested and not is_alone and path[:1] != (_OK,)
+    found = Reference(name, path, occurrence.template, point.whole or node, use, is_unguarded, is_local=False)
     if name not in occurrence.locals:
-        yield Reference(name, path, *flags, state.is_passed, state.is_part, is_local=False)
+        yield found
     for source in occurrence.locals.get(name, ()):
         further = (*source.path, *path) if source.is_direct else source.path
-        is_passed = state.is_passed or source.is_passed
-        is_part = state.is_part and source.is_part
-        yield Reference(source.name, further, *flags, is_passed, is_part, is_local=True)
+        inner = use._replace(is_passed=use.is_passed or source.is_passed, is_part=use.is_part and source.is_part)
+        yield found._replace(name=source.name, path=further, use=inner, is_local=True)
 
 
-def _parts(node: nodes.Node, state: _Usage, whole: nodes.Node) -> Iterator[tuple[nodes.Node, _Usage]]:
-    value = state._replace(is_truth=None)
-    beside = state.beside()
+def _parts(node: nodes.Node, point: _Point, whole: nodes.Node) -> Iterator[tuple[nodes.Node, _Point]]:
+    value = point._replace(is_truth=None)
+    beside = point.beside()
     match node:
         case nodes.Getattr(node=of) | nodes.Getitem(node=of):
             yield of, value._replace(whole=whole)
             if isinstance(node, nodes.Getitem) and is_computed(node.arg):
                 yield node.arg, beside
         case nodes.Filter(node=nodes.Expr() as of, name="default"):
-            yield of, value.asking(of)._replace(is_needed=False)
+            yield of, value.asking(of).used(is_needed=False)
             yield from ((arg, value) for arg in node.args)
         case nodes.Filter(node=nodes.Expr() as of, name=name) if name in _COUNTING:
-            yield of, beside._replace(is_passed=True)
+            yield of, beside.used(is_passed=True)
         case nodes.Test(node=of):
-            yield of, beside.asking(of)._replace(is_needed=False, is_asked=True)
+            yield of, beside.asking(of).used(is_needed=False, is_asked=True)
         case nodes.CondExpr(test=test, expr1=then, expr2=other):
             yield then, value.asking(test)
-            yield test, beside._replace(is_truth=True, tested=state.tested | _asked_in(test))
+            yield test, beside._replace(is_truth=True, tested=point.tested | _asked_in(test))
             if other is not None:
                 yield other, value.asking(test)
         case nodes.And() | nodes.Or():
-            is_value = state.is_truth is None
-            tested = state.tested | _asked_in(node) if is_value else state.tested
-            logic = state._replace(tested=tested, is_truth=state.is_truth is not False)
+            is_value = point.is_truth is None
+            tested = point.tested | _asked_in(node) if is_value else point.tested
+            logic = point._replace(tested=tested, is_truth=point.is_truth is not False)
             logic = logic if is_value else logic.beside(is_truth=logic.is_truth)
             yield from ((node.left, logic), (node.right, logic.asking(node.left) if logic.is_truth else logic))
         case nodes.Not(node=of) if not isinstance(of, nodes.Test):
-            yield of, state.beside(is_truth=state.is_truth)
+            yield of, point.beside(is_truth=point.is_truth)
         case _:
             inner = beside if isinstance(node, nodes.Compare | nodes.Operand) else value
             yield from ((child, inner) for child in node.iter_child_nodes())

@@ -23,7 +23,7 @@ from ncco_studio.commands.scenario_files import first_numbers
 from ncco_studio.simulator.assumptions import After
 from ncco_studio.simulator.delivery import Application
 from ncco_studio.verify.platform_file import assumed_platform
-from ncco_studio.verify.scenarios.server import Outside
+from ncco_studio.verify.scenarios.observed_call import Outside
 from ncco_studio.verify.scenarios.stage import LocalStage, PathOf, RemoteStage
 
 

@@ -109,14 +109,10 @@ def _drawing(flow: Flow, view: View, *, errors: bool = False) -> Drawing:
     return draw(
         [flow],
         errors=errors,
-        shown_number=lambda number: _number(flow, number),
+        shown_number=lambda number: readable(number, flow.numbers[0] if flow.numbers else ""),
         shown_way=in_words if view == "owner" else attrgetter("name"),
         has_addresses=False,
     )
-
-
-def _number(flow: Flow, number: str) -> str:
-    return readable(number, flow.numbers[0] if flow.numbers else "")
 
 
 def _name(node: GraphNode, flow: str) -> str:

@@ -10,7 +10,7 @@ import shutil
 import sys
 from collections.abc import Mapping
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
@@ -65,14 +65,6 @@ def static_version() -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
 
 
-def _asset(path: str) -> str:
-    return f"/static/{static_version()}/{path}"
-
-
-def _as_json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=2)
-
-
 def _with_code(text: str) -> Markup:
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - it is escaped
 
@@ -93,13 +85,16 @@ def _environment() -> Environment:
         "number": readable,
         "dialable": dialable,
         "time": _time,
-        "asset": _asset,
+        "asset": lambda path: f"/static/{static_version()}/{path}",
         "navigation": NAVIGATION,
         "program": PROGRAM,
     }
     environment.filters |= {
-        "as_json": _as_json, "as_sentence": as_sentence, "counted": counted, "with_code": _with_code,
-    }  # fmt: skip
+        "as_json": partial(json.dumps, ensure_ascii=False, indent=2),
+        "as_sentence": as_sentence,
+        "counted": counted,
+        "with_code": _with_code,
+    }
     return environment
 
 

@@ -140,11 +140,7 @@ def _concerned_by(file: str, texts: Mapping[str, str]) -> Mapping[str, str]:
     words = set(_WORD.findall(texts[file]))
     name = flows.get(file) or file.removeprefix("templates/")
     others = [path for path, flow in flows.items() if not flow or flow in words or name in texts[path]]
-    return {path: texts[path] for path in (*filter(_is_template, texts), *others, file)}
-
-
-def _is_template(path: str) -> bool:
-    return path.startswith("templates/")
+    return {path: texts[path] for path in (*(each for each in texts if each.startswith("templates/")), *others, file)}
 
 
 def quick_fix(issue: FlowIssue, texts: Mapping[str, str]) -> QuickFix | None:

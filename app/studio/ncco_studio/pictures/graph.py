@@ -171,7 +171,7 @@ class _FlowDrawer:
                 _lines(step, self.shown_number),
                 name,
                 step.place,
-                _texts(step, self.shown_number),
+                tuple(text for part in step.parts if (text := _played(part, str, self.shown_number))),
             )
             for name, step in self.flow.steps.items()
         )
@@ -245,10 +245,6 @@ def _lines(step: Step, shown_number: Callable[[str], str]) -> tuple[str, ...]:
     played = [text for part in step.parts if (text := _played(part, _literal_words, shown_number))]
     more = [f"and {len(played) - MAX_PLAYED} more"] if len(played) > MAX_PLAYED else []
     return (step.name, *([f"look up {asked}"] if asked else []), *played[:MAX_PLAYED], *more)
-
-
-def _texts(step: Step, shown_number: Callable[[str], str]) -> tuple[str, ...]:
-    return tuple(text for part in step.parts if (text := _played(part, str, shown_number)))
 
 
 def _played(part: Part, cut: Callable[[str], str], shown_number: Callable[[str], str]) -> str:

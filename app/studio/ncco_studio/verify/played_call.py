@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
-from ncco_server.engine import Session, TraceLine
+from ncco_server.engine import Session
 from ncco_server.engine.secrets import Secrets
 from ncco_server.engine.session import from_json
 from ncco_server.errors import AppError
@@ -24,6 +24,7 @@ from ncco_studio.simulator.parties import PartyOutcome
 from ncco_studio.simulator.scheduler import NoProgress
 from ncco_studio.simulator.transcript import CallMoment, Waited
 from ncco_studio.verify.scenarios.model import Scenario
+from ncco_studio.verify.scenarios.observed_call import ObservedCall
 from ncco_studio.verify.scenarios.result import Result, trace_of
 from ncco_studio.verify.scenarios.script import (
     DialStep,
@@ -36,7 +37,7 @@ from ncco_studio.verify.scenarios.script import (
     SpeakStep,
     WaitStep,
 )
-from ncco_studio.verify.scenarios.server import ObservedCall, StoredTurn
+from ncco_studio.verify.scenarios.server import StoredTurn
 
 MOST_INPUTS: Final = 300
 MOST_HEARD: Final = 1_000
@@ -423,7 +424,7 @@ class PlayedCall:
         entered = next((line for line in lines if line.did == "entered"), None)
         if entered is None:
             return CallPosition("", "", waits, address)
-        return CallPosition(self._flow_of.get(_file_of(entered), ""), entered.step, waits, address)
+        return CallPosition(self._flow_of.get(entered.where.rpartition(":")[0], ""), entered.step, waits, address)
 
     def _require_possible(self, step: ScriptStep) -> None:
         problem = step.problem_at(self.moment, self.leg)
@@ -459,10 +460,6 @@ class PlayedCall:
             if self.moment.kind == "dial" and self.moment.waited is not dialled:
                 break
         self._append(WaitStep(seconds=round(self.leg.at - begun.at, 3)), begun)
-
-
-def _file_of(line: TraceLine) -> str:
-    return line.where.rpartition(":")[0]
 
 
 def _session_after(turns: Sequence[StoredTurn]) -> Session | None:

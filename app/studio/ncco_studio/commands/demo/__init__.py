@@ -26,10 +26,10 @@ from ncco_studio.console.phone.trial_messages import tone
 from ncco_studio.verify.scenarios.caller import Caller, parties_of
 from ncco_studio.verify.scenarios.files import files_of, read_files
 from ncco_studio.verify.scenarios.model import FROM
+from ncco_studio.verify.scenarios.observed_call import CallConditions
 from ncco_studio.verify.scenarios.result import Result
 from ncco_studio.verify.scenarios.runner import fitted
 from ncco_studio.verify.scenarios.script import HangUpStep, HearStep, ScriptStep, WaitStep
-from ncco_studio.verify.scenarios.server import CallConditions
 from ncco_studio.verify.scenarios.stage import LocalStage
 from ncco_studio.verify.scenarios.tables import changes_of
 

@@ -39,9 +39,9 @@ from ncco_studio.simulator.parties import ENDLESS, Behaviour, Parties, PartyOutc
 from ncco_studio.verify.kept_call import check_path, keep
 from ncco_studio.verify.played_call import PlayedCall
 from ncco_studio.verify.scenarios.model import FROM, ScenarioCall
+from ncco_studio.verify.scenarios.observed_call import CallConditions, ObservedCall
 from ncco_studio.verify.scenarios.placing import ANSWERS
 from ncco_studio.verify.scenarios.script import OUTCOMES
-from ncco_studio.verify.scenarios.server import CallConditions, ObservedCall
 from ncco_studio.verify.scenarios.stage import LocalStage, RemoteStage, Stage, with_number
 
 PATIENCE_S: Final = 24 * 3600.0

@@ -17,6 +17,7 @@ from ncco_studio.simulator.transcript import CallMoment
 from ncco_studio.verify.kept_call import CannotKeep, check_path
 from ncco_studio.verify.played_call import FOR_PHONES, CannotDo, PlayedCall, outcomes_of
 from ncco_studio.verify.scenarios import script as steps
+from ncco_studio.verify.scenarios.observed_call import Outside
 from ncco_studio.verify.scenarios.script import (
     FAULTS,
     STEPS,
@@ -29,7 +30,6 @@ from ncco_studio.verify.scenarios.script import (
     SilenceStep,
     step_of_line,
 )
-from ncco_studio.verify.scenarios.server import Outside
 from ncco_studio.verify.scenarios.stage import LocalStage
 
 COMMANDS: Final = ("why", "ncco", "webhook", "webhooks", "save", "help", "quit")

@@ -13,9 +13,9 @@ from ncco_server.errors import AppError
 from ncco_server.flow.report import printable
 from ncco_studio.simulator.delivery import WebhookDelivery
 from ncco_studio.simulator.transcript import Heard
+from ncco_studio.verify.scenarios.observed_call import ObservedCall, problem_of, warnings_of
 from ncco_studio.verify.scenarios.reports import ink
 from ncco_studio.verify.scenarios.result import DECIDING, Result
-from ncco_studio.verify.scenarios.server import ObservedCall, problem_of, warnings_of
 from ncco_studio.verify.transcript import Order, decision, heard_by_others, line_of, webhook_line
 
 INDENT: Final = " " * 11

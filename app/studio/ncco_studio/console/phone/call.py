@@ -27,8 +27,9 @@ from ncco_studio.verify.kept_call import CannotKeep, keep
 from ncco_studio.verify.platform_file import assumed_platform
 from ncco_studio.verify.played_call import CannotDo, PlayedCall
 from ncco_studio.verify.scenarios.model import ScenarioCall
+from ncco_studio.verify.scenarios.observed_call import CallConditions, ObservedCall
 from ncco_studio.verify.scenarios.script import DialStep, RecordStep, ScriptedParty
-from ncco_studio.verify.scenarios.server import CallConditions, FaultyServer, ObservedCall
+from ncco_studio.verify.scenarios.server import FaultyServer
 from ncco_studio.verify.scenarios.stage import BASE, LocalStage, with_number
 
 _SEED: Final = "the phone of the console"

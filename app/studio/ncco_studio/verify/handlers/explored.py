@@ -15,11 +15,11 @@ from ncco_server.errors import RenderError
 from ncco_server.flow.handlers.api import Call, Called, Effect, HandlerEffect
 from ncco_server.flow.handlers.cures import cure_of
 from ncco_server.flow.handlers.limits import LineTracer
-from ncco_server.flow.handlers.playback import NO_KEYS, NOT_CAUGHT, HandlerPlayback, Recorded
+from ncco_server.flow.handlers.playback import NOT_CAUGHT, HandlerPlayback, Recorded
 from ncco_server.flow.handlers.reading import LoadedHandler
 from ncco_server.flow.handlers.results import misfits
 from ncco_server.flow.handlers.steps import EffectAt, Made, results_of
-from ncco_server.flow.hours.calendar import Calendar, CurrentHours
+from ncco_server.flow.hours.calendar import CurrentHours
 from ncco_server.flow.language.lookups import LookupDefinition, LookupRequest
 from ncco_server.flow.language.returns import Returned
 from ncco_server.flow.language.saves import RowOfTable
@@ -407,19 +407,10 @@ class ExploredHandler(LoadedHandler):
         """It may read what its file has attributes of, besides what its runs have read."""
         return replace(self, guessed=frozenset(_ATTRIBUTES[name] for name in self.code.attributes & _ATTRIBUTES.keys()))
 
-    def playback(
-        self,
-        facts: Mapping[str, Any],
-        env: Mapping[str, str],
-        params: Mapping[str, Any],
-        known: Mapping[str, str],
-        keys: Sequence[bytes] = NO_KEYS,
-        *,
-        calendars: Mapping[str, Calendar] | None = None,
-        make: Callable[..., HandlerPlayback] | None = None,
-    ) -> HandlerPlayback:
-        made = partial(WatchedPlayback, self) if self.watch.is_on else make
-        return LoadedHandler.playback(self, facts, env, params, known, keys, calendars=calendars, make=made)
+    def playback(self, *given: Any, **more: Any) -> HandlerPlayback:
+        if self.watch.is_on:
+            more["make"] = partial(WatchedPlayback, self)
+        return LoadedHandler.playback(self, *given, **more)
 
     def samples(self, name: str, request: Any) -> Samples:
         """JSON values for the `Lookup` of a function or of an existing row, and whether there are no others."""

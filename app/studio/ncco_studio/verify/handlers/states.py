@@ -52,7 +52,8 @@ def state_of(playback: HandlerPlayback) -> tuple[Any, ...]:
 def live_variables(code: CodeType) -> Mapping[int, Set[str]]:
     """The local variables that a function may still read after each of its instructions, by the instruction's offset.
 
-    Variables that nested functions share are always among them.
+    Variables that nested functions share are always among them. They are read from the bytecode, because a frame shows
+    where it waits only as the offset of an instruction.
     """
     instructions = list(dis.get_instructions(code))
     shared = {*code.co_cellvars, *code.co_freevars}

@@ -10,5 +10,4 @@ from ncco_studio.verify.prove.proof import prove as prove
 from ncco_studio.verify.prove.proof import roots_of as roots_of
 from ncco_studio.verify.prove.properties import CallLimits as CallLimits
 from ncco_studio.verify.prove.properties import FoundViolation as FoundViolation
-from ncco_studio.verify.prove.properties import Violation as Violation
 from ncco_studio.verify.prove.space import SearchLimits as SearchLimits

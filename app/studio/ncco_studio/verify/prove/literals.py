@@ -65,12 +65,31 @@ def _as_number(literal: Constant) -> str:
     return digits.ljust(_SHORT_NUMBER, "0") if digits.isascii() and digits.isdigit() else ""
 
 
+class PathClasses(dict[Path, Path]):
+    """Classes of paths whose values share literals (union-find): each path with another of its class, or itself."""
+
+    def find(self, path: Path) -> Path:
+        """Return the path that stands for the class; a new path has a class of its own."""
+        while self.setdefault(path, path) != path:
+            path = self[path]
+        return path
+
+    def join(self, first: Path, second: Path) -> None:
+        self[self.find(second)] = self.find(first)
+
+    def members(self) -> dict[Path, list[Path]]:
+        found: dict[Path, list[Path]] = {}
+        for path in tuple(self):
+            found.setdefault(self.find(path), []).append(path)
+        return found
+
+
 class Literals:
     """The literals of a flow and of all flows that it can run."""
 
     def __init__(self, root: Flow) -> None:
         self.root = root
-        self._parent: dict[Path, Path] = {}
+        self._paths = PathClasses()
         self._noted: dict[Path, Compared] = {}
         self._compared: dict[Path, Compared] = {}
         flows = flows_run_from(root).values()
@@ -82,14 +101,14 @@ class Literals:
         self._sum_up()
 
     def of(self, flow: str, path: Path) -> Compared:
-        return self._compared.get(self._find(_qualified(flow, path))) or Compared(marks={"changed"})
+        return self._compared.get(self._paths.find(_qualified(flow, path))) or Compared(marks={"changed"})
 
     def paths_of(self, flow: str, name: str) -> Iterator[Path]:
         start = _qualified(flow, (name,))
-        return (path[1:] for path in tuple(self._parent) if path[: len(start)] == start)
+        return (path[1:] for path in tuple(self._paths) if path[: len(start)] == start)
 
     def keys_of(self, flow: str, path: Path) -> Iterator[str]:
-        keys = (self._compared[self._find(key)].texts for key in self.of(flow, path).keys)
+        keys = (self._compared[self._paths.find(key)].texts for key in self.of(flow, path).keys)
         yield from dict.fromkeys(text for texts in keys for text in texts)
 
     # reading
@@ -138,9 +157,9 @@ class Literals:
 
     def _read(self, flow: str, occurrence: Occurrence) -> None:
         for path in (_qualified(flow, each) for each in paths_in(occurrence.node)):
-            self._find(path)
+            self._paths.find(path)
             if path[-1] in (ENTRY, LENGTH):
-                self._find(path[:-1])
+                self._paths.find(path[:-1])
         for node in walk(occurrence.node):
             match node:
                 case nodes.Compare():
@@ -237,7 +256,7 @@ class Literals:
     def _join_all(self, flow: str, compared: tuple[nodes.Node, ...]) -> list[Path]:
         paths = [_qualified(flow, path) for node in compared for path in paths_in(node)]
         for path in paths:
-            self._join(paths[0], path)
+            self._paths.join(paths[0], path)
         if len(set(paths)) > 1:
             self._notes_of(paths[0]).marks.add("related")
         return paths
@@ -253,7 +272,7 @@ class Literals:
         for into, value in assigned(flow, step):
             self._flows_into(flow.name, into, value)
         if step.exit.fills is not None:
-            self._find((flow.name, step.exit.fills.name))
+            self._paths.find((flow.name, step.exit.fills.name))
 
     def _flows_into(self, flow: str, into: Path, value: Value) -> None:
         notes = self._notes_of(into)
@@ -262,7 +281,7 @@ class Literals:
                 notes.add(leaf.render({}))
         for occurrence in expressions_of(value):
             for path in paths_in(occurrence.node):
-                self._join(into, _qualified(flow, path))
+                self._paths.join(into, _qualified(flow, path))
             if not is_plain(occurrence.node):
                 self._mark_changed([into])
             notes.marks |= growth_of(occurrence.node)
@@ -276,50 +295,38 @@ class Literals:
             ran = step.exit.runs
             returned = {name: (RETURNED, ran.flow, name) for name in flow.variables} if ran is not None else {}
             for name, path in returned.items():
-                if path in self._parent:
-                    self._join((flow.name, name), path)
+                if path in self._paths:
+                    self._paths.join((flow.name, name), path)
 
     # summing up
 
     def _notes_of(self, path: Path) -> Compared:
-        self._find(path)
+        self._paths.find(path)
         return self._noted.setdefault(path, Compared())
 
     def _notes_at(self, flow: str, path: Path) -> Compared:
         return self._notes_of(_qualified(flow, path))
 
-    def _find(self, path: Path) -> Path:
-        while self._parent.setdefault(path, path) != path:
-            path = self._parent[path]
-        return path
-
-    def _join(self, first: Path, second: Path) -> None:
-        self._parent[self._find(second)] = self._find(first)
-
     def _join_fields(self) -> None:
         """Join the fields of joined values, as deep as the longest path that is read."""
         known = 0
-        deepest = max(map(len, self._parent), default=0)
-        while known != len(self._parent):
-            known = len(self._parent)
-            classes = self._classes()
-            for path in tuple(self._parent):
+        deepest = max(map(len, self._paths), default=0)
+        while known != len(self._paths):
+            known = len(self._paths)
+            classes = self._paths.members()
+            for path in tuple(self._paths):
                 for cut in range(2, len(path)):
-                    for other in classes.get(self._find(path[:cut]), ()) if path[:cut] in self._parent else ():
+                    for other in classes.get(self._paths.find(path[:cut]), ()) if path[:cut] in self._paths else ():
                         if len(other) + len(path) - cut <= deepest:
-                            self._join((*other, *path[cut:]), path)
-
-    def _classes(self) -> dict[Path, list[Path]]:
-        names: dict[Path, list[Path]] = {}
-        for path in tuple(self._parent):
-            names.setdefault(self._find(path), []).append(path)
-        return names
+                            self._paths.join((*other, *path[cut:]), path)
 
     def _sum_up(self) -> None:
-        for top, paths in self._classes().items():
+        for top, paths in self._paths.members().items():
             self._compared[top] = self._sum_of(paths)
         for compared in self._compared.values():
-            measured = [self._find(length) for path in compared.names if (length := (*path, LENGTH)) in self._parent]
+            measured = [
+                self._paths.find(length) for path in compared.names if (length := (*path, LENGTH)) in self._paths
+            ]
             numbers = (number for top in measured for number in self._compared[top].numbers)
             compared.lengths = tuple(dict.fromkeys(map(int, numbers)))
 

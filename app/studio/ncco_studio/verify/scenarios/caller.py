@@ -16,9 +16,9 @@ from ncco_studio.verify.faults import FAULTS
 from ncco_studio.verify.played_call import TOLERANCE_S, PlayedCall
 from ncco_studio.verify.scenarios import script
 from ncco_studio.verify.scenarios.listener import PromptListener, first_unheard
+from ncco_studio.verify.scenarios.observed_call import ObservedCall
 from ncco_studio.verify.scenarios.result import Difference, Result
 from ncco_studio.verify.scenarios.script import DialStep, ScriptStep
-from ncco_studio.verify.scenarios.server import ObservedCall
 from ncco_studio.verify.scenarios.values import Excerpt
 
 ENDLESS_AFTER_S: Final = 2 * 3600

@@ -80,11 +80,7 @@ def read_people(file: str, text: str) -> tuple[dict[str, tuple[Behaviour, ...]],
     reader = ScenarioReader(issues=[replace(issue, cure=_HOW) if issue.code == "E120" else issue for issue in found])
     people = People.read(node, "a file of people", reader) if node is not None else None
     by_address = people.people if people is not None else {}
-    return {_address(name): each for name, each in by_address.items()}, sorted(reader.issues, key=by_place)
-
-
-def _address(name: str) -> str:
-    return digits_in(name)
+    return {digits_in(name): each for name, each in by_address.items()}, sorted(reader.issues, key=by_place)
 
 
 def people_schema() -> JsonSchema:

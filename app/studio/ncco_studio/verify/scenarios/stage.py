@@ -54,20 +54,11 @@ from ncco_studio.verify.scenarios.answers import LookupAnswers, ScenarioAnswers,
 from ncco_studio.verify.scenarios.caller import Caller, parties_of
 from ncco_studio.verify.scenarios.fitting import NAMING, AnyCall, Fitting, placeholder_env
 from ncco_studio.verify.scenarios.model import ANY_NUMBER, AT, Scenario, ScenarioCall
+from ncco_studio.verify.scenarios.observed_call import CallConditions, NoServer, ObservedCall, Outside, warnings_of
 from ncco_studio.verify.scenarios.placing import PlacedAttempts, phone_of, row_of
 from ncco_studio.verify.scenarios.result import Result, SessionRecord, decided_in
 from ncco_studio.verify.scenarios.script import EventStep, FaultStep, ScriptStep
-from ncco_studio.verify.scenarios.server import (
-    CallConditions,
-    CallStore,
-    FailingDatabase,
-    FaultyServer,
-    NoServer,
-    ObservedCall,
-    Outside,
-    StoredTurn,
-    warnings_of,
-)
+from ncco_studio.verify.scenarios.server import CallStore, FailingDatabase, FaultyServer, StoredTurn
 from ncco_studio.verify.scenarios.tables import changes_of
 from ncco_studio.verify.scenarios.values import ScenarioReader
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from ncco_server.flow.loader import load
 from ncco_studio.verify.scenarios.files import ScenarioFile
 from ncco_studio.verify.scenarios.model import read_scenarios
+from ncco_studio.verify.scenarios.observed_call import Outside
 from ncco_studio.verify.scenarios.result import Result
 from ncco_studio.verify.scenarios.runner import Suite, run_suite
-from ncco_studio.verify.scenarios.server import Outside
 from ncco_studio.verify.scenarios.stage import LocalStage, PathOf
 
 FILE = "tests/scenarios/main.yaml"
