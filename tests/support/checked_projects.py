@@ -45,10 +45,10 @@ def first_of(project: Table) -> str:
 
 
 def files_of(project: Table, case: Table, *words: str) -> Files:
-    """The files of a project after the edits of a case: `replace`, or those under `words`, one after another."""
+    """The files of a project after its own edits and those of a case: `replace`, or those under `words`, in turn."""
     files: Files = dict(_stored(project["project"]) if "project" in project else project["files"])
     changed = case.get("in", first_of(project))
-    edits = case.get("edits", {}).items()
+    edits = [(first_of(project), project.get("replace", [])), *case.get("edits", {}).items()]
     for name, passages in [*edits, *((changed, case[word]) for word in words or ("replace",) if word in case)]:
         for old, new in zip(passages[::2], passages[1::2], strict=True):
             text = files[name]
