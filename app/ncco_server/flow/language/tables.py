@@ -29,6 +29,7 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _KEY_TYPES: Final = ("text", "phone", "int", "date", "words")
 _COLUMN_TYPES: Final = ("text", "phone", "url", "int", "number", "bool", "date", "time", "datetime", "words")
 _MOST_KEYS: Final = 4
+_OF_A_PERSON: Final = frozenset({"number", "phone", "caller", "person"})
 """Our choice."""
 TAKEN: Final = frozenset(
     ["table", "params", "default", "where", "order", "first", "set", "increase", "remove", "only_new", "into", OK]
@@ -119,8 +120,9 @@ class TableDefinition(MapForm):
 
     @property
     def shown_key(self) -> str:
-        samples = {name: "call.person" if each.type.name == "phone" else name for name, each in self.key.items()}
-        return ", ".join(f'{name}: "{{{{ {value} }}}}"' for name, value in samples.items())
+        others = {name: ".." if each.type.name == "phone" else f'"{{{{ {name} }}}}"' for name, each in self.key.items()}
+        samples = others | dict.fromkeys(_OF_A_PERSON & others.keys(), '"{{ call.person }}"')
+        return ", ".join(f"{name}: {value}" for name, value in samples.items())
 
     def row(self, key: Key, names: Mapping[str, Any]) -> str:
         """Return "" if no row can have this key. Raises RenderError.
@@ -209,12 +211,21 @@ def _read_columns(fields: Fields, word: str, types: Collection[str], reader: Rea
         for name, param in read_params(node, f"`{word}` of {fields.what}", reader, noun="a column").items()
     }
     refuse_spoken(found.values(), reader)
-    for column in found.values():
-        if column.type != ANY and column.type.name not in types:
-            shown = ", ".join(type_ for type_ in types if type_ != "words")
-            message = f'"{column.name}" of {fields.what} cannot be {column.type.described}'
-            reader.report("E551", column.place, message, f"write one of {shown}, or a list of allowed words")
-    return found
+    return {each.name: each for each in (_as_meant(column, fields, types, reader) for column in found.values())}
+
+
+def _as_meant(column: Variable, fields: Fields, types: Collection[str], reader: Reader) -> Variable:
+    """Report E551 for a type that a value cannot have here; a type and a name may have changed places."""
+    if column.type == ANY or column.type.name in types:
+        return column
+    shown = ", ".join(type_ for type_ in types if type_ != "words")
+    cure = f"write one of {shown}, or a list of allowed words"
+    meant = replace(column, type=ANY)
+    if column.name in types and column.name in TYPES:
+        cure = f"write `{column.type.name}: {column.name}`"
+        meant = replace(column, name=column.type.name, type=TYPES[column.name])
+    reader.report("E551", column.place, f'"{column.name}" of {fields.what} cannot be {column.type.described}', cure)
+    return meant
 
 
 def _type_named(name: str, types: Collection[str]) -> str:
@@ -301,7 +312,8 @@ def key_hints(table: TableDefinition, node: Map, known: Collection[str], hints: 
         if isinstance(entry.value, Text) and (entry.key.value == "key" or not meaning_of(entry.key.value, hints))
     ]
     missing = [name for name in table.key if node.get(name) is None]
-    own = {name: f"write `where: {name} == ..`: rows are found by {' and '.join(table.key)}" for name in table.columns}
+    found_by = " and ".join(table.key)
+    own = {name: f"write {found_by}, by which rows are found, or `where: {name} == ..`" for name in table.columns}
     if len(unknown) == len(missing) == 1 and not nearest(unknown[0], known):
         own[unknown[0].lower()] = missing[0]
     return {**hints, **own}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from contextlib import suppress
 from itertools import islice
 from types import CodeType, FrameType
@@ -139,6 +139,15 @@ def always_raises(code: HandlerCode, error: BaseException) -> bool:
         case _:
             has_type_only = isinstance(error, TypeError | AttributeError)
             return raised.node is not None and _is_fixed(code, raised.node, has_type_only=has_type_only)
+
+
+def hidden_errors(code: HandlerCode, raised: Mapping[int, BaseException]) -> Iterator[tuple[int, BaseException]]:
+    """The errors of these lines that every call raises there, even if `except Exception` hides them from the caller."""
+    for line, error in raised.items():
+        found = _raised_at(code, error)
+        is_wrong = isinstance(error, NameError | WrongArgument)
+        if is_wrong and found is not None and found.line == line and always_raises(code, error):
+            yield line, error
 
 
 def _raised_at(code: HandlerCode, error: BaseException) -> _RaisedAt | None:
