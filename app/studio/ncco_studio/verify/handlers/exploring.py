@@ -12,7 +12,6 @@ from types import CoroutineType
 from typing import Any, Final
 
 from ncco_server.flow.handlers.api import WrittenText
-from ncco_server.flow.handlers.cures import cure_of
 from ncco_server.flow.handlers.inspection import WITHOUT_AWAIT
 from ncco_server.flow.handlers.limits import LineTracer
 from ncco_server.flow.handlers.reading import HandlerSteps, LoadedHandler, issue_of
@@ -50,6 +49,8 @@ def explore(
     with _noted_coroutines(watch, code.file):
         while known != (known := [each.reads for each in handlers]):
             is_whole = not Explorer.of(root, _MONDAY, {}, most).explore().stopped
+        hidden = {line: (message, cure) for line, message, cure in hidden_errors(code, watch.tracer.raised)}
+        watch.tracer.raised.clear()  # their tracebacks keep coroutines
     file = root.place.file
     steps = _steps(watch, handling)
     if context.has_all_flows:  # a stored revision was checked when it was new, and calls may be in it
@@ -66,9 +67,7 @@ def explore(
         issues.extend(remarks)
         told = {issue.place.line for issue in issues if issue.place.file == file}
         issues.extend(
-            RULES["E703"].at(Place(file, line, 1), str(error).removesuffix(f": {cure_of(error)}"), cure_of(error))
-            for line, error in hidden_errors(code, watch.tracer.raised)
-            if line not in told
+            RULES["E703"].at(Place(file, line, 1), *said) for line, said in hidden.items() if line not in told
         )
     issues.extend(maker.warnings)
     made = maker.read or {}

@@ -11,6 +11,7 @@ from types import CodeType, FrameType
 from typing import Any, Final, NamedTuple
 
 from ncco_server.flow.handlers.api import Call
+from ncco_server.flow.handlers.cures import cure_of
 from ncco_server.flow.handlers.inspection import BUILT_IN, HandlerCode, bound_by, call_methods, imports_in
 from ncco_server.flow.handlers.signatures import WrongArgument, are_written
 
@@ -141,13 +142,14 @@ def always_raises(code: HandlerCode, error: BaseException) -> bool:
             return raised.node is not None and _is_fixed(code, raised.node, has_type_only=has_type_only)
 
 
-def hidden_errors(code: HandlerCode, raised: Mapping[int, BaseException]) -> Iterator[tuple[int, BaseException]]:
-    """The errors of these lines that every call raises there, even if `except Exception` hides them from the caller."""
+def hidden_errors(code: HandlerCode, raised: Mapping[int, BaseException]) -> Iterator[tuple[int, str, str | None]]:
+    """The line, message and cure of errors that every call raises there, even if `except Exception` hides them."""
     for line, error in raised.items():
         found = _raised_at(code, error)
         is_wrong = isinstance(error, NameError | WrongArgument)
         if is_wrong and found is not None and found.line == line and always_raises(code, error):
-            yield line, error
+            cure = cure_of(error)
+            yield line, str(error).removesuffix(f": {cure}"), cure
 
 
 def _raised_at(code: HandlerCode, error: BaseException) -> _RaisedAt | None:
