@@ -93,7 +93,7 @@ def write_one_of(words: Sequence[str]) -> str:
     return f"write one of: {', '.join(words[:MOST_LISTED])}{', ...' if len(words) > MOST_LISTED else ''}"
 
 
-def meant_word(word: str, known: Iterable[str], otherwise: str) -> Fix | str:
+def meant_word(word: str, known: Iterable[str], otherwise: str | Fix) -> Fix | str:
     """Write the nearest known word, or else `otherwise`."""
     near = nearest(word, known)
     return did_you_mean(near) if near else otherwise
@@ -170,5 +170,6 @@ RUNNING_RULES: Final = _book("running")
 
 
 def unset_variable(place: Place, name: str, known: Iterable[str] = ()) -> FlowIssue:
-    otherwise = f"set FLOW_{name} in .env, or in the server's environment"
+    bare = name.removeprefix("FLOW_")
+    otherwise = did_you_mean(bare) if bare != name else f"set FLOW_{name} in .env, or in the server's environment"
     return RULES["W302"].at(place, f"FLOW_{name} is not set", meant_word(name, known, otherwise))

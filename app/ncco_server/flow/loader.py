@@ -296,7 +296,10 @@ def _shown(
     read = {path: ReadFile(text) for path, text in texts.items()}
     read |= {file.path: ReadFile(file.text, file.node, file.gaps) for file in files}
     found = first_faults(issues, read, frozenset[str]().union(*written), callers)
-    return tuple(dict.fromkeys(_at_its_line(issue, texts) for issue in found))
+    shown = [_at_its_line(issue, texts) for issue in found]
+    fixed_last = sorted(shown, key=lambda issue: issue.quick_fix is not None)
+    best = {(issue.code, issue.place, issue.message): issue for issue in fixed_last}
+    return tuple(dict.fromkeys(best[issue.code, issue.place, issue.message] for issue in shown))
 
 
 def _at_its_line(issue: FlowIssue, texts: Mapping[str, str]) -> FlowIssue:

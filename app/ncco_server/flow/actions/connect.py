@@ -185,7 +185,8 @@ def read_numbers(endpoint: Map, reader: Resolver) -> Value | None:
     dialled = computed.entry if is_list and computed is not None else computed
     if text is None or dialled is None:
         return None
-    if (dialled.words and not any(map(_digits, dialled.words))) or (is_list and dialled.name not in _NUMBER_TYPES):
+    is_other = dialled.is_timed or dialled.name == "bool" or (dialled.words and not any(map(_digits, dialled.words)))
+    if is_other or (is_list and dialled.name not in _NUMBER_TYPES):
         reader.report("E287", text.place, f"the value to dial is {dialled.described}, not a phone number")
     return read_list(text, TYPES["list"], reader, "the list of numbers") if is_list else None
 

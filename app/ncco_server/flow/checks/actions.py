@@ -33,7 +33,7 @@ from ncco_server.ncco.ssml import MAX_TALK_CHARACTERS
 from ncco_server.ncco.value_types import Kind
 
 _OUR_NUMBER = "to"
-"""The field of `call` with our number, which the caller dialled."""
+"""The field of `call` with our number, which the caller dialled; in a call that we place, it is `from`."""
 
 
 def check_actions(facts: Facts) -> Iterator[FlowIssue]:
@@ -56,6 +56,21 @@ def _check_targets(facts: Facts) -> Iterator[FlowIssue]:
     placed = {id(hook.definition): hook.definition.placing for hook in facts.flow.hooks}
     for placing in filter(None, placed.values()):
         yield from _check_dialled_number(placing.to, facts.flow)
+    yield from _check_opt_out(facts)
+
+
+def _check_opt_out(facts: Facts) -> Iterator[FlowIssue]:
+    """Report W640 for our own number in a table of people who must not be called."""
+    outbound = facts.flow.outbound
+    if outbound is None or facts.flow.is_startable:
+        return
+    unless = outbound.unless or ()
+    for value in (
+        value for step in facts.steps for save in step.saves for value in save.key.values() if save.table in unless
+    ):
+        if _is_our_number(value, "from"):
+            message = "a placed call comes from your own number, so this person will be called again"
+            yield RULES["W640"].at(value.place, message, "write call.person")
 
 
 def _check_within(flow: Flow) -> Iterator[FlowIssue]:
@@ -71,25 +86,25 @@ def _check_within(flow: Flow) -> Iterator[FlowIssue]:
 
 def _check_dialled_number(number: Value, flow: Flow) -> Iterator[FlowIssue]:
     shown = str(number.render({})).removeprefix("+") if number.is_literal else ""
-    is_called = _is_called_number(number) and flow.outbound is None  # a placed call is to the person
+    is_called = _is_our_number(number, _OUR_NUMBER) and flow.outbound is None  # a placed call is to the person
     if shown in flow.numbers or is_called:
         why = f"calls to {shown} start in this flow" if shown else "this is the number that the call came in on"
         message = f"{why}, so a call to it starts the flow again"
         yield RULES["W640"].at(number.place, message)
 
 
-def _is_called_number(value: Value) -> bool:
+def _is_our_number(value: Value, field: str) -> bool:
     match value.template.body if isinstance(value, Computed) else []:
         case [nodes.Output(nodes=parts)]:
             outputs = (part for part in parts if not isinstance(part, nodes.TemplateData) or part.data.strip(" +"))
-            return all(_reads_our_number(part) for part in outputs)
+            return all(_reads(part, field) for part in outputs)
     return False
 
 
-def _reads_our_number(node: nodes.Node) -> bool:
+def _reads(node: nodes.Node, field: str) -> bool:
     match node:
         case nodes.Getattr(node=nodes.Name(name="call"), attr=attr):
-            return bool(attr == _OUR_NUMBER)
+            return bool(attr == field)
     return False
 
 

@@ -68,6 +68,8 @@ def _check_step(step: Step, source: StepSource) -> list[FlowIssue]:
     if step.exit.asked is not None:
         for locale in source.reader.locales or ("",):
             found |= dict.fromkeys(_check_asked(source, step.parts, step.exit, locale))
+    keys = {issue.cure: issue for issue in reversed(found) if issue.code == "W600"}  # one key in several prompts
+    found = dict.fromkeys(issue for issue in found if issue.code != "W600" or issue is keys[issue.cure])
     counts = [issue for issue in found if issue.code == "W606"]
     if len(counts) == len(source.reader.locales) and len({issue.cure for issue in counts}) == 1:
         return [issue for issue in found if issue not in counts[1:]]  # `digits` is wrong: one issue is enough
@@ -230,9 +232,41 @@ def check_menu(
     unknown = [(prompt, key) for prompt in heard for key in _unknown_keys(prompt.text, known)]
     for prompt, key in unknown:
         yield _unknown_key(prompt, key, menu)
+    for prompt in heard:
+        yield from _exchanged(prompt, menu)
     unmentioned = _unmentioned(heard, menu) if is_complete else []
     if len(unmentioned) > len({key.key for _, key in unknown}):
         yield from map(_not_mentioned, unmentioned)
+
+
+def _exchanged(prompt: SpokenPrompt, menu: Sequence[MenuEntry]) -> Iterator[FlowIssue]:
+    """Report W600 for two choices whose keys the prompt says the other way round."""
+    owners = {key: entry for entry in menu for key in entry.keys}
+    said: dict[str, MenuEntry] = {}
+    for key, words in _offers(prompt.text):
+        named = [entry for entry in menu if any(find(term, words) for term in entry.terms)]
+        if len(named) != 1 or key.key not in owners:
+            continue
+        said[key.key] = named[0]
+        owner = owners[key.key]
+        other = next((each for each in named[0].keys if said.get(each) is owner), None)
+        if owner is not named[0] and other is not None:
+            message = (
+                f'the prompt says {other} for "{owner.name}" and {key.key} for "{named[0].name}", '
+                f"but {other} leads to the latter, and {key.key} to the former"
+            )
+            yield RULES["W600"].at(prompt.place(key.start, key.end), message, "exchange the two keys")
+
+
+def _offers(text: PromptText) -> Iterator[tuple[NamedKey, str]]:
+    """Each key that is named alone, with the words that say what it is for."""
+    for start, end in _sentences(text):
+        near = [mention for mention in text.mentions if start <= mention.start < end]
+        comes_first = bool(near) and not text.tokens[start : near[0].start].strip(" .!?;,")
+        ends = [each.start for each in near[1:]] if comes_first else [each.end for each in near[:-1]]
+        for mention, first, last in zip(near, [start, *ends], [*ends, end], strict=False):
+            if len(mention.keys) == 1 and not mention.is_range and not _is_forbidden(text, mention):
+                yield mention.keys[0], " ".join(re.findall(r"[^\W_]+", text.tokens[first:last]))
 
 
 def _unknown_keys(text: PromptText, known: set[str]) -> Iterator[NamedKey]:

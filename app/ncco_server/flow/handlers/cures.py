@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Final
 
 from ncco_server.flow.grammar.reader import HINTS, meaning_of
-from ncco_server.flow.handlers.api import Call, Row
+from ncco_server.flow.handlers.api import Call, Row, RunFailed
 from ncco_server.flow.handlers.secret import SecretGone
 from ncco_server.flow.handlers.signatures import WrongArgument, near_name, unknown_argument
 from ncco_server.suggest import nearest
@@ -25,6 +25,8 @@ def cure_of(error: BaseException | None) -> str | None:
     match error:
         case WrongArgument() | SecretGone():
             return error.cure
+        case RunFailed():
+            return "catch it: `except RunFailed:`"
         case NameError(name=str(name)):
             own, others = (nearest(name, known) for known in _names_at(error))
             own = f"call.{name}" if hasattr(Call, name) else own

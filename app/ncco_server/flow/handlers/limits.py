@@ -52,11 +52,13 @@ class LineTracer:
     """Notes which lines of a file are run in this thread, and interrupts its code after MOST_LINES.
 
     `latest` runs now, or ran last; `is_late` interrupts the code from its next line on. `began` is when the code that
-    runs now began, of `time.monotonic`; None if none runs.
+    runs now began, of `time.monotonic`; None if none runs. `raised` has the first error of each line, even if the
+    file's code catches it: only those that a wrong name or argument causes.
     """
 
     def __init__(self, file: str) -> None:
         self.lines: set[int] = set()
+        self.raised: dict[int, NameError | TypeError] = {}
         self.latest = 1
         self.count = 0
         self.is_late = False
@@ -75,6 +77,8 @@ class LineTracer:
                 self.count += 1
                 if self.is_late or self.count > until:
                     raise TooLong
+            elif event == "exception" and isinstance(argument[1], NameError | TypeError):
+                self.raised.setdefault(frame.f_lineno, argument[1])
             return trace
 
         before = sys.gettrace()

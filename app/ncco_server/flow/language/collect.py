@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Final, Self
 
 from ncco_server.flow.actions.waits import InputNeeds, Needs
@@ -21,7 +21,7 @@ from ncco_server.flow.issues import RULES, Fix
 from ncco_server.flow.language.choice import Confidence
 from ncco_server.flow.language.exits import AskingExit, AskingWords, Condition, GotoWords, StepSource
 from ncco_server.flow.language.retry import Retry
-from ncco_server.flow.nodes import Node, Place, Text
+from ncco_server.flow.nodes import Map, Node, Place, Text
 from ncco_server.flow.runtime import (
     BY_KEYS,
     BY_SPEECH,
@@ -117,6 +117,14 @@ class CollectWords(AskingWords, GotoWords):
 
     collect: DataEntry | None = None
     """Keys or words that go into a variable. The call continues at the `goto` next to it."""
+
+    @classmethod
+    def build(cls, fields: Fields, reader: Reader, **made: Any) -> Self | None:
+        """A `goto` inside `collect` is reported there, and read as the one next to it."""
+        entry = fields.values.get("collect")
+        inside = entry.get("goto") if isinstance(entry, Map) else None
+        values = fields.values if inside is None else {"goto": inside, **fields.values}
+        return super().build(replace(fields, values=values), reader, **made)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Final
 from ncco_server.flow.grammar.forms import TEXT, Coded, Notation, Unread, listed, named, offered, ref
 from ncco_server.flow.grammar.locales import Locale
 from ncco_server.flow.grammar.map_form import MapForm, written_as
-from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, elsewhere
+from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, elsewhere, meaning_of
 from ncco_server.flow.grammar.targets import RunForm, read_target
 from ncco_server.flow.grammar.variables import (
     Declaration,
@@ -519,12 +519,7 @@ def restore_steps(steps: Map, reader: Reader) -> Map:
 def _split_nested_steps(entry: Entry, reader: Reader) -> Iterator[Entry]:
     key, step = entry
     words = step.entries if isinstance(step, Map) else ()
-    inner = [
-        word
-        for word in words
-        if _is_step(word.value)
-        and (_has_do(word.value) or not (nearest(word.key.value, STEP_WORDS) or elsewhere(word.key.value)))
-    ]
+    inner = [word for word in words if _is_step(word.value) and (_has_do(word.value) or not _is_known(word.key.value))]
     own = step.without(*(each.key.value for each in inner)) if inner and isinstance(step, Map) else step
     yield Entry(key, own)
     for each in inner:
@@ -532,6 +527,10 @@ def _split_nested_steps(entry: Entry, reader: Reader) -> Iterator[Entry]:
         cure = f"indent it by {column - 1} spaces: a step's name begins in column {column}"
         reader.report("E202", each.key.place, f'step "{key.value}" has no "{each.key.value}"', cure)
         yield each
+
+
+def _is_known(word: str) -> bool:
+    return bool(nearest(word, STEP_WORDS) or elsewhere(word) or meaning_of(word, HINTS["step"]))
 
 
 def _has_do(node: Node) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Final, NamedTuple
 
 from ncco_server.errors import RenderError
@@ -31,7 +32,7 @@ from ncco_server.flow.language.tables import (
     named_table,
     read_key,
 )
-from ncco_server.flow.nodes import Entry, Node, Place, Text
+from ncco_server.flow.nodes import Entry, Map, Node, Place, Text
 from ncco_server.flow.scope import Variable, has_path
 from ncco_server.flow.templates.values import Value
 from ncco_server.ncco.value_types import TYPES, JsonSchema, Kind, record
@@ -129,8 +130,20 @@ def _cast(column: Variable, value: Value, names: Mapping[str, Any]) -> Any:
 
 def read_saves(node: Node, reader: Resolver, *, is_later: bool = False) -> tuple[Save, ...]:
     """The changes under a step's or an event's `save`, in order."""
-    read = [_read_save(item, reader, is_later=is_later) for item in items(node)]
-    return tuple(save for save in read if save is not None)
+    read = [(item, _read_save(item, reader, is_later=is_later)) for item in items(node)]
+    saves = [(item, save) for item, save in read if save is not None]
+    for (before, first), (item, again) in pairwise(saves):
+        twice = {each.name for each in first.sets} & {each.name for each in again.sets}
+        if twice and first.table is again.table and _row_in(before, first) == _row_in(item, again):
+            message = f'`save` sets "{min(twice)}" of one row twice, so the first value is lost'
+            reader.report("E553", again.place, message, "name another row, or set it once")
+    return tuple(save for _, save in saves)
+
+
+def _row_in(node: Node, save: Save) -> list[str]:
+    """The values of the key as they are written."""
+    written = [node.get(name) if isinstance(node, Map) else None for name in save.key]
+    return [each.value for each in written if isinstance(each, Text)]
 
 
 def _read_save(node: Node, reader: Resolver, *, is_later: bool) -> Save | None:

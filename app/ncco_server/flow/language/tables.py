@@ -30,6 +30,8 @@ _KEY_TYPES: Final = ("text", "phone", "int", "date", "words")
 _COLUMN_TYPES: Final = ("text", "phone", "url", "int", "number", "bool", "date", "time", "datetime", "words")
 _MOST_KEYS: Final = 4
 """Our choice."""
+_OF_THE_CALLER: Final = ("number", "phone", "caller", "person")
+"""Names of a key that probably is the number of whom the call is with."""
 TAKEN: Final = frozenset(
     ["table", "params", "default", "where", "order", "first", "set", "increase", "remove", "only_new", "into", OK]
 )
@@ -119,8 +121,7 @@ class TableDefinition(MapForm):
 
     @property
     def shown_key(self) -> str:
-        samples = {name: "call.person" if each.type.name == "phone" else name for name, each in self.key.items()}
-        return ", ".join(f'{name}: "{{{{ {value} }}}}"' for name, value in samples.items())
+        return ", ".join(f"{name}: {_sample(column)}" for name, column in self.key.items())
 
     def row(self, key: Key, names: Mapping[str, Any]) -> str:
         """Return "" if no row can have this key. Raises RenderError.
@@ -209,12 +210,27 @@ def _read_columns(fields: Fields, word: str, types: Collection[str], reader: Rea
         for name, param in read_params(node, f"`{word}` of {fields.what}", reader, noun="a column").items()
     }
     refuse_spoken(found.values(), reader)
-    for column in found.values():
-        if column.type != ANY and column.type.name not in types:
-            shown = ", ".join(type_ for type_ in types if type_ != "words")
-            message = f'"{column.name}" of {fields.what} cannot be {column.type.described}'
-            reader.report("E551", column.place, message, f"write one of {shown}, or a list of allowed words")
-    return found
+    return {each.name: each for each in (_as_meant(column, fields, types, reader) for column in found.values())}
+
+
+def _as_meant(column: Variable, fields: Fields, types: Collection[str], reader: Reader) -> Variable:
+    """Report E551 for a type that a value cannot have here; a type and a name may have changed places."""
+    if column.type == ANY or column.type.name in types:
+        return column
+    shown = ", ".join(type_ for type_ in types if type_ != "words")
+    cure = f"write one of {shown}, or a list of allowed words"
+    meant = replace(column, type=ANY)
+    if column.name in types and column.name in TYPES:
+        cure = f"write `{column.type.name}: {column.name}`"
+        meant = replace(column, name=column.type.name, type=TYPES[column.name])
+    reader.report("E551", column.place, f'"{column.name}" of {fields.what} cannot be {column.type.described}', cure)
+    return meant
+
+
+def _sample(column: Variable) -> str:
+    if column.name in _OF_THE_CALLER:
+        return '"{{ call.person }}"'
+    return ".." if column.type.name == "phone" else f'"{{{{ {column.name} }}}}"'
 
 
 def _type_named(name: str, types: Collection[str]) -> str:
@@ -301,7 +317,8 @@ def key_hints(table: TableDefinition, node: Map, known: Collection[str], hints: 
         if isinstance(entry.value, Text) and (entry.key.value == "key" or not meaning_of(entry.key.value, hints))
     ]
     missing = [name for name in table.key if node.get(name) is None]
-    own = {name: f"write `where: {name} == ..`: rows are found by {' and '.join(table.key)}" for name in table.columns}
+    found_by = " and ".join(table.key)
+    own = {name: f"write {found_by}, by which rows are found, or `where: {name} == ..`" for name in table.columns}
     if len(unknown) == len(missing) == 1 and not nearest(unknown[0], known):
         own[unknown[0].lower()] = missing[0]
     return {**hints, **own}

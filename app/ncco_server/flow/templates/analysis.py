@@ -240,8 +240,10 @@ def check_braces(check: Checker, text: str, start: int = 0) -> None:
         if check.meant_by(name):
             _warn_of_plain(check, Token(start + match.start(), "", match.group()), check.meant_by(name))
     for match in _CLOSER.finditer(text):
-        if not any(single.start() < match.start() < single.end() for single in singles):
-            closer, opener = match.group(), {"}}": "{{", "%}": "{%", "#}": "{#"}[match.group()]
+        closer, opener = match.group(), {"}}": "{{", "%}": "{%", "#}": "{#"}[match.group()]
+        before = check.template.source[: start + match.start()]
+        is_nested = before.count(opener) > before.count(closer)  # reported where the second one opens
+        if not is_nested and not any(single.start() < match.start() < single.end() for single in singles):
             cure = f'write "{opener}" before it, or leave it out'
             check.report("E320", Token(start + match.start(), "", closer), f'nothing opens this "{closer}"', cure)
 

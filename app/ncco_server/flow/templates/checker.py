@@ -15,7 +15,7 @@ from ncco_server.flow.templates.filters import FILTERS, speech_package
 from ncco_server.flow.templates.foreign import FOREIGN
 from ncco_server.flow.templates.operators import COMPARISONS, ORDERED
 from ncco_server.flow.templates.references import operand_of, root_names, walk
-from ncco_server.ncco.value_types import ANY, POINTS, TYPES, Kind, common_type, list_of
+from ncco_server.ncco.value_types import ANY, POINTS, TYPES, Kind, Word, common_type, list_of
 from ncco_server.suggest import nearest
 
 _PREFIX: Final = "FLOW_"
@@ -39,20 +39,18 @@ class Checker(ExpressionCheck, NodeVisitor):
         `before` is the comparison to its left, as in `x == "a" or "b"`.
         """
         type_ = self.type_of(node)
-        if self.is_bare and type_ is not None and type_.family not in ("bool", "any"):
+        field = next((name for name in _TRUTHS if type_ is not None and name in type_.fields), "")
+        if type_ is not None and field:  # never empty, so it would always count as true
+            written = f"{self.template.written_as(node).text}.{field}"
+            cure: str | Fix = self.rewritten(node, written, f"write {self.shown(node)}.{field}")
+            self.report("E309", node, f"{self.shown(node)} is {type_.described}, neither true nor false", cure)
+        elif self.is_bare and type_ is not None and type_.family not in ("bool", "any"):
             shown = self.shown(node)
             tests = {"number": "!= 0", "list": "| length > 0", "map": "| length > 0"}
             quoted = f'== "{type_.sample}"' if type_.words else '!= ""'
             test = tests.get(type_.family, quoted)
             single = test.replace('"', "'")
             written = f"{self.template.written_as(node).text} {single}"
-            if field := next((name for name in _TRUTHS if name in type_.fields), ""):
-                test = f".{field}"
-                written = f"{self.template.written_as(node).text}.{field}"
-                shown = f"{shown}.{field}"
-                cure: str | Fix = self.rewritten(node, written, f"write {shown}")
-                self.report("E309", node, f"{self.shown(node)} is {type_.described}, neither true nor false", cure)
-                return type_
             cure = f"write {shown} {test}"
             if type_.family in (*tests, "text"):
                 cure = self.rewritten(node, written, f"write {shown} {test}")
@@ -261,8 +259,10 @@ class Checker(ExpressionCheck, NodeVisitor):
     def visit_Filter(self, node: nodes.Filter) -> Kind | None:
         of = operand_of(node)
         type_ = self.type_of(of)
-        takes = FILTERS[node.name].args if node.name in FILTERS else ()
-        kinds = (TYPES["text"] if wanted == "text" else None for wanted in (*takes, *node.args))
+        named = FILTERS.get(node.name)
+        text = Word(named.check.forms) if named is not None and named.check is not None else TYPES["text"]
+        takes = named.args if named is not None else ()
+        kinds = (text if wanted == "text" else None for wanted in (*takes, *node.args))
         args = [self.type_of(arg, kind) for arg, kind in zip(node.args, kinds, strict=False)]
         known = filter_calls.known_filter(self, node, of)
         if known is None:

@@ -52,7 +52,11 @@ def known_filter(check: ExpressionCheck, node: nodes.Filter, of: nodes.Expr) -> 
         cure = meant_word(node.name, FILTERS, f"write one of: {', '.join(FILTERS)}")
         if node.name in check.scope:
             cure = 'write "or" instead of "|"'
-        check.report("E305", name, f'unknown filter "{node.name}"', FOREIGN.filters.get(node.name, cure))
+        foreign = FOREIGN.filters.get(node.name, cure)
+        match node.args, foreign:
+            case [nodes.Const(value=str(currency))], str():
+                foreign = foreign.replace("GBP", currency)
+        check.report("E305", name, f'unknown filter "{node.name}"', foreign)
     elif not known.needed <= len(node.args) <= len(known.args):
         most = f"{known.needed} to {len(known.args)}" if known.needed < len(known.args) else len(known.args)
         message = f"{node.name} takes {most or 'no'} value{'s' * (most != 1)} in brackets"

@@ -151,6 +151,9 @@ class Scanner:
         piece.close = closer + 2 if closer >= 0 else self.end
         if fault.code == "E320" and self.source[at.start] in "}%":
             piece.close = at.end
+        tag = self.source.find("{%", piece.start)
+        if fault.code == "E320" and piece.opener == "{{" and 0 <= tag < piece.close:  # it was not closed before that
+            piece.close = tag
         word = _WORD.match(self.source, piece.start) if piece.opener == "{%" and at.start != piece.start else None
         piece.tokens = [Token(word.start(1), "name", word[1])] if word else []
         piece.fault = fault
@@ -240,6 +243,8 @@ class Scanner:
             return Fault("E320", at, f'"{piece.opener}" is closed by "{written}"', fix)
         if written == "{" and self.source[at.start - 2 : at.start] != "{{":
             return Fault("E310", at, f'"{written}" within braces', _NO_MAP)
+        if written == "{%" and piece.opener == "{{":
+            return Fault("E320", Token(piece.start, "", "{{"), '"{{" is not closed', _closing("{{"))
         return Fault("E320", at, f'"{written}" within braces', f'write one pair of braces, closed by "{closer}"')
 
 

@@ -143,6 +143,8 @@ class _TreeBuilder:
 
     def _arm(self, piece: Piece, word: Token) -> None:
         block = self.blocks[-1] if self.blocks else None
+        if block is None and not self.reported_tags.isdisjoint(("if", "for")):
+            return
         if block is None or (word.text == "elif" and block.word == "for"):
             piece.refuse("E322", word, f'nothing opens this "{word.text}"', "open it with {% if test %}")
         elif block.has_else:
@@ -181,7 +183,7 @@ class _TreeBuilder:
             cure = f"write {{% end{open_[-1]} %}}"
             piece.refuse("E322", word, message, cure)
             self.stray_ends += 1
-        else:
+        elif wanted not in self.reported_tags:
             cure = f"leave it out, or open it with {{% {wanted} ... %}}"
             piece.refuse("E322", word, f'nothing opens this "{word.text}"', cure)
 
@@ -236,6 +238,7 @@ class _TreeBuilder:
         faults = list[Fault]()
         first = piece.at(0)
         if piece.opener == "{{" and first.says(*_TAGS) and piece.at(1).kind != "operator" and not self.is_bare:
+            self.reported_tags.add(first.text)
             faults = [Fault("E320", first, f'"{first.text}" in value braces', f"write {{% {first.text} ... %}}")]
         faults += _word_faults(piece)
         if not any(fault.code == "E311" for fault in faults):

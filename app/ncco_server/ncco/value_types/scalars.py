@@ -158,7 +158,7 @@ class Number(Kind):
             return float(value) if "." in value else int(value)
         if is_number(value) and abs(value) < LARGE:
             return value
-        raise _not_a_number(value, "a number", "2 or 0.5", " before and behind the point")
+        raise _not_a_number(value, "a number", "1 or 0.5", " before and behind the point")
 
     def literal(self, text: str) -> int | float:
         number = self.cast(text)

@@ -86,7 +86,7 @@ def nested(depth: int) -> object:
 
 ENTRIES = "entries that are texts, numbers, true or false, lists or maps are needed"
 WHOLE = "a whole number is needed, such as 2"
-NUMBER = "a number is needed, such as 2 or 0.5"
+NUMBER = "a number is needed, such as 1 or 0.5"
 PHONE = "a phone number is needed: 7 to 15 digits with the country code, such as 447700900123"
 DATE = "a date is needed, such as 2026-03-05"
 TIME = "a time of day is needed, such as 09:30"

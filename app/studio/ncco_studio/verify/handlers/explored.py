@@ -138,7 +138,7 @@ class Watch:
 
     def note_late(self, path: str) -> None:
         where = f"{path}:{self.tracer.latest}:1"
-        self.failures[FailedRun("R110", "this line takes too long, or blocks", where)] = ""
+        self.failures[FailedRun("W703", "this line takes too long, or blocks", where)] = ""
 
     def note_repetition(self, name: str) -> None:
         message = f"a call can run {name} forever without a wait: with the same result, it comes here again"

@@ -24,7 +24,7 @@ from ncco_server.flow.nodes import Place
 from ncco_server.flow.runtime import Followers
 from ncco_studio.verify.handlers.constants import ComparedConstants
 from ncco_studio.verify.handlers.explored import CALLERS, ExploredHandler, FailedRun, Watch, explored_in
-from ncco_studio.verify.handlers.raised import passed_on, run_by
+from ncco_studio.verify.handlers.raised import hidden_errors, passed_on, run_by
 from ncco_studio.verify.prove.explore import Explorer
 from ncco_studio.verify.prove.space import SearchLimits
 from ncco_studio.verify.prove.uses import flows_run_from
@@ -49,6 +49,8 @@ def explore(
     with _noted_coroutines(watch, code.file):
         while known != (known := [each.reads for each in handlers]):
             is_whole = not Explorer.of(root, _MONDAY, {}, most).explore().stopped
+        hidden = {line: (message, cure) for line, message, cure in hidden_errors(code, watch.tracer.raised)}
+        watch.tracer.raised.clear()  # their tracebacks keep coroutines
     file = root.place.file
     steps = _steps(watch, handling)
     if context.has_all_flows:  # a stored revision was checked when it was new, and calls may be in it
@@ -63,6 +65,10 @@ def explore(
             and not (issue.code in ("W703", "E703") and issue.place.line in reported)
         )
         issues.extend(remarks)
+        told = {issue.place.line for issue in issues if issue.place.file == file}
+        issues.extend(
+            RULES["E703"].at(Place(file, line, 1), *said) for line, said in hidden.items() if line not in told
+        )
     issues.extend(maker.warnings)
     made = maker.read or {}
     maker.read = None
@@ -140,6 +146,8 @@ def _first_failures(watch: Watch) -> Iterator[FailedRun]:
     if any(type_.name == "any" for each in watch.functions.values() for type_ in each.returns.fields.values()):
         return
     detailed = [each._replace(message=each.message + why) for each, why in watch.failures.items()]
+    if any(each.code == "R110" for each in detailed):  # one loop may be interrupted in two lines
+        detailed = [each for each in detailed if each.code != "W703"]
     found = sorted(detailed, key=lambda each: CALLERS.index(each.caller))
     first = {each.where: each.caller for each in reversed(found)}
     yield from (each for each in found if each.caller == first[each.where])

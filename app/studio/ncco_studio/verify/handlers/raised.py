@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from contextlib import suppress
 from itertools import islice
 from types import CodeType, FrameType
 from typing import Any, Final, NamedTuple
 
 from ncco_server.flow.handlers.api import Call
+from ncco_server.flow.handlers.cures import cure_of
 from ncco_server.flow.handlers.inspection import BUILT_IN, HandlerCode, bound_by, call_methods, imports_in
 from ncco_server.flow.handlers.signatures import WrongArgument, are_written
 
@@ -139,6 +140,16 @@ def always_raises(code: HandlerCode, error: BaseException) -> bool:
         case _:
             has_type_only = isinstance(error, TypeError | AttributeError)
             return raised.node is not None and _is_fixed(code, raised.node, has_type_only=has_type_only)
+
+
+def hidden_errors(code: HandlerCode, raised: Mapping[int, BaseException]) -> Iterator[tuple[int, str, str | None]]:
+    """The line, message and cure of errors that every call raises there, even if `except Exception` hides them."""
+    for line, error in raised.items():
+        found = _raised_at(code, error)
+        is_wrong = isinstance(error, NameError | WrongArgument)
+        if is_wrong and found is not None and found.line == line and always_raises(code, error):
+            cure = cure_of(error)
+            yield line, str(error).removesuffix(f": {cure}"), cure
 
 
 def _raised_at(code: HandlerCode, error: BaseException) -> _RaisedAt | None:
