@@ -75,6 +75,10 @@ class Server:
                 raise NotStarted("".join(self.lines))
             time.sleep(0.05)
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def send(self, number: signal.Signals) -> None:
         """Send a signal."""
         self._process.send_signal(number)

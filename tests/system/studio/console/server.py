@@ -11,6 +11,7 @@ from typing import Any, Final
 import httpx
 
 from tests.support import loopback
+from tests.support.processes import raise_priority
 from tests.support.server import STARTS_WITHIN_S, Server, running, write_files
 
 REPOSITORY: Final = Path(__file__).parents[4]
@@ -26,6 +27,7 @@ def link_of(server: Server) -> str:
     """Wait until a server's console responds. Returns the link that opens it, or its address if it has passwords."""
     link = server.wait_for(r'http://\S+\?token=[^\s"]+|console in a browser: (http://[\d.:]+)/["\n]')
     loopback.get(link.partition("?")[0], timeout=STARTS_WITHIN_S)
+    raise_priority(server.pid)
     return link
 
 
