@@ -297,9 +297,9 @@ def _shown(
     read |= {file.path: ReadFile(file.text, file.node, file.gaps) for file in files}
     found = first_faults(issues, read, frozenset[str]().union(*written), callers)
     shown = [_at_its_line(issue, texts) for issue in found]
-    fixed_last = sorted(shown, key=lambda issue: issue.quick_fix is not None)
-    best = {(issue.code, issue.place, issue.message): issue for issue in fixed_last}
-    return tuple(dict.fromkeys(best[issue.code, issue.place, issue.message] for issue in shown))
+    with_fix = sorted(shown, key=lambda issue: issue.quick_fix is not None)  # of equal issues, it comes last
+    told = {(issue.code, issue.place, issue.message): issue for issue in with_fix}
+    return tuple(dict.fromkeys(told[issue.code, issue.place, issue.message] for issue in shown))
 
 
 def _at_its_line(issue: FlowIssue, texts: Mapping[str, str]) -> FlowIssue:

@@ -65,9 +65,8 @@ def _check_opt_out(facts: Facts) -> Iterator[FlowIssue]:
     if outbound is None or facts.flow.is_startable:
         return
     unless = outbound.unless or ()
-    for value in (
-        value for step in facts.steps for save in step.saves for value in save.key.values() if save.table in unless
-    ):
+    saves = (save for step in facts.steps for save in step.saves if save.table in unless)
+    for value in (value for save in saves for value in save.key.values()):
         if _is_our_number(value, "from"):
             message = "a placed call comes from your own number, so this person will be called again"
             yield RULES["W640"].at(value.place, message, "write call.person")

@@ -31,7 +31,7 @@ _COLUMN_TYPES: Final = ("text", "phone", "url", "int", "number", "bool", "date",
 _MOST_KEYS: Final = 4
 """Our choice."""
 _OF_THE_CALLER: Final = ("number", "phone", "caller", "person")
-"""Names of a key that probably is the number of whom the call is with."""
+"""A key with one of these names probably holds the number of the person in the call."""
 TAKEN: Final = frozenset(
     ["table", "params", "default", "where", "order", "first", "set", "increase", "remove", "only_new", "into", OK]
 )

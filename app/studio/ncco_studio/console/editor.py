@@ -79,7 +79,7 @@ async def ask(
     console = console_of(request)
     asked = {"folder": console.project.as_values(), **values}
     try:
-        return await console.worker.run(function, asked, asker=asker, owner=session.id)
+        return await console.worker.run(function, asked, asker=asker, owner=session.id, may_repeat=True)
     except WorkNotDone as error:
         raise HTTPException(_STATUS[error.reason], str(error)) from error
 

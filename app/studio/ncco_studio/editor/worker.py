@@ -90,12 +90,13 @@ class Worker:
         asker: str = "",
         owner: str = "",
         seconds: float | None = None,
+        may_repeat: bool = False,
     ) -> Any:
         """Run a function whose values and result are JSON. Raises WorkNotDone.
 
-        `function` must never come from a request, and must bear to be called again: it is once, if something outside
-        kills the subprocess. `asker` drops an older request of the same asker that still waits; "" drops none. Each
-        `owner` gets its turn. `seconds` limits processor time.
+        `function` must never come from a request. `asker` drops an older request of the same asker that still waits; ""
+        drops none. Each `owner` gets its turn. `seconds` limits processor time. With `may_repeat`, the function is
+        called once more if something outside kills the subprocess.
         """
         if self._waiting[owner] >= MOST_WAITING:
             raise WorkNotDone("busy")
@@ -111,7 +112,7 @@ class Worker:
                 try:
                     return await self._ask(function, values, limit)
                 except WorkNotDone as error:
-                    if error.reason != "killed":
+                    if error.reason != "killed" or not may_repeat:
                         raise
                 return await self._ask(function, values, limit)
         finally:

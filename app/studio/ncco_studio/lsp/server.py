@@ -160,7 +160,7 @@ class FlowServer(LanguageServer):
         async def run() -> Any:
             try:
                 folder = project.folder(self._settings_of(project.root))
-                return await worker.run(function, {"folder": folder, **values}, seconds=seconds)
+                return await worker.run(function, {"folder": folder, **values}, seconds=seconds, may_repeat=True)
             except WorkNotDone as error:
                 self.window_log_message(
                     types.LogMessageParams(types.MessageType.Warning, f"{function.__name__}: {error}")

@@ -52,11 +52,13 @@ async def test_the_subprocess_sees_no_setting_and_no_secret(worker: Worker, monk
     assert {"PYTHONPATH", "PYTHONUTF8"} >= {*await worker.run(tasks.environment, {})} - {"LC_CTYPE"}
 
 
-async def test_a_killed_subprocess_is_replaced_once_and_not_reported_as_out_of_memory(
-    worker: Worker, tmp_path: Path
-) -> None:
-    assert "done" == await worker.run(tasks.be_killed, {"begun": str(tmp_path / "a"), "times": 1})
-    assert "killed" == await reason_of(worker, tasks.be_killed, begun=str(tmp_path / "b"), times=2)
+async def test_a_killed_subprocess_is_replaced_once_if_the_work_may_be_repeated(worker: Worker, tmp_path: Path) -> None:
+    once, twice, phone = (str(tmp_path / name) for name in ("once", "twice", "begun"))
+    assert "done" == await worker.run(tasks.be_killed, {"begun": once, "times": 1}, may_repeat=True)
+    with pytest.raises(WorkNotDone, match="outside"):
+        await worker.run(tasks.be_killed, {"begun": twice, "times": 2}, may_repeat=True)
+    assert "killed" == await reason_of(worker, tasks.be_killed, begun=phone, times=1)
+    assert 1 == tasks.proofs_begun(tmp_path)
 
 
 def open_files() -> int:
