@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from textwrap import indent
@@ -112,6 +114,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with running(
         tmp_path_factory.mktemp("mistakes"), written, {"NCCO_PYTHON_FLOWS": listed, "NCCO_LOOKUP_BUDGET_MS": "3500"}
     ) as started:
+        with suppress(PermissionError):  # on a busy machine, half a second of the processor would take longer than a call
+            os.setpriority(os.PRIO_PROCESS, started.pid, -10)
         yield started
 
 
