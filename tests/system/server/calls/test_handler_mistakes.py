@@ -114,7 +114,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with running(
         tmp_path_factory.mktemp("mistakes"), written, {"NCCO_PYTHON_FLOWS": listed, "NCCO_LOOKUP_BUDGET_MS": "3500"}
     ) as started:
-        with suppress(PermissionError):  # on a busy machine, half a second of the processor would take longer than a call
+        with suppress(PermissionError):  # on a busy machine, half a second of the processor takes too long
             os.setpriority(os.PRIO_PROCESS, started.pid, -10)
         yield started
 
