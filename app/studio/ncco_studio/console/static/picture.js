@@ -88,7 +88,8 @@ function reveal(node) {
   const [box, around] = [node.getBoundingClientRect(), frame.getBoundingClientRect()];
   const isSeen = box.left > around.left && box.right < around.right && box.top > around.top && box.bottom < around.bottom;
   if (!isSeen) pan(box.x + box.width / 2 - around.x - around.width / 2, box.y + box.height / 2 - around.y - around.height / 2);
-  node.scrollIntoView({ block: "nearest" }); // the picture may be higher than the window
+  // The picture may be higher than the window. Firefox scrolls to a shape, but not to a group.
+  node.querySelector("title + *").scrollIntoView({ block: "nearest" });
 }
 
 // Buttons, wheel, keys and fingers
