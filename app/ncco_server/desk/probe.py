@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import httpx
 
+from ncco_server.vonage.applications import beginning_of
 from ncco_server.web.console_policy import CONSOLE_POLICY
 
 WITHIN_S: Final = 5.0
@@ -62,11 +63,7 @@ async def probe(
             asyncio.timeout(WITHIN_S),
             client.stream(method, url, content=body, headers=headers) as response,
         ):
-            reply = b""
-            async for part in response.aiter_bytes():
-                reply += part
-                if len(reply) > MAX_REPLY_BYTES:
-                    break
+            reply = await beginning_of(response.aiter_bytes(), MAX_REPLY_BYTES)
     except (TimeoutError, httpx.TimeoutException):
         return Probe(f"no reply within {WITHIN_S:g} seconds", is_late=True)
     except (httpx.HTTPError, httpx.InvalidURL) as error:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, Mapping
 from copy import deepcopy
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -22,6 +22,16 @@ ACCOUNT_URL: Final = "https://rest.nexmo.com"
 _REPLY_ONLY: Final = ("id", "_links")
 """The API refuses these."""
 TRY_LATER: Final = "Try again later, or check the application in the Vonage dashboard."
+
+
+async def beginning_of(body: AsyncIterable[bytes], most: int) -> bytes:
+    """Read little more than `most` bytes of a reply."""
+    received = bytearray()
+    async for part in body:
+        received += part
+        if len(received) > most:
+            break
+    return bytes(received)
 
 
 class ApiDocument(BaseModel):
@@ -193,16 +203,12 @@ async def _request(
     """Read little more than `MAX_REPLY_BYTES` of the body."""
     auth = (account.api_key, account.api_secret)
     base = url.partition("?")[0]
-    body = b""
     try:
         async with (
             asyncio.timeout(WITHIN_S),
             account.client.stream(method, url, auth=auth, json=document) as response,
         ):
-            async for part in response.aiter_bytes():
-                body += part
-                if len(body) > MAX_REPLY_BYTES:
-                    break
+            body = await beginning_of(response.aiter_bytes(), MAX_REPLY_BYTES)
     except (TimeoutError, httpx.TimeoutException) as error:
         raise VonageApiError(f"{base} does not reply in time", TRY_LATER) from error
     except httpx.HTTPError as error:

@@ -23,7 +23,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from ncco_server.errors import VonageApiError
 from ncco_server.ncco.value_types import E164
 from ncco_server.vonage.application_token import ApplicationTokens, token_url
-from ncco_server.vonage.applications import ApiDocument
+from ncco_server.vonage.applications import MAX_REPLY_BYTES, ApiDocument, beginning_of
 
 NEW_CALLS_A_SECOND: Final = 3
 """An application's placed calls and dials of `connect`. Source: delivery rules, Capacity."""
@@ -74,7 +74,6 @@ REPLY_S: Final = 10.0
 """For the start of the reply, and each pause in it."""
 WITHIN_S: Final = 12.0
 """Without the wait for the request's turn; longer than connecting can take."""
-MAX_REPLY_BYTES: Final = 1_000_000
 MAX_CHARACTERS: Final = 300
 TOO_EARLY_S: Final = (0.5, 0.5, 0.5, 0.5)
 """The waits before a hang-up is repeated.
@@ -265,12 +264,12 @@ class VoiceApi:
     async def call(self, uuid: str, region_url: str = "") -> CallDetails:
         return _read(CallDetails, await self._request("GET", _path(uuid), region_url))
 
-    async def hang_up(self, uuid: str, region_url: str = "", repeats_s: Sequence[float] = TOO_EARLY_S) -> None:
+    async def hang_up(self, uuid: str, repeats_s: Sequence[float] = TOO_EARLY_S) -> None:
         """Repeat the request after these waits if the call has just begun, which Vonage refuses."""
         waits_s = iter(repeats_s)
         while True:
             try:
-                await self._request("PUT", _path(uuid), region_url, {"action": "hangup"})
+                await self._request("PUT", _path(uuid), body={"action": "hangup"})
                 return
             except VoiceApiError as error:
                 wait_s = next(waits_s, None)
@@ -278,19 +277,15 @@ class VoiceApi:
                     raise
             await self._sleep(wait_s)
 
-    async def transfer(self, uuid: str, ncco: Sequence[Mapping[str, Any]] | str, region_url: str = "") -> None:
+    async def transfer(self, uuid: str, ncco: Sequence[Mapping[str, Any]] | str) -> None:
         """Play another NCCO, or the one at a URL."""
         source = {"url": [ncco]} if isinstance(ncco, str) else {"ncco": ncco}
         body = {"action": "transfer", "destination": {"type": "ncco"} | source}
-        await self._request("PUT", _path(uuid), region_url, body)
+        await self._request("PUT", _path(uuid), body=body)
 
-    async def press(self, uuid: str, digits: str, region_url: str = "") -> None:
+    async def press(self, uuid: str, digits: str) -> None:
         """Play DTMF tones: 0 to 9, * and #, and `p` for a pause."""
-        await self._request("PUT", _path(uuid, "/dtmf"), region_url, {"digits": digits})
-
-    async def talk(self, uuid: str, text: str, region_url: str = "", *, language: str = "en-US") -> None:
-        """Speak over any audio that is playing."""
-        await self._request("PUT", _path(uuid, "/talk"), region_url, {"text": text, "language": language})
+        await self._request("PUT", _path(uuid, "/dtmf"), body={"digits": digits})
 
     async def _request(
         self, method: str, path: str, region_url: str = "", body: Mapping[str, Any] | None = None
@@ -330,15 +325,11 @@ class VoiceApi:
             method, url, json=body, headers=headers, timeout=httpx.Timeout(REPLY_S, connect=CONNECT_S)
         )
         response = await self._client.send(request, stream=True, follow_redirects=False)
-        received = bytearray()
         try:
-            async for part in response.aiter_raw():
-                received += part
-                if len(received) > MAX_REPLY_BYTES:
-                    break
+            received = await beginning_of(response.aiter_raw(), MAX_REPLY_BYTES)
         finally:
             await response.aclose()
-        return response.status_code, response.headers, bytes(received)
+        return response.status_code, response.headers, received
 
 
 def _path(uuid: str, part: str = "") -> str:
