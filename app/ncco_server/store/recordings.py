@@ -208,11 +208,9 @@ _DUE: Final = f"FROM {RECORDINGS_TABLE} WHERE due_at <= $1 AND leased_until <= $
 
 SELECT_ANY_DUE: Final = Sql(f"SELECT EXISTS (SELECT 1 {_DUE})")
 
-SELECT_OLDEST_DUE: Final = Sql(f"SELECT {RECORDING_COLUMNS} {_DUE} ORDER BY due_at LIMIT $2").locking(
-    "FOR UPDATE SKIP LOCKED"
-)
-SELECT_NEWEST_DUE: Final = Sql(f"SELECT {RECORDING_COLUMNS} {_DUE} ORDER BY due_at DESC LIMIT $2").locking(
-    "FOR UPDATE SKIP LOCKED"
+SELECT_OLDEST_DUE, SELECT_NEWEST_DUE = (
+    Sql(f"SELECT {RECORDING_COLUMNS} {_DUE} ORDER BY due_at {order} LIMIT $2").locking("FOR UPDATE SKIP LOCKED")
+    for order in ("ASC", "DESC")
 )
 
 CLAIM: Final = Sql(f"""

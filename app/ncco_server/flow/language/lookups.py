@@ -402,9 +402,9 @@ class AskedLookup(Named[LookupDefinition]):
             yield Effect(kind, phase, selection.where, self.name, own=own)
 
 
-def read_asked(node: Node, what: str, reader: Resolver) -> tuple[AskedLookup, ...]:
+def read_asked(node: Node, reader: Resolver) -> tuple[AskedLookup, ...]:
     asked: dict[str, AskedLookup] = {}
-    for found in read_named(LookupDefinition, node, reader.lookups, reader, what):
+    for found in read_named(LookupDefinition, node, reader.lookups, reader, "`lookup`"):
         first = asked.setdefault(found.name, AskedLookup(found.definition, found.place, found.given))
         if first.place != found.place:
             message = f'the lookup "{found.name}" is made twice; the first is on line {first.place.line}'

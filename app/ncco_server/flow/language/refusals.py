@@ -35,8 +35,8 @@ class RefuseWords(MapForm):
     """The flow that they hear instead of any other."""
 
 
-def read_refusals(node: Node, what: str, reader: Resolver) -> tuple[CallerRefusal, ...]:
-    found = (RefuseWords.read(item, what, reader) for item in items(node))
+def read_refusals(node: Node, reader: Resolver) -> tuple[CallerRefusal, ...]:
+    found = (RefuseWords.read(item, "`refuse`", reader) for item in items(node))
     known = (words for words in found if words is not None and _is_known(words, reader))
     return tuple(CallerRefusal(words.table, words.run.value, words.run.place) for words in known)
 

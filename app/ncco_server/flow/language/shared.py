@@ -150,7 +150,7 @@ def _read_file(fields: Fields, context: Context, issues: list[FlowIssue]) -> Con
         reader.report("E203", place, "`shared` is false", "write `shared: true`, or begin with `flow: name`")
     refusals = context.refusals
     if words.refuse:
-        refusals += read_refusals(words.refuse, "`refuse`", reader)
+        refusals += read_refusals(words.refuse, reader)
     sections, _ = read_sections(words, reader, context.shared, context.dates)
     return replace(
         context,

@@ -103,7 +103,7 @@ def read_step(entry: Entry, defaults: Defaults, reader: Resolver) -> ReadStep | 
     step_exit = read_as.of_words(written, source) if written is not None else None
     tail = not isinstance(written, AskingWords) or written.tail
     _check_words(kind, source)
-    asks = read_asked(words.asks, "`lookup`", reader) if words.asks else ()
+    asks = read_asked(words.asks, reader) if words.asks else ()
     saves = read_saves(words.saves, reader) if words.saves else ()
     sends = read_sent(words.sends, "`send`", reader) if words.sends else ()
     events = read_events(words.events, reader, STEP_EVENTS) if words.events else {}

@@ -301,12 +301,17 @@ def _moment(text: str, zone: tzinfo) -> datetime | None:
         raise RefusedRequest("at", "is not a date and a time", "Choose both, or leave the field empty.") from error
 
 
+def _known(row: PlacedRow | None) -> PlacedRow:
+    """Raises HTTPException."""
+    if row is None:
+        raise HTTPException(404, "there is no such call")
+    return row
+
+
 @router.get("/calls/placed/{id_}")
 async def placed_call(request: Request, console: TheConsole, id_: PlacedId, session: CanLook) -> Response:
     placed = (await console.opened_store()).placed
-    row = await placed.get(id_)
-    if row is None:
-        raise HTTPException(404, "there is no such call")
+    row = _known(await placed.get(id_))
     control = await placed.control()
     project = (await console.read_project()).project
     now = datetime.now(UTC)
@@ -343,9 +348,7 @@ def _shown_attempt(attempt: AttemptRow) -> dict[str, Any]:
 @router.post("/calls/placed/{id_}/cancel")
 async def cancel_call(request: Request, console: TheConsole, id_: PlacedId, _: CanChange) -> Response:
     """Cancel a waiting call; the server hangs up one that is in progress."""
-    before = await (await console.opened_store()).placed.cancel(id_, milliseconds(datetime.now(UTC)))
-    if before is None:
-        raise HTTPException(404, "there is no such call")
+    before = _known(await (await console.opened_store()).placed.cancel(id_, milliseconds(datetime.now(UTC))))
     address = f"/calls/placed/{id_}"
     if not before.can_be_cancelled:
         return RedirectResponse(address, 303)
@@ -359,9 +362,7 @@ async def call_now(request: Request, console: TheConsole, id_: PlacedId, _: CanC
     if console.incoming is None:
         raise HTTPException(409, "only calls that ring in the console can be placed at any hour")
     placed = (await console.opened_store()).placed
-    row = await placed.get(id_)
-    if row is None:
-        raise HTTPException(404, "there is no such call")
+    row = _known(await placed.get(id_))
     now = milliseconds(datetime.now(UTC))
     await placed.postpone([(row, now, "")], now)
     return RedirectResponse(f"/calls/placed/{id_}", 303)

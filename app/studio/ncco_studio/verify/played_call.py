@@ -5,7 +5,7 @@ Its actions are script steps, so it can be saved as a scenario.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
@@ -181,7 +181,12 @@ class PlayedCall:
     @property
     def finished_steps(self) -> list[FinishedStep]:
         """Leave out `wait` steps."""
-        return list(self._finished_steps())
+        turns = self.turns
+        return [
+            FinishedStep(entry.step, self._position_at(entry.moment, turns[: entry.turns]), entry.after_s)
+            for entry in self.history
+            if entry.step is not None and not isinstance(entry.step, WaitStep)
+        ]
 
     @property
     def lost(self) -> set[int]:
@@ -409,12 +414,6 @@ class PlayedCall:
         waited = self.leg.waited
         if waited is not None and not (self.history and waited is self.history[-1].waited):
             self._append(None, self.moment)
-
-    def _finished_steps(self) -> Iterator[FinishedStep]:
-        turns = self.turns
-        for entry in self.history:
-            if entry.step is not None and not isinstance(entry.step, WaitStep):
-                yield FinishedStep(entry.step, self._position_at(entry.moment, turns[: entry.turns]), entry.after_s)
 
     def _position_at(self, moment: CallMoment, turns: Sequence[TurnRow]) -> CallPosition:
         kind = moment.waited.kind if moment.waited is not None else moment.kind

@@ -38,11 +38,7 @@ _LONGEST_VALUE: Final = 20
 _PASSED: Final = frozenset({"from_", "to", "person", "from_user"})
 _KNOWN: Final = frozenset({"uuid", "conversation_uuid", "region_url", "request", "direction", "now", "env"})
 """What a handler does not decide by, or what a proof tries values of, and says so."""
-_ATTRIBUTES: Final = {
-    **{"from_": "from", "now": "now", "env": "env", "random": "random", "to": "to", "person": "person"},
-    **{name: name for name in ("from_user", "uuid", "conversation_uuid", "region_url", "endpoint_type", "direction")},
-    **{name: name for name in ("sip", "custom_data", "request", "is_hidden")},
-}
+_ATTRIBUTES: Final = {name: name.removesuffix("_") for name in (*Call.__annotations__, "random")}
 BEGINNING: Final = ("", "")
 _HIDDEN: Final = "a caller who withholds the number"
 _APP: Final = "a caller who uses an app"

@@ -65,11 +65,6 @@ class Journal(BaseModel):
             [observation.cost_eur for observation in self.observations] + [each.cost_eur for each in cut_off], 0.0
         )
 
-    def times(self, probe: str) -> int:
-        """How often a probe has placed its call, or may have."""
-        asked = [observation.probe for observation in self.observations] + [each.probe for each in self.interrupted]
-        return asked.count(probe)
-
     def save(self, folder: Path) -> None:
         """Replace the file atomically and durably, readable only by its owner, since it holds numbers."""
         replace_text(folder / FILE, self.model_dump_json(indent=2) + "\n")
