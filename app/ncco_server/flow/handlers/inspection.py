@@ -126,11 +126,7 @@ class HandlerCode:
                 return None
         match method, args:
             case "choose", [_, choices, *_]:
-                written = self._constants.get(ast.unparse(choices), choices)
-                is_same = ast.unparse(choices) not in self.changed
-                keys = written.keys if isinstance(written, ast.Dict) and is_same else [None]
-                names = [each.value for each in keys if isinstance(each, ast.Constant)]
-                return frozenset(map(str, names)) if len(names) == len(keys) else _ANY_TEXT
+                return self._words_in(choices)
             case "hold", _:
                 return _HELD
             case "connect", _:
@@ -141,10 +137,23 @@ class HandlerCode:
                 for each in call.keywords
             ):
                 return None  # perhaps a Secret
-            case (("choose" | "collect" | "run_flow"), _):
+            case "run_flow", _:
+                return next((self._words_in(each.value) for each in call.keywords if each.arg == "outcomes"), _ANY_TEXT)
+            case (("choose" | "collect"), _):
                 return _ANY_TEXT
             case _:
                 return None
+
+    def _words_in(self, code: ast.expr) -> frozenset[str]:
+        """The keys of a dict or the entries of a list, if all are written."""
+        written = self._constants.get(ast.unparse(code), code)
+        is_same = ast.unparse(code) not in self.changed
+        match written:
+            case ast.Dict(keys=words) | ast.List(elts=words) | ast.Tuple(elts=words) if is_same:
+                known = [str(each.value) for each in words if isinstance(each, ast.Constant)]
+                return frozenset(known) if len(known) == len(words) else _ANY_TEXT
+            case _:
+                return _ANY_TEXT
 
     @cached_property
     def calls(self) -> frozenset[str]:
