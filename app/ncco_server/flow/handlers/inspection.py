@@ -52,7 +52,7 @@ _CHANGES: Final = frozenset(
         *("pop", "popitem", "popleft", "remove", "discard", "clear"),
     }
 )
-_BRACED: Final = re.compile(r"\{([^\W\d]\w*)(?:\.\w+|\[[^\]{}]*\])*\}")
+_BRACED: Final = re.compile(r"\{([^\W\d]\w*)\b[^{}]*\}")
 _TAG: Final = re.compile(r"<speak\b|</(?:emphasis|lang|phoneme|prosody|say-as)\b")
 """Tags that only SSML has: a handler may also make HTML for a mail."""
 _COMPLETED: Final = "completed"
