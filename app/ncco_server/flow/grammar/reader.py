@@ -276,7 +276,8 @@ def read_fields(
             )
         else:
             rename = Fix(f"write `{meant}`", "word", meant) if meant.isidentifier() else meant
-            is_there = meant in known and node.get(meant) is not None
+            there = next((each.key.place for each in node.entries if each.key.value == meant), NOWHERE)
+            is_there = there.line == entry.key.place.line or there.column == entry.key.place.column  # not inherited
             cure = Fix(f"delete it: `{meant}` is there already", "delete") if is_there else rename
             reader.report(code, entry.key.place, message, cure)
         is_whole = is_whole and meant in known
