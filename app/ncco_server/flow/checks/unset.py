@@ -153,8 +153,13 @@ def check_never_set(facts: Facts) -> Iterator[FlowIssue]:
     never = {name: variable for name in names if _is_empty(variable := facts.flow.variables[name])}
     begun = {name for name, variable in never.items() if _begins_empty(variable)}
     said = {read.name for read in _said_reads(facts, begun)}
+    bare = {name: each for name, each in facts.flow.variables.items() if not each.is_declared}
+    unread = [each for name, each in bare.items() if name in facts.collected and name not in facts.read]
     for name, variable in never.items():
-        if name not in said:
+        if len(unread) == len(never) == 1:
+            message = f'nothing reads "{unread[0].name}", and nothing sets "{name}"'
+            yield RULES["W646"].at(unread[0].place, message, Fix(f'did you mean "{name}"?', "word", name))
+        elif name not in said:
             shown = _SHOWN_EMPTY.get(variable.type.name, '""')
             cure = f"set it where it changes, as in `set: {{{name}: ..}}`, or write the value that it has as `default`"
             yield RULES["W646"].at(variable.place, f'nothing sets "{name}": it is always {shown}', cure)

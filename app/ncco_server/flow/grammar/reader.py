@@ -246,18 +246,22 @@ def read_fields(
     hints: Mapping[str, str] | None = None,
     code: str = "E202",
 ) -> Fields:
-    """Report any other key once, as `code`, then treat it as the intended known word.
+    """Report any other key once, as `code`, then treat it as the intended known word. Of two for the same, the first.
 
     `what` names the map in messages; missing words are reported at `place`, by default the map's; `hints` are as in
     `HINTS`.
     """
     entries = {entry.key.value: entry for entry in node.entries if entry.key.value in known}
     is_whole = True
+    meanings: set[str] = set()
     for entry in node.entries:
         word = entry.key.value
         if word in known:
             continue
         meant = meaning_of(word, hints or {})
+        if meant in meanings:
+            continue
+        meanings |= {meant} if meant else set()
         message = f'{what} has no "{word}"'
         if isinstance(entry.value, Text) and entry.value.value in known and not (meant or nearest(word, known)):
             meant = f"write `{entry.value.value}: {word}`"  # the key and its value are swapped
@@ -271,7 +275,10 @@ def read_fields(
                 code, entry.key.place, message, did_you_mean(meant) if meant else home or write_one_of([*known])
             )
         else:
-            cure = Fix(f"write `{meant}`", "word", meant) if meant.isidentifier() else meant
+            rename = Fix(f"write `{meant}`", "word", meant) if meant.isidentifier() else meant
+            there = next((each.key.place for each in node.entries if each.key.value == meant), NOWHERE)
+            is_there = there.line == entry.key.place.line or there.column == entry.key.place.column  # not inherited
+            cure = Fix(f"delete it: `{meant}` is there already", "delete") if is_there else rename
             reader.report(code, entry.key.place, message, cure)
         is_whole = is_whole and meant in known
         if meant is not None and meant in known:

@@ -112,6 +112,9 @@ class Declaration(MapForm):
     """true: prompts may speak this sensitive param, which a placed call keeps, encrypted, until its last attempt."""
 
 
+_LIST_OF_WORDS: Final = meaning_of("enum", Declaration.hints)
+
+
 def is_variable_name(text: Text, what: str, reader: Reader) -> bool:
     taken_cure = f"choose another name, such as {text.value}_value: expressions already give this one a meaning"
     return reader.check_name(text, what, NAME, "use letters, digits and _", taken=RESERVED, taken_cure=taken_cure)
@@ -194,6 +197,13 @@ def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool) -> Vari
         cure = f"write `{name}: {written}`"
         fix = Fix(cure, "characters", written) if is_one_line else cure
         reader.report("E201", node.place, f"the variable {name} must be described by a map", fix)
+        return None
+    lists = (each for each in node.entries if isinstance(each.value, Seq))
+    listed = next((each for each in lists if meaning_of(each.key.value, Declaration.hints) == _LIST_OF_WORDS), None)
+    if listed is not None:
+        words = ", ".join(text.value for text in texts_in(listed.value))
+        message = f'the variable "{name}" has no "{listed.key.value}"'
+        reader.report("E202", listed.key.place, message, f"write the allowed words as the type: `type: [{words}]`")
         return None
     fields = Declaration.read_words(node, f'the variable "{name}"', reader, place=place)
     written = f"type: {guess_type(fields.get('default'))}"

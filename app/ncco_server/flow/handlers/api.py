@@ -669,8 +669,8 @@ class Call:
             type: as in `row`, for each row.
             key: a part of the key, which the rows must have.
         """
-        if not 1 <= first <= MOST_ROWS:
-            raise WrongArgument(f"`first` is {first}", f"write 1 to {MOST_ROWS}", "first")
+        if first not in RANGES["first"]:
+            raise out_of_range("first", first)
         chosen = {word: value for word, value in (("where", where), ("order", order)) if value}
         made, key = _made_of(type, key)
         words = {"rows": {**self._key_in(table, key), **chosen, "first": first}}

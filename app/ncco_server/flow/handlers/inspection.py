@@ -52,7 +52,7 @@ _CHANGES: Final = frozenset(
         *("pop", "popitem", "popleft", "remove", "discard", "clear"),
     }
 )
-_BRACED: Final = re.compile(r"\{([^\W\d]\w*)(?:\.\w+|\[[^\]{}]*\])*\}")
+_BRACED: Final = re.compile(r"\{([^\W\d]\w*)\b[^{}]*\}")
 _TAG: Final = re.compile(r"<speak\b|</(?:emphasis|lang|phoneme|prosody|say-as)\b")
 """Tags that only SSML has: a handler may also make HTML for a mail."""
 _COMPLETED: Final = "completed"
@@ -126,11 +126,7 @@ class HandlerCode:
                 return None
         match method, args:
             case "choose", [_, choices, *_]:
-                written = self._constants.get(ast.unparse(choices), choices)
-                is_same = ast.unparse(choices) not in self.changed
-                keys = written.keys if isinstance(written, ast.Dict) and is_same else [None]
-                names = [each.value for each in keys if isinstance(each, ast.Constant)]
-                return frozenset(map(str, names)) if len(names) == len(keys) else _ANY_TEXT
+                return self._words_in(choices)
             case "hold", _:
                 return _HELD
             case "connect", _:
@@ -141,10 +137,23 @@ class HandlerCode:
                 for each in call.keywords
             ):
                 return None  # perhaps a Secret
-            case (("choose" | "collect" | "run_flow"), _):
+            case "run_flow", _:
+                return next((self._words_in(each.value) for each in call.keywords if each.arg == "outcomes"), _ANY_TEXT)
+            case (("choose" | "collect"), _):
                 return _ANY_TEXT
             case _:
                 return None
+
+    def _words_in(self, code: ast.expr) -> frozenset[str]:
+        """The keys of a dict or the entries of a list, if all are written."""
+        written = self._constants.get(ast.unparse(code), code)
+        is_same = ast.unparse(code) not in self.changed
+        match written:
+            case ast.Dict(keys=words) | ast.List(elts=words) | ast.Tuple(elts=words) if is_same:
+                known = [str(each.value) for each in words if isinstance(each, ast.Constant)]
+                return frozenset(known) if len(known) == len(words) else _ANY_TEXT
+            case _:
+                return _ANY_TEXT
 
     @cached_property
     def calls(self) -> frozenset[str]:
@@ -312,7 +321,7 @@ class HandlerCode:
                 *self._misfits(function),
                 *_computed_ssml(function),
                 *_revealed(function),
-                *_behind(function),
+                *_behind(function, self.calls),
             ):
                 instead = f"write `await call.run({function.name}, ..)` where the handler calls it"
                 is_apart = remark.code == "W705" and not self._call_in(function)
@@ -688,9 +697,19 @@ def _compared_in(function: Function) -> Iterator[tuple[ast.expr, ast.expr, ast.e
         yield from ((each, value, each) for each in compared)
 
 
-def _behind(function: Function) -> Iterator[Remark]:
-    """The first statement after one that never goes on."""
+def _behind(function: Function, calls: Set[str]) -> Iterator[Remark]:
+    """The first statement after one that never goes on, or after questions and dials that raise nothing."""
     for node in ast.walk(function):
+        if isinstance(node, ast.Try):
+            inside = [each for statement in node.body for each in ast.walk(statement)]
+            awaited = [each.value for each in inside if isinstance(each, ast.Await)]
+            asked = [each.func if isinstance(each, ast.Call) else each for each in awaited]
+            methods = {getattr(each, "attr", "") if ast.unparse(each).split(".")[0] in calls else "" for each in asked}
+            is_raised = any(isinstance(each, ast.Raise) for each in inside) or not methods <= call_methods().keys()
+            names = ((each.lineno, ast.unparse(each.type)) for each in node.handlers if each.type is not None)
+            for line, name in () if is_raised else names:
+                if name in _OUTCOMES:
+                    yield Remark("W704", line, "no call gets to this line", f"add `.or_raise()`, which raises {name}")
         for body in (getattr(node, name, ()) for name in ("body", "orelse", "finalbody")):
             for before, statement in pairwise(body if isinstance(body, list) else ()):
                 if isinstance(before, _LEAVING):

@@ -11,11 +11,12 @@ from inspect import Parameter, Signature
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from ncco_server.flow.grammar.reader import HINTS, meaning_of
+from ncco_server.flow.language.selection import MOST_ROWS
 from ncco_server.suggest import nearest
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
-RANGES: Final = {"limit_ms": range(50, 3501)}
+RANGES: Final = {"limit_ms": range(50, 3501), "first": range(1, MOST_ROWS + 1)}
 """The numbers that an argument can be."""
 
 _CAPITAL: Final = re.compile("[A-Z]")

@@ -228,19 +228,31 @@ def _read_type(node: Node, what: str, path: Path, secrets: set[Path], reader: Re
     if isinstance(node, Map):
         is_wrong = _report_misdescribed(node, what, reader)
         return None if is_wrong else _read_fields(node, path, secrets, reader)
+    if isinstance(node, Seq) and len(node.items) > 1 and all(isinstance(each, Map) for each in node.items):
+        reader.report("E201", node.place, f"{what} has several maps", f"write one map: {_as_one_map(node)}")
+        return None
     if (item := _entry_type(node)) is not None:
         inner = _read_type(item, f"an entry of {what}", (*path, None), secrets, reader)
         return None if inner is None else list_of(inner)
     if isinstance(node, Text) and node.value in OPTIONAL:
         return replace(TYPES[OPTIONAL[node.value]].with_zone(reader.zone), may_be_empty=True)
-    if isinstance(node, Text) and (meant := optional_type(node.value)) in OPTIONAL:
-        reader.report("E203", node.place, f'there is no type "{node.value}"', Fix(f"write `{meant}`", "word", meant))
-        return None
-    if isinstance(node, Text) and (meant := listed_type(node.value)):
-        cure = Fix(f"write `[{meant}]`", "characters", f"[{meant}]")
-        reader.report("E203", node.place, f'there is no type "{node.value}"', cure)
+    if isinstance(node, Text) and (meant := _meant_type(node.value)) is not None:
+        reader.report("E203", node.place, f'there is no type "{node.value}"', meant)
         return None
     return read_type(node, what, reader)
+
+
+def _meant_type(text: str) -> Fix | None:
+    if (optional := optional_type(text)) in OPTIONAL:
+        return Fix(f"write `{optional}`", "word", optional)
+    listed = f"[{listed_type(text)}]"
+    return Fix(f"write `{listed}`", "characters", listed) if listed != "[]" else None
+
+
+def _as_one_map(node: Seq) -> str:
+    pairs = (entry for item in node.items if isinstance(item, Map) for entry in item.entries)
+    written = (f"{key.value}: {value.value if isinstance(value, Text) else '..'}" for key, value in pairs)
+    return f"[{{{', '.join(written)}}}]"
 
 
 def _read_url(node: Node, what: str, reader: Reader, *, may_be_empty: bool) -> Kind:

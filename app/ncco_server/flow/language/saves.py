@@ -39,6 +39,7 @@ from ncco_server.ncco.value_types import TYPES, JsonSchema, Kind, record
 from ncco_server.table_rows import RowChange
 
 _BRACES: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}")
+_OWN_SUM: Final = re.compile(r"(?:\{\{ *)?(\w+\.)?(\w+) *([+-] *[0-9]+)(?: *\}\})?")
 OWN_NAMES: Final = frozenset({"event", "flow", "step"})
 """Names in scope in a hook or an event, but not in the flow."""
 
@@ -203,9 +204,25 @@ def _read_values(
             reader.unknown(
                 "E554", key, columns, f'the table {table.name} has no column "{key.value}"', cure, names=[table.name]
             )
+    entries = tuple(entry for entry in entries if not _is_own_sum(entry, word, columns, reader))
     texts = {name: replace(each, type=_written_type(each)) for name, each in columns.items()}
     found = assigned(entries, texts, f"`columns` of the table {table.name}", reader)
     return tuple(each for each in found if _fits(each, columns[each.name], entries, reader))
+
+
+def _is_own_sum(entry: Entry, word: str, columns: Mapping[str, Variable], reader: Resolver) -> bool:
+    """Report E553 for `increase: {calls: "{{ caller.calls + 1 }}"}`, or a `set` of the bare column."""
+    name, value = entry
+    found = _OWN_SUM.fullmatch(value.value) if isinstance(value, Text) and name.value in columns else None
+    if found is None or found[2] != name.value or (word == "set" and (found[1] or name.value in reader.scope.types)):
+        return False
+    by = found[3].replace(" ", "").removeprefix("+")
+    cure = Fix(f"write only what to add: {by}", "word", by)
+    message = f"`increase` adds to the value of {name.value} that the row has"
+    reader.report(
+        "E553", value.place, message, cure if word == "increase" else f"write `increase: {{{name.value}: {by}}}`"
+    )
+    return True
 
 
 def _written_type(column: Variable) -> Kind:

@@ -203,7 +203,8 @@ def check_key(source: SourceFile, event: yaml.ScalarEvent) -> FlowIssue | None:
     return check_scalar(source, event, "")
 
 
-_DECIMAL_COMMA = re.compile(r"\d+(,) *$")
+_DECIMAL_COMMA = re.compile(r"\d+(,)$")
+_SEVERAL = re.compile(r"([\w-]+): *([^][{}\"',:]+(?:,[^][{}\"',:]+)+)(?=,[^,:]*:|\})")
 
 
 def check_empty(source: SourceFile, event: yaml.ScalarEvent, key: Text | None) -> tuple[FlowIssue, str] | None:
@@ -226,8 +227,9 @@ def check_empty(source: SourceFile, event: yaml.ScalarEvent, key: Text | None) -
 
 def _missing_value(source: SourceFile, start: int, key: Text | None) -> FlowIssue:
     if key is None:
-        cure = "write it after the dash, or delete the dash"
-        return RULES["E103"].at(source.place(start), "this list item is empty", cure)
+        return RULES["E103"].at(
+            source.place(start), "this list item is empty", "write it after the dash, or delete the dash"
+        )
     bare = "" if key.quoted else key.value
     if found := _GLUED.fullmatch(bare):
         place = key.at(len(found[1]))
@@ -238,17 +240,28 @@ def _missing_value(source: SourceFile, start: int, key: Text | None) -> FlowIssu
     if has_colon and (found := _LATE_COLON.fullmatch(bare)):
         message = f"the colon is at the end of the line instead of after {found[1]}"
         return RULES["E116"].at(key.place, message, f"write {found[1]}: {found[2]}")
-    cure = 'write a value after its colon, or indented below it; "" is empty text, {} an empty map'
+    cure: str | Fix = 'write a value after its colon, or indented below it; "" is empty text, {} an empty map'
     before = source.parsed[source.starts[key.place.line - 1] : end - key.place.length]
     if not has_colon and bare.isdigit() and (comma := _DECIMAL_COMMA.search(before)):
         at = source.starts[key.place.line - 1] + comma.start(1)
         fix = source.rewritten(at, end - len(bare), ".", f"write a decimal point: {comma[0].partition(',')[0]}.{bare}")
         return RULES["E103"].at(key.place, f'"{key.value}" has no value', fix)
     if not has_colon:
-        cure = "write a colon and a value after it; if it is part of some text, put quotes around all of it"
+        cure = _of_several(source, key.place.line, end - len(bare))
     elif below := _sibling_block(source, key):
         cure = f'indent line {below} and the lines that belong to it by two more spaces, or delete "{key.value}:"'
     return RULES["E103"].at(key.place, f'"{key.value}" has no value', cure)
+
+
+def _of_several(source: SourceFile, line: int, index: int) -> str | Fix:
+    """The cure of a text without a colon, which may be one of a list without brackets: `{speech: red, shiraz}`."""
+    cure = "write a colon and a value after it; if it is part of some text, put quotes around all of it"
+    for found in _SEVERAL.finditer(source.parsed, source.starts[line - 1], source.line_end(line)):
+        if found.start(2) <= index < found.end(2):
+            written = f"[{', '.join(each.strip() for each in found[2].split(','))}]"
+            cure = f"{cure}; if it is one of several, write a list: {found[1]}: {written}"
+            return source.rewritten(*found.span(2), written, cure)
+    return cure
 
 
 def _sibling_block(source: SourceFile, key: Text) -> int:

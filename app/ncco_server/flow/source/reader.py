@@ -153,7 +153,7 @@ class _Builder:
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             key = self._key(event)
             after = next(self.events)
-            if start.flow_style and self._is_split_text(after):
+            if start.flow_style and self._is_split(key, after):
                 continue
             value = self._value_of(key, after, late)
             if key is None:
@@ -199,10 +199,14 @@ class _Builder:
         self.issues[:] = [each for each in self.issues if each.code != "E103" or each.place.line != head.place.line]
         return head
 
-    def _is_split_text(self, value: yaml.Event) -> bool:
-        """Whether YAML split text in typographic quotes at a comma."""
+    def _is_split(self, key: Text | None, value: yaml.Event) -> bool:
+        """Whether YAML split text in typographic quotes, or a list without brackets, at a comma."""
         is_empty = isinstance(value, yaml.ScalarEvent) and not value.value and not value.style
-        return is_empty and bool(self.issues) and self.issues[-1].code == "E118"
+        if not is_empty or not self.issues or key is None:
+            return False
+        last = self.issues[-1]
+        place = last.quick_fix.place if last.quick_fix is not None and last.code == "E103" else None
+        return last.code == "E118" or (place is not None and place[:3] < key.place[:3] < (*place[:2], sum(place[2:])))
 
     def _key(self, event: yaml.Event) -> Text | None:
         if isinstance(event, yaml.ScalarEvent):
