@@ -203,20 +203,15 @@ def test_a_release_of_several_files_is_applied_in_one_step(home: Path) -> None:
         first = loopback.post(f"http://{server.address}/webhooks/answer", json=CALL).text
         subprocess.run(["sh", "-c", step], cwd=folder, check=True)
         shutil.rmtree(folder / "flows-41")
-        is_new = until_said(server.address, "For our sales")
+        is_new = happens(lambda: "For our sales" in played_by(server.address), 30)
 
     assert "For sales" in first
     assert is_new
 
 
-def until_said(address: str, words: str) -> bool:
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
-        call = CALL | {"uuid": f"leg-{time.monotonic_ns()}"}
-        if words in loopback.post(f"http://{address}/webhooks/answer", json=call).text:
-            return True
-        time.sleep(0.05)
-    return False
+def played_by(address: str) -> str:
+    call = CALL | {"uuid": f"leg-{time.monotonic_ns()}"}
+    return loopback.post(f"http://{address}/webhooks/answer", json=call).text
 
 
 NGINX_FILE = (ROOT / "deploy" / "nginx.conf").read_text(encoding="utf-8")
