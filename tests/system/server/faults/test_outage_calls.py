@@ -24,7 +24,6 @@ from tests.system.server.faults.test_store_faults import DESK
 from tests.unit.studio.console.conftest import logged_in, settings_for
 
 CALLERS: Final = 20
-SETTLES_S: Final = 60.0
 
 
 @contextmanager

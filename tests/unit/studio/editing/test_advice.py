@@ -78,19 +78,6 @@ def test_the_advice_says_where_a_key_belongs(head: str, steps: str, named: str) 
     assert any(named in cure for cure in cures), cures
 
 
-@each_case("duration", ["1d", "30d", "0.5d", "72h"])
-def test_a_duration_may_be_in_days(duration: str) -> None:
-    head = TOLD + OUTBOUND.replace("OTHER", f"expires: {duration}")
-
-    assert [] == issues_of({"flows/main.yaml": f"{HEAD}{head}steps:\n{HELLO}"})
-
-
-def test_the_longest_duration_is_30_days() -> None:
-    head = TOLD + OUTBOUND.replace("OTHER", "expires: 31d")
-
-    assert ["write a duration from 10s to 30d"] == issues_of({"flows/main.yaml": f"{HEAD}{head}steps:\n{HELLO}"})
-
-
 SHOWN: Final = 'outbound:\n  from: "442079460000"\n  unless: []\n'
 
 
