@@ -123,25 +123,18 @@ def at_vonage(place: Place, **changes: Any) -> dict[str, Any]:
 # the missing or wrong setting, the input, the output
 ANSWERS: list[tuple[dict[str, str | None], list[str], str]] = [
     ({"NCCO_PUBLIC_URL": None}, ["calls.example.net"], "is not an http or https URL"),
-    ({"NCCO_PUBLIC_URL": None}, ["https://x.test/webhooks/answer"], "is the address of a webhook"),
     ({"NCCO_PUBLIC_URL": "https://calls.example.com"}, [], "has the guides' example host"),
     ({"NCCO_PUBLIC_URL": None}, ["", " "], "NCCO_PUBLIC_URL is needed: no call can be answered without it"),
-    ({"NCCO_PUBLIC_URL": "https://calls.example.com"}, [""], "NCCO_PUBLIC_URL is needed"),
     ({"VONAGE_SIGNATURE_SECRET": None}, ["", "  "], "VONAGE_SIGNATURE_SECRET is needed"),
-    ({"VONAGE_API_KEY": None}, ["", " "], "VONAGE_API_KEY is needed"),
-    ({"VONAGE_APPLICATION_ID": None}, ["", " "], "VONAGE_APPLICATION_ID is needed"),
     ({"VONAGE_SIGNATURE_SECRET": None}, ["x"], "has 1 character, which is short enough to guess"),
     ({"VONAGE_SIGNATURE_SECRET": None}, ["k3Jd9sPq2LmZx8Vb"], "choose one of at least 32 random characters"),
     ({"VONAGE_SIGNATURE_SECRET": "k3Jd9sPq2LmZx8Vb"}, [""], "VONAGE_SIGNATURE_SECRET is needed"),
     ({"VONAGE_SIGNATURE_SECRET": None}, ["a" * 40], "repeats the same characters"),
     ({"VONAGE_SIGNATURE_SECRET": None}, ["correct-horse-battery-" * 3], "repeats the same characters"),
     ({"VONAGE_SIGNATURE_SECRET": None}, [APPLICATION_ID], "is VONAGE_APPLICATION_ID, not the signature secret"),
-    ({"VONAGE_SIGNATURE_SECRET": None}, ["-----BEGIN PRIVATE KEY-----"], "is a private or public key"),
     ({"VONAGE_SIGNATURE_SECRET": "the signature secret of the Vonage dashboard"}, [], "is the guide's placeholder"),
     ({"VONAGE_APPLICATION_ID": None}, ["My line"], "is not a UUID"),
-    ({"VONAGE_PRIVATE_KEY": None}, ["no/such.key"], "neither a private key nor the path of a file"),
     ({"VONAGE_PRIVATE_KEY": None}, ["-----BEGIN PRIVATE KEY-----"], "that is the key itself, but .env needs its path"),
-    ({"VONAGE_PRIVATE_KEY": None}, ["flows/shop.yaml"], "does not contain a private key in PEM format"),
     ({"NCCO_CONSOLE_PASSWORD_HASH": None}, ["", "secret", "secret"], "so it could be guessed"),
     ({"NCCO_HOOK_TRIES": "many"}, [], "NCCO_HOOK_TRIES"),
     ({"VONAGE_SIGNATURE_SECRET_FILE": "secret.txt", "VONAGE_SIGNATURE_SECRET": None}, [], "secret.txt cannot be read"),
@@ -165,7 +158,6 @@ def test_a_wrong_answer_is_explained_and_not_written(
 # an address that Vonage cannot reach, the output
 UNREACHABLE: list[tuple[str, str]] = [
     ("http://127.0.0.1", "Vonage cannot reach a name or an address of this machine"),
-    ("http://127.0.0.1:8000", "Vonage cannot reach a name or an address of this machine"),
     ("https://localhost", "Vonage cannot reach a name or an address of this machine"),
     ("https://[::1]:8000", "Vonage cannot reach a name or an address of this machine"),
     ("https://192.168.1.10", "Vonage cannot reach a name or an address of your own network"),
@@ -231,8 +223,6 @@ def test_a_wrong_application_setting_is_explained_and_not_changed(
 # status of the API's replies, linked numbers, the output
 REPLIES: list[tuple[int, str, str]] = [
     (401, "442079460000", "does not accept VONAGE_API_KEY with VONAGE_API_SECRET"),
-    (404, "442079460000", f"this account has no application {APPLICATION_ID}"),
-    (503, "442079460000", "replies with status 503"),
     (200, "", "no number is linked to the application"),
     (200, "442079460001", "calls to 442079460001 reach the application, but no flow takes them"),
 ]

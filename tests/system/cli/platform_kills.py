@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -134,7 +135,8 @@ def _report(account: VirtualAccount, journal: Journal, killed: int, code: int, *
     cost_eur = sum(float(call.get("price", 0)) for call in calls)
     observed = sum(_CALLS[each.probe] for each in journal.observations)
     cut_off = sum(_CALLS[each.probe] for each in journal.interrupted)
-    repeated = [probe.name for probe in PROBES if journal.times(probe.name) > 1]
+    asked = Counter(each.probe for each in (*journal.observations, *journal.interrupted))
+    repeated = [name for name, times in asked.items() if times > 1]
     seen = (
         f"{killed} kills, exit code {code}: {placed} calls placed for {len(journal.observations)} finished and "
         f"{len(journal.interrupted)} interrupted questions ({observed} to {observed + cut_off} expected), "

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import httpx
 
@@ -20,6 +21,7 @@ from tests.support import loopback
 from tests.support.fork_server import NCCO, Forked
 
 STARTS_WITHIN_S = 60.0
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -40,8 +42,8 @@ class RunningServer:
         return self.process.wait(timeout=60)
 
 
-def happens(claim: Callable[[], bool], within_s: float = 60.0) -> bool:
-    """Wait until `claim()` is true. Returns whether it became true in time."""
+def happens(claim: Callable[[], T], within_s: float = 60.0) -> T:
+    """Wait until `claim()` is true. Returns its last value, which is false if the time was up first."""
     deadline = time.monotonic() + within_s
     while not (found := claim()) and time.monotonic() < deadline:
         time.sleep(0.05)

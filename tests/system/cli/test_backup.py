@@ -333,59 +333,19 @@ def test_a_restore_keeps_the_log_of_a_database_that_was_moved_away(backed_up: tu
     assert 0 == done.exit_code, done.stderr
 
 
-def rewritten(archive: Path, name: str, **entry: Any) -> Path:
-    """A copy of the archive with one more file in it."""
-    target = archive.with_name("other.tar")
-    with tarfile.open(archive) as old, tarfile.open(target, "w") as new:
-        for each in old:
-            new.addfile(each, old.extractfile(each))
-        info = tarfile.TarInfo(name)
-        for field_, value in entry.items():
-            setattr(info, field_, value)
-        new.addfile(info, io.BytesIO(b"x" * info.size))
-    return target
-
-
-def damaged(archive: Path, kind: str) -> Path:
-    data = bytearray(archive.read_bytes())
-    target = archive.with_name("damaged.tar")
-    match kind:
-        case "cut":
-            del data[len(data) // 2 :]
-        case "flipped":
-            data[data.index(b"leg-1")] ^= 1
-        case "empty":
-            data[:] = b""
-        case "more":
-            return rewritten(archive, f"recordings/{'a' * 32}", size=3)
-    target.write_bytes(data)
-    return target
-
-
-@pytest.mark.parametrize("kind", ["cut", "flipped", "empty", "more"])
-def test_a_damaged_or_hostile_archive_changes_nothing(kind: str, backed_up: tuple[Home, Path]) -> None:
+def test_a_damaged_archive_changes_nothing(backed_up: tuple[Home, Path]) -> None:
     home, archive = backed_up
-    bad = damaged(archive, kind)
+    data = bytearray(archive.read_bytes())
+    data[data.index(b"leg-1")] ^= 1
+    archive.write_bytes(data)
     before = state_of(home)
 
-    refused = home.ncco("restore", bad, "--replace")
+    refused = home.ncco("restore", archive, "--replace")
 
     assert 2 == refused.exit_code
     assert "fix: " in refused.stderr
     assert "Traceback" not in refused.stderr
     assert before == state_of(home)
-
-
-def test_a_backup_of_a_newer_version_is_refused(backed_up: tuple[Home, Path], tmp_path: Path) -> None:
-    home, _ = backed_up
-    with sqlite3.connect(home.path / "data" / "ncco.db") as connection:
-        connection.execute("UPDATE ncco_schema SET version_num = '9999'")
-    connection.close()
-
-    refused = home.ncco("backup", tmp_path / "newer.tar")
-
-    assert 2 == refused.exit_code
-    assert "start the version that created it" in refused.stderr
 
 
 @pytest.fixture

@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import pty
 import re
-import select
 import signal
 import stat
 import subprocess
@@ -19,8 +17,10 @@ from typing import Any
 
 import httpx
 import jwt
+import pexpect
 import pytest
 from dotenv import dotenv_values
+from pexpect.fdpexpect import fdspawn
 
 from ncco_server.settings.logins import read_logins
 from tests.support import loopback
@@ -50,21 +50,20 @@ class Terminal:
 
     def __init__(self, cwd: Path, env: dict[str, str], *words: str) -> None:
         self.shown = ""
-        self._read = 0
-        self._terminal, own = pty.openpty()
-        self._process = Forked(words, cwd=cwd, env=env, stdin=own, stdout=own, stderr=own, start_new_session=True)
-        os.close(own)
+        ours, theirs = os.openpty()
+        self._process = Forked(
+            words, cwd=cwd, env=env, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+        )
+        os.close(theirs)
+        self._child = fdspawn(ours, encoding="utf-8", timeout=WITHIN_S)
 
     def expect(self, text: str) -> None:
         """Wait until the program shows `text` after the text expected before."""
-        while text not in self.shown[self._read :]:
-            more = self._more()
-            assert more, self.shown
-            self.shown += more
-        self._read = self.shown.index(text, self._read) + len(text)
+        self._child.expect_exact(text)
+        self.shown += f"{self._child.before}{text}"
 
     def type(self, line: str) -> None:
-        os.write(self._terminal, f"{line}\n".encode())
+        self._child.send(f"{line}\n")
 
     def interrupt(self) -> int:
         """Press Ctrl-C until the program ends (readline loses a signal while it starts). Returns the exit code."""
@@ -76,23 +75,15 @@ class Terminal:
 
     def end(self) -> int:
         """Read the output to its end. Returns the exit code."""
-        while more := self._more():
-            self.shown += more
+        self._child.expect(pexpect.EOF)
+        self.shown += f"{self._child.before}"
         return self._process.wait(WITHIN_S)
 
     def close(self) -> None:
         """Kill the program, in case a test failed before it ended."""
         self._process.kill()
         self._process.wait()
-        os.close(self._terminal)
-
-    def _more(self) -> str:
-        """The program's next output; "" if it has ended, or shows nothing within WITHIN_S seconds."""
-        ready, _, _ = select.select([self._terminal], [], [], WITHIN_S)
-        try:
-            return os.read(self._terminal, 4096).decode(errors="replace") if ready else ""
-        except OSError:  # the program ended
-            return ""
+        self._child.close()
 
 
 class Shop:

@@ -38,16 +38,8 @@ def test_every_option_says_what_it_does(command: click.Command) -> None:
     assert [] == [option.name for option in options if not option.help]
 
 
-def test_a_command_imports_no_package_before_its_work_starts() -> None:
-    code = f"import sys, ncco_server.desk.commands; print(sorted({HEAVY} & set(sys.modules)))"
-
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-
-    assert "[]" == shown.strip()
-
-
 @pytest.mark.parametrize("words", [["--help"], ["--version"]])
-def test_help_imports_no_package_either(words: list[str]) -> None:
+def test_help_imports_no_package(words: list[str]) -> None:
     code = f"import atexit, sys; atexit.register(lambda: print('imported:', sorted({HEAVY} & set(sys.modules)))); "
 
     shown = subprocess.run(

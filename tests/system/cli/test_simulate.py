@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
-from fastapi import FastAPI
 
+from tests.support.server import standing_in
 from tests.system.cli.projects import ncco, write_project
-from tests.system.cli.simulated import AT, SHOP, call, saved, served
+from tests.system.cli.simulated import AT, SHOP, call, saved
 
 MENU = '    0.0 s  hears     "Hello . For sales, press 1 or say sales."'
 
@@ -359,20 +358,11 @@ def test_live_asks_servers_and_sends_hooks(monkeypatch: pytest.MonkeyPatch) -> N
     assert "hook sold to http://127.0.0.1:1/sales was not sent: " in done.output
 
 
-def crm() -> FastAPI:
-    own = FastAPI()
-
-    @own.get("/callers/{number}")
-    async def caller(number: str) -> dict[str, Any]:
-        return {"name": "Ann", "tier": "gold", "more": None}
-
-    return own
-
-
 def test_answers_of_real_servers_are_saved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     write_project(tmp_path, shop=SHOP.replace("    returns:", "    timeout: 3500ms\n    returns:"))
-    with served(crm()) as address:
-        monkeypatch.setenv("FLOW_CRM_URL", address)
+    with standing_in() as crm:
+        crm.answers = {"GET /callers/447700900123": {"name": "Ann", "tier": "gold", "more": None}}
+        monkeypatch.setenv("FLOW_CRM_URL", crm.url)
         done = call("--live", "--save", "calls.yaml")
 
     assert '"Hello Ann. For sales, press 1 or say sales."' in done.output

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from tests.support.server import standing_in
 from tests.system.cli.played_projects import invoke_in, project
 from tests.system.cli.projects import SHOP, write_project
 
@@ -34,39 +31,6 @@ steps:
 """
 
 
-class Crm(BaseHTTPRequestHandler):
-    """A CRM that knows Ann and accepts hooks."""
-
-    taken: list[str]
-
-    def do_GET(self) -> None:
-        self._answer(b'{"name": "Ann"}')
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self._answer(b"{}")
-
-    def _answer(self, body: bytes) -> None:
-        self.taken.append(f"{self.command} {self.path}")
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Log nothing."""
-
-
-@contextmanager
-def crm() -> Iterator[str]:
-    """Run a CRM. Yields its URL."""
-    Crm.taken = []
-    with ThreadingHTTPServer(("127.0.0.1", 0), Crm) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
 SLOW = """\
 flow: slow
 default: true
@@ -89,15 +53,16 @@ def test_a_live_turn_has_the_configured_time_for_its_lookups(tmp_path: Path, mon
 
 def test_live_asks_servers_sends_hooks_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = project(tmp_path, "a:\n  script: [hear: Hello Ann]\n", LIVE)
-    with crm() as address:
-        monkeypatch.setenv("FLOW_CRM_URL", address)
+    with standing_in() as crm:
+        crm.answers = {"GET /x": {"name": "Ann"}}
+        monkeypatch.setenv("FLOW_CRM_URL", crm.url)
         calm = invoke_in(folder, "test")
-        asked = list(Crm.taken)
+        asked = [*crm.asked, *crm.hooks]
         live = invoke_in(folder, "test", "--live")
 
     assert (1, []) == (calm.exit_code, asked)
     assert 0 == live.exit_code, live.output
-    assert ["GET /x", "POST /seen"] == Crm.taken
+    assert (["/x"], ["/seen"]) == ([each.path for each in crm.asked], [each.path for each in crm.hooks])
     assert "live: hooks are sent, and lookups that a scenario does not answer are made" in live.output
 
 

@@ -10,7 +10,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -31,7 +31,7 @@ from tests.support.fork_server import NCCO, run
 from tests.support.server import free_port
 from tests.support.tracked import ROOT
 from tests.system.cli.projects import SHOP, write_project
-from tests.system.cli.running import plain_environment, running_server
+from tests.system.cli.running import happens, plain_environment, running_server
 from tests.system.server.hosts.proxy import NGINX, started, wait_until_up
 
 UNIT = (ROOT / "deploy" / "ncco.service").read_text(encoding="utf-8")
@@ -203,20 +203,15 @@ def test_a_release_of_several_files_is_applied_in_one_step(home: Path) -> None:
         first = loopback.post(f"http://{server.address}/webhooks/answer", json=CALL).text
         subprocess.run(["sh", "-c", step], cwd=folder, check=True)
         shutil.rmtree(folder / "flows-41")
-        is_new = until_said(server.address, "For our sales")
+        is_new = happens(lambda: "For our sales" in played_by(server.address), 30)
 
     assert "For sales" in first
     assert is_new
 
 
-def until_said(address: str, words: str) -> bool:
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
-        call = CALL | {"uuid": f"leg-{time.monotonic_ns()}"}
-        if words in loopback.post(f"http://{address}/webhooks/answer", json=call).text:
-            return True
-        time.sleep(0.05)
-    return False
+def played_by(address: str) -> str:
+    call = CALL | {"uuid": f"leg-{time.monotonic_ns()}"}
+    return loopback.post(f"http://{address}/webhooks/answer", json=call).text
 
 
 NGINX_FILE = (ROOT / "deploy" / "nginx.conf").read_text(encoding="utf-8")
@@ -271,7 +266,7 @@ def test_nginx_for_one_host_replies_503_while_the_server_is_down(home: Path) -> 
         statuses = [proxy.post("/webhooks/answer", json=CALL).status_code for _ in range(3)]
         by_get = proxy.get("/webhooks/answer", params=CALL).status_code
         healthy = proxy.get("/healthz").status_code
-    until(lambda: len((home / "access.log").read_text().splitlines()) == 5)
+    assert happens(lambda: len((home / "access.log").read_text().splitlines()) == 5)
     written = (home / "access.log").read_text() + (home / "error.log").read_text()
 
     assert ([503] * 3, 503, 503) == (statuses, by_get, healthy)
@@ -304,17 +299,10 @@ def replies_503_as_debian_starts_it(home: Path, port: int, scheme: str) -> None:
                 [str(NGINX), *options, "-s", "reopen"], stdin=subprocess.DEVNULL, stderr=own.fileno(), check=True
             )
             asked = partial(httpx.get, f"{scheme}://127.0.0.1:{port}/healthz", verify=False)
-            until(lambda: asked().status_code == 503 and "/healthz" in (home / "access.log").read_text())
+            assert happens(lambda: asked().status_code == 503 and "/healthz" in (home / "access.log").read_text())
         finally:
             subprocess.run([str(NGINX), *options, "-s", "stop"], stdin=subprocess.DEVNULL, check=True)
-            until(lambda: not (home / "nginx.pid").exists())
-
-
-def until(claim: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
-    while not claim():
-        assert time.monotonic() < end
-        time.sleep(0.02)
+            assert happens(lambda: not (home / "nginx.pid").exists())
 
 
 @needs_nginx

@@ -9,7 +9,7 @@ import shlex
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -18,7 +18,7 @@ import pytest
 from tests.support import loopback
 from tests.support.fork_server import NCCO
 from tests.system.cli.projects import SHOP, write_project
-from tests.system.cli.running import plain_environment, running_server
+from tests.system.cli.running import happens, plain_environment, running_server
 
 NO_RIGHTS = ("setpriv", "--no-new-privs", "--bounding-set", "-all", "--inh-caps", "-all")
 KEYS = ("an-invented-key-of-the-deployment", "another-invented-key-of-the-deployment")
@@ -76,15 +76,6 @@ def environment(home: Path) -> dict[str, str]:
     }
 
 
-def until(holds: Callable[[], bool]) -> bool:
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
-        if holds():
-            return True
-        time.sleep(0.05)
-    return False
-
-
 def test_it_answers_loads_new_flows_and_stops_cleanly(home: Path) -> None:
     def answer(leg: str) -> httpx.Response:
         call = {"to": "442079460000", "from": "447700900123", "uuid": leg}
@@ -94,7 +85,7 @@ def test_it_answers_loads_new_flows_and_stops_cleanly(home: Path) -> None:
     with running_server(home, "--port", "0", cwd=home / "srv", env=environment(home), before=before) as server:
         first = answer("leg-0")
         write_project(home / "srv", shop=SHOP.replace("For sales", "For our sales"))
-        has_new_flows = until(lambda: "For our sales" in answer(f"leg-{time.monotonic_ns()}").text)
+        has_new_flows = happens(lambda: "For our sales" in answer(f"leg-{time.monotonic_ns()}").text)
         code = server.stop()
 
     assert 200 == first.status_code

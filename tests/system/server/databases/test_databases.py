@@ -23,6 +23,7 @@ from tests.support.fork_server import NCCO, run
 from tests.support.postgres_server import shared_server
 from tests.support.postgres_stores import empty_database
 from tests.support.stored_rows import run_in
+from tests.system.cli.running import happens
 from tests.system.server.databases.make import DIALLED, FAILED, FIRST, OVER, SECOND, TERMS, Caller
 from tests.system.server.databases.serving import HERE, KEY, server_of, serving, settings
 
@@ -177,9 +178,7 @@ def test_calls_of_an_earlier_version_continue_and_have_results(
     with serving(tmp_path, url, "second", key=KINDS[kind][1]) as address:
         again = [sent(address, webhook) for webhook in webhooks(kind, "before")]
         further = [sent(address, webhook) for webhook in webhooks(kind, "after")]
-        until = time.monotonic() + DELIVERED_WITHIN_S
-        while len(receiver.taken) < 2 and time.monotonic() < until:  # type: ignore[attr-defined]  # added by this test
-            time.sleep(0.05)
+        happens(lambda: len(receiver.taken) >= 2, DELIVERED_WITHIN_S)  # type: ignore[attr-defined]  # added by this test
         told = {path for path, _ in receiver.taken}  # type: ignore[attr-defined]  # added by this test
         for leg in (FIRST, SECOND, DIALLED, FAILED, TERMS):
             Caller(address, {}).hang_up(leg)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from ncco_server.ncco import check
+from tests.system.cli.running import happens
 from tests.system.server.faults.served import Served
 from tests.system.server.faults.wire import Answer, Wire
 
@@ -67,15 +68,9 @@ def is_answered(server: Served, within_s: float = 30.0) -> bool:
 
 def is_ready(server: Served, within_s: float = 30.0) -> bool:
     """Whether the server soon says that it is ready."""
-    until = time.monotonic() + within_s
-    while ready(server) != 200 and time.monotonic() < until:
-        time.sleep(0.1)
-    return ready(server) == 200
+    return happens(lambda: ready(server) == 200, within_s)
 
 
 def becomes_unready(server: Served, within_s: float = 30.0) -> bool:
     """Whether the server soon says that it is not ready: it probes its store every two seconds."""
-    until = time.monotonic() + within_s
-    while ready(server) != 503 and time.monotonic() < until:
-        time.sleep(0.1)
-    return ready(server) == 503
+    return happens(lambda: ready(server) == 503, within_s)

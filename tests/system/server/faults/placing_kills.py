@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
-import socket
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -18,12 +17,9 @@ from typing import Final
 from ncco_server.errors import StoreUnavailable
 from ncco_server.service.placing.requests import WantedCall, checked
 from ncco_server.store import PlacedFilter, PlacedRow, RowChange, Store, open_store
-from ncco_studio.simulator.delivery import Application
 from ncco_studio.simulator.parties import Behaviour, Parties
 from ncco_studio.simulator.rest.server import LiveVonage
-from ncco_studio.simulator.servers import HttpServer
-from tests.support.application_api import APPLICATION_ID
-from tests.support.keys import private_pem, rsa_key
+from tests.support.live_vonage import ACCESS, live_vonage
 from tests.support.server import Server
 from tests.system.server.faults.placed_calls import REMINDER, flows_of, utc_now
 from tests.system.trial import Outcome, Trial
@@ -31,8 +27,8 @@ from tests.system.trial import Outcome, Trial
 UNLESS: Final = REMINDER.replace("  quiet: false\n", "  quiet: false\n  unless: do_not_call\n")
 TABLES: Final = "shared: true\ntables: {do_not_call: {key: {number: phone}}}\n"
 
-KEY: Final = rsa_key()
 PERSON: Final = Behaviour(rings_s=3, talks_s=6)
+"""Everybody answers soon and talks briefly."""
 CALLS_PER_KILL: Final = 4
 WITHIN_S: Final = 120.0
 """How long an event may take on a busy machine, in seconds."""
@@ -84,7 +80,7 @@ async def kill_while_placing(
     (folder / "flows" / "shared.yaml").write_text(TABLES)
     chance = random.Random(seed)  # noqa: S311 - not for secrets
     found = KilledPlacing()
-    async with _virtual_vonage() as (url, live):
+    async with live_vonage(Parties(other=PERSON)) as (url, live):
         servers = [_server(folder, database, url) for _ in range(hosts)]
         await asyncio.gather(*(asyncio.to_thread(server.start) for server in servers))
         try:
@@ -123,8 +119,7 @@ def _server(folder: Path, database: str, vonage_url: str) -> Server:
         "NCCO_DATABASE_URL": database,
         "NCCO_VONAGE_API_URL": vonage_url,
         "NCCO_DIAL_ALLOW": "44",
-        "VONAGE_APPLICATION_ID": APPLICATION_ID,
-        "VONAGE_PRIVATE_KEY": private_pem(KEY),
+        **ACCESS,
         "NCCO_PLACE_PER_MINUTE": "180",
         "NCCO_PLACE_PER_DAY": "100000",
         "NCCO_KEY": "a key that is shared by the hosts of a test",
@@ -132,21 +127,6 @@ def _server(folder: Path, database: str, vonage_url: str) -> Server:
     server = Server(folder, settings)
     server.settings["NCCO_PUBLIC_URL"] = server.url
     return server
-
-
-@asynccontextmanager
-async def _virtual_vonage() -> AsyncIterator[tuple[str, LiveVonage]]:
-    """A virtual Vonage in which everybody answers soon and talks briefly. Yields its URL and the Vonage."""
-    application = Application("", "", application_id=APPLICATION_ID)
-    live = LiveVonage(application, KEY.public_key(), Parties(other=PERSON), HttpServer(), 1.0)
-    listener = socket.create_server(("127.0.0.1", 0))
-    serving = asyncio.create_task(live.serve(listener))
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}", live
-    finally:
-        serving.cancel()
-        with suppress(asyncio.CancelledError):
-            await serving
 
 
 async def _add(store: Store, numbers: Sequence[str]) -> list[str]:

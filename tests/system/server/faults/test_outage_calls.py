@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -20,11 +19,11 @@ from ncco_studio.console.app import create_console
 from tests.support import loopback, postgres_server
 from tests.support.command import json_of, ncco
 from tests.support.server import Server, write_files
+from tests.system.cli.running import happens
 from tests.system.server.faults.test_store_faults import DESK
 from tests.unit.studio.console.conftest import logged_in, settings_for
 
 CALLERS: Final = 20
-SETTLES_S: Final = 60.0
 
 
 @contextmanager
@@ -53,13 +52,6 @@ def postgres(_: Path) -> Iterator[tuple[str, Callable[[], AbstractContextManager
             server.start()
 
         yield server.url(server.new_database()), outage
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    until = time.monotonic() + SETTLES_S
-    while not holds():
-        assert time.monotonic() < until
-        time.sleep(0.1)
 
 
 async def console_pages(folder: Path, url: str, *paths: str) -> list[httpx.Response]:
@@ -92,9 +84,9 @@ def test_calls_of_an_outage_are_in_every_list_when_it_is_over(store: Any, tmp_pa
             begun = datetime.now(UTC)
             legs = {f"outage-{number}-{uuid4()}" for number in range(CALLERS)}
             with outage():
-                wait_until(lambda: webhook("answer", uuid="waiting").status_code == httpx.codes.OK)
+                assert happens(lambda: webhook("answer", uuid="waiting").status_code == httpx.codes.OK)
                 heard = [webhook("answer", uuid=leg).json()[0]["action"] for leg in legs]
-            wait_until(lambda: len(listed("--failed")) > CALLERS)
+            assert happens(lambda: len(listed("--failed")) > CALLERS)
             over = datetime.now(UTC)
             for leg in legs:
                 webhook("event", uuid=leg, status="completed", disconnected_by="user")

@@ -23,6 +23,7 @@ import pytest
 from tests.support import loopback
 from tests.support.fork_server import NCCO, PIPE, Forked
 from tests.support.server import Server
+from tests.system.cli.running import happens
 from tests.system.server.faults.asking import FACTS, LOST, becomes_unready, errors, is_answered, post, post_again
 from tests.system.server.faults.served import Served, served
 from tests.system.server.faults.wire import Answer, Wire
@@ -108,9 +109,7 @@ def test_an_unavailable_store_delays_no_caller_and_callers_still_reach_a_person(
     try:
         before, unready = asked(server), loopback.get(f"{server.url}/readyz").status_code
         (tmp_path / "calls.db").unlink()
-        deadline = time.monotonic() + HEALS_S
-        while (answer := asked(server)).status_code == httpx.codes.SERVICE_UNAVAILABLE and time.monotonic() < deadline:
-            time.sleep(0.05)
+        assert happens(lambda: asked(server).status_code != httpx.codes.SERVICE_UNAVAILABLE, HEALS_S)
         begun = time.monotonic()
         answers = [asked(server).json() for _ in range(10)]
         seconds = time.monotonic() - begun
@@ -120,7 +119,7 @@ def test_an_unavailable_store_delays_no_caller_and_callers_still_reach_a_person(
 
     person = [{"action": "connect", "from": "442079460000", "endpoint": [{"type": "phone", "number": "447700900333"}]}]
     assert ("talk", 200) == (before.json()[0]["action"], unready)
-    assert ([person] * 10, answer.json(), 503) == (answers, person, readyz)
+    assert ([person] * 10, 503) == (answers, readyz)
     assert seconds < HEALS_S
 
 

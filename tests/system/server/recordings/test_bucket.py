@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +23,7 @@ from tests.support.media_server import MP3, MediaServer, media_server, pem
 from tests.support.s3_server import BUCKET, SECRET, Fault, S3Server, Stored, s3_server
 from tests.support.server import Server, running
 from tests.support.smtp_server import Mailbox, serving
+from tests.system.cli.running import happens
 from tests.system.studio.console.server import link_of
 
 CALLER: Final = "447700900123"
@@ -96,15 +97,6 @@ def recordings(server: Server) -> list[dict[str, Any]]:
     return list(json.loads(shown.stdout)["recordings"])
 
 
-def until(found: Callable[[], Any], within_s: float = 60.0) -> Any:
-    """Wait until `found()` is truthy. Returns its result."""
-    end = time.monotonic() + within_s
-    while not (result := found()):
-        assert time.monotonic() < end
-        time.sleep(0.1)
-    return result
-
-
 @contextmanager
 def console(server: Server) -> Iterator[httpx.Client]:
     link = link_of(server)
@@ -136,15 +128,15 @@ def test_a_message_survives_failures_of_the_bucket(
 ) -> None:
     storage.fault = lambda method, _: DENIED if method == "PUT" else None
     leave_message(server, "leg-1", media.put("/v1/files/1"))
-    (row,) = until(lambda: [row for row in recordings(server) if row["problem"]])
+    (row,) = happens(lambda: [row for row in recordings(server) if row["problem"]])
     assert ("waiting", "the bucket answers AccessDenied") == (row["state"], row["problem"])
     assert "allow this user to put, get and delete objects" in row["fix"]
     storage.fault = lambda *_: None
     assert 0 == ncco("recordings", "retry", cwd=server.home, env=server.settings).exit_code
-    until(lambda: "kept" == recordings(server)[0]["state"])
+    assert happens(lambda: "kept" == recordings(server)[0]["state"])
     assert {row["id"]: MP3} == storage.recordings
 
-    until(lambda: mailbox.taken)
+    assert happens(lambda: mailbox.taken)
     [(_, mail)] = mailbox.taken
     assert [MP3] == [part.get_content() for part in mail.iter_attachments()]
 
@@ -167,7 +159,7 @@ def test_a_message_survives_failures_of_the_bucket(
         storage.is_held = True
         with ThreadPoolExecutor(30) as listeners:
             playing = [listeners.submit(page.get, address) for _ in range(30)]
-            until(lambda: len(storage.requests) > asked)
+            assert happens(lambda: len(storage.requests) > asked)
             for number in range(20):
                 answer(server, f"leg-{number + 10}")
             assert not any(each.done() for each in playing)
@@ -185,7 +177,7 @@ def test_a_message_survives_failures_of_the_bucket(
     storage.fault = lambda *_: None
     server.end()
     server.start()  # its jobs run at its start, otherwise each minute
-    until(lambda: {} == storage.recordings, 120)
+    assert happens(lambda: {} == storage.recordings, 120)
     assert [] == [each for each in recordings(server) if each["id"] == row["id"]]
 
 
@@ -194,7 +186,7 @@ def test_a_backup_holds_the_bucket_and_is_restored_into_another(
 ) -> None:
     for number in range(3):
         leave_message(server, f"leg-{number}", media.put(f"/v1/files/{number}"))
-    until(lambda: ["kept"] * 3 == [row["state"] for row in recordings(server)])
+    assert happens(lambda: ["kept"] * 3 == [row["state"] for row in recordings(server)])
     kept = dict(storage.recordings)
     archive = str(tmp_path / "ncco.tar")
     assert 0 == ncco("backup", archive, cwd=server.home, env=server.settings).exit_code

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ from tests.support.application_api import APPLICATION_ID
 from tests.support.command import ncco
 from tests.support.media_server import MP3, WAV, File, MediaServer, media_server, pem
 from tests.support.server import Server, free_port, running
+from tests.system.cli.running import happens
 
 CALLER: Final = "447700900123"
 WITHIN_S: Final = 200.0
@@ -88,15 +88,6 @@ def listed(server: Server) -> list[dict[str, Any]]:
     return list(json.loads(shown.stdout)["recordings"])
 
 
-def until(found: Callable[[], Any]) -> Any:
-    """Wait until `found()` is truthy. Returns its result."""
-    end = time.monotonic() + WITHIN_S
-    while not (result := found()):
-        assert time.monotonic() < end
-        time.sleep(0.1)
-    return result
-
-
 def keep_message(server: Server, media: MediaServer, leg: str) -> list[dict[str, Any]]:
     """Leave a message. Returns the listed recordings of its call, including earlier ones, once they are stored."""
     secret = media.put(f"/v1/files/secret-pin-{leg}")
@@ -113,7 +104,9 @@ def keep_message(server: Server, media: MediaServer, leg: str) -> list[dict[str,
         is_done = [row["state"] for row in rows] == ["kept"] * 2 and rows[0]["transcript"]
         return rows if is_done else None
 
-    return list(until(kept))
+    found = happens(kept, WITHIN_S)
+    assert found
+    return found
 
 
 def test_a_message_is_stored_with_its_transcript_and_its_place_in_the_flow(server: Server, media: MediaServer) -> None:
@@ -130,42 +123,6 @@ def test_a_message_is_stored_with_its_transcript_and_its_place_in_the_flow(serve
     assert [] == media.refused
 
 
-def test_log_metrics_and_file_names_contain_nothing_of_a_caller(server: Server, media: MediaServer) -> None:
-    keep_message(server, media, "leg-3")
-    metrics = loopback.get(f"http://127.0.0.1:{server.settings['NCCO_METRICS_PORT']}/metrics").text
-    names = [str(path) for path in (server.home / "calls.db-recordings").iterdir()]
-    written = "".join([*server.lines, metrics, *names])
-
-    assert 'ncco_recording_tries_total{outcome="kept"}' in metrics
-    assert 'ncco_recordings{state="waiting"}' in metrics
-    canaries = (
-        CALLER,
-        "uuid-canary",
-        "/v1/files",
-        "Please call me",
-        "Zerlina",
-        "84021739",
-        "eyJhbGciOi",
-        "PRIVATE KEY",
-    )
-    assert [] == [canary for canary in canaries if canary in written]
-    assert server.wait_for("recording kept")
-
-
-def test_a_simulated_call_on_a_running_server_fetches_nothing(server: Server, media: MediaServer) -> None:
-    elsewhere = "https://files.invalid/v1/files/elsewhere"
-    events = leave_message(server, "leg-2", f"{elsewhere}-1", f"{elsewhere}-2")
-    post(server, events, conversation_uuid="CON-leg-2", recording_url=f"{elsewhere}-3")
-
-    def failed() -> list[dict[str, Any]] | None:
-        rows = [row for row in listed(server) if row["call"] == "leg-2"]
-        return rows if [row["state"] for row in rows] == ["failed"] * 2 else None
-
-    rows = until(failed)
-    assert {"its address is not Vonage's"} == {row["problem"] for row in rows}
-    assert [] == [path for path in media.requests if "elsewhere" in path]
-
-
 def test_ids_of_other_recordings_replace_and_restore_none(server: Server, media: MediaServer) -> None:
     audio, other = media.put("/v1/files/first"), media.put("/v1/files/other", File(WAV))
     events = {leg: leave_message(server, leg, media.put("/v1/files/n", File(WAV)), other) for leg in ("leg-8", "leg-9")}
@@ -178,7 +135,8 @@ def test_ids_of_other_recordings_replace_and_restore_none(server: Server, media:
         )
         return next(kept, None)
 
-    kept = until(row)
+    kept = happens(row, WITHIN_S)
+    assert kept
     forged = {**about, "recording_url": other, "size": len(WAV)}
     for url in (events["leg-9"], events["leg-8"], "/webhooks/event"):
         post(server, url, **forged)
@@ -198,7 +156,7 @@ def test_without_a_key_a_message_waits_and_says_why_until_there_is_one(tmp_path:
     url = media.put("/v1/files/later")
     with running(tmp_path, {"flows/line.yaml": FLOW}, {"NCCO_MEDIA_URL": media.url}) as server:
         post(server, "/webhooks/event", conversation_uuid="CON-9", recording_uuid="r9", recording_url=url)
-        (row,) = until(lambda: [row for row in listed(server) if row["problem"]])
+        (row,) = happens(lambda: [row for row in listed(server) if row["problem"]], WITHIN_S)
         assert ("waiting", 0) == (row["state"], row["tries"])
         assert "VONAGE_PRIVATE_KEY" in row["fix"]
         server.end()
@@ -206,4 +164,5 @@ def test_without_a_key_a_message_waits_and_says_why_until_there_is_one(tmp_path:
         server.start()
         assert 0 == ncco("recordings", "retry", cwd=server.home, env=server.settings).exit_code
 
-        assert "" == until(lambda: [row for row in listed(server) if row["state"] == "kept"])[0]["problem"]
+        (row,) = happens(lambda: [row for row in listed(server) if row["state"] == "kept"], WITHIN_S)
+        assert "" == row["problem"]

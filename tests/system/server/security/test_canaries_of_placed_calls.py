@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import socket
 import tarfile
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -16,15 +14,12 @@ from typing import Any, Final
 import pytest_asyncio
 
 from ncco_studio.console.app import create_console
-from ncco_studio.simulator.delivery import Application
 from ncco_studio.simulator.legs import Leg
 from ncco_studio.simulator.parties import ENDLESS, Behaviour, Parties
 from ncco_studio.simulator.rest.server import LiveVonage
-from ncco_studio.simulator.servers import HttpServer
 from tests.support import loopback
-from tests.support.application_api import APPLICATION_ID
 from tests.support.command import ncco
-from tests.support.keys import private_pem, rsa_key
+from tests.support.live_vonage import ACCESS, live_vonage
 from tests.support.server import Server, free_port, standing_in
 from tests.system.cli.running import happens
 from tests.unit.studio.console.conftest import logged_in, settings_for
@@ -37,22 +32,14 @@ SECRET: Final = "the key that all processes of this test share"
 PERSON: Final = "447700900301"
 BUSY: Final = "447700900302"
 LATER: Final = "447700900303"
-KEY: Final = rsa_key()
 ENDED: Final = {"answered", "busy", "cancelled"}
 PARTIES: Final = Parties({PERSON: Behaviour(rings_s=0.2, talks_s=ENDLESS), BUSY: Behaviour("busy", rings_s=0.2)})
 
 
 @pytest_asyncio.fixture
 async def vonage() -> AsyncIterator[tuple[str, LiveVonage]]:
-    """A virtual Vonage in this process, and its URL."""
-    application = Application("", "", application_id=APPLICATION_ID)
-    live = LiveVonage(application, KEY.public_key(), PARTIES, HttpServer(), 4.0)
-    listener = socket.create_server(("127.0.0.1", 0))
-    serving = asyncio.create_task(live.serve(listener))
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}", live
-    serving.cancel()
-    with suppress(asyncio.CancelledError):
-        await serving
+    async with live_vonage(PARTIES, 4.0) as known:
+        yield known
 
 
 def written_by(server: Server) -> bytes:
@@ -118,8 +105,7 @@ async def test_only_the_person_who_is_called_learns_the_code(tmp_path: Path, von
             "NCCO_METRICS_PORT": str(free_port()),
             "NCCO_VONAGE_API_URL": url,
             "FLOW_LOGIN_URL": login.url,
-            "VONAGE_APPLICATION_ID": APPLICATION_ID,
-            "VONAGE_PRIVATE_KEY": private_pem(KEY),
+            **ACCESS,
         }
         server = Server(tmp_path, settings)
         server.settings["NCCO_PUBLIC_URL"] = server.url

@@ -8,8 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import tarfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
 import orjson
@@ -25,6 +24,7 @@ from tests.support.postgres_stores import ask, empty_database
 from tests.support.s3_server import SECRET, S3Server, s3_server
 from tests.support.server import Server, free_port, running
 from tests.support.smtp_server import Mailbox, serving
+from tests.system.cli.running import happens
 from tests.unit.studio.console.conftest import logged_in, settings_for
 
 PIN: Final = "84021739"
@@ -134,7 +134,10 @@ def server(
         }
         with running(home, {"flows/line.yaml": FLOW, "accounts.py": LOOKUP}, settings) as started:
             play(started, media)
-            until(lambda: mailbox.taken and [row["state"] for row in listed(started) if row["transcript"]] == ["kept"])
+            assert happens(
+                lambda: mailbox.taken and [row["state"] for row in listed(started) if row["transcript"]] == ["kept"],
+                120,
+            )
             yield started
 
 
@@ -166,13 +169,6 @@ def play(server: Server, media: MediaServer) -> None:
 def listed(server: Server) -> list[dict[str, Any]]:
     shown = ncco("recordings", "list", "--format", "json", cwd=server.home, env=server.settings)
     return list(json.loads(shown.stdout)["recordings"])
-
-
-def until(found: Callable[[], object]) -> None:
-    end = time.monotonic() + 120
-    while not found():
-        assert time.monotonic() < end
-        time.sleep(0.2)
 
 
 def metrics(server: Server) -> str:
@@ -234,6 +230,10 @@ async def test_no_secret_is_revealed(server: Server, mailbox: Mailbox, media: Me
     secrets = (PIN, CARD, WORDS, PASSWORD, API_SECRET, SIGNATURE, key, "eyJhbGciOi", SECRET)
 
     assert [] == [(place, secret) for place, text in places.items() for secret in secrets if secret in text]
+    callers = (CALLER, "uuid-1", "/v1/files", "Please call me")
+    assert [] == [(place, each) for place in ("log", "metrics", "files") for each in callers if each in places[place]]
+    assert 'ncco_recording_tries_total{outcome="kept"}' in places["metrics"]
+    assert "recording kept" in places["log"]
     assert "For Ann." in places["mail"]
     assert "Please call me back." in places["/messages"]
     assert "leg-1" in places["calls"]

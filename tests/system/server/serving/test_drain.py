@@ -9,8 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.contract.server.http.serving import Running, running
+from tests.contract.server.http.serving import running
 from tests.support import loopback
+from tests.system.cli.running import happens
 
 CALL = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
 HELLO = b'[{"action":"talk","text":"Hello."}]'
@@ -19,22 +20,12 @@ AT_ONCE_S = 20.0
 """Maximum seconds for a shutdown on a busy machine; far less than NEVER."""
 
 
-def until_unready(server: Running) -> httpx.Response:
-    """The first `/readyz` response that is not a 200."""
-    until = time.monotonic() + 20
-    while time.monotonic() < until:
-        response = loopback.get(f"{server.url}/readyz")
-        if response.status_code != 200:
-            return response
-        time.sleep(0.02)
-    raise AssertionError("still ready")
-
-
 def test_a_draining_server_answers_and_is_not_ready_until_a_second_signal(tmp_path: Path) -> None:
     with running(tmp_path, "--dev", NCCO_DRAIN_S=NEVER) as server, httpx.Client(base_url=server.url) as client:
         kept = client.post("/webhooks/answer", json=CALL)
         server.process.terminate()
-        ready = until_unready(server)
+        assert happens(lambda: loopback.get(f"{server.url}/readyz").status_code != 200)
+        ready = loopback.get(f"{server.url}/readyz")
         closed = client.post("/webhooks/answer", json=CALL | {"uuid": "leg-2"})
         up = client.get("/healthz")
         begun = time.monotonic()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from tests.support import loopback
 from tests.support.command import ncco
 from tests.support.postgres_stores import empty_database
 from tests.support.server import Server, free_port
+from tests.system.cli.running import happens
 
 REFUSED_AFTER_S = 3.5
 """In seconds: a removal is reported after 3 seconds, plus the time until the change is noticed."""
@@ -74,20 +75,13 @@ def removals(server: ReloadingServer) -> list[dict[str, Any]]:
     return [line for line in server.log() if line["event"] == "removal refused"]
 
 
-def until(claim: Callable[[], bool], within_s: float = 30) -> None:
-    end = time.monotonic() + within_s
-    while not claim():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)
-
-
 @contextmanager
 def serving(folder: Path, *words: str, **settings: str) -> Iterator[ReloadingServer]:
     """Run `ncco serve` on the files in a folder. Yields once it is ready, and ends it afterwards."""
     server = ReloadingServer(folder, settings, *words)
     server.start()
     try:
-        until(lambda: server.readyz()["status"] == 200)
+        assert happens(lambda: server.readyz()["status"] == 200)
         yield server
     finally:
         server.end(signal.SIGTERM)
@@ -109,10 +103,10 @@ def test_a_file_that_disappears_and_returns_broken_affects_no_caller(project: Pa
         time.sleep(0.5)
         heard_without = server.heard()
         (server.flows / "main.yaml").write_text(BROKEN)
-        until(lambda: "nowhere" in str(server.readyz()["rejected"]))
+        assert happens(lambda: "nowhere" in str(server.readyz()["rejected"]))
         heard_broken = server.heard()
         (server.flows / "main.yaml").write_text(flow("main", "default: true", "Fixed."))
-        until(lambda: server.heard() == "Fixed.")
+        assert happens(lambda: server.heard() == "Fixed.")
 
         assert ["This is main."] * 2 == [heard_without, heard_broken]
         assert (200, []) == (server.readyz()["status"], server.readyz()["rejected"])
@@ -134,9 +128,9 @@ def test_a_file_that_comes_back_in_time_is_never_reported(project: Path) -> None
 def test_a_removal_is_refused_and_reported_until_it_is_confirmed(project: Path) -> None:
     with serving(project) as server:
         (server.flows / "sales.yaml").unlink()
-        until(lambda: bool(server.readyz()["rejected"]))
+        assert happens(lambda: bool(server.readyz()["rejected"]))
         state = server.readyz()
-        until(lambda: server.metric("ncco_removals_refused") == 2)
+        assert happens(lambda: server.metric("ncco_removals_refused") == 2)
 
         assert "This is sales." == server.heard(to="447700900100")
         assert (200, ["main", "sales"]) == (state["status"], state["flows"])
@@ -149,7 +143,7 @@ def test_a_removal_is_refused_and_reported_until_it_is_confirmed(project: Path) 
         assert {"where", "problem", "cure"} <= removals(server)[0].keys()
 
         confirmed = server.release()
-        until(lambda: server.heard(to="447700900100") == "This is main.")
+        assert happens(lambda: server.heard(to="447700900100") == "This is main.")
 
         assert confirmed.endswith("confirmed\n")
         assert "nothing to confirm" in server.release()
@@ -162,7 +156,7 @@ def test_a_number_may_move_to_another_flow_without_a_confirmation(project: Path)
         (server.flows / "sales.yaml").write_text(flow("sales", "entry: true"))
         time.sleep(0.5)
         (server.flows / "main.yaml").write_text(flow("main", "default: true\nnumbers: ['447700900100']"))
-        until(lambda: server.heard(to="447700900100") == "This is main.")
+        assert happens(lambda: server.heard(to="447700900100") == "This is main.")
 
         assert [] == server.readyz()["rejected"]
         server.send(signal.SIGHUP)  # the end of a terminal ends no call
@@ -173,7 +167,7 @@ def test_a_number_may_move_to_another_flow_without_a_confirmation(project: Path)
 def test_folders_that_disappear_change_nothing(project: Path) -> None:
     with serving(project) as server:
         shutil.move(server.flows, project / "away")
-        until(lambda: bool(server.readyz()["rejected"]))
+        assert happens(lambda: bool(server.readyz()["rejected"]))
         heard_without = server.heard()
         server.flows.mkdir()
         time.sleep(1.5)
@@ -194,7 +188,7 @@ def test_a_restart_does_not_confirm_a_removal_and_a_confirmation_outlives_it(pro
         assert 2 == server.metric("ncco_removals_refused")
         assert server.wait_for("`ncco release`")
         server.release()
-        until(lambda: server.heard(to="447700900100") == "This is main.")
+        assert happens(lambda: server.heard(to="447700900100") == "This is main.")
     with serving(project) as server:
         assert "This is main." == server.heard(to="447700900100")
         assert [] == server.readyz()["rejected"]
@@ -215,6 +209,6 @@ def test_all_servers_of_a_database_refuse_a_removal_and_apply_a_confirmed_one(pr
         time.sleep(1)
         heard = [one.heard(), other.heard()]
         one.release()
-        until(lambda: one.readyz()["flows"] == other.readyz()["flows"] == ["sales"])
+        assert happens(lambda: one.readyz()["flows"] == other.readyz()["flows"] == ["sales"])
 
         assert ["This is main."] * 2 == heard

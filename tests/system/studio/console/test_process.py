@@ -6,8 +6,7 @@ import os
 import re
 import signal
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from tests.support.fork_server import NCCO, run
 from tests.support.processes import children, left_of, spawned
 from tests.support.server import free_port
 from tests.system.cli.projects import SHOP, write_project
-from tests.system.cli.running import RunningServer, plain_environment, running_server
+from tests.system.cli.running import RunningServer, happens, plain_environment, running_server
 
 WITHIN_S = 120.0
 OTHER = {"Host": "192.0.2.1"}
@@ -38,17 +37,11 @@ def server_with_console(home: Path, *words: str, **env: str | None) -> Iterator[
         yield server
 
 
-def soon(claim: Callable[[], bool], what: str) -> None:
-    until = time.monotonic() + WITHIN_S
-    while not claim():
-        assert time.monotonic() < until, what
-        time.sleep(0.05)
-
-
 def link(server: RunningServer, number: int = 0) -> str:
     """The printed link with this number, counted from 0."""
-    soon(lambda: len(re.findall(r'http://\S+token=[^\s"]+', server.printed)) > number, "no link was printed")
-    return str(re.findall(r'http://\S+token=[^\s"]+', server.printed)[number])
+    printed = happens(lambda: re.findall(r'http://\S+token=[^\s"]+', server.printed)[number:])
+    assert printed, "no link was printed"
+    return str(printed[0])
 
 
 def test_a_link_opens_the_console_and_killing_the_console_breaks_no_call(tmp_path: Path) -> None:
@@ -65,10 +58,7 @@ def test_a_link_opens_the_console_and_killing_the_console_breaks_no_call(tmp_pat
         assert 200 == loopback.get(f"http://{server.address}{ANSWER}").status_code
         known = loopback.get(f"{address}calls", cookies=browser.cookies, timeout=WITHIN_S)  # waits for the next process
         assert 200 == known.status_code  # the session is still valid
-        soon(
-            lambda: "console failed" in server.printed and "exit code -9" in server.printed,
-            "nothing was said about the console",
-        )
+        assert happens(lambda: "console failed" in server.printed and "exit code -9" in server.printed)
         assert 303 == loopback.get(link(server, 1), timeout=WITHIN_S).status_code
         assert 303 == loopback.get(link(server), timeout=WITHIN_S).status_code  # it works as long as the server runs
 
@@ -175,8 +165,7 @@ def test_with_a_password_a_server_for_real_calls_asks_for_it(tmp_path: Path) -> 
         server_with_console(tmp_path, "--port", "0", NCCO_INSECURE="1") as server,
         httpx.Client(headers={"Accept": "text/html"}, timeout=WITHIN_S) as browser,
     ):
-        soon(lambda: "Open the console" in server.printed, "no address was printed")
-        found = re.search(r"Open the console in a browser: (http://127\.0\.0\.1:\d+/)", server.printed)
+        found = happens(lambda: re.search(r"Open the console in a browser: (http://127\.0\.0\.1:\d+/)", server.printed))
         assert found
         page = browser.get(f"{found[1]}calls")
         wrong = browser.post(f"{found[1]}login", data={"password": "wrong"})
@@ -198,7 +187,7 @@ def test_a_console_that_other_machines_reach_needs_a_login_and_calls_do_not(tmp_
     everywhere = {"NCCO_CONSOLE_HOST": "0.0.0.0", "NCCO_CONSOLE_PORT": port, "NCCO_CONSOLE_LOGINS": "logins.json"}  # noqa: S104 - read, not bound
     with server_with_console(tmp_path, "--dev", **everywhere) as server:
         refused = "there is no console: NCCO_CONSOLE_HOST: lets other machines reach"
-        soon(lambda: refused in server.printed, "nothing was said")
+        assert happens(lambda: refused in server.printed)
         assert 200 == loopback.get(f"http://{server.address}{ANSWER}").status_code
         assert "token=" not in server.printed
 
@@ -206,7 +195,7 @@ def test_a_console_that_other_machines_reach_needs_a_login_and_calls_do_not(tmp_
     env = plain_environment(tmp_path, **everywhere)
     run(command, cwd=tmp_path, env=env, input=b"the password of anna\n", check=True)
     with server_with_console(tmp_path, **everywhere) as server, httpx.Client(timeout=WITHIN_S) as browser:
-        soon(lambda: f"console in a browser: http://127.0.0.1:{port}/" in server.printed, "no address was printed")
+        assert happens(lambda: f"console in a browser: http://127.0.0.1:{port}/" in server.printed)
         form = {"name": "anna", "password": "the password of anna"}
         there = [browser.post(f"http://127.0.0.1:{port}/login", data=form, headers=host) for host in ({}, OTHER)]
         assert [303, 421] == [response.status_code for response in there]

@@ -7,7 +7,7 @@ import gzip
 import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -19,13 +19,12 @@ from ncco_server.service.outgoing import new_client
 from ncco_server.vonage import voice_api
 from ncco_server.vonage.application_token import ApplicationTokens, token_url
 from ncco_server.vonage.voice_api import NewCall, Pace, VoiceApi, VoiceApiError
-from ncco_studio.simulator.delivery import Application
 from ncco_studio.simulator.parties import Behaviour, Parties
 from ncco_studio.simulator.rest.server import LiveVonage
-from ncco_studio.simulator.servers import HttpServer
 from tests.support.application_api import APPLICATION_ID
 from tests.support.cases import each_case
 from tests.support.keys import private_pem, rsa_key
+from tests.support.live_vonage import live_vonage
 
 TO, FROM = "447700900123", "442079460001"
 KEY = rsa_key()
@@ -48,20 +47,8 @@ async def api_at(url: str, key: Any = KEY, sleep: Any = asyncio.sleep) -> AsyncI
         yield VoiceApi(client, url, tokens, lambda: datetime.now(UTC), sleep)
 
 
-@asynccontextmanager
-async def virtual_vonage(behaviour: Behaviour | None = None) -> AsyncIterator[tuple[str, LiveVonage]]:
-    """A virtual Vonage on the loopback, and its URL."""
-    application = Application("", "", application_id=APPLICATION_ID)
-    parties = Parties(other=behaviour or Behaviour(rings_s=1, talks_s=600))
-    live = LiveVonage(application, KEY.public_key(), parties, HttpServer(), SPEED)
-    listener = socket.create_server(("127.0.0.1", 0))
-    serving = asyncio.create_task(live.serve(listener))
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}", live
-    finally:
-        serving.cancel()
-        with suppress(asyncio.CancelledError):
-            await serving
+def virtual_vonage(behaviour: Behaviour | None = None) -> AbstractAsyncContextManager[tuple[str, LiveVonage]]:
+    return live_vonage(Parties(other=behaviour or Behaviour(rings_s=1, talks_s=600)), SPEED)
 
 
 @asynccontextmanager

@@ -255,12 +255,8 @@ async def echo(call: Call) -> None:
     ("given", "said"),
     [
         ({"value": "ready"}, "It is 'ready'."),
-        ({"value": 12.5}, "It is 12.5."),
-        ({"value": ["a", {"b": None}]}, "It is ['a', {'b': None}]."),
         ({"value": {"state": "ready"}}, "It is {'state': 'ready'}."),
         ({"value": None}, "It is None."),
-        ({"value": False}, "It is False."),
-        ({"timeout": True}, "It failed."),
         ({"error": "503"}, "It failed."),
         (None, "It failed."),
     ],
@@ -330,15 +326,6 @@ async def test_a_call_is_saved_as_a_scenario_that_passes(own_phone: Phone, proje
     assert project / "tests/scenarios/reception.yaml" == Path(kept["path"])
     assert "a caller presses 1, dials 447700900111 (busy) and leaves a message" == kept["name"]
     tested = await asyncio.to_thread(ncco, "test", kept["path"], cwd=project)
-    assert 0 == tested.exit_code, tested.output
-    await phone.call("flows/pin.yaml")
-    await phone.skip()
-    for key in "2580":
-        await phone.do({"press": key}, at=float(phone.state("at")) + 0.5)
-    assert "Your balance" in phone.bubbles[-1]
-    kept = (await phone.post(f"/phone/calls/{phone.id}/keep")).json()
-    assert "a caller presses 2580" == kept["name"]
-    tested = await asyncio.to_thread(ncco, "test", cwd=project)
     assert 0 == tested.exit_code, tested.output
 
 
@@ -430,19 +417,6 @@ async def test_a_text_that_takes_too_long_to_read_is_not_saved(project: Path, fi
 
     assert {saved.status_code, changed.status_code} <= {422, 503}  # 503 on a machine that is very busy
     assert opened["text"] == (project / file).read_text()
-
-
-async def test_a_file_is_saved_only_if_it_has_not_changed_since_it_was_opened(own_phone: Phone, project: Path) -> None:
-    opened = (await own_phone.client.get("/phone/text", params={"file": "flows/pin.yaml"})).json()
-    text = opened["text"].replace("four-digit PIN", "PIN of four digits")
-    saved = await own_phone.post("/phone/save", file="flows/pin.yaml", text=text, digest=opened["digest"])
-    assert 200 == saved.status_code
-    assert text == (project / "flows/pin.yaml").read_text()
-    stale = await own_phone.post("/phone/save", file="flows/pin.yaml", text="flow: x", digest=opened["digest"])
-    assert 409 == stale.status_code
-    outside = await own_phone.post("/phone/save", file="flows/../secret.yaml", text="x", digest="")
-    assert 409 == outside.status_code
-    assert text == (project / "flows/pin.yaml").read_text()
 
 
 async def test_a_flow_that_is_no_longer_in_the_text_is_not_called(phone: Phone) -> None:

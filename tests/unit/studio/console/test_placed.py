@@ -367,10 +367,3 @@ async def test_a_line_without_such_flows_or_without_a_database_says_so(tmp_path:
             assert told in (await client.get("/calls/placed", headers={"Accept": "text/html"})).text
             assert "/calls/placed" not in (await client.get("/calls", headers={"Accept": "text/html"})).text
         await console.state.console.store.close()
-
-
-async def test_the_phone_page_links_to_flows_that_only_placed_calls_use(line: Line) -> None:
-    reminder = await line.text("/phone?file=flows/reminder.yaml")
-    other = await line.text("/phone?file=flows/other.yaml")
-    assert "The server uses this flow to call people. ncco simulate reminder --place plays such a call." in reminder
-    assert "The server calls people" not in other

@@ -32,46 +32,6 @@ def said(value: str) -> str:
     return f"  hello:\n    do:\n      - talk: 'Hello {{{{ {value} }}}}.'\n    goto: end\n"
 
 
-@each_case(
-    ("head", "steps", "written", "meant"),
-    [
-        *(("", said("call.OTHER"), word, "from") for word in ("from_number", "caller", "caller_id", "callerId")),
-        *(("", said("call.OTHER"), word, "uuid") for word in ("id", "call_id")),
-        ("", said("call.OTHER"), "called", "to"),
-        ("", "  hello: {do: [{talk: {OTHER: greeting.j2}}], goto: end}\n", "file", "template"),
-        *(("", said('12.5 | spoken("OTHER")'), word, "EUR") for word in ("€", "EURO", "euros")),
-        ("", said('12.5 | spoken("OTHER")'), "pounds", "GBP"),
-        (
-            TOLD + OUTBOUND + WEEK.replace("OTHER", ""),
-            HELLO,
-            "retry: {on: [busy], within: ofice}",
-            "retry: {on: [busy], within: office}",
-        ),
-        (TOLD + OUTBOUND, HELLO, "expires: 5 days", "expires: 5d"),
-        *(
-            (WEEK.replace("OTHER", ", override: {OTHER: closed}"), OPEN, *pair)
-            for pair in (
-                ("24..12.2030", "2030-12-24"),
-                ("24.12..2030", "2030-12-24"),
-                ("2030-12-24...2030-12-26", "2030-12-24..2030-12-26"),
-            )
-        ),
-        ("", "  hello:\n    do:\n      OTHER talk: Hello.\n      OTHER talk: Goodbye.\n    goto: end\n", "*", "-"),
-        ("", "  hello:\n    do:\n      - talk: Hello.\n    on: OTHERerror: end}\n    goto: end\n", "", "{"),
-    ],
-)
-def test_a_word_of_another_system_becomes_ours(head: str, steps: str, written: str, meant: str) -> None:
-    text = f"{HEAD}{head}steps:\n{steps}"
-    texts = project(text.replace("OTHER", written))
-    issues = load(texts, {}, extent="project").issues
-
-    fixed = [
-        with_edits(texts, fix.edits) for fix in tried_fixes(issues, texts, lambda each: load(each, {}).issues).values()
-    ]
-
-    assert project(text.replace("OTHER", meant)) in fixed, [(each.message, each.cure) for each in issues]
-
-
 def test_a_set_language_becomes_the_locale() -> None:
     step = "  hello:\n    set: {OTHER: fr}\n    do:\n      - talk: {en: Hello., fr: Salut.}\n    goto: end\n"
     texts = project((HEAD + LOCALES + "steps:\n" + step).replace("OTHER", "language"))
@@ -116,19 +76,6 @@ def test_the_advice_says_where_a_key_belongs(head: str, steps: str, named: str) 
     cures = issues_of(project(f"{HEAD}{head}steps:\n{steps}"))
 
     assert any(named in cure for cure in cures), cures
-
-
-@each_case("duration", ["1d", "30d", "0.5d", "72h"])
-def test_a_duration_may_be_in_days(duration: str) -> None:
-    head = TOLD + OUTBOUND.replace("OTHER", f"expires: {duration}")
-
-    assert [] == issues_of({"flows/main.yaml": f"{HEAD}{head}steps:\n{HELLO}"})
-
-
-def test_the_longest_duration_is_30_days() -> None:
-    head = TOLD + OUTBOUND.replace("OTHER", "expires: 31d")
-
-    assert ["write a duration from 10s to 30d"] == issues_of({"flows/main.yaml": f"{HEAD}{head}steps:\n{HELLO}"})
 
 
 SHOWN: Final = 'outbound:\n  from: "442079460000"\n  unless: []\n'

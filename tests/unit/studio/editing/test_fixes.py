@@ -174,27 +174,6 @@ def test_a_fix_keeps_quotes_comments_and_the_text_around_it(line: str, fixed: st
     assert text.format(fixed) == with_edits(texts, fix.edits)["flows/main.yaml"]
 
 
-@each_case("section", ["vars: {{x: {}}}", "vars: {{x: {{type: {}}}}}", "params: {{x: {}}}"])
-@pytest.mark.parametrize(
-    ("written", "meant"),
-    [
-        *(("integer", "int"), ("Integer", "int"), ("boolean", "bool"), ("string", "text"), ("str", "text")),
-        *(("float", "number"), ("double", "number"), ("timestamp", "datetime")),
-        *(("array", "list"), ("object", "map"), ("dict", "map")),
-    ],
-)
-def test_a_type_of_another_language_becomes_ours(section: str, written: str, meant: str) -> None:
-    step = "  hello: {{do: [{{talk: 'Hello {{{{ x }}}}.'}}], goto: end}}\n"
-    text = "flow: main\ndefault: true\nstart: hello\n{}\nsteps:\n" + step
-    texts = {"flows/main.yaml": text.format(section.format(written))}
-    [issue] = [each for each in issues_of(texts) if "type" in each.message]
-
-    assert f"write `{meant}`" == issue.cure
-    fix = quick_fix(issue, texts)
-    assert fix is not None
-    assert text.format(section.format(meant)) == with_edits(texts, fix.edits)["flows/main.yaml"]
-
-
 @pytest.mark.parametrize("line_break", ["\r\n", "\r"])
 @pytest.mark.parametrize(("goto", "added"), [("menu", 1), ("bye", -1)])
 def test_a_fix_changes_the_same_lines_whatever_ends_them(line_break: str, goto: str, added: int) -> None:
@@ -209,45 +188,6 @@ def test_a_fix_changes_the_same_lines_whatever_ends_them(line_break: str, goto: 
 
     assert fixed({"flows/main.yaml": "\n".join(lines)}) == found
     assert added in {len(each) - len(lines) for each in found}
-
-
-@each_case(
-    ("head", "written", "meant"),
-    [
-        (
-            "hours:\n  o:\n    timezone: Europe/London\n    week: {mon: closed}\n    override: {OTHER: closed}",
-            written,
-            dotted,
-        )
-        for written, dotted in [
-            ("2030-08-05 - 2030-08-16", "2030-08-05..2030-08-16"),
-            ("2030-08-05 to 2030-08-16", "2030-08-05..2030-08-16"),
-            ("24.12.2030", "2030-12-24"),
-        ]
-    ]
-    + [
-        (
-            "hours:\n  o:\n    timezone: Europe/London\n    week: {mon: closed}\n    holidays: [{country: OTHER}]",
-            written,
-            "GB",
-        )
-        for written in ("England", "United Kingdom", "UK")
-    ]
-    + [
-        ('lookups:\n  crm:\n    get: "https://crm.example.com"\n    returns: {names: OTHER}', written, "[text]")
-        for written in ("text[]", "list[text]")
-    ]
-    + [("numbers: OTHER", "442079460000, 442079460001", '["442079460000", "442079460001"]')],
-)
-def test_a_notation_of_another_system_becomes_ours(head: str, written: str, meant: str) -> None:
-    start = "" if "numbers" in head else "default: true\n"
-    text = f"flow: main\n{start}start: hello\n{head}\nsteps:\n  hello: {{do: [{{talk: Hello.}}], goto: end}}\n"
-    texts = {"flows/main.yaml": text.replace("OTHER", written)}
-    issue = next(issue for issue in issues_of(texts) if issue.is_error)
-
-    [fix] = tried_fixes([issue], texts, issues_of).values()
-
-    assert {"flows/main.yaml": text.replace("OTHER", meant)} == with_edits(texts, fix.edits)
 
 
 @pytest.mark.parametrize("zone", ["Europe/Valencia", "Europe/Manchester", "America/Boston", "England", "BST"])

@@ -91,7 +91,7 @@ def test_a_mistake_is_found_at_its_line(case: Mapping[str, Any]) -> None:
     assert [each for each in found if each.code in case["find"] and (each.file, each.line) == ("flows/shop.py", line)]
 
 
-@each_case("name", ["a missing await", "a missing await before a question", "a missing await in a condition"])
+@each_case("name", ["a missing await before a question", "a missing await in a condition"])
 def test_a_missing_await_is_reported_once_and_nothing_else(name: str) -> None:
     found, _ = checked(code_of(DEFECTS[name]), {})
 
