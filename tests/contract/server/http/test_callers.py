@@ -108,8 +108,8 @@ WITHHELD = [
 ]
 
 
-@each_case("caller", WITHHELD)
-def test_a_withheld_caller_is_nobody(called: Called, caller: str) -> None:
+@each_case("caller", [*WITHHELD, "sip:ada@example.com", "ada", "12345", "٤٤٧٧٠٠٩٠٠١٢٣", "+"])
+def test_a_caller_without_a_number_is_hidden(called: Called, caller: str) -> None:
     assert ", true." == called.hear({"from": caller}, "/person")
 
 

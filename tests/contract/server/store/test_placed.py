@@ -19,11 +19,10 @@ from ncco_server.store import (
     RowChange,
     Store,
 )
-from tests.support.stored_rows import NOON_MS, hook_row
+from tests.support.stored_rows import NOON_MS, NUMBER, hook_row, placed_row
 
 MINUTE = 60_000
 MANY = PlacingLimits(1_000_000, 1_000_000)
-NUMBER = "447700900123"
 
 
 @pytest.fixture
@@ -32,29 +31,8 @@ def placed(store: Store) -> PlacedCalls:
 
 
 def wanted(id_: str = "p1", **changes: Any) -> PlacedRow:
-    row = PlacedRow(
-        id=id_,
-        key=f"key-{id_}",
-        digest="d",
-        owner="",
-        origin="cli",
-        batch="",
-        flow="reminder",
-        number=NUMBER,
-        params="{}",
-        chain=0,
-        state="waiting",
-        outcome="",
-        problem="",
-        tries=0,
-        wanted_at=NOON_MS,
-        expires_at=None,
-        due_at=NOON_MS,
-        cancelled_at=None,
-        created_at=NOON_MS,
-        updated_at=NOON_MS,
-    )
-    return row._replace(**changes)
+    at = dict.fromkeys(("wanted_at", "due_at", "created_at", "updated_at"), NOON_MS)
+    return placed_row(**({"id": id_, "key": f"key-{id_}", "digest": "d", "params": "{}"} | at | changes))
 
 
 async def begin(placed: PlacedCalls, row: PlacedRow, now: int = NOON_MS, limits: PlacingLimits = MANY) -> Begun:

@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import product
 
-import pytest
-
 from ncco_server.engine import WaitRef, hang_up, observe
 from ncco_server.engine.event_hooks import ended
 from ncco_server.flow.loader import load
@@ -135,14 +133,6 @@ def test_a_refused_ncco_leads_to_the_error_exit_of_the_innermost_waiting_flow_th
         call.refused()
         is_left = "goto" in way_in
         assert ([FAILSAFE[0]["text"]] if is_left else ["Sorry, Ada."]) == call.said
-
-
-@pytest.mark.parametrize("wait", ["choices", "collect"])
-def test_an_unreadable_webhook_leads_to_the_same_error_exit(wait: str) -> None:
-    for way_in in WAYS_IN:
-        call = ScriptedCall(project(way_in, wait), given={"name": "Ada"})
-        call.send(None)
-        assert ([FAILSAFE[0]["text"]] if "goto" in way_in else ["Sorry, Ada."]) == call.said
 
 
 def test_hooks_come_from_the_flow_that_declares_the_events() -> None:

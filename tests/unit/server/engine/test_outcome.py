@@ -3,7 +3,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ncco_server.engine.outcome import hear_connected, hear_input, hear_status
+from ncco_server.engine.outcome import hear_input, hear_status
 from ncco_server.flow.runtime import Asked
 from ncco_server.ncco.webhooks import MOST_RESULTS, InputWebhook, StatusWebhook
 from tests.support.cases import each_case
@@ -49,14 +49,6 @@ def test_what_the_caller_did_has_this_outcome(asked: str, webhook: dict[str, Any
 )
 def test_every_call_status_except_the_beep_is_its_own_outcome(fields: dict[str, Any], name: str) -> None:
     assert name == hear_status(StatusWebhook.read(fields)).name
-
-
-def test_the_notify_after_a_connect_means_completed_if_somebody_answered() -> None:
-    assert "completed" == hear_connected(frozenset({"ringing", "answered"})).name
-
-
-def test_the_notify_after_an_unanswered_connect_means_a_lost_failure() -> None:
-    assert "failed" == hear_connected(frozenset({"ringing"})).name
 
 
 def test_speech_is_compared_up_to_a_bounded_length() -> None:

@@ -28,33 +28,6 @@ steps:
 
 
 @each_case(
-    "caller",
-    [
-        "",
-        "anonymous",
-        "Private",
-        "unknown",
-        "sip:anna@example.com",
-        "anna",
-        "12345",
-        "07700900123",
-        "٤٤٧٧٠٠٩٠٠١٢٣",
-        "+",
-    ],
-)
-def test_a_caller_without_a_number_is_hidden(caller: str) -> None:
-    played = ScriptedCall(load_flow(FLOW), call=CallData(to="442079460000", from_number=caller, uuid="u1"))
-
-    assert ["Hidden."] == played.said
-
-
-def test_a_user_of_an_app_is_hidden() -> None:
-    played = ScriptedCall(load_flow(FLOW), call=CallData(to="442079460000", from_user="anna", uuid="u1"))
-
-    assert ["Hidden."] == played.said
-
-
-@each_case(
     ("caller", "said"),
     [
         ("447700900123", "You call from 4 4, 7 7 0, 0 9 0, 0 1 2 3."),

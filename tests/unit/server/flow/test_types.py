@@ -163,14 +163,6 @@ def test_a_mismatched_value_is_explained_in_a_sentence(type_name: str, written: 
     assert sentence == str(caught.value)
 
 
-def test_a_value_is_one_of_the_allowed_words() -> None:
-    tier = Word(("gold", "standard"))
-
-    assert "gold" == tier.cast("gold")
-    assert "one of gold, standard" == tier.described
-    assert "gold" == tier.sample
-
-
 @each_case(
     ("written", "sentence"),
     [
@@ -184,13 +176,6 @@ def test_any_other_word_is_refused_with_the_list(written: object, sentence: str)
         Word(("gold", "standard")).cast(written)
 
     assert sentence == str(caught.value)
-
-
-def test_a_point_in_time_is_written_in_iso_8601() -> None:
-    moment = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
-
-    assert moment == TYPES["datetime"].operand(TYPES["datetime"].cast(moment))
-    assert "2026-01-05T09:30:00+00:00" == write(moment)
 
 
 @each_case(

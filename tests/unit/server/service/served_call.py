@@ -98,6 +98,11 @@ class ServedCall:
     async def dial(self, status: str, **fields: Any) -> Reply:
         return await self.post("event", {"status": status, "uuid": "aa01", "direction": "outbound", **fields})
 
+    async def hang_up(self, **fields: Any) -> None:
+        """The event of the end of the caller's leg."""
+        over = {"status": "completed", "uuid": LEG, "direction": "inbound", "duration": "7", "price": "0.01390000"}
+        await self.service.event(delivery({**over, **fields}))
+
     async def post(self, kind: CallbackKind, fields: Mapping[str, Any], token: str = "") -> Reply:
         return self._heard(await self.service.resume(kind, token or self.token(kind), self._delivery(fields)))
 

@@ -78,9 +78,3 @@ def test_a_number_is_read_as_digits(sent: str) -> None:
 @each_case("sent", ["anonymous", "+", "sip:+44@example.com", "0044 7700"])
 def test_a_value_that_is_not_a_number_is_read_unchanged(sent: str) -> None:
     assert sent == call_of({"from": sent}).from_number
-
-
-def test_the_query_of_a_post_gives_custom_data_and_direction() -> None:
-    call = call_of({"to": "1"}, custom_data='{"vip": true}', direction="outbound", to="2")
-
-    assert ("1", "outbound", {"vip": True}) == (call.to, call.direction, call.custom_data)

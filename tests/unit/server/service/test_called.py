@@ -107,26 +107,6 @@ async def test_an_empty_request_is_answered(caller: ServedCall, store: Store) ->
     assert row.id == row.leg
 
 
-async def test_the_session_of_a_called_party_is_stored_under_its_own_leg(caller: ServedCall, store: Store) -> None:
-    party = Party(caller)
-    await party.ask()
-    await party.press("1")
-    row = await party.row(store)
-
-    assert (PARTY, 2, False) == (row.leg, row.version, row.is_over)
-
-
-async def test_a_party_that_accepts_is_joined_and_the_call_ends_afterwards(caller: ServedCall) -> None:
-    party = Party(caller)
-    await party.ask()
-    joined = await party.press("1")
-    await caller.dial("answered", uuid=PARTY)
-    over = await notify(caller)
-
-    assert SILENT == joined.ncco
-    assert ("completed", None) == (over.outcome, over.ncco)
-
-
 async def test_a_party_that_hangs_up_before_being_joined_has_declined(caller: ServedCall) -> None:
     await Party(caller).ask()
     await caller.dial("answered", uuid=PARTY)

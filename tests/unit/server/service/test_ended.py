@@ -99,7 +99,6 @@ steps:
     do: [{talk: "A call for you."}]
     goto: end
 """
-OVER = {"status": "completed", "uuid": LEG, "direction": "inbound", "duration": "7", "price": "0.01390000"}
 
 
 async def begun(store: Store) -> ServedCall:
@@ -111,10 +110,6 @@ async def begun(store: Store) -> ServedCall:
 @pytest.fixture
 async def call(store: Store) -> ServedCall:
     return await begun(store)
-
-
-async def hang_up(call: ServedCall, **fields: Any) -> None:
-    await call.service.event(delivery({**OVER, **fields}))
 
 
 async def play(call: ServedCall, acts: Sequence[str]) -> None:
@@ -133,7 +128,7 @@ async def play(call: ServedCall, acts: Sequence[str]) -> None:
             case "transferred":
                 await call.ring("other", conversation_uuid="CON-2")
             case "user" | "platform":
-                await hang_up(call, disconnected_by=act)
+                await call.hang_up(disconnected_by=act)
             case key if key.isdigit():
                 await call.press(key)
             case status:
@@ -221,7 +216,7 @@ async def test_an_end_is_reported_once(acts: list[str], hooks: list[str]) -> Non
 
 
 async def test_the_id_of_an_end_depends_on_its_leg_only(call: ServedCall, store: Store) -> None:
-    await hang_up(call)
+    await call.hang_up()
 
     assert "msg_fa194170b88182442b2f84b1c6ca45f0" in [hook.id for hook in await store.hooks.first(9)]
 
@@ -237,7 +232,7 @@ async def test_an_end_during_a_turn_is_reported_once_and_with_the_step_after_it(
     for number in range(20):
         leg = f"leg-{number}"
         await call.ring(uuid=leg, conversation_uuid=f"CON-{number}")
-        await asyncio.gather(call.press("4"), *(hang_up(call, uuid=leg) for _ in range(3)))
+        await asyncio.gather(call.press("4"), *(call.hang_up(uuid=leg) for _ in range(3)))
     hooks = [hook for hook in await any_store.hooks.first(100) if hook.name == "over"]
     flows = {hook.session: orjson.loads(hook.body)["data"]["flow"] for hook in hooks}
     rows = [row for session in flows if (row := await any_store.load(session))]

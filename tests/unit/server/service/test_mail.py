@@ -141,10 +141,6 @@ async def test_a_recording_of_the_same_call_is_attached(
         assert (None if why_not is None else Attachment("message-1970-01-01-0000.wav", "audio/wav", WAV)) == found
 
 
-async def test_mail_waits_for_a_recording_that_may_still_come() -> None:
-    assert "later" == (await Mailer(at(9), attaching(None))(mail(recording="r-1"), NOW)).outcome
-
-
 @each_case(
     ("reply", "expected"),
     [

@@ -13,7 +13,7 @@ import pytest
 from ncco_server.errors import StoreUnavailable
 from ncco_server.service.outbox import Sender, Verdict
 from ncco_server.service.poller import Schedule
-from ncco_server.store import HookCounts, HookRow
+from ncco_server.store import HookRow
 from ncco_server.store.database import Database
 from ncco_server.store.hooks import Hooks
 from tests.support.memory_store import MemoryStore
@@ -128,17 +128,6 @@ async def test_a_rejected_hook_is_parked_at_once_and_the_next_one_is_sent(stage:
     assert ["h1"] == [hook.id for hook in await stage.store.hooks.first(10)]
 
 
-async def test_receiver_that_asks_for_time_gets_it(stage: Stage) -> None:
-    stage.post.verdicts["h1"] = [Verdict("again", "status 503", 3_600.0)]
-    await put(stage.store, hook_row("h1"))
-    async with running(stage.sender):
-        await until(lambda: stage.heard.told)
-
-    [waiting] = await stage.store.hooks.first(10)
-
-    assert NOON_MS + 3_600_000 == waiting.due_at
-
-
 async def test_a_hook_whose_tries_never_finished_is_parked_without_another_try(stage: Stage) -> None:
     await put(stage.store, hook_row("h1"))
     for number in range(3):
@@ -164,14 +153,6 @@ async def test_a_wake_up_sends_without_waiting_for_the_next_poll(stage: Stage) -
 
     assert [] == sent_at_once
     assert ["h1"] == stage.post.tried
-
-
-async def test_stored_hooks_are_counted(stage: Stage) -> None:
-    await put(stage.store, hook_row("h1"), hook_row("h2", is_parked=True))
-    async with running(stage.sender):
-        await until(lambda: stage.heard.counts)
-
-    assert HookCounts(1, 1) == stage.heard.counts[0]
 
 
 async def test_an_unresponsive_receiver_does_not_block_the_others(stage: Stage) -> None:

@@ -63,7 +63,6 @@ steps:
     choices: {one: {dtmf: 1, goto: end}}
     retry: {then: end}
 """
-OVER: Final = {"status": "completed", "uuid": LEG, "direction": "inbound", "duration": "7", "price": "0.01390000"}
 MOVED: Final = {"conversation_uuid_from": "CON-1", "conversation_uuid_to": "CON-2", "uuid": LEG, "type": "transfer"}
 LATER: Final = NOON + timedelta(hours=49)
 
@@ -80,10 +79,6 @@ async def served(store: Store) -> ServedCall:
 @pytest.fixture
 async def call(store: Store) -> ServedCall:
     return await served(store)
-
-
-async def hang_up(call: ServedCall, **fields: Any) -> None:
-    await call.service.event(delivery({**OVER, **fields}))
 
 
 async def events(store: Store) -> list[dict[str, Any]]:
@@ -111,7 +106,7 @@ async def no_wait(_: float) -> None:
 async def test_a_call_that_ended_before_it_was_stored_ends_at_the_second_check(call: ServedCall, store: Store) -> None:
     unended = UnendedCalls(call.service)
     await unended.end(NOON)
-    await hang_up(call, disconnected_by="user")
+    await call.hang_up(disconnected_by="user")
     await unended.end(NOON)
     await call.ring()
     searches = [await unended.end(NOON) for _ in range(3)]
@@ -128,7 +123,7 @@ async def test_a_call_whose_end_was_never_reported_ends_by_its_age(call: ServedC
     unended = UnendedCalls(call.service)
     before = [await unended.end(NOON + timedelta(hours=hours)) for hours in (0, 24, 48)]
     searches = [await unended.end(LATER) for _ in range(2)]
-    await hang_up(call)
+    await call.hang_up()
     row = await store.load(LEG)
 
     assert [0, 0, 0, 1, 0] == [ended.lost for ended in (*before, *searches)]
@@ -173,7 +168,7 @@ async def test_nobody_knows_where_the_caller_of_a_lost_end_hung_up(call: ServedC
     await call.press("1")
     voice, _ = voice_of(uuid=LEG, status="completed", duration="65")
     await UnendedCalls(call.service, voice).end(NOON + timedelta(minutes=61))
-    await call.service.event(delivery({**OVER, "status": "human"}))
+    await call.hang_up(status="human")
     async with store.records() as records:
         (result,) = await results_of(records, LEG)
         timeline = await records.timeline(LEG)
@@ -193,7 +188,7 @@ async def test_a_completed_event_that_arrives_after_the_question_decides_the_res
     await call.ring()
     voice, _ = voice_of(uuid=LEG, status="completed", duration="65")
     await UnendedCalls(call.service, voice).end(NOON + timedelta(minutes=61))
-    await hang_up(call)
+    await call.hang_up()
     async with store.records() as records:
         (result,) = await results_of(records, LEG)
 
@@ -260,7 +255,7 @@ async def test_a_call_unknown_to_vonage_ends_by_its_age(
 async def test_two_hosts_end_a_call_once(call: ServedCall, store: Store) -> None:
     await call.ring()
     hosts = [UnendedCalls((await served(store)).service) for _ in range(4)]
-    await asyncio.gather(*(host.end(LATER) for host in hosts), hang_up(call), hang_up(call))
+    await asyncio.gather(*(host.end(LATER) for host in hosts), call.hang_up(), call.hang_up())
 
     assert 1 == len([event for event in await events(store) if event["name"] == "ended"])
 
@@ -280,7 +275,7 @@ class AnyCall:
             case "ring" | "ring again":
                 await self.call.ring()
             case "over":
-                await hang_up(self.call)
+                await self.call.hang_up()
             case "transferred":
                 await self.call.ring("other", conversation_uuid="CON-2")
             case "moved":

@@ -44,19 +44,6 @@ def test_the_url_that_failed_is_one_of_ours_or_none(url: str, kind: str, name: s
     assert (kind, name) == FailedUrl.read(url)[:2]
 
 
-@each_case(
-    ("number", "digits"),
-    [
-        ("+447700900123", "447700900123"),
-        (" 447700900123", "447700900123"),
-        ("07700900123", "07700900123"),
-        ("al", "al"),
-    ],
-)
-def test_the_digits_of_a_number_are_compared(number: str, digits: str) -> None:
-    assert digits == delivery({"from": number}).call.from_number
-
-
 def test_a_call_has_the_headers_of_its_sip_leg_and_the_params_of_its_url() -> None:
     fields = {"SipHeader_X-Team": "a", "X-SipHeader_Y": "b", "SipHeader_Z": 1, "to": "1", "team": "b", "uuid": LEG}
     known = get("", **fields)

@@ -272,10 +272,6 @@ def test_the_failsafe_is_a_text_or_an_ncco(expected: list[Any], text: str, monke
     assert expected == json.loads(json.dumps(settings.failsafe))
 
 
-def test_the_default_failsafe_is_a_talk() -> None:
-    assert ["talk"] == [action["action"] for action in load_settings().failsafe]
-
-
 def test_calls_are_placed_with_the_application_and_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
     without_key = loaded(monkeypatch, VONAGE_APPLICATION_ID="an-application")
     whole = loaded(monkeypatch, VONAGE_PRIVATE_KEY=PEM)

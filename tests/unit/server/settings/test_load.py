@@ -43,10 +43,6 @@ def test_variables_for_flows_come_from_both_without_their_prefix(
     assert {"CRM_URL": "https://crm.example", "DESK": "447700900333"} == load_settings().flow_env
 
 
-def test_the_policy_holds_the_settings_of_the_service() -> None:
-    assert ("44", "49") == load_settings(None, dial_allow="44,49").dial_allow
-
-
 @pytest.mark.parametrize(
     ("name", "cure"),
     [

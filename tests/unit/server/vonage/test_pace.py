@@ -17,14 +17,6 @@ class Clock:
         return self.now
 
 
-def test_three_requests_go_at_once_and_each_later_one_a_second_after_the_third_before_it() -> None:
-    pace = Pace(3, Clock())
-
-    waits = [pace.wait_s() for _ in range(7)]
-
-    assert [0, 0, 0, 1.2, 1.2, 1.2, 2.4] == pytest.approx(waits)
-
-
 def test_no_second_has_more_than_the_limit_whenever_requests_come() -> None:
     clock = Clock()
     pace = Pace(3, clock)

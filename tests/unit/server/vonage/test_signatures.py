@@ -69,12 +69,6 @@ def test_the_published_token_is_valid_for_its_body() -> None:
     assert CLAIMS == claims
 
 
-def test_a_signed_get_is_accepted() -> None:
-    token = signed(claims_with(payload_hash=GET_HASH))
-
-    assert "Vonage" == Verifier([SECRET]).verify(token, "GET", GET_QUERY, NOW)["iss"]
-
-
 @pytest.mark.parametrize("escaped", [False, True])
 def test_a_non_ascii_query_is_accepted_with_and_without_escapes(escaped: bool) -> None:
     fields = {"from_user": "Zoë", "SipHeader_X-Note": "", "custom_data": '{"a": 1}'}
@@ -90,17 +84,6 @@ def test_an_altered_query_is_refused(query: bytes) -> None:
     token = signed(claims_with(payload_hash=GET_HASH))
 
     assert signatures.Refusal.PAYLOAD == refusal(token, query, "GET")
-
-
-def test_the_raw_query_string_is_not_what_vonage_hashes() -> None:
-    token = signed(claims_with(payload_hash=hashlib.sha256(GET_QUERY).hexdigest()))
-
-    assert signatures.Refusal.PAYLOAD == refusal(token, GET_QUERY, "GET")
-
-
-@each_case("body", [POST_BODY.replace(b"ringing", b"started"), POST_BODY + b"\n", b""])
-def test_an_altered_body_is_refused(body: bytes) -> None:
-    assert signatures.Refusal.PAYLOAD == refusal(TOKEN, body)
 
 
 @each_case(
@@ -167,12 +150,6 @@ def test_another_secret_is_told_apart_from_another_application(
     with pytest.raises(WrongSignature) as refused:
         Verifier([SECRET], api_key, application_id).verify_token(token, NOW)
     assert expected == refused.value.reason
-
-
-def test_the_previous_secret_is_accepted_during_a_rotation() -> None:
-    verifier = Verifier(["a-new-signature-secret-of-some-length", SECRET])
-
-    assert CLAIMS == verifier.verify(TOKEN, "POST", POST_BODY, NOW)
 
 
 @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")

@@ -118,22 +118,6 @@ async def test_a_call_that_nobody_answers_ends(outcome: Any) -> None:
     assert outcome == call.status
 
 
-async def test_a_hang_up_right_after_the_call_was_placed_is_repeated_until_it_counts() -> None:
-    waits = list[float]()
-
-    async def sleep(seconds: float) -> None:
-        waits.append(seconds)
-        await asyncio.sleep(seconds / SPEED)
-
-    async with virtual_vonage() as (url, live), api_at(url, sleep=sleep) as api:
-        created = await api.create_call(NEW)
-        await api.hang_up(created.uuid)
-        leg = live.vonage.legs[created.uuid]
-
-    assert leg.is_over
-    assert sum(waits) <= 2
-
-
 async def test_a_hang_up_that_stays_refused_is_given_up_after_two_seconds() -> None:
     waits = list[float]()
 
@@ -167,14 +151,6 @@ async def test_the_key_of_another_application_is_refused_with_a_cure() -> None:
     error = caught.value
     assert (401, "refused", "VONAGE_PRIVATE_KEY") == (error.status, error.outcome, error.setting)
     assert "VONAGE_APPLICATION_ID" in error.cure
-
-
-async def test_a_call_that_is_over_cannot_be_hung_up() -> None:
-    async with virtual_vonage() as (url, _), api_at(url) as api:
-        with pytest.raises(VoiceApiError) as caught:
-            await api.hang_up(UUID)
-
-    assert (404, "refused", "Not Found") == (caught.value.status, caught.value.outcome, caught.value.title)
 
 
 async def test_calls_are_placed_at_three_per_second() -> None:

@@ -17,7 +17,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ncco_server.assembly import policy_of
-from ncco_server.errors import StoreUnusable
 from ncco_server.flow.loader import load
 from ncco_server.ncco import check
 from ncco_server.service.calls import CallService
@@ -99,13 +98,6 @@ async def test_with_broken_flows_the_server_starts_but_is_not_ready(project: Pat
 
     assert (503, 200) == (ready.status_code, answer.status_code)
     assert "talk" == answer.json()[0]["action"]
-
-
-async def test_an_unusable_store_stops_the_start(project: Path) -> None:
-    (project / "calls.db").write_bytes(b"this is no database, but it is long enough to be told from one" * 20)
-    with pytest.raises(StoreUnusable):
-        async with served(project):
-            pass
 
 
 async def test_a_given_service_is_neither_opened_nor_closed(project: Path) -> None:

@@ -11,9 +11,7 @@ import pytest
 
 from ncco_server.service.delivery import Delivery, Reply
 from ncco_server.store.database import store_wait
-from ncco_server.web.webhook_http import DEADLINE_S
 from tests.support.cases import each_case
-from tests.unit.server.web import vonage_platform
 from tests.unit.server.web.fake_calls import (
     FAILSAFE,
     NCCO,
@@ -27,7 +25,6 @@ from tests.unit.server.web.fake_calls import (
     hang,
     lose_store,
     not_know_wait,
-    play,
 )
 
 INSTRUCTIONS = [
@@ -174,20 +171,6 @@ async def test_a_wait_that_was_never_issued_is_not_found(path: str) -> None:
     assert (404, {"error", "fix"}) == (response.status_code, response.json().keys())
 
 
-@each_case("act", [*BROKEN, hang, hang_in_the_store, lose_store, not_know_wait])
-@pytest.mark.parametrize("path", ["/webhooks/answer", "/webhooks/input/t", "/webhooks/notify/t"])
-async def test_the_rules_of_the_platform_give_every_caller_an_ncco(path: str, act: Act) -> None:
-    client = client_of(FakeCalls(act), deadline_s=0.02)
-
-    assert await vonage_platform.heard(client, path, FIELDS)
-
-
-async def test_an_ncco_of_the_fallback_is_played_when_the_answer_breaks() -> None:
-    client = client_of(FakeCalls(lose_store, fallback=play))
-
-    assert [{"action": "talk", "text": "Welcome."}] == await vonage_platform.heard(client, "/webhooks/answer", FIELDS)
-
-
 async def slowly() -> AsyncIterator[bytes]:
     yield b'{"to":'
     await asyncio.sleep(3600)
@@ -218,17 +201,3 @@ async def test_a_cancelled_task_sends_no_reply() -> None:
 
     with pytest.raises(asyncio.CancelledError):
         await asking
-
-
-async def test_a_reply_within_the_deadline_is_sent() -> None:
-    async def late(_: object) -> Any:
-        await asyncio.sleep(0.02)
-        return Reply(NCCO, "answer", "answer")
-
-    response = await client_of(FakeCalls(late)).post("/webhooks/answer", json=FIELDS)
-
-    assert NCCO == response.content
-
-
-def test_the_deadline_leaves_a_second_of_the_five_that_vonage_waits() -> None:
-    assert DEADLINE_S <= 5 - 1

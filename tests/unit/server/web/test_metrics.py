@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -22,8 +21,8 @@ from ncco_server.flow.model import Project
 from ncco_server.flow.nodes import Place
 from ncco_server.service.delivery import Reply
 from ncco_server.service.jobs import JobListener, every
-from ncco_server.service.lookups import Ask, lookups_of_turn
-from ncco_server.store import BackupRow, Backups, Records, ResultRow, RevisionRow, SqliteDatabase, Store, milliseconds
+from ncco_server.service.lookups import Ask
+from ncco_server.store import BackupRow, Backups, ResultRow, RevisionRow, SqliteDatabase, Store, milliseconds
 from ncco_server.vonage.signatures import Refusal
 from ncco_server.web.metrics import ROUTES, SERIES_LIMIT, Metrics
 from ncco_server.web.own_service import counted_lookups
@@ -194,18 +193,6 @@ def test_the_number_of_counted_names_is_limited(
     assert 7 == count(metrics, name, **labels)
 
 
-async def test_lookups_of_a_turn_are_counted_as_they_are_asked() -> None:
-    metrics = Metrics()
-    late = LookupAnswer(None, "timed out after 5 ms", 5, is_late=True)
-    ask = counted_lookups(giving(late), metrics, structlog.get_logger())
-    lookups = (Lookup("menu", "customer", None, "key"), Lookup("menu", "place", None, "key"))
-
-    answers = await lookups_of_turn(ask, 2000)(lookups)
-
-    assert ["timed out after 5 ms"] * 2 == [answer.problem for answer in answers]
-    assert 1 == count(metrics, "ncco_lookups_total", name="place", result="late")
-
-
 @each_case(
     ("answer", "problems"),
     [
@@ -323,31 +310,6 @@ async def test_open_calls_are_counted_later_if_the_store_is_unavailable(tmp_path
     await store.open_call(*new_call("leg-1"))
 
     assert 1 == await counting
-    await store.close()
-
-
-class OutOfFiles(Store):
-    """A store whose records cannot be read at first because the process has no file descriptor left."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(SqliteDatabase(path))
-        self._lent = 0
-
-    @asynccontextmanager
-    async def records(self) -> AsyncIterator[Records]:
-        self._lent += 1
-        if self._lent == 1:
-            raise OSError(errno.EMFILE, "Too many open files")
-        async with super().records() as records:
-            yield records
-
-
-async def test_a_moment_without_file_descriptors_does_not_stop_the_counting(tmp_path: Path) -> None:
-    store = OutOfFiles(tmp_path / "calls.db")
-    await store.open()
-    await store.open_call(*new_call("leg-1"))
-
-    assert 1 == await counted_calls(store, Metrics())
     await store.close()
 
 

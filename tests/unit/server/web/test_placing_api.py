@@ -80,25 +80,6 @@ async def under_way(store: Store, id_: str) -> AttemptRow:
     return begun.attempt
 
 
-@each_case(
-    ("given", "where"),
-    [
-        ({"day": "24.12.2026"}, "with.day"),
-        ({"day": "2026-12-24T10:00Z"}, "with.day"),
-        ({"until": "2026-12-24"}, "with.until"),
-        ({"until": "2026-12-24T10:00"}, "with.until"),
-        ({"until": 1_772_618_400}, "with.until"),
-    ],
-)
-async def test_dates_and_times_are_iso_8601(client: Client, given: dict[str, Any], where: str) -> None:
-    right: dict[str, Any] = {"name": "Ada", "day": "2026-12-24", "until": "2026-12-24T10:00+01:00"}
-    calls: list[dict[str, Any]] = [{"with": right | given}, {"with": right}]
-    refused, taken = [await post(client, str(number), **call) for number, call in enumerate(calls)]
-
-    assert (422, where) == (refused.status_code, refused.json()["detail"]["where"])
-    assert 202 == taken.status_code
-
-
 async def test_all_errors_are_reported_at_once(client: Client) -> None:
     wrong: dict[str, Any] = {"to": "112", "with": {"day": "soon", "nmae": "Ada"}}
     document = (await post(client, **wrong)).json()

@@ -139,14 +139,6 @@ async def test_two_tokens_are_refused_whichever_is_valid() -> None:
 
 @each_case("path", PATHS)
 @pytest.mark.parametrize(("headers", "status"), STRANGERS)
-async def test_a_large_unsigned_body_is_refused_like_any_other(path: str, headers: dict[str, str], status: int) -> None:
-    response = await signed_client(body_limit=1024).post(path, content=b"x" * 2048, headers=headers)
-
-    assert (status, "close") == (response.status_code, response.headers["connection"])
-
-
-@each_case("path", PATHS)
-@pytest.mark.parametrize(("headers", "status"), STRANGERS)
 async def test_an_unsigned_body_is_not_read(path: str, headers: dict[str, str], status: int) -> None:
     app = create_app(settings_with(signature_secret=SECRET), service=cast(CallService, FakeCalls()), deadline_s=300)
     raw = [(name.encode(), text.encode()) for name, text in headers.items()]
@@ -171,16 +163,6 @@ def test_every_refusal_has_a_fix() -> None:
     assert set(Refusal) == set(CURES)
 
 
-async def test_refused_webhooks_do_not_count_as_failsafes() -> None:
-    client = client_of(FakeCalls(), signature_secret=SECRET, body_limit=1024)
-    for headers, _ in STRANGERS:
-        await client.post("/webhooks/answer", content=b"x" * 2048, headers=headers)
-    page = (await client.get("/metrics")).text
-
-    assert "ncco_failsafes_total 0.0" in page
-    assert 'reason="no authorization header"} 1.0' in page
-
-
 async def test_the_query_of_a_signed_post_is_ignored() -> None:
     calls = FakeCalls()
 
@@ -194,12 +176,6 @@ async def test_the_same_token_is_accepted_twice_because_a_retry_may_carry_it() -
     responses = [await client.post("/webhooks/answer", content=BODY, headers=headers) for _ in range(2)]
 
     assert [200, 200] == [response.status_code for response in responses]
-
-
-async def test_nothing_is_checked_without_a_secret() -> None:
-    response = await client_of(FakeCalls()).post("/webhooks/answer", content=BODY, headers={"authorization": "Basic x"})
-
-    assert 200 == response.status_code
 
 
 async def test_a_body_too_large_to_check_plays_the_failsafe_which_is_not_secret() -> None:

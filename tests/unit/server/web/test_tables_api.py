@@ -11,7 +11,6 @@ from urllib.parse import quote
 
 import httpx
 import pytest_asyncio
-import yaml
 from structlog.testing import capture_logs
 
 from ncco_server.flow.loader import load
@@ -36,7 +35,6 @@ tables:
 FLOW = "flow: main\nnumbers: ['442079460000']\nstart: a\nsteps: {a: {do: [{talk: Hello.}], goto: end}}\n"
 ADA = "/tables/customers/447700900123"
 SECRET = "83726451"
-NUMBERS = yaml.safe_load((Path(__file__).parents[3] / "contract/cli/numbers.yaml").read_text(encoding="utf-8"))
 Client = httpx.AsyncClient
 
 
@@ -185,30 +183,6 @@ async def test_each_wrong_value_is_named_and_nothing_is_written(
 
 
 @each_case(
-    ("column", "value", "problem", "fix"),
-    [
-        ("name", "x" * 60_000, "more than 10,000 characters", "at most 10,000 characters"),
-        ("name", 2**63 - 1, "more than 18 digits", "at most 18 digits"),
-        ("calls", 2**63 - 1, "more than 18 digits", "A whole number of at most 18 digits"),
-        ("calls", "9" * 30, "more than 18 digits", "A whole number of at most 18 digits"),
-        ("calls", 1.5, "it is not a whole number", "A whole number is needed"),
-        ("price", 1e300, "more than 18 digits", "A number of at most 18 digits before and behind the point"),
-        ("price", f"0.{'1' * 30}", "more than 18 digits", "A number of at most 18 digits before and behind the point"),
-        ("day", "10000-01-01", "outside of the years 1 to 9999", "from the year 1 to 9999"),
-        ("until", "9999-12-31T23:59-14:00", "outside of the years 1 to 9999", "from the year 1 to 9999"),
-        ("mobile", "4477009001234567", "it is not a phone number", "7 to 15 digits"),
-        ("mobile", 447700900123.0, "it is not a phone number", "as text"),
-        ("tier", "platinum", "it is not one of gold, standard", "One of gold, standard is needed"),
-    ],
-)
-async def test_a_value_beyond_a_limit_is_told_the_limit(
-    client: Client, column: str, value: object, problem: str, fix: str
-) -> None:
-    refused = (await client.put(ADA, json={column: value})).json()["detail"]
-    assert (column, True, True) == (refused["where"], problem in refused["problem"], fix in refused["fix"]), refused
-
-
-@each_case(
     ("path", "body", "where", "fix"),
     [
         ("/tables/customers", {"rows": [{}] * 201}, "rows", "Send at most 200, and the rest in further requests."),
@@ -233,20 +207,6 @@ async def test_a_request_beyond_a_limit_is_told_the_limit(
 async def test_a_key_beyond_the_limit_is_told_the_limit(client: Client) -> None:
     refused = (await client.put(f"/tables/notes/{'a' * 600}", json={})).json()["detail"]
     assert ("the key is 109 characters too long", True) == (refused["problem"], "at most 500" in refused["fix"])
-
-
-@each_case(("written", "number"), NUMBERS["read"].items())
-async def test_a_number_is_read_however_it_is_written(client: Client, written: str, number: str) -> None:
-    assert (
-        204 == (await client.put(f"/tables/customers/{quote(written, safe='')}", json={"mobile": written})).status_code
-    )
-    assert {"mobile": number} == await columns(client, f"/tables/customers/{number}")
-
-
-@each_case(("written", "why"), NUMBERS["refused"].items())
-async def test_a_number_that_cannot_be_read_is_refused(client: Client, written: str, why: str) -> None:
-    refused = (await client.put(ADA, json={"mobile": written})).json()["detail"]
-    assert ("mobile", True) == (refused["where"], why in refused["fix"]), refused
 
 
 async def test_several_rows_are_changed_together_or_not_at_all(client: Client) -> None:

@@ -2,12 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ncco_server.flow.frame import Callback
 from tests.support.cases import each_case
-from tests.unit.server.flow.actions.reading_parts import dial, drafts, play
-
-TALK = {"action": "talk", "text": "One moment."}
-LEG = "3f9a1c77d2e84b0c9a5566778899aabb"
+from tests.unit.server.flow.actions.reading_parts import dial, play
 
 
 def dialled(do: str, *names: str, completed_ends: bool = True) -> list[dict[str, Any]]:
@@ -15,25 +11,6 @@ def dialled(do: str, *names: str, completed_ends: bool = True) -> list[dict[str,
 
     assert not faults
     return play(parts)
-
-
-def test_naming_an_outcome_makes_the_connect_the_wait() -> None:
-    parts, faults = dial("- talk: One moment.\n- connect: {user: ann}", "completed", "otherwise")
-
-    assert not faults
-    assert [
-        TALK,
-        {"action": "connect", "endpoint": [{"type": "app", "user": "ann"}], "eventType": "synchronous"},
-    ] == play(parts)
-    assert [None, Callback("event", "connect", steers=True)] == [draft.callback for draft in drafts(parts)]
-
-
-def test_a_notify_after_the_connect_decides_what_follows_completed() -> None:
-    parts, faults = dial("- connect: {user: ann}", "completed", "otherwise", completed_ends=False)
-
-    assert not faults
-    assert {"action": "notify", "payload": {"checkpoint": "connected", "leg": LEG}} == play(parts)[-1]
-    assert Callback("notify", "connected", steers=True) == drafts(parts)[-1].callback
 
 
 def test_only_the_next_target_is_dialled_after_a_failure() -> None:
@@ -70,20 +47,6 @@ def test_naming_its_outcomes_turns_on_machine_detection(
 
     endpoint = [{"type": "app", "user": "ann"}]
     assert {"action": "connect", "endpoint": endpoint, "eventType": "synchronous", **detection} == action
-
-
-def test_a_checkpoint_named_in_on_decides_what_follows() -> None:
-    parts, faults = dial("- talk: One moment.\n- checkpoint: heard", "heard", "error")
-
-    assert not faults
-    assert Callback("notify", "heard", steers=True) == drafts(parts)[-1].callback
-
-
-def test_a_checkpoint_not_named_in_on_is_only_recorded() -> None:
-    parts, faults = dial("- checkpoint: ringing_out\n- connect: {user: ann}", "completed")
-
-    assert not faults
-    assert Callback("notify", "ringing_out", steers=False) == drafts(parts)[0].callback
 
 
 def test_a_synchronous_connect_may_be_written() -> None:

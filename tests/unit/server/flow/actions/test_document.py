@@ -10,20 +10,6 @@ from tests.unit.server.flow.actions.reading_parts import drafts, parts_of, play
 ITEM = "- ncco: list.json.j2"
 
 
-def test_a_document_is_a_whole_action_list() -> None:
-    templates = {"list.json.j2": '[{"action": "talk", "text": "{{ caller }}"}, {"action": "wait"}]'}
-
-    assert [{"action": "talk", "text": "Ann"}, {"action": "wait"}] == play(parts_of(ITEM, templates=templates))
-
-
-def test_data_cannot_add_a_field_to_a_document() -> None:
-    templates = {"list.json.j2": '[{"action": "talk", "text": "{{ caller }}"}]'}
-    hostile = '", "loop": 0, "text": "'
-    parts = parts_of(ITEM, templates=templates)
-
-    assert [{"action": "talk", "text": hostile}] == play(parts, names={"caller": hostile})
-
-
 def test_actions_of_a_document_ask_for_their_webhooks() -> None:
     document = (
         '[{"action": "record"}, {"action": "conversation", "name": "a", "record": true}, '
@@ -59,14 +45,6 @@ def test_numbers_in_a_computed_document_are_checked_against_the_allow_list(endpo
     found = drafts(parts_of(ITEM, templates={"list.json.j2": document}))
 
     assert [dials, ""] == [draft.dials for draft in found]
-
-
-def test_numbers_that_a_file_writes_out_are_dialled() -> None:
-    desk = '{"type": "phone", "number": "447700900111"}'
-    for endpoint in (desk, '{% include "desk.j2" %}'):
-        document = f'[{{"action": "connect", "endpoint": [{endpoint}]}}]'
-        (draft,) = drafts(parts_of(ITEM, templates={"list.json.j2": document, "desk.j2": desk}))
-        assert "" == draft.dials
 
 
 @each_case(

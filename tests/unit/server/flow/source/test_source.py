@@ -114,40 +114,6 @@ def test_keys_are_texts(key: str) -> None:
     assert (key,) == node.keys()
 
 
-def test_nodes_know_their_position() -> None:
-    node = read('steps:\n  - a: {b: "c", d: [e]}\n')
-
-    assert isinstance(node, Map)
-    assert Place(FILE, 1, 1, 5) == node.place
-    steps = node.get("steps")
-    assert isinstance(steps, Seq)
-    assert Place(FILE, 2, 3, 1) == steps.place
-    item = steps.items[0]
-    assert isinstance(item, Map)
-    assert Place(FILE, 2, 5, 1) == item.place
-    inner = item.get("a")
-    assert isinstance(inner, Map)
-    assert Place(FILE, 2, 8, 16) == inner.place
-    quoted, listed = inner.get("b"), inner.get("d")
-    assert Text("c", Place(FILE, 2, 12, 3), quoted=True) == quoted
-    assert isinstance(listed, Seq)
-    assert Place(FILE, 2, 20, 3) == listed.place
-    assert Text("e", Place(FILE, 2, 21, 1)) == listed.items[0]
-
-
-def test_an_empty_map_and_an_empty_list_have_a_place() -> None:
-    node = read("a: {}\nb: []\n")
-
-    assert Map((), Place(FILE, 1, 4, 2)) == node.get("a")  # type: ignore[union-attr]  # it is a map
-    assert Seq((), Place(FILE, 2, 4, 2)) == node.get("b")  # type: ignore[union-attr]  # it is a map
-
-
-def test_a_list_over_several_lines_is_placed_on_its_first() -> None:
-    node = read("a: [b,\n  c]\n")
-
-    assert Place(FILE, 1, 4, 3) == node.get("a").place  # type: ignore[union-attr]  # it is a map with this key
-
-
 @each_case(
     ("source", "meant"),
     [
@@ -222,22 +188,6 @@ def test_aliases_are_never_followed() -> None:
 
     assert node is None
     assert {"E106"} == {issue.code for issue in issues}
-
-
-def test_an_empty_value_is_an_unquoted_empty_text() -> None:
-    node, issues = read_yaml(FILE, "a:\n")
-
-    assert isinstance(node, Map)
-    assert Text("", Place(FILE, 1, 1, 1)) == node.get("a")
-    assert ["E103"] == [issue.code for issue in issues]
-
-
-def test_only_the_first_of_two_equal_keys_is_kept() -> None:
-    node, issues = read_yaml(FILE, "a: first\na: second\n")
-
-    assert isinstance(node, Map)
-    assert ["first"] == [entry.value.value for entry in node.entries]  # type: ignore[union-attr]  # it is a text
-    assert ["E102"] == [issue.code for issue in issues]
 
 
 @each_case("path", sorted(Path("flows").glob("*.yaml")), ids=str)

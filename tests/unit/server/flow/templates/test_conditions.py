@@ -54,17 +54,6 @@ def test_the_length_of_a_spelt_text_is_limited() -> None:
     )
 
 
-def test_filters_use_the_language_that_the_expression_is_compiled_for() -> None:
-    found, _ = compile_expression(Text('now | spoken("weekday") == "lundi"', PLACE), SCOPE, language="fr-FR")
-
-    assert found is not None
-    assert found.evaluate(NAMES)
-
-
-def test_a_name_that_the_engine_does_not_give_is_an_error() -> None:
-    assert "E391 flows/test.yaml:1:1: this call has no vip" == refusal(expression("vip"), {})
-
-
 def test_headers_that_are_not_a_map_are_an_error() -> None:
     known = names(call={"sip": "X"})
 

@@ -1,17 +1,15 @@
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import Any
 
 from ncco_server.flow.nodes import Place, Text
 from ncco_server.flow.templates.compiler import compile_file, compile_value
 from ncco_server.flow.templates.parsing import Templates
 from ncco_server.flow.templates.values import Computed, Literal, Native, Value
-from ncco_server.ncco.value_types import TYPES, Escape, Kind, Word
+from ncco_server.ncco.value_types import TYPES, Escape, Kind
 from tests.support.cases import each_case
 from tests.unit.server.flow.tables import table
 from tests.unit.server.flow.templates.cases import (
-    CALL,
     FILES,
     NAMES,
     PLACE,
@@ -98,13 +96,6 @@ def test_a_value_is_cast_to_its_type(source: str, escape: Escape, type_name: str
     assert type(expected) is type(result)
 
 
-def test_a_value_is_cast_to_one_of_the_allowed_words() -> None:
-    assert "gold" == rendered("{{ tier }}", "text", type_=Word(("gold", "silver")))
-    assert ("E392 flows/test.yaml:1:1: the result is not valid here: one of gold, silver is needed") == refusal(
-        value("{{ ticket }}", "text", Word(("gold", "silver")))
-    )
-
-
 @each_case(
     ("escape", "type_", "source", "expected"), in_places(__file__, "test_a_missing_or_mismatched_value_is_an_error")
 )
@@ -149,13 +140,6 @@ def test_two_loops_over_the_longest_lists_stop_early() -> None:
     assert "a" == text.render(custom([1] * 200))
 
 
-def test_a_name_that_the_engine_does_not_give_is_an_error() -> None:
-    assert "E391 flows/test.yaml:1:4: this call has no ticket" == refusal(value("{{ ticket }}"), {})
-    assert ("E391 flows/test.yaml:1:16: this call has no ticket") == refusal(
-        value("{% if vip %}{{ ticket }}{% endif %}"), {"vip": True}
-    )
-
-
 @each_case(
     "text",
     [
@@ -167,10 +151,6 @@ def test_a_name_that_the_engine_does_not_give_is_an_error() -> None:
 )
 def test_an_unset_server_variable_is_reported_with_its_full_name(text: str) -> None:
     assert refusal(value(text, "url"), {"env": {}, "vip": True}).endswith(": FLOW_TEAM is not set")
-
-
-def test_names_may_be_any_mapping() -> None:
-    assert "T-17" == value("{% if vip %}{{ ticket }}{% endif %}").render(MappingProxyType(NAMES))
 
 
 @each_case(
@@ -198,13 +178,6 @@ def test_a_value_knows_its_lookups() -> None:
     assert {"TEAM"} == text.used_env
 
 
-def test_a_call_is_never_changed() -> None:
-    known = {"call": dict(CALL), "items": ["a"], "ticket": "x", "vip": True}
-    value("{% if vip %}{% set y = items %}{{ y | join }}{% endif %}").render(known)
-
-    assert {"call": dict(CALL), "items": ["a"], "ticket": "x", "vip": True} == known
-
-
 @each_case("source", ["{{ now | spoken }}", "{% if vip %}{{ now | spoken }}{% endif %}", "{% include 'when.j2' %}"])
 def test_filters_use_the_language_that_the_value_is_compiled_for(source: str) -> None:
     files = Templates({"when.j2": "{% set when = now | spoken %}{{ when }}"})
@@ -215,21 +188,6 @@ def test_filters_use_the_language_that_the_value_is_compiled_for(source: str) ->
     assert "Montag, 5. Januar, um 9 Uhr 30" == german.render(NAMES)
     assert french is not None
     assert "lundi 5 janvier à 9 heures 30" == french.render(NAMES)
-
-
-def test_filters_in_a_file_use_its_language() -> None:
-    files = Templates({"when.j2": "{{ now | spoken('day') }}"})
-    found, _ = compile_file(Text("when.j2", PLACE), TYPES["text"], "talk", SCOPE, files, language="es-ES")
-
-    assert found is not None
-    assert "lunes, 5 de enero" == found.render(NAMES)
-
-
-def test_compile_file_returns_types_too() -> None:
-    found, _ = compile_file(Text("n.j2", PLACE), TYPES["int"], "text", SCOPE, Templates({"n.j2": "{{ tries }}"}))
-
-    assert found is not None
-    assert 2 == found.render(NAMES)
 
 
 def test_a_value_of_another_type_is_marked_with_its_quotes() -> None:

@@ -180,18 +180,6 @@ async def test_a_call_allowed_only_at_night_is_refused(memory: Store) -> None:
         assert "--place --at 2026-03-05T08:00`" in refused.value.cure  # without --at, this is refused, too
 
 
-async def test_a_request_at_night_says_why_it_waits(memory: Store) -> None:
-    async with placing_world(memory, {TO: QUICK}, at=datetime(2026, 3, 4, 22, 0, tzinfo=UTC)) as world:
-        wanted = await world.want(expires_s=24 * 3600)
-        await world.run(60)
-        waiting = await world.known(wanted.id)
-        await world.run(11 * 3600, step_s=60)
-        placed = await world.known(wanted.id)
-
-        assert (0, True) == (waiting.tries, waiting.problem.startswith("it is night in"))
-        assert (1, "") == (placed.tries, placed.problem)
-
-
 async def test_a_simulated_call_may_be_placed_at_night(memory: Store) -> None:
     at = datetime(2026, 3, 4, 22, 0, tzinfo=UTC)
     async with placing_world(memory, {TO: QUICK}, at=at, keeps_hours=False) as world:
