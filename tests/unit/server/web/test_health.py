@@ -44,6 +44,12 @@ async def readyz(calls: FakeCalls) -> httpx.Response:
     return await httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x").get("/readyz")
 
 
+async def test_a_server_without_flows_is_not_ready_and_says_why() -> None:
+    response = await readyz(await calls_with())
+
+    assert (503, ["no flows are loaded"]) == (response.status_code, response.json()["reasons"])
+
+
 async def test_a_broken_flow_file_leaves_a_server_ready_and_is_shown() -> None:
     calls = await calls_with(project(), project(GOOD.replace("goto: end", "goto: nowhere")))
     response = await readyz(calls)

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest_asyncio
+import yaml
 from structlog.testing import capture_logs
 
 from ncco_server.flow.loader import load
@@ -35,6 +36,7 @@ tables:
 FLOW = "flow: main\nnumbers: ['442079460000']\nstart: a\nsteps: {a: {do: [{talk: Hello.}], goto: end}}\n"
 ADA = "/tables/customers/447700900123"
 SECRET = "83726451"
+NUMBERS = yaml.safe_load((Path(__file__).parents[3] / "contract/cli/numbers.yaml").read_text(encoding="utf-8"))
 Client = httpx.AsyncClient
 
 
@@ -207,6 +209,20 @@ async def test_a_request_beyond_a_limit_is_told_the_limit(
 async def test_a_key_beyond_the_limit_is_told_the_limit(client: Client) -> None:
     refused = (await client.put(f"/tables/notes/{'a' * 600}", json={})).json()["detail"]
     assert ("the key is 109 characters too long", True) == (refused["problem"], "at most 500" in refused["fix"])
+
+
+@each_case(("written", "number"), NUMBERS["read"].items())
+async def test_a_number_is_read_however_it_is_written(client: Client, written: str, number: str) -> None:
+    assert (
+        204 == (await client.put(f"/tables/customers/{quote(written, safe='')}", json={"mobile": written})).status_code
+    )
+    assert {"mobile": number} == await columns(client, f"/tables/customers/{number}")
+
+
+@each_case(("written", "why"), NUMBERS["refused"].items())
+async def test_a_number_that_cannot_be_read_is_refused(client: Client, written: str, why: str) -> None:
+    refused = (await client.put(ADA, json={"mobile": written})).json()["detail"]
+    assert ("mobile", True) == (refused["where"], why in refused["fix"]), refused
 
 
 async def test_several_rows_are_changed_together_or_not_at_all(client: Client) -> None:
