@@ -226,10 +226,9 @@ def check_empty(source: SourceFile, event: yaml.ScalarEvent, key: Text | None) -
 
 
 def _missing_value(source: SourceFile, start: int, key: Text | None) -> FlowIssue:
+    cure: str | Fix = "write it after the dash, or delete the dash"
     if key is None:
-        return RULES["E103"].at(
-            source.place(start), "this list item is empty", "write it after the dash, or delete the dash"
-        )
+        return RULES["E103"].at(source.place(start), "this list item is empty", cure)
     bare = "" if key.quoted else key.value
     if found := _GLUED.fullmatch(bare):
         place = key.at(len(found[1]))
@@ -240,7 +239,7 @@ def _missing_value(source: SourceFile, start: int, key: Text | None) -> FlowIssu
     if has_colon and (found := _LATE_COLON.fullmatch(bare)):
         message = f"the colon is at the end of the line instead of after {found[1]}"
         return RULES["E116"].at(key.place, message, f"write {found[1]}: {found[2]}")
-    cure: str | Fix = 'write a value after its colon, or indented below it; "" is empty text, {} an empty map'
+    cure = 'write a value after its colon, or indented below it; "" is empty text, {} an empty map'
     before = source.parsed[source.starts[key.place.line - 1] : end - key.place.length]
     if not has_colon and bare.isdigit() and (comma := _DECIMAL_COMMA.search(before)):
         at = source.starts[key.place.line - 1] + comma.start(1)

@@ -205,8 +205,9 @@ class _Builder:
         if not is_empty or not self.issues or key is None:
             return False
         last = self.issues[-1]
-        place = last.quick_fix.place if last.quick_fix is not None and last.code == "E103" else None
-        return last.code == "E118" or (place is not None and place[:3] < key.place[:3] < (*place[:2], sum(place[2:])))
+        fixed = last.quick_fix.place if last.code == "E103" and last.quick_fix is not None else None
+        is_fixed = fixed is not None and Place(*fixed).covers(key.place.line, key.place.column)
+        return last.code == "E118" or is_fixed
 
     def _key(self, event: yaml.Event) -> Text | None:
         if isinstance(event, yaml.ScalarEvent):
