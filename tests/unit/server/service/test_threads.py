@@ -2,11 +2,58 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sys
 import threading
+import time
 
 import pytest
 
 from ncco_server.service.threads import Threads
+from tests.support.cases import each_case
+
+
+def stop() -> None:
+    raise StopIteration
+
+
+def leave() -> None:
+    sys.exit(1)
+
+
+def fail() -> None:
+    raise ValueError("no")
+
+
+async def test_a_function_runs_in_a_thread_of_its_own() -> None:
+    thread = await Threads(1).run("a", threading.current_thread)
+
+    assert thread is not threading.main_thread()
+    assert thread.daemon
+
+
+@each_case(
+    ("function", "error", "text"),
+    [(fail, ValueError, "no"), (stop, RuntimeError, "Stop"), (leave, RuntimeError, "Exit")],
+)
+async def test_an_exception_of_the_function_is_raised(function: object, error: type[Exception], text: str) -> None:
+    assert callable(function)
+
+    with pytest.raises(error, match=text):
+        await Threads(1).run("a", function)
+
+
+async def test_the_number_of_simultaneous_runs_per_key_is_limited() -> None:
+    threads, running, most = Threads(2), [0], [0]
+
+    def work() -> None:
+        running[0] += 1
+        most[0] = max(most[0], running[0])
+        time.sleep(0.02)
+        running[0] -= 1
+
+    await asyncio.gather(*(threads.run("a", work) for _ in range(6)))
+
+    assert 2 == most[0]
 
 
 async def test_a_hanging_function_blocks_only_its_own_key() -> None:
