@@ -177,8 +177,8 @@ async def test_an_abandoned_handshake_is_closed(server: LookUpServer) -> None:
         await until(lambda: not server.open_connections)
 
 
-STEPS = 150
-"""More steps of the event loop than any request needs."""
+STEPS = 40
+"""Steps of the event loop: twice those that a request needs."""
 
 
 async def ask(client: httpx.AsyncClient, url: str) -> bytes:

@@ -25,7 +25,7 @@ ENDLESS_AFTER_S: Final = 2 * 3600
 """A call that runs this long after its script is considered endless."""
 ENDLESS_AFTER_WEBHOOKS: Final = 2_000
 """A call with this many webhooks after its script counts as endless."""
-_MOST_WEBHOOKS: Final = 5_000
+MOST_WEBHOOKS: Final = 5_000
 """For one step. That many take a few seconds of real time."""
 _LONGEST_S: Final = 24 * 3600
 """Source: Voice API specification, length_timer."""
@@ -185,10 +185,10 @@ class Caller:
 
     async def _pass(self, until_s: float, place: Place) -> None:
         """Stop at a second of the call, or at its end."""
-        await self._call.reach(until_s, _MOST_WEBHOOKS)
+        await self._call.reach(until_s, MOST_WEBHOOKS)
         left_s = round(until_s, 3) - self._leg.at
         if left_s > TOLERANCE_S and not self._leg.is_over:
-            raise self._differs(place, f"{_MOST_WEBHOOKS:,} webhooks have arrived with {left_s:.1f} s still to wait")
+            raise self._differs(place, f"{MOST_WEBHOOKS:,} webhooks have arrived with {left_s:.1f} s still to wait")
 
     def _meet(self, party: script.ScriptedParty) -> None:
         """Note who is dialled. After the script's last `dial`, set how all further parties behave."""
@@ -212,7 +212,7 @@ class Caller:
 
     async def _until(self, step: script.UntilStep) -> None:
         """Stay silent until a text is heard. Inputs, recordings and dials time out meanwhile."""
-        most = len(self._leg.log) + _MOST_WEBHOOKS
+        most = len(self._leg.log) + MOST_WEBHOOKS
         moment = None
         self._listener.take(self._leg)
         while not self._listener.finds_later(step.text):
