@@ -135,7 +135,8 @@ def _report(account: VirtualAccount, journal: Journal, killed: int, code: int, *
     cost_eur = sum(float(call.get("price", 0)) for call in calls)
     observed = sum(_CALLS[each.probe] for each in journal.observations)
     cut_off = sum(_CALLS[each.probe] for each in journal.interrupted)
-    asked = Counter(each.probe for each in (*journal.observations, *journal.interrupted))
+    asked = Counter(each.probe for each in journal.observations)
+    asked += Counter(each.probe for each in journal.interrupted)
     repeated = [name for name, times in asked.items() if times > 1]
     seen = (
         f"{killed} kills, exit code {code}: {placed} calls placed for {len(journal.observations)} finished and "
