@@ -321,7 +321,8 @@ class HandlerCode:
                 *self._misfits(function),
                 *_computed_ssml(function),
                 *_revealed(function),
-                *_behind(function, self.calls),
+                *_behind(function),
+                *_never_raised(function, self.calls),
             ):
                 instead = f"write `await call.run({function.name}, ..)` where the handler calls it"
                 is_apart = remark.code == "W705" and not self._call_in(function)
@@ -697,23 +698,39 @@ def _compared_in(function: Function) -> Iterator[tuple[ast.expr, ast.expr, ast.e
         yield from ((each, value, each) for each in compared)
 
 
-def _behind(function: Function, calls: Set[str]) -> Iterator[Remark]:
-    """The first statement after one that never goes on, or after questions and dials that raise nothing."""
+def _behind(function: Function) -> Iterator[Remark]:
+    """The first statement after one that never goes on."""
     for node in ast.walk(function):
-        if isinstance(node, ast.Try):
-            inside = [each for statement in node.body for each in ast.walk(statement)]
-            awaited = [each.value for each in inside if isinstance(each, ast.Await)]
-            asked = [each.func if isinstance(each, ast.Call) else each for each in awaited]
-            methods = {getattr(each, "attr", "") if ast.unparse(each).split(".")[0] in calls else "" for each in asked}
-            is_raised = any(isinstance(each, ast.Raise) for each in inside) or not methods <= call_methods().keys()
-            names = ((each.lineno, ast.unparse(each.type)) for each in node.handlers if each.type is not None)
-            for line, name in () if is_raised else names:
-                if name in _OUTCOMES:
-                    yield Remark("W704", line, "no call gets to this line", f"add `.or_raise()`, which raises {name}")
         for body in (getattr(node, name, ()) for name in ("body", "orelse", "finalbody")):
             for before, statement in pairwise(body if isinstance(body, list) else ()):
                 if isinstance(before, _LEAVING):
                     yield Remark("W704", statement.lineno, "no call gets to this line")
+
+
+def _never_raised(function: Function, calls: Set[str]) -> Iterator[Remark]:
+    """An `except` of a failure around dials and questions that only return it, and nothing else that may raise."""
+    for node in ast.walk(function):
+        if not isinstance(node, ast.Try):
+            continue
+        inside = [each for statement in node.body for each in ast.walk(statement)]
+        called = [each.func for each in inside if isinstance(each, ast.Call)]
+        if any(isinstance(each, ast.Raise) for each in inside) or not all(_is_ours(each, calls) for each in called):
+            continue
+        for handler in node.handlers:
+            if handler.type is not None and (name := ast.unparse(handler.type)) in _OUTCOMES:
+                cure = f"add `.or_raise()`, which raises {name}"
+                yield Remark("W704", handler.lineno, "no call gets to this line", cure)
+
+
+def _is_ours(called: ast.expr, calls: Set[str]) -> bool:
+    """Whether it is a method of the call, or a class for its arguments."""
+    match called:
+        case ast.Attribute(value=call, attr=method):
+            return ast.unparse(call) in calls and method in call_methods()
+        case ast.Name(id=name):
+            return name in vars(api)
+        case _:
+            return False
 
 
 def _run_again(function: Function) -> Iterator[ast.AST]:
