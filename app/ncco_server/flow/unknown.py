@@ -101,6 +101,8 @@ class Unknown:
         self._of_parts: dict[_Part, int] = {}
         self._of_lines: dict[int, int] = {}
         self._of_names: dict[str, int] = {}
+        self._named: dict[int, int] = {}
+        """By line: the earliest phase with a mistake about one of its names, once somebody has asked."""
         self._of_keys: dict[str, int] = {}
         """The keys of unknown parts, which may be misspelt names."""
         self._entries = dict(_entries(node))
@@ -189,6 +191,7 @@ class Unknown:
             _lower(self._of_lines, line, phase)
 
     def _add_names(self, names: Iterable[str], phase: int) -> None:
+        self._named.clear()
         for name in {*names} - OPTION_KEYS:
             _lower(self._of_names, name, phase)
 
@@ -208,6 +211,7 @@ class Unknown:
 
     def add_declared(self, outside: Declared) -> None:
         self._of_declarations = min(self._of_declarations, outside.any_name)
+        self._named.clear()
         for name, phase in outside.names.items():
             _lower(self._of_names, name, phase)
             if outside.is_shared and name in self._words:
@@ -234,14 +238,21 @@ class Unknown:
         return self._uses_unknown_name(issue, phase)
 
     def _uses_unknown_name(self, issue: FlowIssue, phase: int) -> bool:
-        line = self._line(issue.place.line)
-        own = line[issue.place.column - 1 :][: issue.place.length]
-        searched = (
-            own if _is_about_name(issue) and issue.code != _FIELD else "" if issue.code in _SYNTAX_RULES else line
-        )
-        if any(self._of_names.get(word, _NEVER) < phase for word in (*_WORD.findall(searched), *issue.names)):
+        own = self._line(issue.place.line)[issue.place.column - 1 :][: issue.place.length]
+        names = [*issue.names]
+        if _is_about_name(issue) and issue.code != _FIELD:
+            names += _WORD.findall(own)
+        elif issue.code not in _SYNTAX_RULES and self._earliest_on(issue.place.line) < phase:
+            return True
+        if any(self._of_names.get(word, _NEVER) < phase for word in names):
             return True
         return nearest(own, [key for key, found in self._of_keys.items() if found < phase]) is not None
+
+    def _earliest_on(self, line: int) -> int:
+        if line not in self._named:
+            phases = (self._of_names.get(word, _NEVER) for word in _WORD.findall(self._line(line)))
+            self._named[line] = min(phases, default=_NEVER)
+        return self._named[line]
 
     def _part(self, at: tuple[int, int]) -> _Part:
         return self._parts[max(0, bisect_right(self._parts, at, key=lambda part: part.at) - 1)]

@@ -204,6 +204,8 @@ def check_key(source: SourceFile, event: yaml.ScalarEvent) -> FlowIssue | None:
 
 
 _DECIMAL_COMMA = re.compile(r"\d+(,)$")
+_AROUND = 500
+"""How far in characters a list may reach: a line may have thousands of texts without a colon."""
 _SEVERAL = re.compile(r"([\w-]+): *([^][{}\"',:]+(?:,[^][{}\"',:]+)+)(?=,[^,:]*:|\})")
 
 
@@ -255,7 +257,8 @@ def _missing_value(source: SourceFile, start: int, key: Text | None) -> FlowIssu
 def _of_several(source: SourceFile, line: int, index: int) -> str | Fix:
     """The cure of a text without a colon, which may be one of a list without brackets: `{speech: red, shiraz}`."""
     cure = "write a colon and a value after it; if it is part of some text, put quotes around all of it"
-    for found in _SEVERAL.finditer(source.parsed, source.starts[line - 1], source.line_end(line)):
+    begin, end = max(source.starts[line - 1], index - _AROUND), min(source.line_end(line), index + _AROUND)
+    for found in _SEVERAL.finditer(source.parsed, begin, end):
         if found.start(2) <= index < found.end(2):
             written = f"[{', '.join(each.strip() for each in found[2].split(','))}]"
             cure = f"{cure}; if it is one of several, write a list: {found[1]}: {written}"

@@ -71,6 +71,7 @@ JUNK = {
     "unknown steps": FLOW + "".join(f"  s{n}: {{goto: t{n}x}}\n" for n in range(2_000)),
     "unknown names": FLOW + "".join(f"  s{n}: {{lookup: l{n}x, goto: end}}\n" for n in range(1_500)),
     "unknown zones": FLOW + "hours:\n" + "".join(f"  h{n}: {{timezone: Europe/X{n}}}\n" for n in range(2_000)),
+    "lists without brackets": FLOW + "vars: {" + ", ".join(f"k{n}: x, y{n}" for n in range(10_000)) + "}\n",
     "a long word": FLOW + "hours: {a: {timezone: Europe/Londn, week: {mon: '" + "x" * 200_000 + "'}}}\n",
     "long addresses": FLOW.replace("goto", f"send: {{to: '{'x' * 200_000}y'}}, goto"),
     "long names": FLOW.replace("s:", "a" * 50_000 + ":").replace("end", "a" * 49_999 + "b"),
