@@ -276,9 +276,10 @@ def read_fields(
             )
         else:
             rename = Fix(f"write `{meant}`", "word", meant) if meant.isidentifier() else meant
+            at = entry.key.place
             there = next((each.key.place for each in node.entries if each.key.value == meant), NOWHERE)
-            is_there = there.line == entry.key.place.line or there.column == entry.key.place.column  # not inherited
-            cure = Fix(f"delete it: `{meant}` is there already", "delete") if is_there else rename
+            is_inherited = there.file != at.file or (there.line != at.line and there.column != at.column)
+            cure = rename if is_inherited else Fix(f"delete it: `{meant}` is there already", "delete")
             reader.report(code, entry.key.place, message, cure)
         is_whole = is_whole and meant in known
         if meant is not None and meant in known:

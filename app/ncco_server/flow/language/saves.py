@@ -214,7 +214,10 @@ def _is_own_sum(entry: Entry, word: str, columns: Mapping[str, Variable], reader
     """Report E553 for `increase: {calls: "{{ caller.calls + 1 }}"}`, or a `set` of the bare column."""
     name, value = entry
     found = _OWN_SUM.fullmatch(value.value) if isinstance(value, Text) and name.value in columns else None
-    if found is None or found[2] != name.value or (word == "set" and (found[1] or name.value in reader.scope.types)):
+    if found is None or found[2] != name.value:
+        return False
+    is_number = columns[name.value].type.family == "number"  # "floor -1" may be the text of a column
+    if word == "set" and (not is_number or found[1] or name.value in reader.scope.types):
         return False
     by = found[3].replace(" ", "").removeprefix("+")
     cure = Fix(f"write only what to add: {by}", "word", by)
