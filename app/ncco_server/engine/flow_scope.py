@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import orjson
 
-from ncco_server.engine.secrets import masked, without
+from ncco_server.engine.secrets import TurnSecrets, masked, without
 from ncco_server.engine.session import NOTHING, Cipher, Session
 from ncco_server.flow.model import Flow
-from ncco_server.flow.scope import Variable, written
+from ncco_server.flow.scope import written
 from ncco_server.flow.templates.budget import Budget
 from ncco_server.flow.templates.values import Names
 from ncco_server.flow.values import OUR_NUMBERS
-
-Hide: TypeAlias = Callable[[Variable, Any], str]
 
 
 class FlowScope(NamedTuple):
@@ -103,9 +101,13 @@ class FlowScope(NamedTuple):
     def kept_lookups(self, mask: Callable[[str], str]) -> Mapping[str, Any]:
         return {**self.lookups, **self.hidden, **{name: self.masked(name, mask) for name in sorted(self.asked)}}
 
-    def kept(self, hide: Hide) -> Mapping[str, Any]:
-        declared = self.flow.variables
-        hidden = {name: hide(declared[name], self.variables[name]) for name in self.secrets & self.variables.keys()}
+    def kept(self, secrets: TurnSecrets) -> Mapping[str, Any]:
+        found = {name: self.variables[name] for name in self.secrets & self.variables.keys()}
+        spoken = self.flow.spoken
+        hidden = {
+            name: secrets.encrypted(value) if name in spoken else secrets.mask(str(value))
+            for name, value in found.items()
+        }
         return {**self.variables, **self.tokens, **hidden}
 
 

@@ -109,8 +109,8 @@ def _call_functions(run: Run) -> Playing[None]:
             yield from _go_to_row(run, wanted[0][1])
             continue
         flow = run.scopes.flow.name
-        progress = run.scopes.mask(playback.progress_key)
-        redact = run.scopes.redactor()
+        progress = run.scopes.secrets.mask(playback.progress_key)
+        redact = run.scopes.secrets.redactor()
         lookups = []
         for name, request in wanted:
             asked = f"{flow}.{name}:{progress}"
@@ -134,7 +134,7 @@ def _go_to_row(run: Run, row: RowOfTable) -> Playing[None]:
         wanted = _lookup(run, run.step, row.asks, names)
         (answer,) = yield (wanted,)
         found, problem = row.asks.definition.cast_answer(answer.value, answer.problem)
-        token = run.scopes.mask(wanted.request.sent())
+        token = run.scopes.secrets.mask(wanted.request.sent())
         line = AskedLine("asked", run.step, row.asks.name, written_at(row.asks.place), request=token)
         run.trace.append(_with_answer(line, answer, run.scopes.record_row(row.asks, found, problem)))
 
@@ -189,7 +189,7 @@ def ask(run: Run, step: Step) -> Playing[None]:
             _keep_answers(run, step, [(lookup, "", LookupAnswer(None, problem))])
     if asked:
         answers = yield tuple(wanted for _, wanted in asked)
-        tokens = [run.scopes.mask(wanted.request.sent()) for _, wanted in asked]
+        tokens = [run.scopes.secrets.mask(wanted.request.sent()) for _, wanted in asked]
         _keep_answers(run, step, list(zip((lookup for lookup, _ in asked), tokens, answers, strict=True)))
 
 

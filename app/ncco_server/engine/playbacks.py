@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from ncco_server.engine.flow_scope import FlowScope
-from ncco_server.engine.secrets import NOT_SHOWN, Secrets
+from ncco_server.engine.secrets import NOT_SHOWN, TurnSecrets
 from ncco_server.engine.session import NOTHING, TurnContext
 from ncco_server.errors import RenderError
 from ncco_server.flow.model import Flow, Step
@@ -37,11 +37,10 @@ def begun_playback(flow: Flow, call: Mapping[str, Any], context: TurnContext) ->
 class Playbacks:
     """Each handler is run again, with the recorded results, when the turn first needs it. Methods raise RenderError."""
 
-    def __init__(self, call: Mapping[str, Any], context: TurnContext, secrets: Secrets, session: str) -> None:
+    def __init__(self, call: Mapping[str, Any], context: TurnContext, secrets: TurnSecrets) -> None:
         self._call = call
         self._context = context
         self._secrets = secrets
-        self._session = session
         self._played: dict[str, PlayedHandler] = {}
         self._known: dict[str, str] = {}
 
@@ -74,7 +73,7 @@ class Playbacks:
 
     def token_of(self, secret: str) -> str:
         self._secrets.learn(secret)
-        token = self._context.mask(self._session, secret)
+        token = self._secrets.mask(secret)
         self._known[token] = secret
         return token
 

@@ -327,7 +327,7 @@ class Run:
             tuple(scopes.answers),
             has_fault=self.has_fault,
             dials=dialled - before.dialled if before.turn else 0,
-            stored_ncco=builder.stored_actions(scopes.hide_option),
+            stored_ncco=builder.stored_actions(scopes.secrets.encrypted),
             facts=self._facts(is_over=is_over, has_dialled=dialled > before.dialled),
             called=self.called,
             saves=self.saves,

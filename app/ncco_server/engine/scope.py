@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-import orjson
-
 from ncco_server.engine.flow_scope import FlowScope, new_scope, scopes_of
 from ncco_server.engine.playbacks import Playbacks
 from ncco_server.engine.records import NOTHING_HEARD, call_record
-from ncco_server.engine.secrets import NOT_SHOWN, Secrets, masked, values_at
+from ncco_server.engine.secrets import NOT_SHOWN, TurnSecrets, masked, values_at
 from ncco_server.engine.session import Level, Observer, Session, StoredAnswer, TurnContext
 from ncco_server.errors import RenderError
 from ncco_server.flow.frame import Runs, Target
 from ncco_server.flow.language.lookups import AskedLookup
-from ncco_server.flow.language.returns import Redactor
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.runtime import PlayedHandler
-from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.budget import Budget
 from ncco_server.flow.templates.values import Names
-from ncco_server.ncco.value_types import ANY
 
 OBSERVER_LIMIT = 50
 """Our choice."""
@@ -35,12 +30,11 @@ class Scopes:
     """The flows that a call is in during a turn, and the names for values in the innermost one.
 
     `locale`, `heard` and `entered_at` are as in `Session`; `answers` are those of all lookups, in order, masked for the
-    store; `secrets` are the sensitive values so far, also of steps that were rolled back.
+    store.
     """
 
     def __init__(self, root: Flow, before: Session, context: TurnContext, budget: Budget) -> None:
         self._root = root
-        self._session = before.id
         self._context = context
         self._budget = budget
         self._call = call_record(before.call)
@@ -51,8 +45,8 @@ class Scopes:
         self.returned: Mapping[str, Any] = {}
         self._names: Names
         self._names_of: tuple[Any, ...] = (None, None, None, None)
-        self.secrets = Secrets()
-        self._playbacks = Playbacks(self._call, context, self.secrets, before.id)
+        self.secrets = TurnSecrets(before.id, context)
+        self._playbacks = Playbacks(self._call, context, self.secrets)
         self._set(scopes_of(root, before, context.cipher))
         for scope in self._scopes:
             if scope.secrets:
@@ -153,13 +147,6 @@ class Scopes:
     def logged(self) -> Iterator[str]:
         return self._playbacks.logged
 
-    def redactor(self) -> Callable[[Any], Any] | None:
-        """None if the turn has no sensitive value."""
-        if not self.secrets:
-            return None
-        redactor = Redactor(self.secrets, self.mask)
-        return lambda result: redactor.redact(ANY, result, ())
-
     def begin_handler(self, playback: PlayedHandler | None = None) -> None:
         """Do nothing if the call has come to a handler before. `playback` has begun already."""
         if self.flow.handler is not None:
@@ -177,14 +164,10 @@ class Scopes:
 
     def record_row(self, lookup: AskedLookup, answer: Mapping[str, Any], problem: str) -> str:
         """Record what a handler has read; return why it is only a default. Raises RenderError."""
-        definition = lookup.definition
-        secrets = definition.returns.secrets
-        known, why = answer, problem
+        secrets = lookup.definition.returns.secrets
         if not problem:
-            for secret in values_at(answer, secrets):
-                self.secrets.learn(secret)
-            if self.secrets:
-                known, why = definition.redact(answer, self.secrets, self.mask)
+            self.secrets.learn([*values_at(answer, secrets)])
+        known, why = self._redacted(lookup, answer, problem)
         if why:
             self.note_answer(lookup.name, {"ok": False})
             self.record(None)
@@ -219,21 +202,22 @@ class Scopes:
         """
         for lookup, answer, problem in read:
             if not problem:
-                for secret in values_at(answer, self.flow.sensitive_paths.get(lookup.name, ())):
-                    self.secrets.learn(secret)
+                self.secrets.learn([*values_at(answer, self.flow.sensitive_paths.get(lookup.name, ()))])
         problems = []
         for lookup, answer, problem in read:
-            known = answer
-            why = problem
-            if self.secrets and not problem:
-                known, why = lookup.definition.redact(answer, self.secrets, self.mask)
+            known, why = self._redacted(lookup, answer, problem)
             self._change(self._scope.with_answer(lookup.name, known))
             problems.append(why)
         return problems
 
+    def _redacted(self, lookup: AskedLookup, answer: Mapping[str, Any], problem: str) -> tuple[Mapping[str, Any], str]:
+        if problem or not self.secrets:
+            return answer, problem
+        return lookup.definition.redact(answer, self.secrets, self.secrets.mask)
+
     def note_answer(self, name: str, value: Mapping[str, Any] | None = None) -> None:
         """Store an answer; by default, the one in scope."""
-        answer = self._scope.masked(name, self.mask) if value is None else value
+        answer = self._scope.masked(name, self.secrets.mask) if value is None else value
         self.answers.append(StoredAnswer(self.flow.name, name, answer))
 
     def begin(self, runs: Runs, step: str) -> None:
@@ -281,20 +265,9 @@ class Scopes:
 
     def kept(self) -> list[Level]:
         return [
-            Level(scope.flow.name, scope.step, scope.kept(self._hidden), scope.kept_lookups(self.mask))
+            Level(scope.flow.name, scope.step, scope.kept(self.secrets), scope.kept_lookups(self.secrets.mask))
             for scope in map(self._playbacks.awaiting, self._scopes)
         ]
-
-    def hide_option(self, value: Any) -> str:
-        """The call can still decrypt the token of an option that contains a `spoken` param."""
-        cipher = self._context.cipher
-        return self.mask(str(value)) if cipher is None else cipher.encrypt(orjson.dumps(value, default=str).decode())
-
-    def _hidden(self, variable: Variable, value: Any) -> str:
-        return self.hide_option(value) if variable.spoken else self.mask(str(value))
-
-    def mask(self, secret: str) -> str:
-        return self._context.mask(self._session, secret)
 
 
 def observers(root: Flow, before: Session) -> tuple[Observer, ...]:

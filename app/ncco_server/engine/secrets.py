@@ -1,4 +1,4 @@
-"""Finds sensitive values that a lookup answer repeats in fields not declared sensitive.
+"""Sensitive values, also where a lookup answer repeats them in fields not declared sensitive.
 
 A server that receives a PIN may return it in any text. Case, width, URL encoding and the script of digits are
 ignored. A value of four or five characters must be a whole word or number, because one phone number in a thousand
@@ -13,8 +13,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import unquote_plus
 
+import orjson
+
+from ncco_server.engine.session import TurnContext
+from ncco_server.flow.language.returns import Redactor
 from ncco_server.flow.phrases import COMPARED_CHARACTERS
 from ncco_server.flow.scope import Path, by_first_key
+from ncco_server.ncco.value_types import ANY
 
 NOT_SHOWN: Final = "not shown: it may contain a sensitive value"
 ANYWHERE_LENGTH: Final = 6
@@ -23,7 +28,7 @@ PART_LENGTH: Final = 4
 
 
 class Secrets:
-    """The sensitive values of a turn."""
+    """Sensitive values, to be found in texts."""
 
     def __init__(self) -> None:
         self._whole: set[str] = set()
@@ -48,6 +53,30 @@ class Secrets:
 
     def _is_part_of(self, folded: str) -> bool:
         return any(part.search(folded) for part in self._parts.values())
+
+
+class TurnSecrets(Secrets):
+    """The sensitive values of a turn, also of steps that were rolled back, and the tokens that replace them."""
+
+    def __init__(self, session: str, context: TurnContext) -> None:
+        super().__init__()
+        self._session = session
+        self._context = context
+
+    def mask(self, secret: str) -> str:
+        return self._context.mask(self._session, secret)
+
+    def encrypted(self, value: Any) -> str:
+        """A token that the call can still decrypt: for a `spoken` param, and an option that contains one."""
+        cipher = self._context.cipher
+        return self.mask(str(value)) if cipher is None else cipher.encrypt(orjson.dumps(value, default=str).decode())
+
+    def redactor(self) -> Callable[[Any], Any] | None:
+        """None if the turn has no sensitive value."""
+        if not self:
+            return None
+        redactor = Redactor(self, self.mask)
+        return lambda result: redactor.redact(ANY, result, ())
 
 
 def _as_part(secret: str) -> re.Pattern[str]:
