@@ -21,7 +21,7 @@ from ncco_studio.console.report import PeriodQuery
 from ncco_studio.console.state import Console
 from ncco_studio.console.traffic import MOST_CALLS, Traffic, count_traffic, paint_traffic
 from ncco_studio.editor.project import ReadProject
-from ncco_studio.pictures.graph import Drawing
+from ncco_studio.pictures.graph import BEGUN, Drawing
 
 PERIODS: Final = {"1": "today", "7": "the last 7 days", "30": "the last 30 days", "": "the days"}
 STALE_S: Final = 60
@@ -114,11 +114,12 @@ def _day(day: date) -> str:
 
 
 def _traffic_words(flow: Flow, traffic: Traffic, period: Period) -> Iterator[str]:
-    calls = traffic.calls[flow.name]
+    began = f"{counted(traffic.calls[flow.name], 'call')} began in"
+    came = f"{counted(traffic.ways[flow.name, '', BEGUN], 'call')} came to"
     waits = traffic.until_person.get(flow.name)
     first, last = period.first, period.last
     days = f"on {_day(last)}" if last == first else f"from {_day(first)} to {_day(last)}"
-    yield f"{counted(calls, 'call')} began in {flow.name} {days}."
+    yield f"{began if flow.is_startable else came} {flow.name} {days}."
     if waits is not None:
         median = duration_text(percentile(waits, 0.5))
         yield f"{counted(waits.total(), 'call')} reached a person; half of them within {median}."

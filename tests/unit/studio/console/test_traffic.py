@@ -90,9 +90,9 @@ class Line:
         fields = {"uuid": "other", "status": status, "direction": "outbound", "to": "447700900333"}
         await self.webhooks.post(url, json=fields)
 
-    async def page(self, query: str = "paint=traffic&days=7") -> str:
+    async def page(self, query: str = "paint=traffic&days=7", flow: str = "shop") -> str:
         """What the page of the flow fetches after it has loaded."""
-        reply = await self.console.get(f"/flows/shop/painted?{query}")
+        reply = await self.console.get(f"/flows/{flow}/painted?{query}")
         assert 200 == reply.status_code, reply.text
         return reply.text
 
@@ -147,6 +147,8 @@ async def test_counts_match_a_naive_count(line: Line, seed: int) -> None:
     assert ways == painted(page)
     assert hung_up == {(flow, step): int(count) for flow, step, count in _MARK.findall(page)}
     assert "25 calls began in shop from" in page
+    came = ways["run rating → rate"]
+    assert f"{came} call{'s' if came != 1 else ''} came to rating from" in await line.page(flow="rating")
 
 
 async def test_a_call_that_reached_a_person_was_not_hung_up(line: Line) -> None:
