@@ -399,8 +399,7 @@ class StepMaker:
         key = read_key(table, fields, reader) if table is not None and fields is not None else None
         _raise_first(reader)
         if table is not None and key is not None:
-            columns = {column: replace(each.type, may_be_empty=True) for column, each in table.columns.items()}
-            returns = Returned(record(columns), table.returned.secrets)
+            returns = Returned(record(table.column_types), table.returned.secrets)
             return asked_row(table, key, place, name, returns=returns, default=table.row_defaults)
         (save,) = saves
         return save if save.asks is None else replace(save, asks=asked_row(save.table, save.key, place, name))

@@ -105,6 +105,12 @@ class TableDefinition(MapForm):
             record(fields, rest), frozenset((name,) for name, column in self.columns.items() if column.sensitive)
         )
 
+    @property
+    def column_types(self) -> dict[str, Kind]:
+        """A column without a default may be missing."""
+        columns = self.columns.items()
+        return {name: replace(each.type, may_be_empty=each.default in (None, "")) for name, each in columns}
+
     def row_of_number(self, number: str) -> str:
         """Return "" unless a phone number, in digits, finds a row."""
         return row_name(self.name, [number])
