@@ -32,6 +32,7 @@ _CELL: Final = re.compile(r'="(.*)"')
 """A text that a spreadsheet must not change."""
 _SHORTENED: Final = re.compile(r"[+-]?\d+([.,]\d+)?[eE][+-]?\d+")
 _DECIMALS: Final = re.compile(r"(\+?\d{7,})[.,](\d{1,6})")
+_NO_DOTS: Final = re.compile(f"[{FILLING.replace('.', '', 1)}]")
 _LEAST_UNMARKED: Final = 9
 """Shorter digits are often a date or something else. Our choice."""
 _OFTEN_NATIONAL: Final = 10
@@ -47,7 +48,8 @@ WITHHELD: Final = ("anonymous", "unknown", "restricted", "private", "unavailable
 _KEYPAD: Final = str.maketrans("abcdefghijklmnopqrstuvwxyz", "22233344455566677778889999")
 _NOBODY: Final = frozenset({"", *WITHHELD, *(word.translate(_KEYPAD) for word in WITHHELD)})
 """Some networks send the keys of the words: 266696687 for anonymous. No country has such numbers."""
-_USER: Final = re.compile(r"(?:[^<]*<)?\s*(?:(?:sips?|tel):)?([^@;>]*)", re.IGNORECASE)
+_USER: Final = re.compile(r"(?:[^<]*<)?\s*(?:(?:sips?|tel):)?([^@;:>]*)", re.IGNORECASE)
+"""Before a password, if there is one."""
 
 
 def _user_of(caller: str) -> str:
@@ -76,7 +78,7 @@ def digits_in(written: str) -> str:
     with suppress(ValueError):
         return read_number(written)
     text = _unwrapped(written)
-    digits = "" if _DECIMALS.fullmatch(text) else _FILLING.sub("", text)
+    digits = "" if _decimals_of(text) else _FILLING.sub("", text)
     bare = digits.removeprefix("+") if digits.startswith("+") else digits.removeprefix("00")
     return bare if bare.isascii() and bare.isdecimal() else written
 
@@ -122,8 +124,8 @@ def _digits(text: str, line: str) -> str:
             "a phone number with all its digits is needed: a spreadsheet has shortened this one, so make its column "
             "one of text, and write the number again"
         )
-    if (decimals := _DECIMALS.fullmatch(text)) is not None:
-        text = _without_decimals(text, *decimals.groups())
+    if (decimals := _decimals_of(text)) is not None:
+        text = _without_decimals(text, *decimals)
     plain = _FILLING.sub("", text)
     digits = plain.removeprefix("+") if plain.startswith("+") else plain.removeprefix("00")
     if not (digits.isascii() and digits.isdecimal()) or len(digits) > 2 * 15:
@@ -133,6 +135,12 @@ def _digits(text: str, line: str) -> str:
     if E164.fullmatch(digits):
         return digits
     raise ValueError(_CODE_NEEDED if digits.startswith("0") else NEEDED)
+
+
+def _decimals_of(text: str) -> tuple[str, str] | None:
+    """What is before and after a decimal separator. With blanks or dashes too, only zeros are decimals."""
+    found = _DECIMALS.fullmatch(text) or _DECIMALS.fullmatch(_NO_DOTS.sub("", text))
+    return (found[1], found[2]) if found and (found[0] == text or not found[2].strip("0")) else None
 
 
 def _without_decimals(text: str, whole: str, decimals: str) -> str:

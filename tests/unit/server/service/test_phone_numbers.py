@@ -75,6 +75,8 @@ def test_a_number_is_read_the_way_people_write_it(words: str, line: str, digits:
         ("sip:447700900123@pbx.example.com", "447700900123", False),
         ("SIPS:+44-7700-900123@198.51.100.1:5061;user=phone", "447700900123", False),
         ('"Ada" <sip:%2B447700900123@pbx.example.com>;tag=1', "447700900123", False),
+        ("sip:447700900123:secret@pbx.example.com", "447700900123", False),
+        ("sip:anonymous:@anonymous.invalid", "", True),
         ("tel:+447700900123", "447700900123", False),
         ("07700 900123", "447700900123", False),
         ("sip:desk@pbx.example.com", "", False),
