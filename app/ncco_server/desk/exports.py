@@ -8,6 +8,7 @@ import io
 import re
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Final, TypeAlias, TypeVar
@@ -111,7 +112,12 @@ def csv_reader(content: bytes, names: Iterable[str]) -> csv.DictReader[str]:
         first = next(csv.reader([text.partition("\n")[0]], delimiter=delimiter), [])
         return [title if title in names else named.get(_plain_name(title), title) for title in first]
 
-    delimiter = max(DELIMITERS, key=lambda each: len(names.intersection(titles(each))))
+    def known(delimiter: str) -> int:
+        with suppress(csv.Error):  # with another delimiter, a long line is one cell
+            return len(names.intersection(titles(delimiter)))
+        return 0
+
+    delimiter = max(DELIMITERS, key=known)
     reader = csv.DictReader(io.StringIO(text, newline=""), titles(delimiter), delimiter=delimiter, strict=True)
     next(reader.reader, None)
     return reader

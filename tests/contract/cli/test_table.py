@@ -96,6 +96,7 @@ def test_a_file_is_read_as_a_spreadsheet_saves_it(ncco: Ncco, tmp_path: Path, te
         (b"PK\x03\x04\x14\0\n", "it is not a text file, so save it as CSV first"),
         (b"Number,number\n1,2\n", "line 1: column number: the column is there twice"),
         (b"nummer;naam\n1;2\n", "line 1: column number: there is no such column"),
+        (b",".join(b"%05d" % n for n in range(40_000)), "line 1: column 00000: the table customers has no such column"),
     ],
 )
 def test_a_file_that_is_no_table_is_refused(ncco: Ncco, tmp_path: Path, text: bytes, told: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import getpass
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -195,7 +196,7 @@ def _rows_of(
 
 def _number_column(file: Path, columns: Sequence[str]) -> str:
     """Raises CannotRun."""
-    if twice := [name for name in dict.fromkeys(columns) if columns.count(name) > 1]:
+    if twice := [name for name, times in Counter(columns).items() if times > 1]:
         raise CannotRun(f"{file} has the column {twice[0]!r} twice", "delete one of them")
     found = next((name for name in NUMBER_COLUMNS if name in columns), None)
     if found is None:

@@ -20,6 +20,7 @@ MOST_DIGITS = 18
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
+_EXPONENT = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?[eE]\+?[0-9]+")
 _YES = frozenset(["true", "yes", "y", "on", "ja", "oui", "si", "sí", "sì", "sim", "tak"])
 _NO = frozenset(["false", "no", "n", "off", "nein", "non", "nee", "não", "nie"])
 _NUMERAL = re.compile(r"\s*[-+]?[0-9]{1,15}(?:\.[0-9]{1,15})?\s*", re.ASCII)
@@ -250,7 +251,9 @@ def _not_a_number(value: object, noun: str, examples: str, where: str = "") -> V
     """Perhaps it has too many digits, or is a duration."""
     seconds = None
     if isinstance(value, str):
-        is_longer = len(value) > MOST_DIGITS and _LONGER.fullmatch(value.strip()) is not None
+        text = value.strip()
+        is_longer = len(value) > MOST_DIGITS and _LONGER.fullmatch(text) is not None
+        is_longer = is_longer or (_EXPONENT.fullmatch(text) is not None and abs(float(text)) >= LARGE)
         if not is_longer and _DIGIT.search(value):
             seconds = meant_seconds(value)
     else:
