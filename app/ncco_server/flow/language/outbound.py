@@ -152,7 +152,7 @@ class NotReached(MapForm):
 class OutboundWays(MapForm):
     """The words of `on` in `outbound`."""
 
-    hints: ClassVar = HINTS["outbound_on"]
+    hints: ClassVar = {**HINTS["outbound_outcomes"], **HINTS["outbound_on"]}
     unknown_code: ClassVar = "E292"
     example: ClassVar = "on: {answered: step, otherwise: {send: hook}}"
 
