@@ -15,7 +15,7 @@ from jinja2 import nodes
 
 from ncco_server.errors import RenderError
 from ncco_server.flow.grammar.reader import Fields, Resolver
-from ncco_server.flow.issues import did_you_mean
+from ncco_server.flow.issues import did_you_mean, write_one_of
 from ncco_server.flow.language.returns import Returned
 from ncco_server.flow.language.tables import Key, TableDefinition, read_key_values
 from ncco_server.flow.nodes import Node, Seq, Text
@@ -30,7 +30,10 @@ ROWS: Final = "rows"
 MOST_READ: Final = 1_000
 """Our choice: a caller is waiting while the lookup searches the table."""
 
-_ORDER: Final = re.compile(r"([-+]?)\s*(.*?)(?:\s+(asc|desc|ascending|descending))?", re.DOTALL | re.IGNORECASE)
+_ORDER: Final = re.compile(
+    r"([-+]\s*|(?:asc|desc)(?:ending)?[\s(:]+)?([^\s,()]+?)(\)|\s*[-+]|\s+(?:asc|desc)(?:ending)?)?", re.IGNORECASE
+)
+"""Also as in SQL, or with a sign behind the name."""
 MOST_ROWS: Final = 100
 """Our choice."""
 
@@ -202,16 +205,17 @@ def _ordered(order: Node, table: TableDefinition, reader: Resolver) -> tuple[Var
     if text is None:
         return None
     known = {**table.key, **table.columns}
-    found = _ORDER.fullmatch(text.value)
-    sign, name, word = found.groups("") if found else ("", text.value, "")
-    if name in known and sign != "+" and not word:
-        return known[name], sign == "-"
+    found = _ORDER.fullmatch(text.value.strip())
+    before, name, after = found.groups("") if found else ("", "", "")
+    is_descending = any(part.strip().lower().startswith(("-", "desc")) for part in (before, after))
+    if name in known and before.strip() in ("", "-") and not after:
+        return known[name], is_descending
     if name not in known and not table.is_whole:
         return None
     message = f'the table {table.name} has no column "{name}"'
-    if name in known:
+    if name in known or not name:
         message = '`order` takes only the name of a column, with "-" before it for the largest first'
     near = name if name in known else nearest(name, known)
-    meant = f"{'-' if word.lower().startswith('desc') else sign.strip('+')}{near}"
-    reader.unknown("E554", text, known, message, did_you_mean(meant) if near else None, names=[table.name])
+    cure = did_you_mean(f"{'-' if is_descending else ''}{near}") if near else write_one_of([*known])
+    reader.unknown("E554", text, known, message, cure, names=[table.name])
     return None
