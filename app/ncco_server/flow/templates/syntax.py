@@ -29,6 +29,8 @@ MAX_BLOCKS: Final = 10
 """Nested blocks in a text; our choice."""
 _TAGS: Final = ("if", "elif", "for", "set", "include", "else", "endif", "endfor")
 _CONSTANTS: Final = ("true", "false", "none", "True", "False", "None")
+_OPPOSITES: Final = {"==": "!=", "!=": "==", ">": "<=", "<=": ">", "<": ">=", ">=": "<"}
+_COMPARED: Final = re.compile('"(==|!=|<=|>=|<|>)"')
 _WORDS: Final = ("if", "else", "or", "and", "not", "in", "is")
 _SAYING: Final = ("print", "echo", "output", "say")
 _PARSER: Final = Parser(ENVIRONMENT, "")
@@ -319,6 +321,8 @@ def _misused_is(token: Token, asked: Token, sign: str) -> Fault:
             else f"write `not` before the name, and {dotted} directly after it",
         )
     cure = FOREIGN.words.get(asked.text) or FOREIGN.literals.get(asked.text)
+    if cure and sign == "!=":
+        cure = _COMPARED.sub(lambda found: f'"{_OPPOSITES[found[1]]}"', cure)
     return Fault("E302", token, message, cure or f'to compare, write "{sign}"')
 
 
@@ -345,20 +349,38 @@ def _explain(piece: Piece, index: int) -> Fault:
         return Fault("E301", token, "a value is missing here", FOREIGN.missing.get(token.text, _VALUE))
     if token.kind == "end" and bracket is not None:
         return bracket_not_closed(bracket)
-    if token.kind == "operator" or token.says(*_WORDS):
-        filtered = piece.at(index - 2).says("|") if index > 1 else False
-        if token.says(":") and filtered and before is not None and before.kind == "name":  # as in Liquid and Django
-            cure = FOREIGN.filters.get(before.text, f"write what a filter takes in brackets: {before.text}(...)")
-            return Fault("E301", token, '":" is not allowed here', cure)
-        known = FOREIGN.misplaced.get(token.text, ("E301", f'"{token.text}" is not allowed here', "leave it out"))
-        separated = thousands(piece, token.start + 1, piece.at(index + 1).text) if token.says(",") else None
-        code, message, cure = known
-        return separated or Fault(code, token, message, FOREIGN.fix(token.text, cure))
-    return _no_operator(piece, index)
+    is_misplaced = token.kind == "operator" or token.says(*_WORDS)
+    return _misplaced(piece, index) if is_misplaced else _no_operator(piece, index)
+
+
+def _misplaced(piece: Piece, index: int) -> Fault:
+    token, before = piece.at(index), piece.before(index)
+    filtered = piece.at(index - 2).says("|") if index > 1 else False
+    if token.says(":") and filtered and before is not None and before.kind == "name":  # as in Liquid and Django
+        cure = FOREIGN.filters.get(before.text, f"write what a filter takes in brackets: {before.text}(...)")
+        return Fault("E301", token, '":" is not allowed here', cure)
+    if token.says("not") and (fault := _not_equal(token, piece.at(index + 1))) is not None:
+        return fault
+    known = FOREIGN.misplaced.get(token.text, ("E301", f'"{token.text}" is not allowed here', "leave it out"))
+    separated = thousands(piece, token.start + 1, piece.at(index + 1).text) if token.says(",") else None
+    code, message, cure = known
+    return separated or Fault(code, token, message, FOREIGN.fix(token.text, cure))
+
+
+def _not_equal(token: Token, behind: Token) -> Fault | None:
+    if behind.kind in ("string", "integer", "float"):
+        return Fault("E302", token, '"not" alone compares nothing', Fix('write "!="', "characters", "!="))
+    if FOREIGN.instead.get(behind.text) == "==":
+        return Fault("E302", token, f'"not {behind.text}" does not mean anything here', 'to compare, write "!="')
+    return None
 
 
 def _no_operator(piece: Piece, index: int) -> Fault:
     token, before = piece.at(index), piece.before(index)
+    behind = piece.at(index + 1).text
+    if FOREIGN.instead.get(token.text) == "==" and (second := FOREIGN.instead.get(behind)) in ("==", "!=", "not"):
+        cure = f'to compare, write "{"==" if second == "==" else "!="}"'
+        return Fault("E302", token, f'"{token.text} {behind}" does not mean anything here', cure)
     if token.kind == "name" and (cure := FOREIGN.operator(token.text)):
         return Fault("E302", token, f'"{token.text}" does not mean anything here', cure)
     if before is not None and FOREIGN.instead.get(before.text.lower()) == "not":
