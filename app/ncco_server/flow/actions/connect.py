@@ -29,6 +29,7 @@ from ncco_server.flow.grammar.targets import read_flow_name, read_run
 from ncco_server.flow.issues import Fix, did_you_mean, meant_word
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.source.source_file import quote
+from ncco_server.flow.templates.compiler import as_computed
 from ncco_server.flow.templates.values import Value
 from ncco_server.flow.values import Array, Constant, Object, OurNumber, Supplied, find
 from ncco_server.ncco.hints import ENDPOINT_NAMES
@@ -381,7 +382,7 @@ def _read_target(
     return ConnectTarget("connect", place, wire, callback, numbers=numbers, heard=heard)
 
 
-def _read_form(node: Node, reader: Reader) -> tuple[str, Map, tuple[Entry, ...]] | None:
+def _read_form(node: Node, reader: Resolver) -> tuple[str, Map, tuple[Entry, ...]] | None:
     if isinstance(node, Text):
         kind = _kind_of(node.value)
         if kind is None:
@@ -390,7 +391,8 @@ def _read_form(node: Node, reader: Reader) -> tuple[str, Map, tuple[Entry, ...]]
             scheme, colon, rest = node.value.partition(":")
             if colon and (meant := nearest(scheme, [each.removesuffix(":") for each in _BY_SCHEME])):
                 cure = Fix(f"write {meant}:{rest}", "characters", f"{meant}:{rest}")
-            reader.report("E405", node.place, f'"{node.value}" is neither a number nor an address', cure)
+            computed = as_computed(node.value, TYPES["phone"], reader.scope, is_unfit=True)
+            reader.report("E405", node.place, f'"{node.value}" is neither a number nor an address', computed or cure)
             return None
         field = Entry(Text("number" if kind == "phone" else "uri", node.place), node)
         return kind, Map((field,), node.place), ()

@@ -179,8 +179,11 @@ class _Builder:
         is_flow = start.flow_style and entries
         written = self.source.text[marks(start)[0].index : marks(event)[1].index] if is_flow else ""
         if is_flow and ":" not in written and "{" not in written[1:]:
-            fix = Fix(f"write a list: [{', '.join(entries)}]", "characters", f"[{', '.join(entries)}]")
-            self.issues[earlier:] = [RULES["E103"].at(place, "these braces contain names without values", fix)]
+            names = ", ".join(entries)
+            meant: Fix | str = Fix(f"write a list: [{names}]", "characters", f"[{names}]")
+            if len(entries) == 1:
+                meant = f'write what it is, `{{{names}: ..}}`, a list, `[{names}]`, or its value, `"{{{{ {names} }}}}"`'
+            self.issues[earlier:] = [RULES["E103"].at(place, "these braces contain names without values", meant)]
         return Map(tuple(entries.values()), place)
 
     def _value_of(self, key: Text | None, start: yaml.Event, late: Sequence[str]) -> Node:

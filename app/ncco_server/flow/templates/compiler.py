@@ -31,7 +31,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _UNSPOKEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 """Control characters, which YAML escapes can produce, become spaces, as in values from callers."""
 _PATH = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)(?:\s*\|\s*\w+(?:\([^()]*\))?)*")
-_OTHER_BRACES = re.compile(r"\$\{(\w+)\}|\$(\w+)|\{([^{}]+)\}|^=(.+)$")
+_OTHER_BRACES = re.compile(r"\$?\{([^{}]+)\}|\$(\w+)|^=(.+)$")
 _BEGINNING = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://[^{]*")
 _PORT = re.compile(r"://[^/?#]*:[0-9]*$")
 _TEXTUAL: Final = frozenset({"text", "phone", "url", "words"})
@@ -150,8 +150,6 @@ def _compile_literal(unit: _CompilationUnit) -> tuple[Value | None, list[FlowIss
         meant = error.meant if isinstance(error, UnfitValue) else ""
         is_name = re.split(r"\W", text, maxsplit=1)[0] in unit.scope.types
         cure: str | Fix = f'{error}; to compute it, write "{{{{ {shorten(text)} }}}}"' if is_name else str(error)
-        if (braced := _in_braces(text, unit.scope)) != text:
-            cure = Fix(f"write {braced}", "word", braced)
         computed = as_computed(text, unit.type, unit.scope, is_unfit=True)
         cure = computed or (Fix(str(error), "word", meant) if meant else cure)
         check.issues.append(RULES["E313"].at(_whole_place(unit.text), f'{unit.what} cannot be "{shorten(text)}"', cure))
@@ -167,10 +165,10 @@ def _in_braces(text: str, scope: ScopeTypes) -> str:
     """Replace the notations of other systems for a computed value: `${NAME}`, `{tries + 1}`, and `=tries + 1`."""
 
     def written(found: re.Match[str]) -> str:
-        inner = next(filter(None, found.groups()))
+        inner = next(filter(None, found.groups())).strip()
         inner = f"env.{inner}" if inner in (scope.env or ()) else inner
         is_known = re.split(r"\W", inner, maxsplit=1)[0] in scope.types or inner.startswith("env.")
-        return f"{{{{ {inner.strip()} }}}}" if is_known else found[0]
+        return f"{{{{ {inner} }}}}" if is_known else found[0]
 
     return _OTHER_BRACES.sub(written, text) if "{{" not in text else text
 
@@ -180,6 +178,8 @@ def as_computed(text: str, wanted: Kind, scope: ScopeTypes, *, is_unfit: bool = 
 
     A name alone may be meant if the text does not fit its type.
     """
+    if is_unfit and (braced := _in_braces(text, scope)) != text:
+        return Fix(f"write {braced}", "word", braced)
     if wanted.name in ("date", "time") and FOREIGN.names.get(text.lower(), text.lower()) == "now":
         now = f"{{{{ now | in_zone('{scope.zone or 'Europe/London'}') | {wanted.name} }}}}"
         return Fix(f'write "{now}"', "word", now)

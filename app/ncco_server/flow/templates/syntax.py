@@ -379,8 +379,8 @@ def _no_operator(piece: Piece, index: int) -> Fault:
     token, before = piece.at(index), piece.before(index)
     behind = piece.at(index + 1).text
     if FOREIGN.instead.get(token.text) == "==" and (second := FOREIGN.instead.get(behind)) in ("==", "!=", "not"):
-        cure = f'to compare, write "{"==" if second == "==" else "!="}"'
-        return Fault("E302", token, f'"{token.text} {behind}" does not mean anything here', cure)
+        compared = f'to compare, write "{"==" if second == "==" else "!="}"'
+        return Fault("E302", token, f'"{token.text} {behind}" does not mean anything here', compared)
     if token.kind == "name" and (cure := FOREIGN.operator(token.text)):
         return Fault("E302", token, f'"{token.text}" does not mean anything here', cure)
     if before is not None and FOREIGN.instead.get(before.text.lower()) == "not":
