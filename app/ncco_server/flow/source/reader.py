@@ -179,11 +179,7 @@ class _Builder:
         is_flow = start.flow_style and entries
         written = self.source.text[marks(start)[0].index : marks(event)[1].index] if is_flow else ""
         if is_flow and ":" not in written and "{" not in written[1:]:
-            names = ", ".join(entries)
-            meant: Fix | str = Fix(f"write a list: [{names}]", "characters", f"[{names}]")
-            if len(entries) == 1:
-                meant = f'write what it is, `{{{names}: ..}}`, a list, `[{names}]`, or its value, `"{{{{ {names} }}}}"`'
-            self.issues[earlier:] = [RULES["E103"].at(place, "these braces contain names without values", meant)]
+            self.issues[earlier:] = [RULES["E103"].at(place, "these braces contain names without values", _meant_by([*entries]))]
         return Map(tuple(entries.values()), place)
 
     def _value_of(self, key: Text | None, start: yaml.Event, late: Sequence[str]) -> Node:
@@ -352,3 +348,11 @@ def _contents(node: Node) -> object:
         case Map():
             return {entry.key.value: _contents(entry.value) for entry in node.entries}
     return [_contents(item) for item in node.items]
+
+
+def _meant_by(names: Sequence[str]) -> Fix | str:
+    """By names in braces without values."""
+    shown = ", ".join(names)
+    if len(names) > 1:
+        return Fix(f"write a list: [{shown}]", "characters", f"[{shown}]")
+    return f'write what it is, `{{{shown}: ..}}`, a list, `[{shown}]`, or its value, `"{{{{ {shown} }}}}"`'
