@@ -179,7 +179,9 @@ class _Builder:
         is_flow = start.flow_style and entries
         written = self.source.text[marks(start)[0].index : marks(event)[1].index] if is_flow else ""
         if is_flow and ":" not in written and "{" not in written[1:]:
-            self.issues[earlier:] = [RULES["E103"].at(place, "these braces contain names without values", _meant_by([*entries]))]
+            self.issues[earlier:] = [
+                RULES["E103"].at(place, "these braces contain names without values", _meant_by([*entries]))
+            ]
         return Map(tuple(entries.values()), place)
 
     def _value_of(self, key: Text | None, start: yaml.Event, late: Sequence[str]) -> Node:
