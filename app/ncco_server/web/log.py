@@ -295,7 +295,7 @@ def log_webhook(
     if problem or error is not None:
         level = "warning"
         line["problem"] = _short(problem)
-        line |= {"fix": cure} if cure else {}
+        line |= {"cure": cure} if cure else {}
     if error is not None:
         level = "error"
         line |= _place(error)
