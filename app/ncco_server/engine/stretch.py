@@ -45,11 +45,17 @@ MOST_MADE: Final = 2000
 
 
 class ReadyAction(NamedTuple):
-    """A precomputed action; the holes, which each call fills in, are None in `constant`; Vonage may refuse `unsure`."""
+    """A precomputed action.
+
+    Attributes:
+        constant: with None for each option that is computed.
+        computed: the options that each call fills in.
+        refusable: those of them that Vonage may refuse, by name.
+    """
 
     constant: dict[str, Any]
-    holes: Mapping[str, Value]
-    unsure: tuple[str, ...]
+    computed: Mapping[str, Value]
+    refusable: tuple[str, ...]
     wait: OpenWait | None = None
 
 
@@ -93,14 +99,14 @@ class Stretch:
         if dialled + self.dials + self.tail_dials > context.dial_limit:
             return None
         ncco = []
-        for constant, holes, unsure, wait in self.actions:
+        for constant, computed, refusable, wait in self.actions:
             action = constant.copy()
-            for name, value in holes.items():
+            for name, value in computed.items():
                 try:
                     action[name] = value.render(names)
                 except RenderError:
                     return None
-            if unsure and not options_are_clean(action, unsure):
+            if refusable and not options_are_clean(action, refusable):
                 return None
             if wait is not None:
                 action["eventUrl"] = [context.link(WaitRef(wait.kind, session, turn, wait.index))]
@@ -223,7 +229,7 @@ def _stretch(flow: Flow, step: Step, *, is_root: bool, again: Again) -> Stretch:
         _is_enterable(step),
         _dials(ready),
         _dials(behind),
-        any("hours" in value.used_names for action in (*ready, *behind) for value in action.holes.values()),
+        any("hours" in value.used_names for action in (*ready, *behind) for value in action.computed.values()),
     )
 
 
@@ -255,9 +261,9 @@ def _is_enterable(step: Step) -> bool:
 
 
 def _ready(draft: Draft, wait: OpenWait | None = None) -> ReadyAction:
-    holes = draft.computed or {}
-    unsure = tuple(name for name, value in holes.items() if not _is_ours(value))
-    return ReadyAction(draft.action, holes, unsure, wait)
+    computed = draft.computed or {}
+    refusable = tuple(name for name, value in computed.items() if not _is_ours(value))
+    return ReadyAction(draft.action, computed, refusable, wait)
 
 
 def _is_ours(value: Value) -> bool:
