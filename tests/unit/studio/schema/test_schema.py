@@ -10,7 +10,7 @@ import pytest
 
 from ncco_server.desk.commands.explain import write_example
 from ncco_server.flow.actions.item import ACTIONS, ITEM_WORDS
-from ncco_server.flow.files import HANDLER_SUFFIX, is_flow_file
+from ncco_server.flow.files import HANDLER_SUFFIX, is_flow_file, read_project
 from ncco_server.flow.grammar.fields import ENDPOINT_TYPES
 from ncco_server.flow.grammar.locales import Locale
 from ncco_server.flow.grammar.variables import Declaration
@@ -25,7 +25,6 @@ from ncco_server.flow.language.lookups import LookupDefinition
 from ncco_server.flow.language.retry import RetryWords
 from ncco_server.flow.language.shared import SharedWords
 from ncco_server.flow.language.step import STEP_WORDS
-from ncco_server.flow.loader import load_files
 from ncco_studio.editing import names as flow_names
 from ncco_studio.editing.names import ProjectNames
 from ncco_studio.schema import flow_schema
@@ -76,7 +75,7 @@ def test_a_project_that_loads_is_valid(name: str) -> None:
 
 def faults_of(root: Path) -> list[str]:
     """The schema errors of a project's flow files, also with a schema that offers the names of another project."""
-    texts = load_files(root / "flows", root / "templates", None).texts
+    texts, _ = read_project(root / "flows", root / "templates")
     flows = [read(text) for path, text in texts.items() if is_flow_file(path)]
 
     assert flows or any(path.endswith(HANDLER_SUFFIX) for path in texts)
