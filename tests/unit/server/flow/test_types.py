@@ -39,7 +39,6 @@ JSON = st.recursive(
         ("text", 0.25, "0.25"),
         ("text", True, "true"),
         ("int", "20", 20),
-        ("int", " 20 ", 20),
         ("int", "-3", -3),
         ("int", 2.0, 2),
         ("number", "0.5", 0.5),

@@ -49,16 +49,11 @@ async def test_other_methods_are_refused_with_the_allowed_ones(method: str) -> N
 @each_case(
     "path",
     [
-        "/nope",
-        "/webhooks",
         "/webhooks/",
         "/webhooks/input",
-        "/webhooks/notify/",
-        "/webhooks/nope",
         "/webhooks/answer/a/b",
         "/webhooks/fallback/x",
         "/webhooksanswer",
-        "/docs/x",
         "/healthz/",
     ],
 )
