@@ -119,7 +119,7 @@ async def test_flows_that_are_refused_are_shown_with_their_place(watched: Watche
 
     page = await watched.page()
 
-    assert "calls continue with the last good ones. flows/shop.yaml:9:" in page
+    assert "calls continue with the last good ones. flows/shop.yaml:7:" in page
 
 
 async def page_of(settings: Settings, figures: ServerFigures, shared: str = "") -> str:

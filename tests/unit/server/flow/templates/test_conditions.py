@@ -16,19 +16,11 @@ from tests.unit.server.flow.templates.cases import (
     SCOPE,
     custom,
     expression,
-    faults,
     holds,
     names,
     read,
     refusal,
 )
-
-
-@each_case("case", table(__file__, "test_each_mistake_has_its_place"), ids=lambda case: case[0])
-def test_each_mistake_has_its_place(case: tuple[str, ...]) -> None:
-    source, *expected = case
-
-    assert expected == faults(source)
 
 
 @each_case("source", table(__file__, "test_an_expression_is_true"))
@@ -66,16 +58,6 @@ def test_the_length_of_a_text_is_limited(source: str) -> None:
     assert ("E395 flows/test.yaml:1:1: text grew to more than 10,000 characters") == refusal(
         expression(source), names(ticket="a" * 10_001)
     )
-
-
-def test_an_expression_knows_its_lookups() -> None:
-    found = expression('vip and env.TEAM == "blue" and env["CRM_URL"] != call.from')
-
-    assert {"vip", "env", "call"} == found.used_names
-    assert {"TEAM", "CRM_URL"} == found.used_env
-    assert "bool" == found.type.name
-    assert PLACE == found.place
-    assert found.source.startswith("vip and")
 
 
 def test_settings_are_not_checked_when_they_are_unknown() -> None:
