@@ -313,6 +313,22 @@ async def test_a_pasted_flow_and_a_pasted_ncco_are_played(phone: Phone) -> None:
     assert "1 error" not in setup.text
 
 
+async def test_a_call_is_saved_as_a_scenario_that_passes(own_phone: Phone, project: Path) -> None:
+    phone = own_phone
+    await phone.call(made_at=SUNDAY)
+    await phone.do({"press": "1"}, at=5.0)
+    await phone.skip()
+    await phone.do({"dial": {"outcome": "busy"}})
+    await phone.skip()
+    await phone.do({"record": {"seconds": 4, "key": "#"}})
+    await phone.skip()
+    kept = (await phone.post(f"/phone/calls/{phone.id}/keep")).json()
+    assert project / "tests/scenarios/reception.yaml" == Path(kept["path"])
+    assert "a caller presses 1, dials 447700900111 (busy) and leaves a message" == kept["name"]
+    tested = await asyncio.to_thread(ncco, "test", kept["path"], cwd=project)
+    assert 0 == tested.exit_code, tested.output
+
+
 async def test_a_scenario_passes_although_the_caller_thinks_before_acting(own_phone: Phone, project: Path) -> None:
     phone = own_phone
     await phone.call()
