@@ -3,25 +3,12 @@ from __future__ import annotations
 from tests.unit.server.flow.loading_flows import codes_of
 
 HEAD = """
-vars:
-  agents: {type: list, default: ["447700900111"]}
-  agent: {type: phone, default: "447700900111"}
-  flags: {type: list, default: []}
 lookups:
-  oncall:
-    get: "https://crm.example.com/oncall"
-    returns:
-      phones: [phone]
-      texts: [text]
-      flags: [bool]
-      people: [{name: text, number: phone}]
-      tier: [a, b]
-      desk: ["447700900111", "447700900222"]
-    default: {tier: a, desk: "447700900111"}
+  oncall: {get: "https://crm.example.com/oncall", returns: {phones: [phone]}, default: {phones: []}}
 """
 
 
-def steps(connect: str, lines: str = "{completed: end, otherwise: end}") -> str:
+def steps(connect: str, lines: str) -> str:
     return f"""
 hello:
   lookup: oncall
