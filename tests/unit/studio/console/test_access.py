@@ -583,6 +583,14 @@ async def test_the_last_page_before_logging_out_renews_nothing() -> None:
     assert not client.cookies
 
 
+async def test_a_link_from_another_site_is_reloaded_with_its_cookie(console: FastAPI) -> None:
+    async with browser(console) as client:
+        response = await client.get("/calls?flow=a", headers={"Sec-Fetch-Site": "cross-site"})
+        assert "0; url=/login?next=%2Fcalls%3Fflow%3Da" == response.headers["refresh"]
+        await log_in(client, PASSWORDS["look"])
+        assert "/calls?flow=a" == (await client.get("/login?next=%2Fcalls%3Fflow%3Da")).headers["location"]
+
+
 async def test_errors_are_pages_for_people_and_json_for_scripts(console: FastAPI, client: httpx.AsyncClient) -> None:
     @console.get("/broken")
     async def broken() -> None:

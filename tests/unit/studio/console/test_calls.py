@@ -121,6 +121,23 @@ async def test_the_list_finds_and_shows_the_name_of_a_caller_that_a_flow_knows(s
     assert [] == (await shop.console.get("/calls.json?q=Opal Fruit")).json()["calls"]
 
 
+async def test_a_missed_caller_leaves_the_list_once_somebody_calls_back(shop: Shop) -> None:
+    for leg, number in (("aaaaaaaa-0000", "447700900111"), ("bbbbbbbb-0000", "447700900222")):
+        await shop.answer(leg, number)
+        await shop.hang_up(leg)
+    home = (await shop.console.get("/home")).text
+    assert ["07700 900222", "07700 900111"] == re.findall(r"<strong>(07.*)</strong>", home)
+
+    done = await shop.console.post("/calls/aaaaaaaa-0000/called-back")
+
+    assert "07700 900111 was called back." == done.json()["said"]
+    home = (await shop.console.get("/home")).text
+    assert ["07700 900222"] == re.findall(r"<strong>(07.*)</strong>", home)
+    assert "1 called back" in home
+    assert "Called back" in (await shop.console.get("/calls/aaaaaaaa-0000")).text
+    assert 404 == (await shop.console.post("/calls/aaaaaaaa/called-back")).status_code
+
+
 async def test_undoing_a_call_back_puts_the_caller_back_on_the_list(shop: Shop) -> None:
     await shop.answer("aaaaaaaa-0000", "447700900111")
     await shop.hang_up("aaaaaaaa-0000")

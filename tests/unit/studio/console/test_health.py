@@ -34,13 +34,16 @@ FLOWS = """\
 flow: shop
 default: true
 start: menu
+lookups:
+  stock: {get: "http://127.0.0.1:9/stock", timeout: 1900ms, returns: {left: int}, default: {left: 0}}
 steps:
   menu:
     do: [{talk: "For bicycles, press 1."}]
     choices: {bicycles: {dtmf: 1, goto: bicycles}}
     retry: {noinput: ["Sorry?"], nomatch: ["Sorry?"], then: end}
   bicycles:
-    do: [{talk: "We sell bicycles."}]
+    lookup: stock
+    do: [{talk: "We have {{ stock.left }} bicycles."}]
     goto: end
 """
 
@@ -58,6 +61,13 @@ class Watched:
         reply = await self._console.get("/health")
         assert 200 == reply.status_code, reply.text
         return " ".join(re.sub(r"<[^>]*>", " ", reply.text).split())
+
+    async def call(self, leg: str) -> None:
+        """A call that uses the lookup."""
+        fields = {"to": "442079460000", "from": "447700900123", "uuid": leg, "conversation_uuid": f"CON-{leg}"}
+        reply = await self.webhooks.post("/webhooks/answer", json=fields)
+        url = next(action["eventUrl"][0] for action in reply.json() if action["action"] == "input")
+        await self.webhooks.post(url, json={"dtmf": {"digits": "1", "timed_out": False}, "uuid": leg})
 
 
 def settings(project: Path) -> Settings:
@@ -96,6 +106,30 @@ async def test_a_server_in_development_says_that_no_phone_can_reach_it(watched: 
     assert "No phone number reaches it yet" in page
 
 
+async def test_a_broken_lookup_is_shown_with_its_step_and_a_fix(watched: Watched) -> None:
+    for leg in ("a", "b", "c"):
+        await watched.call(leg)
+
+    page = await watched.page()
+
+    assert "All is well" not in page
+    assert "The lookup stock failed 3 of 3 times in the last hour." in page
+    assert "Show flow shop, step bicycles" in page
+    assert "The server answered 6 requests without a signature (webhooks)." in page
+    assert re.search(
+        r"Answers usually take [\d.]+ ms \(p50\); the slowest one in a hundred takes [\d.]+ ms \(p99\)\.", page
+    )
+    assert "Callers heard the emergency announcement (failsafe): none." in page
+
+
+async def test_a_server_that_drains_says_so(watched: Watched) -> None:
+    watched.server.state.readiness.is_draining = True
+
+    page = await watched.page()
+
+    assert "The server is not taking new calls: the server is shutting down" in page
+
+
 async def test_recordings_whose_files_are_lost_are_counted(tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows" / "shop.yaml").write_text(FLOWS, encoding="utf-8")
@@ -119,7 +153,7 @@ async def test_flows_that_are_refused_are_shown_with_their_place(watched: Watche
 
     page = await watched.page()
 
-    assert "calls continue with the last good ones. flows/shop.yaml:7:" in page
+    assert "calls continue with the last good ones. flows/shop.yaml:9:" in page
 
 
 async def page_of(settings: Settings, figures: ServerFigures, shared: str = "") -> str:

@@ -138,6 +138,16 @@ async def test_listening_marks_a_message_as_heard_and_is_logged(
     assert f"message={id_} part='bytes=100-199'" in part_line or f"message={id_} part=bytes=100-199" in part_line
 
 
+async def test_done_and_deleted_messages_move_and_can_be_restored(inbox: Inbox) -> None:
+    id_ = await inbox.put()
+    boxes = []
+    for action in ("done", "to-do", "delete", "restore"):
+        assert 200 == await inbox.act(id_, action)
+        boxes.append([box for box in ("new", "done", "deleted") if id_ in await inbox.page(box)])
+
+    assert [["done"], ["new"], ["deleted"], ["new"]] == boxes
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -167,6 +177,16 @@ async def test_a_failed_message_is_fetched_again(inbox: Inbox) -> None:
 
     assert 200 == await inbox.act(id_, "fetch")
     assert "It has not arrived yet" in await inbox.page()
+
+
+async def test_a_message_whose_file_is_lost_says_so_and_is_fetched_again(inbox: Inbox) -> None:
+    lost, fine = await inbox.put(), await inbox.put()
+    inbox.folder.remove([lost])
+    audio = await inbox.console.get(f"/messages/{lost}/audio")
+
+    assert (410, "lost on the server") == (audio.status_code, audio.json()["detail"][29:47])
+    assert [200, 200, 404] == [await inbox.act(id_, "fetch") for id_ in (lost, fine, "0" * 32)]
+    assert ["waiting", "kept"] == [row.state for id_ in (lost, fine) if (row := await inbox.recordings.get(id_))]
 
 
 async def test_a_page_after_a_deleted_message_is_an_error_instead_of_an_empty_page(inbox: Inbox) -> None:
