@@ -1,7 +1,8 @@
 """Which URLs `ncco check` refuses because a value of the call, or a text that joins values, decides their host (E332).
 
-`faulty.yaml` and `sound.yaml` hold small projects. `flow` is the end of a flow file behind HEAD, `files` are further
-files by path. «» marks each text that E332 reports, with its exact line, column and length.
+`faulty.yaml` and `sound.yaml` hold small projects. `flow` is the end of a flow file behind HEAD, in which each of the
+`cases`, if there are some, becomes ACTION; `files` are further files by path. «» marks each text that E332 reports,
+with its exact line, column and length.
 """
 
 from __future__ import annotations
@@ -31,7 +32,11 @@ _FOLDER = Path(__file__).parent
 
 def _cases(file: str) -> list[Any]:
     found = yaml.load((_FOLDER / file).read_text(), yaml.CSafeLoader)
-    return [pytest.param(case, id=case["name"]) for case in found]
+    return [
+        pytest.param(case | {"flow": case["flow"].replace("ACTION", action)} if action else case, id=name)
+        for case in found
+        for name, action in case.get("cases", {case.get("name"): ""}).items()
+    ]
 
 
 def _marked(path: str, text: str) -> list[tuple[str, int, int, int]]:

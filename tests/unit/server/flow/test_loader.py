@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from ncco_server.flow.issues import by_place
 from ncco_server.flow.loader import load, load_files, revision_of
-from tests.support.cases import each_case
 from tests.support.examples import examples
 
 ROOT = Path(__file__).parents[4]
@@ -42,19 +41,6 @@ def test_a_flow_with_a_warning_is_kept() -> None:
 
     assert ["a"] == list(project.flows)
     assert not project.has_errors
-
-
-@each_case("folder", [ROOT, *sorted((ROOT / "examples").glob("*/"))], ids=lambda folder: folder.name)
-def test_the_sources_of_a_flow_make_the_same_flow_again(folder: Path) -> None:
-    project = load_files(folder / "flows", folder / "templates")
-    for name, found in project.flows.items():
-        again = load(found.sources).flows[name]
-
-        assert found.revision == again.revision
-        assert found.sources == again.sources
-        assert found.start == again.start
-        assert list(found.steps) == list(again.steps)
-        assert {hook.name for hook in found.hooks} == {hook.name for hook in again.hooks}
 
 
 PLACING = """

@@ -74,6 +74,8 @@ def test_a_stored_flow_is_the_flow_that_was_stored(folder: Path) -> None:
         flow = load(checked.sources).flows[name]
         again = stored(flow.sources, name)
 
+        assert (checked.revision, checked.sources, [*checked.steps]) == (flow.revision, flow.sources, [*flow.steps])
+        assert {hook.name for hook in checked.hooks} == {hook.name for hook in flow.hooks}
         assert content(flow) == content(again)
         assert flow.asks_hours <= again.asks_hours  # its steps are not read yet
         assert flow.steps == dict(again.steps)

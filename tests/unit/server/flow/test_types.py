@@ -22,6 +22,7 @@ from ncco_server.ncco.value_types import (
     write,
 )
 from tests.support.cases import each_case
+from tests.support.examples import examples
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -38,7 +39,6 @@ JSON = st.recursive(
         ("text", 0.25, "0.25"),
         ("text", True, "true"),
         ("int", "20", 20),
-        ("int", " 20 ", 20),
         ("int", "-3", -3),
         ("int", 2.0, 2),
         ("number", "0.5", 0.5),
@@ -274,12 +274,13 @@ def test_the_sample_of_a_type_is_of_that_type(type_: Kind) -> None:
     assert type_.described
 
 
-@pytest.mark.parametrize("type_", TYPES.values(), ids=TYPES)
 @given(value=JSON)
-def test_a_cast_of_any_json_gives_a_value_or_a_sentence_without_it(type_: Kind, value: Any) -> None:
-    try:
-        result = type_.cast(value)
-    except ValueError as error:
-        assert "needed" in str(error)
-    else:
-        assert result == type_.cast(result)
+@examples(200)
+def test_a_cast_of_any_json_gives_a_value_or_a_sentence_without_it(value: Any) -> None:
+    for type_ in TYPES.values():
+        try:
+            result = type_.cast(value)
+        except ValueError as error:
+            assert "needed" in str(error)
+        else:
+            assert result == type_.cast(result)

@@ -231,16 +231,6 @@ def test_a_database_of_another_program_is_not_touched(path: Path) -> None:
     assert [("delete",)] == rows_of(path, "PRAGMA journal_mode")
 
 
-@pytest.mark.parametrize("schema", ["9999", "later"])
-def test_newer_schema_is_refused(path: Path, schema: str) -> None:
-    make_calls(path, 1)
-    make(path, f"UPDATE ncco_schema SET version_num = '{schema}'")
-    refused = refusal(path)
-
-    assert f"{path} has tables of another version, {schema} with {NEWEST}" == str(refused)
-    assert "start the version that created it" in refused.cure
-
-
 def test_schema_that_lacks_its_tables_is_refused(path: Path) -> None:
     for table, version in (("ncco_schema", KNOWN["sqlite"]), ("ncco_additions", NEWEST)):
         make(path, f"CREATE TABLE {table} (version_num TEXT)", f"INSERT INTO {table} VALUES ('{version}')")

@@ -21,7 +21,6 @@ from ncco_server.flow.loader import load
 from ncco_server.ncco import check
 from ncco_server.service.calls import CallService
 from ncco_server.web import create_app
-from tests.support.cases import each_case
 from tests.support.examples import examples
 from tests.support.memory_store import MemoryStore
 from tests.unit.server.web.fake_calls import FakeCalls, settings_with
@@ -163,14 +162,19 @@ async def sent(client: httpx.AsyncClient, path: str, fields: dict[str, Any], *, 
     return await client.get(f"/webhooks/{path}", params=query)
 
 
-@each_case("name", SAMPLES)
-@pytest.mark.parametrize("as_query", [False, True])
-async def test_every_webhook_in_public_documents_is_accepted(name: str, as_query: bool) -> None:
+async def test_every_webhook_in_public_documents_is_accepted() -> None:
     app, _ = await real_app()
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000") as client:
-        response = await sent(client, "event", SAMPLES[name], as_query=as_query)
+        refused = [
+            (name, as_query)
+            for name, payload in SAMPLES.items()
+            for as_query in (False, True)
+            if 200 != (response := await sent(client, "event", payload, as_query=as_query)).status_code
+            or response.content
+        ]
 
-    assert (200, b"") == (response.status_code, response.content)
+    assert SAMPLES
+    assert [] == refused
 
 
 async def real_app() -> tuple[FastAPI, CallService]:

@@ -119,7 +119,7 @@ async def test_a_call_can_wait(client: Client, at: str | None) -> None:
     assert 202 == (await post(client, at=at)).status_code
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("changes", "status", "where"),
     [
         ({"to": "12125551234"}, 422, "to"),
@@ -159,7 +159,7 @@ async def test_a_wrong_request_is_explained_and_not_stored(
     assert [] == (await client.get("/calls")).json()["calls"]
 
 
-@pytest.mark.parametrize("header", ["", "Bearer", "Bearer wrong", "Basic key of crm", "key of crm"])
+@each_case("header", ["", "Bearer", "Bearer wrong", "Basic key of crm", "key of crm"])
 async def test_nobody_has_access_without_a_key(client: Client, header: str) -> None:
     client.headers["Authorization"] = header
 
@@ -235,7 +235,7 @@ async def test_a_list_has_pages_and_filters(client: Client) -> None:
     assert (None, []) == (second["next"], over["calls"])
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("status", "content"),
     [
         (400, b'{"flow": "reminder", "to": "447700900123", "with": {"\\ud800": 1}}'),
@@ -277,7 +277,7 @@ async def test_a_body_is_not_read_without_a_valid_key(client: Client) -> None:
     assert (401, []) == (refused.status_code, read)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("method", "path", "status", "allowed"),
     [
         ("HEAD", "/calls", 200, None),

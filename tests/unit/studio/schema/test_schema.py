@@ -10,7 +10,7 @@ import pytest
 
 from ncco_server.desk.commands.explain import write_example
 from ncco_server.flow.actions.item import ACTIONS, ITEM_WORDS
-from ncco_server.flow.files import HANDLER_SUFFIX, is_flow_file
+from ncco_server.flow.files import HANDLER_SUFFIX, is_flow_file, read_project
 from ncco_server.flow.grammar.fields import ENDPOINT_TYPES
 from ncco_server.flow.grammar.locales import Locale
 from ncco_server.flow.grammar.variables import Declaration
@@ -25,7 +25,6 @@ from ncco_server.flow.language.lookups import LookupDefinition
 from ncco_server.flow.language.retry import RetryWords
 from ncco_server.flow.language.shared import SharedWords
 from ncco_server.flow.language.step import STEP_WORDS
-from ncco_server.flow.loader import load_files
 from ncco_studio.editing import names as flow_names
 from ncco_studio.editing.names import ProjectNames
 from ncco_studio.schema import flow_schema
@@ -76,7 +75,7 @@ def test_a_project_that_loads_is_valid(name: str) -> None:
 
 def faults_of(root: Path) -> list[str]:
     """The schema errors of a project's flow files, also with a schema that offers the names of another project."""
-    texts = load_files(root / "flows", root / "templates", None).texts
+    texts, _ = read_project(root / "flows", root / "templates")
     flows = [read(text) for path, text in texts.items() if is_flow_file(path)]
 
     assert flows or any(path.endswith(HANDLER_SUFFIX) for path in texts)
@@ -195,42 +194,26 @@ def test_every_form_of_every_word_is_valid(text: str) -> None:
     ("right", "wrong"),
     [
         ("entry: true", "entyr: true"),
-        ("entry: true", "entry: maybe"),
         ("start: hello", "begin: hello"),
         ("tail: false", "tial: false"),
-        ("tail: false", "tail: no!"),
         ("style: 3, loop", "stile: 3, loop"),
         ("level: 0.5", "level: 2.5"),
-        ("level: 0.5", "levle: 0.5"),
         ("- talk: {template: hello.j2}", "- say: hello"),
         ("- talk: {template: hello.j2}", "- talk"),
         ("action: talk", "action: tlak"),
-        ("tries: 3, reprompt", "tries: 30, reprompt"),
         ("tries: 3, reprompt", "max: 3, reprompt"),
         ("dtmf: 12,", "dtmf: one,"),
-        ("dtmf: 12,", "key: 12,"),
-        ("up_to: 10m", "upto: 10m"),
         (", up_to: 10m", ""),
         ("      - else: {run: other}\n", "      - {if: customer.ok, goto: end}\n"),
-        ("into: ticket", "in: ticket"),
         ("digits: 6..8", "digits: six"),
-        ("{if: hours.office.open, goto: end}", "{if: hours.office.open, then: end}"),
         ("{if: hours.office.open, goto: end}", "{if: hours.office.open}"),
         ("type: sip", "type: sips"),
         ("- checkpoint: heard", "- {checkpoint: heard, loop: 1}"),
-        ("timezone:", "timzone:"),
-        ("timeout: 700ms", "time_out: 700ms"),
-        ("saved: {post:", "saved: {get:"),
-        ("{hangup: saved}", "{hang_up: saved}"),
-        ("{run: other, with: {a: 1}}", "{run: other, wiht: {a: 1}}"),
         ("sensitive: true", "sensitive: perhaps"),
         ("pin: {type: text, sensitive: true}", "pin: {type: text, sensitiv: true}"),
-        ("pin: {type: text, sensitive: true}", "pin: {sensitive: true}"),
         ("pin: {type: text, sensitive: true}", "pin: text, sensitive: true"),
         ("card: {type: {code: text}, sensitive: true}", "card: {type: txt, sensitive: true}"),
-        ("type: list, default: []", "type: lst, default: []"),
         ("{language: en-GB, style: 2}", "{langauge: en-GB, style: 2}"),
-        ("steps:\n", "stages:\n"),
     ],
 )
 def test_common_mistakes_are_invalid(right: str, wrong: str) -> None:

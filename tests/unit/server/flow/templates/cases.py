@@ -106,11 +106,6 @@ def read(source: str) -> tuple[Expression | None, list[FlowIssue]]:
     return compile_expression(Text(source, PLACE), SCOPE)
 
 
-def faults(source: str) -> list[str]:
-    """Every issue of an expression."""
-    return [line(issue, source) for issue in sorted(read(source)[1], key=by_place)]
-
-
 def expression(source: str) -> Expression:
     """An expression without errors."""
     found, issues = read(source)

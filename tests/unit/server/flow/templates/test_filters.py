@@ -13,13 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncco_server.flow.nodes import Place, Text
-from ncco_server.flow.scope import scope_types
 from ncco_server.flow.templates.budget import operations_of, size_of
-from ncco_server.flow.templates.compiler import compile_value
 from ncco_server.flow.templates.environment import ENVIRONMENT
 from ncco_server.flow.templates.filters import FILTERS, Absent, Filter, Unfit
-from ncco_server.flow.templates.parsing import Templates
 from ncco_server.ncco.value_types import MAX_ITEMS, TYPES
 from tests.support.cases import each_case
 from tests.support.examples import examples
@@ -44,34 +40,6 @@ VALUES: Final = (
 )
 LONG_VALUES: Final = ("7" * 5_000, "é# " * 1_500, ["77"] * MAX_ITEMS)
 ARGUMENTS: Final = st.sampled_from(["", "-", "é", "or", "GBP", "day", "time", "Europe/London"]) | st.integers(0, 9)
-
-
-def _grouped(value: str, language: str, size: int) -> str:
-    return f"{language}: {value[:size]} {value[size:]}"
-
-
-def test_a_new_speaking_filter_accepts_an_argument(monkeypatch: pytest.MonkeyPatch) -> None:
-    grouped = Filter(
-        name="grouped",
-        summary="In groups.",
-        example="{{ topic | grouped(2) }}",
-        apply=_grouped,
-        takes=("text",),
-        gives=TYPES["text"],
-        usage="| grouped(2)",
-        args=("number",),
-        needed=1,
-        is_localised=True,
-    )
-    monkeypatch.setitem(FILTERS, "grouped", grouped)
-    monkeypatch.setitem(ENVIRONMENT.filters, "grouped", grouped.apply)
-    text = Text("{{ call.uuid | grouped(2) }}", Place("flows/main.yaml", 1, 1))
-
-    value, issues = compile_value(text, TYPES["text"], "talk", scope_types({}), Templates(), language="de-DE")
-
-    assert [] == issues
-    assert value is not None
-    assert "de-DE: ab cd" == value.render({"call": {"uuid": "abcd"}})
 
 
 def _instructions(call: Callable[[], Any]) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 from ncco_server.flow.nodes import Place, Text
 from ncco_server.flow.templates.compiler import compile_file, compile_value
 from ncco_server.flow.templates.parsing import Templates
-from ncco_server.flow.templates.values import Computed, Literal, Native, Value
+from ncco_server.flow.templates.values import Computed
 from ncco_server.ncco.value_types import TYPES, Escape, Kind
 from tests.support.cases import each_case
 from tests.unit.server.flow.tables import table
@@ -23,19 +23,6 @@ from tests.unit.server.flow.templates.cases import (
     value,
     value_faults,
 )
-
-
-@each_case(
-    ("escape", "type_", "source", "expected"),
-    in_places(__file__, "test_each_mistake_has_its_place"),
-)
-def test_each_mistake_has_its_place(escape: Escape, type_: Kind, source: str, expected: list[str]) -> None:
-    assert expected == value_faults(source, escape, type_, FILES)
-
-
-@each_case(("source", "expected"), table(__file__, "test_a_text_is_rendered"))
-def test_a_text_is_rendered(source: str, expected: str) -> None:
-    assert expected == rendered(source)
 
 
 def test_a_file_is_rendered_with_what_it_includes() -> None:
@@ -151,31 +138,6 @@ def test_two_loops_over_the_longest_lists_stop_early() -> None:
 )
 def test_an_unset_server_variable_is_reported_with_its_full_name(text: str) -> None:
     assert refusal(value(text, "url"), {"env": {}, "vip": True}).endswith(": FLOW_TEAM is not set")
-
-
-@each_case(
-    ("source", "type_", "kind"),
-    [
-        ("Hello", TYPES["text"], Literal),
-        ("{{ tries }}", TYPES["int"], Native),
-        ("{{ tries }}", TYPES["text"], Computed),
-        ("{% if vip %}1{% endif %}", TYPES["int"], Computed),
-    ],
-)
-def test_a_value_knows_whether_it_is_literal(source: str, type_: Kind, kind: type[Value]) -> None:
-    found = value(source, "text", type_)
-
-    assert isinstance(found, kind)
-    assert found.is_literal is (kind is Literal)
-    assert PLACE[:3] == found.place[:3]
-
-
-def test_a_value_knows_its_lookups() -> None:
-    text = value("https://example.com/{% set x = ticket %}{{ x }}/{{ env.TEAM }}{% if vip %}{% endif %}", "url")
-
-    assert isinstance(text, Computed)
-    assert {"ticket", "env", "vip"} == text.used_names
-    assert {"TEAM"} == text.used_env
 
 
 @each_case("source", ["{{ now | spoken }}", "{% if vip %}{{ now | spoken }}{% endif %}", "{% include 'when.j2' %}"])

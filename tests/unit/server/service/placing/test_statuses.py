@@ -19,6 +19,8 @@ from tests.support.placing import PLAIN_REMINDER, World, placing_world
 ANSWER: Final = "the answer webhook"
 ENDS: Final = ("busy", "timeout", "unanswered", "rejected", "failed", "cancelled")
 STATUSES: Final = ("started", "ringing", "answered", "human", "machine", "completed", *ENDS)
+PAIRED: Final = (ANSWER, *(status for status in STATUSES if status not in ENDS[1:-1]))
+"""Every kind of webhook, and of those ends that are the same but for their names, one."""
 RETRIES: Final = {
     "once": "",
     "again": "retry: {on: [timeout, busy, unanswered, rejected, failed, machine, unknown], after: 20m, tries: 3}",
@@ -114,9 +116,8 @@ def check(attempts: Attempts, webhooks: Sequence[str], retry: str, detection: st
 @pytest.mark.parametrize("detection", DETECTIONS)
 @pytest.mark.parametrize("retry", RETRIES)
 def test_every_pair_of_webhooks_works_in_both_orders(attempts: Attempts, retry: str, detection: str) -> None:
-    for number in (0, 1, 2):
-        for webhooks in permutations((ANSWER, *STATUSES), number):
-            check(attempts, webhooks, retry, detection)
+    for webhooks in [(), *((status,) for status in STATUSES), *permutations(PAIRED, 2)]:
+        check(attempts, webhooks, retry, detection)
 
 
 @given(
