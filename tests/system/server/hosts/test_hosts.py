@@ -64,7 +64,7 @@ def test_another_host_takes_over_the_calls_of_one_that_ends_or_freezes(tmp_path:
 
 
 async def test_racing_deliveries_at_both_hosts_get_the_same_bytes_and_count_once(two_hosts: list[Host]) -> None:
-    legs = [f"leg-{number}" for number in range(60)]
+    legs = [f"leg-{number}" for number in range(30)]
 
     async def race(leg: str) -> list[tuple[bytes, bytes]]:
         answers = await asyncio.gather(vonage.answer(leg, 0), vonage.answer(leg, 1))
