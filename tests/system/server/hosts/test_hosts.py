@@ -13,6 +13,8 @@ from tests.system.cli.running import happens
 from tests.system.server.hosts.caller import Vonage, releases_in
 from tests.system.server.hosts.host import Host, hosts
 
+RACES = 30
+
 
 async def test_call_whose_webhooks_alternate_finishes_on_its_revision(two_hosts: list[Host]) -> None:
     async with Vonage([host.address for host in two_hosts]) as vonage:
@@ -64,7 +66,7 @@ def test_another_host_takes_over_the_calls_of_one_that_ends_or_freezes(tmp_path:
 
 
 async def test_racing_deliveries_at_both_hosts_get_the_same_bytes_and_count_once(two_hosts: list[Host]) -> None:
-    legs = [f"leg-{number}" for number in range(30)]
+    legs = [f"leg-{number}" for number in range(RACES)]
 
     async def race(leg: str) -> list[tuple[bytes, bytes]]:
         answers = await asyncio.gather(vonage.answer(leg, 0), vonage.answer(leg, 1))
@@ -80,8 +82,9 @@ async def test_racing_deliveries_at_both_hosts_get_the_same_bytes_and_count_once
     assert [] == [(leg, pair) for leg, call in zip(legs, calls, strict=True) for pair in call if pair[0] != pair[1]]
     assert all(b"wrong key" in wrong and b"wrong again" in again for _, (wrong, _), (again, _), _ in calls)
     assert all(b"second menu" in right for *_, (right, _) in calls)
-    assert [(60, 4)] == ask(
+    assert [(RACES, 4)] == ask(
         "SELECT count(*), max(turns) FROM (SELECT count(*) AS turns FROM turns GROUP BY call_key) AS each"
     )
-    assert [(60, 60)] == ask("SELECT count(*), count(DISTINCT session) FROM hooks")
-    assert [(480,)] == ask("SELECT count(*) FROM webhooks")
+    assert [(RACES, RACES)] == ask("SELECT count(*), count(DISTINCT session) FROM hooks")
+    ((stored,),) = ask("SELECT count(*) FROM webhooks")
+    assert 8 * RACES <= stored <= 8 * RACES + vonage.passed_on  # a busy host may store what it answers too late
