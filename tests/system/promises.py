@@ -24,7 +24,6 @@ from tests.system.server.faults.function_kills import functions_killed
 from tests.system.server.faults.killing import killed
 from tests.system.server.faults.placing_kills import placing_killed
 from tests.system.server.faults.placing_races import placing_raced
-from tests.system.server.faults.racing import raced
 from tests.system.server.faults.refusing import refused
 from tests.system.server.faults.result_races import results_raced
 from tests.system.server.faults.soaking import soaked
@@ -60,7 +59,6 @@ class Run(NamedTuple):
 RUNS: Final = {
     "kills": Run(killed, "kills", 5, 50),
     "function_kills": Run(functions_killed, "kills", 5, 300, BOTH),
-    "races": Run(raced, "pairs", 900, 10_000, BOTH, few=2),
     "result_races": Run(results_raced, "races", 300, 10_000, BOTH, few=2),
     "table_kills": Run(tables_killed, "kills", 5, 200, BOTH),
     "table_races": Run(tables_raced, "races", 300, 10_000, BOTH, few=2),
