@@ -176,7 +176,7 @@ def made_under_load(request: pytest.FixtureRequest, tmp_path_factory: pytest.Tem
     folder = tmp_path_factory.mktemp(request.param)
     old, archive = new_home(folder / "old", request.param), folder / "ncco.tar.gz"
     with old.serving() as server, Load(server.address).running() as load:
-        wait_for(load, 100)
+        wait_for(load, 40)
         before = dict(load.waiting)
         assert 0 == old.ncco("table", "customers", "set", "447700900123", "name=Ada").exit_code
         rows = rows_of(old)

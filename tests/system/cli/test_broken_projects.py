@@ -75,8 +75,8 @@ def assert_readable(form: str, text: str) -> None:
 
 
 def share(request: pytest.FixtureRequest, name: str) -> slice:
-    """By day a project gets every third command or page, its neighbours the others; with `--night` it gets all."""
-    return slice(None) if request.config.getoption("--night") else slice([*PROJECTS].index(name) % 3, None, 3)
+    """By day a project gets every sixth command or page, its neighbours the others; with `--night` it gets all."""
+    return slice(None) if request.config.getoption("--night") else slice([*PROJECTS].index(name) % 6, None, 6)
 
 
 @pytest.mark.timeout(600)

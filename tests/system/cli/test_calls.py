@@ -184,17 +184,6 @@ def by_fallback(call: ServedCall) -> dict[str, Any]:
 # Databases that cannot be read
 
 
-def test_a_database_of_another_program_is_reported() -> None:
-    connection = sqlite3.connect("ncco.db")
-    connection.execute("CREATE TABLE songs (name TEXT)")
-    connection.close()
-
-    shown = ncco("calls")
-
-    assert 2 == shown.exit_code
-    assert "belongs to another program" in shown.stderr
-
-
 def test_locked_database_is_reported() -> None:
     record(to_sales)
     holder = sqlite3.connect("ncco.db", isolation_level=None)

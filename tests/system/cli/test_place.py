@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -131,15 +130,6 @@ def test_every_wrong_cell_of_a_file_is_named_before_anybody_is_called(home: Path
         "people.csv:4: column visits: a whole number is needed, such as 2",
     ] == [line for line in result.output.splitlines() if line.startswith("people.csv")]
     assert [] == placed(home)
-
-
-def test_a_file_is_read_as_a_spreadsheet_saves_it(home: Path) -> None:
-    rows = "Number;Name\r\n07700 900101;Zoë\r\n;\r\n"
-    (home / "people.csv").write_bytes(rows.encode("cp1252"))
-    result = place(home, "reminder", "--csv", "people.csv", "--batch", "monday")
-
-    assert 0 == result.exit_code, result.output
-    assert [("447700900101", "Zoë")] == [(row.number, json.loads(row.params)["name"]) for row in placed(home)]
 
 
 @each_case(

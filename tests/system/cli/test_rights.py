@@ -46,14 +46,6 @@ def test_a_scenario_file_that_cannot_be_updated_is_reported(tmp_path: Path) -> N
     ) == (code, said)
 
 
-def test_an_unwritable_place_for_a_scenario_is_reported_before_the_call(tmp_path: Path) -> None:
-    (project(tmp_path) / "tests/scenarios").chmod(0o555)
-    code, heard, said = run(tmp_path, "simulate", "--save", "tests/scenarios/calls.yaml")
-
-    assert (2, "") == (code, heard)
-    assert said.startswith("Error: tests/scenarios/calls.yaml cannot be written\n  fix: name a file in a folder of ")
-
-
 def test_an_unreadable_folder_is_reported(tmp_path: Path) -> None:
     folder = project(tmp_path) / "tests/scenarios"
     folder.chmod(0)

@@ -133,16 +133,6 @@ def test_the_reason_that_stops_the_start_is_reported_with_a_fix(
     assert "\n  fix: " in shown.stderr
 
 
-def test_every_wrong_setting_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_project(tmp_path, shop=SHOP)
-    monkeypatch.setenv("NCCO_PORT", "eighty")
-    monkeypatch.setenv("NCCO_LOG", "xml")
-
-    shown = ncco("serve", "--dev")
-
-    assert {"NCCO_PORT", "NCCO_LOG"} == set(re.findall(r"NCCO_[A-Z]+(?=: )", shown.stderr))
-
-
 def test_the_greeting_says_what_to_enter_at_vonage() -> None:
     settings = load_settings(
         None, public_url="https://calls.northgate.test", signature_secret=SECRET, flows=Path(__file__).parent
@@ -172,15 +162,6 @@ def test_a_terminal_shows_how_to_have_a_console(tmp_path: Path) -> None:
 
     assert b"No console without a password: `ncco console password`" in shown
     assert b"http://127.0.0.1:8765/" in shown
-
-
-def test_the_greeting_reports_a_placeholder_from_the_guides() -> None:
-    shown = greeting(load_settings(None, public_url="https://calls.example.com"), FLOWS, dev=True)
-
-    assert (
-        "NCCO_PUBLIC_URL: has the guides' example host, calls.example.com, so what callers press would be sent there."
-        in shown
-    )
 
 
 def test_the_greeting_says_that_messages_stay_at_vonage_without_a_key() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import termios
 from collections.abc import Iterator
 from pathlib import Path
@@ -192,14 +191,6 @@ def test_ctrl_c_hangs_up(folder: Path) -> None:
     assert "hangs up" in terminal.plain
     assert "Traceback" not in terminal.plain
     assert "- hangup" in (folder / "calls.yaml").read_text()
-
-
-def test_a_signal_at_any_time_hangs_up(folder: Path) -> None:
-    terminal = called(folder)
-    terminal.process.send_signal(signal.SIGINT)
-
-    assert 0 == terminal.ends_with()
-    assert "Traceback" not in terminal.plain
 
 
 def test_ctrl_d_at_a_lookup_takes_its_default(folder: Path) -> None:

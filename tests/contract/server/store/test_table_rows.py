@@ -165,7 +165,7 @@ async def hosts(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         yield [await stack.enter_async_context(store) for store in HOSTS[request.param](tmp_path)]
 
 
-RACES = 600
+RACES = 400
 
 
 async def test_a_counter_of_two_hosts_counts_every_call_once(hosts: list[Store]) -> None:

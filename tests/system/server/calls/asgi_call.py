@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,10 @@ BASE = "https://calls.example.com"
 
 @dataclass
 class Host:
-    """The application and its store."""
+    """The application and its store, unless that is elsewhere."""
 
     client: httpx.AsyncClient
-    store: MemoryStore
+    store: MemoryStore = field(default_factory=MemoryStore)
 
 
 @asynccontextmanager
@@ -87,7 +87,7 @@ class Caller:
 
     async def dial(self, status: str, url: str = "") -> httpx.Response:
         """Send an event of the dialled leg."""
-        fields = {**self.common, "uuid": "aa01", "status": status, "direction": "outbound"}
+        fields = {**self.common, "uuid": f"{self.leg}-b", "status": status, "direction": "outbound"}
         return await self.send(url or self.url("event"), fields)
 
     async def send(self, url: str, fields: Mapping[str, Any]) -> httpx.Response:

@@ -19,7 +19,7 @@ from tests.support import loopback
 from tests.support.server import Server, running
 
 MISTAKES: Final[dict[str, str]] = yaml.safe_load(Path(__file__).with_name("handler_mistakes.yaml").read_text())
-OTHERS: Final = 8
+OTHERS: Final = 4
 SORRY: Final = "flow: sorry\nstart: say\nsteps:\n  say: {do: [talk: Something went wrong.], goto: end}\n"
 GOOD: Final = "flow: good\nentry: true\nstart: say\nsteps:\n  say: {do: [talk: Good day.], goto: end}\n"
 HEAD: Final = "from ncco_server import Call, RunFailed, call_flow\n"

@@ -197,7 +197,7 @@ def settings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 @pytest.fixture(scope="module")
 def played(settings: Settings) -> list[Plan]:
     """Calls that a server has handled; tests only read them."""
-    made, line = plans(7, 150), Line(settings)
+    made, line = plans(7, 100), Line(settings)
 
     async def play() -> None:
         async with line.app.router.lifespan_context(line.app), line.client:

@@ -9,8 +9,8 @@ import pytest
 from tests.support.postgres_stores import empty_database
 from tests.system.server.faults.refusing import refuse_while_killing
 
-CALLS = 300
-KILLS = 6
+CALLS = 150
+KILLS = 4
 
 
 @pytest.mark.parametrize(("kind", "callers"), [("sqlite", 1), ("postgres", 2)])

@@ -9,7 +9,7 @@ import pytest
 from tests.support.postgres_stores import ask, empty_database
 from tests.system.server.faults.table_races import race
 
-RACES = 60
+RACES = 30
 DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
 
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-from pathlib import Path
 
-import pytest
-
-from tests.support.postgres_stores import ask, empty_database
-from tests.system.cli.running import happens
+from tests.support.postgres_stores import ask
 from tests.system.server.hosts.caller import Vonage, releases_in
-from tests.system.server.hosts.host import Host, hosts
+from tests.system.server.hosts.host import Host
+
+RACES = 30
 
 
 async def test_call_whose_webhooks_alternate_finishes_on_its_revision(two_hosts: list[Host]) -> None:
@@ -43,28 +40,8 @@ async def test_a_call_continues_when_its_host_dies(two_hosts: list[Host]) -> Non
     assert ([], 2) == (vonage.failed, vonage.passed_on)
 
 
-def holders() -> list[object]:
-    """The process that looks after the calls, if any."""
-    return [holder for (holder,) in ask("SELECT holder FROM ncco_leases WHERE name = 'calls' AND holder <> ''")]
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM])
-@pytest.mark.usefixtures("night")
-def test_another_host_takes_over_the_calls_of_one_that_ends_or_freezes(tmp_path: Path, number: signal.Signals) -> None:
-    url = empty_database()
-    with hosts(tmp_path / "first", url, (1,)) as (host,):
-        assert happens(lambda: holders() != [])
-        first = holders()
-        with hosts(tmp_path / "second", url, (2,)):
-            host.server.process.send_signal(number)
-            is_taken_over = happens(lambda: holders() not in ([], first))
-            host.server.process.send_signal(signal.SIGCONT)
-
-    assert is_taken_over
-
-
 async def test_racing_deliveries_at_both_hosts_get_the_same_bytes_and_count_once(two_hosts: list[Host]) -> None:
-    legs = [f"leg-{number}" for number in range(60)]
+    legs = [f"leg-{number}" for number in range(RACES)]
 
     async def race(leg: str) -> list[tuple[bytes, bytes]]:
         answers = await asyncio.gather(vonage.answer(leg, 0), vonage.answer(leg, 1))
@@ -80,8 +57,9 @@ async def test_racing_deliveries_at_both_hosts_get_the_same_bytes_and_count_once
     assert [] == [(leg, pair) for leg, call in zip(legs, calls, strict=True) for pair in call if pair[0] != pair[1]]
     assert all(b"wrong key" in wrong and b"wrong again" in again for _, (wrong, _), (again, _), _ in calls)
     assert all(b"second menu" in right for *_, (right, _) in calls)
-    assert [(60, 4)] == ask(
+    assert [(RACES, 4)] == ask(
         "SELECT count(*), max(turns) FROM (SELECT count(*) AS turns FROM turns GROUP BY call_key) AS each"
     )
-    assert [(60, 60)] == ask("SELECT count(*), count(DISTINCT session) FROM hooks")
-    assert [(480,)] == ask("SELECT count(*) FROM webhooks")
+    assert [(RACES, RACES)] == ask("SELECT count(*), count(DISTINCT session) FROM hooks")
+    ((stored,),) = ask("SELECT count(*) FROM webhooks")
+    assert 8 * RACES <= stored <= 8 * RACES + vonage.passed_on  # a busy host may store what it answers too late

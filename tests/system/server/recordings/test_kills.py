@@ -1,6 +1,6 @@
 """Recordings are fetched while their servers are killed again and again: none is lost, none is stored twice.
 
-150 recordings go to a folder, fewer to a bucket that fails now and then.
+100 recordings go to a folder, fewer to a bucket that fails now and then.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from tests.support.s3_server import Fault as S3Fault
 from tests.support.server import Server, running
 
 FLOW: Final = "flow: line\ndefault: true\nstart: hi\nsteps:\n  hi:\n    do: [{talk: Hello.}]\n    goto: end\n"
-RECORDINGS: Final = 150
-IN_BUCKET: Final = 80
+RECORDINGS: Final = 100
+IN_BUCKET: Final = 50
 KILLS: Final = 4
 EVERY_S: Final = 2.0
 FETCHED_WITHIN_S: Final = 600.0

@@ -59,19 +59,19 @@ JUNK = {
     "NULs": FLOW + "\0" * 100_000,
     "byte order marks": "\ufeff" * 100_000,
     "carriage returns": "\r" * 400_000,
-    "merges": "<<: {a: b}\n" * 10_000,
-    "complex keys": "?\n" * 15_000,
+    "merges": "<<: {a: b}\n" * 5_000,
+    "complex keys": "?\n" * 7_000,
     "comments in braces": FLOW + "{#" * 50_000,
-    "braces in a list": "a: [" + "{{a}}, " * 40_000,
+    "braces in a list": "a: [" + "{{a}}, " * 20_000,
     "tags in a list": "a: [" + "!a b, " * 40_000,
     "blanks in a key": "x: !a\ny" + " " * 200_000 + "z\n[",
     "blanks in a type": FLOW + "vars: {v: 'a" + " " * 200_000 + "b'}\n",
-    "an open quote": 'a: "' + "b c\n" * 100_000,
-    "anchors": "a: &a b\n" * 30_000,
-    "unknown steps": FLOW + "".join(f"  s{n}: {{goto: t{n}x}}\n" for n in range(2_000)),
+    "an open quote": 'a: "' + "b c\n" * 50_000,
+    "anchors": "a: &a b\n" * 15_000,
+    "unknown steps": FLOW + "".join(f"  s{n}: {{goto: t{n}x}}\n" for n in range(1_000)),
     "unknown names": FLOW + "".join(f"  s{n}: {{lookup: l{n}x, goto: end}}\n" for n in range(1_500)),
-    "unknown zones": FLOW + "hours:\n" + "".join(f"  h{n}: {{timezone: Europe/X{n}}}\n" for n in range(2_000)),
-    "lists without brackets": FLOW + "vars: {" + ", ".join(f"k{n}: x, y{n}" for n in range(10_000)) + "}\n",
+    "unknown zones": FLOW + "hours:\n" + "".join(f"  h{n}: {{timezone: Europe/X{n}}}\n" for n in range(1_000)),
+    "lists without brackets": FLOW + "vars: {" + ", ".join(f"k{n}: x, y{n}" for n in range(5_000)) + "}\n",
     "a long word": FLOW + "hours: {a: {timezone: Europe/Londn, week: {mon: '" + "x" * 200_000 + "'}}}\n",
     "long addresses": FLOW.replace("goto", f"send: {{to: '{'x' * 200_000}y'}}, goto"),
     "long names": FLOW.replace("s:", "a" * 50_000 + ":").replace("end", "a" * 49_999 + "b"),
@@ -85,7 +85,7 @@ def test_junk_is_read_in_linear_time(text: str) -> None:
     report(read.issues, read.texts)
 
     assert read.has_errors
-    assert 20 > time.process_time() - begun
+    assert 8 > time.process_time() - begun
 
 
 @each_case(

@@ -26,8 +26,8 @@ from tests.unit.server.web.fake_calls import FakeCalls, crash, settings_with
 INSTRUMENT = str(Path(sys.executable).with_name("opentelemetry-instrument"))
 CALLER, LEG, KEYS = "447700900123", "a-leg-that-no-random-id-holds", "840217395"
 CALL = {"to": "442079460000", "from": CALLER, "uuid": LEG, "conversation_uuid": "CON-1"}
-CONVENTIONS = pytest.mark.parametrize("conventions", ["", "http", "http/dup"])
-"""Values of OTEL_SEMCONV_STABILITY_OPT_IN, which select the attribute names: old, stable, both."""
+CONVENTIONS = pytest.mark.parametrize("conventions", ["", "http/dup"])
+"""Values of OTEL_SEMCONV_STABILITY_OPT_IN, which select the attribute names: the old ones, or both."""
 
 
 def spans_in(printed: str) -> Iterator[dict[str, Any]]:

@@ -117,7 +117,6 @@ def test_closed_for_an_hour_open_again_and_closed_for_a_day(
         opening.get_by_role("link", name="Hours and holidays").click()
         page.get_by_text("What callers hear on each day").click()
         expect(page.get_by_text("Sunday at 12:00: “We are open.”")).to_be_visible()
-        check_page(page)
         assert [] == watch.unexpected()
 
 

@@ -47,7 +47,6 @@ def log_in(page: Page, password: str, name: str = "") -> None:
 def test_a_wrong_password_is_reported_and_the_right_one_continues(window: Page, address: str) -> None:
     window.goto(f"{address}/calls?q=0044")
     expect(window.get_by_label("Password")).to_be_focused()
-    check_page(window)
     log_in(window, "wrong")
     expect(window.get_by_role("alert")).to_have_text("This password is wrong.")
     check_page(window)

@@ -31,7 +31,7 @@ def test_a_page_is_accessible_fits_and_shows_owners_nothing_technical(page: Page
     if path in PAGES:
         show_to_owners(page)
         expect(page.get_by_text("Adding calls to the picture")).to_have_count(0)
-        check_page(page, wide="dark")
+        check_page(page, (NARROW, "light"))
         shown = page.locator("main").inner_text()
         assert not re.findall(r"(?i:webhook|uuid|\byaml\b|\bNCCO\b|revision|session)|\bline \d|[A-Z]+_[A-Z_]+", shown)
 

@@ -93,7 +93,6 @@ def test_a_caller_gets_a_busy_line_and_leaves_a_message_by_keyboard(page: Page) 
 
     heard(page, "pressed 1 → sales").click()
     expect(heard(page, "digits 1 are the key of choice").first).to_be_visible()
-    check_page(page)
 
 
 def test_time_passes_automatically_and_the_voice_follows(page: Page) -> None:
@@ -164,7 +163,6 @@ def test_spoken_words_are_recognised_only_while_the_call_waits_for_them(page: Pa
     expect(microphone).not_to_be_checked()
     page.clock.run_for(600)
     expect(listening).not_to_be_attached()
-    check_page(page)
 
 
 def test_a_browser_without_recognition_has_no_switch_for_it(page: Page) -> None:

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.support import loopback
 from tests.support.server import running
-from tests.system.studio.console.browser import NARROW, WIDE, Console, Scheme, check_page, open_console
+from tests.system.studio.console.browser import NARROW, WIDE, Console, Scheme, open_console
 from tests.system.studio.console.server import link_of
 
 SALON = """\
@@ -74,7 +74,6 @@ def test_texts_of_charts_have_one_size_and_are_not_cut(desk: Page) -> None:
         assert [] == desk.evaluate(CUT), (width, days)
         assert [] == desk.evaluate(OVERLAPS), (width, days)
         assert 1 == len({*desk.evaluate(SIZES)}), (width, days)
-    check_page(desk)
 
 
 def test_paper_shows_what_the_page_says_and_nothing_to_press(desk: Page) -> None:

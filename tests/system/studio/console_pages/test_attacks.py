@@ -13,6 +13,7 @@ from typing import Final
 import httpx
 import pytest
 import yaml
+from fastapi import FastAPI
 from structlog.testing import capture_logs
 
 from ncco_server.service.recording_folder import RecordingFolder
@@ -22,6 +23,7 @@ from ncco_studio.editor.worker import Worker
 from tests.support.cases import each_case
 from tests.unit.studio.console.conftest import (
     REPOSITORY,
+    OwnPlayer,
     browser,
     logged_in,
     make_console,
@@ -56,12 +58,18 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def owner(project: Path) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of somebody who may change the project."""
+async def app(project: Path) -> AsyncIterator[FastAPI]:
     app = with_worker_here(make_console(project))
+    app.state.console.phone_calls.make_worker = OwnPlayer
+    yield app
+    await app.state.console.phone_calls.close()
+
+
+@pytest.fixture
+async def owner(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of somebody who may change the project."""
     async with await logged_in(app) as client:
         yield client
-    await app.state.console.phone_calls.close()
 
 
 @pytest.mark.parametrize("path", ["/phone/save", "/phone/setup", "/phone/calls", "/editor/check"])
@@ -146,7 +154,10 @@ async def test_a_page_after_an_unknown_key_is_refused(owner: httpx.AsyncClient, 
     assert 422 == (await owner.get(address, params={"before": "9" * 30})).status_code
 
 
-async def test_calls_saved_at_the_same_time_are_all_saved(owner: httpx.AsyncClient, project: Path) -> None:
+async def test_calls_saved_at_the_same_time_are_all_saved(
+    app: FastAPI, owner: httpx.AsyncClient, project: Path
+) -> None:
+    app.state.console.phone_calls.make_worker = lambda _: Worker(seconds=60)
     calls = [await owner.post("/phone/calls", json={"file": "flows/reception.yaml"}) for _ in range(3)]
     ids = [re.findall('data-call="(.*?)"', call.text)[0] for call in calls]
     kept = await asyncio.gather(*(owner.post(f"/phone/calls/{id_}/keep") for id_ in ids))

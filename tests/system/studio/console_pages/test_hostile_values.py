@@ -19,7 +19,7 @@ from ncco_server.table_rows import row_name
 from ncco_server.web import create_app
 from ncco_studio.console.app import create_console
 from tests.support.cases import each_case
-from tests.unit.studio.console.conftest import browser, logged_in, settings_for, with_worker_here
+from tests.unit.studio.console.conftest import OwnPlayer, browser, logged_in, settings_for, with_worker_here
 from tests.unit.studio.console.test_messages import message
 
 VALUES: Final = (
@@ -179,6 +179,7 @@ async def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     (tmp_path / FILE).write_text(f"flow: {json.dumps(HOSTILE)}\nnumbers: [{json.dumps(HOSTILE)}]\n", encoding="utf-8")
     (tmp_path / "templates" / f"{VALUES[1].replace('/', '')}.j2").write_text(HOSTILE, encoding="utf-8")
     console = with_worker_here(create_console(settings, dev=True))
+    console.state.console.phone_calls.make_worker = OwnPlayer
     async with await logged_in(console) as known, browser(console) as stranger:
         words = {"about": HOSTILE, "transcript": HOSTILE, "problem": HOSTILE, "cure": HOSTILE, "to_number": HOSTILE}
         await console.state.console.store.open()
@@ -189,7 +190,7 @@ async def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
         row = RowChange(row_name("notes", [HOSTILE]), {"text": HOSTILE, "pin": SECRETS[0]})
         await console.state.console.store.tables.change([row], 0, HOSTILE)
         yield {"known": known, "stranger": stranger}
-    await console.state.console.prover.close()
+    await console.state.console.phone_calls.close()
 
 
 def placed_call() -> PlacedRow:

@@ -274,8 +274,8 @@ async def test_no_text_ends_the_server_or_runs_a_function(tmp_path: Path) -> Non
         assert "447700900123" in str(shown.contents)
         assert not (tmp_path / "ran").exists()
 
-        editor.edit(SUB, "# " + "x" * 10_000_000)
-        editor.edit(TEMPLATE, "{{ x }}" * 1_500_000)
+        editor.edit(SUB, "# " + "x" * 2_000_000)
+        editor.edit(TEMPLATE, "{{ x }}" * 300_000)
         await editor.until(lambda: [["E119"], ["E119"]] == editor.codes(SUB, TEMPLATE))
         editor.close(SUB)
         editor.close(TEMPLATE)

@@ -114,7 +114,7 @@ def test_no_issue_is_left_after_the_fix_of_a_random_typo(pytestconfig: pytest.Co
     chance = random.Random(SLIPS)  # noqa: S311 - no secret, and the same typos in every run
     written = [texts for texts in PROJECTS if any(path.endswith(".yaml") for path in texts)]
     left, sound = [], [issues_of(texts) for texts in written]
-    for number in range(SLIPS if pytestconfig.getoption("--night") else SLIPS // 3):
+    for number in range(SLIPS if pytestconfig.getoption("--night") else SLIPS // 5):
         texts = dict(written[number % len(written)])
         path = chance.choice([path for path in sorted(texts) if path.endswith(".yaml")])
         texts[path] = slipped(chance, texts[path])
