@@ -61,5 +61,5 @@ async def test_racing_deliveries_at_both_hosts_get_the_same_bytes_and_count_once
         "SELECT count(*), max(turns) FROM (SELECT count(*) AS turns FROM turns GROUP BY call_key) AS each"
     )
     assert [(RACES, RACES)] == ask("SELECT count(*), count(DISTINCT session) FROM hooks")
-    ((stored,),) = ask("SELECT count(*) FROM webhooks")
+    stored = int(str(ask("SELECT count(*) FROM webhooks")[0][0]))
     assert 8 * RACES <= stored <= 8 * RACES + vonage.passed_on  # a busy host may store what it answers too late
