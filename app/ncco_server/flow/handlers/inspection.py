@@ -61,6 +61,7 @@ _DIALLED: Final = frozenset({*get_args(NotCompleted), *get_args(Detection), _COM
 _HELD: Final = frozenset({"ready", "too_long"})
 _GOES_ON: Final = "leave it out: the call is over then, unless you write `ends_call=False`"
 _OUTCOMES: Final = {"DialFailed": _DIALLED, "NoInput": frozenset({"noinput", "nomatch"})}
+_ASKED: Final = ("choose", "collect", "connect")
 _NUMBERS: Final = ("int", "float")
 _ANY_TEXT: Final = frozenset[str]()
 _LEAVING: Final = (ast.Return, ast.Raise, ast.Break, ast.Continue)
@@ -183,6 +184,8 @@ class HandlerCode:
         }
         for left, other in _compared_in(function):
             results = _OUTCOMES.get(caught[left]) if left in caught else self._results_of(left, given)
+            if results is None and isinstance(getattr(other, "value", 0), str) and _is_number(left, given):
+                yield Remark("W704", other, "a number never equals a text", "compare it with a number, without quotes")
             if results is None:
                 continue
             match other:
@@ -402,7 +405,8 @@ class HandlerCode:
                 if wanted in _NUMBERS:
                     yield Remark("W703", value, message, f"write `{wanted}({value.id})`")
                 elif _is_secret(wanted):
-                    yield Remark("E703", value, message, "ask for it with `sensitive=True`")
+                    asked = given_in(function)[value.id][0]
+                    yield Remark("E703", asked, message, "ask for it with `sensitive=True`")
 
     def _signatures_of(self, node: ast.Call, call: str, bound: Set[str]) -> Iterator[tuple[str, Signature, int]]:
         """How each call begins, the signature, and its first argument there: also of what `run` and `hold` call."""
@@ -646,6 +650,16 @@ def _without_f(function: Function, names: Set[str]) -> Iterator[Remark]:
                     yield Remark("W303", node.args[0], f'"{found[0]}" stays as it is written', cure)
 
 
+def _is_number(node: ast.expr, given: Mapping[str, Sequence[ast.expr]]) -> bool:
+    match node:
+        case ast.Call(func=ast.Name(id=name)):
+            return name in (*_NUMBERS, "len")
+        case ast.Name(id=name) if given.get(name):
+            return all(isinstance(each, ast.Call) and _is_number(each, given) for each in given[name])
+        case _:
+            return False
+
+
 def _compared_in(function: Function) -> Iterator[tuple[ast.expr, ast.expr]]:
     """Each value, with what it is compared with."""
     compared: Iterable[ast.expr]
@@ -687,10 +701,11 @@ def _never_raised(function: Function, calls: Set[str]) -> Iterator[Remark]:
         called = [each.func for each in inside if isinstance(each, ast.Call)]
         if any(isinstance(each, ast.Raise) for each in inside) or not all(_is_ours(each, calls) for each in called):
             continue
+        asked = [each for each in called if isinstance(each, ast.Attribute) and each.attr in _ASKED]
         for handler in node.handlers:
             if handler.type is not None and (name := ast.unparse(handler.type)) in _OUTCOMES:
-                cure = f"add `.or_raise()`, which raises {name}"
-                yield Remark("W704", handler.type, "no call gets to this line", cure)
+                message, cure = f"`except {name}` never runs", f"add `.or_raise()`, which raises {name}"
+                yield Remark("W704", asked[0] if len(asked) == 1 else handler.type, message, cure)
 
 
 def _is_ours(called: ast.expr, calls: Set[str]) -> bool:

@@ -390,7 +390,8 @@ class StepMaker:
         saves: Sequence[Save] = read_saves(node, reader) if word == "save" else ()
         table = read_table_name(node.get("table") or node, f"`{word}`", reader) if word != "save" else None
         known = ("table", *(WORDS if word == "rows" else ()), *(table.key if table is not None else ()))
-        fields = read_fields(node, known, f"`{word}`", reader) if table is not None else None
+        hints = {"key": next(iter(table.key))} if table is not None else {}
+        fields = read_fields(node, known, f"`{word}`", reader, hints=hints) if table is not None else None
         if table is not None and fields is not None and word == "rows":
             selection = read_selection(table, fields, reader) or Selection(table)
             selection = replace(selection, key=read_key_values(table, fields, reader), most=most)
@@ -402,9 +403,7 @@ class StepMaker:
         key = read_key(table, fields, reader) if table is not None and fields is not None else None
         _raise_first(reader)
         if table is not None and key is not None:
-            columns = {column: replace(each.type, may_be_empty=True) for column, each in table.columns.items()}
-            returns = Returned(record(columns), table.returned.secrets)
-            return asked_row(table, key, place, name, returns=returns, default=table.row_defaults)
+            return asked_row(table, key, place, name, returns=table.returned, default=table.row_defaults)
         (save,) = saves
         return save if save.asks is None else replace(save, asks=asked_row(save.table, save.key, place, name))
 

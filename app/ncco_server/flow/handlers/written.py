@@ -78,11 +78,10 @@ class WrittenCode:
             for each in sorted(written, key=lambda each: each.arg not in _WORDS):  # what adds to others comes first
                 found[_WORDS.get(str(each.arg), str(each.arg))] = each
             found["params"] = _written_params(code)
+        pairs = ((entry, found.get(entry.key.value)) for entry in node.entries)
         entries = (
-            Entry(entry.key._replace(place=self.place(keyword)), self._at(entry.value, keyword.value))
-            if (keyword := found.get(entry.key.value)) is not None
-            else entry
-            for entry in node.entries
+            Entry(self._text(entry.key, code), self._at(entry.value, code.value)) if code else entry
+            for entry, code in pairs
         )
         return self._with_error_flow(node._replace(entries=tuple(entries)), found.get("on_error"))
 
@@ -139,6 +138,8 @@ class WrittenCode:
                             names.setdefault(_plain(str(key.value)), (key, value))
                 case ast.Constant(value=text):
                     texts.setdefault(str(text), node)
+                case ast.Name(id=name) if isinstance(known := self.constants.get(name), ast.Constant):
+                    texts.setdefault(str(known.value), known)
                 case ast.Name(id=name) if name in self.constants:
                     others = self._inside(self.constants[name])
                     names.maps.extend(others[0].maps)

@@ -76,9 +76,7 @@ class Selection:
 
     @property
     def types(self) -> dict[str, Kind]:
-        """Columns may be missing."""
-        columns = {name: replace(each.type, may_be_empty=True) for name, each in self.table.columns.items()}
-        return {name: each.type for name, each in self.table.key.items()} | columns
+        return {**{name: each.type for name, each in self.table.key.items()}, **self.table.returned.fields}
 
     @property
     def returned(self) -> Returned:

@@ -58,17 +58,20 @@ def explore(
         remarks = [issue_of(each, written) for each in code.remarks(watch.forgotten, watch.dropped or watch.written)]
         without_await = {each.place.line for each in remarks if each.code == WITHOUT_AWAIT[0]}
         reported = {each.place.line for each in remarks if each.code in ("W705", "E703")}
+        said = {each.message for each in remarks}  # perhaps in another line of the same call
         failures = ((failure, _issue_of(failure, written)) for failure in _first_failures(watch))
         issues.extend(
             issue
             for failure, issue in failures
             if (not without_await or (failure.is_certain and issue.place.line not in without_await))
-            and not (issue.code in ("W703", "E703") and issue.place.line in reported)
+            and not (issue.code in ("W703", "E703") and (issue.place.line in reported or issue.message in said))
         )
         issues.extend(remarks)
         told = {issue.place.line for issue in issues if issue.place.file == file}
         issues.extend(
-            RULES["E703"].at(written.place(at), message, cure) for at, message, cure in hidden if at.lineno not in told
+            RULES["E703"].at(written.place(at), message, cure)
+            for at, message, cure in hidden
+            if at.lineno not in told and message not in said
         )
     issues.extend(maker.warnings)
     made = maker.read or {}
