@@ -206,6 +206,28 @@ class HandlerCode:
             cure = f'did you mean "{near}"?' if near else _GOES_ON if const == _COMPLETED else known
             yield Remark("W704", other, f"this is never {const!r}", cure)
 
+    def _always_true(self, function: Function) -> Iterator[Remark]:
+        """Conditions that are a text, an outcome or opening hours themselves."""
+        given = given_in(function)
+        for node in ast.walk(function):
+            match node:
+                case ast.BoolOp(op=ast.Or(), values=[ast.Compare(left=left, ops=[ast.Eq()]), *others]):
+                    texts = [each for each in others if isinstance(each, ast.Constant) and each.value]
+                    cure = f"write `{ast.unparse(left)} in (..)`, with all texts in brackets"
+                    yield from (Remark("W704", each, "this text is always true", cure) for each in texts[:1])
+                case ast.If(test=test) | ast.IfExp(test=test) | ast.While(test=test):
+                    tested = test.operand if isinstance(test, ast.UnaryOp) else test
+                    values = given.get(tested.id, ()) if isinstance(tested, ast.Name) else (tested,)
+                    match values:
+                        case [ast.Await(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method)))] if (
+                            name in self.calls and method in ("connect", "hold", "run_flow")
+                        ):
+                            yield Remark("W704", tested, "this is always true", "compare it with one of its texts")
+                        case [ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="hours"))] if (
+                            name in self.calls
+                        ):
+                            yield Remark("W704", tested, "this is always true", "write `.open` behind it")
+
     def _has_choices(self, name: str) -> bool:
         made = (value for given in self.written.given.get(name, ()) for value in getattr(given, "values", ()))
         return any(isinstance(each, ast.Call) and ast.unparse(each.func) == "Choice" for each in made)
@@ -316,6 +338,7 @@ class HandlerCode:
                 *self._not_awaited(function),
                 *_without_f(function, self._module_names),
                 *self._never_equal(function),
+                *self._always_true(function),
                 *self._misfits(function),
                 *_computed_ssml(function),
                 *_revealed(function),
@@ -464,6 +487,8 @@ class HandlerCode:
         defaults = (each for *_, value in arguments_of(function) if value is not None for each in ast.walk(value))
         for node in (*defaults, *_run_again(function)):
             match node:
+                case ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Attribute(attr="hours")), attr="open")):
+                    pass
                 case ast.Call(func=ast.Attribute(attr=attr) as called) if attr in _FILES_IF_CALLED:
                     yield _depends(called, "a file")
                 case ast.Attribute(attr=attr) if attr in _FILES:
