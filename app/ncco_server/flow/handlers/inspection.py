@@ -388,6 +388,7 @@ class HandlerCode:
         """Attributes that a call does not have, and calls that do not fit what they call."""
         call = self._call_in(function)
         known = {*call_methods(), *Call.__annotations__}
+        bound, given = _bound_in(function), given_in(function)
         for node in ast.walk(function):
             match node:
                 case ast.Attribute(value=ast.Name(id=name), attr=attr, ctx=ast.Load()) if (
@@ -406,13 +407,16 @@ class HandlerCode:
                     )
                     yield Remark("E703", node, message, cure)
                 case ast.Call():
-                    called = [*self._signatures_of(node, call, _bound_in(function))]
+                    called = [*self._signatures_of(node, call, bound)]
                     found = (misfit_of(*each[:2], node, self.written.constants, each[2]) for each in called)
                     yield from (Remark("E703", *each) for each in found if each is not None)
-                    yield from self._wrong_texts(function, node, called)
+                    yield from self._wrong_texts(given, node, called)
 
     def _wrong_texts(
-        self, function: Function, node: ast.Call, called: Iterable[tuple[str, Signature, int]]
+        self,
+        values: Mapping[str, Sequence[ast.expr]],
+        node: ast.Call,
+        called: Iterable[tuple[str, Signature, int]],
     ) -> Iterator[Remark]:
         """What callers enter, where a function of the file wants a number or a Secret."""
         for _, signature, first in called:
@@ -422,14 +426,13 @@ class HandlerCode:
                 given = signature.bind_partial(*node.args[first:], **keywords).arguments
             for name, value in given.items():
                 wanted = signature.parameters[name].annotation
-                if not isinstance(value, ast.Name) or self._results_of(value, given_in(function)) is None:
+                if not isinstance(value, ast.Name) or self._results_of(value, values) is None:
                     continue
                 message = f"`{name}` is of type {wanted}, and `{value.id}` is text"
                 if wanted in _NUMBERS:
                     yield Remark("W703", value, message, f"write `{wanted}({value.id})`")
                 elif _is_secret(wanted):
-                    asked = given_in(function)[value.id][0]
-                    yield Remark("E703", asked, message, "ask for it with `sensitive=True`")
+                    yield Remark("E703", values[value.id][0], message, "ask for it with `sensitive=True`")
 
     def _signatures_of(self, node: ast.Call, call: str, bound: Set[str]) -> Iterator[tuple[str, Signature, int]]:
         """How each call begins, the signature, and its first argument there: also of what `run` and `hold` call."""
@@ -746,17 +749,17 @@ def _is_ours(called: ast.expr, calls: Set[str]) -> bool:
 
 def _run_again(function: Function) -> Iterator[ast.AST]:
     """Leave out nested functions, and what `run` calls."""
-    waiting: list[ast.AST] = [*function.body]
+    waiting: list[ast.AST] = [*reversed(function.body)]
     while waiting:
-        node = waiting.pop(0)
+        node = waiting.pop()
         yield node
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 continue
             case ast.Call(func=ast.Attribute(attr="run") as function_, args=[_, *others], keywords=keywords):
-                waiting = [function_, *others, *keywords, *waiting]
+                waiting += reversed([function_, *others, *keywords])
             case _:
-                waiting = [*ast.iter_child_nodes(node), *waiting]
+                waiting += reversed([*ast.iter_child_nodes(node)])
 
 
 def _bound_in(function: Function) -> set[str]:

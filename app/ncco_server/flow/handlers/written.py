@@ -78,25 +78,15 @@ class WrittenCode:
             for each in sorted(written, key=lambda each: each.arg not in _WORDS):  # what adds to others comes first
                 found[_WORDS.get(str(each.arg), str(each.arg))] = each
             found["params"] = _written_params(code)
+        if defaults := [found[each] for each in ("defaults", "on_error") if each in found]:
+            parts = ast.copy_location(ast.Tuple([each.value for each in defaults]), defaults[0].value)
+            found["defaults"] = ast.copy_location(ast.keyword("defaults", parts), defaults[0])
         pairs = ((entry, found.get(entry.key.value)) for entry in node.entries)
         entries = (
             Entry(self._text(entry.key, code), self._at(entry.value, code.value)) if code else entry
             for entry, code in pairs
         )
-        return self._with_error_flow(node._replace(entries=tuple(entries)), found.get("on_error"))
-
-    def _with_error_flow(self, node: Map, code: ast.keyword | None) -> Map:
-        """`on_error` is written as `on` under `defaults`."""
-        defaults = node.get("defaults")
-        if code is None or not isinstance(defaults, Map):
-            return node
-        on = [
-            entry._replace(value=self._at(entry.value, code.value)) if entry.key.value == "on" else entry
-            for entry in defaults.entries
-        ]
-        placed = defaults._replace(entries=tuple(on))
-        entries = [entry._replace(value=placed) if entry.value is defaults else entry for entry in node.entries]
-        return node._replace(entries=tuple(entries))
+        return Map(tuple(entries), node.place)
 
     def placed(self, node: Map, line: int) -> Map:
         """The node of what the first call on this line gives."""
