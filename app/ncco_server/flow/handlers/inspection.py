@@ -680,10 +680,12 @@ def _without_f(function: Function, names: Set[str]) -> Iterator[Remark]:
 
 def _is_number(node: ast.expr, given: Mapping[str, Sequence[ast.expr]]) -> bool:
     match node:
+        case ast.Constant(value=value):
+            return isinstance(value, int | float)
         case ast.Call(func=ast.Name(id=name)):
             return name in (*_NUMBERS, "len")
         case ast.Name(id=name) if given.get(name):
-            return all(isinstance(each, ast.Call) and _is_number(each, given) for each in given[name])
+            return all(not isinstance(each, ast.Name) and _is_number(each, given) for each in given[name])
         case _:
             return False
 
