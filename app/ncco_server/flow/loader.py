@@ -303,12 +303,15 @@ def _shown(
 
 
 def _at_its_line(issue: FlowIssue, texts: Mapping[str, str]) -> FlowIssue:
-    """Move a handler's issue to the start of its line, unless its column is known, as that of an argument."""
+    """Give a handler's issue the whole line, unless its column is known."""
     place = issue.place
-    if not place.file.endswith(HANDLER_SUFFIX) or place.column > 1 or issue.code == "E701" or place.file not in texts:
+    is_known = place[2:] != (1, 1) or issue.code == "E701"
+    if not place.file.endswith(HANDLER_SUFFIX) or is_known or place.file not in texts:
         return issue
     line = "".join(texts[place.file].splitlines()[place.line - 1 : place.line])
-    return replace(issue, place=place._replace(column=len(line) - len(line.lstrip()) + 1, length=1))
+    return replace(
+        issue, place=place._replace(column=len(line) - len(line.lstrip()) + 1, length=len(line.strip()) or 1)
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -74,7 +74,8 @@ def _issue(name: str, need: Reference, waited: str) -> FlowIssue:
         message = f'"input.{need.field}" is empty after the step "{waited}", whose input is sensitive'
         return RULES["E631"].at(need.place, message, "read the variable that its `collect` fills")
     message = f'"{name}" is sensitive and no longer exists here: the step "{waited}" waits before this'
-    return RULES["E631"].at(need.place, message)
+    lookup, has_field, _ = name.partition(".")
+    return RULES["E631"].at(need.place, message, f"write `lookup: {lookup}` in this step" if has_field else None)
 
 
 @dataclass(slots=True)

@@ -40,6 +40,8 @@ def cure_of(error: BaseException | None) -> str | None:
             return _IMPORTS
         case AttributeError(name=str(name)):
             return _attribute(name, error.obj) or _said(error)
+        case KeyError():
+            return "correct the key, or write `.get(..)` if it may be missing"
         case TypeError() if found := _CHOICE.search(str(error)):
             return unknown_argument("Choice", found[1], ("dtmf", "speech")).cure
         case _:
@@ -72,7 +74,7 @@ def _attribute(name: str, value: object) -> str | None:
         column = name if name in value.columns else next(iter(value.columns), "column")
         return f'write `row["{column}"]`: columns are in square brackets'
     members = [*value.__members__] if isinstance(value, type) and issubclass(value, Enum) else []
-    known = members or [each for each in dir(value) if not each.startswith("_")]
+    known = members or [each for each in dir(value) if not each.startswith("_") and not hasattr(Exception, each)]
     near = near_name(name, known)
     if type(value).__module__ == "builtins" or (not near and not members and not _is_ours(value)):
         return None

@@ -25,6 +25,7 @@ from ncco_server.flow.handlers.signatures import (
     signature_of,
     written_signature,
 )
+from ncco_server.flow.handlers.written import Written, WrittenCode, bound_by, given_in
 from ncco_server.suggest import nearest
 
 BUILT_IN: Final = ("open", "input", "id", "hash", "globals")
@@ -60,6 +61,7 @@ _DIALLED: Final = frozenset({*get_args(NotCompleted), *get_args(Detection), _COM
 _HELD: Final = frozenset({"ready", "too_long"})
 _GOES_ON: Final = "leave it out: the call is over then, unless you write `ends_call=False`"
 _OUTCOMES: Final = {"DialFailed": _DIALLED, "NoInput": frozenset({"noinput", "nomatch"})}
+_ASKED: Final = ("choose", "collect", "connect")
 _NUMBERS: Final = ("int", "float")
 _ANY_TEXT: Final = frozenset[str]()
 _LEAVING: Final = (ast.Return, ast.Raise, ast.Break, ast.Continue)
@@ -78,7 +80,7 @@ class Remark(NamedTuple):
     """A mistake, by the code of its rule."""
 
     code: str
-    line: int
+    node: Written
     message: str
     cure: str | None = None
 
@@ -98,9 +100,10 @@ def _is_awaited(method: str) -> bool:
 class HandlerCode:
     """The code of a file with a handler."""
 
-    def __init__(self, text: str, file: str, handler: str) -> None:
+    def __init__(self, written: WrittenCode, file: str, handler: str) -> None:
+        self.written = written
         self.file = file
-        self.tree = ast.parse(text)
+        self.tree = written.tree
         self.functions: dict[str, list[Function]] = {}
         for node in ast.walk(self.tree):
             if isinstance(node, Function):
@@ -146,7 +149,7 @@ class HandlerCode:
 
     def _words_in(self, code: ast.expr) -> frozenset[str]:
         """The keys of a dict or the entries of a list, if all are written."""
-        written = self._constants.get(ast.unparse(code), code)
+        written = self.written.constants.get(ast.unparse(code), code)
         is_same = ast.unparse(code) not in self.changed
         match written:
             case ast.Dict(keys=words) | ast.List(elts=words) | ast.Tuple(elts=words) if is_same:
@@ -179,20 +182,20 @@ class HandlerCode:
             for used in ast.walk(each)
             if isinstance(used, ast.Attribute) and ast.unparse(used) == f"{each.name}.outcome"
         }
-        for node, left, other in _compared_in(function):
+        for left, other in _compared_in(function):
             results = _OUTCOMES.get(caught[left]) if left in caught else self._results_of(left, given)
+            if results is None and isinstance(getattr(other, "value", 0), str) and _is_number(left, given):
+                yield Remark("W704", other, "a number never equals a text", "compare it with a number, without quotes")
             if results is None:
                 continue
             match other:
                 case ast.Constant(value=str() | int() as const):
                     pass
                 case ast.List() | ast.Tuple() | ast.Set():
-                    yield Remark("W704", node.lineno, "this is never a list", f"write `in {ast.unparse(other)}`")
+                    yield Remark("W704", other, "this is never a list", f"write `in {ast.unparse(other)}`")
                     continue
                 case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=key)) if self._has_choices(name):
-                    yield Remark(
-                        "W704", node.lineno, "this is never a `Choice`", f"write the name of the choice: `{key!r}`"
-                    )
+                    yield Remark("W704", other, "this is never a `Choice`", f"write the name of the choice: `{key!r}`")
                     continue
                 case _:
                     continue
@@ -201,10 +204,32 @@ class HandlerCode:
             near = nearest(str(const), results)
             known = f"it is one of: {', '.join(sorted(results))}" if results else f'it is a text, such as "{const}"'
             cure = f'did you mean "{near}"?' if near else _GOES_ON if const == _COMPLETED else known
-            yield Remark("W704", node.lineno, f"this is never {const!r}", cure)
+            yield Remark("W704", other, f"this is never {const!r}", cure)
+
+    def _always_true(self, function: Function) -> Iterator[Remark]:
+        """Conditions that are a text, an outcome or opening hours themselves."""
+        given = given_in(function)
+        for node in ast.walk(function):
+            match node:
+                case ast.BoolOp(op=ast.Or(), values=[ast.Compare(left=left, ops=[ast.Eq()]), *others]):
+                    texts = [each for each in others if isinstance(each, ast.Constant) and each.value]
+                    cure = f"write `{ast.unparse(left)} in (..)`, with all texts in brackets"
+                    yield from (Remark("W704", each, "this text is always true", cure) for each in texts[:1])
+                case ast.If(test=test) | ast.IfExp(test=test) | ast.While(test=test):
+                    tested = test.operand if isinstance(test, ast.UnaryOp) else test
+                    values = given.get(tested.id, ()) if isinstance(tested, ast.Name) else (tested,)
+                    match values:
+                        case [ast.Await(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method)))] if (
+                            name in self.calls and method in ("connect", "hold", "run_flow")
+                        ):
+                            yield Remark("W704", tested, "this is always true", "compare it with one of its texts")
+                        case [ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="hours"))] if (
+                            name in self.calls
+                        ):
+                            yield Remark("W704", tested, "this is always true", "write `.open` behind it")
 
     def _has_choices(self, name: str) -> bool:
-        made = (value for given in self.given.get(name, ()) for value in getattr(given, "values", ()))
+        made = (value for given in self.written.given.get(name, ()) for value in getattr(given, "values", ()))
         return any(isinstance(each, ast.Call) and ast.unparse(each.func) == "Choice" for each in made)
 
     @cached_property
@@ -224,15 +249,15 @@ class HandlerCode:
         return frozenset(node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
 
     @cached_property
-    def env(self) -> Mapping[str, int]:
-        """The variables that the file reads with `call.env["NAME"]`, and the first line that reads each."""
-        found: dict[str, int] = {}
+    def env(self) -> Mapping[str, ast.expr]:
+        """The variables that the file reads with `call.env["NAME"]`, and where it first writes each name."""
+        found: dict[str, ast.expr] = {}
         for node in ast.walk(self.tree):
             match node:
                 case ast.Subscript(
-                    value=ast.Attribute(attr="env"), slice=ast.Constant(value=str(name)), ctx=ast.Load(), lineno=line
+                    value=ast.Attribute(attr="env"), slice=ast.Constant(value=str(name)) as key, ctx=ast.Load()
                 ):
-                    found[name] = min(line, found.get(name, line))
+                    found[name] = min(found.get(name, key), key, key=lambda each: each.lineno)
         return found
 
     def above(self, budget_ms: int) -> Iterator[Remark]:
@@ -240,16 +265,11 @@ class HandlerCode:
         calls = (node for node in ast.walk(self.tree) if isinstance(node, ast.Call))
         of_run = (node for node in calls if isinstance(node.func, ast.Attribute) and node.func.attr in ("run", "hold"))
         for value in (each.value for node in of_run for each in node.keywords if each.arg == "limit_ms"):
-            match self._constants.get(ast.unparse(value), value):
+            match self.written.constants.get(ast.unparse(value), value):
                 case ast.Constant(value=int(limit_ms)) if limit_ms > budget_ms and limit_ms in RANGES["limit_ms"]:
                     message = f"`limit_ms` is {limit_ms}, and all functions of a turn together have {budget_ms} ms"
                     cure = f"write at most {budget_ms}, or set NCCO_LOOKUP_BUDGET_MS"
-                    yield Remark("E703", value.lineno, message, cure)
-
-    @cached_property
-    def _constants(self) -> Mapping[str, ast.expr]:
-        """What the file names once."""
-        return {name: values[0] for name, values in self.given.items() if len(values) == 1}
+                    yield Remark("E703", value, message, cure)
 
     @cached_property
     def attributes(self) -> Set[str]:
@@ -318,6 +338,7 @@ class HandlerCode:
                 *self._not_awaited(function),
                 *_without_f(function, self._module_names),
                 *self._never_equal(function),
+                *self._always_true(function),
                 *self._misfits(function),
                 *_computed_ssml(function),
                 *_revealed(function),
@@ -326,24 +347,21 @@ class HandlerCode:
             ):
                 instead = f"write `await call.run({function.name}, ..)` where the handler calls it"
                 is_apart = remark.code == "W705" and not self._call_in(function)
-                is_certain = remark.line in forgotten or dropped
+                line = remark.node.lineno
+                is_certain = line in forgotten or dropped
                 code = "E706" if remark.code == "W706" and is_certain else remark.code
                 has_kept = has_kept or remark.code == "W706"
-                if (code, remark.line) not in seen:
-                    seen.add((code, remark.line))
+                if (code, line) not in seen:
+                    seen.add((code, line))
                     yield remark._replace(code=code, cure=remark.cure or (instead if is_apart else None))
         yield from self._unknown_names()
         for function in (each for named in self.functions.values() for each in named if each not in self.replayed):
             yield from _secrets_as_texts(function)
         reported = {line for code, line in seen if code in WITHOUT_AWAIT}
         for line in sorted(forgotten - reported):
-            yield Remark("W706", line, "a method of the call may never be awaited, or too late")
+            yield Remark("W706", self.written.on_line(line), "a method of the call may never be awaited, or too late")
         for line in sorted(dropped.keys() - reported) if not has_kept else ():  # the line that keeps it is reported
-            yield _without_await(line, dropped[line])
-
-    @cached_property
-    def given(self) -> Mapping[str, Sequence[ast.expr]]:
-        return given_in(self.tree)
+            yield _without_await(self.written.on_line(line), dropped[line])
 
     @cached_property
     def changed(self) -> Set[str]:
@@ -359,8 +377,8 @@ class HandlerCode:
         inner = {node for function in functions for node in ast.walk(function)} - replayed
         made = {name for node in ast.walk(self.tree) for name in bound_by(node)}
         known = made | {*vars(builtins), "__file__"}
-        names = sorted((-node.lineno, node.id) for node in inner if isinstance(node, ast.Name))
-        read = {name: -line for line, name in names}
+        names = sorted((node for node in inner if isinstance(node, ast.Name)), key=lambda node: -node.lineno)
+        read = {node.id: node for node in names}
         for name in sorted(each for each in read.keys() - known if not self.may_be_global(each)):
             near = nearest(name, made)
             cure = f"write `{near}`" if near else f"define or import `{name}`"
@@ -370,6 +388,7 @@ class HandlerCode:
         """Attributes that a call does not have, and calls that do not fit what they call."""
         call = self._call_in(function)
         known = {*call_methods(), *Call.__annotations__}
+        bound, given = _bound_in(function), given_in(function)
         for node in ast.walk(function):
             match node:
                 case ast.Attribute(value=ast.Name(id=name), attr=attr, ctx=ast.Load()) if (
@@ -378,7 +397,7 @@ class HandlerCode:
                     near = near_name(attr, known)
                     cure = f"write `.{near}`" if near else f"it has: {', '.join(sorted(known))}"
                     cure = meaning_of(attr, HINTS["call"]) or cure
-                    yield Remark("E703", node.lineno, f"a call has no `{attr}`", cure)
+                    yield Remark("E703", node, f"a call has no `{attr}`", cure)
                 case ast.Call(
                     func=ast.Attribute(value=ast.Name(id=name), attr="hold"), args=[ast.Call(func=made), *_]
                 ) if name == call and ast.unparse(made) in self._own:
@@ -386,15 +405,18 @@ class HandlerCode:
                         f"`{name}.hold` calls the function itself",
                         f"write `{name}.hold({ast.unparse(made)}, ..)`",
                     )
-                    yield Remark("E703", node.lineno, message, cure)
+                    yield Remark("E703", node, message, cure)
                 case ast.Call():
-                    called = [*self._signatures_of(node, call, _bound_in(function))]
-                    found = (misfit_of(*each[:2], node, self._constants, each[2]) for each in called)
+                    called = [*self._signatures_of(node, call, bound)]
+                    found = (misfit_of(*each[:2], node, self.written.constants, each[2]) for each in called)
                     yield from (Remark("E703", *each) for each in found if each is not None)
-                    yield from self._wrong_texts(function, node, called)
+                    yield from self._wrong_texts(given, node, called)
 
     def _wrong_texts(
-        self, function: Function, node: ast.Call, called: Iterable[tuple[str, Signature, int]]
+        self,
+        values: Mapping[str, Sequence[ast.expr]],
+        node: ast.Call,
+        called: Iterable[tuple[str, Signature, int]],
     ) -> Iterator[Remark]:
         """What callers enter, where a function of the file wants a number or a Secret."""
         for _, signature, first in called:
@@ -404,13 +426,13 @@ class HandlerCode:
                 given = signature.bind_partial(*node.args[first:], **keywords).arguments
             for name, value in given.items():
                 wanted = signature.parameters[name].annotation
-                if not isinstance(value, ast.Name) or self._results_of(value, given_in(function)) is None:
+                if not isinstance(value, ast.Name) or self._results_of(value, values) is None:
                     continue
                 message = f"`{name}` is of type {wanted}, and `{value.id}` is text"
                 if wanted in _NUMBERS:
-                    yield Remark("W703", node.lineno, message, f"write `{wanted}({value.id})`")
+                    yield Remark("W703", value, message, f"write `{wanted}({value.id})`")
                 elif _is_secret(wanted):
-                    yield Remark("E703", node.lineno, message, "ask for it with `sensitive=True`")
+                    yield Remark("E703", values[value.id][0], message, "ask for it with `sensitive=True`")
 
     def _signatures_of(self, node: ast.Call, call: str, bound: Set[str]) -> Iterator[tuple[str, Signature, int]]:
         """How each call begins, the signature, and its first argument there: also of what `run` and `hold` call."""
@@ -461,26 +483,27 @@ class HandlerCode:
 
     def _outside(self, function: Function) -> Iterator[Remark]:
         own = _bound_in(function)
-        given = {**{name: each for name, each in self.given.items() if name not in own}, **given_in(function)}
+        given = {**{name: each for name, each in self.written.given.items() if name not in own}, **given_in(function)}
         known = {
             name: dotted for name, dotted in self._imported.items() if name not in own or name in imports_in(function)
         }
         defaults = (each for *_, value in arguments_of(function) if value is not None for each in ast.walk(value))
         for node in (*defaults, *_run_again(function)):
-            line = getattr(node, "lineno", function.lineno)
             match node:
-                case ast.Call(func=ast.Attribute(attr=attr)) if attr in _FILES_IF_CALLED:
-                    yield _depends(line, "a file")
+                case ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Attribute(attr="hours")), attr="open")):
+                    pass
+                case ast.Call(func=ast.Attribute(attr=attr) as called) if attr in _FILES_IF_CALLED:
+                    yield _depends(called, "a file")
                 case ast.Attribute(attr=attr) if attr in _FILES:
-                    yield _depends(line, "a file")
+                    yield _depends(node, "a file")
                 case ast.Attribute() | ast.Name(ctx=ast.Load()):
                     dotted = _dotted(node, known)
                     if _starts_with(dotted, _OUTSIDE) and not _starts_with(dotted, _SAME):
                         instead = "write `call.now`" if dotted.startswith("datetime") else None
-                        yield _depends(line, f"`{ast.unparse(node)}`", instead)
+                        yield _depends(node, f"`{ast.unparse(node)}`", instead)
             for iterated in _iterated(node):
                 if _is_set(iterated, given):
-                    yield _depends(iterated.lineno, "the order of a set", "write `sorted(..)` around it")
+                    yield _depends(iterated, "the order of a set", "write `sorted(..)` around it")
 
     def _changes(self, function: Function) -> Iterator[Remark]:
         """What other calls see: names of the module, classes, defaults of arguments."""
@@ -492,12 +515,13 @@ class HandlerCode:
             name for name, values in given if any(isinstance(each, ast.Name) and each.id in shared for each in values)
         }
         for node in _run_again(function):
-            line = getattr(node, "lineno", function.lineno)
             match node:
                 case ast.Global(names=[name, *_] as names):
-                    yield _depends(_line_of(function, names, line), _shared(name))
-                case _ if (name := _changed_by(node)) in shared or (name in classes and not isinstance(node, ast.Call)):
-                    yield _depends(line, _shared(name))
+                    yield _depends(_stored_in(function, names) or node, _shared(name))
+                case ast.expr() if (name := _changed_by(node)) in shared or (
+                    name in classes and not isinstance(node, ast.Call)
+                ):
+                    yield _depends(node, _shared(name))
 
     def _not_awaited(self, function: Function) -> Iterator[Remark]:
         call = self._call_in(function)
@@ -515,9 +539,9 @@ class HandlerCode:
                     case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method)) if (
                         name == call and method in call_methods() and _is_awaited(method)
                     ):
-                        yield _without_await(made.lineno, f"{name}.{method}", is_certain=not is_kept)
+                        yield _without_await(made, f"{name}.{method}", is_certain=not is_kept)
                     case ast.Call(func=ast.Name(id=name)) if self._is_async(name):
-                        yield _without_await(made.lineno, name, is_certain=not is_kept)
+                        yield _without_await(made, name, is_certain=not is_kept)
 
     def _is_async(self, name: str) -> bool:
         found = self.functions.get(name, ())
@@ -546,27 +570,6 @@ class HandlerCode:
             if made and not isinstance(node.value, ast.Lambda):
                 found |= {target.id: made[0] for target in targets if isinstance(target, ast.Name)}
         return found
-
-
-def given_in(tree: ast.AST) -> Mapping[str, Sequence[ast.expr]]:
-    """What the file or function gives each name, if nothing else in it can give it a value; `*` before a list of it."""
-    found: dict[str, list[ast.expr]] = {}
-    stored = Counter[str]()
-    for node in ast.walk(tree):
-        stored.update(bound_by(node))
-        match node:
-            case (
-                ast.Assign(targets=[ast.Name(id=name)], value=value)
-                | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
-                | ast.AugAssign(target=ast.Name(id=name), value=value)
-                | ast.NamedExpr(target=ast.Name(id=name), value=value)
-            ):
-                found.setdefault(name, []).append(value)
-            case (
-                ast.For(target=ast.Name(id=name), iter=value) | ast.comprehension(target=ast.Name(id=name), iter=value)
-            ):
-                found.setdefault(name, []).append(ast.Starred(value))
-    return {name: values for name, values in found.items() if stored[name] == len(values)}
 
 
 def _awaited_names(value: ast.expr) -> Iterator[str]:
@@ -612,7 +615,7 @@ def _computed_ssml(function: Function) -> Iterator[Remark]:
         written = [part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
         if any(map(_TAG.search, written)):
             cure = 'write `Ssml("<speak>..{}..</speak>").format(..)`'
-            yield Remark("E703", node.lineno, "the tags of this text are spoken as words", cure)
+            yield Remark("E703", node, "the tags of this text are spoken as words", cure)
 
 
 def _revealed(function: Function) -> Iterator[Remark]:
@@ -620,7 +623,7 @@ def _revealed(function: Function) -> Iterator[Remark]:
     for node in _run_again(function):
         match node:
             case ast.Call(func=ast.Attribute(attr="reveal"), args=[]):
-                yield _depends(node.lineno, "a secret, which is gone then")
+                yield _depends(node, "a secret, which is gone then")
 
 
 def _secrets_as_texts(function: Function) -> Iterator[Remark]:
@@ -644,7 +647,7 @@ def _secrets_as_texts(function: Function) -> Iterator[Remark]:
         for each in used:
             if isinstance(each, ast.Name) and each.id in secrets:
                 cure = f"write `{each.id}.reveal()`"
-                yield Remark("E703", each.lineno, f"`{each.id}` is a Secret, which has no text", cure)
+                yield Remark("E703", each, f"`{each.id}` is a Secret, which has no text", cure)
 
 
 def _is_secret(annotation: str) -> bool:
@@ -672,11 +675,23 @@ def _without_f(function: Function, names: Set[str]) -> Iterator[Remark]:
                 found = next((each for each in _BRACED.finditer(text) if each[1] in known), None)
                 if found is not None:
                     cure = 'write f before the quotes: f".."'
-                    yield Remark("W303", node.args[0].lineno, f'"{found[0]}" stays as it is written', cure)
+                    yield Remark("W303", node.args[0], f'"{found[0]}" stays as it is written', cure)
 
 
-def _compared_in(function: Function) -> Iterator[tuple[ast.expr, ast.expr, ast.expr]]:
-    """What values are compared with: each with its place, the value, and what it is compared with."""
+def _is_number(node: ast.expr, given: Mapping[str, Sequence[ast.expr]]) -> bool:
+    match node:
+        case ast.Constant(value=value):
+            return isinstance(value, int | float)
+        case ast.Call(func=ast.Name(id=name)):
+            return name in (*_NUMBERS, "len")
+        case ast.Name(id=name) if given.get(name):
+            return all(not isinstance(each, ast.Name) and _is_number(each, given) for each in given[name])
+        case _:
+            return False
+
+
+def _compared_in(function: Function) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Each value, with what it is compared with."""
     compared: Iterable[ast.expr]
     for node in ast.walk(function):
         match node:
@@ -695,7 +710,7 @@ def _compared_in(function: Function) -> Iterator[tuple[ast.expr, ast.expr, ast.e
                 compared = [each.value for each in patterns if isinstance(each, ast.MatchValue)]
             case _:
                 continue
-        yield from ((each, value, each) for each in compared)
+        yield from ((value, each) for each in compared)
 
 
 def _behind(function: Function) -> Iterator[Remark]:
@@ -704,7 +719,7 @@ def _behind(function: Function) -> Iterator[Remark]:
         for body in (getattr(node, name, ()) for name in ("body", "orelse", "finalbody")):
             for before, statement in pairwise(body if isinstance(body, list) else ()):
                 if isinstance(before, _LEAVING):
-                    yield Remark("W704", statement.lineno, "no call gets to this line")
+                    yield Remark("W704", statement, "no call gets to this line")
 
 
 def _never_raised(function: Function, calls: Set[str]) -> Iterator[Remark]:
@@ -716,10 +731,13 @@ def _never_raised(function: Function, calls: Set[str]) -> Iterator[Remark]:
         called = [each.func for each in inside if isinstance(each, ast.Call)]
         if any(isinstance(each, ast.Raise) for each in inside) or not all(_is_ours(each, calls) for each in called):
             continue
+        if any("or_raise" in (getattr(each, "attr", ""), getattr(each, "arg", "")) for each in inside):
+            continue  # written in another way, which is an issue of its own
+        asked = [each for each in called if isinstance(each, ast.Attribute) and each.attr in _ASKED]
         for handler in node.handlers:
             if handler.type is not None and (name := ast.unparse(handler.type)) in _OUTCOMES:
-                cure = f"add `.or_raise()`, which raises {name}"
-                yield Remark("W704", handler.lineno, "no call gets to this line", cure)
+                message, cure = f"`except {name}` never runs", f"add `.or_raise()`, which raises {name}"
+                yield Remark("W704", asked[0] if len(asked) == 1 else handler.type, message, cure)
 
 
 def _is_ours(called: ast.expr, calls: Set[str]) -> bool:
@@ -735,17 +753,17 @@ def _is_ours(called: ast.expr, calls: Set[str]) -> bool:
 
 def _run_again(function: Function) -> Iterator[ast.AST]:
     """Leave out nested functions, and what `run` calls."""
-    waiting: list[ast.AST] = [*function.body]
+    waiting: list[ast.AST] = [*reversed(function.body)]
     while waiting:
-        node = waiting.pop(0)
+        node = waiting.pop()
         yield node
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 continue
             case ast.Call(func=ast.Attribute(attr="run") as function_, args=[_, *others], keywords=keywords):
-                waiting = [function_, *others, *keywords, *waiting]
+                waiting += reversed([function_, *others, *keywords])
             case _:
-                waiting = [*ast.iter_child_nodes(node), *waiting]
+                waiting += reversed([*ast.iter_child_nodes(node)])
 
 
 def _bound_in(function: Function) -> set[str]:
@@ -847,39 +865,20 @@ def _changed_by(node: ast.AST) -> str:
             return ""
 
 
-def _line_of(function: Function, names: list[str], line: int) -> int:
-    stored = (each for each in ast.walk(function) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store))
-    return min((each.lineno for each in stored if each.id in names), default=line)
+def _stored_in(function: Function, names: list[str]) -> ast.Name | None:
+    """Where it gives the first of these names a value."""
+    found = (each for each in ast.walk(function) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store))
+    return min((each for each in found if each.id in names), key=lambda each: each.lineno, default=None)
 
 
 def _shared(name: str) -> str:
     return f"`{name}`, which other calls change too"
 
 
-def _depends(line: int, what: str, cure: str | None = None) -> Remark:
-    return Remark("W705", line, f"the handler depends on {what}, and runs again at each webhook", cure)
+def _depends(node: Written, what: str, cure: str | None = None) -> Remark:
+    return Remark("W705", node, f"the handler depends on {what}, and runs again at each webhook", cure)
 
 
-def _without_await(line: int, name: str, *, is_certain: bool = True) -> Remark:
+def _without_await(node: Written, name: str, *, is_certain: bool = True) -> Remark:
     code = "E706" if is_certain else "W706"
-    return Remark(code, line, f"`{name}(..)` does nothing without `await`", f"write `await {name}(..)`")
-
-
-def bound_by(node: ast.AST) -> Sequence[str]:
-    match node:
-        case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name):
-            return (name,)
-        case ast.Import(names=names) | ast.ImportFrom(names=names):
-            return [each.asname or each.name.partition(".")[0] for each in names]
-        case (
-            ast.FunctionDef(name=str(name))
-            | ast.AsyncFunctionDef(name=str(name))
-            | ast.ClassDef(name=str(name))
-            | ast.MatchAs(name=str(name))
-            | ast.MatchStar(name=str(name))
-            | ast.MatchMapping(rest=str(name))
-            | ast.ExceptHandler(name=str(name))
-        ):
-            return (name,)
-        case _:
-            return ()
+    return Remark(code, node, f"`{name}(..)` does nothing without `await`", f"write `await {name}(..)`")

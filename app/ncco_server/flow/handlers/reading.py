@@ -30,112 +30,16 @@ from ncco_server.flow.handlers.playback import NO_KEYS, HandlerPlayback, millise
 from ncco_server.flow.handlers.secret import Secret
 from ncco_server.flow.handlers.signatures import Function, arguments_of
 from ncco_server.flow.handlers.steps import EffectTemplate, StepMaker, constants
+from ncco_server.flow.handlers.written import WrittenCode
 from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.issues import RULES, FlowIssue, unset_variable
 from ncco_server.flow.language.flow import FlowHead, ReadFlow, read_flow
 from ncco_server.flow.language.shared import Context
 from ncco_server.flow.model import Flow, Step
-from ncco_server.flow.nodes import LINE_BREAK, Entry, Map, Node, Place, Seq, Text
+from ncco_server.flow.nodes import Map, Node, Place
 from ncco_server.flow.runtime import AWAITED, RECORDED, Followers
 from ncco_server.flow.scope import Variable
 from ncco_server.ncco.value_types import ANY, TYPES
-
-_WORDS: Final = {"name": "flow"}
-"""The arguments that have another name in a flow file."""
-
-
-class WrittenArguments:
-    """The arguments of `call_flow` in a file, for the function with this name.
-
-    A constant of the file, such as `hours=HOURS`, is found where its value is written.
-    """
-
-    def __init__(self, text: str, path: str, function: str) -> None:
-        self._path = path
-        self._lines = LINE_BREAK.split(text)
-        tree = ast.parse(text)
-        self._constants = dict(_constants(tree))
-        self._found: dict[str, ast.keyword] = {}
-        for node in (node for node in ast.walk(tree) if isinstance(node, Function) and node.name == function):
-            written = [each for call in node.decorator_list if isinstance(call, ast.Call) for each in call.keywords]
-            for each in sorted(written, key=lambda each: each.arg not in _WORDS):  # what adds to others comes first
-                self._found[_WORDS.get(str(each.arg), str(each.arg))] = each
-            self._found["params"] = _written_params(node)
-
-    def placed(self, node: Map) -> Map:
-        """The node of a flow, with the place of each argument. What is no argument keeps its place."""
-        entries = (
-            Entry(entry.key._replace(place=self._place(keyword)), self._at(entry.value, keyword.value))
-            if (keyword := self._found.get(entry.key.value)) is not None
-            else entry
-            for entry in node.entries
-        )
-        return self._with_error_flow(node._replace(entries=tuple(entries)))
-
-    def _with_error_flow(self, node: Map) -> Map:
-        """`on_error` is written as `on` under `defaults`."""
-        code = self._found.get("on_error")
-        defaults = node.get("defaults")
-        if code is None or not isinstance(defaults, Map):
-            return node
-        on = [
-            entry._replace(value=self._at(entry.value, code.value)) if entry.key.value == "on" else entry
-            for entry in defaults.entries
-        ]
-        placed = defaults._replace(entries=tuple(on))
-        entries = [entry._replace(value=placed) if entry.value is defaults else entry for entry in node.entries]
-        return node._replace(entries=tuple(entries))
-
-    def _at(self, node: Node, code: ast.expr) -> Node:
-        if isinstance(code, ast.Name) and code.id in self._constants:
-            code = self._constants[code.id]
-        place = self._place(code)
-        if isinstance(node, Map):
-            pairs = zip(code.keys, code.values, strict=True) if isinstance(code, ast.Dict) else ()
-            written = {str(key.value): (key, value) for key, value in pairs if isinstance(key, ast.Constant)}
-            entries = []
-            for entry in node.entries:
-                key, value = written.get(entry.key.value, (code, code))
-                entries.append(Entry(self._text(entry.key, key), self._at(entry.value, value)))
-            return Map(tuple(entries), place)
-        if isinstance(node, Seq):
-            items = code.elts if isinstance(code, ast.List | ast.Tuple) else []
-            each_code = items if len(items) == len(node.items) else [code] * len(node.items)
-            return Seq(tuple(map(self._at, node.items, each_code)), place)
-        return self._text(node, code)
-
-    def _text(self, text: Text, code: ast.expr) -> Text:
-        """All characters are at the beginning of the value, unless it is written as one literal without escapes."""
-        place = self._place(code)
-        start = place.column
-        is_literal = self._lines[place.line - 1][start : start + len(text.value)] == text.value
-        origins = () if is_literal and text.quoted else ((place.line, place.column),)
-        return text._replace(place=place, origins=origins)
-
-    def _place(self, code: ast.expr | ast.keyword) -> Place:
-        line = self._lines[code.lineno - 1].encode()
-        column = len(line[: code.col_offset].decode())
-        end = code.end_col_offset if code.end_lineno == code.lineno else None
-        return Place(self._path, code.lineno, column + 1, max(1, len(line[:end].decode()) - column))
-
-
-def _written_params(function: Function) -> ast.keyword:
-    """The arguments after the call, each with its default."""
-    pairs = [(arg, default or arg.annotation) for arg, _, default in arguments_of(function)[1:]]
-    keys: list[ast.expr | None] = [ast.copy_location(ast.Constant(arg.arg), arg) for arg, _ in pairs]
-    values = [value or ast.copy_location(ast.Constant(""), arg) for arg, value in pairs]
-    params = ast.copy_location(ast.Dict(keys, values), function)
-    return ast.copy_location(ast.keyword("params", params), function)
-
-
-def _constants(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
-    for node in tree.body:
-        match node:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                yield name, value
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-                yield name, value
-
 
 _START: Final = "start"
 
@@ -295,9 +199,9 @@ def _run_file(
         return _without_handler(Place(path, tracer.latest, 1), message, "do this in a function for `call.run`")
     except BaseException as error:  # noqa: BLE001 - the author's code may raise anything, `sys.exit()` too
         own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
-        line = own[-1].lineno or 1 if own else 1
-        written = "".join(text.splitlines()[line - 1 : line])
-        place = Place(path, line, len(written) - len(written.lstrip()) + 1)
+        at = own[-1] if own else traceback.FrameSummary(path, 1, "")
+        line = at.lineno or 1
+        place = WrittenCode(text, path).between(line, at.end_lineno or line, at.colno or 0, at.end_colno or 0)
         said = getattr(error, "msg", None) or str(error)
         said = said.partition(" (")[0] if isinstance(error, ImportError) else said
         return _without_handler(place, f"this line raised {type(error).__name__}: {said}", cure_of(error))
@@ -320,10 +224,9 @@ def _with_handler(handler: CallFlow, path: str, literal: Mapping[int, str], text
         shown = ", ".join(["call: Call", first, *filter(None, others)])
         message = f'the first argument of a handler is the call, not "{first}"'
         defined = (node for node in ast.walk(ast.parse(text)) if isinstance(node, Function))
-        line = next(node.lineno for node in defined if node.name == handler.function.__name__)
-        return _without_handler(
-            Place(path, line, 1), message, f"write `async def {handler.function.__name__}({shown})`"
-        )
+        (argument, *_), *_ = next(arguments_of(node) for node in defined if node.name == handler.function.__name__)
+        cure = f"write `async def {handler.function.__name__}({shown})`"
+        return _without_handler(WrittenCode(text, path).place(argument), message, cure)
     try:
         node = _node(handler, path, text)
     except RenderError as error:
@@ -352,7 +255,7 @@ def _node(handler: CallFlow, path: str, text: str) -> Node:
         "steps": {_START: {"goto": "end"}},
     }
     node = EffectTemplate(None, Place(path, handler.line, 1), has_expressions=True).node(words)
-    return WrittenArguments(text, path, handler.function.__name__).placed(node) if isinstance(node, Map) else node
+    return WrittenCode(text, path).with_arguments(node, handler.function.__name__) if isinstance(node, Map) else node
 
 
 def _params(handler: CallFlow) -> dict[str, Any]:
@@ -421,7 +324,8 @@ def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: li
         SECRET: Variable(SECRET, TYPES["text"], "", place, sensitive=True, is_declared=False),
     }
     kept = {name: Variable(name, ANY, (), place, is_declared=False) for name in (RECORDED, AWAITED)}
-    maker = StepMaker(replace(read.reader, variables=heard), read.defaults, file.literal)
+    written = WrittenCode(file.text, place.file)
+    maker = StepMaker(replace(read.reader, variables=heard), read.defaults, file.literal, written)
     runs = context.flows.keys() & {*file.literal.values()} - {read.name}
     handler = file.handler
     declared = read.flow.params.items()
@@ -432,7 +336,7 @@ def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: li
             message = f'the param "{name}" cannot be a {hint.__name__}: callers and flows give one value'
             issues.append(RULES["E203"].at(param.place, message, f"write one of: {known}"))
     secrets = {name: param.default for name, param in declared if param.sensitive}
-    code = HandlerCode(file.text, handler.file, handler.function.__name__)
+    code = HandlerCode(written, handler.file, handler.function.__name__)
     env = frozenset(code.env)
     handling = LoadedHandler(handler, maker, frozenset(runs), types, secrets, read.flow.calendars, code, env)
     steps = HandlerSteps(maker, read.flow.steps[_START])
@@ -443,19 +347,19 @@ def issues_of(flow: Flow, context: Context) -> Iterator[FlowIssue]:
     """What the code of a handler shows without being run."""
     handling = flow.handler
     assert isinstance(handling, LoadedHandler)  # noqa: S101 - asked for handlers only
+    code = handling.code
     unset = handling.env - (handling.env if context.env is None else frozenset(context.env))
-    file = flow.place.file
-    yield from (unset_variable(Place(file, handling.code.env[name], 1), name) for name in sorted(unset))
+    yield from (unset_variable(code.written.place(code.env[name]), name) for name in sorted(unset))
     if context.has_all_flows:  # a stored revision was checked when it was new, and calls may be in it
-        yield from (issue_of(remark, file) for remark in handling.code.remarks())
+        yield from (issue_of(remark, code.written) for remark in code.remarks())
 
 
 def above(budget_ms: int, flow: Flow) -> Iterator[FlowIssue]:
     """The limits of functions that are longer than the time which all functions of a turn have."""
     handling = flow.handler
     assert isinstance(handling, LoadedHandler)  # noqa: S101 - asked for handlers only
-    yield from (issue_of(remark, flow.place.file) for remark in handling.code.above(budget_ms))
+    yield from (issue_of(remark, handling.code.written) for remark in handling.code.above(budget_ms))
 
 
-def issue_of(remark: Remark, file: str) -> FlowIssue:
-    return RULES[remark.code].at(Place(file, remark.line, 1), remark.message, remark.cure)
+def issue_of(remark: Remark, written: WrittenCode) -> FlowIssue:
+    return RULES[remark.code].at(written.place(remark.node), remark.message, remark.cure)

@@ -45,7 +45,7 @@ class WrongArgument(TypeError):
 class CallMisfit(NamedTuple):
     """What is wrong with a call, and what to write instead."""
 
-    line: int
+    node: ast.expr | ast.keyword
     message: str
     cure: str
 
@@ -142,9 +142,10 @@ def misfit_of(
     keywords = {str(each.arg): each.value for each in call.keywords if not first}
     kinds = {each.kind for each in known.values()}
     name = _NAMES.findall(opening)[-1]
-    for each in keywords.keys() - known.keys() if Parameter.VAR_KEYWORD not in kinds else ():
-        wrong = unknown_argument(name, each, known)
-        return CallMisfit(call.lineno, wrong.message, wrong.cure)
+    for given_as in call.keywords if not first and Parameter.VAR_KEYWORD not in kinds else ():
+        if given_as.arg and given_as.arg not in known:
+            wrong = unknown_argument(name, given_as.arg, known)
+            return CallMisfit(given_as, wrong.message, wrong.cure)
     needed = [each for each in known.values() if each.default is each.empty and each.kind is not each.VAR_POSITIONAL]
     shown = [_SHOWN.get(each.name, each.name) + "=.." * (each.kind is each.KEYWORD_ONLY) for each in needed]
     others = [ast.unparse(each) for each in call.keywords if first and each.arg not in known]
@@ -156,15 +157,15 @@ def misfit_of(
         cure = cure if len(shown) >= len(most) else f"write `{', '.join([opening, *most]).replace('(, ', '(')})`"
         if len(most) == 1 and "Sequence" in str(known[most[0]].annotation):
             cure = f"write a list: `{opening}[{', '.join(map(ast.unparse, args))}], ..)`"
-        return CallMisfit(call.lineno, f"`{name}` takes only {len(most)}", cure)
+        return CallMisfit(call, f"`{name}` takes only {len(most)}", cure)
     missing = [f"`{each.name}`" for each in needed if each.name not in given and each.kind is not each.VAR_KEYWORD]
     if missing:
-        return CallMisfit(call.lineno, f"`{name}` needs {', '.join(missing)} as well", cure)
+        return CallMisfit(call, f"`{name}` needs {', '.join(missing)} as well", cure)
     for each, written in given.items():
         value = constants.get(written.id, written) if isinstance(written, ast.Name) else written
         if known[each].annotation == "bool" and isinstance(value, ast.Constant) and not isinstance(value.value, bool):
-            return CallMisfit(written.lineno, f"`{each}` is {value.value!r}", f"write `{each}=True` or `{each}=False`")
+            return CallMisfit(written, f"`{each}` is {value.value!r}", f"write `{each}=True` or `{each}=False`")
         if each in RANGES and isinstance(value, ast.Constant) and value.value not in RANGES[each]:
             wrong = out_of_range(each, value.value)
-            return CallMisfit(written.lineno, wrong.message, wrong.cure)
+            return CallMisfit(written, wrong.message, wrong.cure)
     return None

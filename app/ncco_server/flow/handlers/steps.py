@@ -19,6 +19,7 @@ from ncco_server.flow.grammar.reader import Fields, Resolver, read_fields
 from ncco_server.flow.handlers.api import HEARD, READY, SECRET, HandlerEffect, HeldFunction, WrittenText
 from ncco_server.flow.handlers.secret import Secret, SecretGone
 from ncco_server.flow.handlers.ssml import Ssml, SsmlPiece
+from ncco_server.flow.handlers.written import WrittenCode
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.language.defaults import Defaults
 from ncco_server.flow.language.lookups import Answer, AskedLookup, LookupDefinition, LookupRequest
@@ -308,7 +309,7 @@ class StepMaker:
         returns: the values that other flows return, by their names.
     """
 
-    def __init__(self, reader: Resolver, defaults: Defaults, literal: Mapping[int, str]) -> None:
+    def __init__(self, reader: Resolver, defaults: Defaults, literal: Mapping[int, str], written: WrittenCode) -> None:
         self.latest: dict[str, Step] = {}
         self.language = reader.language
         self.read: dict[str, ReadStep] | None = None
@@ -319,6 +320,7 @@ class StepMaker:
         self._reader = reader
         self._defaults = defaults
         self._literal = literal
+        self.written = written
         self._flows = frozenset(reader.flows.keys() & {*literal.values()})
         self._made: dict[Any, tuple[Step, ...]] = {}
         self._rows: dict[Any, AskedLookup | Save] = {}
@@ -382,12 +384,14 @@ class StepMaker:
             for part, value in written.items()
             if part != "first"
         }
-        node = Map(tuple(Entry(Text(part, place), value) for part, value in parts.items()), place)
+        entries = tuple(Entry(Text(part, place), value) for part, value in parts.items())
+        node = self.written.placed(Map(entries, place), place.line)
         reader = self._reader_with(template.values, self._reader.variables)
         saves: Sequence[Save] = read_saves(node, reader) if word == "save" else ()
-        table = read_table_name(parts["table"], f"`{word}`", reader) if word != "save" else None
+        table = read_table_name(node.get("table") or node, f"`{word}`", reader) if word != "save" else None
         known = ("table", *(WORDS if word == "rows" else ()), *(table.key if table is not None else ()))
-        fields = read_fields(node, known, f"`{word}`", reader) if table is not None else None
+        hints = {"key": next(iter(table.key))} if table is not None else {}
+        fields = read_fields(node, known, f"`{word}`", reader, hints=hints) if table is not None else None
         if table is not None and fields is not None and word == "rows":
             selection = read_selection(table, fields, reader) or Selection(table)
             selection = replace(selection, key=read_key_values(table, fields, reader), most=most)
@@ -421,7 +425,7 @@ class StepMaker:
                     yield text
 
     def _key(self, name: str, said: Sequence[EffectAt], values: dict[str, Any]) -> tuple[Any, ...]:
-        """Equal for effects with equal steps. The holes are filled in the order of `_node`."""
+        """Equal for effects with equal steps. The holes are filled in the order of `_entries`."""
         key: list[Any] = [name]
         template = EffectTemplate(self._literal, said[0].place, values)
         for effect, place in said:
@@ -449,30 +453,33 @@ class StepMaker:
             names.append(f"{line} ({len(names) + 1})" if line in [*names, name] else line)
         nodes = [self._node(part, to, values) for part, to in zip(before, [*names, name][1:], strict=True)]
         for each, part, node in zip(names, before, nodes, strict=True):
-            yield self._read(each, part[0].place, node, values, None)
-        yield self._read(name, said[-1].place, self._node(last, name, values), values, ending.held)
+            yield self._read(each, self.written.exact(part[0].place), node, values, None)
+        yield self._read(name, self.written.exact(place), self._node(last, name, values), values, ending.held)
 
     def _node(self, said: Sequence[EffectAt], following: str, values: dict[str, Any]) -> Map:
         """`following` is next if the last effect neither waits nor leaves."""
-        place = said[-1].place
-        first: dict[str, Node] = {}
-        items: list[Node] = []
-        words: dict[str, Node] = {"goto": Text(following, place)}
+        place = self.written.exact(said[-1].place)
+        found: dict[str, Entry] = {}
         for effect, at in said:
-            template = EffectTemplate(self._literal, at, values)
-            written = EffectTemplate(None, at)
-            for word, value in effect.first.items():
-                node = (written if word in LITERAL else template).node(value)
-                before = first.get(word)
-                if isinstance(before, Seq) and isinstance(node, Seq):
-                    node = Seq((*before.items, *node.items), before.place)
-                first[word] = node
-            items += [template.node(item) for item in effect.do]
-            if effect.words:
-                pairs = effect.words.items()
-                words = {word: (written if word in LITERAL else template).node(value, word) for word, value in pairs}
-        entries = {**first, **({"do": Seq(tuple(items), place)} if items else {}), **words}
-        return Map(tuple(Entry(Text(word, place), value) for word, value in entries.items()), place)
+            for entry in self._entries(effect, at, values):
+                before = found.get(entry.key.value, entry)
+                if before is not entry and isinstance(before.value, Seq) and isinstance(entry.value, Seq):
+                    items = (*before.value.items, *entry.value.items)
+                    found[entry.key.value] = before._replace(value=before.value._replace(items=items))
+                else:
+                    found[entry.key.value] = entry
+        if not said[-1].effect.words:
+            found["goto"] = Entry(Text("goto", place), Text(following, place))
+        return Map(tuple(found.values()), place)
+
+    def _entries(self, effect: HandlerEffect[Any], at: Place, values: dict[str, Any]) -> Sequence[Entry]:
+        template, literal = EffectTemplate(self._literal, at, values), EffectTemplate(None, at)
+        words = {**effect.first, **({"do": effect.do} if effect.do else {}), **effect.words}
+        entries = (
+            Entry(Text(word, at), (literal if word in LITERAL else template).node(value, word))
+            for word, value in words.items()
+        )
+        return self.written.placed(Map(tuple(entries), at), at.line).entries
 
     def _read(self, name: str, place: Place, node: Map, values: Mapping[str, str], held: HeldFunction | None) -> Step:
         variables = dict(self._reader.variables)

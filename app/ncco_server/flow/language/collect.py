@@ -105,7 +105,8 @@ class DataEntry(MapForm):
             message = "`min_confidence` is in a `collect` without speech"
             reader.report("E219", fields.at("min_confidence"), message, "delete it, or add `speech: any`")
         if not {"digits", "speech"} & fields.values.keys():
-            reader.report("E245", fields.place, "`collect` needs digits or speech")
+            cure = "write `digits=4`, or `speech=True`" if fields.place.is_in_python else None
+            reader.report("E245", fields.place, "`collect` needs digits or speech", cure)
             return None
         return entry
 

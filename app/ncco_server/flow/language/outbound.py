@@ -240,6 +240,9 @@ def read_outbound(words: OutboundWords, start: str, reader: Resolver, hours: Set
         known = f"there are: {', '.join(sorted(hours))}" if hours else "declare them under `hours`"
         cure = meant_word(within.value, hours, known)
         reader.report("E295", within.place, f'there are no opening hours "{within.value}"', cure)
+    if retry is not None and words.expires is not None and words.expires <= retry.after:
+        at = words.written.values["expires"].place
+        reader.report("W296", at, "the call expires before another attempt", "write a longer time than that of `after`")
     ways = words.on
     targets = {name: target for name in DETECTIONS if ways and (target := getattr(ways, name)) is not None}
     reported = _REPORTED[words.machine_detection]

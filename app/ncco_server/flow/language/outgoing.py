@@ -20,7 +20,7 @@ from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
 from ncco_server.flow.grammar.reader import Reader, Resolver, items
 from ncco_server.flow.grammar.targets import read_given
 from ncco_server.flow.issues import Fix
-from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text, text_of
 from ncco_server.flow.scope import Param, ScopeTypes
 from ncco_server.flow.templates.filters import MAX_TEXT
 from ncco_server.flow.templates.values import Value
@@ -341,7 +341,9 @@ def _report_undeclared(kind: type[D], name: Text, known: Mapping[str, D], reader
         params = ", ".join(f"{param}: .." for param in known[called[1]].params)
         cure = f"write `{{{called[1]}: {{{params}}}}}`" if params else f"write `{called[1]}`"
     elif name.value in reader.tables and kind.section == "lookups":
-        cure = f"a table is read by a lookup: declare `lookups: {{{name.value}_row: {{table: {name.value}, ..}}}}`"
+        readers = [each for each, found in known.items() if text_of(found.written.get("table")) == name.value]
+        declared = f"declare `lookups: {{{name.value}_row: {{table: {name.value}, ..}}}}`"
+        cure = f"a table is read by a lookup: {f'write `{readers[0]}`' if readers else declared}"
     elif len(parts) > 1 and all(part in known for part in parts):
         cure = f"write a list: [{', '.join(parts)}]"
     reader.unknown(kind.undeclared_code, name, sorted(known), message, cure)

@@ -29,7 +29,10 @@ def are_comparable(check: ExpressionCheck, left: nodes.Expr, op: str, right: nod
     if isinstance(const, nodes.Const) and kinds[const] == "text" and kinds[other] in POINTS:
         return _check_point(check, const, op, other)
     where: nodes.Node | Token = const
-    cure: str | Fix | None = _unquoted(check, const, kinds[other]) or check.converted(const, [kinds[other]])
+    field = str(getattr(const, "value", ""))
+    is_field = field in getattr(check.types[other], "fields", ())
+    meant = f"write `{check.template.written_as(other).text}.{field}`" if is_field else None
+    cure: str | Fix | None = meant or _unquoted(check, const, kinds[other]) or check.converted(const, [kinds[other]])
     if not isinstance(const, nodes.Const):
         text, number = (left, right) if kinds[left] == "text" else (right, left)
         where = check.template.operator(left)

@@ -89,6 +89,21 @@ def test_junk_is_read_in_linear_time(text: str) -> None:
 
 
 @each_case(
+    "body",
+    [
+        '    await call.talk("Hello.")\n' * 3000,
+        "    names = [" + ", ".join(f"name{number}" for number in range(10_000)) + "]\n",
+        "    await call.notify({" + ", ".join(f"'key{number}': 1" for number in range(10_000)) + "}, url='x')\n",
+    ],
+)
+def test_a_long_handler_is_read_in_linear_time(body: str) -> None:
+    head = "from ncco_server import Call, call_flow\n@call_flow(default=True)\nasync def shop(call: Call):\n"
+    begun = time.process_time()
+    load({"flows/shop.py": head + body}, {}, extent="project", handlers=["shop.py"])
+    assert 20 > time.process_time() - begun
+
+
+@each_case(
     "text",
     [
         "{% if call.from %}a{% endif %}" * 500,

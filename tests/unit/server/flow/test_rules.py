@@ -55,7 +55,7 @@ PLACES = {
     "E586": "flows/bad.yaml:9:11",
     "E701": "flows/pizza.py:3:1",
     "E702": "flows/pizza.py:1:1",
-    "E703": "flows/pizza.py:6:5",
+    "E703": "flows/pizza.py:6:35",
     "E706": "flows/pizza.py:8:5",
     "W126": "flows/more.yaml.txt:1:1",
     "W213": "flows/bad.yaml:1:7",
@@ -78,10 +78,10 @@ PLACES = {
     "W609": "flows/bad.yaml:7:9",
     "W638": "flows/bad.yaml:22:32",
     "W648": "flows/bad.yaml:11:15",
-    "W703": "flows/pizza.py:6:5",
-    "W704": "flows/pizza.py:6:5",
-    "W705": "flows/pizza.py:7:5",
-    "W706": "flows/pizza.py:8:5",
+    "W703": "flows/pizza.py:6:21",
+    "W704": "flows/pizza.py:6:18",
+    "W705": "flows/pizza.py:7:17",
+    "W706": "flows/pizza.py:8:16",
     "W707": "flows/bakery.py:1:1",
 }
 """By code: where the issue of its bad example is, if no case of `tests/contract/server/check` shows it."""

@@ -9,7 +9,7 @@ from contextlib import suppress
 from itertools import chain, pairwise
 from typing import Final, TypeAlias
 
-from ncco_server.flow.handlers.inspection import given_in
+from ncco_server.flow.handlers.written import given_in
 from ncco_studio.verify.handlers.patterns import text_matching
 from ncco_studio.verify.sample_values import SAMPLES
 

@@ -26,10 +26,11 @@ from ncco_server.flow.language.saves import RowOfTable
 from ncco_server.flow.language.selection import TableSearch
 from ncco_server.flow.language.tables import TableRead
 from ncco_server.flow.model import Flow, Step
+from ncco_server.flow.nodes import Place
 from ncco_server.flow.runtime import RECORDED
 from ncco_server.ncco.value_types import ANY, E164
 from ncco_studio.verify.handlers.constants import NOTHING, ComparedConstants
-from ncco_studio.verify.handlers.raised import always_raises
+from ncco_studio.verify.handlers.raised import always_raises, raised_at
 from ncco_studio.verify.handlers.samples import Samples, samples_of, samples_of_row
 from ncco_studio.verify.handlers.states import comparable, state_of
 
@@ -50,6 +51,7 @@ class FailedRun(NamedTuple):
     """A run that ended in an error.
 
     Attributes:
+        place: the expression that raised; None for that of `where`.
         caller: who called, if unusual.
         is_certain: whether every call that gets there fails.
         cure: None for that of the rule.
@@ -58,6 +60,7 @@ class FailedRun(NamedTuple):
     code: str
     message: str
     where: str
+    place: Place | None = None
     caller: str = ""
     is_certain: bool = False
     cure: str | None = None
@@ -334,7 +337,9 @@ class WatchedPlayback(HandlerPlayback):
         caller = _APP if facts["from_user"] else _HIDDEN if facts["is_hidden"] else ""
         cure = cure_of(raised) or error.cure or None
         message = str(error).removesuffix(f": {error.cure}") if error.cure else str(error)
-        failed = FailedRun(error.code, message, error.where, caller, is_certain, cure)
+        at = raised_at(code, raised) if raised is not None else None
+        place = code.written.place(at.node) if at is not None and at.node is not None else None
+        failed = FailedRun(error.code, message, error.where, place, caller, is_certain, cure)
         self.watch.failures.setdefault(failed, why if is_certain else f"{why}{after}")
 
 

@@ -16,6 +16,7 @@ from ncco_server.flow.handlers.inspection import WITHOUT_AWAIT
 from ncco_server.flow.handlers.limits import LineTracer
 from ncco_server.flow.handlers.reading import HandlerSteps, LoadedHandler, issue_of
 from ncco_server.flow.handlers.steps import EffectAt
+from ncco_server.flow.handlers.written import WrittenCode
 from ncco_server.flow.issues import RULES, FlowIssue, unset_variable
 from ncco_server.flow.language.flow import ReadFlow
 from ncco_server.flow.language.shared import Context
@@ -49,31 +50,35 @@ def explore(
     with _noted_coroutines(watch, code.file):
         while known != (known := [each.reads for each in handlers]):
             is_whole = not Explorer.of(root, _MONDAY, {}, most).explore().stopped
-        hidden = {line: (message, cure) for line, message, cure in hidden_errors(code, watch.tracer.raised)}
+        hidden = [*hidden_errors(code, watch.tracer.raised)]
         watch.tracer.raised.clear()  # their tracebacks keep coroutines
-    file = root.place.file
+    file, written = root.place.file, code.written
     steps = _steps(watch, handling)
     if context.has_all_flows:  # a stored revision was checked when it was new, and calls may be in it
-        remarks = [issue_of(remark, file) for remark in code.remarks(watch.forgotten, watch.dropped or watch.written)]
+        remarks = [issue_of(each, written) for each in code.remarks(watch.forgotten, watch.dropped or watch.written)]
         without_await = {each.place.line for each in remarks if each.code == WITHOUT_AWAIT[0]}
         reported = {each.place.line for each in remarks if each.code in ("W705", "E703")}
-        failures = ((failure, _issue_of(failure)) for failure in _first_failures(watch))
+        said = {each.message for each in remarks}  # perhaps in another line of the same call
+        failures = ((failure, _issue_of(failure, written)) for failure in _first_failures(watch))
         issues.extend(
             issue
             for failure, issue in failures
             if (not without_await or (failure.is_certain and issue.place.line not in without_await))
-            and not (issue.code in ("W703", "E703") and issue.place.line in reported)
+            and not (issue.code in ("W703", "E703") and (issue.place.line in reported or issue.message in said))
         )
         issues.extend(remarks)
         told = {issue.place.line for issue in issues if issue.place.file == file}
         issues.extend(
-            RULES["E703"].at(Place(file, line, 1), *said) for line, said in hidden.items() if line not in told
+            RULES["E703"].at(written.place(at), message, cure)
+            for at, message, cure in hidden
+            if at.lineno not in told and message not in said
         )
     issues.extend(maker.warnings)
     made = maker.read or {}
     maker.read = None
     unset = watch.env.keys() - (watch.env.keys() if context.env is None else context.env)
-    issues.extend(unset_variable(Place(file, watch.env[name], 1), name) for name in sorted(unset))
+    places = {name: written.place(code.env.get(name, written.on_line(watch.env[name]))) for name in unset}
+    issues.extend(unset_variable(places[name], name) for name in sorted(unset))
     explored = replace(
         handling,
         guessed=frozenset(),
@@ -153,9 +158,10 @@ def _first_failures(watch: Watch) -> Iterator[FailedRun]:
     yield from (each for each in found if each.caller == first[each.where])
 
 
-def _issue_of(failure: FailedRun) -> FlowIssue:
+def _issue_of(failure: FailedRun, written: WrittenCode) -> FlowIssue:
     """An issue of the step that the run made, or of its code (E703, W703)."""
-    place = Place(failure.where.rsplit(":", 2)[0], _line_of(failure.where), 1)
+    file, line, column = failure.where.rsplit(":", 2)
+    place = failure.place or written.exact(Place(file, int(line), int(column)))
     message = failure.message.removeprefix(f"{failure.where}: ")
     if failure.is_certain:
         return RULES["E703"].at(place, message, failure.cure)

@@ -12,14 +12,15 @@ from typing import Any, Final, NamedTuple
 
 from ncco_server.flow.handlers.api import Call
 from ncco_server.flow.handlers.cures import cure_of
-from ncco_server.flow.handlers.inspection import BUILT_IN, HandlerCode, bound_by, call_methods, imports_in
+from ncco_server.flow.handlers.inspection import BUILT_IN, HandlerCode, call_methods, imports_in
 from ncco_server.flow.handlers.signatures import WrongArgument, are_written
+from ncco_server.flow.handlers.written import bound_by
 
 _PLACED: Final = (ast.stmt, ast.expr, ast.pattern, ast.excepthandler)
 """They have lines."""
 
 
-class _RaisedAt(NamedTuple):
+class RaisedAt(NamedTuple):
     """Where the file's code has raised an error.
 
     Attributes:
@@ -123,7 +124,7 @@ def always_raises(code: HandlerCode, error: BaseException) -> bool:
     So it is for names and methods that do not exist, and for values that are the same in every call, but not for
     others.
     """
-    raised = _raised_at(code, error)
+    raised = raised_at(code, error)
     if raised is None:
         return False
     if isinstance(error, WrongArgument):
@@ -142,17 +143,17 @@ def always_raises(code: HandlerCode, error: BaseException) -> bool:
             return raised.node is not None and _is_fixed(code, raised.node, has_type_only=has_type_only)
 
 
-def hidden_errors(code: HandlerCode, raised: Mapping[int, BaseException]) -> Iterator[tuple[int, str, str | None]]:
-    """The line, message and cure of errors that every call raises there, even if `except Exception` hides them."""
+def hidden_errors(code: HandlerCode, raised: Mapping[int, BaseException]) -> Iterator[tuple[ast.expr, str, str | None]]:
+    """The expression, message and cure of what every call raises there, even if `except Exception` hides it."""
     for line, error in raised.items():
-        found = _raised_at(code, error)
+        found = raised_at(code, error)
         is_wrong = isinstance(error, NameError | WrongArgument)
-        if is_wrong and found is not None and found.line == line and always_raises(code, error):
+        if is_wrong and found and found.node and found.line == line and always_raises(code, error):
             cure = cure_of(error)
-            yield line, str(error).removesuffix(f": {cure}"), cure
+            yield found.node, str(error).removesuffix(f": {cure}"), cure
 
 
-def _raised_at(code: HandlerCode, error: BaseException) -> _RaisedAt | None:
+def raised_at(code: HandlerCode, error: BaseException) -> RaisedAt | None:
     """Where code of the file has raised this, or has called what did."""
     found = None
     trace = error.__traceback__
@@ -169,7 +170,7 @@ def _raised_at(code: HandlerCode, error: BaseException) -> _RaisedAt | None:
         for node in ast.walk(code.tree)
         if isinstance(node, ast.expr) and place == (node.lineno, node.end_lineno, node.col_offset, node.end_col_offset)
     )
-    return _RaisedAt(found.tb_frame, found.tb_lineno, next(nodes, None), found.tb_next is None)
+    return RaisedAt(found.tb_frame, found.tb_lineno, next(nodes, None), found.tb_next is None)
 
 
 def _is_fixed_argument(code: HandlerCode, call: ast.expr | None, name: str) -> bool:
@@ -205,7 +206,7 @@ def _is_fixed(
 
 
 def _is_fixed_name(code: HandlerCode, name: str, has_type_only: bool, seen: Set[str]) -> bool:
-    values = code.given.get(name, ())
+    values = code.written.given.get(name, ())
     if not values:
         imported = imports_in(code.tree).get(name, "")
         is_stored = any(name in bound_by(node) for node in ast.walk(code.tree))
