@@ -82,6 +82,7 @@ PLACES = {
     "W705": "flows/pizza.py:7:5",
     "W706": "flows/pizza.py:8:5",
     "W707": "flows/bakery.py:1:1",
+    "W708": "flows/pizza.py:6:5",
 }
 """By code: where the issue of its bad example is, if no case of `tests/contract/server/check` shows it."""
 SETTINGS = {"W302": {"MUSIC_URL": "https://audio.example.com"}}
