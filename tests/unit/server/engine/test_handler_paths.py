@@ -142,6 +142,13 @@ def test_what_a_handler_computes_has_no_name_in_a_message() -> None:
     assert message.endswith("a computed text: a value with characters that cannot be dialled")
 
 
+def test_a_proof_says_in_python_what_to_write() -> None:
+    proof = prove(handler('await call.connect("447700900111")', explores=True), NOON)
+    (found,) = (each for each in proof.violations if each.kind == "error_exit")
+    assert "`from_`" in found.message
+    assert "`from_` to `call.connect`" in found.cure
+
+
 def test_a_loop_through_a_flow_file_and_back_is_found() -> None:
     back = 'flow: back\nstart: only\nsteps:\n  only: {do: [talk: "One moment."], goto: {run: shop}}\n'
     body = f'if {MENU} is None:\n    await call.goto("back")\nawait call.talk("Goodbye.")'
