@@ -299,6 +299,8 @@ def _report_step(text: Text, reader: Resolver) -> None:
         step = f'{name}: {{do: [{{talk: "Goodbye."}}], goto: end}}'
         beside = next(iter(reader.steps.values()))
         cure = Fix(f"{write_one_of(known)}; or write the step", "add_beside", step, beside)
+    if text.place.is_in_python:
+        cure = "a handler's call goes on in a flow: name one as `on_error`"
     reader.unknown("E214", text, known, f'unknown step "{name}"', cure)
 
 

@@ -1293,7 +1293,7 @@ def call_flow(
             **({"numbers": numbers if isinstance(numbers, str) else list(numbers)} if numbers else {}),
             **({"default": True} if default else {}),
             **({"entry": True} if entry else {}),
-            **({"outcomes": list(outcomes)} if outcomes else {}),
+            **({"outcomes": outcomes if isinstance(outcomes, str) else list(outcomes)} if outcomes else {}),
             **words,
         }
         if on_error:
