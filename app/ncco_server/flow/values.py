@@ -69,7 +69,8 @@ class OurNumber(CallField):
         for each in (number, *ours[:1]):
             if E164.fullmatch(each):
                 return each
-        message = f'the called number of this call, "{number}", is not a phone number: write `from`, or `numbers`'
+        written = "from_" if self.place.is_in_python else "from"
+        message = f'the called number of this call, "{number}", is not a phone number: write `{written}`, or `numbers`'
         raise RenderError("R105", message, str(self.place))
 
 

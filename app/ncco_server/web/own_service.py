@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from structlog.typing import FilteringBoundLogger
 
@@ -56,6 +56,12 @@ class HookLog(Listener):
         self._log.warning("hooks not sent", problem=problem)
 
 
+_LOOKUP_CURE: Final = "make it answer within `timeout` with what `returns` declares; until then the default applies"
+_FUNCTION_CURE: Final = (
+    "make it return JSON within `limit_ms`; until then `call.run` raises RunFailed, and `call.hold` goes on waiting"
+)
+
+
 def counted_lookups(ask: Ask, metrics: Metrics, log: FilteringBoundLogger) -> Ask:
     async def counted(lookup: Lookup, left_ms: float) -> LookupAnswer:
         answer = await ask(lookup, left_ms)
@@ -65,10 +71,8 @@ def counted_lookups(ask: Ask, metrics: Metrics, log: FilteringBoundLogger) -> As
         if not problem and misfit is not None and (why := misfit(answer.value)):
             problem = f"the answer does not match `returns`: {why}"
         if problem and answer.status != HTTPStatus.NOT_FOUND:
-            cure = (
-                answer.cure
-                or "make it answer within `timeout` with what `returns` declares; until then the default applies"
-            )
+            is_function = getattr(lookup.request, "code", None) is not None
+            cure = answer.cure or (_FUNCTION_CURE if is_function else _LOOKUP_CURE)
             log.warning("lookup not ok", flow=lookup.flow, lookup=lookup.name, problem=problem, cure=cure)
         return answer
 

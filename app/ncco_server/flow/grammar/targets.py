@@ -22,6 +22,7 @@ from ncco_server.flow.issues import Fix, did_you_mean, write_one_of
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.scope import RESERVED, Param, Signature, Variable, has_path
 from ncco_server.flow.templates.foreign import FOREIGN
+from ncco_server.flow.templates.tree import shorten
 from ncco_server.flow.templates.values import Value
 from ncco_server.ncco.value_types import ANY, Word
 from ncco_server.suggest import nearest
@@ -104,7 +105,7 @@ def _check_secrecy(value: Value, variable: Variable, reader: Resolver, where: st
     named = (name for name in value.used_names if name in reader.variables and reader.variables[name].sensitive)
     secrets = sorted([*named, *filter(has_path, value.used_names)])
     if secrets and not variable.sensitive:
-        message = f'"{variable.name}" would store the sensitive "{secrets[0]}" unmasked'
+        message = f'"{variable.name}" would store the sensitive "{shorten(secrets[0])}" unmasked'
         cure = f"declare `{variable.name}` with `sensitive: true` under {where}"
         cure = "choose the locale by a value that is not sensitive" if variable.name == "locale" else cure
         reader.report("E226", value.place, message, cure)
@@ -298,6 +299,8 @@ def _report_step(text: Text, reader: Resolver) -> None:
         step = f'{name}: {{do: [{{talk: "Goodbye."}}], goto: end}}'
         beside = next(iter(reader.steps.values()))
         cure = Fix(f"{write_one_of(known)}; or write the step", "add_beside", step, beside)
+    if text.place.is_in_python:
+        cure = "a handler's call goes on in a flow: name one as `on_error`"
     reader.unknown("E214", text, known, f'unknown step "{name}"', cure)
 
 

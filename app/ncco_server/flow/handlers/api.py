@@ -125,6 +125,12 @@ class WrittenText(str):
     __slots__ = ()
 
 
+class ColumnUrl(str):
+    """A URL of a table, which names its host; "" if its row has none."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """One thing that the caller can press or say.
@@ -1037,7 +1043,7 @@ def _column(column: Variable, stored: Any, secret: Callable[[str], Secret]) -> A
     if column.sensitive:
         return secret(str(stored))
     if not column.type.is_timed:
-        return stored
+        return ColumnUrl(stored) if column.type.name == "url" else stored
     return column.type.operand(stored) if stored != "" else None
 
 
@@ -1287,7 +1293,7 @@ def call_flow(
             **({"numbers": numbers if isinstance(numbers, str) else list(numbers)} if numbers else {}),
             **({"default": True} if default else {}),
             **({"entry": True} if entry else {}),
-            **({"outcomes": list(outcomes)} if outcomes else {}),
+            **({"outcomes": outcomes if isinstance(outcomes, str) else list(outcomes)} if outcomes else {}),
             **words,
         }
         if on_error:

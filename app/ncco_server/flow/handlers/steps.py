@@ -16,11 +16,11 @@ from jinja2 import StrictUndefined
 
 from ncco_server.errors import RenderError
 from ncco_server.flow.grammar.reader import Fields, Resolver, read_fields
-from ncco_server.flow.handlers.api import HEARD, READY, SECRET, HandlerEffect, HeldFunction, WrittenText
+from ncco_server.flow.handlers.api import HEARD, READY, SECRET, ColumnUrl, HandlerEffect, HeldFunction, WrittenText
 from ncco_server.flow.handlers.secret import Secret, SecretGone
 from ncco_server.flow.handlers.ssml import Ssml, SsmlPiece
 from ncco_server.flow.handlers.written import WrittenCode
-from ncco_server.flow.issues import FlowIssue
+from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.language.defaults import Defaults
 from ncco_server.flow.language.lookups import Answer, AskedLookup, LookupDefinition, LookupRequest
 from ncco_server.flow.language.returns import OK, Returned
@@ -31,6 +31,7 @@ from ncco_server.flow.language.tables import read_key, read_key_values, read_tab
 from ncco_server.flow.model import Step
 from ncco_server.flow.nodes import NOWHERE, Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.scope import Variable
+from ncco_server.flow.templates.tree import HOLE
 from ncco_server.ncco.statuses import DIAL_FAILURES
 from ncco_server.ncco.value_types import ANY, E164, TYPES, Kind, record
 
@@ -41,11 +42,15 @@ _SECRET: Final = "secret"  # noqa: S105 - a name
 _PARAMS: Final = "with"
 """The only word that takes secrets."""
 _TYPES: Final[Mapping[str, Kind]] = {"p": TYPES["phone"], "u": TYPES["url"], "t": TYPES["text"], "s": TYPES["text"]}
-_KINDS: Final = re.compile(rf"(?P<p>\+?{E164.pattern}\Z)|(?P<u>(?:https?|wss?)://)")
-_FIRST: Final = "+0123456789hw"
+_KINDS: Final = re.compile(rf"(?P<p>\+?{E164.pattern}\Z)|(?P<u>(?:https?|wss?)://|sips?:)")
+_FIRST: Final = "+0123456789hws"
 """The characters that a text of one of these kinds begins with."""
 LITERAL: Final = frozenset({"choices", "collect", "on", "lookup", "hold", "result"})
 """Their texts are always literal."""
+_CURES: Final = {
+    "E332": 'begin it with the scheme and the host, such as f"https://example.com/{name}.mp3"',
+}
+"""In Python, where the cure of a flow file does not help."""
 _BRACES: Final = re.compile(r"\{[{%#]")
 _CONSTANT: Final = frozenset({WrittenText, int, float, bool, type(None)})
 
@@ -249,13 +254,14 @@ class EffectTemplate:
 
     def _hole(self, text: str) -> str:
         found = text[:1] in _FIRST and _KINDS.match(text)
-        name = f"{found.lastgroup if found else 't'}{len(self.values)}"
+        kind = "u" if isinstance(text, ColumnUrl) else found.lastgroup if found else "t"
+        name = f"{kind}{HOLE}{len(self.values)}"
         self.values[name] = text
         return name
 
     def _secret_hole(self, secret: Secret) -> str:
         """A secret has no value after its turn: then the other flow has begun already."""
-        name = f"{_SECRET}{len(self.values)}"
+        name = f"{_SECRET}{HOLE}{len(self.values)}"
         try:
             self.values[name] = secret.reveal()
         except SecretGone as error:
@@ -274,12 +280,22 @@ def _parts(said: Sequence[EffectAt]) -> list[list[EffectAt]]:
     return parts
 
 
+def _unrepeated(said: Sequence[EffectAt]) -> str:
+    """The method of a question that is asked again without its text, which a `talk` before it has said; or ""."""
+    asked = said[-1].effect
+    retry = asked.words.get("retry", {})
+    is_repeated = retry.get("tries", 1) != 1 and "noinput" not in retry and retry.get("reprompt", True)
+    if not is_repeated or asked.do or not any("talk" in item for each in said[-2:-1] for item in each.effect.do):
+        return ""
+    return "collect" if "collect" in asked.words else "choose"
+
+
 def _raise_first(reader: Resolver) -> None:
     """Raise RenderError for the first error that was reported."""
     issue = next((issue for issue in reader.issues if issue.is_error), None)
     if issue is not None:
         meant = issue.quick_fix.text if issue.quick_fix is not None else ""
-        cure = f"write {meant.title()}" if meant in ("true", "false") else issue.cure
+        cure = f"write {meant.title()}" if meant in ("true", "false") else _CURES.get(issue.code, issue.cure)
         raise RenderError(issue.code, issue.message, str(issue.place), frozenset(), cure)
 
 
@@ -445,6 +461,13 @@ class StepMaker:
             message = f'the handler goes to the flow "{flow}", whose name is not written in this file'
             cure = "write the names that it may choose from, as in a dict"
             raise RenderError("R110", f"{message}: {cure}", str(place), frozenset())
+        if self.read is not None and (method := _unrepeated(said)):
+            cure = f'write the text into the question, `await call.{method}("..", ..)`, or only `tries=1`'
+            self.warnings[
+                RULES["W708"].at(
+                    self.written.exact(place), "a silent caller does not hear the text before this again", cure
+                )
+            ] = None
         values: dict[str, Any] = {}
         *before, last = _parts(said)
         names: list[str] = []

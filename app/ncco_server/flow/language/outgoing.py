@@ -328,7 +328,10 @@ def _named_with_params(item: Map, known: Mapping[str, D]) -> str:
 def _report_undeclared(kind: type[D], name: Text, known: Mapping[str, D], reader: Resolver) -> None:
     message = f'there is no {kind.noun} "{name.value}"'
     parts = [part.strip() for part in name.value.split(",")]
-    cure = None if known else f"declare it: `{kind.section}: {{{name.value}: {kind.example}}}`"
+    example = f"{kind.section}: {{{name.value}: {kind.example}}}"
+    if name.place.is_in_python:
+        example = f'{kind.section}={{"{name.value}": ..}}'
+    cure = None if known else f"declare it: `{example}`"
     if name.value in reader.hooks or name.value in reader.lookups:
         noun, word = ("hook", "send") if name.value in reader.hooks else ("lookup", "lookup")
         more = f", or name a {kind.noun}: {', '.join(sorted(known))}" if known else ""

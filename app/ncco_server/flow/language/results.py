@@ -44,7 +44,8 @@ def _read_named(node: Node, what: str, reader: Resolver) -> str | None:
     if text is None or text.value in reader.results:
         return text.value if text is not None else None
     known = sorted(reader.results)
-    declaration = f'declare it: `results: {{{text.value}: ".."}}`'
+    in_flow, in_python = f'results: {{{text.value}: ".."}}', f'results={{"{text.value}": ".."}}'
+    declaration = f"declare it: `{in_python if text.place.is_in_python else in_flow}`"
     cure: str | Fix = meant_word(
         text.value, known, f"{declaration}, or write one of: {', '.join(known)}" if known else declaration
     )

@@ -34,6 +34,7 @@ from ncco_server.flow.language.tables import (
 )
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Text
 from ncco_server.flow.scope import Variable, has_path
+from ncco_server.flow.templates.tree import shorten
 from ncco_server.flow.templates.values import Value
 from ncco_server.ncco.value_types import TYPES, JsonSchema, Kind, record
 from ncco_server.table_rows import RowChange
@@ -293,7 +294,7 @@ def _check_secrets(table: TableDefinition, key: Key, reader: Resolver) -> None:
         used = (name for name in value.used_names if name in reader.variables and reader.variables[name].sensitive)
         secrets = sorted([*used, *filter(has_path, value.used_names)])
         if secrets:
-            message = f'"{name}" of the table {table.name} would store the sensitive "{secrets[0]}" unmasked'
+            message = f'"{name}" of the table {table.name} would store the sensitive "{shorten(secrets[0])}" unmasked'
             reader.report("E226", value.place, message, "find the row by something that is not sensitive")
 
 

@@ -5,11 +5,12 @@ A node's `lineno` is an offset, because the parser gets tokens with offsets inst
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from jinja2 import nodes
 
@@ -19,6 +20,9 @@ from ncco_server.suggest import nearest
 
 FOLDER = "templates/"
 
+HOLE: Final = "ª"
+"""Is in the names of the values that a handler computes. No name of a flow file has it."""
+_HOLES: Final = re.compile(rf"(secret)?\w*{HOLE}\d+")
 MAX_FILE = 100_000
 """Characters of a template file; our choice."""
 
@@ -178,5 +182,6 @@ def _offsets(node: nodes.Node) -> Iterator[int]:
 
 
 def shorten(text: str) -> str:
-    line = " ".join(text.split())
+    """As messages quote it: in Python, holes have no names."""
+    line = " ".join(_HOLES.sub(lambda hole: "a Secret" if hole[1] else "a computed text", text).split())
     return line if len(line) <= 40 else f"{line[:37]}..."

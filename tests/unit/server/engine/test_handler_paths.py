@@ -12,6 +12,7 @@ from tests.unit.server.engine.handled_call import handler
 from tests.unit.server.engine.scripted_call import NOON
 
 MENU = 'await call.choose("Press 1 or 2.", {"one": Choice(1), "two": Choice(2)})'
+NUMBER = "def number() -> str: return '447700900111'"
 SHARED = {
     "flows/shared.yaml": """
 shared: true
@@ -133,6 +134,19 @@ def test_a_handler_is_proved_only_if_every_value_was_tried(body: str, status: st
 )
 def test_a_proof_tries_hours_draws_and_rows(body: str, violations: list[str]) -> None:
     assert violations == found(body)[0]
+
+
+def test_what_a_handler_computes_has_no_name_in_a_message() -> None:
+    proof = prove(handler("await call.connect(await call.run(number))", before=NUMBER, explores=True), NOON)
+    (message,) = (each.message for each in proof.violations if "E393" in each.message)
+    assert message.endswith("a computed text: a value with characters that cannot be dialled")
+
+
+def test_a_proof_says_in_python_what_to_write() -> None:
+    proof = prove(handler('await call.connect("447700900111")', explores=True), NOON)
+    (found,) = (each for each in proof.violations if each.kind == "error_exit")
+    assert "`from_`" in found.message
+    assert "`from_` to `call.connect`" in found.cure
 
 
 def test_a_loop_through_a_flow_file_and_back_is_found() -> None:

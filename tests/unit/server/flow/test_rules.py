@@ -83,6 +83,7 @@ PLACES = {
     "W705": "flows/pizza.py:7:17",
     "W706": "flows/pizza.py:8:16",
     "W707": "flows/bakery.py:1:1",
+    "W708": "flows/pizza.py:6:20",
 }
 """By code: where the issue of its bad example is, if no case of `tests/contract/server/check` shows it."""
 SETTINGS = {"W302": {"MUSIC_URL": "https://audio.example.com"}}

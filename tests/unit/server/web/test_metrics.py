@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.flow.issues import FlowIssue
+from ncco_server.flow.language.lookups import LookupRequest
 from ncco_server.flow.model import Project
 from ncco_server.flow.nodes import Place
 from ncco_server.service.delivery import Reply
@@ -214,14 +215,20 @@ async def test_a_default_that_nobody_intended_is_logged(answer: LookupAnswer, pr
 
 
 async def test_the_log_gives_advice_for_the_failure() -> None:
-    answers = (LookupAnswer(None, "not listed", cure="list it"), LookupAnswer(None, "status 500"))
+    failed = LookupAnswer(None, "status 500")
+    cases = (
+        (LookupAnswer(None, "not listed", cure="list it"), None),
+        (failed, LookupRequest("GET", "https://crm.example.com")),
+        (failed, LookupRequest("PYTHON", code=dict)),
+    )
     with capture_logs() as lines:
-        for answer in answers:
+        for answer, request in cases:
             ask = counted_lookups(giving(answer), Metrics(), structlog.get_logger())
-            await ask(Lookup("menu", "customer", None, "key"), 2000)
+            await ask(Lookup("menu", "customer", request, "key"), 2000)
 
     assert "list it" == lines[0]["cure"]
     assert "`timeout`" in lines[1]["cure"]
+    assert "`limit_ms`" in lines[2]["cure"]
 
 
 def test_callers_who_are_answered_without_the_store_are_counted_by_what_they_hear() -> None:

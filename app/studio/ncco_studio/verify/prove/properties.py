@@ -130,8 +130,9 @@ class Explored:
         self, kind: str, where: StepKey, turn: Transition | None = None, variant: str = "", **other: Any
     ) -> Violation:
         """`other` has fields of the violation, which override those of its rule, and what its message names."""
-        words = FAULTS[kind].words(variant, step=where[1], **other)
-        fields = {"place": self.step(where).place, **words, **{name: other[name] for name in _FIELDS & other.keys()}}
+        place = self.step(where).place
+        words = FAULTS[kind].words(variant, step=where[1], is_in_python=place.is_in_python, **other)
+        fields = {"place": place, **words, **{name: other[name] for name in _FIELDS & other.keys()}}
         return Violation(kind, *where, turn=turn, **fields)
 
 
@@ -427,7 +428,8 @@ def _too_many_steps(explored: Explored) -> Iterator[Violation]:
     if walked:
         place = limit.place if limit else explored.step(walked[-1].where).place
         message = FAULTS["steps"].exceeded(steps, most, call="a call may enter")
-        cure = FAULTS["steps"].cure + ("" if limit else f", or allow it: `limits: {{steps: {steps}}}`")
+        allowed = f'`limits={{"steps": {steps}}}`' if place.is_in_python else f"`limits: {{steps: {steps}}}`"
+        cure = FAULTS["steps"].cure + ("" if limit else f", or allow it: {allowed}")
         path = tuple(walked)
         yield explored.found("steps", path[-1].where, path[-1], message=message, place=place, path=path, cure=cure)
 
