@@ -92,7 +92,7 @@ def test_a_log_line_has_its_keys(served: Served, event: str, keys: list[str]) ->
     lines = [line for line in served.server.log() if line["event"] == event]
 
     assert lines
-    assert [] == [line for line in lines if set(keys) != set(line) - {"problem", "fix"}]
+    assert [] == [line for line in lines if set(keys) != set(line) - {"problem", "cure"}]
 
 
 def test_the_log_shows_the_outcome_of_each_webhook(served: Served) -> None:
