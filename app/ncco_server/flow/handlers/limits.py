@@ -279,11 +279,16 @@ def limited(file: str, work: Callable[[Any], T], argument: Any, tracer: LineTrac
     """Interrupt the code of `file` if it takes too long.
 
     It is interrupted after MOST_LINES outside the main thread, where flows are loaded, with `noted_lines`, and at the
-    end of the process.
+    end of the process. The event loop does not get its asynchronous generators, whose ends it would run later.
     """
     noted = _noted.get()
     if noted is None and _is_main_thread() and not sys.is_finalizing():
-        return GUARD.run(work, argument, LIMIT_S)
+        hooks = sys.get_asyncgen_hooks()
+        sys.set_asyncgen_hooks(None, None)
+        try:
+            return GUARD.run(work, argument, LIMIT_S)
+        finally:
+            sys.set_asyncgen_hooks(*hooks)
     if tracer is None:
         tracer = LineTracer(file)
         if noted is not None:
