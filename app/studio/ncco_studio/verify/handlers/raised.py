@@ -97,6 +97,30 @@ def passed_on(code: HandlerCode) -> Set[str]:
     return found - compared
 
 
+def counted_only(code: HandlerCode) -> Set[str]:
+    """The variables that only count what functions get, such as the number of a page: no result decides by them."""
+    nodes = [node for function in code.replayed for node in ast.walk(function)]
+    parents = {child: node for node in nodes for child in ast.iter_child_nodes(node)}
+    found: set[str] = set()
+    others = {name for node in nodes if not isinstance(node, ast.Name) for name in bound_by(node)}
+    others.update(name for node in nodes if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names)
+    for node, parent in parents.items():
+        match node, parent:
+            case ast.Name(id=name), ast.Assign(targets=[target], value=ast.Constant(value=int())) if target is node:
+                found.add(name)
+            case ast.Name(), ast.AugAssign(target=target, value=ast.Constant()) if target is node:
+                pass
+            case ast.Name(), ast.Call(func=ast.Attribute(value=ast.Name(id=call), attr="run"), args=[_, *given]) if (
+                call in code.calls and node in given
+            ):
+                pass
+            case ast.Name(id=name), _:
+                others.add(name)
+            case _:
+                pass
+    return found - others
+
+
 def _is_own(parent: ast.AST, call: ast.Name, own: Set[str]) -> bool:
     """Whether a name of the call is used in the file itself: for an attribute, or as an argument of own code."""
     match parent:
