@@ -1188,6 +1188,10 @@ class Called:
     function: Callable[..., Any]
     arguments: tuple[Any, ...] = field(repr=False)
 
+    def __post_init__(self) -> None:
+        if not callable(self.function):
+            raise WrongArgument("this is a value, not a function", "write `call.run(f, ..)` for `f(..)`", "function")
+
     @property
     def name(self) -> str:
         return getattr(self.function, "__qualname__", type(self.function).__name__)

@@ -30,6 +30,8 @@ MOST_LINES: Final = 200_000
 """The limit where it cannot be a time; our choice."""
 LOAD_S: Final = 10.0
 """The limit for a file's own code, and for all runs that find the steps of its handler; our choice."""
+BUSY: Final = 10
+"""How many times longer code may take if other processes use the processors; our choice."""
 _SIGNAL: Final = signal.SIGVTALRM
 
 T = TypeVar("T")
@@ -52,8 +54,9 @@ class LineTracer:
     """Notes which lines of a file are run in this thread, and interrupts its code after MOST_LINES.
 
     `latest` runs now, or ran last; `is_late` interrupts the code from its next line on. `began` is when the code that
-    runs now began, of `time.monotonic`; None if none runs. `raised` has the first error of each line, even if the
-    file's code catches it: only those that a wrong name or argument causes.
+    runs now began, in processor time and in time; None if none runs. `raised` has the first error of each line, even if
+    the file's code catches it: only those that a wrong name or argument causes. `thread` is the one where `in_time`
+    looks at the time.
     """
 
     def __init__(self, file: str) -> None:
@@ -63,7 +66,8 @@ class LineTracer:
         self.count = 0
         self.is_late = False
         self.file = file
-        self.began: float | None = None
+        self.began: tuple[float, float] | None = None
+        self.thread: int | None = None
 
     def run(self, work: Callable[[Any], T], argument: Any = None, most: float = MOST_LINES) -> T:
         """Raise TooLong after `most` lines, or as the work does."""
@@ -81,18 +85,21 @@ class LineTracer:
                 self.raised.setdefault(frame.f_lineno, argument[1])
             return trace
 
-        before = sys.gettrace()
-        self.began = time.monotonic()
+        before, began = sys.gettrace(), self.began
+        self.began = began or (time.process_time(), time.monotonic())
         sys.settrace(lambda frame, event, argument: trace if frame.f_code.co_filename == file else None)
         try:
             return work(argument)
         finally:
-            self.began = None
+            self.began = began
             sys.settrace(before)
 
     def is_over(self, limit_s: float) -> bool:
-        began = self.began
-        return began is not None and time.monotonic() - began > limit_s
+        """Whether the code has used more processor time, or blocked for longer: then it uses next to none."""
+        if (began := self.began) is None:
+            return False
+        used, passed = time.process_time() - began[0], time.monotonic() - began[1]
+        return max(used, passed - used * BUSY) > limit_s
 
 
 def in_time(work: Callable[[], T], *tracers: LineTracer, limit_s: float = LOAD_S) -> T:
@@ -103,6 +110,8 @@ def in_time(work: Callable[[], T], *tracers: LineTracer, limit_s: float = LOAD_S
     done: Future[T] = Future()
 
     def run() -> None:
+        for each in tracers:
+            each.thread = threading.get_ident()
         try:
             done.set_result(work())
         except BaseException as error:  # noqa: BLE001 - raised again below
@@ -266,16 +275,31 @@ def noted_lines() -> Iterator[Mapping[str, Set[int]]]:
         _noted.reset(before)
 
 
-def limited(file: str, work: Callable[[Any], T], argument: Any) -> T:
+def limited(file: str, work: Callable[[Any], T], argument: Any, tracer: LineTracer | None = None) -> T:
     """Interrupt the code of `file` if it takes too long.
 
     It is interrupted after MOST_LINES outside the main thread, where flows are loaded, with `noted_lines`, and at the
-    end of the process.
+    end of the process. The event loop does not get its asynchronous generators, whose ends it would run later.
     """
     noted = _noted.get()
     if noted is None and _is_main_thread() and not sys.is_finalizing():
-        return GUARD.run(work, argument, LIMIT_S)
-    tracer = LineTracer(file)
-    if noted is not None:
-        tracer.lines = noted.setdefault(file, set())
+        hooks = sys.get_asyncgen_hooks()
+        sys.set_asyncgen_hooks(None, None)
+        try:
+            return GUARD.run(work, argument, LIMIT_S)
+        finally:
+            sys.set_asyncgen_hooks(*hooks)
+    if tracer is None:
+        tracer = LineTracer(file)
+        if noted is not None:
+            tracer.lines = noted.setdefault(file, set())
     return tracer.run(work, argument)
+
+
+def end(file: str, work: Callable[[Any], None], tracer: LineTracer | None) -> None:
+    """As `limited`, for code that Python runs when it frees an object, in any thread."""
+    tracer = tracer or LineTracer(file)
+    if _is_main_thread() or tracer.thread == threading.get_ident():
+        limited(file, work, None, tracer)
+    else:
+        in_time(partial(tracer.run, work), tracer)

@@ -28,7 +28,7 @@ from ncco_server.flow.handlers.api import (
     RunFailed,
     WrittenText,
 )
-from ncco_server.flow.handlers.limits import LIMIT_S, LineTracer, TooLong, close, limited
+from ncco_server.flow.handlers.limits import LIMIT_S, LineTracer, TooLong, close, end, limited
 from ncco_server.flow.handlers.secret import SecretGone
 from ncco_server.flow.handlers.signatures import WrongArgument
 from ncco_server.flow.handlers.steps import EffectAt, Made, StepMaker, as_bytes, gone_secret
@@ -187,12 +187,12 @@ class HandlerPlayback:
     def __del__(self) -> None:
         if self.coroutine is not None:
             with suppress(BaseException):
-                limited(self._file, self._close, None)
+                end(self._file, self._close, self._tracer)
 
     def _close(self, _: None) -> None:
-        """What the handler does in `finally` ends with this method, too."""
-        coroutine, self.coroutine = self.coroutine, None
-        close(coroutine)
+        """What the handler does in `finally` ends with this method, too, and what Python does to free it."""
+        close(self.coroutine)
+        self.coroutine = None
 
     @property
     def recorded(self) -> Sequence[Any]:
@@ -320,10 +320,7 @@ class HandlerPlayback:
     def _limited(self, work: Callable[[Any], None], argument: Any) -> None:
         """Raises RenderError, whatever the handler's code does."""
         try:
-            if self._tracer is None:
-                limited(self._file, work, argument)
-            else:
-                self._tracer.run(work, argument)
+            limited(self._file, work, argument, self._tracer)
         except RenderError as error:
             if error.where:
                 raise

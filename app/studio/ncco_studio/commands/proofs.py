@@ -88,7 +88,9 @@ def prove_project(
     else:
         shown = report(dict.fromkeys(issues), found.texts, form, colour=True)
     if form == "text":
-        shown, summary = "".join((shown, *_examples(faults), summary)), ""
+        unplayed = [each.unplayed for each in verdicts if each.unplayed is not None]
+        calls = *_examples(faults, "causes it"), *_examples(unplayed, "should cause it, but does not in the simulator")
+        shown, summary = "".join((shown, *calls, summary)), ""
     print_result(shown)
     click.echo(summary, nl=False, err=True)
     if save is not None:
@@ -142,10 +144,10 @@ def _report_progress(flow: str, found: int, waiting: int) -> None:
     click.echo(f"{flow}: {counted(found, 'state')}, {waiting:,} to explore ...", err=True)
 
 
-def _examples(faults: Iterable[FoundViolation]) -> Iterator[str]:
+def _examples(faults: Iterable[FoundViolation], does: str) -> Iterator[str]:
     for number, fault in enumerate(faults, 1):
         if fault.example is not None:
-            yield f"\nfault {number}, {fault.kind} in {fault.step}; the shortest call that causes it:\n"
+            yield f"\nfault {number}, {fault.kind} in {fault.step}; the shortest call that {does}:\n"
             yield textwrap.indent(fault.example.text, "  ")
 
 

@@ -8,6 +8,8 @@ is a list of what the caller does (`press: "1"`; nothing is silence) and of all 
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -19,6 +21,7 @@ import yaml
 
 from ncco_server.engine import CallData
 from ncco_server.engine.session import to_json
+from ncco_server.flow.handlers.reading import LoadedHandler
 from tests.support.cases import each_case
 from tests.unit.server.engine.handled_call import HandledCall, handler, handler_issues, project_of
 from tests.unit.server.engine.scripted_call import LEG, NOON
@@ -136,3 +139,27 @@ def test_check_reports_exactly_these_issues(project: Table, passage: str, case: 
     assert expected == [f"{issue.place.line}:{issue.place.column} {issue.code}" for issue in issues]
     assert case.get("fix", "") in " ".join(issue.cure for issue in issues)
     assert case.get("message", "") in " ".join(issue.message for issue in issues)
+
+
+def test_an_asynchronous_generator_ends_with_its_handler_and_not_later_in_the_event_loop() -> None:
+    flow = handler(
+        'async for each in digits(): await call.collect("Your number.", digits=each)',
+        before="""
+        ended = []
+
+        async def digits():
+            try:
+                yield 1
+            finally:
+                ended.append(1)
+        """,
+    )
+    assert isinstance(flow.handler, LoadedHandler)
+    ended = flow.handler.flow.function.__globals__["ended"]
+
+    async def play() -> None:
+        HandledCall(flow)
+        gc.collect()
+        assert [1] == ended
+
+    asyncio.run(play())

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
+from ncco_server.flow.handlers.limits import LineTracer
 from ncco_server.flow.loader import load
 from ncco_studio.verify.handlers.exploring import explore
+from ncco_studio.verify.prove import prove
 from ncco_studio.verify.prove.space import SearchLimits
+from tests.support.cases import each_case
 from tests.unit.server.engine.handled_call import handler_issues, project_of
 
 HEAD: Final = """
@@ -35,3 +40,29 @@ def test_a_line_that_never_ends_is_reported() -> None:
 
     assert "W703" == issue.code
     assert issue.place.line in (7, 8)
+
+
+@each_case("clause", ["finally", "except BaseException"])
+def test_a_line_that_blocks_when_a_wait_is_left_is_named(clause: str) -> None:
+    code = f"""{HEAD}    try:
+        await call.collect("Your number.", digits=2)
+    {clause}:
+        import time; time.sleep(3600)
+"""
+
+    project = project_of(code)
+
+    assert {10} == {each.place.line for each in handler_issues(project)}
+    assert "flows/shop.py:10" in prove(project.flows["shop"], datetime(2026, 3, 2, 12, tzinfo=UTC)).space.stopped
+
+
+@each_case(
+    ("used_s", "passed_s", "is_over"),
+    [(4, 20, False), (9, 90, False), (11, 11, True), (0, 11, True), (0.5, 20, True)],
+    ids=["a busy machine", "a very busy one", "it computes", "it blocks", "it blocks and computes a little"],
+)
+def test_what_other_processes_use_is_not_the_time_of_a_line(used_s: float, passed_s: float, is_over: bool) -> None:
+    tracer = LineTracer("shop.py")
+    tracer.began = (time.process_time() - used_s, time.monotonic() - passed_s)
+
+    assert is_over is tracer.is_over(10)

@@ -380,6 +380,7 @@ class ExploredHandler(LoadedHandler):
         functions: those that it calls, and the rows that it reads, by name.
         compared: what its file compares values with.
         passed: the attributes of its call that it only says, or gives to others.
+        counted: the variables that it only counts, and gives to functions.
         watch: what its runs show now.
     """
 
@@ -387,6 +388,7 @@ class ExploredHandler(LoadedHandler):
     functions: Mapping[str, FunctionDefinition | LookupDefinition] = field(default_factory=dict)
     compared: ComparedConstants = field(default=NOTHING, compare=False)
     passed: Set[str] = frozenset()
+    counted: Set[str] = frozenset()
     watch: Watch = field(default_factory=lambda: Watch(LineTracer("")), compare=False)
 
     @property
@@ -436,7 +438,12 @@ class ExploredHandler(LoadedHandler):
                 return str(error)
         kinds = tuple(_kind_of(facts[name]) for name in sorted(self.passed_on))
         known = ("uuid" if name == "random" else name for name in sorted(self.reads - self.passed_on))
-        return state_of(playback), tuple(comparable(facts.get(name)) for name in known), kinds, *env.items()
+        return (
+            state_of(playback, self.counted),
+            tuple(comparable(facts.get(name)) for name in known),
+            kinds,
+            *env.items(),
+        )
 
 
 def explored_in(flow: Flow) -> ExploredHandler | None:

@@ -25,7 +25,7 @@ from ncco_server.flow.nodes import Place
 from ncco_server.flow.runtime import Followers
 from ncco_studio.verify.handlers.constants import ComparedConstants
 from ncco_studio.verify.handlers.explored import CALLERS, ExploredHandler, FailedRun, Watch, explored_in
-from ncco_studio.verify.handlers.raised import hidden_errors, passed_on, run_by
+from ncco_studio.verify.handlers.raised import counted_only, hidden_errors, passed_on, run_by
 from ncco_studio.verify.prove.explore import Explorer
 from ncco_studio.verify.prove.space import SearchLimits
 from ncco_studio.verify.prove.uses import flows_run_from
@@ -89,7 +89,7 @@ def explore(
         variants=tuple(watch.variants.values()),
         never_run=run_by(code, watch.tracer.lines).shown,
         functions=watch.functions,
-        watch=Watch(LineTracer(code.file), reads=watch.reads),
+        watch=Watch(watch.tracer if watch.tracer.is_late else LineTracer(code.file), reads=watch.reads),
     )
     assert read.flow is not None  # noqa: S101 - it was linked
     of_name = HandlerSteps(maker, read.flow.steps[read.flow.start], steps)
@@ -122,8 +122,10 @@ def _watched(flow: Flow) -> Flow:
     handler = flow.handler
     if isinstance(handler, LoadedHandler) and not isinstance(handler, ExploredHandler):
         known: dict[str, Any] = {each.name: getattr(handler, each.name) for each in fields(handler)}
-        compared, watch = ComparedConstants(handler.code.tree), Watch(LineTracer(handler.code.file))
-        handler = ExploredHandler(**known, compared=compared, passed=passed_on(handler.code), watch=watch).guessing()
+        code = handler.code
+        compared, watch = ComparedConstants(code.tree), Watch(LineTracer(code.file))
+        found: dict[str, Any] = {"passed": passed_on(code), "counted": counted_only(code), "watch": watch}
+        handler = ExploredHandler(**known, compared=compared, **found).guessing()
     return replace(flow, handler=handler, subs=subs)
 
 

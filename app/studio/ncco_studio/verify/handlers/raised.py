@@ -18,6 +18,8 @@ from ncco_server.flow.handlers.written import bound_by
 
 _PLACED: Final = (ast.stmt, ast.expr, ast.pattern, ast.excepthandler)
 """They have lines."""
+_DATA: Final = frozenset({"str", "int", "float", "bool", "None", "list", "dict", "list[str]", "dict[str, str]"})
+"""Annotations of values that cannot be called."""
 
 
 class RaisedAt(NamedTuple):
@@ -96,6 +98,30 @@ def passed_on(code: HandlerCode) -> Set[str]:
     return found - compared
 
 
+def counted_only(code: HandlerCode) -> Set[str]:
+    """The variables that only count what functions get, such as the number of a page: no result decides by them."""
+    nodes = [node for function in code.replayed for node in ast.walk(function)]
+    parents = {child: node for node in nodes for child in ast.iter_child_nodes(node)}
+    found: set[str] = set()
+    others = {name for node in nodes if not isinstance(node, ast.Name) for name in bound_by(node)}
+    others.update(name for node in nodes if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names)
+    for node, parent in parents.items():
+        match node, parent:
+            case ast.Name(id=name), ast.Assign(targets=[target], value=ast.Constant(value=int())) if target is node:
+                found.add(name)
+            case ast.Name(), ast.AugAssign(target=target, value=ast.Constant()) if target is node:
+                pass
+            case ast.Name(), ast.Call(func=ast.Attribute(value=ast.Name(id=call), attr="run"), args=[_, *given]) if (
+                call in code.calls and node in given
+            ):
+                pass
+            case ast.Name(id=name), _:
+                others.add(name)
+            case _:
+                pass
+    return found - others
+
+
 def _is_own(parent: ast.AST, call: ast.Name, own: Set[str]) -> bool:
     """Whether a name of the call is used in the file itself: for an attribute, or as an argument of own code."""
     match parent:
@@ -133,6 +159,8 @@ def always_raises(code: HandlerCode, error: BaseException) -> bool:
         return False
     frame = raised.frame
     match error:
+        case TypeError() if _is_method(code, raised.node):
+            return True  # what it returns cannot be awaited
         case UnboundLocalError():
             unbound = frozenset(frame.f_code.co_varnames) - frame.f_locals.keys()
             return _are_bound_later(code, unbound, raised.line)
@@ -141,6 +169,15 @@ def always_raises(code: HandlerCode, error: BaseException) -> bool:
         case _:
             has_type_only = isinstance(error, TypeError | AttributeError)
             return raised.node is not None and _is_fixed(code, raised.node, has_type_only=has_type_only)
+
+
+def _is_method(code: HandlerCode, node: ast.expr | None) -> bool:
+    """Whether this awaits a method of the call."""
+    match node:
+        case ast.Await(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method))):
+            return name in code.calls and method in call_methods()
+        case _:
+            return False
 
 
 def hidden_errors(code: HandlerCode, raised: Mapping[int, BaseException]) -> Iterator[tuple[ast.expr, str, str | None]]:
@@ -179,9 +216,24 @@ def _is_fixed_argument(code: HandlerCode, call: ast.expr | None, name: str) -> b
             given: Mapping[str, Any] = {str(each.arg): each.value for each in keywords}
             with suppress(TypeError):
                 given = call_methods()[method].bind(*args, **given).arguments
-            return name in given and _is_fixed(code, given[name])
+            return name in given and (_is_fixed(code, given[name]) or _is_data(code, given[name]))
         case ast.Subscript(slice=column):
             return _is_fixed(code, column)
+        case _:
+            return False
+
+
+def _is_data(code: HandlerCode, value: ast.expr) -> bool:
+    """Whether it is a text, or a call of a function of the file that returns no function, by its annotation."""
+    match value:
+        case ast.JoinedStr():
+            return True
+        case ast.Call(func=ast.Name(id=name)):
+            found = code.functions.get(name, ())
+            plain = (each for each in found if isinstance(each, ast.FunctionDef) and not each.decorator_list)
+            return (
+                0 < len(found) == sum(each.returns is not None and ast.unparse(each.returns) in _DATA for each in plain)
+            )
         case _:
             return False
 

@@ -26,8 +26,8 @@ _MACHINERY: Final = frozenset(
 )
 
 
-def state_of(playback: HandlerPlayback) -> tuple[Any, ...]:
-    """A value that is equal for two handlers that go on in the same way."""
+def state_of(playback: HandlerPlayback, ignored_names: Set[str] = frozenset()) -> tuple[Any, ...]:
+    """A value that is equal for two handlers that go on in the same way, whatever the ignored variables are."""
     found: list[Any] = [playback.waits_for]
     coroutine = playback.coroutine
     ignored = playback.call
@@ -36,7 +36,7 @@ def state_of(playback: HandlerPlayback) -> tuple[Any, ...]:
         if frame is not None:
             code = frame.f_code
             kept = frame.f_locals
-            read = live_variables(code).get(frame.f_lasti, kept.keys())
+            read = live_variables(code).get(frame.f_lasti, kept.keys()) - ignored_names
             live = [
                 (name, comparable(value))
                 for name, value in sorted(kept.items())

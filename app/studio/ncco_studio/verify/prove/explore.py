@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -184,16 +185,16 @@ class Explorer:
         watches = {flow.place.file: found.watch for flow in flows if (found := explored_in(flow)) is not None}
         for watch in watches.values():
             watch.is_on = True
-        tracers = (watch.tracer for watch in watches.values())
-        try:
-            in_time(self._explore, *tracers) if watches else self._explore()
-        except TooLong:
-            self.space.stopped = "a line of a handler, which takes too long"
+        tracers = [watch.tracer for watch in watches.values()]
+        with suppress(TooLong):
+            if not any(each.is_late for each in tracers):  # nor does it end if it is run again
+                in_time(self._explore, *tracers) if watches else self._explore()
         for path, watch in watches.items():
             watch.is_on = False
             watch.playback = None
             if watch.tracer.is_late:
                 watch.note_late(path)
+                self.space.stopped = f"{path}:{watch.tracer.latest}, a line that takes too long, or blocks"
         self.space.nccos = len(self._nccos)
         self.space.seconds = self._clock() - self._began
         return self.space

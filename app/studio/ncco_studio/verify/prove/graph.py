@@ -58,13 +58,14 @@ class Graph:
     def silences(self, most: float) -> Iterator[tuple[Transition, float]]:
         """Each turn with its longest silence, in seconds, including that just before it.
 
-        A silence that was longer than `most` before the turn is reported for the earlier turn only.
+        A silence that was longer than `most` before the turn is reported for the earlier turn only. A caller whose
+        speech the recogniser has failed at was not silent.
         """
         quiet: dict[State | None, float] = defaultdict(float)
         turns = [*self._beginnings, *(each for out in self.out.values() for each in out)]
         for turn in sorted(turns, key=lambda turn: not turn.heard.is_heard):
             heard = turn.heard
-            before = quiet[turn.source]
+            before = 0.0 if _is_unrecognised(turn) else quiet[turn.source]
             carried = 0.0 if is_over(before, most) else before
             last = heard.trailing_silence_s if heard.is_heard else carried + heard.trailing_silence_s
             yield turn, max(carried + heard.lead_silence_s, heard.longest_silence_s, last)
@@ -111,6 +112,11 @@ def _is_repeated(turn: Transition) -> bool:
 
 def _is_passive(turn: Transition) -> bool:
     return turn.kind == "other" and not {"press", "speak"} & turn.trigger.line.keys()
+
+
+def _is_unrecognised(turn: Transition) -> bool:
+    said = turn.trigger.line.get("speak")
+    return isinstance(said, Mapping) and "error" in said
 
 
 def _total_s(heard: TurnAudio) -> float:

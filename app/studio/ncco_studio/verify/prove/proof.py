@@ -78,6 +78,7 @@ class FlowVerdict:
         entered: the steps that some call enters, as (flow, step).
         undecided: of them, lines that certainly never decide.
         lines: of each handler with statements that no call has run.
+        unplayed: the violation that the simulator does not reproduce, and that has stopped the proof.
     """
 
     flow: str
@@ -95,6 +96,7 @@ class FlowVerdict:
     entered: frozenset[tuple[str, str]]
     undecided: tuple[FoundViolation, ...]
     lines: tuple[HandlerLines, ...]
+    unplayed: FoundViolation | None = None
 
     @property
     def status(self) -> Status:

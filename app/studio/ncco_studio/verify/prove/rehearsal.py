@@ -46,14 +46,18 @@ def confirmed(project: Project, proof: Proof, path_of: PathOf = str) -> FlowVerd
     played = dict(zip(calls, rehearse(project, calls.values()), strict=True))
     found = []
     stopped = ""
+    unplayed = None
     for key, each in first.items():
         example = played.get(key)
+        shown = each.found(proof.flow.name, example.written if example is not None else None)
         if example is None or not example.problem:
-            found.append(each.found(proof.flow.name, example.written if example is not None else None))
-        else:
+            found.append(shown)
+        elif unplayed is None:
             where = f"{path_of(each.place.file)}:{each.place.line}"
-            stopped = stopped or f"{where}: the simulator does not reproduce {each.kind}: {example.problem}"
-    return replace(proof.verdict, violations=tuple(found), stopped=proof.verdict.stopped or stopped)
+            stopped = f"{where}: the simulator does not reproduce {each.kind}: {example.problem}"
+            unplayed = shown
+    stopped = proof.verdict.stopped or stopped
+    return replace(proof.verdict, violations=tuple(found), stopped=stopped, unplayed=unplayed)
 
 
 def coverings(project: Project, proofs: Iterable[Proof]) -> tuple[dict[str, list[Rehearsed]], list[FlowOutcome]]:

@@ -267,11 +267,15 @@ def _silence(fault: str, transcript: Iterable[Heard], end: float, bound: float) 
 
 
 def _failure(fault: str, result: Result, flows: Sequence[Flow], _: float) -> FoundAt | None:
-    failed = (line for line in result.decided if line.did == "failed" and line.step)
+    """A handler that fails before its first wait is in no step; its failure counts if nothing else can be played."""
+    unplayed = failsafe_in(result.decided)
+    lines = (line for line in result.decided if line.did == "failed")
+    failed = (line for line in lines if line.step or (unplayed is not None and line.what != unplayed.what))
     found = next((line for line in failed if failure_of(line.what, _step_of(line, flows)) == fault), None)
     if found is None:
         return None
-    return found.at, f'step "{found.step}" takes its error exit: {found.what} {found.because}'
+    failing = f'step "{found.step}"' if found.step else "the flow"
+    return found.at, f"{failing} takes its error exit: {found.what} {found.because}"
 
 
 def _refused(result: Result) -> FoundAt | None:

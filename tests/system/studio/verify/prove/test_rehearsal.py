@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from ncco_server.flow.loader import load
-from ncco_studio.verify.prove.rehearsal import rehearse
+from ncco_studio.verify.prove.proof import prove
+from ncco_studio.verify.prove.rehearsal import confirmed, rehearse
 from ncco_studio.verify.scenarios.files import WrittenScenario
 
 FLOW = """
@@ -54,3 +57,17 @@ def test_a_call_that_cannot_be_made_is_reported() -> None:
     problem = problem_of(script=[], given={"nobody": {"value": 1}})
 
     assert 'no flow has a lookup or function "nobody"' == problem
+
+
+def test_a_fault_that_does_not_happen_keeps_its_call() -> None:
+    flow = f"""{FLOW.partition("  menu")[0]}
+  menu: {{do: [{{talk: "Welcome."}}, {{conversation: room}}, {{checkpoint: left}}], on: {{left: silent}}}}
+  silent: {{goto: end}}
+"""
+    project = load({"flows/main.yaml": flow})
+
+    verdict = confirmed(project, prove(project.flows["main"], datetime(2026, 3, 2, 12, tzinfo=UTC)))
+
+    assert "stopped" == verdict.status
+    assert verdict.unplayed is not None
+    assert verdict.unplayed.example is not None
