@@ -1248,6 +1248,11 @@ class CallFlow:
     path: str = ""
 
 
+def _listed(given: Any) -> Any:
+    """What is no list is told with its place."""
+    return given if isinstance(given, str) or not isinstance(given, Iterable) else list(given)
+
+
 @overload
 def call_flow(function: Handler, /) -> CallFlow: ...
 
@@ -1294,10 +1299,10 @@ def call_flow(
 
     def decorate(function: Handler) -> CallFlow:
         written = {
-            **({"numbers": numbers if isinstance(numbers, str) else list(numbers)} if numbers else {}),
+            **({"numbers": _listed(numbers)} if numbers else {}),
             **({"default": True} if default else {}),
             **({"entry": True} if entry else {}),
-            **({"outcomes": outcomes if isinstance(outcomes, str) else list(outcomes)} if outcomes else {}),
+            **({"outcomes": _listed(outcomes)} if outcomes else {}),
             **words,
         }
         if on_error:
