@@ -24,6 +24,7 @@ _OPTIONS: Final = re.compile(r"Unpack\[(\w+)\]")
 _NAMES: Final = re.compile(r"\w+")
 _SHOWN: Final = {"key": "number=call.person", "params": "name=..", "words": "..", "more": ".."}
 """Examples of arguments that may have any name."""
+_BY_POSITION: Final = "give what the function gets without names, behind it: `call.run(f, value)`"
 
 
 class WrongArgument(TypeError):
@@ -61,7 +62,8 @@ def unknown_argument(function: str, name: str, known: Iterable[str]) -> WrongArg
     hint = meaning_of(name, HINTS.get(f"arguments of {function}", {})) or next(
         (each for each in said if "`" in each), ""
     )
-    cure = f"write `{meant}=..`" if meant else f"write one of: {', '.join(names)}"
+    otherwise = _BY_POSITION if function in ("run", "hold") else f"write one of: {', '.join(names)}"
+    cure = f"write `{meant}=..`" if meant else otherwise
     return WrongArgument(f'`{function}` has no "{name}"', hint or cure)
 
 

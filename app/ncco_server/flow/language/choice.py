@@ -152,5 +152,6 @@ def _read_choice(entry: Entry, reader: Resolver) -> ChoiceDefinition | None:
         message = f"`speech` of {what} is the same in every locale: {', '.join(reader.locales)}"
         reader.report("W566", speech.place, message, f"write `speech: {{{shown}}}`")
     if not {"dtmf", "speech"} & fields.keys.keys():
-        reader.report("E231", place, f"{what} can neither be pressed nor said")
+        written = 'write a key or words: `Choice(9, ["word"])`' if place.is_in_python else None
+        reader.report("E231", place, f"{what} can neither be pressed nor said", written)
     return choice
