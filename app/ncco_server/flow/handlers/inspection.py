@@ -358,10 +358,13 @@ class HandlerCode:
         for function in (each for named in self.functions.values() for each in named if each not in self.replayed):
             yield from _secrets_as_texts(function)
         reported = {line for code, line in seen if code in WITHOUT_AWAIT}
-        for line in sorted(forgotten - reported):
-            yield Remark("W706", self.written.on_line(line), "a method of the call may never be awaited, or too late")
+        for node in (self.written.on_line(line) for line in sorted(forgotten - reported)):
+            if node.lineno not in reported:
+                yield Remark("W706", node, "a method of the call may never be awaited, or too late")
         for line in sorted(dropped.keys() - reported) if not has_kept else ():  # the line that keeps it is reported
-            yield _without_await(self.written.on_line(line), dropped[line])
+            node = self.written.on_line(line)
+            if node.lineno not in reported:
+                yield _without_await(node, dropped[line])
 
     @cached_property
     def changed(self) -> Set[str]:

@@ -38,8 +38,8 @@ class WrittenCode:
         return Place(self._path, line, column + 1, max(1, length))
 
     def on_line(self, line: int) -> Written:
-        """The first call of a line, if possible one that is awaited, or what else begins there."""
-        return self._first[line]
+        """The first call of a line, if possible one that is awaited, or what else begins there, or else before it."""
+        return self._first[next(each for each in range(line, 0, -1) if each in self._first)]
 
     def exact(self, place: Place) -> Place:
         """That of the expression which begins there; of the first call if only the line is known."""
