@@ -199,7 +199,7 @@ def test_go_live_works_up_to_the_first_call(shop: Shop) -> None:
         assert not file.is_file() or API_SECRET.encode() not in file.read_bytes()
 
 
-@pytest.mark.parametrize("answered", [4, 7])
+@pytest.mark.parametrize("answered", [0, 4, 7])
 def test_ctrl_c_at_a_question_keeps_every_answer_before_it(answered: int, shop: Shop) -> None:
     screen = shop.go_live()
     for question, answer in shop.answers[:answered]:
@@ -210,9 +210,23 @@ def test_ctrl_c_at_a_question_keeps_every_answer_before_it(answered: int, shop: 
 
     names = [question.removesuffix(": ") for question, _ in shop.answers[: min(answered, 5)]]
     assert 130 == code
-    assert "Stopped. Your answers are in .env." in screen.shown
+    assert ("Stopped. Your answers are in .env." if answered else "Stopped.") in screen.shown
     assert dict(zip(names, [answer for _, answer in shop.answers], strict=False)) == shop.settings()
     assert {".env", "flows", "templates", "private.key"} >= {path.name for path in shop.home.iterdir()} - {"ncco.db"}
+
+
+def test_an_interrupted_run_continues_where_it_stopped(shop: Shop) -> None:
+    first = shop.go_live()
+    for question, answer in shop.answers[:3]:
+        first.expect(question)
+        first.type(answer)
+    first.expect("VONAGE_API_KEY: ")
+    first.interrupt()
+    again = shop.go_live()
+    again.expect("VONAGE_API_KEY: ")
+    again.interrupt()
+
+    assert "NCCO_PUBLIC_URL: " not in again.shown
 
 
 def test_stopped_before_the_first_answer_it_speaks_of_no_file(tmp_path: Path) -> None:

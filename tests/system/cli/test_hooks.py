@@ -175,6 +175,18 @@ def test_a_retry_needs_some_ids_or_all(word: str, words: list[str], database: Pa
 # Forgetting
 
 
+def test_parked_hooks_are_dropped(database: Path) -> None:
+    put(database, *(hook_row(f"msg_{number}", session=str(number)) for number in range(4)), parked=["msg_0", "msg_1"])
+
+    some = ncco("hooks", "drop", "msg_0", "msg_2", "msg_9")
+    rest = ncco("hooks", "drop", "--all")
+
+    assert (1, "1 hook is deleted\n") == (some.exit_code, some.stdout)
+    assert "2 of them: not parked, but already sent or still waiting\n" == some.stderr
+    assert (0, "1 hook is deleted\n") == (rest.exit_code, rest.stdout)
+    assert ["msg_2", "msg_3"] == [hook.id for hook in listed(database)]
+
+
 # With a server
 
 

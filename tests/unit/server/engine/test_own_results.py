@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ncco_server.engine.stretch import stretch_of
 from tests.support.cases import each_case
 from tests.unit.server.engine.scripted_call import ScriptedCall, load_flow
 
@@ -47,6 +48,15 @@ def test_each_turn_reports_what_its_own_steps_set(step: str, own: str) -> None:
     played.press("2")
 
     assert own == played.turn.facts.own
+
+
+def test_prompts_before_a_result_are_still_precomputed() -> None:
+    flow = load_flow(HEAD.replace("START", "first").replace("STEP", "plain"))
+    stretch = stretch_of(flow, flow.steps["first"], is_root=True)
+
+    assert stretch is not None
+    assert "booked" in [step.result for _, step in stretch.steps]
+    assert stretch_of(flow, flow.steps["message"], is_root=True) is None
 
 
 def test_result_begins_when_the_caller_reaches_its_step() -> None:

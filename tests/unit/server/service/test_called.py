@@ -116,6 +116,13 @@ async def test_a_party_that_hangs_up_before_being_joined_has_declined(caller: Se
     assert "rejected" == reply.outcome
 
 
+async def test_a_party_that_never_requested_its_flow_is_reported_by_events_only(caller: ServedCall) -> None:
+    await caller.dial("answered", uuid=PARTY)
+    reply = await notify(caller)
+
+    assert "completed" == reply.outcome
+
+
 async def test_the_end_of_the_leg_ends_its_session_and_reports_a_party_that_left_early(
     caller: ServedCall, store: Store
 ) -> None:
@@ -156,6 +163,16 @@ async def test_a_party_whose_revision_is_lost_during_its_flow_is_joined(caller: 
     assert SILENT == lost.ncco
     assert ended.ncco is not None
     assert not (await party.row(store)).is_over
+
+
+async def test_a_fallback_of_the_request_plays_what_the_request_would(caller: ServedCall) -> None:
+    party = Party(caller)
+    fields = {**ASKED, "reason": "Socket timeout.", "original_request": {"url": party.url, "type": "answer"}}
+    first = await party.service.fallback(delivery(fields))
+    second = await party.ask()
+
+    assert b"A call for sales" in (first.ncco or b"")
+    assert first.ncco == second.ncco
 
 
 async def test_a_refused_ncco_of_a_party_takes_its_error_exit_and_joins(caller: ServedCall, store: Store) -> None:

@@ -123,6 +123,16 @@ async def test_additions_of_a_later_version_are_ignored() -> None:
     assert Schema("9999", NEWEST) == await store.schema()
 
 
+async def test_tables_of_another_program_are_not_touched() -> None:
+    store = bare_postgres()
+    ask("CREATE TABLE turns (whose text)")
+
+    with pytest.raises(StoreUnusable, match="belongs to another program: it has a table turns"):
+        await store.open()
+
+    assert [(None,)] == ask("SELECT to_regclass('calls')")
+
+
 async def test_migration_that_fails_changes_nothing() -> None:
     store = bare_postgres()
     ask("CREATE VIEW due_hooks AS SELECT 1")

@@ -73,6 +73,19 @@ async def test_a_file_of_another_schema_is_refused_and_left_unchanged(schema: st
     assert refused.cure
 
 
+async def test_a_file_locked_by_another_program_is_unavailable(path: Path) -> None:
+    store = Store(SqliteDatabase(path))
+    await store.open()
+    await store.close()
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("PRAGMA locking_mode = EXCLUSIVE")
+    holder.execute("BEGIN EXCLUSIVE")
+
+    with pytest.raises(StoreUnavailable, match="is locked by another process"):
+        await found(Store(SqliteDatabase(path, open_wait_ms=50)))
+    holder.close()
+
+
 def test_reading_writes_nothing(path: Path) -> None:
     async def write() -> None:
         store = Store(SqliteDatabase(path))

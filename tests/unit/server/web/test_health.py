@@ -7,6 +7,7 @@ from typing import cast
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from ncco_server.errors import StoreUnavailable
 from ncco_server.flow.loader import load
@@ -57,6 +58,15 @@ async def test_a_broken_flow_file_leaves_a_server_ready_and_is_shown() -> None:
     assert "nowhere" in response.json()["rejected"][0]
 
 
+async def test_a_server_whose_store_is_closed_is_not_ready() -> None:
+    calls = await calls_with(project())
+    await calls.store.close()
+    response = await readyz(calls)
+
+    assert 503 == response.status_code
+    assert response.json()["reasons"][0].startswith("the store cannot be written to: ")
+
+
 async def test_a_request_for_readiness_does_not_write_to_the_store() -> None:
     class Counting(MemoryStore):
         checks = 0
@@ -94,11 +104,39 @@ async def test_calls_are_answered_without_the_store_once_two_probes_have_failed(
     assert [([problem], ""), ([problem], problem), ([], ""), ([problem], "")] == found
 
 
+async def test_a_draining_server_is_not_ready() -> None:
+    calls = await calls_with(project())
+    readiness = Readiness(cast(CallService, calls))
+    await calls.store_probe.run()
+    before = readiness.state()["ready"]
+    readiness.is_draining = True
+
+    assert (True, False) == (before, readiness.state()["ready"])
+
+
 @pytest.mark.parametrize("path", ["/webhooks/answer", "/webhooks/event"])
 async def test_head_of_a_webhook_is_refused_because_it_would_act(path: str) -> None:
     response = await client_of(FakeCalls()).head(path)
 
     assert (405, "GET, POST") == (response.status_code, response.headers["allow"])
+
+
+def broken_app() -> FastAPI:
+    app = create_app(settings_with(), service=cast(CallService, FakeCalls()), dev=True)
+
+    @app.get("/broken")
+    async def broken() -> None:
+        raise RuntimeError("447700900123")
+
+    return app
+
+
+async def test_an_error_of_a_page_is_json_without_its_values() -> None:
+    transport = httpx.ASGITransport(broken_app(), raise_app_exceptions=False)
+    response = await httpx.AsyncClient(transport=transport, base_url="http://x").get("/broken")
+
+    assert (500, "application/json") == (response.status_code, response.headers["content-type"])
+    assert "447700900123" not in response.text
 
 
 async def test_an_error_of_middleware_is_json_too() -> None:

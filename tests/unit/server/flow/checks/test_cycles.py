@@ -134,5 +134,42 @@ def test_a_counter_tested_by_a_branch_ends_the_cycle(sets: str, test: str) -> No
     assert [] == around(sets, test)
 
 
+@each_case(
+    ("sets", "test"),
+    [
+        ('n: "{{ n + 1 }}"', "m > 3"),
+        ('n: "{{ n + m }}"', "n > 3"),
+        ('n: "{{ 1 + n }}"', "m > 3"),
+        ("n: 1", "n > 3"),
+    ],
+)
+def test_a_variable_that_does_not_count_up_to_an_exit_does_not_end_the_cycle(sets: str, test: str) -> None:
+    assert ["E216"] == around(sets, test)
+
+
 def test_a_counter_reset_within_the_cycle_does_not_end_it() -> None:
     assert ["E216"] == around('n: "{{ n + 1 }}"', "n >= 3", otherwise="{set: {n: 0}, goto: count}")
+
+
+def said(name: str, exit_: str) -> str:
+    return f'  {name}: {{do: [{{talk: "Press 1."}}], {exit_}}}\n'
+
+
+def asked(name: str, one: str) -> str:
+    return said(name, f"choices: {{one: {{dtmf: 1, goto: {one}}}}}, retry: {{then: end}}")
+
+
+@each_case(
+    ("steps", "found"),
+    [
+        (said("a", "goto: end") + said("b", "goto: c") + said("c", "goto: d") + said("d", "goto: end"), ["W215"]),
+        (said("a", "goto: end") + asked("b", "c") + asked("c", "b"), ["W215"]),
+        (said("a", "goto: end") + asked("b", "b"), ["W215"]),
+        (asked("a", "b") + said("b", "goto: a"), []),
+        (said("a", "goto: suport") + said("support", "goto: end"), ["E214"]),
+        (said("a", "") + said("b", "goto: end"), ["W217"]),
+    ],
+    ids=["a chain", "a cycle", "itself", "a choice", "a misspelt target", "an exit is missing"],
+)
+def test_only_the_first_of_unreachable_steps_is_reported(steps: str, found: list[str]) -> None:
+    assert found == codes(main=f"flow: main\ndefault: true\nstart: a\nsteps:\n{steps}")
