@@ -23,6 +23,8 @@ from tests.system.cli.platform_kills import platform_check_killed
 from tests.system.server.faults.function_kills import functions_killed
 from tests.system.server.faults.killing import killed
 from tests.system.server.faults.placing_kills import placing_killed
+from tests.system.server.faults.placing_races import placing_raced
+from tests.system.server.faults.racing import raced
 from tests.system.server.faults.refusing import refused
 from tests.system.server.faults.result_races import results_raced
 from tests.system.server.faults.soaking import soaked
@@ -58,6 +60,7 @@ class Run(NamedTuple):
 RUNS: Final = {
     "kills": Run(killed, "kills", 5, 50),
     "function_kills": Run(functions_killed, "kills", 5, 300, BOTH),
+    "races": Run(raced, "pairs", 900, 10_000, BOTH, few=2),
     "result_races": Run(results_raced, "races", 300, 10_000, BOTH, few=2),
     "table_kills": Run(tables_killed, "kills", 5, 200, BOTH),
     "table_races": Run(tables_raced, "races", 300, 10_000, BOTH, few=2),
@@ -65,6 +68,7 @@ RUNS: Final = {
     "hosts": Run(released_and_restarted, "calls", 100, 1_000, ("postgres",)),
     "hostile": Run(samples_attacked, "values", 5_000, 100_000),
     "placing_kills": Run(placing_killed, "kills", 3, 200, HOSTS),
+    "placing_races": Run(placing_raced, "races", 100, 5_000, BOTH, few=2),
     "refused": Run(refused, "kills", 5, 60, HOSTS),
     "platform_kills": Run(platform_check_killed, "kills", 3, 30),
 }
