@@ -1249,7 +1249,7 @@ class CallFlow:
 
 
 def _listed(given: Any) -> Any:
-    """What is no list is told with its place."""
+    """Leave a value that is not a list as it is: the error for it then names its place."""
     return given if isinstance(given, str) or not isinstance(given, Iterable) else list(given)
 
 

@@ -95,7 +95,7 @@ class LineTracer:
             sys.settrace(before)
 
     def is_over(self, limit_s: float) -> bool:
-        """Whether the code has used more processor time, or blocked for longer: then it uses next to none."""
+        """Whether the code has used more processor time than this, or has blocked for longer."""
         if (began := self.began) is None:
             return False
         used, passed = time.process_time() - began[0], time.monotonic() - began[1]

@@ -1,4 +1,4 @@
-"""Finds where the code of a handler's file has what the handler gives and does."""
+"""Finds the place of what a handler does, and of each value that it gives, in the code of its file."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class WrittenCode:
         return Place(self._path, line, column + 1, max(1, length))
 
     def on_line(self, line: int) -> Written:
-        """The first call of a line, if possible one that is awaited, or what else begins there, or else before it."""
+        """The first call that begins on a line, an awaited one if possible; else what begins there, or before it."""
         return self._first[next(each for each in range(line, 0, -1) if each in self._first)]
 
     def exact(self, place: Place) -> Place:
-        """That of the expression which begins there; of the first call if only the line is known."""
+        """The place of the whole expression that begins there; of the line's first call if only the line is known."""
         before = len(self._lines[place.line - 1][: place.column - 1].encode())
         code = self._first.get(place.line) if place.column == 1 else self._expressions.get((place.line, before))
         return place if code is None else self.place(code)
@@ -89,7 +89,7 @@ class WrittenCode:
         return Map(tuple(entries), node.place)
 
     def placed(self, node: Map, line: int) -> Map:
-        """The node of what the first call on this line gives."""
+        """The node, with the places of the arguments of the first call on this line."""
         code = self._first.get(line)
         return self._map(node, code) if isinstance(code, ast.expr) else node
 
@@ -102,7 +102,7 @@ class WrittenCode:
         return Map(tuple(entries), self.place(code))
 
     def _at(self, node: Node, code: ast.expr) -> Node:
-        """What is not written by its name is at the code."""
+        """The node, with its places. A value that is not found in the code is at the code as a whole."""
         if isinstance(code, ast.Name) and code.id in self.constants:
             code = self.constants[code.id]
         if isinstance(node, Map):
@@ -114,7 +114,7 @@ class WrittenCode:
         return self._text(node, self._inside(code)[1].get(node.value, code))
 
     def _inside(self, code: ast.expr) -> tuple[_Names, _Texts]:
-        """The arguments and entries with names, and the texts, in some code and its constants."""
+        """In some code and the constants that it names: arguments and entries by name, and texts by value."""
         if code in self._found:
             return self._found[code]
         names, texts = self._found[code] = ChainMap(), ChainMap()

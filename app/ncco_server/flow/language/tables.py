@@ -107,7 +107,7 @@ class TableDefinition(MapForm):
 
     @property
     def column_types(self) -> dict[str, Kind]:
-        """A column without a default may be missing."""
+        """For rows that no lookup's default completes: without a default of its own, a column may be ""."""
         columns = self.columns.items()
         return {name: replace(each.type, may_be_empty=each.default in (None, "")) for name, each in columns}
 

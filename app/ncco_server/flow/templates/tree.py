@@ -182,6 +182,6 @@ def _offsets(node: nodes.Node) -> Iterator[int]:
 
 
 def shorten(text: str) -> str:
-    """As messages quote it: in Python, holes have no names."""
+    """The text as messages quote it. What a handler has computed has no name there."""
     line = " ".join(_HOLES.sub(lambda hole: "a Secret" if hole[1] else "a computed text", text).split())
     return line if len(line) <= 40 else f"{line[:37]}..."

@@ -99,7 +99,7 @@ def passed_on(code: HandlerCode) -> Set[str]:
 
 
 def counted_only(code: HandlerCode) -> Set[str]:
-    """The variables that only count what functions get, such as the number of a page: no result decides by them."""
+    """The variables that are only counted and given to functions, such as the number of a page."""
     nodes = [node for function in code.replayed for node in ast.walk(function)]
     parents = {child: node for node in nodes for child in ast.iter_child_nodes(node)}
     found: set[str] = set()
