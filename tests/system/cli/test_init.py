@@ -66,6 +66,23 @@ def test_every_command_of_its_page_works(
     assert [] == [words for words in lines if "--watch" not in words and words[0] != "serve" and ncco(*words).exit_code]
 
 
+def test_callers_of_a_salon_that_is_closed_by_hand_hear_the_reason(tmp_path: Path) -> None:
+    scenarios = tmp_path / "tests/scenarios"
+    ncco("init", tmp_path, "--like", "salon")
+    scenarios.mkdir(parents=True)
+    (scenarios / "closed.yaml").write_text(
+        """\
+closed by hand:
+  at: 2026-11-26T10:00
+  by_hand: {main.salon: {state: closed, reason: staff training}}
+  script: [hear: ["We are closed today for staff training. We open again", leave your name], hangup]
+"""
+    )
+    played = ncco("test")
+
+    assert (0, "") == (played.exit_code, played.stderr)
+
+
 @each_case(
     ("file", "kind"),
     [("flows/main.yaml", "flow"), ("flows/shared.yaml", "flow"), ("tests/scenarios/main.yaml", "scenario")],
