@@ -197,8 +197,7 @@ async def _listed(request: Request, search: CallSearch, template: str) -> Respon
     found = FoundCalls()
     own_results: list[str] = []
     project = (await console.read_project()).project
-    is_memory = console.settings.has_memory_store
-    if not is_memory:
+    if not console.settings.has_memory_store:
         async with console.records() as records:
             found = await _find(records, search, PAGE, now, project)
             own_results = await records.own_results()
@@ -218,7 +217,6 @@ async def _listed(request: Request, search: CallSearch, template: str) -> Respon
         flows=sorted(project.flows),
         lines=[line for flow in project.flows.values() for line in (*flow.numbers, *["any other"] * flow.default)],
         places_calls=bool(placing_flows(project)),
-        is_memory=is_memory,
     )
 
 
@@ -304,7 +302,7 @@ async def keep_call(request: Request, console: TheConsole, name: str, session: C
 
 
 @router.get("/calls/{name:path}")
-async def call(request: Request, console: TheConsole, name: str, session: CanLook, replayed: bool = False) -> Response:
+async def call(request: Request, console: TheConsole, name: str, _: CanLook, replayed: bool = False) -> Response:
     """Show a call as a conversation; with `replayed`, compared with today's flow."""
     now_ms = milliseconds(datetime.now(UTC))
     try:
@@ -333,8 +331,6 @@ async def call(request: Request, console: TheConsole, name: str, session: CanLoo
         hooks=hooks,
         turns=await run_in_threadpool(_replayed, console, timeline) if replayed else None,
         has_key=bool(console.settings.private_key.get_secret_value()),
-        may_change=session.role == "change",
-        can_keep=session.role == "change" and bool(timeline.call.session.flow),
     )
 
 

@@ -104,7 +104,6 @@ async def inbox_values(console: Console, box: Box = "new", before: str = "", few
         "messages": [shown(row, is_short=True) for row in found[:most]],
         "older": found[most - 1].id if len(found) > most else "",
         "counts": await recordings.count(),
-        "is_memory": settings.has_memory_store,
         "keeps": settings.keeps_recordings,
         "has_key": bool(settings.private_key.get_secret_value()),
         "is_trial": console.dev,

@@ -111,7 +111,17 @@ def view_of(request: Request) -> View:
 
 
 def _shared(request: Request) -> dict[str, Any]:
-    return {"view": view_of(request), "views": VIEWS, "line_zone": request.app.state.console.zone}
+    console = request.app.state.console
+    session = getattr(request.state, "session", None)  # the guard refuses requests before it is known
+    return {
+        "view": view_of(request),
+        "views": VIEWS,
+        "line_zone": console.zone,
+        "is_memory": console.settings.has_memory_store,
+        "session": session,
+        "csrf_token": session.csrf_token if session else "",
+        "may_change": session is not None and session.role == "change",
+    }
 
 
 _TEMPLATES: Final = Jinja2Templates(env=_environment(), context_processors=[_shared])

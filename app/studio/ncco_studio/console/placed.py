@@ -115,7 +115,7 @@ async def _listed(request: Request, search: PlacedSearch, template: str) -> Resp
     console = console_of(request)
     project = (await console.read_project()).project
     if console.settings.has_memory_store:
-        return render(request, template, search=search, is_memory=True, **_choices(project))
+        return render(request, template, search=search, **_choices(project))
     placed = (await console.opened_store()).placed
     if search.before and await placed.get(search.before) is None:
         raise HTTPException(404, "The calls before this page were deleted. Choose the newest ones.")
@@ -127,9 +127,7 @@ async def _listed(request: Request, search: PlacedSearch, template: str) -> Resp
         request,
         template,
         search=search,
-        is_memory=False,
         calls=[_shown(row, now, project, is_paused=control.paused_at is not None) for row in found[:PAGE]],
-        may_change=request.state.session.role == "change",
         older=search.address(before=found[PAGE - 1].id) if len(found) > PAGE else "",
         active=await placed.count_active(),
         counts={
@@ -309,7 +307,7 @@ def _known(row: PlacedRow | None) -> PlacedRow:
 
 
 @router.get("/calls/placed/{id_}")
-async def placed_call(request: Request, console: TheConsole, id_: PlacedId, session: CanLook) -> Response:
+async def placed_call(request: Request, console: TheConsole, id_: PlacedId, _: CanLook) -> Response:
     placed = (await console.opened_store()).placed
     row = _known(await placed.get(id_))
     control = await placed.control()
@@ -324,7 +322,6 @@ async def placed_call(request: Request, console: TheConsole, id_: PlacedId, sess
         params=_public_params(row, flow),
         attempts=[_shown_attempt(attempt) for attempt in await placed.attempts(id_)],
         tables=await tables_of_number(console, project, row.number),
-        may_change=session.role == "change",
         **_can_place(console),
     )
 
@@ -383,9 +380,8 @@ async def pause(
     request: Request, console: TheConsole, session: CanChange, reason: Annotated[str, Form(max_length=200)] = ""
 ) -> Response:
     """Place no calls, on any host, until somebody resumes."""
-    by = session.name or "somebody in the console"
     now = milliseconds(datetime.now(UTC))
-    await (await console.opened_store()).placed.pause(now, by, reason.strip())
+    await (await console.opened_store()).placed.pause(now, session.shown_name, reason.strip())
     why = f": {reason.strip()}" if reason.strip() else ""
     undo = UndoRequest("/calls/placed/resume", {"at": str(now)})
     change = Change("placing paused", f"No calls are placed{why}.", "/calls/placed", undo)

@@ -227,7 +227,7 @@ async def report(request: Request, console: TheConsole, filters: Filters, _: Can
     period = await _period(console, filters)
     project = (await console.read_project()).project
     values: dict[str, Any] = {"rows": []}
-    if not (is_memory := console.settings.has_memory_store):
+    if not console.settings.has_memory_store:
         found = await count_period(console, period, filters.flow)
         values = {
             "rows": found.rows,
@@ -256,7 +256,6 @@ async def report(request: Request, console: TheConsole, filters: Filters, _: Can
         parts=BARS,
         meanings=RESULTS,
         address=urlencode({**period.document, "flow": filters.flow}),
-        is_memory=is_memory,
         **values,
     )
 

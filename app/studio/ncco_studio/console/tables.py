@@ -118,7 +118,7 @@ async def list_tables(request: Request, console: TheConsole, _: CanLook) -> Resp
         for each in tables:
             page = await Table(store, project.tables[each["name"]]).page(now)
             each["rows"] = f"more than {len(page.rows)} rows" if page.after else counted(len(page.rows), "row")
-    return render(request, "tables.html", tables=tables, is_memory=console.settings.has_memory_store)
+    return render(request, "tables.html", tables=tables)
 
 
 def _uses(project: Project) -> Mapping[str, Sequence[str]]:
@@ -141,7 +141,7 @@ def _sparing(project: Project) -> list[str]:
 
 
 @router.get("/tables/{table}")
-async def list_rows(request: Request, opened: Opened, session: CanLook) -> Response:
+async def list_rows(request: Request, opened: Opened, _: CanLook) -> Response:
     """Show some rows, in the order of their keys; only the rows for a request of the search form."""
     search = opened.search
     page = await opened.table.page(datetime.now(UTC), after=search.after, limit=PAGE, text=search.q)
@@ -151,7 +151,6 @@ async def list_rows(request: Request, opened: Opened, session: CanLook) -> Respo
         "table_rows.html" if request.headers.get("hx-request") else "table.html",
         rows=[_shown(opened, row) for row in page.rows],
         next=f"/tables/{opened.definition.name}?{following.address}" if page.after else "",
-        may_change=session.role == "change",
         **opened.page,
     )
 
@@ -204,7 +203,7 @@ async def rows_csv(request: Request, opened: Opened, _: CanLook) -> Response:
 async def row_form(
     request: Request,
     opened: Opened,
-    session: CanLook,
+    _: CanLook,
     key: Annotated[tuple[str, ...], Query(max_length=4)] = (),
 ) -> Response:
     """Show the form of a row, or of a new one, whose key may be given."""
@@ -219,7 +218,7 @@ async def row_form(
         f"key.{name}": _as_typed(value, table.key[name], opened) for name, value in zip(table.key, key, strict=False)
     }
     typed |= _typed(opened, row) if row else {}
-    return _form(request, opened, session, SentRow(typed, {}, row))
+    return _form(request, opened, SentRow(typed, {}, row))
 
 
 def _typed(opened: OpenTable, row: TableRowDocument) -> dict[str, str]:
@@ -298,13 +297,7 @@ def _fields(opened: OpenTable, row: TableRowDocument | None, typed: Mapping[str,
     return found
 
 
-def _form(
-    request: Request,
-    opened: OpenTable,
-    session: ConsoleSession,
-    sent: SentRow,
-    faults: Sequence[RowFault] = (),
-) -> Response:
+def _form(request: Request, opened: OpenTable, sent: SentRow, faults: Sequence[RowFault] = ()) -> Response:
     shown = defaultdict(str, sent.typed)
     for name, column in opened.definition.columns.items():
         if column.sensitive:
@@ -318,7 +311,6 @@ def _form(
         fields=_fields(opened, sent.row, shown),
         typed=shown,
         faults={fault.column: f"{fault.problem}. {fault.cure}" for fault in faults},
-        may_edit=session.role == "change",
         **opened.page,
     )
 
@@ -348,10 +340,10 @@ async def write_row(request: Request, opened: Opened, session: CanChange) -> Res
             change = opened.table.change({**sent.key, **_changed_columns(opened, sent)})
         done = await _written(opened, session, change, sent.row, (stamp, ABSENT) if is_removal else (stamp,))
     except RefusedRows as error:
-        return _form(request, opened, session, sent, error.faults)
+        return _form(request, opened, sent, error.faults)
     except RowChanged:
         is_known = is_removal or sent.typed.get("stamp")
-        return _form(request, opened, session, sent, [_CHANGED if is_known else _EXISTS])
+        return _form(request, opened, sent, [_CHANGED if is_known else _EXISTS])
     return await record(request, done, table=opened.definition.name)
 
 
@@ -365,7 +357,7 @@ async def _written(
     """Change a row whose stamp is one of these; None for any row, or none. Raises RowChanged."""
     now = datetime.now(UTC)
     known = {} if stamps is None else {change.row: stamps}
-    written = await opened.table.write([change], now, _by(session), known)
+    written = await opened.table.write([change], now, session.shown_name, known)
     return await _row_change(opened, change, before, written[change.row], now)
 
 
@@ -421,10 +413,6 @@ def _lines(text: str) -> str:
     return re.sub("\r\n?", "\n", text)
 
 
-def _by(session: ConsoleSession) -> str:
-    return session.name or "somebody in the console"
-
-
 @router.get("/tables/{table}/import")
 async def import_form(request: Request, opened: Opened, _: CanChange) -> Response:
     return _import(request, opened)
@@ -440,7 +428,7 @@ async def import_rows(request: Request, opened: Opened, session: CanChange) -> R
         changes = await run_in_threadpool(changes_in, opened.table, content)
     except RefusedRows as error:
         return _import(request, opened, faults=error.faults)
-    await opened.table.write_many(changes, datetime.now(UTC), _by(session))
+    await opened.table.write_many(changes, datetime.now(UTC), session.shown_name)
     name = opened.definition.name
     said = f"{group_title(name)}: {counted(len(changes), 'row')} {'is' if len(changes) == 1 else 'are'} imported."
     change = Change("table imported", said, f"/tables/{name}")
@@ -532,5 +520,5 @@ async def change_number(
     before = await opened.table.get(change.row, datetime.now(UTC))
     done = await _written(opened, session, change, before)
     tables = await tables_of_number(console_of(request), opened.project, number)
-    reply = render(request, "number_tables.html", tables=tables, may_change=True)
+    reply = render(request, "number_tables.html", tables=tables)
     return await record(request, done, reply, table=table.name)
