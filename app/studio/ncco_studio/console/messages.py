@@ -10,7 +10,7 @@ from fastapi import APIRouter, Form, HTTPException, Path, Query, Request, Respon
 from fastapi.responses import HTMLResponse
 
 from ncco_server.desk.documents import RecordingDocument
-from ncco_server.desk.exports import recording_pages
+from ncco_server.desk.exports import csv_pages, recording_pages
 from ncco_server.desk.project import zone_of
 from ncco_server.errors import StoreError
 from ncco_server.service.phone_numbers import readable
@@ -115,9 +115,7 @@ async def messages_csv(request: Request, console: TheConsole, _: CanLook, box: B
     recordings = (await console.opened_store()).recordings
     pages = recording_pages(recordings, _BOXES[box], milliseconds(datetime.now(UTC)))
     zone = zone_of((await console.read_project()).project)
-    reply = await csv_response(RecordingDocument, pages, zone, "messages.csv")
-    audit(request, "messages downloaded", box=box)
-    return reply
+    return await csv_response(request, "messages", csv_pages(RecordingDocument, pages, zone), "messages.csv", box=box)
 
 
 @router.get("/messages/count")

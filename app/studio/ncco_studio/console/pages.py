@@ -16,7 +16,8 @@ from typing import Any, Final, Literal, TypeAlias
 
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 from starlette.templating import Jinja2Templates
 
@@ -76,6 +77,15 @@ def _time(at: datetime | int, form: Literal["data-short", "data-time", ""] = "da
     return Markup('<time datetime="{0}" {1}>{0}</time>').format(iso, form)
 
 
+@pass_context
+def _hidden(context: Context, **values: object) -> Markup:
+    """The inputs of a form that nobody sees: the token against request forgery, and `values`."""
+    inputs = {"csrf_token": context["csrf_token"], **values}
+    return Markup("").join(
+        Markup('<input type="hidden" name="{}" value="{}">').format(*each) for each in inputs.items()
+    )
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
@@ -84,6 +94,7 @@ def _environment() -> Environment:
     environment.globals |= {
         "number": readable,
         "dialable": dialable,
+        "hidden": _hidden,
         "time": _time,
         "asset": lambda path: f"/static/{static_version()}/{path}",
         "navigation": NAVIGATION,

@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 import orjson
 from fastapi import APIRouter, Form, HTTPException, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
-from pydantic import BaseModel
 
 from ncco_server.desk.project import zone_of
 from ncco_server.flow.model import Flow, Project
@@ -32,7 +31,7 @@ from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.change.fields import group_title
 from ncco_studio.console.history import Change, UndoRequest, check_undo, record
 from ncco_studio.console.pages import render
-from ncco_studio.console.polled import PolledRoute, shared_rows
+from ncco_studio.console.polled import ListSearch, PolledRoute, list_page
 from ncco_studio.console.sessions import ConsoleSession
 from ncco_studio.console.state import Console, TheConsole, console_of
 from ncco_studio.console.tables import tables_of_number
@@ -71,7 +70,7 @@ EXPIRES: Final = {"3600": "an hour", "14400": "4 hours", "86400": "a day", "6048
 PlacedId: TypeAlias = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 
 
-class PlacedSearch(BaseModel):
+class PlacedSearch(ListSearch):
     """The filters of the list, as in the URL's query."""
 
     q: Annotated[str, Query(max_length=40)] = ""
@@ -93,10 +92,6 @@ class PlacedSearch(BaseModel):
             number=re.sub(r"\D", "", self.q).lstrip("0"),
         )
 
-    def address(self, **changed: object) -> str:
-        values = {name: value for name, value in (self.model_dump() | changed).items() if value}
-        return f"?{urlencode(values)}" if values else ""
-
 
 Search: TypeAlias = Annotated[PlacedSearch, Query()]
 
@@ -104,11 +99,7 @@ Search: TypeAlias = Annotated[PlacedSearch, Query()]
 @router.get("/calls/placed")
 async def placed_calls(request: Request, search: Search, _: CanLook) -> Response:
     """Show the list, or only its rows if the page polls for changes. All polling pages get the same rows."""
-    if not request.headers.get("hx-request"):
-        return await _listed(request, search, "placed.html")
-    return await shared_rows(
-        request, f"/calls/placed{search.address()}", partial(_listed, request, search, "placed_rows.html")
-    )
+    return await list_page(request, f"/calls/placed{search.address()}", "placed", partial(_listed, request, search))
 
 
 async def _listed(request: Request, search: PlacedSearch, template: str) -> Response:

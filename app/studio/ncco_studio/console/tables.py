@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Form, HTTPException, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel
 from starlette.datastructures import UploadFile
 
 from ncco_server.desk.project import zone_of
@@ -28,11 +27,11 @@ from ncco_server.service.tables import MOST_FAULTS, RefusedRows, RowFault, Table
 from ncco_server.store.table_rows import ABSENT
 from ncco_server.table_rows import RowChange, key_of
 from ncco_studio.console.access import CanChange, CanLook
-from ncco_studio.console.audit import audit
 from ncco_studio.console.change.fields import group_title
-from ncco_studio.console.download import streamed
+from ncco_studio.console.download import csv_response
 from ncco_studio.console.history import Change, UndoRequest, record
 from ncco_studio.console.pages import render
+from ncco_studio.console.polled import ListSearch
 from ncco_studio.console.sessions import ConsoleSession
 from ncco_studio.console.state import Console, TheConsole, console_of
 
@@ -41,25 +40,19 @@ router = APIRouter()
 PAGE: Final = 50
 LONG: Final = 80
 """From this length, a text has a field of several lines; our choice."""
-BOOLS: Final = {"true": "yes", "false": "no"}
 BY_CALL: Final = "call "
 """What `changed_by` begins with if a call has changed the row; its ID follows."""
 _CHANGED: Final = RowFault("", "", "somebody else has changed this row meanwhile", "Look at it, and repeat the change.")
 _EXISTS: Final = RowFault("", "", "there is a row with this key already", "Open it, and change it.")
 
 
-class RowSearch(BaseModel):
+class RowSearch(ListSearch):
     """Which rows to list, as in the URL's query."""
 
     q: Annotated[str, Query(max_length=200)] = ""
     """A text in a value, or a phone number."""
     after: Annotated[str, Query(max_length=600)] = ""
     """The name of the row after which the page starts."""
-
-    @property
-    def address(self) -> str:
-        """Keeps the place in the list in the links of its rows; "" at its beginning."""
-        return urlencode({name: text for name, text in (("q", self.q), ("after", self.after)) if text})
 
 
 Search: TypeAlias = Annotated[RowSearch, Query()]
@@ -87,7 +80,7 @@ class OpenTable(NamedTuple):
             "about": ", ".join(_uses(self.project).get(table.name, ())),
             "titles": {name: group_title(name) for name in (*table.key, *table.columns)},
             "search": self.search,
-            "place": self.search.address,
+            "place": self.search.address(),
         }
 
 
@@ -145,12 +138,11 @@ async def list_rows(request: Request, opened: Opened, _: CanLook) -> Response:
     """Show some rows, in the order of their keys; only the rows for a request of the search form."""
     search = opened.search
     page = await opened.table.page(datetime.now(UTC), after=search.after, limit=PAGE, text=search.q)
-    following = search.model_copy(update={"after": page.after})
     return render(
         request,
         "table_rows.html" if request.headers.get("hx-request") else "table.html",
         rows=[_shown(opened, row) for row in page.rows],
-        next=f"/tables/{opened.definition.name}?{following.address}" if page.after else "",
+        next=f"/tables/{opened.definition.name}{search.address(after=page.after)}" if page.after else "",
         **opened.page,
     )
 
@@ -175,28 +167,28 @@ def _about(row: TableRowDocument) -> dict[str, Any]:
         "call": by.removeprefix(BY_CALL) if by.startswith(BY_CALL) else "",
         "version": row.version,
         "expires_at": row.expires_at,
+        "hidden": row.hidden,
     }
 
 
 def _text(value: object, column: Variable, line: str) -> str:
     if isinstance(value, bool):
-        return BOOLS[str(value).lower()]
+        return "yes" if value else "no"
     text = "" if value is None else str(value)
     return readable(text, line) if column.type.name == "phone" else text
 
 
-def _url(opened: OpenTable, key: Any, **values: str) -> str:
-    asked = filter(None, (urlencode([("key", str(value)) for value in key]), urlencode(values), opened.search.address))
-    return f"/tables/{opened.definition.name}/row?{'&'.join(asked)}"
+def _url(opened: OpenTable, key: Any) -> str:
+    """Keep the place in the list."""
+    place = opened.search.address().replace("?", "&")
+    return f"/tables/{opened.definition.name}/row?{urlencode([('key', str(value)) for value in key])}{place}"
 
 
 @router.get("/tables/{table}/rows.csv")
 async def rows_csv(request: Request, opened: Opened, _: CanLook) -> Response:
     """Leave out sensitive columns."""
     name = opened.definition.name
-    reply = await streamed(csv_of(opened.table, datetime.now(UTC)), "text/csv; charset=utf-8", f"{name}.csv")
-    audit(request, "table downloaded", table=name)
-    return reply
+    return await csv_response(request, "table", csv_of(opened.table, datetime.now(UTC)), f"{name}.csv", table=name)
 
 
 @router.get("/tables/{table}/row")
@@ -236,12 +228,9 @@ def _as_typed(value: object, column: Variable, opened: OpenTable) -> str:
         return shown if digits_of(shown, opened.line) == value else str(value)
     moment = point_of(value)
     if isinstance(column.type, PointInTime) and isinstance(moment, datetime) and moment.tzinfo is not None:
-        return moment.astimezone(_zone(column.type, opened.zone)).replace(tzinfo=None).isoformat()
+        zone = ZoneInfo(column.type.zone) if column.type.zone else opened.zone
+        return moment.astimezone(zone).replace(tzinfo=None).isoformat()
     return str(value)
-
-
-def _zone(type_: PointInTime, zone: ZoneInfo) -> ZoneInfo:
-    return ZoneInfo(type_.zone) if type_.zone else zone
 
 
 class SentRow(NamedTuple):
@@ -252,54 +241,10 @@ class SentRow(NamedTuple):
     row: TableRowDocument | None
 
 
-class Field(NamedTuple):
-    """A field of a row's form: its name, and how it looks."""
-
-    name: str
-    column: str
-    is_key: bool
-    input_type: str
-    choices: Mapping[str, str]
-    hint: str
-    is_sensitive: bool = False
-    is_hidden: bool = False
-    is_long: bool = False
-    has_seconds: bool = False
-
-
-def _fields(opened: OpenTable, row: TableRowDocument | None, typed: Mapping[str, str]) -> list[Field]:
-    table = opened.definition
-    hidden = row.hidden if row else ()
-    found = []
-    for column in (*table.key.values(), *table.columns.values()):
-        is_key = column.name in table.key
-        name = f"{'key' if is_key else 'column'}.{column.name}"
-        type_ = column.type
-        text = typed.get(name, "")
-        hint = "" if type_.name in ("text", "words", "bool") else type_.described
-        if isinstance(type_, PointInTime):
-            hint = f"{hint} in {_zone(type_, opened.zone)}"
-        choices = BOOLS if type_.family == "bool" else {word: word for word in type_.words}
-        found.append(
-            Field(
-                name,
-                column.name,
-                is_key,
-                type_.input_type,
-                {} if column.sensitive else choices,
-                hint,
-                is_sensitive=column.sensitive,
-                is_hidden=column.name in hidden,
-                is_long=not is_key and type_.name == "text" and ("\n" in text or len(text) > LONG),
-                has_seconds=type_.is_timed,
-            )
-        )
-    return found
-
-
 def _form(request: Request, opened: OpenTable, sent: SentRow, faults: Sequence[RowFault] = ()) -> Response:
+    table = opened.definition
     shown = defaultdict(str, sent.typed)
-    for name, column in opened.definition.columns.items():
+    for name, column in table.columns.items():
         if column.sensitive:
             shown.pop(f"column.{name}", None)
     return render(
@@ -307,8 +252,10 @@ def _form(request: Request, opened: OpenTable, sent: SentRow, faults: Sequence[R
         "table_row.html",
         422 if faults else 200,
         row=_about(sent.row) if sent.row else None,
-        url=_url(opened, [shown[f"key.{name}"] for name in opened.definition.key]),
-        fields=_fields(opened, sent.row, shown),
+        url=_url(opened, [shown[f"key.{name}"] for name in table.key]),
+        columns=[*table.key.values(), *table.columns.values()],
+        zone=opened.zone,
+        long=LONG,
         typed=shown,
         faults={fault.column: f"{fault.problem}. {fault.cure}" for fault in faults},
         **opened.page,
@@ -383,7 +330,7 @@ async def _row_change(
     return Change(
         f"row {did}",
         f"{group_title(table.name)}: {row} is {did}.",
-        f"/tables/{table.name}?{opened.search.address}" if change.is_removal else _url(opened, key.values()),
+        f"/tables/{table.name}{opened.search.address()}" if change.is_removal else _url(opened, key.values()),
         UndoRequest(f"/tables/{table.name}/{'row' if before else 'remove'}", sent),
         differences,
         keep_ms=table.keep_ms,
