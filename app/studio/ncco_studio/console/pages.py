@@ -19,6 +19,7 @@ from fastapi.responses import JSONResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
+from starlette.requests import HTTPConnection
 from starlette.templating import Jinja2Templates
 
 from ncco_server.flow.report import as_sentence, counted
@@ -109,15 +110,15 @@ def _environment() -> Environment:
     return environment
 
 
-def view_cookie(request: Request) -> str:
-    """Include the port in the name, because browsers send cookies to all ports."""
-    return f"ncco-view-{request.url.port or request.url.scheme}"
+def cookie_name(request: HTTPConnection, what: str) -> str:
+    """Include the port, because browsers send cookies to all ports of a host."""
+    return f"ncco-{what}-{request.url.port or request.url.scheme}"
 
 
 def view_of(request: Request) -> View:
     """Return the default if no view was chosen in this browser."""
     usual: View = "developer" if request.app.state.console.dev else "owner"
-    chosen = request.cookies.get(view_cookie(request))
+    chosen = request.cookies.get(cookie_name(request, "view"))
     return next((view for view in VIEWS if view == chosen), usual)
 
 

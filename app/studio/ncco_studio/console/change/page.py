@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
@@ -76,14 +77,9 @@ class FormSection(NamedTuple):
         return sum(len(group.fields) for group in self.groups)
 
     def has(self, inputs: Collection[str]) -> bool:
-        return any(
-            field.name in inputs or f"remove:{field.name}" in inputs for group in self.groups for field in group.fields
-        ) or any(
-            f"{part}:{line.name}" in inputs
-            for group in self.groups
-            for line in group.new_lines
-            for part in ("key", "value")
-        )
+        fields = (name for group in self.groups for each in group.fields for name in (each.name, f"remove:{each.name}"))
+        lines = (name for group in self.groups for line in group.new_lines for name in line.inputs)
+        return any(name in inputs for name in chain(fields, lines))
 
 
 def sections_of(fields: Iterable[FormField], new_lines: Iterable[NewLine]) -> list[FormSection]:
@@ -158,7 +154,7 @@ def _form(
     fields = fields_of(read, file)
     issues = draft.by_input(form or {}) if draft else {}
     inputs = {field.name for field in fields}
-    inputs |= {f"{part}:{line.name}" for line in new_lines_in(root) for part in ("key", "value")}
+    inputs.update(*(line.inputs for line in new_lines_in(root)))
     flow = next((flow for flow in read.project.flows.values() if flow.place.file == file), None)
     return render(
         request,
