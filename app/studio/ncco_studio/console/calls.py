@@ -319,7 +319,6 @@ async def call(request: Request, console: TheConsole, name: str, _: CanLook, rep
         recordings={row.uuid: shown(row) for row in kept},
         hooks=hooks,
         turns=await run_in_threadpool(_replayed, console, timeline) if replayed else None,
-        has_key=bool(console.settings.private_key.get_secret_value()),
     )
 
 

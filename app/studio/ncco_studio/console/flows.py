@@ -61,19 +61,15 @@ VERDICTS: Final = {
 }
 
 
-class ShownStep(NamedTuple):
-    """The details of a step next to the picture: its node, and its exits as (label, target)."""
-
-    node: GraphNode
-    ways: list[tuple[str, str]]
-
-
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture of a flow and those it runs: the SVG, each flow's steps by title, and the kinds of nodes."""
+    """A picture of a flow and those it runs: the SVG, each flow's steps by title, and the kinds of nodes.
+
+    A step has its node, and its exits as (label, target).
+    """
 
     svg: Markup
-    steps: dict[str, list[ShownStep]]
+    steps: dict[str, list[tuple[GraphNode, list[tuple[str, str]]]]]
     kinds: list[str]
 
 
@@ -94,8 +90,7 @@ def _drawn(flow: Flow, paint: Paint, view: View, *, errors: bool) -> Picture:
     for arrow in drawing.arrows:
         ways.setdefault(arrow.start, []).append((", ".join(arrow.lines), names[arrow.end]))
     steps = {
-        flow.title: [ShownStep(node, ways.get(node.key, [])) for node in flow.nodes if node.step]
-        for flow in drawing.subgraphs
+        flow.title: [(node, ways.get(node.key, [])) for node in flow.nodes if node.step] for flow in drawing.subgraphs
     }
     found = {node.kind for flow in drawing.subgraphs for node in flow.nodes}
     found |= {"link"} if len(drawing.subgraphs) > 1 else set()

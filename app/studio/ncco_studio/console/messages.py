@@ -92,7 +92,6 @@ async def messages(
 async def inbox_values(console: Console, box: Box = "new", before: str = "", few: int = 0) -> dict[str, Any]:
     """The values for `messages_rows.html`; with `few`, only the newest messages. Raises StoreError."""
     recordings = (await console.opened_store()).recordings
-    settings = console.settings
     if before and await recordings.get(before) is None:
         raise HTTPException(404, "The messages before this page were deleted. Choose the newest ones.")
     most = few or PAGE
@@ -104,9 +103,6 @@ async def inbox_values(console: Console, box: Box = "new", before: str = "", few
         "messages": [shown(row, is_short=True) for row in found[:most]],
         "older": found[most - 1].id if len(found) > most else "",
         "counts": await recordings.count(),
-        "keeps": settings.keeps_recordings,
-        "has_key": bool(settings.private_key.get_secret_value()),
-        "is_trial": console.dev,
     }
 
 

@@ -128,7 +128,7 @@ def _shared(request: Request) -> dict[str, Any]:
     return {
         "view": view_of(request),
         "views": VIEWS,
-        "line_zone": console.zone,
+        "console": console,
         "is_memory": console.settings.has_memory_store,
         "session": session,
         "csrf_token": session.csrf_token if session else "",

@@ -33,7 +33,7 @@ from ncco_studio.console.history import Change, UndoRequest, check_undo, record
 from ncco_studio.console.pages import render
 from ncco_studio.console.polled import ListSearch, PolledRoute, list_page
 from ncco_studio.console.sessions import ConsoleSession
-from ncco_studio.console.state import Console, TheConsole, console_of
+from ncco_studio.console.state import TheConsole, console_of
 from ncco_studio.console.tables import tables_of_number
 
 router = APIRouter(route_class=PolledRoute)
@@ -127,17 +127,11 @@ async def _listed(request: Request, search: PlacedSearch, template: str) -> Resp
         held=control if control.is_held(milliseconds(now)) else None,
         paused=control if control.paused_at is not None else None,
         **_choices(project),
-        **_can_place(console),
     )
 
 
 def _choices(project: Project) -> dict[str, Any]:
     return {"flows": [flow.name for flow in placing_flows(project)], "states": STATES | OUTCOMES}
-
-
-def _can_place(console: Console) -> dict[str, bool]:
-    is_virtual = console.incoming is not None
-    return {"is_virtual": is_virtual, "can_place": is_virtual or console.settings.voice_access is not None}
 
 
 def placing_flows(project: Project) -> list[Flow]:
@@ -212,7 +206,6 @@ def _form(
         typed=defaultdict(str, typed),
         faults={name: f"{fault.message}. {fault.cure}" for name, fault in faults.items()},
         expires=EXPIRES,
-        **_can_place(console_of(request)),
     )
 
 
@@ -313,7 +306,6 @@ async def placed_call(request: Request, console: TheConsole, id_: PlacedId, _: C
         params=_public_params(row, flow),
         attempts=[_shown_attempt(attempt) for attempt in await placed.attempts(id_)],
         tables=await tables_of_number(console, project, row.number),
-        **_can_place(console),
     )
 
 

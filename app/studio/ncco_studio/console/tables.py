@@ -398,16 +398,9 @@ def _import(
     )
 
 
-class TableOffer(NamedTuple):
-    """How a table of numbers is offered beside a call."""
-
-    add: str
-    is_in: str
-    remove: str
-
-
-BLOCK: Final = TableOffer("Block this caller", "blocked", "Unblock")
-SPARE: Final = TableOffer("Never call again", "is not called", "May be called again")
+BLOCK: Final = ("Block this caller", "blocked", "Unblock")
+SPARE: Final = ("Never call again", "is not called", "May be called again")
+"""How a table of numbers is offered beside a call: to add one, what one in it is, and to remove it."""
 
 
 async def tables_of_number(console: Console, project: Project, number: str) -> list[dict[str, Any]]:

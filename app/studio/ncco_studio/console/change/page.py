@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
@@ -26,7 +26,7 @@ from ncco_studio.console.change.draft import (
 )
 from ncco_studio.console.change.fields import SECTIONS, FormField, NewLine, group_title, new_lines_in, pointer
 from ncco_studio.console.change.form import NOT_SAVED, SAVED_MEANWHILE, CannotChange, changed, decided, merged, tidied
-from ncco_studio.console.change.heard import HeardAt, heard_on, steps_by_hours, week_heard
+from ncco_studio.console.change.heard import heard_on, steps_by_hours, week_heard
 from ncco_studio.console.change.notation import date_in_words, first_day, joined_times, time_fields
 from ncco_studio.console.editor import check_size
 from ncco_studio.console.history import record
@@ -193,34 +193,10 @@ def _regions(fields: Iterable[FormField], form: Mapping[str, str]) -> dict[str, 
     return {name: list(regions_of(country).values()) for name, country in countries.items()}
 
 
-class ShownDay(NamedTuple):
-    """A public holiday in the list of next year's."""
-
-    day: str
-    name: str
-    heard: HeardAt | None
-
-
-class ShownCalendar(NamedTuple):
-    """What a calendar's form shows beside its fields.
-
-    Attributes:
-        steps: the addresses of the steps that depend on it, by name.
-        week: what callers hear, by the days of a usual week.
-        holidays: next year's holidays on which it is closed.
-        heard: what callers hear, by the dates of its fields.
-    """
-
-    steps: Mapping[str, str]
-    week: list[tuple[str, HeardAt]]
-    holidays: list[ShownDay]
-    heard: Mapping[str, HeardAt]
-
-
 def _calendars(
     folder: ProjectFolder, read: ReadProject, file: str, fields: Iterable[FormField]
-) -> dict[str, ShownCalendar]:
-    """By the calendar's group."""
+) -> dict[str, dict[str, Any]]:
+    """What is shown beside a calendar's fields, by its group."""
     today = datetime.now(UTC).date()
     steps = steps_by_hours(read, file)
     dates = {field.date for field in fields if field.date}
@@ -233,12 +209,12 @@ def _calendars(
         ]
         begins = {each: day for each in sorted(dates)[:MOST_HEARD] if (day := first_day(each)) is not None}
         heard = heard_on(read, calendar, {*begins.values(), *(day for day, _ in coming)}, folder.env)
-        found[f"Opening hours: {calendar.name}"] = ShownCalendar(
-            steps.get(calendar.name, {}),
-            week_heard(read, calendar, folder.env).days,
-            [ShownDay(date_in_words(day.isoformat()), name, heard.get(day)) for day, name in coming],
-            {each: heard[day] for each, day in begins.items() if day in heard},
-        )
+        found[f"Opening hours: {calendar.name}"] = {
+            "steps": steps.get(calendar.name, {}),
+            "week": week_heard(read, calendar, folder.env).days,
+            "holidays": [(date_in_words(day.isoformat()), name, heard.get(day)) for day, name in coming],
+            "heard": {each: heard[day] for each, day in begins.items() if day in heard},
+        }
     return found
 
 
