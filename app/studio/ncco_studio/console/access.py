@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ncco_server.settings.values import is_direct, is_loopback
 from ncco_studio.console.guard import SAFE_METHODS
-from ncco_studio.console.pages import refused, render, wants_page
+from ncco_studio.console.pages import cookie_name, refused, render, wants_page
 from ncco_studio.console.sessions import SESSION_LIFETIME, ConsoleSession
 from ncco_studio.console.state import console_of
 
@@ -122,23 +122,25 @@ def set_cookie(request: HTTPConnection, response: Response, session: ConsoleSess
 
     In development without TLS it lacks `Secure`, which Safari refuses from http://127.0.0.1.
     """
-    console = console_of(request)
-    sessions = console.sessions
+    value = console_of(request).sessions.cookie_of(session) if session else ""
+    store_cookie(request, response, _cookie_name(request), value)
+
+
+def store_cookie(request: HTTPConnection, response: Response, name: str, value: str) -> None:
+    """Remove the cookie if the value is empty."""
     response.set_cookie(
-        _cookie_name(request),
-        sessions.cookie_of(session) if session else "",
-        max_age=int(SESSION_LIFETIME.total_seconds()) if session else 0,
-        secure=console.has_secure_cookies,
+        name,
+        value,
+        max_age=int(SESSION_LIFETIME.total_seconds()) if value else 0,
+        secure=console_of(request).has_secure_cookies,
         httponly=True,
         samesite="strict",
     )
 
 
 def _cookie_name(request: HTTPConnection) -> str:
-    """It contains the port, since browsers send cookies to all ports of a host."""
-    console = console_of(request)
-    prefix = "__Host-" if console.has_secure_cookies else ""
-    return f"{prefix}ncco-console-{request.url.port or request.url.scheme}"
+    prefix = "__Host-" if console_of(request).has_secure_cookies else ""
+    return prefix + cookie_name(request, "console")
 
 
 async def _may_look(request: Request) -> ConsoleSession:

@@ -7,16 +7,15 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from functools import partial
 from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel
 
 from ncco_server.assembly import policy_of
 from ncco_server.desk.call_search import FoundCalls, find_calls
 from ncco_server.desk.documents import CallDocument, HookDocument
-from ncco_server.desk.exports import call_pages, csv_text
+from ncco_server.desk.exports import call_pages, csv_pages, csv_text
 from ncco_server.desk.project import zone_of
 from ncco_server.desk.recorded_calls import duration_text
 from ncco_server.desk.replay import replay
@@ -28,15 +27,14 @@ from ncco_server.service.call_results import results_of
 from ncco_server.service.phone_numbers import readable, sought_digits
 from ncco_server.store import CallFilter, CallRow, RecordingFilter, Records, ResultRow, Timeline, milliseconds
 from ncco_studio.console.access import CanChange, CanLook
-from ncco_studio.console.audit import audit
 from ncco_studio.console.conversation import conversation
-from ncco_studio.console.download import csv_response, json_response, streamed
+from ncco_studio.console.download import csv_response, json_response
 from ncco_studio.console.history import Change, record
 from ncco_studio.console.messages import shown
 from ncco_studio.console.pages import refused, render
 from ncco_studio.console.phone.repetition import CannotRepeat, recorded_of
 from ncco_studio.console.placed import placing_flows
-from ncco_studio.console.polled import PolledRoute, shared_rows
+from ncco_studio.console.polled import ListSearch, PolledRoute, list_page
 from ncco_studio.console.report import Day, requested_period, texts_of
 from ncco_studio.console.state import Console, TheConsole, console_of
 from ncco_studio.console.tables import tables_of_number
@@ -74,7 +72,7 @@ _PLAIN: Final[Mapping[str, str]] = {
 _ID: Final = re.compile(r"[0-9a-f]{8}[0-9a-f-]*|CON-[0-9a-f-]+")
 
 
-class CallSearch(BaseModel):
+class CallSearch(ListSearch):
     """The filters of the list of calls, as in the URL's query."""
 
     q: Annotated[str, Query(max_length=200)] = ""
@@ -117,10 +115,6 @@ class CallSearch(BaseModel):
             result=self.state if self.state in RESULTS and self.state != "open" else "",
             own=self.result.strip(),
         )
-
-    def address(self, **changed: object) -> str:
-        values = {name: value for name, value in (self.model_dump() | changed).items() if value not in ("", None)}
-        return f"?{urlencode(values)}" if values else ""
 
 
 Search: TypeAlias = Annotated[CallSearch, Query()]
@@ -184,11 +178,9 @@ async def calls(request: Request, search: Search, _: CanLook) -> Response:
 
     A search for words is not repeated, because it takes long.
     """
-    if not request.headers.get("hx-request"):
-        return await _listed(request, search, "calls.html")
     if request.state.version and search.word:
         return Response(status_code=204)
-    return await shared_rows(request, f"/calls{search.address()}", partial(_listed, request, search, "calls_rows.html"))
+    return await list_page(request, f"/calls{search.address()}", "calls", partial(_listed, request, search))
 
 
 async def _listed(request: Request, search: CallSearch, template: str) -> Response:
@@ -197,11 +189,12 @@ async def _listed(request: Request, search: CallSearch, template: str) -> Respon
     found = FoundCalls()
     own_results: list[str] = []
     project = (await console.read_project()).project
-    is_memory = console.settings.has_memory_store
-    if not is_memory:
+    if not console.settings.has_memory_store:
         async with console.records() as records:
             found = await _find(records, search, PAGE, now, project)
             own_results = await records.own_results()
+    if search.result and search.result not in own_results:
+        own_results.append(search.result)
     now_ms = milliseconds(now)
     texts = texts_of(project)
     return render(
@@ -212,13 +205,11 @@ async def _listed(request: Request, search: CallSearch, template: str) -> Respon
         older=search.address(before=found.next) if found.next is not None else "",
         searched_until=found.searched_until,
         states=STATES,
-        own_results=own_results,
-        texts=texts,
-        periods=("today", *PERIODS),
+        own_results={name: texts.get(name) or name for name in own_results},
+        periods={"today": "today", **{name: f"the last {name}" for name in PERIODS}},
         flows=sorted(project.flows),
         lines=[line for flow in project.flows.values() for line in (*flow.numbers, *["any other"] * flow.default)],
         places_calls=bool(placing_flows(project)),
-        is_memory=is_memory,
     )
 
 
@@ -246,9 +237,7 @@ async def calls_json(console: TheConsole, search: Search, _: CanLook) -> Respons
 async def calls_csv(request: Request, console: TheConsole, search: Search, _: CanLook) -> Response:
     project = (await console.read_project()).project
     pages = _pages(console, search, project, CallDocument.of)
-    reply = await csv_response(CallDocument, pages, zone_of(project), "calls.csv")
-    audit(request, "calls downloaded")
-    return reply
+    return await csv_response(request, "calls", csv_pages(CallDocument, pages, zone_of(project)), "calls.csv")
 
 
 TITLES: Final = (
@@ -260,9 +249,7 @@ TITLES: Final = (
 async def calls_for_owners(request: Request, console: TheConsole, search: Search, _: CanLook) -> Response:
     """Show what the page shows, in columns with titles."""
     project = (await console.read_project()).project
-    reply = await streamed(_titled(console, search, project), "text/csv; charset=utf-8", "calls.csv")
-    audit(request, "calls downloaded")
-    return reply
+    return await csv_response(request, "calls", _titled(console, search, project), "calls.csv")
 
 
 async def _titled(console: Console, search: CallSearch, project: Project) -> AsyncIterator[str]:
@@ -304,7 +291,7 @@ async def keep_call(request: Request, console: TheConsole, name: str, session: C
 
 
 @router.get("/calls/{name:path}")
-async def call(request: Request, console: TheConsole, name: str, session: CanLook, replayed: bool = False) -> Response:
+async def call(request: Request, console: TheConsole, name: str, _: CanLook, replayed: bool = False) -> Response:
     """Show a call as a conversation; with `replayed`, compared with today's flow."""
     now_ms = milliseconds(datetime.now(UTC))
     try:
@@ -332,9 +319,6 @@ async def call(request: Request, console: TheConsole, name: str, session: CanLoo
         recordings={row.uuid: shown(row) for row in kept},
         hooks=hooks,
         turns=await run_in_threadpool(_replayed, console, timeline) if replayed else None,
-        has_key=bool(console.settings.private_key.get_secret_value()),
-        may_change=session.role == "change",
-        can_keep=session.role == "change" and bool(timeline.call.session.flow),
     )
 
 

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from datetime import tzinfo
 
-from fastapi import Response
+from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
-from ncco_server.desk.exports import Pages, csv_pages
-from ncco_server.service.documents import RowDocument
+from ncco_server.desk.exports import Pages
+from ncco_studio.console.audit import audit
 
 
-async def csv_response(kind: type[RowDocument], pages: Pages, zone: tzinfo, name: str) -> Response:
-    """Write times in `zone`. Raises StoreError if the first page cannot be read."""
-    return await streamed(csv_pages(kind, pages, zone), "text/csv; charset=utf-8", name)
+async def csv_response(request: Request, what: str, chunks: AsyncIterator[str], name: str, **logged: str) -> Response:
+    """Send a file, and log who has downloaded `what`. Raises StoreError if its first piece cannot be read."""
+    response = await _streamed(chunks, "text/csv; charset=utf-8", name)
+    audit(request, f"{what} downloaded", **logged)
+    return response
 
 
 async def json_response(key: str, pages: Pages) -> Response:
     """Raises StoreError if the first page cannot be read."""
-    return await streamed(_json_chunks(key, pages), "application/json", "")
+    return await _streamed(_json_chunks(key, pages), "application/json", "")
 
 
 async def _json_chunks(key: str, pages: Pages) -> AsyncIterator[str]:
@@ -34,7 +35,7 @@ async def _json_chunks(key: str, pages: Pages) -> AsyncIterator[str]:
     yield "]}"
 
 
-async def streamed(chunks: AsyncIterator[str], media_type: str, name: str) -> Response:
+async def _streamed(chunks: AsyncIterator[str], media_type: str, name: str) -> Response:
     """Send a file if it has a name. Raises StoreError if the first piece fails."""
     first = await anext(chunks)
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from operator import attrgetter
 from typing import Any, Final, NamedTuple, cast
 
 from fastapi import APIRouter, HTTPException, Request, Response
@@ -28,10 +27,10 @@ from ncco_studio.console.pages import STATIC, View, refused, render, view_of
 from ncco_studio.console.paint import PERIODS, Paint, Wanted, paint_for
 from ncco_studio.console.report import PeriodQuery, count_period
 from ncco_studio.console.state import Console, TheConsole, console_of
-from ncco_studio.editor.language import in_words
+from ncco_studio.editor.language import drawing_of
 from ncco_studio.editor.project import ReadProject
 from ncco_studio.editor.worker import WorkNotDone
-from ncco_studio.pictures.graph import Drawing, GraphNode, draw, entrances
+from ncco_studio.pictures.graph import GraphNode, entrances
 from ncco_studio.pictures.svg import as_svg
 
 router = APIRouter()
@@ -62,19 +61,15 @@ VERDICTS: Final = {
 }
 
 
-class ShownStep(NamedTuple):
-    """The details of a step next to the picture: its node, and its exits as (label, target)."""
-
-    node: GraphNode
-    ways: list[tuple[str, str]]
-
-
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture of a flow and those it runs: the SVG, each flow's steps by title, and the kinds of nodes."""
+    """A picture of a flow and those it runs: the SVG, each flow's steps by title, and the kinds of nodes.
+
+    A step has its node, and its exits as (label, target).
+    """
 
     svg: Markup
-    steps: dict[str, list[ShownStep]]
+    steps: dict[str, list[tuple[GraphNode, list[tuple[str, str]]]]]
     kinds: list[str]
 
 
@@ -89,30 +84,18 @@ async def _picture(request: Request, flow: Flow, paint: Paint, *, errors: bool) 
 
 def _drawn(flow: Flow, paint: Paint, view: View, *, errors: bool) -> Picture:
     """Drawing takes a second or more for 2,000 steps."""
-    drawing = paint.apply(_drawing(flow, view, errors=errors))
+    drawing = paint.apply(drawing_of([flow], for_owners=view == "owner", errors=errors))
     names = {node.key: _name(node, flow.title) for flow in drawing.subgraphs for node in flow.nodes}
     ways: dict[str, list[tuple[str, str]]] = {}
     for arrow in drawing.arrows:
         ways.setdefault(arrow.start, []).append((", ".join(arrow.lines), names[arrow.end]))
     steps = {
-        flow.title: [ShownStep(node, ways.get(node.key, [])) for node in flow.nodes if node.step]
-        for flow in drawing.subgraphs
+        flow.title: [(node, ways.get(node.key, [])) for node in flow.nodes if node.step] for flow in drawing.subgraphs
     }
     found = {node.kind for flow in drawing.subgraphs for node in flow.nodes}
     found |= {"link"} if len(drawing.subgraphs) > 1 else set()
     svg = Markup(as_svg(drawing))  # noqa: S704 - every text in it is escaped
     return Picture(svg, steps, [kind for kind in KINDS if kind in found])
-
-
-def _drawing(flow: Flow, view: View, *, errors: bool = False) -> Drawing:
-    """Leave out the server's addresses."""
-    return draw(
-        [flow],
-        errors=errors,
-        shown_number=lambda number: readable(number, flow.numbers[0] if flow.numbers else ""),
-        shown_way=in_words if view == "owner" else attrgetter("name"),
-        has_addresses=False,
-    )
 
 
 def _name(node: GraphNode, flow: str) -> str:
@@ -172,7 +155,7 @@ async def picture_file(request: Request, console: TheConsole, name: str, _: CanL
 
 
 def _as_file(flow: Flow, view: View) -> str:
-    return as_svg(_drawing(flow, view), (STATIC / "picture.css").read_text(encoding="utf-8"))
+    return as_svg(drawing_of([flow], for_owners=view == "owner"), (STATIC / "picture.css").read_text(encoding="utf-8"))
 
 
 @router.get("/flows/{name}")

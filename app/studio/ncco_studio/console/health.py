@@ -325,10 +325,9 @@ async def _of_database(console: Console, project: Project) -> list[HealthProblem
         "held": f"{waits}, because Vonage accepts no calls at the moment.",
         "no access": f"{waits}, but this server cannot place calls.",
     }
-    has_access = console.incoming is not None or console.settings.voice_access is not None
     placing = [
         _shown(problem, plain_of[problem.kind], PLACING, "the placed calls", "/calls/placed")
-        for problem in problems_of_placing(control, milliseconds(datetime.now(UTC)), has_access=has_access)
+        for problem in problems_of_placing(control, milliseconds(datetime.now(UTC)), has_access=console.can_place)
         if waiting or problem.kind == "paused"
     ]
     plain = "Some people who must not be called are no longer recognised."

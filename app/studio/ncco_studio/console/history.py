@@ -141,7 +141,6 @@ async def history(
         "history.html",
         changes=[_shown(row, console.line) for row in rows[:PAGE]],
         older=rows[PAGE - 1].id if len(rows) > PAGE else "",
-        is_memory=console.settings.has_memory_store,
     )
 
 

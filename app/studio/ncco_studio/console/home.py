@@ -214,13 +214,13 @@ async def recent_calls(
 
 
 @router.get("/home")
-async def home(request: Request, console: TheConsole, session: CanLook) -> Response:
+async def home(request: Request, console: TheConsole, _: CanLook) -> Response:
     now = datetime.now(UTC)
     project = (await console.read_project()).project
     calls = None
     away = None
     placed = None
-    inbox: dict[str, Any] = {"is_memory": console.settings.has_memory_store}
+    inbox: dict[str, Any] = {}
     if not console.settings.has_memory_store:
         try:
             async with console.records() as records:
@@ -233,9 +233,8 @@ async def home(request: Request, console: TheConsole, session: CanLook) -> Respo
         request,
         "home.html",
         now=now,
-        hours=(hours := open_now(project.flows.values(), now, await console.hand_hours(now))),
+        hours=open_now(project.flows.values(), now, await console.hand_hours(now)),
         lines=[(line, flow.name) for flow in project.flows.values() for line in flow.numbers],
-        can_decide=session.role == "change" and calls is not None and any(each.is_asked for each in hours),
         soon=_soon(zone_of(project), now),
         tomorrow=(now.astimezone(zone_of(project)) + timedelta(1)).date(),
         calls=calls,
@@ -243,7 +242,6 @@ async def home(request: Request, console: TheConsole, session: CanLook) -> Respo
         placed=placed,
         since=f"{now - timedelta(MISSED_DAYS):%A}",
         problems=await problems_of(console, now, away),
-        may_change=session.role == "change",
         plain_state=partial(plain_state, texts=texts_of(project)),
         at_step=at_step,
         **inbox,

@@ -9,11 +9,11 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from ncco_server.settings.logins import tidy_name
-from ncco_studio.console.access import LOGIN, CanLook, client_of, is_near, login_page, set_cookie
+from ncco_studio.console.access import LOGIN, CanLook, client_of, is_near, login_page, set_cookie, store_cookie
 from ncco_studio.console.audit import audit
-from ncco_studio.console.pages import PROGRAM, View, refused, view_cookie, view_of
+from ncco_studio.console.pages import PROGRAM, View, cookie_name, refused, view_of
 from ncco_studio.console.passwords import TooManyLogins
-from ncco_studio.console.sessions import SESSION_LIFETIME, ConsoleSession
+from ncco_studio.console.sessions import ConsoleSession
 from ncco_studio.console.state import TheConsole
 
 FIRST_PAGES: Final[Mapping[View, str]] = {"owner": "/home", "developer": "/phone"}
@@ -91,18 +91,11 @@ async def log_out(request: Request, _: CanLook) -> Response:
 
 @router.post("/view")
 async def choose_view(
-    request: Request, console: TheConsole, view: Annotated[View, Form()], _: CanLook, next: Annotated[str, Form()] = "/"
+    request: Request, view: Annotated[View, Form()], _: CanLook, next: Annotated[str, Form()] = "/"
 ) -> Response:
     """Remember the view in this browser, and show the same page in it."""
     response = RedirectResponse(local_path(next), 303)
-    response.set_cookie(
-        view_cookie(request),
-        view,
-        max_age=int(SESSION_LIFETIME.total_seconds()),
-        secure=console.has_secure_cookies,
-        httponly=True,
-        samesite="strict",
-    )
+    store_cookie(request, response, cookie_name(request, "view"), view)
     return response
 
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Form, HTTPException, Path, Query, Request, Respon
 from fastapi.responses import HTMLResponse
 
 from ncco_server.desk.documents import RecordingDocument
-from ncco_server.desk.exports import recording_pages
+from ncco_server.desk.exports import csv_pages, recording_pages
 from ncco_server.desk.project import zone_of
 from ncco_server.errors import StoreError
 from ncco_server.service.phone_numbers import readable
@@ -92,7 +92,6 @@ async def messages(
 async def inbox_values(console: Console, box: Box = "new", before: str = "", few: int = 0) -> dict[str, Any]:
     """The values for `messages_rows.html`; with `few`, only the newest messages. Raises StoreError."""
     recordings = (await console.opened_store()).recordings
-    settings = console.settings
     if before and await recordings.get(before) is None:
         raise HTTPException(404, "The messages before this page were deleted. Choose the newest ones.")
     most = few or PAGE
@@ -104,10 +103,6 @@ async def inbox_values(console: Console, box: Box = "new", before: str = "", few
         "messages": [shown(row, is_short=True) for row in found[:most]],
         "older": found[most - 1].id if len(found) > most else "",
         "counts": await recordings.count(),
-        "is_memory": settings.has_memory_store,
-        "keeps": settings.keeps_recordings,
-        "has_key": bool(settings.private_key.get_secret_value()),
-        "is_trial": console.dev,
     }
 
 
@@ -116,9 +111,7 @@ async def messages_csv(request: Request, console: TheConsole, _: CanLook, box: B
     recordings = (await console.opened_store()).recordings
     pages = recording_pages(recordings, _BOXES[box], milliseconds(datetime.now(UTC)))
     zone = zone_of((await console.read_project()).project)
-    reply = await csv_response(RecordingDocument, pages, zone, "messages.csv")
-    audit(request, "messages downloaded", box=box)
-    return reply
+    return await csv_response(request, "messages", csv_pages(RecordingDocument, pages, zone), "messages.csv", box=box)
 
 
 @router.get("/messages/count")

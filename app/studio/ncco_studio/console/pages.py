@@ -16,8 +16,10 @@ from typing import Any, Final, Literal, TypeAlias
 
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
+from starlette.requests import HTTPConnection
 from starlette.templating import Jinja2Templates
 
 from ncco_server.flow.report import as_sentence, counted
@@ -76,6 +78,15 @@ def _time(at: datetime | int, form: Literal["data-short", "data-time", ""] = "da
     return Markup('<time datetime="{0}" {1}>{0}</time>').format(iso, form)
 
 
+@pass_context
+def _hidden(context: Context, **values: object) -> Markup:
+    """The inputs of a form that nobody sees: the token against request forgery, and `values`."""
+    inputs = {"csrf_token": context["csrf_token"], **values}
+    return Markup("").join(
+        Markup('<input type="hidden" name="{}" value="{}">').format(*each) for each in inputs.items()
+    )
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
@@ -84,6 +95,7 @@ def _environment() -> Environment:
     environment.globals |= {
         "number": readable,
         "dialable": dialable,
+        "hidden": _hidden,
         "time": _time,
         "asset": lambda path: f"/static/{static_version()}/{path}",
         "navigation": NAVIGATION,
@@ -98,20 +110,30 @@ def _environment() -> Environment:
     return environment
 
 
-def view_cookie(request: Request) -> str:
-    """Include the port in the name, because browsers send cookies to all ports."""
-    return f"ncco-view-{request.url.port or request.url.scheme}"
+def cookie_name(request: HTTPConnection, what: str) -> str:
+    """Include the port, because browsers send cookies to all ports of a host."""
+    return f"ncco-{what}-{request.url.port or request.url.scheme}"
 
 
 def view_of(request: Request) -> View:
     """Return the default if no view was chosen in this browser."""
     usual: View = "developer" if request.app.state.console.dev else "owner"
-    chosen = request.cookies.get(view_cookie(request))
+    chosen = request.cookies.get(cookie_name(request, "view"))
     return next((view for view in VIEWS if view == chosen), usual)
 
 
 def _shared(request: Request) -> dict[str, Any]:
-    return {"view": view_of(request), "views": VIEWS, "line_zone": request.app.state.console.zone}
+    console = request.app.state.console
+    session = getattr(request.state, "session", None)  # the guard refuses requests before it is known
+    return {
+        "view": view_of(request),
+        "views": VIEWS,
+        "console": console,
+        "is_memory": console.settings.has_memory_store,
+        "session": session,
+        "csrf_token": session.csrf_token if session else "",
+        "may_change": session is not None and session.role == "change",
+    }
 
 
 _TEMPLATES: Final = Jinja2Templates(env=_environment(), context_processors=[_shared])

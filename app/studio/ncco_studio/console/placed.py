@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 import orjson
 from fastapi import APIRouter, Form, HTTPException, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
-from pydantic import BaseModel
 
 from ncco_server.desk.project import zone_of
 from ncco_server.flow.model import Flow, Project
@@ -32,9 +31,9 @@ from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.change.fields import group_title
 from ncco_studio.console.history import Change, UndoRequest, check_undo, record
 from ncco_studio.console.pages import render
-from ncco_studio.console.polled import PolledRoute, shared_rows
+from ncco_studio.console.polled import ListSearch, PolledRoute, list_page
 from ncco_studio.console.sessions import ConsoleSession
-from ncco_studio.console.state import Console, TheConsole, console_of
+from ncco_studio.console.state import TheConsole, console_of
 from ncco_studio.console.tables import tables_of_number
 
 router = APIRouter(route_class=PolledRoute)
@@ -71,7 +70,7 @@ EXPIRES: Final = {"3600": "an hour", "14400": "4 hours", "86400": "a day", "6048
 PlacedId: TypeAlias = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 
 
-class PlacedSearch(BaseModel):
+class PlacedSearch(ListSearch):
     """The filters of the list, as in the URL's query."""
 
     q: Annotated[str, Query(max_length=40)] = ""
@@ -93,10 +92,6 @@ class PlacedSearch(BaseModel):
             number=re.sub(r"\D", "", self.q).lstrip("0"),
         )
 
-    def address(self, **changed: object) -> str:
-        values = {name: value for name, value in (self.model_dump() | changed).items() if value}
-        return f"?{urlencode(values)}" if values else ""
-
 
 Search: TypeAlias = Annotated[PlacedSearch, Query()]
 
@@ -104,18 +99,14 @@ Search: TypeAlias = Annotated[PlacedSearch, Query()]
 @router.get("/calls/placed")
 async def placed_calls(request: Request, search: Search, _: CanLook) -> Response:
     """Show the list, or only its rows if the page polls for changes. All polling pages get the same rows."""
-    if not request.headers.get("hx-request"):
-        return await _listed(request, search, "placed.html")
-    return await shared_rows(
-        request, f"/calls/placed{search.address()}", partial(_listed, request, search, "placed_rows.html")
-    )
+    return await list_page(request, f"/calls/placed{search.address()}", "placed", partial(_listed, request, search))
 
 
 async def _listed(request: Request, search: PlacedSearch, template: str) -> Response:
     console = console_of(request)
     project = (await console.read_project()).project
     if console.settings.has_memory_store:
-        return render(request, template, search=search, is_memory=True, **_choices(project))
+        return render(request, template, search=search, **_choices(project))
     placed = (await console.opened_store()).placed
     if search.before and await placed.get(search.before) is None:
         raise HTTPException(404, "The calls before this page were deleted. Choose the newest ones.")
@@ -127,9 +118,7 @@ async def _listed(request: Request, search: PlacedSearch, template: str) -> Resp
         request,
         template,
         search=search,
-        is_memory=False,
         calls=[_shown(row, now, project, is_paused=control.paused_at is not None) for row in found[:PAGE]],
-        may_change=request.state.session.role == "change",
         older=search.address(before=found[PAGE - 1].id) if len(found) > PAGE else "",
         active=await placed.count_active(),
         counts={
@@ -138,17 +127,11 @@ async def _listed(request: Request, search: PlacedSearch, template: str) -> Resp
         held=control if control.is_held(milliseconds(now)) else None,
         paused=control if control.paused_at is not None else None,
         **_choices(project),
-        **_can_place(console),
     )
 
 
 def _choices(project: Project) -> dict[str, Any]:
     return {"flows": [flow.name for flow in placing_flows(project)], "states": STATES | OUTCOMES}
-
-
-def _can_place(console: Console) -> dict[str, bool]:
-    is_virtual = console.incoming is not None
-    return {"is_virtual": is_virtual, "can_place": is_virtual or console.settings.voice_access is not None}
 
 
 def placing_flows(project: Project) -> list[Flow]:
@@ -223,7 +206,6 @@ def _form(
         typed=defaultdict(str, typed),
         faults={name: f"{fault.message}. {fault.cure}" for name, fault in faults.items()},
         expires=EXPIRES,
-        **_can_place(console_of(request)),
     )
 
 
@@ -309,7 +291,7 @@ def _known(row: PlacedRow | None) -> PlacedRow:
 
 
 @router.get("/calls/placed/{id_}")
-async def placed_call(request: Request, console: TheConsole, id_: PlacedId, session: CanLook) -> Response:
+async def placed_call(request: Request, console: TheConsole, id_: PlacedId, _: CanLook) -> Response:
     placed = (await console.opened_store()).placed
     row = _known(await placed.get(id_))
     control = await placed.control()
@@ -324,8 +306,6 @@ async def placed_call(request: Request, console: TheConsole, id_: PlacedId, sess
         params=_public_params(row, flow),
         attempts=[_shown_attempt(attempt) for attempt in await placed.attempts(id_)],
         tables=await tables_of_number(console, project, row.number),
-        may_change=session.role == "change",
-        **_can_place(console),
     )
 
 
@@ -383,9 +363,8 @@ async def pause(
     request: Request, console: TheConsole, session: CanChange, reason: Annotated[str, Form(max_length=200)] = ""
 ) -> Response:
     """Place no calls, on any host, until somebody resumes."""
-    by = session.name or "somebody in the console"
     now = milliseconds(datetime.now(UTC))
-    await (await console.opened_store()).placed.pause(now, by, reason.strip())
+    await (await console.opened_store()).placed.pause(now, session.shown_name, reason.strip())
     why = f": {reason.strip()}" if reason.strip() else ""
     undo = UndoRequest("/calls/placed/resume", {"at": str(now)})
     change = Change("placing paused", f"No calls are placed{why}.", "/calls/placed", undo)

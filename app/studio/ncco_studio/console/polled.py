@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 
 from ncco_studio.console.access import UNATTENDED
 from ncco_studio.console.pages import view_of
@@ -40,11 +42,23 @@ class PolledRoute(APIRoute):
         return polled
 
 
-async def shared_rows(request: Request, address: str, render: Callable[[], Awaitable[Response]]) -> Response:
-    """Give polling pages with the same view and role the same rows."""
+class ListSearch(BaseModel):
+    """The filters of a list, as in the URL's query."""
+
+    def address(self, **changed: object) -> str:
+        values = {name: value for name, value in (self.model_dump() | changed).items() if value not in ("", None)}
+        return f"?{urlencode(values)}" if values else ""
+
+
+async def list_page(
+    request: Request, address: str, name: str, render: Callable[[str], Awaitable[Response]]
+) -> Response:
+    """Render the template `name`, or only its rows if the page polls: those with the same view and role share them."""
+    if not request.headers.get("hx-request"):
+        return await render(f"{name}.html")
 
     async def rows() -> bytes:
-        return bytes((await render()).body)
+        return bytes((await render(f"{name}_rows.html")).body)
 
     version = request.state.version
     key = address.partition("?")[0], address, version, view_of(request), request.state.session.role

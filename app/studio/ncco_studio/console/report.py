@@ -189,15 +189,8 @@ def _bars(counts: Sequence[Counter[str]], titles: Sequence[str], labels: Sequenc
     return Chart(bars, most)
 
 
-class Headline(NamedTuple):
-    """A number above the charts, and how it compares with the previous period."""
-
-    value: str
-    title: str
-    compared: str
-
-
-def headlines(now: Mapping[str, Any], before: Mapping[str, Any], days: int) -> list[Headline]:
+def headlines(now: Mapping[str, Any], before: Mapping[str, Any], days: int) -> list[dict[str, str]]:
+    """The numbers above the charts, and how each compares with the previous period."""
     than = "in the week before" if days == DAYS else f"in the {counted(days, 'day')} before"
 
     def share(row: Mapping[str, Any], name: str) -> str:
@@ -206,8 +199,8 @@ def headlines(now: Mapping[str, Any], before: Mapping[str, Any], days: int) -> l
     def wait(row: Mapping[str, Any]) -> str:
         return duration_text(row["person_median_s"]) if row["person_median_s"] is not None else ""
 
-    def headline(title: str, value: str, was: str) -> Headline:
-        return Headline(value or "-", title, f"{was} {than}" if was else "")
+    def headline(title: str, value: str, was: str) -> dict[str, str]:
+        return {"value": value or "-", "title": title, "compared": f"{was} {than}" if was else ""}
 
     return [
         headline(
@@ -227,7 +220,7 @@ async def report(request: Request, console: TheConsole, filters: Filters, _: Can
     period = await _period(console, filters)
     project = (await console.read_project()).project
     values: dict[str, Any] = {"rows": []}
-    if not (is_memory := console.settings.has_memory_store):
+    if not console.settings.has_memory_store:
         found = await count_period(console, period, filters.flow)
         values = {
             "rows": found.rows,
@@ -256,7 +249,6 @@ async def report(request: Request, console: TheConsole, filters: Filters, _: Can
         parts=BARS,
         meanings=RESULTS,
         address=urlencode({**period.document, "flow": filters.flow}),
-        is_memory=is_memory,
         **values,
     )
 

@@ -53,6 +53,10 @@ class ConsoleSession:
     def by(self) -> str:
         return self.name or self.role
 
+    @property
+    def shown_name(self) -> str:
+        return self.name or "somebody in the console"
+
 
 def hash_of(text: str) -> str:
     """SHA-256 in hexadecimal digits. Good enough for random values, not for passwords."""

@@ -61,6 +61,15 @@ class Console:
     zone: str = ""
     line: str = ""
 
+    @property
+    def can_place(self) -> bool:
+        """Whether calls are placed, if only on the phone in the console."""
+        return self.incoming is not None or self.settings.voice_access is not None
+
+    @property
+    def has_key(self) -> bool:
+        return bool(self.settings.private_key.get_secret_value())
+
     @cached_property
     def recording_files(self) -> RecordingFiles | None:
         """None if recordings are not kept. Raises SettingsError."""

@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Form, HTTPException, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel
 from starlette.datastructures import UploadFile
 
 from ncco_server.desk.project import zone_of
@@ -28,11 +27,11 @@ from ncco_server.service.tables import MOST_FAULTS, RefusedRows, RowFault, Table
 from ncco_server.store.table_rows import ABSENT
 from ncco_server.table_rows import RowChange, key_of
 from ncco_studio.console.access import CanChange, CanLook
-from ncco_studio.console.audit import audit
 from ncco_studio.console.change.fields import group_title
-from ncco_studio.console.download import streamed
+from ncco_studio.console.download import csv_response
 from ncco_studio.console.history import Change, UndoRequest, record
 from ncco_studio.console.pages import render
+from ncco_studio.console.polled import ListSearch
 from ncco_studio.console.sessions import ConsoleSession
 from ncco_studio.console.state import Console, TheConsole, console_of
 
@@ -41,25 +40,19 @@ router = APIRouter()
 PAGE: Final = 50
 LONG: Final = 80
 """From this length, a text has a field of several lines; our choice."""
-BOOLS: Final = {"true": "yes", "false": "no"}
 BY_CALL: Final = "call "
 """What `changed_by` begins with if a call has changed the row; its ID follows."""
 _CHANGED: Final = RowFault("", "", "somebody else has changed this row meanwhile", "Look at it, and repeat the change.")
 _EXISTS: Final = RowFault("", "", "there is a row with this key already", "Open it, and change it.")
 
 
-class RowSearch(BaseModel):
+class RowSearch(ListSearch):
     """Which rows to list, as in the URL's query."""
 
     q: Annotated[str, Query(max_length=200)] = ""
     """A text in a value, or a phone number."""
     after: Annotated[str, Query(max_length=600)] = ""
     """The name of the row after which the page starts."""
-
-    @property
-    def address(self) -> str:
-        """Keeps the place in the list in the links of its rows; "" at its beginning."""
-        return urlencode({name: text for name, text in (("q", self.q), ("after", self.after)) if text})
 
 
 Search: TypeAlias = Annotated[RowSearch, Query()]
@@ -87,7 +80,7 @@ class OpenTable(NamedTuple):
             "about": ", ".join(_uses(self.project).get(table.name, ())),
             "titles": {name: group_title(name) for name in (*table.key, *table.columns)},
             "search": self.search,
-            "place": self.search.address,
+            "place": self.search.address(),
         }
 
 
@@ -118,7 +111,7 @@ async def list_tables(request: Request, console: TheConsole, _: CanLook) -> Resp
         for each in tables:
             page = await Table(store, project.tables[each["name"]]).page(now)
             each["rows"] = f"more than {len(page.rows)} rows" if page.after else counted(len(page.rows), "row")
-    return render(request, "tables.html", tables=tables, is_memory=console.settings.has_memory_store)
+    return render(request, "tables.html", tables=tables)
 
 
 def _uses(project: Project) -> Mapping[str, Sequence[str]]:
@@ -141,17 +134,15 @@ def _sparing(project: Project) -> list[str]:
 
 
 @router.get("/tables/{table}")
-async def list_rows(request: Request, opened: Opened, session: CanLook) -> Response:
+async def list_rows(request: Request, opened: Opened, _: CanLook) -> Response:
     """Show some rows, in the order of their keys; only the rows for a request of the search form."""
     search = opened.search
     page = await opened.table.page(datetime.now(UTC), after=search.after, limit=PAGE, text=search.q)
-    following = search.model_copy(update={"after": page.after})
     return render(
         request,
         "table_rows.html" if request.headers.get("hx-request") else "table.html",
         rows=[_shown(opened, row) for row in page.rows],
-        next=f"/tables/{opened.definition.name}?{following.address}" if page.after else "",
-        may_change=session.role == "change",
+        next=f"/tables/{opened.definition.name}{search.address(after=page.after)}" if page.after else "",
         **opened.page,
     )
 
@@ -176,35 +167,35 @@ def _about(row: TableRowDocument) -> dict[str, Any]:
         "call": by.removeprefix(BY_CALL) if by.startswith(BY_CALL) else "",
         "version": row.version,
         "expires_at": row.expires_at,
+        "hidden": row.hidden,
     }
 
 
 def _text(value: object, column: Variable, line: str) -> str:
     if isinstance(value, bool):
-        return BOOLS[str(value).lower()]
+        return "yes" if value else "no"
     text = "" if value is None else str(value)
     return readable(text, line) if column.type.name == "phone" else text
 
 
-def _url(opened: OpenTable, key: Any, **values: str) -> str:
-    asked = filter(None, (urlencode([("key", str(value)) for value in key]), urlencode(values), opened.search.address))
-    return f"/tables/{opened.definition.name}/row?{'&'.join(asked)}"
+def _url(opened: OpenTable, key: Any) -> str:
+    """Keep the place in the list."""
+    place = opened.search.address().replace("?", "&")
+    return f"/tables/{opened.definition.name}/row?{urlencode([('key', str(value)) for value in key])}{place}"
 
 
 @router.get("/tables/{table}/rows.csv")
 async def rows_csv(request: Request, opened: Opened, _: CanLook) -> Response:
     """Leave out sensitive columns."""
     name = opened.definition.name
-    reply = await streamed(csv_of(opened.table, datetime.now(UTC)), "text/csv; charset=utf-8", f"{name}.csv")
-    audit(request, "table downloaded", table=name)
-    return reply
+    return await csv_response(request, "table", csv_of(opened.table, datetime.now(UTC)), f"{name}.csv", table=name)
 
 
 @router.get("/tables/{table}/row")
 async def row_form(
     request: Request,
     opened: Opened,
-    session: CanLook,
+    _: CanLook,
     key: Annotated[tuple[str, ...], Query(max_length=4)] = (),
 ) -> Response:
     """Show the form of a row, or of a new one, whose key may be given."""
@@ -219,7 +210,7 @@ async def row_form(
         f"key.{name}": _as_typed(value, table.key[name], opened) for name, value in zip(table.key, key, strict=False)
     }
     typed |= _typed(opened, row) if row else {}
-    return _form(request, opened, session, SentRow(typed, {}, row))
+    return _form(request, opened, SentRow(typed, {}, row))
 
 
 def _typed(opened: OpenTable, row: TableRowDocument) -> dict[str, str]:
@@ -237,12 +228,9 @@ def _as_typed(value: object, column: Variable, opened: OpenTable) -> str:
         return shown if digits_of(shown, opened.line) == value else str(value)
     moment = point_of(value)
     if isinstance(column.type, PointInTime) and isinstance(moment, datetime) and moment.tzinfo is not None:
-        return moment.astimezone(_zone(column.type, opened.zone)).replace(tzinfo=None).isoformat()
+        zone = ZoneInfo(column.type.zone) if column.type.zone else opened.zone
+        return moment.astimezone(zone).replace(tzinfo=None).isoformat()
     return str(value)
-
-
-def _zone(type_: PointInTime, zone: ZoneInfo) -> ZoneInfo:
-    return ZoneInfo(type_.zone) if type_.zone else zone
 
 
 class SentRow(NamedTuple):
@@ -253,60 +241,10 @@ class SentRow(NamedTuple):
     row: TableRowDocument | None
 
 
-class Field(NamedTuple):
-    """A field of a row's form: its name, and how it looks."""
-
-    name: str
-    column: str
-    is_key: bool
-    input_type: str
-    choices: Mapping[str, str]
-    hint: str
-    is_sensitive: bool = False
-    is_hidden: bool = False
-    is_long: bool = False
-    has_seconds: bool = False
-
-
-def _fields(opened: OpenTable, row: TableRowDocument | None, typed: Mapping[str, str]) -> list[Field]:
+def _form(request: Request, opened: OpenTable, sent: SentRow, faults: Sequence[RowFault] = ()) -> Response:
     table = opened.definition
-    hidden = row.hidden if row else ()
-    found = []
-    for column in (*table.key.values(), *table.columns.values()):
-        is_key = column.name in table.key
-        name = f"{'key' if is_key else 'column'}.{column.name}"
-        type_ = column.type
-        text = typed.get(name, "")
-        hint = "" if type_.name in ("text", "words", "bool") else type_.described
-        if isinstance(type_, PointInTime):
-            hint = f"{hint} in {_zone(type_, opened.zone)}"
-        choices = BOOLS if type_.family == "bool" else {word: word for word in type_.words}
-        found.append(
-            Field(
-                name,
-                column.name,
-                is_key,
-                type_.input_type,
-                {} if column.sensitive else choices,
-                hint,
-                is_sensitive=column.sensitive,
-                is_hidden=column.name in hidden,
-                is_long=not is_key and type_.name == "text" and ("\n" in text or len(text) > LONG),
-                has_seconds=type_.is_timed,
-            )
-        )
-    return found
-
-
-def _form(
-    request: Request,
-    opened: OpenTable,
-    session: ConsoleSession,
-    sent: SentRow,
-    faults: Sequence[RowFault] = (),
-) -> Response:
     shown = defaultdict(str, sent.typed)
-    for name, column in opened.definition.columns.items():
+    for name, column in table.columns.items():
         if column.sensitive:
             shown.pop(f"column.{name}", None)
     return render(
@@ -314,11 +252,12 @@ def _form(
         "table_row.html",
         422 if faults else 200,
         row=_about(sent.row) if sent.row else None,
-        url=_url(opened, [shown[f"key.{name}"] for name in opened.definition.key]),
-        fields=_fields(opened, sent.row, shown),
+        url=_url(opened, [shown[f"key.{name}"] for name in table.key]),
+        columns=[*table.key.values(), *table.columns.values()],
+        zone=opened.zone,
+        long=LONG,
         typed=shown,
         faults={fault.column: f"{fault.problem}. {fault.cure}" for fault in faults},
-        may_edit=session.role == "change",
         **opened.page,
     )
 
@@ -348,10 +287,10 @@ async def write_row(request: Request, opened: Opened, session: CanChange) -> Res
             change = opened.table.change({**sent.key, **_changed_columns(opened, sent)})
         done = await _written(opened, session, change, sent.row, (stamp, ABSENT) if is_removal else (stamp,))
     except RefusedRows as error:
-        return _form(request, opened, session, sent, error.faults)
+        return _form(request, opened, sent, error.faults)
     except RowChanged:
         is_known = is_removal or sent.typed.get("stamp")
-        return _form(request, opened, session, sent, [_CHANGED if is_known else _EXISTS])
+        return _form(request, opened, sent, [_CHANGED if is_known else _EXISTS])
     return await record(request, done, table=opened.definition.name)
 
 
@@ -365,7 +304,7 @@ async def _written(
     """Change a row whose stamp is one of these; None for any row, or none. Raises RowChanged."""
     now = datetime.now(UTC)
     known = {} if stamps is None else {change.row: stamps}
-    written = await opened.table.write([change], now, _by(session), known)
+    written = await opened.table.write([change], now, session.shown_name, known)
     return await _row_change(opened, change, before, written[change.row], now)
 
 
@@ -391,7 +330,7 @@ async def _row_change(
     return Change(
         f"row {did}",
         f"{group_title(table.name)}: {row} is {did}.",
-        f"/tables/{table.name}?{opened.search.address}" if change.is_removal else _url(opened, key.values()),
+        f"/tables/{table.name}{opened.search.address()}" if change.is_removal else _url(opened, key.values()),
         UndoRequest(f"/tables/{table.name}/{'row' if before else 'remove'}", sent),
         differences,
         keep_ms=table.keep_ms,
@@ -421,10 +360,6 @@ def _lines(text: str) -> str:
     return re.sub("\r\n?", "\n", text)
 
 
-def _by(session: ConsoleSession) -> str:
-    return session.name or "somebody in the console"
-
-
 @router.get("/tables/{table}/import")
 async def import_form(request: Request, opened: Opened, _: CanChange) -> Response:
     return _import(request, opened)
@@ -440,7 +375,7 @@ async def import_rows(request: Request, opened: Opened, session: CanChange) -> R
         changes = await run_in_threadpool(changes_in, opened.table, content)
     except RefusedRows as error:
         return _import(request, opened, faults=error.faults)
-    await opened.table.write_many(changes, datetime.now(UTC), _by(session))
+    await opened.table.write_many(changes, datetime.now(UTC), session.shown_name)
     name = opened.definition.name
     said = f"{group_title(name)}: {counted(len(changes), 'row')} {'is' if len(changes) == 1 else 'are'} imported."
     change = Change("table imported", said, f"/tables/{name}")
@@ -463,16 +398,9 @@ def _import(
     )
 
 
-class TableOffer(NamedTuple):
-    """How a table of numbers is offered beside a call."""
-
-    add: str
-    is_in: str
-    remove: str
-
-
-BLOCK: Final = TableOffer("Block this caller", "blocked", "Unblock")
-SPARE: Final = TableOffer("Never call again", "is not called", "May be called again")
+BLOCK: Final = ("Block this caller", "blocked", "Unblock")
+SPARE: Final = ("Never call again", "is not called", "May be called again")
+"""How a table of numbers is offered beside a call: to add one, what one in it is, and to remove it."""
 
 
 async def tables_of_number(console: Console, project: Project, number: str) -> list[dict[str, Any]]:
@@ -532,5 +460,5 @@ async def change_number(
     before = await opened.table.get(change.row, datetime.now(UTC))
     done = await _written(opened, session, change, before)
     tables = await tables_of_number(console_of(request), opened.project, number)
-    reply = render(request, "number_tables.html", tables=tables, may_change=True)
+    reply = render(request, "number_tables.html", tables=tables)
     return await record(request, done, reply, table=table.name)

@@ -17,6 +17,7 @@ import yaml
 
 from ncco_server.flow.files import read_project
 from ncco_server.flow.issues import FlowIssue
+from ncco_server.flow.model import Flow
 from ncco_server.flow.nodes import Map, Node, Seq
 from ncco_server.flow.runtime import Way
 from ncco_server.flow.source import names_written_in, read_yaml
@@ -31,7 +32,7 @@ from ncco_studio.editing.fixes import Edit, FindIssues, tried_fixes
 from ncco_studio.editing.utf16 import Utf16Columns, character_column, utf16_position, utf16_units
 from ncco_studio.editor.project import project_in
 from ncco_studio.editor.source import PASTED_FLOW, PASTED_JSON, PASTED_YAML, PhoneText, read_source
-from ncco_studio.pictures.graph import draw
+from ncco_studio.pictures.graph import Drawing, draw
 from ncco_studio.pictures.svg import as_svg
 
 Json: TypeAlias = dict[str, Any]
@@ -149,14 +150,19 @@ def picture(folder: Json, source: Json, for_owners: bool) -> str:
     flows = playable.startable or ([own] if own is not None else [])
     if sum(len(flow.steps) for flow in flows) > MOST_DRAWN:
         return NO_PICTURE.format(f"A flow with more than {MOST_DRAWN} steps is drawn only on its own page.")
+    return as_svg(drawing_of(flows, for_owners=for_owners)) if flows else ""
+
+
+def drawing_of(flows: Sequence[Flow], *, for_owners: bool, errors: bool = False) -> Drawing:
+    """Leave out the server's addresses. With `errors`, draw error paths."""
     line = next((number for flow in flows for number in flow.numbers), "")
-    drawing = draw(
+    return draw(
         flows,
+        errors=errors,
         shown_number=lambda number: readable(number, line),
         shown_way=in_words if for_owners else attrgetter("name"),
         has_addresses=False,
     )
-    return as_svg(drawing) if flows else ""
 
 
 def read_question(folder: Json, question: Json) -> tuple[str, dict[str, str], int, int]:

@@ -84,6 +84,10 @@ class NewLine(NamedTuple):
         return pointer(self.path)
 
     @property
+    def inputs(self) -> tuple[str, str]:
+        return f"key:{self.name}", f"value:{self.name}"
+
+    @property
     def part(self) -> NewPart:
         return NEW_PARTS[self.path[-1]]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from itertools import chain
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
@@ -25,7 +26,7 @@ from ncco_studio.console.change.draft import (
 )
 from ncco_studio.console.change.fields import SECTIONS, FormField, NewLine, group_title, new_lines_in, pointer
 from ncco_studio.console.change.form import NOT_SAVED, SAVED_MEANWHILE, CannotChange, changed, decided, merged, tidied
-from ncco_studio.console.change.heard import HeardAt, heard_on, steps_by_hours, week_heard
+from ncco_studio.console.change.heard import heard_on, steps_by_hours, week_heard
 from ncco_studio.console.change.notation import date_in_words, first_day, joined_times, time_fields
 from ncco_studio.console.editor import check_size
 from ncco_studio.console.history import record
@@ -76,14 +77,9 @@ class FormSection(NamedTuple):
         return sum(len(group.fields) for group in self.groups)
 
     def has(self, inputs: Collection[str]) -> bool:
-        return any(
-            field.name in inputs or f"remove:{field.name}" in inputs for group in self.groups for field in group.fields
-        ) or any(
-            f"{part}:{line.name}" in inputs
-            for group in self.groups
-            for line in group.new_lines
-            for part in ("key", "value")
-        )
+        fields = (name for group in self.groups for each in group.fields for name in (each.name, f"remove:{each.name}"))
+        lines = (name for group in self.groups for line in group.new_lines for name in line.inputs)
+        return any(name in inputs for name in chain(fields, lines))
 
 
 def sections_of(fields: Iterable[FormField], new_lines: Iterable[NewLine]) -> list[FormSection]:
@@ -158,7 +154,7 @@ def _form(
     fields = fields_of(read, file)
     issues = draft.by_input(form or {}) if draft else {}
     inputs = {field.name for field in fields}
-    inputs |= {f"{part}:{line.name}" for line in new_lines_in(root) for part in ("key", "value")}
+    inputs.update(*(line.inputs for line in new_lines_in(root)))
     flow = next((flow for flow in read.project.flows.values() if flow.place.file == file), None)
     return render(
         request,
@@ -197,34 +193,10 @@ def _regions(fields: Iterable[FormField], form: Mapping[str, str]) -> dict[str, 
     return {name: list(regions_of(country).values()) for name, country in countries.items()}
 
 
-class ShownDay(NamedTuple):
-    """A public holiday in the list of next year's."""
-
-    day: str
-    name: str
-    heard: HeardAt | None
-
-
-class ShownCalendar(NamedTuple):
-    """What a calendar's form shows beside its fields.
-
-    Attributes:
-        steps: the addresses of the steps that depend on it, by name.
-        week: what callers hear, by the days of a usual week.
-        holidays: next year's holidays on which it is closed.
-        heard: what callers hear, by the dates of its fields.
-    """
-
-    steps: Mapping[str, str]
-    week: list[tuple[str, HeardAt]]
-    holidays: list[ShownDay]
-    heard: Mapping[str, HeardAt]
-
-
 def _calendars(
     folder: ProjectFolder, read: ReadProject, file: str, fields: Iterable[FormField]
-) -> dict[str, ShownCalendar]:
-    """By the calendar's group."""
+) -> dict[str, dict[str, Any]]:
+    """What is shown beside a calendar's fields, by its group."""
     today = datetime.now(UTC).date()
     steps = steps_by_hours(read, file)
     dates = {field.date for field in fields if field.date}
@@ -237,12 +209,12 @@ def _calendars(
         ]
         begins = {each: day for each in sorted(dates)[:MOST_HEARD] if (day := first_day(each)) is not None}
         heard = heard_on(read, calendar, {*begins.values(), *(day for day, _ in coming)}, folder.env)
-        found[f"Opening hours: {calendar.name}"] = ShownCalendar(
-            steps.get(calendar.name, {}),
-            week_heard(read, calendar, folder.env).days,
-            [ShownDay(date_in_words(day.isoformat()), name, heard.get(day)) for day, name in coming],
-            {each: heard[day] for each, day in begins.items() if day in heard},
-        )
+        found[f"Opening hours: {calendar.name}"] = {
+            "steps": steps.get(calendar.name, {}),
+            "week": week_heard(read, calendar, folder.env).days,
+            "holidays": [(date_in_words(day.isoformat()), name, heard.get(day)) for day, name in coming],
+            "heard": {each: heard[day] for each, day in begins.items() if day in heard},
+        }
     return found
 
 

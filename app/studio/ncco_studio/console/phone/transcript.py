@@ -8,10 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 
 from ncco_server.desk.recorded_calls import answers_in, functions_in
-from ncco_server.engine import TraceLine
 from ncco_server.flow.nodes import Place
 from ncco_server.service.phone_numbers import readable
 from ncco_studio.console.conversation import done_by_party
@@ -133,33 +132,8 @@ def marked(now: Sequence[Bubble], before: Sequence[Bubble]) -> list[Bubble]:
     return found
 
 
-class Exchange(NamedTuple):
-    """A request and its reply, as the page shows them."""
-
-    name: str
-    at: float
-    method: str
-    url: str
-    headers: Sequence[tuple[str, str]]
-    body: str
-    status: str
-    reply: str
-    curl: str
-
-
-class Explanation(NamedTuple):
-    """The reasons for a turn, in `ms` real milliseconds (None if no flow replied)."""
-
-    lines: Sequence[tuple[TraceLine, Place | None]]
-    lookups: Sequence[tuple[str, str]]
-    variables: Sequence[tuple[str, str]]
-    ms: float | None
-    webhook: Exchange
-    others: Sequence[Exchange]
-
-
-def explain(call: PlayedCall, number: int, base_url: str) -> Explanation:
-    """`base_url` is that of the real server, for curl. Raises IndexError."""
+def explain(call: PlayedCall, number: int, base_url: str) -> dict[str, Any]:
+    """The reasons for a turn, for its page. `base_url` is that of the real server, for curl. Raises IndexError."""
     turns = replies_of(call.leg, call.turns)
     played = turns[number]
     inputs: Mapping[str, Any] = json.loads(played.turn.inputs) if played.turn is not None else {}
@@ -170,17 +144,14 @@ def explain(call: PlayedCall, number: int, base_url: str) -> Explanation:
     others = [
         each for each in call.leg.log if each.attempts and not each.is_played and played.delivery.at <= each.at < ends
     ]
-    return Explanation(
-        [(line, place_of(line.where)) for line in played.trace],
-        [
-            *((each.name, shown(each.value)) for each in answers_in(inputs)),
-            *((each.name, shown(each.value)) for each in functions_in(inputs)),
-        ],
-        [(name, shown(value)) for name, value in variables.items()],
-        inputs["us"] / 1000 if "us" in inputs else None,
-        _exchange(call, played.delivery, base_url),
-        [_exchange(call, other, base_url) for other in others],
-    )
+    return {
+        "lines": [(line, place_of(line.where)) for line in played.trace],
+        "lookups": [(each.name, shown(each.value)) for each in (*answers_in(inputs), *functions_in(inputs))],
+        "variables": [(name, shown(value)) for name, value in variables.items()],
+        "ms": inputs["us"] / 1000 if "us" in inputs else None,  # if no flow replied
+        "webhook": _exchange(call, played.delivery, base_url),
+        "others": [_exchange(call, other, base_url) for other in others],
+    }
 
 
 def hooks_of(call: PlayedCall) -> Iterator[tuple[str, str, str]]:
@@ -188,7 +159,8 @@ def hooks_of(call: PlayedCall) -> Iterator[tuple[str, str, str]]:
         yield hook.name, hook.problem or hook.url, _pretty(hook.body)
 
 
-def _exchange(call: PlayedCall, delivery: WebhookDelivery, base_url: str) -> Exchange:
+def _exchange(call: PlayedCall, delivery: WebhookDelivery, base_url: str) -> dict[str, Any]:
+    """A request and its reply."""
     request, response = delivery.attempts[-1].request, delivery.attempts[-1].response
     own = call.placed.vonage.application.answer_url.partition("/webhooks")[0]
     url = request.url.replace(own, base_url, 1) if request.url.startswith(f"{own}/webhooks") else request.url
@@ -196,17 +168,17 @@ def _exchange(call: PlayedCall, delivery: WebhookDelivery, base_url: str) -> Exc
     words = ["curl", "-X", request.method, url]
     words += [part for name, value in request.headers.items() for part in ("-H", f"{name}: {value}")]
     words += ["-d", body] if body else []
-    return Exchange(
-        str(delivery.fields.get("status") or delivery.kind),
-        delivery.at - call.leg.zero_ms / 1000,
-        request.method,
-        url,
-        sorted(request.headers.items()),
-        _pretty(request.body),
-        str(response.status or response.failure),
-        _pretty(response.body),
-        shlex.join(words),
-    )
+    return {
+        "name": str(delivery.fields.get("status") or delivery.kind),
+        "at": delivery.at - call.leg.zero_ms / 1000,
+        "method": request.method,
+        "url": url,
+        "headers": sorted(request.headers.items()),
+        "body": _pretty(request.body),
+        "status": str(response.status or response.failure),
+        "reply": _pretty(response.body),
+        "curl": shlex.join(words),
+    }
 
 
 def _pretty(body: bytes) -> str:

@@ -1,5 +1,4 @@
 // Messages: keys, the next player, forwarding, undo (of missed callers on Home, too), and the count in the tab's title.
-import "./calls.js";
 import "./recordings.js";
 import { announce, reason } from "./request.js";
 

@@ -1,5 +1,6 @@
 // What every page does: copy buttons, what changes by itself, undo, and errors of htmx's requests in the status line.
 import { busy } from "./busy.js";
+import "./times.js";
 import { announce, fail, offer, reason, succeed } from "./request.js";
 
 document.addEventListener("click", async ({ target }) => {

@@ -2,7 +2,7 @@
 import { busy } from "./busy.js";
 import { mark, merge } from "./phone_log.js";
 import { light } from "./phone_picture.js";
-import { connectMicrophone, listen, voice } from "./phone_speech.js";
+import { connectMicrophone, forgetSpoken, hush, listen, speak } from "./phone_speech.js";
 import { fail, post, succeed } from "./request.js";
 
 const SHORTEST_MS = 60; // between two requests for what happens next
@@ -82,7 +82,7 @@ function showState() {
 export async function act(step) {
   if (!call || placing) return false;
   succeed("act");
-  if (call.moment !== "until") voice.stop();
+  if (call.moment !== "until") hush();
   return shown(send(`/phone/calls/${call.id}/steps`, { step, at: now() }));
 }
 
@@ -101,7 +101,7 @@ async function shown(reply) {
 /** Play on to where the caller is waited for. */
 export function skip() {
   if (!call) return;
-  voice.stop();
+  hush();
   shown(send(`/phone/calls/${call.id}/advance`, { at: null }));
 }
 
@@ -110,7 +110,7 @@ export function hold() {
   if (!call) return;
   const isHeld = !stops.has("hold");
   stopClock("hold", isHeld);
-  if (isHeld) voice.stop();
+  if (isHeld) hush();
   $("hold").setAttribute("aria-pressed", String(isHeld));
 }
 
@@ -127,7 +127,7 @@ function show(html) {
   const isAtEnd = isNew || $("log").scrollTop + $("log").clientHeight > $("log").scrollHeight - 60;
   if (isNew) {
     succeed();
-    voice.reset();
+    forgetSpoken();
     stops.clear();
     $("call").replaceChildren(...shown.body.children);
     placing = false;
@@ -144,7 +144,7 @@ function show(html) {
   $("keep").disabled = blocked === "true";
   if (refused) fail("act", refused);
   const bubbles = [...$("bubbles").querySelectorAll("[data-say]")];
-  voice.speak(bubbles, { at: call.at, isOver: call.isOver, isHeld: stops.has("hold") });
+  speak(bubbles, { at: call.at, isOver: call.isOver, isHeld: stops.has("hold") });
   tick();
   schedule();
   light(flow, step);
@@ -156,7 +156,7 @@ function show(html) {
 
 function end() {
   clearTimeout(timer);
-  voice.reset();
+  forgetSpoken();
   call = null;
   showState();
 }

@@ -1,25 +1,11 @@
-// The proof of a flow, and its calls played on the phone.
-import { busy } from "./busy.js";
-import { announce, post } from "./request.js";
+// The calls of a flow's proof, played on the phone.
+import { post } from "./request.js";
 import { callBy } from "./to_phone.js";
 
-const button = document.getElementById("prove");
-const result = document.getElementById("proof");
-
-button?.addEventListener("click", async () => {
-  const free = busy(button);
-  try {
-    result.innerHTML = await post(`/flows/${encodeURIComponent(button.dataset.flow)}/proof`); // escaped by our own server
-  } catch (problem) {
-    announce(problem.message, { error: true });
-  }
-  free?.();
-});
-
-result.addEventListener("click", ({ target }) => {
+document.getElementById("proof").addEventListener("click", ({ target }) => {
   const chosen = target.closest("[data-play]");
   if (!chosen) return;
-  const { file, flow } = button.dataset;
+  const { file, flow } = document.getElementById("prove").dataset;
   const { steps, ...call } = JSON.parse(chosen.dataset.play);
   callBy(chosen, flow, { file, ...call }, async (id) => { // what its caller does, each time where the caller is waited for
     for (const step of steps) {

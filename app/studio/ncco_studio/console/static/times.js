@@ -16,14 +16,14 @@ const date = format({ dateStyle: "medium" });
 const numbers = format({ dateStyle: "short" }, "sv"); // 2026-11-27
 
 /** The day of a moment in a word, or its date; `today` is the word for today. */
-export function day(moment, today = relative.format(0, "day")) {
+function day(moment, today = relative.format(0, "day")) {
   const midnight = (time) => Date.parse(numbers.format(time));
   const days = (midnight(moment) - midnight(new Date())) / 86_400_000;
   const word = days === 0 ? today : days === -1 ? relative.format(-1, "day") : days > -7 && days < 1 ? weekday.format(moment) : date.format(moment);
   return word.slice(0, 1).toLocaleUpperCase() + word.slice(1);
 }
 
-export function short(moment, today) {
+function short(moment, today) {
   return `${day(moment, today)} ${clock.format(moment)}`.trim();
 }
 
