@@ -75,7 +75,7 @@ def test_callers_of_a_salon_that_is_closed_by_hand_hear_the_reason(tmp_path: Pat
 closed by hand:
   at: 2026-11-26T10:00
   by_hand: {main.salon: {state: closed, reason: staff training}}
-  script: [hear: ["We are closed today for staff training. We open again", leave your name], hangup]
+  script: [hear: [Thank you, "We are closed today for staff training. We open again"], hangup]
 """
     )
     played = ncco("test")
