@@ -143,6 +143,8 @@ def plain_state(call: ResultRow, texts: Mapping[str, str]) -> str:
 def at_step(call: ResultRow) -> str:
     """Where in the flow the call is, or was last; "" if unknown."""
     step = _step(call)
+    if not step and call.flow and call.result == "open":  # no webhook of it is awaited
+        return "leaving a message or saying goodbye"
     return f"in the {step}" if step.endswith("menu") else f"at “{step}”" if step else ""
 
 

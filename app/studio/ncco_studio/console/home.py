@@ -55,6 +55,7 @@ FEW_MESSAGES: Final = 3
 WEEK: Final = timedelta(7)
 NEAR: Final = timedelta(60)
 """Special days within these days are shown."""
+NEVER: Final = ByHand(is_open=False, start=0, end=0)
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ class OpenNow:
         why: may be "".
         coming: what was decided by hand for later.
         next_day: the next holiday or date with hours of its own; "" if none is near.
+        today: there.
+        soon: the time there in an hour, at the next five minutes.
         is_asked: whether a call asks them, so that closing by hand has an effect.
         flow: where callers hear them.
     """
@@ -78,6 +81,8 @@ class OpenNow:
     usually_open: bool
     coming: Sequence[tuple[ByHand, str]]
     next_day: str
+    today: date
+    soon: str
     title: str = ""
     is_asked: bool = False
     flow: str = ""
@@ -85,6 +90,14 @@ class OpenNow:
     @property
     def key(self) -> str:
         return json.dumps(self.calendar.key)
+
+    @property
+    def tomorrow(self) -> date:
+        return self.today + timedelta(1)
+
+    @property
+    def last_day(self) -> date:
+        return self.today + LONGEST
 
     @property
     def form(self) -> str:
@@ -110,7 +123,9 @@ def open_now(flows: Iterable[Flow], now: datetime, by_hand: HandHours = MappingP
 
 def _open_now(calendar: Calendar, now: datetime) -> OpenNow:
     hours = calendar.at(now)
-    today = now.astimezone(calendar.zone).date()
+    local = now.astimezone(calendar.zone)
+    today = local.date()
+    soon = local + timedelta(hours=1, minutes=4)
     by_hand = calendar.decided(now)
     name = hours.holiday
     if hours.open:
@@ -139,6 +154,8 @@ def _open_now(calendar: Calendar, now: datetime) -> OpenNow:
         usually_open=calendar.with_hand(()).is_open(now),
         coming=[(each, _coming(calendar, each)) for each in later],
         next_day=_next_day(calendar, today),
+        today=today,
+        soon=f"{soon.replace(minute=soon.minute // 5 * 5):%H:%M}",
     )
 
 
@@ -235,8 +252,6 @@ async def home(request: Request, console: TheConsole, _: CanLook) -> Response:
         now=now,
         hours=open_now(project.flows.values(), now, await console.hand_hours(now)),
         lines=[(line, flow.name) for flow in project.flows.values() for line in flow.numbers],
-        soon=_soon(zone_of(project), now),
-        tomorrow=(now.astimezone(zone_of(project)) + timedelta(1)).date(),
         calls=calls,
         compared=_compared(calls, now) if calls else "",
         placed=placed,
@@ -248,12 +263,6 @@ async def home(request: Request, console: TheConsole, _: CanLook) -> Response:
     )
 
 
-def _soon(zone: tzinfo, now: datetime) -> str:
-    """In an hour, at the next five minutes."""
-    later = now.astimezone(zone) + timedelta(hours=1, minutes=4)
-    return f"{later.replace(minute=later.minute // 5 * 5):%H:%M}"
-
-
 @router.post("/hours")
 async def decide_hours(
     request: Request,
@@ -261,34 +270,43 @@ async def decide_hours(
     session: CanChange,
     *,
     hours: Annotated[str, Form(max_length=1_000)],
-    what: Annotated[Literal["close", "open", "day", "undo"], Form()],
+    what: Annotated[Literal["close", "open", "day", "undo", "again"], Form()],
     until: Annotated[str, Form(max_length=5)] = "",
     day: Annotated[str, Form(max_length=10)] = "",
-    decided: Annotated[Json[Any] | None, Form()] = None,
+    decided: Annotated[Json[ByHand], Form()] = NEVER,
     reason: Annotated[str, Form(max_length=LONGEST_REASON)] = "",
 ) -> Response:
-    """Close or open at once until a time of day, close for a day, or undo what was `decided`."""
+    """Close or open at once until a time of day, close for a day, undo what was `decided`, or decide that again."""
     now = datetime.now(UTC)
     project = (await console.read_project()).project
     calendar = next((each for each in project.calendars.values() if json.dumps(each.key) == hours), None)
     if calendar is None:
         raise HTTPException(404, "These opening hours are no longer in the flow files.")
     rows = (await console.opened_store()).tables
-    undo = None
     if what == "undo":
         known = (await hand_hours(rows, now)).get(calendar.key, ())
-        found = next((each for each in known if [*each] == decided), None)
-        check_undo(is_possible=found is not None and await undecide(rows, calendar, found, now, session.by))
+        check_undo(is_possible=decided in known and await undecide(rows, calendar, decided, now, session.by))
         said = "Back to the usual hours"
     else:
-        first, last = _decided_time(what, until, day, now, calendar.zone)
-        new = ByHand(what == "open", first, last, " ".join(reason.split()), session.by)
-        await decide(rows, calendar, new, now)
-        said = _coming(calendar, new)
-        undo = UndoRequest("/hours", {"hours": hours, "what": "undo", "decided": json.dumps(new)})
+        if what == "again":
+            check_undo(is_possible=_may_hold(decided, now))
+            decided = decided._replace(reason=decided.reason[:LONGEST_REASON], by=session.by)
+        else:
+            first, last = _decided_time(what, until, day, now, calendar.zone)
+            decided = ByHand(what == "open", first, last, " ".join(reason.split()), session.by)
+        await decide(rows, calendar, decided, now)
+        said = _coming(calendar, decided)
+    opposite = "again" if what == "undo" else "undo"
+    undo = UndoRequest("/hours", {"hours": hours, "what": opposite, "decided": json.dumps(decided)})
     title = group_title(calendar.name)
     change = Change(f"hours by hand: {what}", f"{title}: {said[0].lower()}{said[1:]}.", "/home", undo)
     return await record(request, change, hours=calendar.name)
+
+
+def _may_hold(decided: ByHand, now: datetime) -> bool:
+    """Whether it is not over, and no later than a form allows."""
+    at = seconds(now)
+    return 0 <= decided.start < decided.end and at < decided.end <= at + (LONGEST + timedelta(2)).total_seconds()
 
 
 def _decided_time(what: str, until: str, day: str, now: datetime, zone: tzinfo) -> tuple[int, int]:
@@ -296,17 +314,18 @@ def _decided_time(what: str, until: str, day: str, now: datetime, zone: tzinfo) 
     local = now.astimezone(zone)
     try:
         if what == "day":
-            midnight = datetime.combine(date.fromisoformat(day), time(), zone)
-            last = datetime.combine(midnight.date() + timedelta(1), time(), zone)
-            if not local.date() <= midnight.date() <= (local + LONGEST).date():
+            chosen = date.fromisoformat(day)
+            if not local.date() <= chosen <= (local + LONGEST).date():
                 raise HTTPException(422, "Choose a day from today on, at most a year ahead.")
-            return max(seconds(midnight), seconds(now)), seconds(last)
+            first, last = (datetime.combine(each, time(), zone) for each in (chosen, chosen + timedelta(1)))
+            return max(seconds(first), seconds(now)), seconds(last)
         clock = time.fromisoformat(until)
     except ValueError:
         wrong = "Write the day as 2026-11-28." if what == "day" else "Write the time as 17:30."
         raise HTTPException(422, wrong) from None
-    coming = (seconds(datetime.combine(local.date() + timedelta(days), clock, zone)) for days in range(3))
-    return seconds(now), next(end for end in coming if end > seconds(now))
+    days = (local.date() + timedelta(number) for number in range(3))
+    coming = (seconds(datetime.combine(day, clock.replace(fold=fold), zone)) for day in days for fold in (0, 1))
+    return seconds(now), min(end for end in coming if end > seconds(now))
 
 
 async def _placed_today(console: Console, project: Project, now: datetime) -> CalledCounts | None:
@@ -351,7 +370,7 @@ async def _noted(
     if not is_known:
         raise HTTPException(404, "There is no such call, or it is not over.")
     call = await _result(request, name)
-    who = (readable(call.caller) if call else "") or "A caller"
+    who = (call.name or readable(call.caller, call.to) if call else "") or "A caller"
     return await record(request, Change(event, f"{who} {said}.", f"/calls/{quote(name)}", undo), call=name)
 
 

@@ -249,8 +249,9 @@ async def test_hours_messages_and_calls_are_undone_in_the_same_way(owner: Owner)
     await owner.store.recordings.add(row := RecordingRow("ab" * 16, "rec", "record", milliseconds(datetime.now(UTC))))
     calendar = json.dumps(["flows/salon.yaml", "shop"])
     await owner.send("/hours", {"hours": calendar, "what": "close", "until": "23:59", "reason": "staff"})
-    await owner.undo()
-    assert not await is_closed_by_hand(owner)
+    for is_closed in (False, True, False):
+        await owner.undo()
+        assert is_closed == await is_closed_by_hand(owner)
 
     await owner.send("/hours", {"hours": calendar, "what": "close", "until": "23:59", "reason": "<\"'&"})
     form = (await owner.client.get("/home")).text.partition('action="/hours" class="inline"')[2].partition("</form>")[0]
@@ -269,8 +270,8 @@ async def test_hours_messages_and_calls_are_undone_in_the_same_way(owner: Owner)
     await owner.undo()
     assert (await owner.store.placed.control()).paused_at is None
 
-    *others, _, _, back, closed = await owner.said()
-    assert "Shop: back to the usual hours." == back
+    *others, _, _, _, again, back, closed = await owner.said()
+    assert ("Shop: back to the usual hours.", closed) == (back, again)
     assert re.fullmatch(r"Shop: closed from .* to 23:59: staff\.", closed)
     assert [
         "Calls are placed again.", "No calls are placed: fire.", f"{OF_NOBODY} is restored.",
@@ -280,6 +281,15 @@ async def test_hours_messages_and_calls_are_undone_in_the_same_way(owner: Owner)
 
 DAY = (datetime.now(UTC) + timedelta(3)).date().isoformat()
 CLOSED: Final = {"hours": json.dumps(["flows/salon.yaml", "shop"]), "what": "day", "day": DAY}
+
+
+@each_case("day", ["2020-01-01", "9999-12-31", "tomorrow"])
+async def test_a_day_that_cannot_be_closed_is_refused(owner: Owner, day: str) -> None:
+    refused = await owner.client.post("/hours", data=CLOSED | {"day": day})
+    again = {"what": "again", "decided": json.dumps([False, 0, 10**15])}
+
+    assert 422 == refused.status_code
+    assert 409 == (await owner.client.post("/hours", data=CLOSED | again)).status_code
 
 
 @each_case(

@@ -115,6 +115,15 @@ def test_hours_by_hand_say_who_and_why(
     assert "Tue 24 November: 10:00 to 11:00" == shown.next_day
 
 
+def test_hours_by_hand_are_chosen_by_the_clock_of_their_own_place() -> None:
+    abroad = SALON.replace("salon", "branch").replace("Europe/London", "Pacific/Auckland").replace("default: true\n", "")
+    flows = load({"flows/salon.yaml": SALON, "flows/branch.yaml": f"numbers: ['6491234567']\n{abroad}"}).flows
+    shown = open_now(flows.values(), datetime(2026, 11, 23, 12, 3, tzinfo=UTC))
+
+    chosen = {(each.calendar.zone.key, each.soon, str(each.tomorrow)) for each in shown}
+    assert {("Europe/London", "13:05", "2026-11-24"), ("Pacific/Auckland", "02:05", "2026-11-25")} == chosen
+
+
 NOW = datetime(2026, 11, 22, 19, 30, tzinfo=UTC)
 
 
