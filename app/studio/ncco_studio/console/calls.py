@@ -22,9 +22,10 @@ from ncco_server.desk.replay import replay
 from ncco_server.errors import StoreError
 from ncco_server.flow.model import Project
 from ncco_server.flow.report import as_sentence
+from ncco_server.ncco.value_types.phones import is_withheld
 from ncco_server.results import RESULTS
 from ncco_server.service.call_results import results_of
-from ncco_server.service.phone_numbers import readable, sought_digits
+from ncco_server.service.phone_numbers import dialable, readable, sought_digits
 from ncco_server.store import CallFilter, CallRow, RecordingFilter, Records, ResultRow, Timeline, milliseconds
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.conversation import conversation
@@ -44,6 +45,9 @@ T = TypeVar("T")
 router = APIRouter(route_class=PolledRoute)
 
 PAGE: Final = 50
+OTHERS: Final = 5
+"""Other calls of the same person, on the page of a call."""
+NOTHING: Final = FoundCalls()
 PERIODS: Final[Mapping[str, timedelta]] = {
     "hour": timedelta(hours=1),
     "day": timedelta(days=1),
@@ -300,25 +304,34 @@ async def call(request: Request, console: TheConsole, name: str, _: CanLook, rep
         async with console.records() as records:
             found = await records.calls_like(name, 2)
             timeline = await records.timeline(found[0].session.id) if len(found) == 1 else None
+            if timeline is None:
+                problem = "several calls begin with this" if found else "there is no such call"
+                return refused(request, 404, problem, "The page Calls lists them all.")
             project = (await console.read_project()).project
             results = await results_of(records, found, now_ms, project.flows)
+            shown_call = _shown(timeline.call, results.get(timeline.call.key), now_ms, texts_of(project))
+            person = shown_call["to" if shown_call["direction"] == "outbound" else "caller"]
+            is_known = dialable(person) and not is_withheld(person)
+            wanted = CallFilter(person)
+            others = await find_calls(records, wanted, OTHERS + 1, now_ms, flows=project.flows) if is_known else NOTHING
     except StoreError as error:
         return refused(request, 503, str(error), as_sentence(error.cure))
-    if timeline is None:
-        problem = "several calls begin with this" if found else "there is no such call"
-        return refused(request, 404, problem, "The page Calls lists them all.")
     recordings = (await console.opened_store()).recordings
     hooks = [HookDocument.of(hook, now_ms) for hook in timeline.hooks]
     kept = await recordings.list(PAGE, wanted=RecordingFilter(session=timeline.call.session.id))
-    shown_call = _shown(timeline.call, results.get(timeline.call.key), now_ms, texts_of(project))
-    person = shown_call["to" if shown_call["direction"] == "outbound" else "caller"]
     return render(
         request,
         "call.html",
         call=shown_call,
+        person=person,
+        others=[
+            _shown(row, result, now_ms, texts_of(project))
+            for row, result in others.calls
+            if row.key != timeline.call.key
+        ][:OTHERS],
         tables=await tables_of_number(console, project, person),
         entries=conversation(timeline, hooks, now_ms),
-        recordings={row.uuid: shown(row) for row in kept},
+        recordings=[shown(row) for row in kept],
         hooks=hooks,
         turns=await run_in_threadpool(_replayed, console, timeline) if replayed else None,
     )

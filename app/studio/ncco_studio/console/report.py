@@ -137,10 +137,11 @@ class Bar(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """The bars of a chart, and the number of calls of the highest one."""
+    """The bars of a chart, the number of calls of the highest one, and what one bar is, in words."""
 
     bars: list[Bar]
     most: int
+    unit: str
 
 
 def day_bars(report: CallReport) -> Chart:
@@ -155,7 +156,7 @@ def day_bars(report: CallReport) -> Chart:
         f"{first:%A} {first.day} {first:%B}" if each == 1 else f"{each} days from {first.day} {first:%B}"
         for first in firsts
     ]
-    return _bars(counts, titles, labels)
+    return _bars(counts, titles, labels, "day" if each == 1 else f"{each} days")
 
 
 def _parts(count: Counter[str]) -> Counter[str]:
@@ -166,10 +167,12 @@ def hour_bars(report: CallReport) -> Chart:
     """Begin and end with an hour that has calls."""
     hours = range(min(report.hours), max(report.hours) + 1)
     counts = [Counter({"calls": report.hours[hour]}) for hour in hours]
-    return _bars(counts, [f"{hour:02}:00 to {hour + 1:02}:00" for hour in hours], [f"{hour:02}:00" for hour in hours])
+    return _bars(
+        counts, [f"{hour:02}:00 to {hour + 1:02}:00" for hour in hours], [f"{hour:02}:00" for hour in hours], "hour"
+    )
 
 
-def _bars(counts: Sequence[Counter[str]], titles: Sequence[str], labels: Sequence[str]) -> Chart:
+def _bars(counts: Sequence[Counter[str]], titles: Sequence[str], labels: Sequence[str], unit: str) -> Chart:
     most = max(count.total() for count in counts) or 1
     step = WIDTH / len(counts)
     every = 1 if len(counts) <= DAYS else ceil(len(counts) / MOST_LABELS)
@@ -186,7 +189,7 @@ def _bars(counts: Sequence[Counter[str]], titles: Sequence[str], labels: Sequenc
         title = f"{titles[number]}: {counted(count.total(), 'call')}" + (f", {said}" if said else "")
         label = labels[number] if number % every == first_label else ""
         bars.append(Bar(title, label, round(step * (number + 0.14), 2), round(step * 0.72, 2), parts))
-    return Chart(bars, most)
+    return Chart(bars, most, unit)
 
 
 def headlines(now: Mapping[str, Any], before: Mapping[str, Any], days: int) -> list[dict[str, str]]:

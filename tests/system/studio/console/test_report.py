@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.support import loopback
+from tests.support.cases import each_case
 from tests.support.server import running
 from tests.system.studio.console.browser import NARROW, WIDE, Console, Scheme, open_console
 from tests.system.studio.console.server import link_of
@@ -98,6 +99,12 @@ def test_charts_have_their_place_on_paper(desk: Page) -> None:
     assert days["y"] + days["height"] < hours["y"]
     assert hours["y"] + hours["height"] < counts["y"]
     assert 300 > days["height"]
+
+
+@each_case(("days", "bar"), [(7, "day"), (28, "day"), (91, "3 days")])
+def test_the_chart_says_what_each_bar_counts(desk: Page, days: int, bar: str) -> None:
+    desk.goto(f"/report?days={days}")
+    expect(desk.get_by_role("heading", name=f"Calls per {bar}", exact=True)).to_be_visible()
 
 
 def test_colours_of_the_system_leave_the_legend_and_the_current_page(desk: Page) -> None:

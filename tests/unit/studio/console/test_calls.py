@@ -259,6 +259,19 @@ async def test_the_page_of_a_call_polls_only_while_it_waits_for_a_recording(shop
     page = (await shop.console.get("/calls/aaaaaaaa")).text
     assert (True, is_due) == ("every 2s" in open_page, "every 2s" in page)
     assert "messages from:body" in page
+    assert page.index('class="stack recording"') < page.index('id="conversation"')
+
+
+async def test_the_page_of_a_call_has_the_other_calls_of_its_caller(shop: Shop) -> None:
+    for id_, caller in (("aaaaaaaa-0000", "447700900123"), ("bbbbbbbb-0000", "447700900123"), ("cccccccc-0000", "")):
+        await shop.answer(id_, caller)
+
+    async def others(id_: str) -> list[str]:
+        _, _, section = (await shop.console.get(f"/calls/{id_}")).text.partition('aria-label="Other calls"')
+        return re.findall(r'href="/calls/([^"]+)"', section.partition("</section>")[0])
+
+    assert ["bbbbbbbb-0000"] == await others("aaaaaaaa-0000")
+    assert [] == await others("cccccccc-0000")
 
 
 async def test_search_ignores_upper_and_lower_case(shop: Shop) -> None:

@@ -116,7 +116,9 @@ def test_hours_by_hand_say_who_and_why(
 
 
 def test_hours_by_hand_are_chosen_by_the_clock_of_their_own_place() -> None:
-    abroad = SALON.replace("salon", "branch").replace("Europe/London", "Pacific/Auckland").replace("default: true\n", "")
+    abroad = (
+        SALON.replace("salon", "branch").replace("Europe/London", "Pacific/Auckland").replace("default: true\n", "")
+    )
     flows = load({"flows/salon.yaml": SALON, "flows/branch.yaml": f"numbers: ['6491234567']\n{abroad}"}).flows
     shown = open_now(flows.values(), datetime(2026, 11, 23, 12, 3, tzinfo=UTC))
 
