@@ -209,8 +209,8 @@ def _placed_unasked(name: str, flows: Mapping[str, ReadFlow], followed: _FlowWay
         sent += [*found.sends, *later_hooks(found.events), *(later_hooks(read.flow.events) if read.flow else ())]
         waiting += [to for to, _ in followed.leading(flow, step) if to not in waiting]
     for hook in sent:
-        if hook.definition.placing is not None and hook.definition.placing.flow in flows:
-            yield hook.definition.placing.flow, hook
+        if hook.definition.placing is not None and hook.definition.placing.flow.value in flows:
+            yield hook.definition.placing.flow.value, hook
 
 
 class _FlowWays:
