@@ -8,7 +8,7 @@ from math import inf, isfinite
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from ncco_server.desk.recorded_calls import TimelineEntry, entries_of
-from ncco_server.ncco.actions import RECORD_ENDS
+from ncco_server.ncco import RECORD_ENDS
 from ncco_server.ncco.durations import Durations, repeated
 from ncco_server.ncco.statuses import OVER
 from ncco_server.service.told import digits_of, words_of

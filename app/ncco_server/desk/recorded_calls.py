@@ -12,7 +12,8 @@ import orjson
 
 from ncco_server.engine.session import CalledFunction, StoredAnswer
 from ncco_server.flow.hours.calendar import ByHand
-from ncco_server.ncco.actions import ACTIONS, RECORD_ENDS
+from ncco_server.ncco import RECORD_ENDS
+from ncco_server.ncco.actions import ACTIONS
 from ncco_server.ncco.webhooks import as_text
 from ncco_server.service.delivery import ANSWER_FIELDS
 from ncco_server.service.documents import utc_text

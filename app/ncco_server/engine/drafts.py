@@ -129,7 +129,7 @@ def without_webhooks(ncco: Iterable[Mapping[str, Any]], callbacks: Mapping[str, 
         if kind == "connect" or (kind in _IN_TAIL and not decides):
             (hears,) = [each.get("onAnswer") for each in action.get("endpoint", [{}])]
             kept.append(_plain(action, is_heard=hears is not None and hears.get("url") in callbacks))
-        elif kind not in _PASSED_OVER or decides or not RECORD_ENDS.isdisjoint(action):
+        elif kind not in _PASSED_OVER or decides or not action.keys().isdisjoint(RECORD_ENDS):
             while kept and kept[-1]["action"] != "connect":
                 kept.pop()
             break

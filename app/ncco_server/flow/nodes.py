@@ -51,6 +51,14 @@ class Text(NamedTuple):
         start = self.place.column + (1 if self.quoted else 0)
         return Place(self.place.file, self.place.line, start + max(offset, 0), max(1, length))
 
+    def between_commas(self) -> Iterator[tuple[str, Place]]:
+        """Each part, without the blanks around it."""
+        offset = 0
+        for part in self.value.split(","):
+            blanks = len(part) - len(part.lstrip())
+            yield part.strip(), self.at(offset + blanks, len(part.strip()))
+            offset += len(part) + 1
+
 
 class Entry(NamedTuple):
     """One `key: value` of a map."""

@@ -14,8 +14,7 @@ from ncco_server.flow.digraph import reachable
 from ncco_server.flow.grammar.reader import has_braces
 from ncco_server.flow.nodes import Map, Node, Seq, Text, text_of, texts_in, walk
 from ncco_server.flow.templates.parsing import Templates
-from ncco_server.flow.templates.references import Occurrence, Walk, references_in
-from ncco_server.flow.templates.tree import Template
+from ncco_server.flow.templates.references import occurrences, references_in
 
 
 class Cell(NamedTuple):
@@ -88,21 +87,8 @@ def _edges(
 
 
 def _used(node: Node, templates: Templates, zone: str) -> Iterator[str]:
-    for text in texts_in(node):
-        if has_braces(text):
-            template = templates.parsed(text, zone).template
-            values = _SourceWalk(template)
-            values.block(template.body)
-            yield from values.found
-
-
-class _SourceWalk(Walk):
-    """Finds names whose values a text may hold, in place of names that the template sets."""
-
-    def __init__(self, template: Template) -> None:
-        super().__init__(template)
-        self.found: set[str] = set()
-
-    def on_value(self, occurrence: Occurrence) -> None:
-        if occurrence.role == "output":
-            self.found.update(each.name for each in references_in(occurrence) if each.use.is_part)
+    """The names whose values its texts may hold, in place of names that a template sets."""
+    for text in filter(has_braces, texts_in(node)):
+        for occurrence in occurrences(templates.parsed(text, zone).template):
+            if occurrence.role == "output":
+                yield from (each.name for each in references_in(occurrence) if each.use.is_part)

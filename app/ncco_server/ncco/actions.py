@@ -7,20 +7,23 @@ steps of flows with their editor schema are derived from these classes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Final, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field
 
 from ncco_server.issue import Fix
 from ncco_server.ncco import checks
-from ncco_server.ncco.addresses import END_KEY, TONES, Shaken, SipUri
 from ncco_server.ncco.model import Default, NccoModel, Note, OptionRule, Shape, Tagged
 from ncco_server.ncco.types import (
+    END_KEY,
     SPEECH_LANGUAGE,
+    TONES,
     VOICE_LANGUAGE,
     FreeForm,
     NonBlank,
     OneOrList,
+    Shaken,
+    SipUri,
     SpokenText,
     StandardHeaders,
 )
@@ -236,9 +239,6 @@ class VbcEndpoint(NccoModel):
 Endpoint = Annotated[
     PhoneEndpoint | AppEndpoint | WebSocketEndpoint | SipEndpoint | VbcEndpoint, Field(discriminator="type")
 ]
-
-RECORD_ENDS: Final = ("endOnKey", "endOnSilence", "timeOut")
-"""With one of these, a recording holds up the NCCO until it ends. Source: NCCO reference, Record."""
 
 ENDPOINT = Tagged({model.model_fields["type"].default: model.shape() for model in get_args(get_args(Endpoint)[0])})
 """In the reference's order."""

@@ -15,7 +15,7 @@ from ncco_server.ncco.ssml import MAX_TALK_CHARACTERS, check_text, is_ssml
 from ncco_server.ncco.value_types.kind import is_encodable, size_as_json
 from ncco_server.ncco.value_types.scalars import as_number, is_false, is_true
 
-RECORD_ENDS: Final = frozenset({"endOnSilence", "endOnKey", "timeOut"})
+RECORD_ENDS: Final = ("endOnKey", "endOnSilence", "timeOut")
 """Options that end a recording, so that the call waits for its end. Source: NCCO reference, Record."""
 
 Options = Mapping[str, Any]

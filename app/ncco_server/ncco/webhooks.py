@@ -448,27 +448,11 @@ def _confidence_order(guess: SpeechResult) -> float:
 Fields = Mapping[str, object]
 
 
-def _is_fallback(fields: Fields) -> bool:
-    return "original_request" in fields
-
-
-def _is_transfer(fields: Fields) -> bool:
-    return "conversation_uuid_from" in fields or fields.get("type") == "transfer"
-
-
 def _is_transcription(fields: Fields) -> bool:
     """A failed transcription has only the type `record`, or the status `transcription_failed` (alpha)."""
     if "transcription_url" in fields or fields.get("status") in ("transcribed", "transcription_failed"):
         return True
     return fields.get("type") == "record" and "recording_url" not in fields
-
-
-def _is_payment(fields: Fields) -> bool:
-    return fields.get("type") == "payment" or fields.get("status") in ("success", "failure")
-
-
-def _is_status(fields: Fields) -> bool:
-    return isinstance(fields.get("status"), (str, int, float))
 
 
 def _is_answer(fields: Fields) -> bool:
@@ -480,14 +464,14 @@ def _is_answer(fields: Fields) -> bool:
 
 
 RECOGNITION_ORDER: tuple[tuple[type[Webhook], Callable[[Fields], bool]], ...] = (
-    (FallbackWebhook, _is_fallback),
-    (TransferWebhook, _is_transfer),
+    (FallbackWebhook, lambda fields: "original_request" in fields),
+    (TransferWebhook, lambda fields: "conversation_uuid_from" in fields or fields.get("type") == "transfer"),
     (TranscriptionWebhook, _is_transcription),
     (RecordWebhook, lambda fields: "recording_url" in fields),
     (NotifyWebhook, lambda fields: "payload" in fields),
     (InputWebhook, lambda fields: "dtmf" in fields or "speech" in fields),
-    (PaymentWebhook, _is_payment),
-    (StatusWebhook, _is_status),
+    (PaymentWebhook, lambda fields: fields.get("type") == "payment" or fields.get("status") in ("success", "failure")),
+    (StatusWebhook, lambda fields: isinstance(fields.get("status"), (str, int, float))),
     (ErrorWebhook, lambda fields: fields.get("reason") is not None),
     (AnswerWebhook, _is_answer),
 )

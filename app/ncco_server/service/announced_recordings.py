@@ -90,7 +90,7 @@ def _kind(step: Step | None) -> RecordingKind:
     """A `record` that stops by itself takes a message, and so does what may be one."""
     parts = step.parts if step is not None else ()
     records = [action for part in parts for action in part.actions if action.word == "record"]
-    ends_itself = any(not RECORD_ENDS.isdisjoint(record.fields) for record in records)
+    ends_itself = any(not record.fields.keys().isdisjoint(RECORD_ENDS) for record in records)
     is_known = bool(parts) and all(part.actions for part in parts)
     return "record" if ends_itself or not is_known else "conversation"
 

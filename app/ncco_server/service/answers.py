@@ -51,7 +51,7 @@ async def _refusing(turns: Turns, delivery: Delivery) -> Flow | None:
     for refusal in project.refusals if number else ():
         row = refusal.table.row_of_number(number)
         if await turns.store.tables.get(row, delivery.received_ms) is not None:
-            return project.flows.get(refusal.flow)
+            return project.flows.get(refusal.run.value)
     return None
 
 

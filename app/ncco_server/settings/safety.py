@@ -8,7 +8,7 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from ncco_server.errors import SettingsError
-from ncco_server.ncco.addresses import is_address
+from ncco_server.ncco.types import is_address
 from ncco_server.settings import values
 from ncco_server.settings.fields import PLACEHOLDER_SECRET, UUID, Settings, variable
 

@@ -16,7 +16,7 @@ import orjson
 from ncco_server.flow.files import comma_separated
 from ncco_server.flow.language.mail import addresses
 from ncco_server.ncco import check
-from ncco_server.ncco.addresses import is_address
+from ncco_server.ncco.types import is_address
 from ncco_server.ncco.value_types import digits_in
 from ncco_server.store import open_store
 

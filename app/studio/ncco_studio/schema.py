@@ -38,9 +38,9 @@ from ncco_server.flow.language.defaults import Defaults, ErrorLine
 from ncco_server.flow.language.flow import FlowWords, Limits
 from ncco_server.flow.language.hooks import EVENTS, STEP_EVENTS, HookDefinition
 from ncco_server.flow.language.lookups import LookupDefinition
-from ncco_server.flow.language.outbound import OutboundWords
+from ncco_server.flow.language.outbound import Outbound
 from ncco_server.flow.language.outcomes import OUTCOMES
-from ncco_server.flow.language.refusals import RefuseWords
+from ncco_server.flow.language.refusals import CallerRefusal
 from ncco_server.flow.language.retry import FAILURES, RetryWords, Then
 from ncco_server.flow.language.returns import OPTIONAL
 from ncco_server.flow.language.saves import SaveWords
@@ -96,7 +96,7 @@ def definitions() -> dict[str, JsonSchema]:
         "later": _later(),
         "defaults": _defaults(),
         "limits": Limits.json_schema(),
-        "outbound": OutboundWords.json_schema(),
+        "outbound": Outbound.json_schema(),
         "vars": named(Declaration.json_schema() | _SHORT_TYPE),
         "params": named({"if": {"type": "object"}, "then": Declaration.json_schema(), "else": TYPE}),
         "returned": _returned(),
@@ -105,7 +105,7 @@ def definitions() -> dict[str, JsonSchema]:
         "results": named(TEXT),
         "tables": named(TableDefinition.json_schema()),
         "save": SaveWords.json_schema(),
-        "refuse": listed(RefuseWords.json_schema()),
+        "refuse": listed(CallerRefusal.json_schema()),
         "hours": named(HoursWords.json_schema()),
         **{name: model.json_schema() for name, model in HOURS_SCHEMAS.items()},
         "locales": named(Locale.json_schema()),

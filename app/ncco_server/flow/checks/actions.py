@@ -74,7 +74,7 @@ def _check_opt_out(facts: Facts) -> Iterator[FlowIssue]:
 
 def _check_within(flow: Flow) -> Iterator[FlowIssue]:
     outbound = flow.outbound
-    calendar = flow.calendars.get(outbound.retry.within) if outbound is not None and outbound.quiet else None
+    calendar = flow.calendars.get(outbound.retry.within or "") if outbound is not None and outbound.quiet else None
     if outbound is None or calendar is None:
         return
     days = (*calendar.week, *(special.spans for special in calendar.override.values()))

@@ -86,7 +86,8 @@ class Facts:
             self._hook(hook)
         self.open |= self.flow.handler.hours if self.flow.handler is not None else set()
         if (outbound := self.flow.outbound) is not None:
-            self.open |= {outbound.retry.within} - {""}
+            if outbound.retry.within is not None:
+                self.open.add(outbound.retry.within)
             self._use(effect for target in outbound.targets for effect in target.effects("leave"))
 
     @property

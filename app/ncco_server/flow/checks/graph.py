@@ -8,7 +8,8 @@ from typing import Final, TypeAlias, TypeVar
 
 from jinja2 import nodes
 
-from ncco_server.flow.digraph import components, shortest_path
+from ncco_server.flow.digraph import components, reachable, shortest_path
+from ncco_server.flow.frame import Target
 from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.language.flow import ReadFlow
 from ncco_server.flow.language.hooks import SentHook
@@ -35,19 +36,10 @@ def check_reachable(flow: ReadFlow) -> Iterator[FlowIssue]:
         return
     steps = flow.steps
     error = flow.defaults.error
-    reached: set[str] = set()
     begun = flow.outbound.targets if flow.outbound is not None else ()
-    waiting = [
-        flow.start,
-        *(target.step for target in (error, *begun) if target is not None and target.step is not None),
-    ]
-    while waiting:
-        name = waiting.pop()
-        if steps[name].lacks_exit:
-            return
-        if name not in reached:
-            reached.add(name)
-            waiting += _targets(steps[name].step)
+    reached = reachable([flow.start, *_steps_of(error, *begun)], lambda name: _targets(steps[name].step))
+    if any(steps[name].lacks_exit for name in reached):
+        return
     lost = [name for name in steps if name not in reached]
     entered = {name for origin in lost for name in _targets(steps[origin].step) if name != origin}
     for name in [name for name in lost if name not in entered] or lost[:1]:
@@ -55,8 +47,11 @@ def check_reachable(flow: ReadFlow) -> Iterator[FlowIssue]:
 
 
 def _targets(step: Step) -> list[str]:
-    targets = [way.target for way, _ in step.leaving]
-    return [target.step for target in (*targets, step.error) if target is not None and target.step is not None]
+    return _steps_of(*(way.target for way, _ in step.leaving), step.error)
+
+
+def _steps_of(*targets: Target | None) -> list[str]:
+    return [target.step for target in targets if target is not None and target.step is not None]
 
 
 Node: TypeAlias = tuple[str, str]
@@ -214,8 +209,8 @@ def _placed_unasked(name: str, flows: Mapping[str, ReadFlow], followed: _FlowWay
         sent += [*found.sends, *later_hooks(found.events), *(later_hooks(read.flow.events) if read.flow else ())]
         waiting += [to for to, _ in followed.leading(flow, step) if to not in waiting]
     for hook in sent:
-        if hook.definition.placing is not None and hook.definition.placing.flow in flows:
-            yield hook.definition.placing.flow, hook
+        if hook.definition.placing is not None and hook.definition.placing.flow.value in flows:
+            yield hook.definition.placing.flow.value, hook
 
 
 class _FlowWays:
@@ -251,14 +246,12 @@ class _FlowWays:
         if name in self._returned or flow is None:
             return self._returned.get(name, set())
         self._returned[name] = set()
-        found = set[str]()
-        entered = set[str]()
-        waiting = [flow.entry]
-        for step in waiting:
-            if step is not None and step in self.played[name] and step not in entered:
-                entered.add(step)
-                targets = [way.target for way in self._open(self.played[name][step])]
-                found |= {target.returns for target in targets if target.returns}
-                waiting += [target.step for target in targets]
-        self._returned[name] = found
-        return found
+        played = self.played[name]
+
+        def targets(step: str) -> list[Target]:
+            return [way.target for way in self._open(played[step])]
+
+        begun = [flow.entry] if flow.entry is not None and flow.entry in played else []
+        entered = reachable(begun, lambda step: (each for each in _steps_of(*targets(step)) if each in played))
+        self._returned[name] = {each.returns for step in entered for each in targets(step) if each.returns}
+        return self._returned[name]

@@ -64,10 +64,10 @@ def _check_refusals(flows: tuple[ReadFlow, ...], refusals: Iterable[CallerRefusa
     """Report E557 for a flow for refused callers in which no call can start."""
     closed = {flow.name: flow for flow in flows if not flow.words.has_entrance}
     for refusal in refusals:
-        if (flow := closed.get(refusal.flow)) is not None:
+        if (flow := closed.get(refusal.run.value)) is not None:
             is_in_python = flow.flow is not None and flow.flow.handler is not None
             cure = "give its `call_flow` the argument `entry=True`" if is_in_python else None
-            yield RULES["E557"].at(refusal.place, f'no call can start in the flow "{refusal.flow}"', cure)
+            yield RULES["E557"].at(refusal.run.place, f'no call can start in the flow "{flow.name}"', cure)
 
 
 def _check_results(sections: Iterable[Sections]) -> Iterator[FlowIssue]:

@@ -13,6 +13,7 @@ from inspect import Parameter, Signature
 from itertools import pairwise
 from typing import Any, Final, NamedTuple, get_args
 
+from ncco_server.flow.digraph import reachable
 from ncco_server.flow.grammar.reader import HINTS, meaning_of
 from ncco_server.flow.handlers import api
 from ncco_server.flow.handlers.api import Call, Choice, Detection, NotCompleted, call_flow
@@ -281,14 +282,11 @@ class HandlerCode:
 
         Functions are found by their names alone: of two methods with one name, both.
         """
-        found: dict[Function, None] = {}
-        waiting = [self.handler]
-        while waiting:
-            for function in self.functions.get(waiting.pop(), ()):
-                if function not in found:
-                    found[function] = None
-                    waiting += self._called_in(function)
-        return tuple(found)
+
+        def called(function: Function) -> Iterator[Function]:
+            return (each for name in self._called_in(function) for each in self.functions.get(name, ()))
+
+        return tuple(reachable(self.functions.get(self.handler, ()), called))
 
     def _called_in(self, function: Function) -> Iterator[str]:
         for node in _run_again(function):

@@ -272,14 +272,11 @@ def read_dates(text: Text, what: str, reader: Reader) -> tuple[date, ...]:
     """
     begin, dots, end = text.value.partition("..")
     meant = _date_cure(_DOTS.sub(".", text.value)) if dots else None
-    if meant is not None or end.startswith(".") or ".." in end:
+    between = (_MANY_DOTS if dots else _WRITTEN_RANGE).fullmatch(text.value)
+    if meant is not None or end.startswith(".") or ".." in end or (between and not dots):
         fix = Fix(meant.cure, "word", meant.text) if isinstance(meant, Fix) else meant
-        if meant is None and (between := _MANY_DOTS.fullmatch(text.value)):
+        if meant is None and between:
             fix = did_you_mean("..".join(between.groups()))
-        reader.report("E506", text.place, f'{what}: "{text.value}" is not a date', fix)
-        return ()
-    if not dots and (between := _WRITTEN_RANGE.fullmatch(text.value)):
-        fix = did_you_mean("..".join(between.groups()))
         reader.report("E506", text.place, f'{what}: "{text.value}" is not a date', fix)
         return ()
     first = _read_date(begin, 0, text, what, reader)

@@ -185,14 +185,6 @@ def shown_duration(minutes: int) -> str:
     return " ".join([f"{hours} h"] * (hours > 0) + [f"{rest} min"] * (rest > 0 or hours == 0))
 
 
-def _comma_parts(text: Text) -> Iterator[tuple[str, Place]]:
-    offset = 0
-    for piece in text.value.split(","):
-        blanks = len(piece) - len(piece.lstrip())
-        yield piece.strip(), text.at(offset + blanks, len(piece.strip()))
-        offset += len(piece) + 1
-
-
 def _day_names(key: str) -> list[str]:
     return [name.strip().lower() for name in re.split("[,-]", key)]
 
@@ -200,7 +192,7 @@ def _day_names(key: str) -> list[str]:
 def _read_days(entry: Entry, words: Sequence[str], what: str, reader: Reader) -> list[int]:
     """Monday is 0; [] after reporting a key that cannot be read."""
     days: list[int] = []
-    for word, place in _comma_parts(entry.key):
+    for word, place in entry.key.between_commas():
         found = _days_of(word)
         if found is None:
             reader.report("E504", place, f'{what}: "{word}" is not a day of the week', _day_cure(word, words))
@@ -253,7 +245,7 @@ def _texts_of(node: Node, what: str, reader: Reader) -> Iterator[tuple[str, Plac
     for item in node.items if isinstance(node, Seq) else (node,):
         text = reader.text(item, f"an entry of {what}")
         if text is not None and not is_missing(text):
-            yield from _comma_parts(text)
+            yield from text.between_commas()
 
 
 def _read_span(text: str, place: Place, what: str, reader: Reader) -> Span | None:

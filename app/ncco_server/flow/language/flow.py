@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, Final
 
+from ncco_server.flow.frame import Target
 from ncco_server.flow.grammar.forms import TEXT, Coded, Notation, Unread, listed, named, offered, ref
 from ncco_server.flow.grammar.locales import Locale
 from ncco_server.flow.grammar.map_form import MapForm, written_as
@@ -27,7 +28,7 @@ from ncco_server.flow.issues import Fix, FlowIssue
 from ncco_server.flow.language.choice import ChoiceDefinition
 from ncco_server.flow.language.defaults import Defaults, read_defaults
 from ncco_server.flow.language.hooks import EVENTS, HookDefinition, Later, read_events
-from ncco_server.flow.language.outbound import Outbound, OutboundWords, read_outbound
+from ncco_server.flow.language.outbound import Outbound, check_outbound
 from ncco_server.flow.language.shared import Context, Declarations, Sections, overlay, read_sections
 from ncco_server.flow.language.step import EXITS, STEP_WORDS, ReadStep, StoredSteps, read_step
 from ncco_server.flow.model import Flow, Limit, Step
@@ -369,8 +370,12 @@ def _language(defaults: Defaults, sections: Sections) -> str:
 def _read_outbound(node: Node | None, start: str | None, reader: Resolver, hours: Set[str]) -> Outbound | None:
     if node is None:
         return None
-    words = OutboundWords.read(node, "`outbound`", reader)
-    return read_outbound(words, start, reader, hours) if words and start else None
+    outbound = Outbound.read(node, "`outbound`", reader, start=Target(start, node.place))
+    if outbound is None or start is None:
+        return None
+    before = len(reader.issues)
+    check_outbound(outbound, reader, hours)
+    return None if any(issue.is_error for issue in reader.issues[before:]) else outbound
 
 
 _STEP_MARKERS: Final = frozenset({"do", *(kind.word for kind in EXITS)})

@@ -205,7 +205,7 @@ class HookDefinition(Definition):
             mail = self.mail.render(names)
             return Hook(self.name, MAILTO + ",".join(mail["to"]), mail)
         if self.placing is not None:
-            return Hook(self.name, PLACE + self.placing.flow, self.placing.render(names))
+            return Hook(self.name, PLACE + self.placing.flow.value, self.placing.render(names))
         url = self.url.render(names) if self.url else ""
         plain_params = [name for name, param in self.params.items() if not param.variable.sensitive]
         body = self.body.render(names) if self.body else _default_body(self.name, names, plain_params, variables)

@@ -82,14 +82,11 @@ def _read_to(node: Node, what: str, reader: Resolver) -> Value | None:
 
 
 def _parts_that_are_no_address(text: Text) -> Iterator[tuple[str, Place]]:
-    offset = 0
-    for part in text.value.split(","):
-        written = part.strip()
+    for written, place in text.between_commas():
         computed = _BRACES.sub("x", written)
         is_possible = _is_address(written) if computed == written else not re.search(r"[\s;]", computed)
         if written and not is_possible:
-            yield written, text.at(offset + part.index(written), len(written))
-        offset += len(part) + 1
+            yield written, place
 
 
 class MailDefinition(MapForm):

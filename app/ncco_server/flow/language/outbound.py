@@ -11,14 +11,14 @@ After an outcome in which nobody was reached, only hooks can be sent.
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass, field
 from datetime import time
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeAlias
 
 from ncco_server.flow.frame import Target
 from ncco_server.flow.grammar.forms import TEXT, Duration, Notation, listed, offered
-from ncco_server.flow.grammar.map_form import MapForm, written_as
-from ncco_server.flow.grammar.reader import HINTS, Reader, Resolver, items, meaning_of
+from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
+from ncco_server.flow.grammar.reader import HINTS, UNWRITTEN, Reader, Resolver, items, meaning_of
 from ncco_server.flow.grammar.targets import Destination
 from ncco_server.flow.issues import Fix, did_you_mean, meant_word
 from ncco_server.flow.language.hooks import SentHook, SentHooks
@@ -37,62 +37,11 @@ OTHERWISE: Final = "otherwise"
 RETRIED: Final = (*DIAL_FAILURES, "machine", UNKNOWN)
 _APART: Final = frozenset({UNKNOWN, REFUSED})
 """`otherwise` does not include them: the phone may have rung, or must not ring."""
+_NOT_REACHED: Final = (*DIAL_FAILURES, EXPIRED, UNKNOWN, REFUSED, OTHERWISE)
 MOST_TRIES: Final = 10
-
-
 QUIET_FROM: Final = time(21)
 QUIET_UNTIL: Final = time(8)
 """In the called number's zones. Our choice: many countries allow calls from 8 or 9 until 20 or 21."""
-
-
-@dataclass(frozen=True, slots=True)
-class OutboundRetry:
-    """When to try again. `within` names the opening hours of all attempts; "" for any time."""
-
-    on: frozenset[str] = frozenset()
-    after_s: int = 600
-    tries: int = 1
-    within: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Outbound:
-    """How calls are placed with a flow.
-
-    Attributes:
-        from_number: in digits; "" for a random number of the application.
-        machine_detection: "" for none.
-        expires_s: seconds from the wanted time until the call expires; None for never.
-        ways: where the call goes after machine detection, by `human`, `machine` and `beep`.
-        hooks: sent if nobody was reached, by outcome; `otherwise` is for the rest, except `unknown`.
-    """
-
-    place: Place
-    answered: Target
-    from_number: str = ""
-    ringing_timer_s: int = 60
-    machine_detection: MachineDetection | Literal[""] = ""
-    retry: OutboundRetry = field(default_factory=OutboundRetry)
-    expires_s: int | None = None
-    quiet: bool = True
-    unless: tuple[TableDefinition, ...] | None = None
-    ways: Mapping[str, Target] = field(default_factory=dict)
-    hooks: Mapping[str, tuple[SentHook, ...]] = field(default_factory=dict)
-
-    @property
-    def targets(self) -> tuple[Target, ...]:
-        return (self.answered, *self.ways.values())
-
-    def hooks_for(self, outcome: str) -> tuple[SentHook, ...]:
-        return self.hooks.get(outcome) or (() if outcome in _APART else self.hooks.get(OTHERWISE, ()))
-
-    def rings_within(self, start: int, end: int) -> bool:
-        """Whether any of these minutes of a day, which may go past midnight, is outside the quiet hours."""
-        begins, ends = (60 * at.hour + at.minute for at in (QUIET_UNTIL, QUIET_FROM))
-        return any(start < ends + day and begins + day < end for day in (0, 24 * 60))
-
-    def refusing(self, number: str) -> tuple[str, ...]:
-        return tuple(table.row_of_number(number) for table in self.unless or ())
 
 
 def _read_retried(node: Node, what: str, reader: Resolver) -> frozenset[str] | None:
@@ -110,8 +59,13 @@ def _read_retried(node: Node, what: str, reader: Resolver) -> frozenset[str] | N
     return frozenset(found)
 
 
-class OutboundRetryWords(MapForm):
-    """The words of `retry` in `outbound`."""
+def _read_within(node: Node, what: str, reader: Reader) -> str | None:
+    text = reader.text(node, what)
+    return text.value if text else None
+
+
+class OutboundRetry(MapForm):
+    """When to try again."""
 
     hints: ClassVar = HINTS["outbound_retry"]
     cures: ClassVar = {"on": "write e.g. `on: [timeout, busy, unanswered]`"}
@@ -120,11 +74,11 @@ class OutboundRetryWords(MapForm):
 
     on: Annotated[frozenset[str], Notation(_read_retried, listed({"enum": list(RETRIED)}))]
     """Outcomes after which to try again: timeout, busy, unanswered, rejected, failed, machine, unknown."""
-    after: Annotated[int, Duration("10s", "24h", "m")] = 600_000
+    after_ms: Annotated[int, Duration("10s", "24h", "m")] = written_as("after", default=600_000)
     """How long to wait before the next attempt, 10s to 24h."""
     tries: Annotated[int, WholeNumber(1, MOST_TRIES)] = 3
     """Maximum number of attempts, 1 to 10."""
-    within: Annotated[Text | None, Notation(lambda node, what, reader: reader.text(node, what), TEXT)] = None
+    within: Annotated[str | None, Notation(_read_within, TEXT)] = None
     """Opening hours in which attempts may be made, including the first."""
 
 
@@ -184,30 +138,40 @@ class OutboundWays(MapForm):
     """After the last attempt: every outcome that does not have its own line, except unknown and refused."""
 
 
+_ONE_ATTEMPT: Final = OutboundRetry(written=UNWRITTEN, on=frozenset(), tries=1)
+
+
 def _read_unless(node: Node, what: str, reader: Resolver) -> tuple[TableDefinition, ...]:
     found = [read_table_of_numbers(item, what, reader) for item in items(node)]
     return tuple(table for table in found if table is not None)
 
 
-class OutboundWords(MapForm):
-    """The words of `outbound`."""
+class Outbound(MapForm):
+    """How calls are placed with a flow.
+
+    Attributes:
+        start: where they begin, unless `on` says where.
+        from_number: in digits; "" for a random number of the application.
+        expires_ms: from the wanted time; None for never.
+    """
 
     hints: ClassVar = HINTS["outbound"]
     unknown_code: ClassVar = "E292"
     example: ClassVar = 'outbound: {from: "442079460000", on: {otherwise: {send: hook}}}'
     definition: ClassVar = "outbound"
 
-    from_: Annotated[str | None, TYPES["phone"]] = written_as("from", default=None)
+    start: SetByCode[Target]
+    from_number: Annotated[str, TYPES["phone"]] = written_as("from", default="")
     """The number that the person who is called sees: one of the application's, in quotes."""
     random_from_number: bool | None = written_as("randomFromNumber", default=None)
     """true: a random number of the application, instead of `from`."""
-    ringing_timer: Annotated[int, Duration("1s", "120s", "s")] = 60_000
+    ringing_timer_ms: Annotated[int, Duration("1s", "120s", "s")] = written_as("ringing_timer", default=60_000)
     """How long to let the phone ring, 1s to 120s."""
     machine_detection: MachineDetection | None = None
     """What happens if a machine answers; detect and detect_beep are charged extra."""
-    retry: OutboundRetryWords | None = None
+    retry: OutboundRetry = _ONE_ATTEMPT
     """When to try again."""
-    expires: Annotated[int | None, Duration("10s", "30d", "h")] = None
+    expires_ms: Annotated[int | None, Duration("10s", "30d", "h")] = written_as("expires", default=None)
     """How long after the wanted time the call may still be placed."""
     quiet: bool = True
     """false: calls may be placed between 21:00 and 08:00 in the called number's local time."""
@@ -215,6 +179,36 @@ class OutboundWords(MapForm):
     """Tables of numbers that must not be called, such as do_not_call; [] if every number may be called."""
     on: OutboundWays | None = None
     """Where the call goes, and the hooks to send if nobody was reached."""
+
+    @property
+    def answered(self) -> Target:
+        return (self.on and self.on.answered) or self.start
+
+    @cached_property
+    def ways(self) -> Mapping[str, Target]:
+        """Where the call goes after machine detection, by `human`, `machine` and `beep`."""
+        return {name: target for name in DETECTIONS if (target := getattr(self.on, name, None)) is not None}
+
+    @cached_property
+    def hooks(self) -> Mapping[str, tuple[SentHook, ...]]:
+        """Sent if nobody was reached, by outcome; `otherwise` is for the rest, except `unknown`."""
+        lines = {name: getattr(self.on, name, None) for name in _NOT_REACHED}
+        return {name: line.send for name, line in lines.items() if line is not None}
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        return (self.answered, *self.ways.values())
+
+    def hooks_for(self, outcome: str) -> tuple[SentHook, ...]:
+        return self.hooks.get(outcome) or (() if outcome in _APART else self.hooks.get(OTHERWISE, ()))
+
+    def rings_within(self, start: int, end: int) -> bool:
+        """Whether any of these minutes of a day, which may go past midnight, is outside the quiet hours."""
+        begins, ends = (60 * at.hour + at.minute for at in (QUIET_UNTIL, QUIET_FROM))
+        return any(start < ends + day and begins + day < end for day in (0, 24 * 60))
+
+    def refusing(self, number: str) -> tuple[str, ...]:
+        return tuple(table.row_of_number(number) for table in self.unless or ())
 
 
 _REPORTED: Final[Mapping[MachineDetection | None, frozenset[str]]] = {
@@ -227,64 +221,37 @@ _REPORTED: Final[Mapping[MachineDetection | None, frozenset[str]]] = {
 """Results that can redirect a call, by mode. Source: webhook reference, Machine detection (`continue`, `mode`)."""
 
 
-def read_outbound(words: OutboundWords, start: str, reader: Resolver, hours: Set[str]) -> Outbound | None:
-    """None after an error. `hours` are the opening hours that the flow may use."""
-    place = words.written.place
-    before = len(reader.issues)
-    if words.written.is_whole and ("from" in words.written.values) == (words.random_from_number is True):
+def check_outbound(outbound: Outbound, reader: Reader, hours: Set[str]) -> None:
+    """`hours` are the opening hours that the flow may use."""
+    written = outbound.written
+    if written.is_whole and ("from" in written.values) == (outbound.random_from_number is True):
         message = "`outbound` needs exactly one number to show to the called person"
-        reader.report("E294", place, message, 'write `from: "442079460000"`, or `randomFromNumber: true`, not both')
-    retry = words.retry
-    within = retry.within if retry is not None else None
-    if within is not None and within.value not in hours:
+        cure = 'write `from: "442079460000"`, or `randomFromNumber: true`, not both'
+        reader.report("E294", outbound.place, message, cure)
+    retry = outbound.retry
+    if retry.within is not None and retry.within not in hours:
         known = f"there are: {', '.join(sorted(hours))}" if hours else "declare them under `hours`"
-        cure = meant_word(within.value, hours, known)
-        reader.report("E295", within.place, f'there are no opening hours "{within.value}"', cure)
-    if retry is not None and words.expires is not None and words.expires <= retry.after:
-        at = words.written.values["expires"].place
+        message = f'there are no opening hours "{retry.within}"'
+        reader.report("E295", retry.written.values["within"].place, message, meant_word(retry.within, hours, known))
+    if retry is not _ONE_ATTEMPT and outbound.expires_ms is not None and outbound.expires_ms <= retry.after_ms:
+        at = written.values["expires"].place
         reader.report("W296", at, "the call expires before another attempt", "write a longer time than that of `after`")
-    ways = words.on
-    targets = {name: target for name in DETECTIONS if ways and (target := getattr(ways, name)) is not None}
-    reported = _REPORTED[words.machine_detection]
-    unreported = {name: ways.at(name) for name in targets if name not in reported} if ways is not None else {}
-    wanted = "detect_beep" if "beep" in unreported else "continue"
-    for at in unreported.values():
-        message = "this result is never reported with this `machine_detection`"
-        reader.report("W296", at, message, f"write `machine_detection: {wanted}`")
-    if retry is not None and "machine" in retry.on and words.machine_detection != "hangup":
+    ways = outbound.on
+    if ways is not None:
+        unreported = [name for name in outbound.ways if name not in _REPORTED[outbound.machine_detection]]
+        wanted = "detect_beep" if "beep" in unreported else "continue"
+        for name in unreported:
+            message = "this result is never reported with this `machine_detection`"
+            reader.report("W296", ways.at(name), message, f"write `machine_detection: {wanted}`")
+    if "machine" in retry.on and outbound.machine_detection != "hangup":
         message = "no other attempt follows `machine`: the call goes on when a machine answers"
-        written = next(
-            item for item in items(retry.written.get("on")) if isinstance(item, Text) and item.value == "machine"
-        )
-        reader.report("W296", written.place, message, "write `machine_detection: hangup`, or delete `machine`")
-    if ways is not None and ways.refused is not None and not words.unless:
+        on = items(retry.written.get("on"))
+        machine = next(item for item in on if isinstance(item, Text) and item.value == "machine")
+        reader.report("W296", machine.place, message, "write `machine_detection: hangup`, or delete `machine`")
+    if ways is not None and ways.refused is not None and not outbound.unless:
         message = "`refused` is never reported without `unless`"
         reader.report("W296", ways.at("refused"), message, "add `unless: do_not_call`, or delete the line")
-    reached = (*DIAL_FAILURES, EXPIRED, UNKNOWN, REFUSED, OTHERWISE)
-    lines = {name: line for name in reached if ways is not None and (line := getattr(ways, name)) is not None}
-    is_each_named = words.machine_detection != "hangup" and {*DIAL_FAILURES, EXPIRED} <= lines.keys()
-    if OTHERWISE not in lines and not is_each_named:
+    is_each_named = outbound.machine_detection != "hangup" and {*DIAL_FAILURES, EXPIRED} <= outbound.hooks.keys()
+    if OTHERWISE not in outbound.hooks and not is_each_named:
         message = "no hook is sent if the called person is not reached"
-        reader.report("W297", words.at("on"), message, "add `otherwise: {send: hook}` to `on`")
-    if any(issue.is_error for issue in reader.issues[before:]):
-        return None
-    answered = ways.answered if ways is not None else None
-    return Outbound(
-        place=place,
-        answered=answered or Target(start, place),
-        from_number=words.from_ or "",
-        ringing_timer_s=words.ringing_timer // 1000,
-        machine_detection=words.machine_detection or "",
-        retry=_retry_of(retry),
-        expires_s=None if words.expires is None else words.expires // 1000,
-        quiet=words.quiet,
-        unless=words.unless,
-        ways=targets,
-        hooks={name: line.send for name, line in lines.items()},
-    )
-
-
-def _retry_of(words: OutboundRetryWords | None) -> OutboundRetry:
-    if words is None:
-        return OutboundRetry()
-    return OutboundRetry(words.on, words.after // 1000, words.tries, words.within.value if words.within else "")
+        reader.report("W297", outbound.at("on"), message, "add `otherwise: {send: hook}` to `on`")

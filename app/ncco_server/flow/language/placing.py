@@ -8,13 +8,13 @@ hooks:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Final, TypeAlias
 
 from ncco_server.flow.frame import Assignment
 from ncco_server.flow.grammar.forms import TEXT, Duration, Notation
-from ncco_server.flow.grammar.map_form import MapForm, written_as
+from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
 from ncco_server.flow.grammar.reader import HINTS, Resolver
 from ncco_server.flow.grammar.targets import FlowName, GivenParams, any_flow, read_given
 from ncco_server.flow.issues import Fix
@@ -53,8 +53,8 @@ def _form(kind: Kind) -> Notation:
     return Notation(read, TEXT)
 
 
-class PlaceWords(MapForm):
-    """The map under `place` of a hook."""
+class Placing(MapForm):
+    """The call that a hook places. Without `at` and `after`, it is placed as soon as possible."""
 
     hints: ClassVar = HINTS["place"]
     cures: ClassVar = {
@@ -67,27 +67,17 @@ class PlaceWords(MapForm):
     """The flow that the person who is called hears. It must have `outbound`."""
     to: Annotated[Value, _form(TYPES["phone"])]
     """The number to call, with its country code."""
-    given: GivenParams | None = written_as("with", default=None)
+    params: GivenParams | None = written_as("with", default=None)
     """The params of the flow."""
     moment: Annotated[Value | None, _form(Moment())] = written_as("at", default=None)
     """When the call is placed, such as `"{{ hours.office.next_open }}"`; by default as soon as possible."""
-    after: Annotated[int | None, Duration("1s", "30d", "m")] = None
+    after_ms: Annotated[int | None, Duration("1s", "30d", "m")] = written_as("after", default=None)
     """How long after the hook the call is placed, instead of `at`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Placing:
-    """The call that a hook places. Without `at` and `after_ms`, it is placed as soon as possible."""
-
-    flow: str
-    to: Value
-    given: tuple[Assignment, ...] = ()
-    at: Value | None = None
-    after_ms: int | None = None
+    given: SetByCode[tuple[Assignment, ...]] = ()
 
     @property
     def values(self) -> tuple[Value, ...]:
-        computed = (self.to, self.at, *(assignment.value for assignment in self.given))
+        computed = (self.to, self.moment, *(assignment.value for assignment in self.given))
         return tuple(value for value in computed if value is not None)
 
     def render(self, names: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,35 +85,35 @@ class Placing:
 
         Raises RenderError, or ValueError without values of the call.
         """
-        at = self.at.render(names) if self.at is not None else ""
+        at = self.moment.render(names) if self.moment is not None else ""
         if self.after_ms is not None:
             at = (names["now"] + timedelta(milliseconds=self.after_ms)).isoformat()
         given = {assignment.name: plain_json(assignment.value.render(names)) for assignment in self.given}
-        return {"flow": self.flow, "to": self.to.render(names), "with": given, "at": at}
+        return {"flow": self.flow.value, "to": self.to.render(names), "with": given, "at": at}
 
 
 def _read_placing(node: Node, what: str, reader: Resolver) -> Placing | None:
     """Report E272 for an unknown flow, E587 for one without `outbound`, E588 for two times."""
-    words = PlaceWords.read(node, what, reader)
-    if words is None:
+    placing = Placing.read(node, what, reader)
+    if placing is None:
         return None
-    if words.moment is not None and words.after is not None:
-        reader.report("E588", words.at("after"), "the call has two times: `at` and `after`")
-    name = words.flow.value
-    place = words.flow.place
+    if placing.moment is not None and placing.after_ms is not None:
+        reader.report("E588", placing.at("after"), "the call has two times: `at` and `after`")
+    name = placing.flow.value
+    place = placing.flow.place
     signature = reader.flows.get(name)
     if (signature is None and not reader.has_all_flows) or (signature is not None and not signature.is_whole):
-        signature = any_flow(name, words.given, place)
+        signature = any_flow(name, placing.params, place)
     if signature is None:
-        reader.unknown("E272", words.flow, sorted(reader.flows), f'there is no flow "{name}"')
+        reader.unknown("E272", placing.flow, sorted(reader.flows), f'there is no flow "{name}"')
         return None
     if not signature.is_placed:
         reader.report("E587", place, f'the flow "{name}" has no `outbound`')
-    given = read_given(words.given, signature.params, ("flow", name), place, reader)
+    given = read_given(placing.params, signature.params, ("flow", name), place, reader)
     for assignment in given:
         if signature.params[assignment.name].variable.sensitive:  # E226 refuses the others
             reader.refuse_secrets(assignment.value, _STORED)
-    return Placing(name, words.to, given, words.moment, words.after)
+    return replace(placing, given=given)
 
 
-PlacedFlow: TypeAlias = Annotated[Placing, Notation(_read_placing, PlaceWords.json_schema())]
+PlacedFlow: TypeAlias = Annotated[Placing, Notation(_read_placing, Placing.json_schema())]

@@ -5,25 +5,17 @@ refuse: {table: blocked, run: refused}
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from ncco_server.flow.grammar.map_form import MapForm
 from ncco_server.flow.grammar.reader import HINTS, Resolver, items
 from ncco_server.flow.grammar.targets import FlowName, read_given
-from ncco_server.flow.language.tables import TableDefinition, TableOfNumbers
-from ncco_server.flow.nodes import Node, Place
+from ncco_server.flow.language.tables import TableOfNumbers
+from ncco_server.flow.nodes import Node, Text
 
 
-class CallerRefusal(NamedTuple):
-    """The flow for callers whose number a table contains."""
-
-    table: TableDefinition
-    flow: str
-    place: Place
-
-
-class RefuseWords(MapForm):
-    """Which callers another flow takes."""
+class CallerRefusal(MapForm):
+    """The callers that another flow takes."""
 
     hints: ClassVar = HINTS["refuse"]
     example: ClassVar = "refuse: {table: blocked, run: refused}"
@@ -36,17 +28,16 @@ class RefuseWords(MapForm):
 
 
 def read_refusals(node: Node, reader: Resolver) -> tuple[CallerRefusal, ...]:
-    found = (RefuseWords.read(item, "`refuse`", reader) for item in items(node))
-    known = (words for words in found if words is not None and _is_known(words, reader))
-    return tuple(CallerRefusal(words.table, words.run.value, words.run.place) for words in known)
+    found = (CallerRefusal.read(item, "`refuse`", reader) for item in items(node))
+    return tuple(refusal for refusal in found if refusal is not None and _is_known(refusal.run, reader))
 
 
-def _is_known(words: RefuseWords, reader: Resolver) -> bool:
-    name = words.run.value
+def _is_known(run: Text, reader: Resolver) -> bool:
+    name = run.value
     signature = reader.flows.get(name)
     if signature is None and reader.has_all_flows:
-        reader.unknown("E272", words.run, sorted(reader.flows), f'there is no flow "{name}"')
+        reader.unknown("E272", run, sorted(reader.flows), f'there is no flow "{name}"')
         return False
     if signature is not None and signature.is_whole:
-        read_given(None, signature.params, ("flow", name), words.run.place, reader)
+        read_given(None, signature.params, ("flow", name), run.place, reader)
     return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from typing import Final, NamedTuple
+from typing import Final
 
 from jinja2 import nodes
 
@@ -12,7 +12,7 @@ from ncco_server.flow.issues import RULES, Fix
 from ncco_server.flow.scope import NAME, is_name, root_of
 from ncco_server.flow.templates.checker import Checker
 from ncco_server.flow.templates.environment import LOOP_FIELDS
-from ncco_server.flow.templates.escaping import Contexts, Misplaced
+from ncco_server.flow.templates.escaping import Contexts, Misplaced, WrittenValue
 from ncco_server.flow.templates.filters import FILTERS
 from ncco_server.flow.templates.references import (
     Occurrence,
@@ -159,12 +159,18 @@ class Analysis(Walk):
         behind = self._contexts.after_value(self.state.context)
         if type_ is not None and self._is_one_value(node, type_):
             try:
-                self.escapers[start] = self._contexts.escaper(self.state.context, _Value(self.check, node, type_))
+                self.escapers[start] = self._contexts.escaper(self.state.context, self._written(node, type_))
             except Misplaced as fault:
                 self._report_misplaced(node, fault)
                 if fault.code == "E332" and self.state.context in ("", "odd"):
                     behind = "path"  # what follows the value must not cause a second error
         self._enter_context(behind)
+
+    def _written(self, node: nodes.Node, kind: Kind) -> WrittenValue:
+        values = [*whole_values(node)]
+        types = [getattr(self.check.types.get(each), "name", "") for each in values if not _is_fixed(each)]
+        is_url = all(name == "url" for name in types)
+        return WrittenValue(self.check.shown(node), kind, is_fixed=not types, is_url=is_url)
 
     def _report_misplaced(self, node: nodes.Node, fault: Misplaced) -> None:
         where: nodes.Node | Token = node
@@ -203,27 +209,6 @@ class Analysis(Walk):
         cure = cures.get(type_.family, f"write {shown} | spoken")
         self.check.report("E336", node, f"{shown} is {type_.described}", cure)
         return False
-
-
-class _Value(NamedTuple):
-    check: Checker
-    node: nodes.Node
-    kind: Kind
-
-    @property
-    def is_fixed(self) -> bool:
-        return all(map(_is_fixed, whole_values(self.node)))
-
-    @property
-    def is_url(self) -> bool:
-        types = self.check.types
-        return all(
-            _is_fixed(value) or getattr(types.get(value), "name", "") == "url" for value in whole_values(self.node)
-        )
-
-    @property
-    def shown(self) -> str:
-        return self.check.shown(self.node)
 
 
 def _is_fixed(node: nodes.Node) -> bool:

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import quote
 
 from jinja2 import Undefined
@@ -154,22 +154,18 @@ class Misplaced(Exception):
     is_all_before: bool = False
 
 
-class WrittenValue(Protocol):
-    """A value inserted into a text."""
+class WrittenValue(NamedTuple):
+    """A value inserted into a text.
 
-    @property
-    def kind(self) -> Kind: ...
+    Attributes:
+        is_fixed: whether it consists only of server settings and literal text.
+        is_url: whether it is fixed or of type url.
+    """
 
-    @property
-    def is_fixed(self) -> bool:
-        """Whether it consists only of server settings and literal text."""
-
-    @property
-    def is_url(self) -> bool:
-        """Whether it is fixed or of type url."""
-
-    @property
-    def shown(self) -> str: ...
+    shown: str
+    kind: Kind
+    is_fixed: bool
+    is_url: bool
 
 
 def _joined(contexts: set[str]) -> str | None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
-from typing import Final, Self, TypeAlias
+from typing import ClassVar, Final, Self, TypeAlias
 from zoneinfo import ZoneInfo
 
 from ncco_server.ncco.value_types.kind import BeyondLimit, JsonSchema, Kind
@@ -48,16 +47,27 @@ def in_utc(moment: datetime) -> datetime | None:
         return None
 
 
-@dataclass(frozen=True)
-class Date(Kind):
-    """A date of the Gregorian calendar: `2026-03-05`."""
-
-    name = "date"
-    family = "date"
-    described = "a date"
-    sample = "2026-03-05"
+class _Timed(Kind):
     begins_unknown = True
     is_timed = True
+    point: ClassVar[type[date | time]]
+
+    def operand(self, value: object) -> object:
+        """Anything else, such as "" or a token, is unchanged."""
+        try:
+            return self.point.fromisoformat(value) if isinstance(value, str) else value
+        except ValueError:
+            return value
+
+
+@dataclass(frozen=True)
+class Date(_Timed):
+    """A date of the Gregorian calendar: `2026-03-05`."""
+
+    name = family = "date"
+    point = date
+    described = "a date"
+    sample = "2026-03-05"
     input_type = "date"
 
     def cast(self, value: object) -> str:
@@ -68,23 +78,18 @@ class Date(Kind):
         _check_year(value, self.described)
         raise ValueError("a date is needed, such as 2026-03-05")
 
-    def operand(self, value: object) -> object:
-        return _read(date.fromisoformat, value)
-
     def json_schema(self) -> JsonSchema:
         return {"type": "string", "format": "date"}
 
 
 @dataclass(frozen=True)
-class TimeOfDay(Kind):
+class TimeOfDay(_Timed):
     """Without a date or a time zone: `09:30`, `09:30:15`."""
 
-    name = "time"
-    family = "time"
+    name = family = "time"
+    point = time
     described = "a time of day"
     sample = "09:30"
-    begins_unknown = True
-    is_timed = True
     input_type = "time"
 
     def cast(self, value: object) -> str:
@@ -94,15 +99,12 @@ class TimeOfDay(Kind):
             return write(point.replace(microsecond=0))
         raise ValueError("a time of day is needed, such as 09:30")
 
-    def operand(self, value: object) -> object:
-        return _read(time.fromisoformat, value)
-
     def json_schema(self) -> JsonSchema:
         return {"type": "string", "pattern": "^([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"}
 
 
 @dataclass(frozen=True)
-class PointInTime(Kind):
+class PointInTime(_Timed):
     """A date with a time of day in a time zone, such as `now`.
 
     Values are converted to `zone`, in which those without an offset are. Without a zone, a value keeps its offset, and
@@ -111,11 +113,9 @@ class PointInTime(Kind):
 
     zone: str = ""
 
-    name = "datetime"
-    family = "datetime"
+    name = family = "datetime"
+    point = datetime
     described = "a point in time"
-    begins_unknown = True
-    is_timed = True
     input_type = "datetime-local"
 
     @property
@@ -148,9 +148,6 @@ class PointInTime(Kind):
             raise ValueError(f"a time that exists is needed: the clocks in {self.zone} skip this one")
         return write(point)
 
-    def operand(self, value: object) -> object:
-        return _read(datetime.fromisoformat, value)
-
     def json_schema(self) -> JsonSchema:
         return {"type": "string", "pattern": f"^{_MOMENT.pattern}$"} if self.zone else _WITH_OFFSET
 
@@ -166,11 +163,3 @@ def _check_year(value: object, described: str) -> None:
 
 def _other_year(described: str) -> BeyondLimit:
     return BeyondLimit("is outside of the years 1 to 9999", f"{described} from the year 1 to 9999 is needed")
-
-
-def _read(read: Callable[[str], Point], value: object) -> object:
-    """Anything else, such as "" or a token, is unchanged."""
-    try:
-        return read(value) if isinstance(value, str) else value
-    except ValueError:
-        return value

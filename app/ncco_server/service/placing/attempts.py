@@ -109,7 +109,7 @@ def next_attempt(flow: Flow, row: PlacedRow, outcome: str, now: datetime, speed:
     retry = outbound.retry
     if outcome not in retry.on or row.tries >= retry.tries:
         return None
-    moment = first_moment(flow, row.number, now + timedelta(seconds=retry.after_s / speed))
+    moment = first_moment(flow, row.number, now + timedelta(milliseconds=retry.after_ms / speed))
     return None if moment is None or is_too_late(row, moment) else moment
 
 

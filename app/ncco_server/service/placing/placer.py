@@ -261,7 +261,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
             return GONE if error.status == HTTPStatus.NOT_FOUND else ""
 
     def _give_up_at(self, outbound: Outbound) -> int:
-        return milliseconds(self.clock() + timedelta(seconds=REPLY_S + outbound.ringing_timer_s + SILENT_S))
+        return milliseconds(self.clock()) + outbound.ringing_timer_ms + 1000 * (REPLY_S + SILENT_S)
 
 
 def _new_call(outbound: Outbound, attempt: AttemptRow, answer_url: str, event_url: str) -> NewCall:
@@ -278,6 +278,6 @@ def _new_call(outbound: Outbound, attempt: AttemptRow, answer_url: str, event_ur
         random_from_number=not outbound.from_number,
         answer_url=answer_url,
         event_url=event_url,
-        ringing_timer=outbound.ringing_timer_s,
+        ringing_timer=outbound.ringing_timer_ms // 1000,
         **detection,
     )

@@ -108,8 +108,8 @@ def checked(
         message = "there is no time at which this number may be called"
         cure = "Check its country code, or write `quiet: false` in `outbound` if it may be called at night."
         raise RefusedRequest("to", message, cure)
-    expires_s = outbound.expires_s if request.expires_s is None else request.expires_s
-    expires_at = None if expires_s is None else milliseconds(wanted + timedelta(seconds=expires_s))
+    expires_ms = outbound.expires_ms if request.expires_s is None else request.expires_s * 1000
+    expires_at = None if expires_ms is None else milliseconds(wanted) + expires_ms
     secret = {name: values[name] for name, param in flow.params.items() if param.sensitive}
     salt = new_salt() if secret else ""
     cipher = PlacedCipher.of(keys, salt)

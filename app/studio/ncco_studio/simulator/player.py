@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
-from ncco_server.ncco.actions import RECORD_ENDS
+from ncco_server.ncco import RECORD_ENDS
 from ncco_studio.simulator import payloads
 from ncco_studio.simulator.clock import milliseconds
 from ncco_studio.simulator.connect import connect

@@ -46,7 +46,7 @@ class Fitting:
         self._tables = project.tables
         self._calendars = project.calendars
         self._flows = project.flows
-        self._refusing = {refusal.flow for refusal in project.refusals}
+        self._refusing = {refusal.run.value for refusal in project.refusals}
         self._returned: dict[str, list[Kind]] = {}
         for (flow, short), definition in lookups_of(self._flows.values()).items():
             for name in (short, f"{flow}.{short}"):
