@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
@@ -12,7 +13,7 @@ from ncco_server.desk.exports import Pages
 from ncco_studio.console.audit import audit
 
 
-async def csv_response(request: Request, what: str, chunks: AsyncIterator[str], name: str, **logged: str) -> Response:
+async def csv_response(request: Request, what: str, chunks: AsyncIterator[str], name: str, **logged: Any) -> Response:
     """Send a file, and log who has downloaded `what`. Raises StoreError if its first piece cannot be read."""
     response = await _streamed(chunks, "text/csv; charset=utf-8", name)
     audit(request, f"{what} downloaded", **logged)

@@ -146,7 +146,10 @@ def explain(call: PlayedCall, number: int, base_url: str) -> dict[str, Any]:
     ]
     return {
         "lines": [(line, place_of(line.where)) for line in played.trace],
-        "lookups": [(each.name, shown(each.value)) for each in (*answers_in(inputs), *functions_in(inputs))],
+        "lookups": [
+            *((each.name, shown(each.value)) for each in answers_in(inputs)),
+            *((each.name, shown(each.value)) for each in functions_in(inputs)),
+        ],
         "variables": [(name, shown(value)) for name, value in variables.items()],
         "ms": inputs["us"] / 1000 if "us" in inputs else None,  # if no flow replied
         "webhook": _exchange(call, played.delivery, base_url),
