@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Final
 
@@ -41,7 +41,7 @@ def cure_of(error: BaseException | None) -> str | None:
         case AttributeError(name=str(name)):
             return _attribute(name, error.obj) or _said(error)
         case KeyError():
-            return "correct the key, or write `.get(..)` if it may be missing"
+            return _key(error)
         case TypeError() if found := _CHOICE.search(str(error)):
             return unknown_argument("Choice", found[1], ("dtmf", "speech")).cure
         case _:
@@ -61,12 +61,29 @@ def _said(error: object) -> str | None:
 
 def _names_at(error: BaseException) -> Iterator[list[str]]:
     """Its own names come first."""
+    own, others = _variables_at(error)
+    for names in (own, {**others, **vars(builtins)}):
+        yield [each for each in names if not each.startswith("_")]
+
+
+def _key(error: KeyError) -> str:
+    mappings = (each for names in _variables_at(error) for each in names.values() if isinstance(each, Mapping))
+    keys = [key for each in mappings for key in [*each] if isinstance(key, str)]
+    match error.args:
+        case [None]:
+            return "handle None before this line: it is no key"
+        case [str(key)] if near := nearest(key, keys):
+            return f'write "{near}"'
+        case _:
+            return "correct the key, or write `.get(..)` if it may be missing"
+
+
+def _variables_at(error: BaseException) -> tuple[Mapping[str, object], Mapping[str, object]]:
+    """The local and the global ones."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    frame = trace.tb_frame if trace is not None else None
-    for names in ({}, {}) if frame is None else (frame.f_locals, {**frame.f_globals, **vars(builtins)}):
-        yield [each for each in names if not each.startswith("_")]
+    return ({}, {}) if trace is None else (trace.tb_frame.f_locals, trace.tb_frame.f_globals)
 
 
 def _attribute(name: str, value: object) -> str | None:

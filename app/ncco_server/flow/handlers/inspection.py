@@ -61,6 +61,7 @@ _COMPLETED: Final = "completed"
 _DIALLED: Final = frozenset({*get_args(NotCompleted), *get_args(Detection), _COMPLETED})
 _HELD: Final = frozenset({"ready", "too_long"})
 _GOES_ON: Final = "leave it out: the call is over then, unless you write `ends_call=False`"
+_BLOCKING: Final = ("time.sleep", "requests.", "urllib.request.urlopen", "subprocess.", "socket.create_connection")
 _OUTCOMES: Final = {"DialFailed": _DIALLED, "NoInput": frozenset({"noinput", "nomatch"})}
 _ASKED: Final = ("choose", "collect", "connect")
 _NUMBERS: Final = ("int", "float")
@@ -212,6 +213,13 @@ class HandlerCode:
         given = given_in(function)
         for node in ast.walk(function):
             match node:
+                case ast.Compare(left=left, ops=[op], comparators=[ast.Constant(value=None) as none]):
+                    values = given.get(left.id, ()) if isinstance(left, ast.Name) else (left,)
+                    if len(values) == 1 and self._is_row(values[0]):
+                        instead = (
+                            ast.unparse(left) if isinstance(op, ast.IsNot | ast.NotEq) else f"not {ast.unparse(left)}"
+                        )
+                        yield Remark("W704", none, "a row is never None", f"write `{instead}`: an empty row is false")
                 case ast.BoolOp(op=ast.Or(), values=[ast.Compare(left=left, ops=[ast.Eq()]), *others]):
                     texts = [each for each in others if isinstance(each, ast.Constant) and each.value]
                     cure = f"write `{ast.unparse(left)} in (..)`, with all texts in brackets"
@@ -228,6 +236,13 @@ class HandlerCode:
                             name in self.calls
                         ):
                             yield Remark("W704", tested, "this is always true", "write `.open` behind it")
+
+    def _is_row(self, value: ast.expr) -> bool:
+        match value:
+            case ast.Await(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="row"), keywords=keywords)):
+                return name in self.calls and all(each.arg not in ("type", None) for each in keywords)
+            case _:
+                return False
 
     def _has_choices(self, name: str) -> bool:
         made = (value for given in self.written.given.get(name, ()) for value in getattr(given, "values", ()))
@@ -355,7 +370,9 @@ class HandlerCode:
         yield from self._unknown_names()
         for function in (each for named in self.functions.values() for each in named if each not in self.replayed):
             yield from _secrets_as_texts(function)
-        reported = {line for code, line in seen if code in WITHOUT_AWAIT}
+            yield from self._blocking(function)
+            yield from _without_return(function)
+        reported = {line for code, line in seen if code in (*WITHOUT_AWAIT, "E703")}
         for node in (self.written.on_line(line) for line in sorted(forgotten - reported)):
             if node.lineno not in reported:
                 yield Remark("W706", node, "a method of the call may never be awaited, or too late")
@@ -544,6 +561,15 @@ class HandlerCode:
                     case ast.Call(func=ast.Name(id=name)) if self._is_async(name):
                         yield _without_await(made, name, is_certain=not is_kept)
 
+    def _blocking(self, function: Function) -> Iterator[Remark]:
+        """What holds up all calls in an asynchronous function."""
+        known = self._imported | imports_in(function)
+        for node in _run_again(function) if isinstance(function, ast.AsyncFunctionDef) else ():
+            if isinstance(node, ast.Call) and (dotted := _dotted(node.func, known)).startswith(_BLOCKING):
+                sleeps = "`await asyncio.sleep(..)`, or " if dotted == "time.sleep" else ""
+                message = f"`{dotted}` holds up all calls in an asynchronous function"
+                yield Remark("W703", node, message, f"write {sleeps}`def` instead of `async def`")
+
     def _is_async(self, name: str) -> bool:
         found = self.functions.get(name, ())
         return bool(found) and all(isinstance(each, ast.AsyncFunctionDef) for each in found)
@@ -651,6 +677,25 @@ def _secrets_as_texts(function: Function) -> Iterator[Remark]:
                 yield Remark("E703", each, f"`{each.id}` is a Secret, which has no text", cure)
 
 
+def _without_return(function: Function) -> Iterator[Remark]:
+    """A function whose annotation promises a result that it never gives."""
+    *_, last = function.body
+    results = (getattr(node, "value", None) for node in _run_again(function) if isinstance(node, ast.Return))
+    yields = any(isinstance(node, ast.Yield | ast.YieldFrom) for node in _run_again(function))
+    is_stub = isinstance(last, ast.Pass) or (isinstance(last, ast.Expr) and isinstance(last.value, ast.Constant))
+    goes_on = not isinstance(last, ast.While) and not any(isinstance(node, ast.Raise) for node in ast.walk(last))
+    if function.returns is None or any(results) or yields or is_stub or not goes_on or function.decorator_list:
+        return
+    promised = ast.unparse(function.returns)
+    if not re.search("None|NoReturn|Never|Any|object", promised):
+        yield Remark(
+            "W703",
+            function.returns,
+            f"`{function.name}` never returns a {promised}",
+            "write `return` before its result",
+        )
+
+
 def _is_secret(annotation: str) -> bool:
     return annotation.partition(" |")[0] == "Secret"
 
@@ -703,6 +748,9 @@ def _compared_in(function: Function) -> Iterator[tuple[ast.expr, ast.expr]]:
                     left=value,
                     ops=[ast.In() | ast.NotIn()],
                     comparators=[ast.Tuple(elts=compared) | ast.List(elts=compared) | ast.Set(elts=compared)],
+                )
+                | ast.Compare(
+                    left=value, ops=[ast.Is() | ast.IsNot()], comparators=[ast.Constant(value=bool())] as compared
                 )
             ):
                 pass

@@ -24,6 +24,7 @@ _OPTIONS: Final = re.compile(r"Unpack\[(\w+)\]")
 _NAMES: Final = re.compile(r"\w+")
 _SHOWN: Final = {"key": "number=call.person", "params": "name=..", "words": "..", "more": ".."}
 """Examples of arguments that may have any name."""
+_LIST: Final = re.compile(r"Sequence\[\w+\]( \| None)?")
 _BY_POSITION: Final = "give what the function gets without names, behind it: `call.run(f, value)`"
 
 
@@ -163,11 +164,25 @@ def misfit_of(
     missing = [f"`{each.name}`" for each in needed if each.name not in given and each.kind is not each.VAR_KEYWORD]
     if missing:
         return CallMisfit(call, f"`{name}` needs {', '.join(missing)} as well", cure)
-    for each, written in given.items():
-        value = constants.get(written.id, written) if isinstance(written, ast.Name) else written
-        if known[each].annotation == "bool" and isinstance(value, ast.Constant) and not isinstance(value.value, bool):
-            return CallMisfit(written, f"`{each}` is {value.value!r}", f"write `{each}=True` or `{each}=False`")
-        if each in RANGES and isinstance(value, ast.Constant) and value.value not in RANGES[each]:
-            wrong = out_of_range(each, value.value)
-            return CallMisfit(written, wrong.message, wrong.cure)
+    lists = () if name == "call_flow" else known  # what reads its words says this
+    found = (_misfit(known[each], each in lists, value, constants) for each, value in given.items())
+    return next((each for each in found if each is not None), None)
+
+
+def _misfit(
+    argument: Parameter, needs_list: bool, written: ast.expr, constants: Mapping[str, ast.expr]
+) -> CallMisfit | None:
+    """What is wrong with the value of an argument."""
+    name, annotation = argument.name, str(argument.annotation)
+    value = constants.get(written.id, written) if isinstance(written, ast.Name) else written
+    constant = value.value if isinstance(value, ast.Constant) else value
+    if needs_list and _LIST.fullmatch(annotation) and isinstance(constant, str | ast.JoinedStr):
+        return CallMisfit(written, f"`{name}` is a list", f"write `{name}=[{ast.unparse(written)}]`")
+    if constant is value:
+        return None
+    if annotation == "bool" and not isinstance(constant, bool):
+        return CallMisfit(written, f"`{name}` is {constant!r}", f"write `{name}=True` or `{name}=False`")
+    if name in RANGES and constant not in RANGES[name]:
+        wrong = out_of_range(name, constant)
+        return CallMisfit(written, wrong.message, wrong.cure)
     return None

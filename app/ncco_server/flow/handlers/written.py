@@ -129,13 +129,12 @@ class WrittenCode:
                             names.setdefault(_plain(str(key.value)), (key, value))
                 case ast.Constant(value=text):
                     texts.setdefault(str(text), node)
-                case ast.Name(id=name) if isinstance(known := self.constants.get(name), ast.Constant):
-                    texts.setdefault(str(known.value), known)
-                case ast.Name(id=name) if name in self.constants and name not in seen:
+                case ast.Name(id=name) if name in self.given and name not in seen:
                     seen.add(name)
-                    others = self._inside(self.constants[name])
-                    names.maps.extend(others[0].maps)
-                    texts.maps.extend(others[1].maps)
+                    for value in self.given[name]:
+                        others = self._inside(value)
+                        names.maps.extend(others[0].maps)
+                        texts.maps.extend(others[1].maps)
         return names, texts
 
     def _text(self, text: Text, code: Written) -> Text:

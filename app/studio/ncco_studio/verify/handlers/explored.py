@@ -339,7 +339,7 @@ class WatchedPlayback(HandlerPlayback):
         message = str(error).removesuffix(f": {error.cure}") if error.cure else str(error)
         at = raised_at(code, raised) if raised is not None else None
         place = code.written.place(at.node) if at is not None and at.node is not None else None
-        failed = FailedRun(error.code, message, error.where, place, caller, is_certain, cure)
+        failed = FailedRun(error.code, message.removesuffix("."), error.where, place, caller, is_certain, cure)
         self.watch.failures.setdefault(failed, why if is_certain else f"{why}{after}")
 
 
