@@ -94,8 +94,12 @@ class ScriptStep(ScenarioModel):
 
     @property
     def moment_s(self) -> float | None:
-        """Seconds from the answer, which can be during a prompt; None: after the previous step."""
-        return None
+        """Seconds from the answer, which can be during a prompt; None: after the previous step.
+
+        Not every step can have `at`.
+        """
+        at_s: float | None = getattr(self, "at_s", None)
+        return at_s
 
     def problem_at(self, moment: CallMoment, leg: Leg) -> str:
         """Return "" if the step is possible at a moment of a call."""
@@ -155,10 +159,6 @@ class PressStep(ScriptStep):
     at_s: Annotated[float | None, SECONDS] = written_as("at", default=None)
     """seconds since the call was answered; without it, as soon as the server waits for the caller"""
 
-    @property
-    def moment_s(self) -> float | None:
-        return self.at_s
-
     async def perform(self, call: ScriptedCall) -> None:
         await call.leg.press(self.keys)
 
@@ -210,10 +210,6 @@ class SpeakStep(ScriptStep):
     speech: SpokenInput = written_as("speak")
     at_s: Annotated[float | None, SECONDS] = written_as("at", default=None)
     """seconds since the call was answered; without it, as soon as the server waits for the caller"""
-
-    @property
-    def moment_s(self) -> float | None:
-        return self.at_s
 
     async def perform(self, call: ScriptedCall) -> None:
         await call.leg.speak(*self.speech.results, error=self.speech.error)
