@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import cycle, islice, product
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import orjson
 
@@ -124,29 +124,36 @@ Play: TypeAlias = Callable[[datetime], Playing[Turn] | Playing[Turn | None]]
 
 
 class Explorer:
-    """Explores one flow within bounds; `progress` gets the numbers of states found and still to explore."""
+    """Explores a flow within bounds.
+
+    `now` is the earliest time of a call. Variables that `env` does not have get samples. `progress` gets the numbers of
+    states found and still to explore.
+    """
 
     def __init__(
         self,
-        values: Representatives,
-        moments: Sequence[datetime],
+        root: Flow,
+        now: datetime,
+        env: Env,
         bounds: SearchLimits,
-        progress: Callable[[int, int], None],
+        progress: Callable[[int, int], None] = lambda _found, _waiting: None,
     ) -> None:
+        root = self.root = with_closings(root, now)
+        literals = Literals(root)
+        values = Representatives(literals, now, variables_for(root, literals, env), is_brief=bounds.is_brief)
         self.values = values
-        self.root = root = values.literals.root
+        self.moments = moments_of(root, values, now)
         self.space = StateSpace(root)
         self.liveness = Liveness(root)
-        self.states = States(root, values.literals, self.liveness)
+        self.states = States(root, literals, self.liveness)
         self.placed = placed_calls(root, values)
         self._arrivals = [] if self.placed and not root.is_startable else calls_to(root, values)
         self.envs: Sequence[Env] = settings_of(values)
         self._triggers = Triggers(root, values)
         self._turns = PossibleTurns(root, values)
-        self.moments = moments
         self._bounds = bounds
         self._progress = progress
-        self._reads_input = any(values.literals.paths_of("", "input"))
+        self._reads_input = any(literals.paths_of("", "input"))
         flows = flows_run_from(root).values()
         self._files = by_file(flows)
         firsts = [outcomes_of(flow)[0] for flow in flows]
@@ -164,20 +171,6 @@ class Explorer:
         """Whether one value of a call differs from that of the first one, in a brief exploration."""
         self._clock = time.process_time if bounds.is_brief else time.monotonic
         self._began = self._reported = self._clock()
-
-    @classmethod
-    def of(
-        cls,
-        root: Flow,
-        now: datetime,
-        env: Env,
-        bounds: SearchLimits,
-        progress: Callable[[int, int], None] = lambda _found, _waiting: None,
-    ) -> Self:
-        """`now` is the earliest time of a call; variables that `env` does not have get samples."""
-        literals = Literals(with_closings(root, now))
-        values = Representatives(literals, now, variables_for(root, literals, env), is_brief=bounds.is_brief)
-        return cls(values, moments_of(literals.root, values, now), bounds, progress)
 
     def explore(self) -> StateSpace:
         """Explore without faults, then with one fault in each state."""
