@@ -147,7 +147,10 @@ class PlatformCheck:
         fields: Mapping[str, Any] = query_fields(query) if method == "GET" else json_object(body)
         number, _, name = path.strip("/").rpartition("/")
         uuid = str(fields.get("uuid") or fields.get("call_uuid") or "")
-        run = self._runs.get(int(number)) if number.isdecimal() else self._run_of(uuid)
+        if number.isdecimal():
+            run = self._runs.get(int(number))
+        else:  # the run that knows the leg; otherwise the current one
+            run = next((run for run in self._runs.values() if uuid and uuid in run.roles), self._run)
         guess = self._guess(fields)
         if run is None or (name == "answer" and guess is None and uuid not in run.roles):
             return ProbeReply(_TESTED) if name in ("answer", "fallback") else ProbeReply(status=204)
@@ -158,10 +161,6 @@ class PlatformCheck:
             run.ended.setdefault(uuid, received.at)
             run.prices[uuid] = max(run.prices.get(uuid, 0.0), _amount(fields.get("price")))
         return self._reply(run, "third" if (name, role) == ("answer", "third") else name)
-
-    def _run_of(self, uuid: str) -> ProbeRun | None:
-        """The run that knows a leg; otherwise the current one."""
-        return next((run for run in self._runs.values() if uuid and uuid in run.roles), self._run)
 
     def _guess(self, fields: Mapping[str, Any]) -> Role | None:
         """Whose leg a webhook is about, by its numbers; None for legs that a `connect` dials."""

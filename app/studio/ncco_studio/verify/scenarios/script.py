@@ -495,15 +495,13 @@ def step_of_line(line: str) -> ScriptStep:
     if found is None or found["word"] not in STEPS:
         return _only_step(*read_yaml("", line))
     word = Text(found["word"], NOWHERE)
-    value, issues = _typed_value(found["value"])
+    text = found["value"]
+    is_yaml = text[0] in "{[\"'"
+    value, issues = read_yaml("", text) if is_yaml else (Text(text.strip(), NOWHERE, quoted=True), [])
     return _only_step(Map((Entry(word, value),), NOWHERE) if value is not None else None, issues)
 
 
 _TYPED: Final = re.compile(r"(?P<word>\w+)(?::\s*|\s+)(?P<value>\S.*)")
-
-
-def _typed_value(text: str) -> tuple[Node | None, list[FlowIssue]]:
-    return read_yaml("", text) if text[0] in "{[\"'" else (Text(text.strip(), NOWHERE, quoted=True), [])
 
 
 def _only_step(node: Node | None, issues: Iterable[FlowIssue]) -> ScriptStep:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ncco_server.flow.grammar.reader import Reader
@@ -84,14 +84,10 @@ def check_tables(result: Result, tables: Tables, line: str) -> Iterator[Differen
             continue
         found = [_shown(table, row, result.rows[row]) for row in sorted(result.rows) if table_of(row) == name]
         wanted = _values(table, expected, line)
-        if not _same(wanted, found):
+        # a row is found by its key, so at most once
+        if len(wanted) != len(found) or not all(any(is_part(one, other) for other in found) for one in wanted):
             sides = (_text(wanted), _text(found))
             yield Difference(place, f"the table {name} has other rows", *sides, at=result.seconds)
-
-
-def _same(wanted: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]) -> bool:
-    """A row is found by its key, so at most once."""
-    return len(wanted) == len(found) and all(any(is_part(one, other) for other in found) for one in wanted)
 
 
 def _shown(table: TableDefinition, row: str, columns: Mapping[str, Any]) -> dict[str, Any]:
