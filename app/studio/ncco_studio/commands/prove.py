@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
@@ -11,9 +11,7 @@ from ncco_server.desk import options
 from ncco_server.desk.output import FINE, ISSUES
 from ncco_server.desk.project import source_of
 from ncco_studio.verify.faults import LIMITS
-
-CACHE: Final = ".ncco_cache"
-"""The folder beside the flow folder for verdicts."""
+from ncco_studio.verify.kept import CACHE
 
 
 @click.command(

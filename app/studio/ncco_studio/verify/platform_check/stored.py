@@ -6,7 +6,7 @@ Webhooks can be late, repeated or out of order, so a single call proves little: 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -37,8 +37,12 @@ FEWEST: Final = 5
 """Fewer calls than that decide nothing."""
 
 
+def evidence_of(seen: Iterable[Seen]) -> tuple[Evidence, ...]:
+    """Of each assumption, in order: the value that three quarters of the calls show, if enough calls show any."""
+    return findings_of(seen, _is_clear)
+
+
 def _is_clear(ranked: Ranked) -> bool:
-    """Whether three quarters of the calls show the first value, and enough calls show any."""
     of = sum(times for _, times in ranked)
     return of >= FEWEST and ranked[0][1] * 4 >= of * 3
 
@@ -78,7 +82,7 @@ async def seen_in(records: Records, most: int, now: datetime) -> tuple[Evidence,
         if call.session.is_over and call.session.updated_at < settled:
             timeline = await records.timeline(call.session.id)
             seen += observations(timeline) if timeline is not None else ()
-    return findings_of(seen, _is_clear)
+    return evidence_of(seen)
 
 
 def observations(timeline: Timeline) -> Iterator[Seen]:
