@@ -347,12 +347,12 @@ class Explorer:
         dialled = sum(each.dials for each in source.first.first_path)
         session = source.session._replace(dialled=min(DIALS, dialled))
         for each in islice(cycle(loop), (DIALS + 1) * len(loop)):
-            play = partial(self._resume, session, each.trigger, each.env, each.moment, DIALS)
-            played = next((played for played in self._turns.of(play) if played.answers == each.answers), None)
-            if played is None or played.turn is None:
+            turns = self._followed(source, partial(self._resume, session, each.trigger, each.env, each.moment, DIALS))
+            played = next((played for played in turns if played.answers == each.answers), None)
+            if played is None or played.turn is None or played.follow is None:
                 return
             session = played.turn.session
-            goes_on = not session.is_over and self._follow(source, played.turn).entered == [*each.entered]
+            goes_on = not session.is_over and played.follow.entered == [*each.entered]
             target = self.space.new_state(session, given=source.given) if goes_on else None
             self._add(source, each.trigger, each.moment, each.env, played, target=target)
             if target is None:
@@ -381,8 +381,9 @@ class Explorer:
     def _followed(
         self, before: State | None, play: Callable[[], Playing[Turn] | Playing[Turn | None]]
     ) -> Iterator[PlayedTurn]:
+        at = None if before is None else self.root.named(before.session.at)
         for played in self._turns.of(play):
-            follow = None if played.turn is None else self._follow(before, played.turn)
+            follow = None if played.turn is None else Following(self._files, at).read(played.turn.trace)
             yield played._replace(follow=follow)
             if self._is_unusual or self._is_late():
                 break
@@ -417,10 +418,6 @@ class Explorer:
         levels += [(level.flow, level.variables) for level in session.callers]
         return max((len(variables.get(RECORDED, ())) for name, variables in levels if name == flow), default=0)
 
-    def _follow(self, before: State | None, turn: Turn) -> Following:
-        at = None if before is None else self.root.named(before.session.at)
-        return Following(self._files, at).read(turn.trace)
-
     def _add(
         self,
         source: State | None,
@@ -434,10 +431,9 @@ class Explorer:
         target: State | None = None,
     ) -> Transition | None:
         """None if the webhook changed nothing. `target` is the copied state while a dial loop is unrolled."""
-        turn = played.turn
-        if turn is None:
+        turn, follow = played.turn, played.follow
+        if turn is None or follow is None:
             return None
-        follow = played.follow or self._follow(source, turn)
         start = follow.entered[0] if follow.entered else (self.root.name, self.root.start)
         given = arrival.given if arrival is not None else source.given if source is not None else NO_PARAMS
         is_brief = self._bounds.is_brief
