@@ -19,6 +19,18 @@ NameKind: TypeAlias = Literal[
     "flows", "steps", "variables", "lookups", "hooks", "results", "hours", "locales", "outcomes", "templates"
 ]
 NAME_KINDS: Final[tuple[NameKind, ...]] = get_args(NameKind)
+NOUNS: Final[Mapping[str, str]] = {
+    "flows": "flow",
+    "steps": "step",
+    "variables": "variable",
+    "lookups": "lookup",
+    "hooks": "hook",
+    "results": "result",
+    "hours": "opening hours",
+    "locales": "locale",
+    "outcomes": "outcome",
+    "templates": "template",
+}
 
 _SECTIONS: Final[Mapping[str, NameKind]] = {
     "steps": "steps",
