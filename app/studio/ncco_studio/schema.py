@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import cache
 from itertools import chain
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 from ncco_server.flow.actions.connect import BY_FIELDS, ON_ANSWER
@@ -63,8 +64,6 @@ _SHORT_TYPE: Final = {"type": ["object", "string"], "if": {"type": "string"}, "t
 def flow_schema(names: OfferedNames | None = None) -> JsonSchema:
     """Editors suggest the `names`. Others are allowed, because a file may be newer than the schema."""
     schema = {
-        "$schema": "http://json-schema.org/draft-07/schema#",
-        "title": "Flow",
         "description": "A flow of ncco-server, or parts shared by its flows.",
         "type": "object",
         "if": has("shared"),
@@ -72,7 +71,12 @@ def flow_schema(names: OfferedNames | None = None) -> JsonSchema:
         "else": ref("flow_file"),
         "definitions": definitions(),
     }
-    return dict(resolved(schema, names or {}))
+    return file_schema("Flow", schema, names or {})
+
+
+def file_schema(title: str, schema: JsonSchema, names: OfferedNames = MappingProxyType({})) -> JsonSchema:
+    """The JSON Schema (draft 7) of a kind of file."""
+    return dict(_resolved({"$schema": "http://json-schema.org/draft-07/schema#", "title": title, **schema}, names))
 
 
 @cache
@@ -177,13 +181,13 @@ def _returned() -> JsonSchema:
     return choose(cases, one_of((*TYPES, *OPTIONAL)))
 
 
-def resolved(schema: Any, names: OfferedNames) -> Any:
+def _resolved(schema: Any, names: OfferedNames) -> Any:
     """Nested alternatives become one list: editors suggest nothing from the inner ones."""
     if isinstance(schema, list):
-        return [resolved(each, names) for each in schema]
+        return [_resolved(each, names) for each in schema]
     if not isinstance(schema, dict):
         return schema
-    found = {key: resolved(value, names) for key, value in schema.items() if key not in _PLACEHOLDERS}
+    found = {key: _resolved(value, names) for key, value in schema.items() if key not in _PLACEHOLDERS}
     if isinstance(kind := schema.get("offered"), str):
         found |= offer((*names.get(kind, ()), *schema["more"]))
     if isinstance(kind := schema.get("offered_words"), str):

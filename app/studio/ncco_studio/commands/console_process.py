@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from multiprocessing.context import SpawnProcess
@@ -130,10 +130,10 @@ class ConsoleProcess:
 
     def _run(self) -> str:
         """Return why the process failed, or "" if it was stopped."""
-        values = (self._settings, self._served, self._bound)
-        more: dict[str, Any] = {"dev": self._dev, "keys": self._keys, "virtual_vonage": self._virtual_vonage}
-        more |= {"links_since": self._began_at, "proxied_since": self._renewed_at}
-        process = _SPAWN.Process(target=run_console, args=values, kwargs=more, name="console")
+        values = (self._settings, self._served, self._bound, self._virtual_vonage)
+        options: dict[str, Any] = {"dev": self._dev, "keys": self._keys}
+        options |= {"links_since": self._began_at, "proxied_since": self._renewed_at}
+        process = _SPAWN.Process(target=run_console, args=values, kwargs=options, name="console")
         try:
             with self._lock:
                 if self._is_stopping.is_set():
@@ -217,17 +217,13 @@ def run_console(
     settings: Settings,
     served: tuple[str, str],
     bound: socket.socket,
-    *,
-    dev: bool,
-    keys: Sequence[bytes],
-    links_since: datetime,
-    proxied_since: datetime,
-    virtual_vonage: tuple[VoiceAccess, socket.socket] | None = None,
+    virtual_vonage: tuple[VoiceAccess, socket.socket] | None,
+    **options: Any,
 ) -> None:
     """Serve the console until SIGTERM, or until the parent process exits.
 
-    `served` contains the URLs of the webhook server and its figures. For `virtual_vonage` see `ConsoleProcess`; for the
-    rest, `create_console`.
+    `served` contains the URLs of the webhook server and its figures. For `virtual_vonage` see `ConsoleProcess`; for
+    `options`, `create_console`.
     """
     _end_with_parent()
     os.nice(NICE)
@@ -242,13 +238,5 @@ def run_console(
     if virtual_vonage is not None:
         access, listener = virtual_vonage
         incoming = IncomingCalls(settings, access, served[0], listener)
-    app = create_console(
-        settings,
-        Served(*served),
-        dev=dev,
-        keys=keys,
-        links_since=links_since,
-        proxied_since=proxied_since,
-        incoming=incoming,
-    )
+    app = create_console(settings, Served(*served), incoming=incoming, **options)
     Server(config_of(app, proxy_headers=False, timeout_graceful_shutdown=FINISH_S)).run(sockets=[bound])

@@ -20,7 +20,7 @@ from ncco_server.desk.project import Source, flow_named, flow_of_file
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.model import Flow, Project
 from ncco_server.flow.report import Format, counted, report
-from ncco_studio.verify.kept import KeptResults
+from ncco_studio.verify.kept import CACHE, KeptResults
 from ncco_studio.verify.platform_file import seen_platform
 from ncco_studio.verify.prove import (
     CallLimits,
@@ -46,34 +46,27 @@ MOST_OUTCOMES: Final = 5
 def prove_project(
     source: Source,
     name: str,
-    form: Format,
     *,
-    bounds: tuple[int, float],
-    call_limits: tuple[float, int],
-    kept: KeptResults | None,
+    form: Format,
+    states: int,
+    seconds: float,
+    silence: float,
+    steps: int,
     save: Path | None,
     tests: Path | None,
+    no_cache: bool,
 ) -> bool:
     """Prove the flow `name`, or every flow for "", and print what is found; return whether nothing is wrong.
 
-    Raises CannotRun, FlowsHaveErrors.
-
-    Args:
-        source: the project.
-        name: the flow's name.
-        form: how to print the result.
-        bounds: the values of `SearchLimits`.
-        call_limits: the first values of `CallLimits`.
-        kept: the results of earlier proofs; None to prove everything.
-        save: the folder for a scenario of each fault; None to write none.
-        tests: the folder for scenarios that cover all outcomes; None to write none.
+    The options are those of `ncco prove`. Raises CannotRun, FlowsHaveErrors.
     """
     env = flow_variables()
     now = datetime.now(UTC)
     found = source.load_sound(env)
     name = name or flow_of_file(found)
-    limits = SearchLimits(*bounds), CallLimits(*call_limits, seen_platform().get("after_connect", ""))
+    limits = SearchLimits(states, seconds), CallLimits(silence, steps, seen_platform().get("after_connect", ""))
     request = ProofRequest(now, env, *limits, source.path_of, python_flows())
+    kept = None if no_cache else KeptResults(source.flows.parent / CACHE)
     proved = _proved_flows(name, found.project.flows)
     verdicts = _verdicts(proved, request, kept)
     others = placed_forever(found.project, verdicts) + ([] if name else never_run(found.project.flows, verdicts))

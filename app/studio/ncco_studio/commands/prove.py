@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Any
 
 import click
 
 from ncco_server.desk import options
 from ncco_server.desk.output import FINE, ISSUES
 from ncco_server.desk.project import source_of
-from ncco_server.flow.report import Format
 from ncco_studio.verify.faults import LIMITS
-from ncco_studio.verify.kept import KeptResults
-
-CACHE: Final = ".ncco_cache"
-"""The folder beside the flow folder for verdicts."""
+from ncco_studio.verify.kept import CACHE
 
 
 @click.command(
@@ -69,20 +65,7 @@ for text, numbers or digits, `partial` if they did not reach all lines of a hand
     help="Write scenarios to this folder that cover every outcome.",
 )
 @click.option("--no-cache", is_flag=True, help=f"Prove flows again that have not changed, and do not use {CACHE}.")
-def command(
-    *,
-    what: str | None,
-    flows: Path | None,
-    templates: Path | None,
-    form: Format,
-    states: int,
-    seconds: float,
-    silence: float,
-    steps: int,
-    save: Path | None,
-    tests: Path | None,
-    no_cache: bool,
-) -> int:
+def command(*, what: str | None, flows: Path | None, templates: Path | None, **options: Any) -> int:
     """Explore every path through FLOW, or through every flow of PROJECT, with the engine that answers real calls.
 
     It tries whatever callers, lookups, opening hours and dialled parties may do, and everything that may fail on the
@@ -91,14 +74,4 @@ def command(
     from ncco_studio.commands.proofs import prove_project  # noqa: PLC0415 - takes a second, which --help need not wait for
 
     source, name = source_of(what, flows, templates)
-    is_fine = prove_project(
-        source,
-        name,
-        form,
-        bounds=(states, seconds),
-        call_limits=(silence, steps),
-        kept=None if no_cache else KeptResults(source.flows.parent / CACHE),
-        save=save,
-        tests=tests,
-    )
-    return FINE if is_fine else ISSUES
+    return FINE if prove_project(source, name, **options) else ISSUES

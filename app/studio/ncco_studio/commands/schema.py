@@ -13,7 +13,7 @@ from ncco_server.desk.output import FINE, keep_for_results, print_json
 from ncco_server.flow.files import read_project
 from ncco_server.ncco import json_schema
 from ncco_studio.editing.names import ProjectNames
-from ncco_studio.schema import OfferedNames, flow_schema
+from ncco_studio.schema import flow_schema
 from ncco_studio.verify.platform_file import platform_schema
 from ncco_studio.verify.scenarios.model import scenario_schema
 from ncco_studio.verify.scenarios.people import people_schema
@@ -51,12 +51,9 @@ def command(name: str, flows: Path | None, templates: Path | None, *, plain: boo
     keep_for_results()
     if name in _SCHEMAS:
         print_json(_SCHEMAS[name]())
-    else:
-        print_json(flow_schema({} if plain else _project_names(*folders(flows, templates))))
+        return FINE
+    flows, templates = folders(flows, templates)
+    has_project = flows.is_dir() and not plain
+    texts = read_project(flows, templates)[0] if has_project else {}  # it may have errors
+    print_json(flow_schema(ProjectNames(texts).offered()))
     return FINE
-
-
-def _project_names(flows: Path, templates: Path) -> OfferedNames:
-    """The project may have errors; return no names if there is none."""
-    texts, _ = read_project(flows, templates) if flows.is_dir() else ({}, [])
-    return ProjectNames(texts).offered()

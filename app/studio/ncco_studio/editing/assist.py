@@ -24,24 +24,12 @@ from ncco_server.flow.templates.filters import FILTERS, Filter
 from ncco_server.flow.templates.parsing import Templates
 from ncco_server.ncco.languages import LANGUAGE_NAMES, RECOGNISED, VOICES
 from ncco_server.ncco.value_types import JsonSchema, record
-from ncco_studio.editing.names import NAME_KINDS, Name, NameKind, ProjectNames
+from ncco_studio.editing.names import NAME_KINDS, NOUNS, Name, NameKind, ProjectNames
 from ncco_studio.editing.words import MARK, Cursor, WrittenWord, alternatives, cursors, member_schemas, words_of
 
 LONGEST_EXCERPT: Final = 80
 """Characters of a prompt in a hover text."""
 
-_NOUNS: Final[Mapping[str, str]] = {
-    "flows": "flow",
-    "steps": "step",
-    "variables": "variable",
-    "lookups": "lookup",
-    "hooks": "hook",
-    "results": "result",
-    "hours": "opening hours",
-    "locales": "locale",
-    "outcomes": "outcome",
-    "templates": "template",
-}
 _ANYTHING: Final = Text(MARK, Place("", 1, 1))
 _EXITS: Final = frozenset(kind.word for kind in EXITS)
 _LIKELY_EXITS: Final = tuple(dict.fromkeys(("goto", "choices", "on", "branch", *(kind.word for kind in EXITS))))
@@ -135,10 +123,10 @@ class _Project:
 
     def named(self, kind: NameKind) -> Iterator[Completion]:
         for name in self.names.definitions(kind, self.file).values():
-            yield Completion(name.name, _NOUNS[kind], described(name), name.name)
+            yield Completion(name.name, NOUNS[kind], described(name), name.name)
         if kind == "outcomes":
             for name in self.names.all_of(kind).values():
-                yield Completion(name.name, _NOUNS[kind], f"an outcome declared in {name.place.file}", name.name)
+                yield Completion(name.name, NOUNS[kind], f"an outcome declared in {name.place.file}", name.name)
 
 
 def _at_cursor(cursor: Cursor, column: int, project: _Project) -> tuple[int, list[Completion]]:
@@ -275,7 +263,7 @@ def _types_in(schema: JsonSchema) -> Iterator[str]:
     types = schema.get("type", ())
     first = types if isinstance(types, str) else next(iter(types), "")
     if kind := schema.get("offered"):
-        yield f"name of {'an' if _NOUNS[kind].startswith('o') else 'a'} {_NOUNS[kind]}"
+        yield f"name of {'an' if NOUNS[kind].startswith('o') else 'a'} {NOUNS[kind]}"
     elif words := schema.get("enum"):
         yield "true or false" if "true" in words else ", ".join(map(str, filter(None, words)))
     elif {"minimum", "maximum"} <= schema.keys():
@@ -300,7 +288,7 @@ def described(name: Name) -> str:
             return text.value
         case "hooks" | "hours" | "locales", Map() as declared:
             return _cut(", ".join(f"{key.value}: {_written(value)}" for key, value in declared.entries))
-    return f"a {_NOUNS[name.kind]}" if name.node else ""
+    return f"a {NOUNS[name.kind]}" if name.node else ""
 
 
 def _played(step: Map) -> str:
@@ -337,7 +325,7 @@ def hover(texts: Mapping[str, str], file: str, line: int, column: int) -> str | 
     word = next((word for word in words if word.text.place.covers(line, column)), None)
     defined = project.names.definition_at(file, line, column)
     if defined is not None:
-        return ": ".join(filter(None, (f"{_NOUNS[defined.kind]} {defined.name}", described(defined))))
+        return ": ".join(filter(None, (f"{NOUNS[defined.kind]} {defined.name}", described(defined))))
     if word is None:
         is_computed = file.startswith("templates/") and _open_expression(_before(text, line, column)) is not None
         return _about_expression(text, line, column, project.scope) if is_computed else None

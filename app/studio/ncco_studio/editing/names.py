@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache, lru_cache
 from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 from ncco_server.flow.files import is_flow_file
@@ -19,6 +19,18 @@ NameKind: TypeAlias = Literal[
     "flows", "steps", "variables", "lookups", "hooks", "results", "hours", "locales", "outcomes", "templates"
 ]
 NAME_KINDS: Final[tuple[NameKind, ...]] = get_args(NameKind)
+NOUNS: Final[Mapping[str, str]] = {
+    "flows": "flow",
+    "steps": "step",
+    "variables": "variable",
+    "lookups": "lookup",
+    "hooks": "hook",
+    "results": "result",
+    "hours": "opening hours",
+    "locales": "locale",
+    "outcomes": "outcome",
+    "templates": "template",
+}
 
 _SECTIONS: Final[Mapping[str, NameKind]] = {
     "steps": "steps",
@@ -68,9 +80,9 @@ class ProjectNames:
         self.templates = {
             path: names_in_template(path, text) for path, text in sorted(texts.items()) if path.startswith(_TEMPLATES)
         }
-        self._definitions: dict[tuple[NameKind, str], dict[str, Name]] = {}
+        self.definitions = cache(self._definitions_for)
 
-    def definitions(self, kind: NameKind, file: str) -> dict[str, Name]:
+    def _definitions_for(self, kind: NameKind, file: str) -> dict[str, Name]:
         """Its own definitions win over those of shared files."""
         found: dict[str, Name] = {}
         if kind == "templates":
@@ -104,7 +116,7 @@ class ProjectNames:
     def definition_at(self, file: str, line: int, column: int) -> Name | None:
         """Return None if there is no name."""
         named = [name for name in self._names_in(file) if name.place.covers(line, column)]
-        found = (self.defined_for(name.kind, user).get(name.name) for user in self._readers_of(file) for name in named)
+        found = (self.definitions(name.kind, user).get(name.name) for user in self._readers_of(file) for name in named)
         return next(filter(None, found), None)
 
     def occurrences(self, definition: Name) -> list[Name]:
@@ -115,7 +127,7 @@ class ProjectNames:
         found: dict[Place, Name] = {}
         for file in (*self.files, *self.templates):
             names = [name for name in self._names_in(file) if name[:2] == (kind, written)]
-            defined = [self.defined_for(kind, user).get(written) for user in self._readers_of(file)] if names else []
+            defined = [self.definitions(kind, user).get(written) for user in self._readers_of(file)] if names else []
             if any(each is not None and each.place == place for each in defined):
                 found |= {name.place: name for name in names if name.place not in found}
         return [found[place] for place in sorted(found)]
@@ -129,12 +141,6 @@ class ProjectNames:
         if file not in self.templates:
             return [file]
         return self.users_of(file.removeprefix(_TEMPLATES)) or list(self.files)
-
-    def defined_for(self, kind: NameKind, file: str) -> dict[str, Name]:
-        known = self._definitions.get((kind, file))
-        if known is None:
-            known = self._definitions[kind, file] = self.definitions(kind, file)
-        return known
 
 
 @lru_cache(maxsize=1024)
@@ -150,12 +156,11 @@ def names_in_file(path: str, text: str) -> FileNames:
 @lru_cache(maxsize=1024)
 def names_in_template(path: str, text: str) -> FileNames:
     source = SourceFile(path, text)
-    uses: list[Name] = []
-    for start, expression in _in_braces(source.text):
-        for offset, length, kind in _identifiers(expression):
-            place = source.place(start + offset, start + offset + length)
-            uses.append(Name(kind, expression[offset : offset + length], place, is_definition=False))
-    return FileNames(path, "", tuple(uses))
+    found = (
+        Name(kind, name, source.place(at, at + len(name)), is_definition=False)
+        for at, name, kind in _identifiers(_in_braces(source.text))
+    )
+    return FileNames(path, "", tuple(found))
 
 
 def _defined(root: Map) -> Iterator[Name]:
@@ -180,24 +185,21 @@ def _used(root: Map) -> Iterator[Name]:
         for kind in (kind for kind in NAME_KINDS if kind in kinds and text.value):
             yield Name(kind, text.value, place, is_definition=word.path[-2:] == ("collect", "into"))
         if not word.is_key:
-            yield from _used_in_text(text, is_bare=word.key in EXPRESSION_KEYS)
+            expressions = [(0, text.value)] if word.key in EXPRESSION_KEYS else _in_braces(text.value)
+            for at, name, kind in _identifiers(expressions):
+                yield Name(kind, name, text.at(at, len(name)), is_definition=False)
 
 
-def _used_in_text(text: Text, *, is_bare: bool) -> Iterator[Name]:
-    for start, expression in [(0, text.value)] if is_bare else _in_braces(text.value):
-        for offset, length, kind in _identifiers(expression):
-            name = expression[offset : offset + length]
-            yield Name(kind, name, text.at(start + offset, length), is_definition=False)
-
-
-def _identifiers(expression: str) -> Iterator[tuple[int, int, NameKind]]:
-    for found in _IDENTIFIER.finditer(expression):
-        if found[2]:
+def _identifiers(expressions: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str, NameKind]]:
+    """Where names are in a text with these expressions."""
+    for start, expression in expressions:
+        for found in _IDENTIFIER.finditer(expression):
             kinds: tuple[NameKind, ...] = ("hours",) if found[1] else ("variables", "lookups")
-            yield from ((found.start(2), len(found[2]), kind) for kind in kinds)
+            yield from ((start + found.start(2), found[2], kind) for kind in kinds if found[2])
 
 
 def _in_braces(text: str) -> Iterator[tuple[int, str]]:
+    """The expressions of a text, with their places in it."""
     return ((found.start(found.lastindex or 0), found[found.lastindex or 0]) for found in _IN_BRACES.finditer(text))
 
 

@@ -17,9 +17,9 @@ from ncco_server.flow.loader import load
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.source.source_file import SourceFile
 from ncco_studio.editing.fixes import Edit, with_edits
-from ncco_studio.editing.names import Name, NameKind, ProjectNames
+from ncco_studio.editing.names import NOUNS, Name, NameKind, ProjectNames
 
-NOUNS: Final[Mapping[NameKind, str]] = {"steps": "step", "lookups": "lookup", "hooks": "hook", "flows": "flow"}
+RENAMED: Final[tuple[NameKind, ...]] = ("steps", "lookups", "hooks", "flows")
 _NAME: Final = re.compile(r"[\w.-]+")
 """Names that need no quotes in YAML. A check of the renamed project shows whether the kind allows them."""
 
@@ -32,7 +32,7 @@ def name_at(names: ProjectNames, file: str, line: int, column: int) -> tuple[Nam
     definition = names.definition_at(file, line, column)
     if definition is None:
         raise CannotRename("there is no name here that the project defines: put the cursor on a step or a lookup")
-    if definition.kind not in NOUNS:
+    if definition.kind not in RENAMED:
         raise CannotRename(f'"{definition.name}" cannot be renamed here: only steps, lookups, hooks and flows can')
     at = (
         occurrence

@@ -195,7 +195,7 @@ class _FlowDrawer:
                 label = ("entered",) if is_entered else _label(ways, self.shown_way)
                 arrow = Arrow(here, self._target_key(target, drawers), label, stroke, outcomes)
                 yield from self._to_each(arrow, [(step.name, way.name) for way in ways])
-            for called in onanswer_flows(step):
+            for called in dict.fromkeys(target.heard.flow for target in step.targets if target.heard is not None):
                 yield Arrow(here, drawers[called].entry_key, ("onAnswer",), "dotted")
             if errors and step.error is not None:
                 outcomes = ((flow, step.name, ERROR),)
@@ -265,11 +265,6 @@ def _played(part: Part, cut: Callable[[str], str], shown_number: Callable[[str],
 def _dialled(target: Action, shown_number: Callable[[str], str]) -> str:
     endpoint = target.literal("endpoint")
     return shown_number(address_of(endpoint[0])) or str(endpoint[0]["type"]) if endpoint else "a computed number"
-
-
-def onanswer_flows(step: Step) -> tuple[str, ...]:
-    named = (target.heard.flow for target in step.targets if target.heard is not None)
-    return tuple(dict.fromkeys(named))
 
 
 def _joined_ways(step: Step, followers: Followers) -> Iterable[list[Way]]:

@@ -19,6 +19,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from itertools import pairwise
+from statistics import median
 from typing import Final, NamedTuple, TypeAlias
 
 NODE_GAP: Final = 20.0
@@ -282,20 +283,13 @@ def _by_medians(graph: _Graph, layers: Layers, *, upwards: bool) -> Layers:
     for layer in layers if upwards else reversed(layers):
         medians = {}
         for vertex in layer:
-            near = sorted(position[neighbour] for neighbour in graph.neighbours(vertex, upwards=upwards))
+            near = [position[neighbour] for neighbour in graph.neighbours(vertex, upwards=upwards)]
             if near:
-                medians[vertex] = (near[(len(near) - 1) // 2] + near[len(near) // 2]) / 2
+                medians[vertex] = median(near)
         moved = iter(sorted(medians, key=medians.__getitem__))
         sorted_layers.append([next(moved) if vertex in medians else vertex for vertex in layer])
         position |= {vertex: number for number, vertex in enumerate(sorted_layers[-1])}
     return sorted_layers if upwards else sorted_layers[::-1]
-
-
-def _crossings(left: Sequence[int], right: Sequence[int]) -> int:
-    """For two vertices in one rank, given their neighbours' sorted positions."""
-    if not left or not right or left[-1] <= right[0]:
-        return 0
-    return sum(len(left) - bisect_right(left, position) for position in right)
 
 
 def _all_crossings(graph: _Graph, layers: Layers) -> int:
@@ -305,7 +299,7 @@ def _all_crossings(graph: _Graph, layers: Layers) -> int:
         seen: list[int] = []
         for vertex in upper:
             ends = sorted(position[each] for each in graph.below.get(vertex, ()))
-            total += _crossings(seen, ends)
+            total += sum(len(seen) - bisect_right(seen, end) for end in ends)
             for end in ends:
                 insort(seen, end)
     return total
@@ -324,8 +318,7 @@ def _columns(graph: _Graph, layers: Layers) -> list[int]:
     shifts = [left - border[0] if number % 2 == 0 else right - border[1] for number, border in enumerate(borders)]
     centres = []
     for xs in zip(*candidates, strict=True):
-        _, low, high, _ = sorted(x + shift for x, shift in zip(xs, shifts, strict=True))
-        centres.append(round((low + high) / 2))
+        centres.append(round(median(x + shift for x, shift in zip(xs, shifts, strict=True))))
     return centres
 
 

@@ -68,12 +68,8 @@ class Server(Protocol):
 
 
 async def ask_in_time(server: Server, request: Request) -> Response:
-    """A late response becomes a timeout."""
-    return in_time(request, await server.deliver(request))
-
-
-def in_time(request: Request, response: Response) -> Response:
-    """Source: delivery rules, connection and socket time-out."""
+    """A late response becomes a timeout. Source: delivery rules, connection and socket time-out."""
+    response = await server.deliver(request)
     if response.failure == "connect timeout":
         return replace(response, seconds=request.connect_s)
     if response.seconds <= request.answer_s and response.failure != "timeout":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from ncco_studio.verify.outcomes import (
     outcomes_of,
     paint_taken,
 )
-from ncco_studio.verify.scenarios.result import Result
+from ncco_studio.verify.scenarios.result import Result, trace_of
 
 NO_LINES: Final[Mapping[str, Set[int]]] = {}
 
@@ -91,7 +90,7 @@ class OutcomeCounter:
         self._flows: Mapping[str, Flow] = {flow.name: flow for flow in flows}
         self._files = by_file(self._flows.values())
         self._counts: Counter[OutcomeKey] = Counter()
-        self._read = cache(_lines_of)  # many turns have the same trace
+        self._read = cache(trace_of)  # many turns have the same trace
 
     def add(self, result: Result) -> None:
         """Count each outcome once per scenario."""
@@ -135,10 +134,6 @@ class OutcomeCounter:
         for name, step, _ in follow.failed:
             yield error_exit(self._flows[name], step)
         yield from follow.taken
-
-
-def _lines_of(trace: bytes) -> tuple[TraceLine, ...]:
-    return tuple(map(TraceLine.read, json.loads(trace)))
 
 
 def coverage_lines(coverage: Coverage, *, is_whole: bool = True) -> Iterator[str]:

@@ -14,6 +14,8 @@ from typing import Final
 import ncco_server
 import ncco_studio
 
+CACHE: Final = ".ncco_cache"
+"""The folder beside the flow folder for verdicts."""
 KEPT: Final = timedelta(days=30)
 """How long an unused result is kept."""
 _IGNORING: Final = ".gitignore"

@@ -13,6 +13,7 @@ from ncco_server.flow.nodes import Node
 from ncco_server.flow.report import report
 from ncco_server.flow.source import read_yaml
 from ncco_server.ncco.value_types import JsonSchema
+from ncco_studio.schema import file_schema
 from ncco_studio.simulator.assumptions import Assumption, Assumptions, assumptions
 from ncco_studio.verify.scenarios.values import ScenarioReader, read_as, read_word
 
@@ -62,13 +63,9 @@ def settings_in(path: Path) -> Mapping[str, Any]:
 
 def platform_schema() -> JsonSchema:
     """The JSON schema of these files."""
-    return {
-        "$schema": "http://json-schema.org/draft-07/schema#",
-        "title": "What a platform does",
-        "type": "object",
-        "additionalProperties": False,
-        "properties": {name: _schema(each) for name, each in assumptions().items()},
-    }
+    properties = {name: _schema(each) for name, each in assumptions().items()}
+    schema = {"type": "object", "additionalProperties": False, "properties": properties}
+    return file_schema("What a platform does", schema)
 
 
 def _schema(assumption: Assumption) -> JsonSchema:

@@ -419,7 +419,7 @@ class PlayedCall:
         kind = moment.waited.kind if moment.waited is not None else moment.kind
         waits = kind if kind in ("input", "record", "dial", "end") else ""
         address = moment.waited.address if moment.waited is not None else ""
-        lines = (line for turn in reversed(turns) for line in reversed(trace_of(turn)))
+        lines = (line for turn in reversed(turns) for line in reversed(trace_of(turn.trace)))
         entered = next((line for line in lines if line.did == "entered"), None)
         if entered is None:
             return CallPosition("", "", waits, address)

@@ -125,7 +125,7 @@ class PlayedReply(NamedTuple):
 
     @property
     def trace(self) -> Sequence[TraceLine]:
-        return trace_of(self.turn) if self.turn is not None else ()
+        return trace_of(self.turn.trace) if self.turn is not None else ()
 
     @property
     def decided(self) -> TraceLine | None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ncco_server.flow.loader import load
 from ncco_studio.editing.fixes import with_edits
 from ncco_studio.editing.names import Name, ProjectNames
-from ncco_studio.editing.rename import NOUNS, CannotRename, name_at, rename
+from ncco_studio.editing.rename import RENAMED, CannotRename, name_at, rename
 from tests.support.examples import examples
 from tests.unit.server.flow.test_changed_projects import FOLDERS, project_in
 
@@ -22,7 +22,7 @@ NAMED: Final = [
     for texts in map(project_in, FOLDERS)
     for file in ProjectNames(texts).files.values()
     for name in file.names
-    if name.is_definition and name.kind in NOUNS
+    if name.is_definition and name.kind in RENAMED
 ]
 """Every step, lookup, hook and flow of the examples, with its project."""
 

@@ -16,20 +16,8 @@ from ncco_studio.commands.simulate.screen import Screen, faults_of, noted
 from ncco_studio.simulator.transcript import CallMoment
 from ncco_studio.verify.kept_call import CannotKeep, check_path
 from ncco_studio.verify.played_call import FOR_PHONES, CannotDo, PlayedCall, outcomes_of
-from ncco_studio.verify.scenarios import script as steps
+from ncco_studio.verify.scenarios import script
 from ncco_studio.verify.scenarios.observed_call import Outside
-from ncco_studio.verify.scenarios.script import (
-    FAULTS,
-    STEPS,
-    DialStep,
-    HangUpStep,
-    NotAStep,
-    PressStep,
-    RecordStep,
-    ScriptStep,
-    SilenceStep,
-    step_of_line,
-)
 from ncco_studio.verify.scenarios.stage import LocalStage
 
 COMMANDS: Final = ("why", "ncco", "webhook", "webhooks", "save", "help", "quit")
@@ -46,7 +34,7 @@ Steps, as in the script of a scenario; the colon may be left out:
                            or {{outcome: completed, rings: 10s, talks: 90s, presses: [1], hangs_up: caller}}
   wait 5                   let 5 seconds pass; whatever follows interrupts playback: wait 2; 1
   hangup                   end the call; so do quit, Ctrl-C and Ctrl-D
-  fault lost               make the next webhook fail: {", ".join(FAULTS)}
+  fault lost               make the next webhook fail: {", ".join(script.FAULTS)}
 Commands:
   why                      which step, rule and line decided
   ncco                     what is played now
@@ -68,7 +56,7 @@ class Mistake(AppError):
     """The input is no step or command. The message suggests what to type."""
 
 
-Typed: TypeAlias = ScriptStep | Command
+Typed: TypeAlias = script.ScriptStep | Command
 
 
 def pieces_of(line: str) -> list[str]:
@@ -84,16 +72,21 @@ def read_piece(piece: str, moment: CallMoment) -> Typed:
     if word in ("?", *COMMANDS):
         return _command("help" if word == "?" else word, rest.strip())
     if _KEYS.fullmatch(piece):
-        return PressStep(keys=piece.replace(" ", ""))
+        return script.PressStep(keys=piece.replace(" ", ""))
     try:
-        return step_of_line(piece)
-    except NotAStep as error:
+        return script.step_of_line(piece)
+    except script.NotAStep as error:
         raise Mistake(str(error) if _is_step(piece) else _unknown(piece)) from error
 
 
 def _most_likely(moment: CallMoment) -> Typed:
-    steps = {"record": RecordStep(), "idle": HangUpStep(), "input": SilenceStep(), "dial": DialStep()}
-    return steps.get(moment.kind, Command("listen"))
+    likely = {
+        "record": script.RecordStep(),
+        "idle": script.HangUpStep(),
+        "input": script.SilenceStep(),
+        "dial": script.DialStep(),
+    }
+    return likely.get(moment.kind, Command("listen"))
 
 
 def _command(name: str, file: str) -> Command:
@@ -105,7 +98,7 @@ def _command(name: str, file: str) -> Command:
 
 
 def _is_step(piece: str) -> bool:
-    return piece.startswith(("{", "- ")) or re.split(r"[:\s]", piece, maxsplit=1)[0] in STEPS
+    return piece.startswith(("{", "- ")) or re.split(r"[:\s]", piece, maxsplit=1)[0] in script.STEPS
 
 
 def _unknown(piece: str) -> str:
@@ -113,10 +106,12 @@ def _unknown(piece: str) -> str:
         return (
             f'no lookup or function is waiting for "{piece}": only at a terminal you are asked; --live really runs them'
         )
-    words = (*STEPS, *COMMANDS)
+    words = (*script.STEPS, *COMMANDS)
     word = re.split(r"[:\s]", piece, maxsplit=1)[0]
     near = nearest(word, words) or next((each for each in words if sorted(each) == sorted(word)), None)
-    meant = ScriptStep.hints.get(word) or (f"did you mean `{near}`?" if near is not None else "? lists them all.")
+    meant = script.ScriptStep.hints.get(word) or (
+        f"did you mean `{near}`?" if near is not None else "? lists them all."
+    )
     return f'there is no step or command "{piece}"; {meant} To say it, type: speak {piece}'
 
 
@@ -149,7 +144,7 @@ def hint(call: PlayedCall) -> Hint:
     return Hint(f"[{text}; ?: help]", (*offers, *_ALWAYS))
 
 
-_AHEAD = steps.WaitStep | steps.HangUpStep | steps.FaultStep | steps.EventStep
+_AHEAD = script.WaitStep | script.HangUpStep | script.FaultStep | script.EventStep
 """Steps done at once, even if the server does not wait for the caller."""
 
 
@@ -263,18 +258,18 @@ class TerminalCall:
                 return True
         return True
 
-    async def _do(self, step: steps.ScriptStep) -> None:
+    async def _do(self, step: script.ScriptStep) -> None:
         """Raises CannotDo."""
         await self._call.do(step)
-        if not isinstance(step, steps.FaultStep):
-            self._is_stale = not isinstance(step, steps.WaitStep)
+        if not isinstance(step, script.FaultStep):
+            self._is_stale = not isinstance(step, script.WaitStep)
         done = self._call.finished_steps[-1].step if self._call.finished_steps else step
-        if isinstance(step, steps.DialStep) and isinstance(done, steps.DialStep):
+        if isinstance(step, script.DialStep) and isinstance(done, script.DialStep):
             self._screen.say(printable(f"           {done.party.to}: {done.party.outcome}"), "green")
 
     async def _hang_up(self) -> None:
         if not self._call.leg.is_over:
-            await self._call.do(steps.HangUpStep())
+            await self._call.do(script.HangUpStep())
 
     async def _run_command(self, command: Command) -> None:
         """Raises CannotKeep."""

@@ -210,7 +210,7 @@ class RecordedAnswers(ChosenAnswers):
 
 def _way(turns: Sequence[TurnRow]) -> list[list[str]]:
     """Return the steps that a call entered, with the input and the decision in each."""
-    lines = (line for turn in turns for line in trace_of(turn))
+    lines = (line for turn in turns for line in trace_of(turn.trace))
     return [[line.did, line.step, line.what] for line in lines if line.did in _COMPARED]
 
 

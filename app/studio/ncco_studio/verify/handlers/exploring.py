@@ -49,7 +49,7 @@ def explore(
     known: list[frozenset[str]] = []
     with _noted_coroutines(watch, code.file):
         while known != (known := [each.reads for each in handlers]):
-            is_whole = not Explorer.of(root, _MONDAY, {}, most).explore().stopped
+            is_whole = not Explorer(root, _MONDAY, {}, most).explore().stopped
         hidden = [*hidden_errors(code, watch.tracer.raised)]
         watch.tracer.raised.clear()  # their tracebacks keep coroutines
     file, written = root.place.file, code.written

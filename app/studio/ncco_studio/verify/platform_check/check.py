@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 import jwt
 
 from ncco_server.errors import AppError
+from ncco_server.service.delivery import query_fields
+from ncco_server.service.written_rows import json_object
 from ncco_server.vonage.voice_api import NewCall, VoiceApi, VoiceApiError
 from ncco_studio.verify.platform_check.exchange import FINAL, Action, ProbeExchange, ProbeReply, Received, Role
 from ncco_studio.verify.platform_check.journal import Journal, Observation, UnfinishedRun
@@ -144,10 +144,13 @@ class PlatformCheck:
 
     def receive(self, path: str, method: str, query: str, headers: Mapping[str, str], body: bytes) -> ProbeReply:
         """Note a webhook, and return the reply. `path` follows the base URL, and header names are lower case."""
-        fields = _fields(method, query, body)
+        fields: Mapping[str, Any] = query_fields(query) if method == "GET" else json_object(body)
         number, _, name = path.strip("/").rpartition("/")
         uuid = str(fields.get("uuid") or fields.get("call_uuid") or "")
-        run = self._runs.get(int(number)) if number.isdecimal() else self._run_of(uuid)
+        if number.isdecimal():
+            run = self._runs.get(int(number))
+        else:  # the run that knows the leg; otherwise the current one
+            run = next((run for run in self._runs.values() if uuid and uuid in run.roles), self._run)
         guess = self._guess(fields)
         if run is None or (name == "answer" and guess is None and uuid not in run.roles):
             return ProbeReply(_TESTED) if name in ("answer", "fallback") else ProbeReply(status=204)
@@ -158,10 +161,6 @@ class PlatformCheck:
             run.ended.setdefault(uuid, received.at)
             run.prices[uuid] = max(run.prices.get(uuid, 0.0), _amount(fields.get("price")))
         return self._reply(run, "third" if (name, role) == ("answer", "third") else name)
-
-    def _run_of(self, uuid: str) -> ProbeRun | None:
-        """The run that knows a leg; otherwise the current one."""
-        return next((run for run in self._runs.values() if uuid and uuid in run.roles), self._run)
 
     def _guess(self, fields: Mapping[str, Any]) -> Role | None:
         """Whose leg a webhook is about, by its numbers; None for legs that a `connect` dials."""
@@ -290,16 +289,6 @@ class PlatformCheck:
             )
             message = f"the call from {caller} to {called} did not come in at the application: {why}"
             raise CheckStopped(message, "Check that both numbers are linked to the application, and call one by hand.")
-
-
-def _fields(method: str, query: str, body: bytes) -> Mapping[str, Any]:
-    if method == "GET":
-        return dict(parse_qsl(query, keep_blank_values=True))
-    try:
-        found = json.loads(body)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _claims(authorization: str) -> Mapping[str, Any] | None:

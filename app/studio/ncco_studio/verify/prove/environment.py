@@ -86,8 +86,9 @@ def calls_to(root: Flow, values: Representatives) -> list[Arrival]:
             if f"call.{name}" not in values.chosen:
                 values.chosen.setdefault(f"{flow.name}.{name}", ("one value",))
     calls = [_arrival_of(base, row) for row in rows]
-    is_shown = _shows_our_number(root) or _TO in map(_fact, values.literals.paths_of("", "call"))
-    if is_shown and not _is_numbered(root):
+    is_shown = any(isinstance(target.fields.get("from"), OurNumber) for target in _dialled(root))
+    is_read = _TO in map(_fact, values.literals.paths_of("", "call"))
+    if (is_shown or is_read) and not _is_numbered(root):
         calls += [call._replace(call=_from_app(call.call)) for call in calls[:1]]
     if draws_numbers(root):
         calls += [call._replace(call=call.call._replace(uuid=leg)) for call in calls[:1] for leg in DRAWING_LEGS]
@@ -97,10 +98,6 @@ def calls_to(root: Flow, values: Representatives) -> list[Arrival]:
 def draws_numbers(root: Flow) -> bool:
     handlers = filter(None, map(explored_in, flows_run_from(root).values()))
     return any("random" in handler.reads for handler in handlers)
-
-
-def _shows_our_number(root: Flow) -> bool:
-    return any(isinstance(target.fields.get("from"), OurNumber) for target in _dialled(root))
 
 
 def _from_app(call: CallData) -> CallData:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import cycle, islice, product
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import orjson
 
@@ -124,29 +124,36 @@ Play: TypeAlias = Callable[[datetime], Playing[Turn] | Playing[Turn | None]]
 
 
 class Explorer:
-    """Explores one flow within bounds; `progress` gets the numbers of states found and still to explore."""
+    """Explores a flow within bounds.
+
+    `now` is the earliest time of a call. Variables that `env` does not have get samples. `progress` gets the numbers of
+    states found and still to explore.
+    """
 
     def __init__(
         self,
-        values: Representatives,
-        moments: Sequence[datetime],
+        root: Flow,
+        now: datetime,
+        env: Env,
         bounds: SearchLimits,
-        progress: Callable[[int, int], None],
+        progress: Callable[[int, int], None] = lambda _found, _waiting: None,
     ) -> None:
+        root = self.root = with_closings(root, now)
+        literals = Literals(root)
+        values = Representatives(literals, now, variables_for(root, literals, env), is_brief=bounds.is_brief)
         self.values = values
-        self.root = root = values.literals.root
+        self.moments = moments_of(root, values, now)
         self.space = StateSpace(root)
         self.liveness = Liveness(root)
-        self.states = States(root, values.literals, self.liveness)
+        self.states = States(root, literals, self.liveness)
         self.placed = placed_calls(root, values)
         self._arrivals = [] if self.placed and not root.is_startable else calls_to(root, values)
         self.envs: Sequence[Env] = settings_of(values)
         self._triggers = Triggers(root, values)
         self._turns = PossibleTurns(root, values)
-        self.moments = moments
         self._bounds = bounds
         self._progress = progress
-        self._reads_input = any(values.literals.paths_of("", "input"))
+        self._reads_input = any(literals.paths_of("", "input"))
         flows = flows_run_from(root).values()
         self._files = by_file(flows)
         firsts = [outcomes_of(flow)[0] for flow in flows]
@@ -164,20 +171,6 @@ class Explorer:
         """Whether one value of a call differs from that of the first one, in a brief exploration."""
         self._clock = time.process_time if bounds.is_brief else time.monotonic
         self._began = self._reported = self._clock()
-
-    @classmethod
-    def of(
-        cls,
-        root: Flow,
-        now: datetime,
-        env: Env,
-        bounds: SearchLimits,
-        progress: Callable[[int, int], None] = lambda _found, _waiting: None,
-    ) -> Self:
-        """`now` is the earliest time of a call; variables that `env` does not have get samples."""
-        literals = Literals(with_closings(root, now))
-        values = Representatives(literals, now, variables_for(root, literals, env), is_brief=bounds.is_brief)
-        return cls(values, moments_of(literals.root, values, now), bounds, progress)
 
     def explore(self) -> StateSpace:
         """Explore without faults, then with one fault in each state."""
@@ -354,12 +347,12 @@ class Explorer:
         dialled = sum(each.dials for each in source.first.first_path)
         session = source.session._replace(dialled=min(DIALS, dialled))
         for each in islice(cycle(loop), (DIALS + 1) * len(loop)):
-            play = partial(self._resume, session, each.trigger, each.env, each.moment, DIALS)
-            played = next((played for played in self._turns.of(play) if played.answers == each.answers), None)
-            if played is None or played.turn is None:
+            turns = self._followed(source, partial(self._resume, session, each.trigger, each.env, each.moment, DIALS))
+            played = next((played for played in turns if played.answers == each.answers), None)
+            if played is None or played.turn is None or played.follow is None:
                 return
             session = played.turn.session
-            goes_on = not session.is_over and self._follow(source, played.turn).entered == [*each.entered]
+            goes_on = not session.is_over and played.follow.entered == [*each.entered]
             target = self.space.new_state(session, given=source.given) if goes_on else None
             self._add(source, each.trigger, each.moment, each.env, played, target=target)
             if target is None:
@@ -388,8 +381,9 @@ class Explorer:
     def _followed(
         self, before: State | None, play: Callable[[], Playing[Turn] | Playing[Turn | None]]
     ) -> Iterator[PlayedTurn]:
+        at = None if before is None else self.root.named(before.session.at)
         for played in self._turns.of(play):
-            follow = None if played.turn is None else self._follow(before, played.turn)
+            follow = None if played.turn is None else Following(self._files, at).read(played.turn.trace)
             yield played._replace(follow=follow)
             if self._is_unusual or self._is_late():
                 break
@@ -424,10 +418,6 @@ class Explorer:
         levels += [(level.flow, level.variables) for level in session.callers]
         return max((len(variables.get(RECORDED, ())) for name, variables in levels if name == flow), default=0)
 
-    def _follow(self, before: State | None, turn: Turn) -> Following:
-        at = None if before is None else self.root.named(before.session.at)
-        return Following(self._files, at).read(turn.trace)
-
     def _add(
         self,
         source: State | None,
@@ -441,10 +431,9 @@ class Explorer:
         target: State | None = None,
     ) -> Transition | None:
         """None if the webhook changed nothing. `target` is the copied state while a dial loop is unrolled."""
-        turn = played.turn
-        if turn is None:
+        turn, follow = played.turn, played.follow
+        if turn is None or follow is None:
             return None
-        follow = played.follow or self._follow(source, turn)
         start = follow.entered[0] if follow.entered else (self.root.name, self.root.start)
         given = arrival.given if arrival is not None else source.given if source is not None else NO_PARAMS
         is_brief = self._bounds.is_brief

@@ -20,7 +20,6 @@ from ncco_studio.verify.prove.uses import (
     asked_by,
     assigned,
     flows_run_from,
-    heard_by_parties,
     played_by,
     sent_by,
     sent_later,
@@ -114,7 +113,7 @@ class _StepLiveness:
     def update(self) -> bool:
         """Return whether the live values changed."""
         ran = self.step.exit.runs
-        others = [*heard_by_parties(self.step), *([ran] if ran is not None else [])]
+        others = [runs for runs in (*(target.heard for target in self.step.targets), ran) if runs is not None]
         read = _joined(self.played, self.tested, self.sent, self.after(), *map(self._in_flow, others))
         live = _before(self.step.sets, read)
         live = _joined(_without(live, {asking.name for asking in self.step.asks}), self.asked, self.error())

@@ -116,7 +116,8 @@ def _proved(
     if not left:
         return
     context = get_context("spawn" if sys.platform == "win32" else "forkserver")
-    with ProcessPoolExecutor(min(_processors(), len(left)), context, _end_quietly) as pool:
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with ProcessPoolExecutor(min(processors, len(left)), context, _end_quietly) as pool:
         jobs = {pool.submit(prove_flow, flow.name, dict(flow.sources), request, progress): flow for flow in left}
         try:
             for job in as_completed(jobs):
@@ -128,7 +129,3 @@ def _proved(
 def _end_quietly() -> None:
     """Ctrl-C, which reaches all processes of a terminal, ends this one without a traceback."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -160,7 +160,7 @@ def prove(
     `now` is the earliest time of a call (aware). `env` has the server's variables; others get suitable values.
     `progress` gets the numbers of states found and still to explore, every few seconds.
     """
-    explorer = Explorer.of(flow, now, env or {}, bounds or SearchLimits(), progress)
+    explorer = Explorer(flow, now, env or {}, bounds or SearchLimits(), progress)
     flow = explorer.root
     space = explorer.explore()
     states, values, moments = explorer.states, explorer.values, explorer.moments

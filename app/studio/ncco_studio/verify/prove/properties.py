@@ -47,9 +47,9 @@ _FIELDS: Final = frozenset({"place", "message", "cure", "severity", "code", "pat
 _NO_NUMBER_SHOWN: Final = "R105"
 """A connect without a number to show: only a warning, since no app may call the flow."""
 _UNESCAPABLE: Final = "E393"
+"""A value that cannot be escaped where it is used."""
 _MOMENTS: Final = frozenset({"next_open", "next_close"})
 """Fields of hours that differ at moments which a proof does not try."""
-"""A value that cannot be escaped where it is used."""
 
 
 class CallLimits(NamedTuple):

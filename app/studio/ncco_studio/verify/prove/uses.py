@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from ncco_server.flow.effects import Effect, Phase
-from ncco_server.flow.frame import Runs, Target
+from ncco_server.flow.frame import Target
 from ncco_server.flow.language.hooks import Later
 from ncco_server.flow.model import Flow, Step, later_effects
 from ncco_server.flow.runtime import Way
@@ -104,10 +104,6 @@ def targets_of(flow: Flow, step: Step) -> Iterator[Target]:
     error = step.error or flow.error
     if error is not None:
         yield error
-
-
-def heard_by_parties(step: Step) -> Iterator[Runs]:
-    yield from (target.heard for target in step.targets if target.heard is not None)
 
 
 def ways_here(step: Step) -> Iterator[Way]:

@@ -15,6 +15,8 @@ from ncco_server.flow.model import Flow
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from ncco_server.ncco.value_types import Kind
 from ncco_server.service.functions import AnswerLookups
+from ncco_server.service.row_lookups import rows_of
+from ncco_server.store import Store
 from ncco_studio.verify.handlers.explored import FunctionDefinition, explored_in
 from ncco_studio.verify.scenarios.values import json_of
 
@@ -138,9 +140,10 @@ class LookupAnswers:
             self.answered.append((lookup, self._known[lookup.id]))
         return tuple([self._known[lookup.id] for lookup in lookups])
 
-    async def of_rows(self, lookups: tuple[Lookup, ...], found: tuple[LookupAnswer, ...]) -> tuple[LookupAnswer, ...]:
+    async def of_rows(self, store: Store, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
+        """The stored rows, unless others are chosen."""
         rows = []
-        for lookup, row in zip(lookups, found, strict=True):
+        for lookup, row in zip(lookups, await rows_of(store, lookups), strict=True):
             if lookup.id not in self._known and (chosen := await self.chosen(lookup)) is not None:
                 self._known[lookup.id] = chosen
                 self.answered.append((lookup, chosen))

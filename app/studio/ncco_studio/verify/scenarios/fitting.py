@@ -112,7 +112,7 @@ class Fitting:
         if only is None:
             names = sorted(flow.name for flow in beginning or startable)
             how = f": {naming.format(names[0])}" if names and naming else ""
-            cure = f"name the flow, one of: {_listed(names)}{how}"
+            cure = f"name the flow, one of: {', '.join(names) or 'none'}{how}"
             reader.report("S106", call.place, "it is unclear which flow takes the call", cure)
             return call
         _check_query(call, only, reader)
@@ -207,10 +207,6 @@ def _fits(node: Text, type_: Kind) -> bool:
     except Misfit:
         return False
     return True
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names)) or "none"
 
 
 def named(scenarios: Iterable[Scenario], words: str) -> tuple[Scenario, ...]:

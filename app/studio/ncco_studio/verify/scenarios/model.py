@@ -16,7 +16,7 @@ from ncco_server.flow.issues import FlowIssue, by_place
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq
 from ncco_server.flow.source import read_yaml
 from ncco_server.ncco.value_types import JsonSchema
-from ncco_studio.schema import resolved
+from ncco_studio.schema import file_schema
 from ncco_studio.simulator.assumptions import After
 from ncco_studio.verify.faults import FAULTS, LIMITS
 from ncco_studio.verify.scenarios.answers import GivenAnswers, read_given
@@ -229,25 +229,14 @@ def _read_attempts(node: Node, what: str, reader: Reader) -> dict[datetime, str]
     return found
 
 
-class GivenRow(NamedTuple):
-    """A row of a table: the key's values and those of columns, by name."""
-
-    place: Place
-    values: Map
-
-
-def _read_rows(node: Node, what: str, reader: Reader) -> tuple[GivenRow, ...]:
-    """Return [] for a table without rows."""
-    found = (reader.map(item, f"a row of {what}", "write `- {number: ..}`") for item in items(node))
-    return tuple(GivenRow(row.place, row) for row in found if row is not None)
+def _read_table(entry: Entry, reader: Reader) -> tuple[Place, tuple[Map, ...]]:
+    what = f'a row of the table "{entry.key.value}"'
+    rows = (reader.map(item, what, "write `- {number: ..}`") for item in items(entry.value))
+    return entry.key.place, tuple(row for row in rows if row is not None)
 
 
-def _read_table(entry: Entry, reader: Reader) -> tuple[Place, tuple[GivenRow, ...]]:
-    return entry.key.place, _read_rows(entry.value, f'the table "{entry.key.value}"', reader)
-
-
-Rows: TypeAlias = Mapping[str, tuple[Place, tuple[GivenRow, ...]]]
-"""By table, each with the place of the table's name."""
+Rows: TypeAlias = Mapping[str, tuple[Place, tuple[Map, ...]]]
+"""By table: the place of the table's name, and the rows, each with values of the key and of columns by name."""
 _ROWS = named(
     _read_table,
     'write `tables: {customers: [{number: "447700900123", name: Ada}]}`',
@@ -341,15 +330,7 @@ class Scenario(ScenarioDefaults):
     @property
     def expects_something(self) -> bool:
         """Whether the scenario can fail."""
-        expect = self.expect
-        found = (expect.end, expect.result, expect.seconds, expect.variables, expect.tables, expect.said, expect.ncco)
-        return (
-            any(found)
-            or bool(expect.without)
-            or expect.attempts is not None
-            or expect.hooks is not None
-            or any(isinstance(step, EXPECTING) for step in self.script)
-        )
+        return bool(self.expect.as_written()) or any(isinstance(step, EXPECTING) for step in self.script)
 
 
 _MERGED: Final[Mapping[str, Any]] = {
@@ -448,7 +429,7 @@ def _merged(own: Map, shared: Map, within: Mapping[str, Any]) -> Map:
 
 
 def scenario_schema() -> JsonSchema:
-    """The JSON schema (draft 7) of scenario files."""
+    """The JSON schema of scenario files."""
     alone = [kind.word for kind in KINDS if kind.is_alone()]
     definitions = {
         "call": ScenarioCall.json_schema(),
@@ -456,8 +437,6 @@ def scenario_schema() -> JsonSchema:
         "step": {"anyOf": [{"enum": alone}, *(kind.json_schema() for kind in KINDS if kind.words())]},
     }
     schema = {
-        "$schema": "http://json-schema.org/draft-07/schema#",
-        "title": "Scenarios: scripted calls, and what callers must hear",
         "type": "object",
         "properties": {
             DEFAULTS: ScenarioDefaults.json_schema() | {"description": "shared by all scenarios of this file"}
@@ -465,5 +444,4 @@ def scenario_schema() -> JsonSchema:
         "additionalProperties": Scenario.json_schema(),
         "definitions": definitions,
     }
-    found: dict[str, Any] = resolved(schema, {})
-    return found
+    return file_schema("Scenarios: scripted calls, and what callers must hear", schema)

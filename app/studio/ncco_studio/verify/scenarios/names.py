@@ -113,7 +113,7 @@ class Meanings:
 
     def _used_in(self, file: FileNames, kind: NameKind, name: str) -> set[Place]:
         is_used = any(each[:2] == (kind, name) and not each.is_definition for each in file.names)
-        defined = self._names.defined_for(kind, file.path).get(name) if is_used else None
+        defined = self._names.definitions(kind, file.path).get(name) if is_used else None
         return {defined.place} if defined else set()
 
     def _files(self, written: ScenarioName) -> list[FileNames]:

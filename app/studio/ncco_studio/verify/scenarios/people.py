@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, ClassVar, Final
 
 from ncco_server.flow.grammar.reader import Reader, items
 from ncco_server.flow.issues import FlowIssue, by_place
 from ncco_server.flow.nodes import Entry
 from ncco_server.flow.source import read_yaml
 from ncco_server.ncco.value_types import JsonSchema, digits_in
-from ncco_studio.schema import resolved
+from ncco_studio.schema import file_schema
 from ncco_studio.simulator.parties import ENDLESS, Behaviour, PartyOutcome
 from ncco_studio.verify.scenarios.script import PRESSES, Spoken, acts_of
 from ncco_studio.verify.scenarios.values import SECONDS, ScenarioModel, ScenarioReader, named
@@ -84,11 +84,5 @@ def read_people(file: str, text: str) -> tuple[dict[str, tuple[Behaviour, ...]],
 
 
 def people_schema() -> JsonSchema:
-    """The JSON schema (draft 7) of files of people."""
-    schema = {
-        "$schema": "http://json-schema.org/draft-07/schema#",
-        "title": "People that `ncco vonage` calls",
-        **People.json_schema(),
-    }
-    found: dict[str, Any] = resolved(schema, {})
-    return found
+    """The JSON schema of files of people."""
+    return file_schema("People that `ncco vonage` calls", People.json_schema())

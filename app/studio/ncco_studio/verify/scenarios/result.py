@@ -124,8 +124,9 @@ def failsafe_in(lines: Iterable[Line]) -> Line | None:
     return next((line for line in lines if line.did == "failed" and line.what == "failsafe"), None)
 
 
-def trace_of(turn: TurnRow) -> list[TraceLine]:
-    return [TraceLine.read(line) for line in json.loads(turn.trace)]
+def trace_of(stored: bytes) -> list[TraceLine]:
+    """The trace of a `TurnRow`."""
+    return [TraceLine.read(line) for line in json.loads(stored)]
 
 
 def decided_in(turns: Iterable[TurnRow], zero_ms: int, path_of: Callable[[str], str]) -> list[Decided]:
@@ -133,7 +134,7 @@ def decided_in(turns: Iterable[TurnRow], zero_ms: int, path_of: Callable[[str], 
     found = []
     for turn in turns:
         at = (turn.created_at - zero_ms) / 1000
-        for line in trace_of(turn):
+        for line in trace_of(turn.trace):
             file, colon, number = line.where.rpartition(":")
             shown = f"{path_of(file)}{colon}{number}" if file else ""
             found.append(Decided(**vars(line), at=at, turn=turn.number, shown=shown))

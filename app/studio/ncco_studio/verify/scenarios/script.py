@@ -94,8 +94,12 @@ class ScriptStep(ScenarioModel):
 
     @property
     def moment_s(self) -> float | None:
-        """Seconds from the answer, which can be during a prompt; None: after the previous step."""
-        return None
+        """Seconds from the answer, which can be during a prompt; None: after the previous step.
+
+        Not every step can have `at`.
+        """
+        at_s: float | None = getattr(self, "at_s", None)
+        return at_s
 
     def problem_at(self, moment: CallMoment, leg: Leg) -> str:
         """Return "" if the step is possible at a moment of a call."""
@@ -155,10 +159,6 @@ class PressStep(ScriptStep):
     at_s: Annotated[float | None, SECONDS] = written_as("at", default=None)
     """seconds since the call was answered; without it, as soon as the server waits for the caller"""
 
-    @property
-    def moment_s(self) -> float | None:
-        return self.at_s
-
     async def perform(self, call: ScriptedCall) -> None:
         await call.leg.press(self.keys)
 
@@ -210,10 +210,6 @@ class SpeakStep(ScriptStep):
     speech: SpokenInput = written_as("speak")
     at_s: Annotated[float | None, SECONDS] = written_as("at", default=None)
     """seconds since the call was answered; without it, as soon as the server waits for the caller"""
-
-    @property
-    def moment_s(self) -> float | None:
-        return self.at_s
 
     async def perform(self, call: ScriptedCall) -> None:
         await call.leg.speak(*self.speech.results, error=self.speech.error)
@@ -499,15 +495,13 @@ def step_of_line(line: str) -> ScriptStep:
     if found is None or found["word"] not in STEPS:
         return _only_step(*read_yaml("", line))
     word = Text(found["word"], NOWHERE)
-    value, issues = _typed_value(found["value"])
+    text = found["value"]
+    is_yaml = text[0] in "{[\"'"
+    value, issues = read_yaml("", text) if is_yaml else (Text(text.strip(), NOWHERE, quoted=True), [])
     return _only_step(Map((Entry(word, value),), NOWHERE) if value is not None else None, issues)
 
 
 _TYPED: Final = re.compile(r"(?P<word>\w+)(?::\s*|\s+)(?P<value>\S.*)")
-
-
-def _typed_value(text: str) -> tuple[Node | None, list[FlowIssue]]:
-    return read_yaml("", text) if text[0] in "{[\"'" else (Text(text.strip(), NOWHERE, quoted=True), [])
 
 
 def _only_step(node: Node | None, issues: Iterable[FlowIssue]) -> ScriptStep:

@@ -23,7 +23,6 @@ import structlog
 from starlette.types import ASGIApp
 from structlog.typing import FilteringBoundLogger
 
-from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.engine.session import from_json
 from ncco_server.errors import AppError
 from ncco_server.flow.grammar.reader import Reader
@@ -35,8 +34,7 @@ from ncco_server.service.calls import CallService
 from ncco_server.service.functions import AnswerLookups
 from ncco_server.service.hand_hours import HandHours
 from ncco_server.service.phone_numbers import digits_of, line_of
-from ncco_server.service.row_lookups import rows_of
-from ncco_server.service.turns import Policy, no_lookups
+from ncco_server.service.turns import Policy
 from ncco_server.settings import Settings
 from ncco_server.settings.values import DEFAULT as DEFAULT_FAILSAFE
 from ncco_server.settings.values import read_failsafe
@@ -179,32 +177,16 @@ class ServerInProcess:
         self.database = FailingDatabase(file)
         self.store = CallStore(self.database)
         self.log: list[str] = []
-        self._look_ups: Callable[[], AnswerLookups] = lambda: no_lookups
-        self.service = CallService(self.store, lambda: project, policy, look_ups=self._answers_of_turn)
-        self.service.read_rows = self._rows
-        self.answers: LookupAnswers | None = None
-        self.by_hand: HandHours = {}
-        self.service.read_hours = self._hours
+        self.service = CallService(self.store, lambda: project, policy)
         self._app = make_app(self.service, lambda: self.clock.at(self.clock.ms), self.log, deadline_s=deadline_s)
         self._is_open = False
 
-    def _answers_of_turn(self) -> AnswerLookups:
-        return self._look_ups()
-
-    async def _rows(self, wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
-        found = await rows_of(self.store, wanted)
-        return found if self.answers is None else await self.answers.of_rows(wanted, found)
-
-    async def _hours(self, *_: object) -> HandHours:
-        return self.by_hand
-
-    async def begin(self, at: datetime, look_ups: Callable[[], AnswerLookups], patience_s: float) -> AsgiServer:
+    async def begin(self, at: datetime, patience_s: float) -> AsgiServer:
         """The server for the call's webhooks; see `LocalStage.ring`."""
         if not self._is_open:
             await self.store.open()
             await self.service.library.reload()
             self._is_open = True
-        self._look_ups = look_ups
         self.clock = VirtualClock(at)
         return AsgiServer(self._app, self.clock, patience_s, f"{BASE}/")
 
@@ -331,13 +313,16 @@ class LocalStage:
         called = () if flow is None else (digits_of(call.to, line_of(self.flows, flow)),)
         policy = replace(self._policy, env={**self._policy.env, **env}, dial_allow=(*allowed, *called))
         server = await self._server_for(policy, is_new=flow is not None)
-        direct = await server.begin(call.made_at, look_ups, patience_s)
-        server.answers = answers
-        server.by_hand = self._by_hand(call)
+        direct = await server.begin(call.made_at, patience_s)
+        service = server.service
+        service.look_ups = look_ups
+        service.read_rows = None if answers is None else partial(answers.of_rows, server.store)
+        service.read_hours = partial(_decided, self._by_hand(call))
         if rows is not None and self.tables:
             await server.store.replace_rows(rows, round(call.made_at.timestamp() * 1000))
+        query = f"?{urlencode(call.query)}" if call.query else ""
         application = Application(
-            answer_url=f"{BASE}/webhooks/answer{f'/{call.flow}' if call.flow else ''}{_query_of(call)}",
+            answer_url=f"{BASE}/webhooks/answer{f'/{call.flow}' if call.flow else ''}{query}",
             event_url=f"{BASE}/webhooks/event",
             fallback_url=f"{BASE}/webhooks/fallback",
             assumes=self._assumes,
@@ -483,8 +468,8 @@ async def _play(scenario: Scenario, conditions: CallConditions, placed: Observed
     placed.observe(result)
 
 
-def _query_of(call: ScenarioCall) -> str:
-    return f"?{urlencode(call.query)}" if call.query else ""
+async def _decided(by_hand: HandHours, *_: object) -> HandHours:
+    return by_hand
 
 
 def _conditions_of(scenario: Scenario, chaos: int | None, placed: Flow | None = None) -> CallConditions:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ncco_server.flow.grammar.reader import Reader
 from ncco_server.flow.language.returns import Misfit, read_answer
 from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.nodes import Map, Text
-from ncco_server.ncco.value_types import Kind
 from ncco_server.suggest import near_or_all
 from ncco_server.table_rows import MAX_NAME, RowChange, key_of, row_name, table_of
 from ncco_studio.verify.scenarios.answers import answer_of
 from ncco_studio.verify.scenarios.expectations import is_part, shown
-from ncco_studio.verify.scenarios.model import GivenRow, Rows
+from ncco_studio.verify.scenarios.model import Rows
 from ncco_studio.verify.scenarios.result import Difference, Result
+from ncco_studio.verify.scenarios.values import ScenarioReader
 
 Tables = Mapping[str, TableDefinition]
 
@@ -28,57 +28,46 @@ def check_rows(rows: Rows, tables: Tables, reader: Reader, line: str) -> None:
             reader.report("S114", place, f'there is no table "{name}"', near_or_all(name, tables))
             continue
         for row in given:
-            _check_row(table, row, reader, line)
+            _read_row(table, row, reader, line)
+            missing = [column for column in table.key if row.get(column) is None]
+            if missing and {*table.key, *table.columns} >= {*row.keys()}:  # otherwise, another word was meant for it
+                message = f"a row of the table {table.name} has no `{missing[0]}`, which is in its key"
+                reader.report("S114", row.place, message, f"add `{missing[0]}: ..`")
 
 
-def _check_row(table: TableDefinition, row: GivenRow, reader: Reader, line: str) -> None:
+def _read_row(table: TableDefinition, row: Map, reader: Reader, line: str) -> dict[str, Any]:
+    """Leave out the values of unknown columns and wrong types, and report them."""
+    found: dict[str, Any] = {}
     known = {**table.key, **table.columns}
-    for key, value in row.values.entries:
+    for key, value in row.entries:
         if key.value not in known:
             message = f'the table {table.name} has no column "{key.value}"'
             reader.report("S114", key.place, message, near_or_all(key.value, known))
             continue
-        type_ = _type_of(table, key.value)
+        type_ = table.key[key.value].type if key.value in table.key else table.returned.fields[key.value]
         try:
-            read_answer(type_, answer_of(value, type_), line=line)
+            found[key.value] = read_answer(type_, answer_of(value, type_), line=line)
         except Misfit as misfit:
             what = f"`{key.value}` of the table {table.name}"
             written = f'"{value.value}"' if isinstance(value, Text) else "a list or a map"
-            reader.report(
-                "S114", value.place, f"{what} cannot be {written}", misfit.needed or f"write {type_.described}"
-            )
-    missing = [name for name in table.key if row.values.get(name) is None]
-    if missing and known.keys() >= set(row.values.keys()):  # otherwise, another word was meant for it
-        message = f"a row of the table {table.name} has no `{missing[0]}`, which is in its key"
-        reader.report("S114", row.place, message, f"add `{missing[0]}: ..`")
+            cure = misfit.needed or f"write {type_.described}"
+            reader.report("S114", value.place, f"{what} cannot be {written}", cure)
+    return found
+
+
+def _values(table: TableDefinition, rows: Iterable[Map], line: str) -> list[dict[str, Any]]:
+    """Without what is wrong, which `check_rows` has reported."""
+    return [_read_row(table, row, ScenarioReader(), line) for row in rows]
 
 
 def changes_of(rows: Rows, tables: Tables, line: str) -> Iterator[RowChange]:
     """Leave out wrong rows; they were reported."""
     for name, (_, given) in rows.items():
-        for row in given if name in tables else ():
-            values = _values(tables[name], row.values, line)
+        for values in _values(tables[name], given, line) if name in tables else ():
             full = _name(tables[name], values)
             if full:
                 columns = {column: value for column, value in values.items() if column in tables[name].columns}
                 yield RowChange(full, columns, keep_ms=tables[name].keep_ms)
-
-
-def _values(table: TableDefinition, written: Map, line: str) -> dict[str, Any]:
-    """Leave out the values of unknown columns and wrong types."""
-    found: dict[str, Any] = {}
-    for key, value in written.entries:
-        if key.value in table.key or key.value in table.columns:
-            type_ = _type_of(table, key.value)
-            try:
-                found[key.value] = read_answer(type_, answer_of(value, type_), line=line)
-            except Misfit:
-                continue
-    return found
-
-
-def _type_of(table: TableDefinition, name: str) -> Kind:
-    return table.key[name].type if name in table.key else table.returned.fields[name]
 
 
 def _name(table: TableDefinition, values: Mapping[str, Any]) -> str:
@@ -94,15 +83,11 @@ def check_tables(result: Result, tables: Tables, line: str) -> Iterator[Differen
         if table is None:
             continue
         found = [_shown(table, row, result.rows[row]) for row in sorted(result.rows) if table_of(row) == name]
-        wanted = [_values(table, each.values, line) for each in expected]
-        if not _same(wanted, found):
+        wanted = _values(table, expected, line)
+        # a row is found by its key, so at most once
+        if len(wanted) != len(found) or not all(any(is_part(one, other) for other in found) for one in wanted):
             sides = (_text(wanted), _text(found))
             yield Difference(place, f"the table {name} has other rows", *sides, at=result.seconds)
-
-
-def _same(wanted: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]) -> bool:
-    """A row is found by its key, so at most once."""
-    return len(wanted) == len(found) and all(any(is_part(one, other) for other in found) for one in wanted)
 
 
 def _shown(table: TableDefinition, row: str, columns: Mapping[str, Any]) -> dict[str, Any]:
