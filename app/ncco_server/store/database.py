@@ -66,15 +66,37 @@ P = ParamSpec("P")
 Owner = TypeVar("Owner", bound="InDatabase")
 
 
-class InDatabase:
+class Read(Protocol):
+    """Reads a database, even while servers write to it; queries may take long."""
+
+    async def __call__(self, sql: Sql, *values: object) -> list[Row]: ...
+
+
+class Reader:
+    """Reads rows, each as an object."""
+
+    def __init__(self, read: Read) -> None:
+        self.read = read
+
+    async def one(self, make: Callable[[Row], T], sql: Sql, *values: object) -> T | None:
+        """The first row, if there is any."""
+        rows = await self.read(sql, *values)
+        return make(rows[0]) if rows else None
+
+    async def all(self, make: Callable[[Row], T], sql: Sql, *values: object) -> list[T]:
+        return [make(row) for row in await self.read(sql, *values)]
+
+    async def is_any(self, sql: Sql, *values: object) -> bool:
+        """Whether `SELECT EXISTS (..)` finds a row."""
+        return bool((await self.read(sql, *values))[0][0])
+
+
+class InDatabase(Reader):
     """Operations on an open database."""
 
     def __init__(self, database: Database) -> None:
+        super().__init__(database.read)
         self.database = database
-
-    async def one(self, read: Callable[[Row], T], sql: Sql, *values: object) -> T | None:
-        rows = await self.database.read(sql, *values)
-        return read(rows[0]) if rows else None
 
 
 def in_one_transaction(
@@ -104,12 +126,6 @@ class StoreFault(NamedTuple):
 
     message: str
     cure: str
-
-
-class Read(Protocol):
-    """Reads a database, even while servers write to it; queries may take long."""
-
-    async def __call__(self, sql: Sql, *values: object) -> list[Row]: ...
 
 
 class Database(Protocol):

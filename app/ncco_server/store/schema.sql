@@ -1,5 +1,5 @@
 -- version 0015
--- The types are PostgreSQL's; `migrations.py` says what SQLite has in their place. A line that ends with `only in SQLite`
+-- The types are PostgreSQL's; `sql.py` says what SQLite has in their place. A line that ends with `only in SQLite`
 -- or `only in PostgreSQL` is left out in the other one. In PostgreSQL, columns of a fixed size come first, and long ones
 -- last in both.
 -- webhooks.call_key is NULL if the webhook belongs to no stored call, but session is still set.
@@ -19,7 +19,9 @@ CREATE TABLE calls (
     flow text COLLATE "C" NOT NULL,
     revision text COLLATE "C" NOT NULL,
     state bytea NOT NULL
-) WITH (fillfactor = 80);
+);
+
+ALTER TABLE calls SET (fillfactor = 80); -- only in PostgreSQL
 
 -- The id of nearly every call is its leg, so only the other calls need an index.
 CREATE INDEX open_calls_by_other_leg ON calls (leg) WHERE NOT is_over AND leg <> id; -- only in SQLite
@@ -90,7 +92,9 @@ CREATE TABLE hooks (
     problem text COLLATE "C" NOT NULL DEFAULT '',
     headers bytea NOT NULL,
     body bytea NOT NULL
-) WITH (fillfactor = 70);
+);
+
+ALTER TABLE hooks SET (fillfactor = 70); -- only in PostgreSQL
 
 CREATE INDEX waiting_hooks_by_session ON hooks (session, key) WHERE NOT is_parked;
 
