@@ -24,7 +24,7 @@ from typing import Any, Concatenate, Final, NamedTuple, ParamSpec, Protocol, Typ
 
 from ncco_server.errors import StoreUnavailable
 from ncco_server.store.rows import Schema
-from ncco_server.store.sql import Dialect, Sql
+from ncco_server.store.sql import Sql
 
 Row: TypeAlias = tuple[Any, ...]
 
@@ -138,7 +138,6 @@ class Database(Protocol):
     label: str
     path: Path | None
     is_durable: bool
-    dialect: Dialect
 
     async def open(self) -> None:
         """Connect, migrate to the newest schema, and check that the database is writable. Raises StoreUnusable."""

@@ -178,25 +178,23 @@ SUM_BY_START: Final = Sql(f"""
 SELECT_RESULTS_OF: Final = ListSql(f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE call_key IN (%s)")
 
 
-SELECT_LINES: Final = Sql(f"""
-    WITH RECURSIVE lines (line) AS (
-        SELECT min(line) FROM {RESULTS_TABLE}
+def _distinct(column: str) -> Sql:
+    """Find each text in the index after the one before."""
+    return Sql(f"""
+    WITH RECURSIVE names (name) AS (
+        SELECT min({column}) FROM {RESULTS_TABLE} WHERE {column} <> ''
         UNION ALL
-        SELECT (SELECT min(line) FROM {RESULTS_TABLE} WHERE line > lines.line) FROM lines WHERE lines.line IS NOT NULL
+        SELECT (SELECT min({column}) FROM {RESULTS_TABLE} WHERE {column} <> '' AND {column} > names.name)
+        FROM names
+        WHERE names.name IS NOT NULL
     )
-    SELECT line FROM lines WHERE line <> ''
+    SELECT name FROM names WHERE name IS NOT NULL
 """)
 
-SELECT_OWN: Final = Sql(f"""
-    WITH RECURSIVE names (own) AS (
-        SELECT min(own) FROM {RESULTS_TABLE} WHERE own <> ''
-        UNION ALL
-        SELECT (SELECT min(own) FROM {RESULTS_TABLE} WHERE own <> '' AND own > names.own)
-        FROM names
-        WHERE names.own IS NOT NULL
-    )
-    SELECT own FROM names WHERE own IS NOT NULL
-""")
+
+SELECT_LINES: Final = _distinct("line")
+
+SELECT_OWN: Final = _distinct("own")
 
 SELECT_FIRST_SINCE: Final = Sql(f"""
     SELECT call_key FROM {RESULTS_TABLE} WHERE began_at >= $1 ORDER BY began_at, call_key LIMIT 1

@@ -78,27 +78,27 @@ class ResultRow(NamedTuple):
 
     call_key: int
     id: str
-    previous: str
     is_last: bool
     direction: str
     flow: str
     party: str
-    party_end: str
     line: str
     name: str
     step: str
-    is_played: bool
-    has_failed: bool
     result: ResultName
-    own: str
     rang: str
     began_at: int
-    person_at: int | None
     ended_at: int | None
     version: int
-    webhook: int
     changed_at: int
-    is_counted: bool
+    previous: str = ""
+    party_end: str = ""
+    is_played: bool = False
+    has_failed: bool = False
+    own: str = ""
+    person_at: int | None = None
+    webhook: int = 0
+    is_counted: bool = False
     returned_at: int | None = None
     returned_by: str = ""
     counted_result: str = ""
@@ -117,7 +117,7 @@ class ResultRow(NamedTuple):
 
 COLUMNS: Final = ", ".join(ResultRow._fields)
 
-GIVEN: Final = [name for name in ResultRow._fields if name not in ResultRow._field_defaults]
+GIVEN: Final = ResultRow._fields[: ResultRow._fields.index("is_counted") + 1]
 """The others have the table's defaults."""
 
 
