@@ -72,7 +72,7 @@ class Read(Protocol):
     async def __call__(self, sql: Sql, *values: object) -> list[Row]: ...
 
 
-class Reader:
+class RowReader:
     """Reads rows, each as an object."""
 
     def __init__(self, read: Read) -> None:
@@ -91,7 +91,7 @@ class Reader:
         return bool((await self.read(sql, *values))[0][0])
 
 
-class InDatabase(Reader):
+class InDatabase(RowReader):
     """Operations on an open database."""
 
     def __init__(self, database: Database) -> None:

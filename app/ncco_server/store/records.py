@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final, NamedTuple
 
-from ncco_server.store.database import Reader, Row
+from ncco_server.store.database import Row, RowReader
 from ncco_server.store.placed import SELECT_CONTROL
 from ncco_server.store.placed_rows import PlacingControl
 from ncco_server.store.results import (
@@ -287,7 +287,7 @@ class SummedCalls(NamedTuple):
     ms: int
 
 
-class Records(Reader):
+class Records(RowReader):
     """Reads the contents of a store; made by `Store.records`."""
 
     async def _read_of(self, sql: ListSql, keys: Sequence[int], *values: object) -> list[Row]:
