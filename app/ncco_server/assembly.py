@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.errors import SettingsError
 from ncco_server.flow.files import search_beside
-from ncco_server.service.bucket_address import BucketAddress
 from ncco_server.service.functions import AnswerLookups
 from ncco_server.service.outbox import Post, Verdict
+from ncco_server.service.recording_files import BucketAddress
 from ncco_server.service.turns import Policy
 from ncco_server.settings import Settings, load_settings
 from ncco_server.settings.fields import BUCKET_SECRETS

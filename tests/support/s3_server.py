@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, quote, unquote
 from xml.sax.saxutils import escape
 
-from ncco_server.service.bucket_address import BucketAddress
+from ncco_server.service.recording_files import BucketAddress
 from tests.support.serving_thread import serving_thread
 
 KEY_ID: Final = "AKIAIOSFODNN7EXAMPLE"

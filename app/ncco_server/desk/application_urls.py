@@ -14,6 +14,7 @@ from ncco_server.desk.output import CannotRun
 from ncco_server.errors import VonageApiError
 from ncco_server.flow.report import printable
 from ncco_server.service.phone_numbers import readable
+from ncco_server.store.copies import private_file
 from ncco_server.vonage.applications import (
     Account,
     read_document,
@@ -189,11 +190,8 @@ def _store(records: Mapping[str, History]) -> None:
         return
     draft = RECORD.with_name(f"{RECORD.name}.{os.getpid()}")
     try:
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as out:
+        with private_file(draft) as out:
             out.write(_RECORDS.dump_json(dict(records), indent=2) + b"\n")
-            out.flush()
-            os.fsync(handle)
         draft.replace(RECORD)
     finally:
         draft.unlink(missing_ok=True)

@@ -28,7 +28,7 @@ from ncco_server.errors import AppError, StoreUnavailable, StoreUnusable
 from ncco_server.service.recording_files import RecordingFiles, size_of
 from ncco_server.service.recordings import lost_recordings
 from ncco_server.store import BackupRow, Backups, Store, milliseconds
-from ncco_server.store.copies import check_copy, move_into, sync_folder
+from ncco_server.store.copies import check_copy, move_into, private_file, sync_folder
 
 DATABASE: Final = "ncco.db"
 KEY: Final = "key"
@@ -141,7 +141,7 @@ def _archive(target: Path, folder: Path, places: BackupPlaces, about: Manifest) 
     files: dict[str, FileSum] = {}
     with (
         _written_to(target.parent),
-        os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as out,
+        private_file(draft) as out,
         tarfile.open(fileobj=out, mode="w:gz" if target.suffix == ".gz" else "w") as archive,
     ):
         files[DATABASE] = _add(archive, DATABASE, (folder / DATABASE).open("rb"))
@@ -154,9 +154,6 @@ def _archive(target: Path, folder: Path, places: BackupPlaces, about: Manifest) 
                     files[name] = _add(archive, name, recordings.open(audio.id), audio.changed_s)
         text = about.model_copy(update={"files": files}).model_dump_json(indent=1).encode()
         archive.addfile(_entry(MANIFEST, len(text)), BytesIO(text))
-        archive.close()
-        out.flush()
-        os.fsync(out.fileno())
     read_manifest(draft)
     size = draft.stat().st_size
     draft.replace(target)
@@ -309,13 +306,8 @@ def _extract(file: Path, manifest: Manifest, places: BackupPlaces, stack: ExitSt
             if entry.name not in manifest.files or entry.size != manifest.files[entry.name].bytes:
                 raise NotABackup(file, "changed while it was being read", "try it again")
             path = target / rest if rest else target
-            with (
-                _written_to(folders[f"{part}{found}"]),
-                os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as out,
-            ):
+            with _written_to(folders[f"{part}{found}"]), private_file(path) as out:
                 copyfileobj(content, out, _BLOCK)
-                out.flush()
-                os.fsync(out.fileno())
             os.utime(path, (entry.mtime, entry.mtime))  # retention counts from the time of change
     try:
         check_copy(drafts[DATABASE])

@@ -34,6 +34,7 @@ from ncco_server.settings.fields import SECRETS, UUID, variable
 from ncco_server.settings.safety import PLACEHOLDERS, placeholders, unsafe
 from ncco_server.settings.secrets import CONSOLE_KEY_SUFFIX, KEY_SUFFIX
 from ncco_server.store import PlacingControl, Records, open_store
+from ncco_server.store.table_rows import tables_without_key
 from ncco_server.vonage.keys import rsa_modulus
 
 T = TypeVar("T")
@@ -207,7 +208,7 @@ async def check_hashes(project: Project, read: ReadRecords) -> list[Finding]:
     """Whether forgotten numbers still match, if a table keeps their hashes."""
     if not (tables := tables_with_hashes(project)):
         return []
-    lost: list[str] = await read(lambda records: records.tables_without_key(tables), [])
+    lost: list[str] = await read(lambda records: tables_without_key(records, tables), [])
     return [_finding(problem) for problem in problems_of_hashes(lost)] or [ok("forgotten numbers still match")]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import ssl
 import time
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from typing import Any, Final
 
 import httpx
 
+from ncco_server.service.written_rows import json_object
 from ncco_server.vonage.applications import beginning_of
 from ncco_server.web.console_policy import CONSOLE_POLICY
 
@@ -70,7 +70,7 @@ async def probe(
         untrusted = _certificate_error(error)
         return Probe(f"its certificate is not valid: {untrusted}" if untrusted else f"{error}", bool(untrusted))
     ms = (time.perf_counter() - begun) * 1000
-    return Probe("", False, response.status_code, _json_object(reply), response.headers, ms)
+    return Probe("", False, response.status_code, json_object(reply), response.headers, ms)
 
 
 def _certificate_error(error: BaseException | None) -> str:
@@ -79,11 +79,3 @@ def _certificate_error(error: BaseException | None) -> str:
             return error.verify_message or str(error)
         error = error.__cause__ or error.__context__
     return ""
-
-
-def _json_object(body: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return document if isinstance(document, dict) else {}

@@ -115,7 +115,7 @@ class Library:
             if self.loaded_at is None and (project.has_errors or not confirms_removals):
                 in_use = await self._released(project)
             if not project.has_errors and not confirms_removals:
-                self.removed = (*removals(in_use, project), *await self._lost_columns(in_use, project))
+                self.removed = (*removals(in_use, project), *await lost_columns(self._store, in_use, project))
                 if self.removed and await self._is_released(project):
                     self.removed = ()
             if project.has_errors or self.removed:
@@ -149,10 +149,6 @@ class Library:
                     await self._note_open_calls()
                     self._swap(released, datetime.now(UTC))
         return await reading
-
-    async def _lost_columns(self, before: Project, after: Project) -> list[Removal]:
-        found = changed_tables(before, after)
-        return [removal for name, removal in found if await self._store.tables.has_rows(name)] if found else []
 
     async def is_confirmed(self) -> bool:
         """Return False while the store is unavailable."""
@@ -329,10 +325,11 @@ def removals(before: Project, after: Project) -> tuple[Removal, ...]:
     return tuple(found)
 
 
-def changed_tables(before: Project, after: Project) -> list[tuple[str, Removal]]:
-    """Rows of a table that is no longer declared stay as they are."""
+async def lost_columns(store: Store, before: Project, after: Project) -> list[Removal]:
+    """Rows of a table that is no longer declared stay as they are. Raises StoreUnavailable."""
     both = [(table, after.tables[name]) for name, table in before.tables.items() if name in after.tables]
-    return [(old.name, Removal(old.place, message)) for old, new in both for message in old.lost_by(new)]
+    lost = [(old, message) for old, new in both for message in old.lost_by(new)]
+    return [Removal(table.place, message) for table, message in lost if await store.tables.has_rows(table.name)]
 
 
 def released_row(project: Project, now: datetime) -> RevisionRow:

@@ -12,7 +12,7 @@ import traceback
 import zlib
 from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Coroutine, Mapping
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -45,6 +45,7 @@ _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
 _DEFAULT_HEADERS: Final[Mapping[str, str]] = {"Accept": "application/json", "Accept-Encoding": "identity"}
 
 
+@dataclass(eq=False)
 class LookupFailure(Exception):
     """The trace shows the message, so it contains nothing from the request or response.
 
@@ -54,22 +55,15 @@ class LookupFailure(Exception):
         cure: for the operator, unless the source must change.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        is_outage: bool = False,
-        is_late: bool = False,
-        is_cut_off: bool = False,
-        status: int = 0,
-        cure: str = "",
-    ) -> None:
-        super().__init__(message)
-        self.cure = cure
-        self.is_outage = is_outage
-        self.is_late = is_late
-        self.is_cut_off = is_cut_off
-        self.status = status
+    message: str
+    is_outage: bool = field(default=False, kw_only=True)
+    is_late: bool = field(default=False, kw_only=True)
+    is_cut_off: bool = field(default=False, kw_only=True)
+    status: int = field(default=0, kw_only=True)
+    cure: str = field(default="", kw_only=True)
+
+    def __str__(self) -> str:
+        return self.message
 
 
 async def fetch(client: httpx.AsyncClient, request: LookupRequest, key: str, begins: Callable[[], None]) -> bytes:

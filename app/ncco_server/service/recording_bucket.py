@@ -20,9 +20,9 @@ from obstore.exceptions import BaseError, PermissionDeniedError, Unauthenticated
 from obstore.store import S3Store
 
 from ncco_server.errors import AppError
-from ncco_server.service.bucket_address import BucketAddress
 from ncco_server.service.recording_files import (
     ID,
+    BucketAddress,
     RecordingFiles,
     StorageProblem,
     StoredAudio,

@@ -5,7 +5,7 @@ Values of sensitive columns are never shown; `hidden` names those that a row has
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -38,6 +38,10 @@ class RowFault(NamedTuple):
     column: str
     problem: str
     cure: str
+
+    @property
+    def where(self) -> str:
+        return ".".join(filter(None, (self.row, self.column)))
 
     def __str__(self) -> str:
         where = ": ".join(filter(None, (self.row, f"column {self.column}" if self.column else "")))
@@ -98,13 +102,13 @@ class RowsPage(NamedTuple):
 
 
 class Table:
-    """A declared table in an open store. Reading and writing may raise StoreUnavailable."""
+    """A declared table in an open store: its `rows`, and their columns. Reading may raise StoreUnavailable."""
 
     def __init__(self, store: Store, definition: TableDefinition, line: str = "") -> None:
         """`line` is a number of ours: people may write numbers of its country as they dial them there."""
         self.definition = definition
         self._line = line
-        self._rows = store.tables
+        self.rows = store.tables
         keys = {name: each.type for name, each in definition.key.items()}
         self._types: Mapping[str, Kind] = {**keys, **definition.returned.fields}
 
@@ -182,7 +186,7 @@ class Table:
         return list(found.values())
 
     async def get(self, name: str, now: datetime) -> TableRowDocument | None:
-        row = await self._rows.row(name, milliseconds(now))
+        row = await self.rows.row(name, milliseconds(now))
         return None if row is None else TableRowDocument.of(self.definition, row)
 
     async def page(self, now: datetime, *, after: str = "", limit: int = PIECE, text: str = "") -> RowsPage:
@@ -192,25 +196,7 @@ class Table:
         """
         texts = {text.strip(), sought_digits(text) or text.strip()}
         columns = {name: not column.sensitive for name, column in self.definition.columns.items()}
-        rows, last = await self._rows.search(
+        rows, last = await self.rows.search(
             self.definition.name, texts, columns, milliseconds(now), after=after, limit=limit
         )
         return RowsPage([TableRowDocument.of(self.definition, row) for row in rows], last)
-
-    async def write(
-        self,
-        changes: Sequence[RowChange],
-        now: datetime,
-        changed_by: str,
-        stamps: Mapping[str, Collection[str] | None] | None = None,
-    ) -> Mapping[str, str]:
-        """See `TableRows.change`. Raises RowChanged."""
-        return await self._rows.change(changes, milliseconds(now), changed_by, stamps or {})
-
-    async def write_together(self, changes: Sequence[RowChange], now: datetime, changed_by: str) -> None:
-        """Make hundreds of changes in one transaction."""
-        await self._rows.change_together(changes, milliseconds(now), changed_by)
-
-    async def write_many(self, changes: Sequence[RowChange], now: datetime, changed_by: str) -> None:
-        """Make any number of changes, in several transactions."""
-        await self._rows.change_many(changes, milliseconds(now), changed_by)

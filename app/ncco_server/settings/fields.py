@@ -15,7 +15,7 @@ from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, C
 
 from ncco_server.errors import SettingsError
 from ncco_server.flow.files import BUDGET_MS, HANDLERS_CURE, read_handlers
-from ncco_server.service.bucket_address import BucketAddress
+from ncco_server.service.recording_files import BucketAddress
 from ncco_server.settings import values
 from ncco_server.settings.logins import Login, Role
 from ncco_server.store import open_store

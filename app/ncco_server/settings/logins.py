@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, T
 
 from ncco_server.errors import SettingsError
 from ncco_server.settings.values import read_password_hash
+from ncco_server.store.copies import sync_folder
 
 Role: TypeAlias = Literal["listen", "change"]
 """`change` includes everything that `listen` allows."""
@@ -101,19 +102,10 @@ def changed_logins(file: Path, wait_s: float = WAIT_S) -> Iterator[dict[str, Log
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
-        _flush_folder(file.parent)
+        sync_folder(file.parent)  # a removed login must not come back after a power failure
     except OSError as error:
         cure = "Set it to a file in a folder that this user may write to, such as the database's folder."
         raise SettingsError(_VARIABLE, f"{file} cannot be written: {error.strerror}", cure) from error
-
-
-def _flush_folder(folder: Path) -> None:
-    """A removed login must not come back after a power failure."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _created(draft: Path, wait_s: float) -> int:

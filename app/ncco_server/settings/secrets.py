@@ -13,6 +13,7 @@ from typing import Final
 
 from ncco_server.errors import SettingsError
 from ncco_server.settings.fields import Settings
+from ncco_server.store.copies import private_file
 
 FILE_SUFFIX: Final = "_FILE"
 MAX_SECRET_BYTES: Final = 4096
@@ -112,14 +113,11 @@ def _create(file: Path) -> str:
     """Link a finished draft, so that all processes use one key and none reads half a key."""
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_name(f"{file.name}.{os.getpid()}.{token_hex(4)}")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        with os.fdopen(handle, "w", encoding="ascii") as out:
-            out.write(token_hex(_KEY_BYTES) + "\n")
-            out.flush()
-            os.fsync(out.fileno())
+        with private_file(draft) as out:
+            out.write(f"{token_hex(_KEY_BYTES)}\n".encode())
         with suppress(FileExistsError):  # another process was faster: use its key
             file.hardlink_to(draft)
     finally:
-        draft.unlink()
+        draft.unlink(missing_ok=True)
     return _read(file)

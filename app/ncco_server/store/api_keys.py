@@ -8,11 +8,11 @@ from ncco_server.store.database import InDatabase, Row, Work, in_one_transaction
 from ncco_server.store.rows import hash_of
 from ncco_server.store.sql import API_KEYS_TABLE, Sql
 
-_INSERT: Final = Sql(
-    f"INSERT INTO {API_KEYS_TABLE} (hash, name, flows, created_at, tables) VALUES ($1, $2, $3, $4, $5)"
-)
-_SELECT: Final = Sql(f"SELECT name, flows, created_at, tables FROM {API_KEYS_TABLE} WHERE hash = $1")
-_SELECT_ALL: Final = Sql(f"SELECT name, flows, created_at, tables FROM {API_KEYS_TABLE} ORDER BY name, created_at")
+_COLUMNS: Final = ("name", "flows", "created_at", "tables")
+_INSERT: Final = Sql.insert(API_KEYS_TABLE, ("hash", *_COLUMNS))
+_SELECT: Final = f"SELECT {', '.join(_COLUMNS)} FROM {API_KEYS_TABLE}"
+_SELECT_KEY: Final = Sql(f"{_SELECT} WHERE hash = $1")
+_SELECT_ALL: Final = Sql(f"{_SELECT} ORDER BY name, created_at")
 _DELETE: Final = Sql(f"DELETE FROM {API_KEYS_TABLE} WHERE name = $1 RETURNING hash")
 _DELETE_OLD: Final = Sql(f"""
     DELETE FROM {API_KEYS_TABLE}
@@ -49,10 +49,10 @@ class ApiKeys(InDatabase):
         yield _INSERT, (hash_of(key), row.name, ",".join(row.flows), row.created_at, ",".join(row.tables))
 
     async def find(self, key: str) -> ApiKeyRow | None:
-        return await self.one(_row, _SELECT, hash_of(key))
+        return await self.one(_row, _SELECT_KEY, hash_of(key))
 
     async def list(self) -> list[ApiKeyRow]:
-        return list(map(_row, await self.database.read(_SELECT_ALL)))
+        return await self.all(_row, _SELECT_ALL)
 
     @in_one_transaction
     def remove(self, name: str, *, keeps_newest: bool = False) -> Work[int]:

@@ -28,7 +28,7 @@ class Backups(InDatabase):
 
     async def first_data_at(self) -> int | None:
         """Return when the oldest revision of a flow was stored; no call is older."""
-        rows = await self.database.read(SELECT_FIRST_REVISION)
+        rows = await self.read(SELECT_FIRST_REVISION)
         created_at: int | None = rows[0][0]
         return created_at
 

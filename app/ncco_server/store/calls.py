@@ -56,22 +56,13 @@ UPDATE_CALL: Final = Sql("""
     RETURNING id, key
 """)
 
-INSERT_TURN: Final = Sql("""
-    INSERT INTO turns (
-        call_key, number, ncco, trace, inputs, webhook, cause_turn, cause_wait, cause_status, created_at, has_failed,
-        heard, rang, result
-    )
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
-""")
+INSERT_TURN: Final = Sql.insert("turns", ("call_key", *TurnRow._fields[1:]))
 
 # call_key is NULL without a stored call. $12 is the call's key, if known.
-INSERT_WEBHOOK: Final = Sql("""
-    INSERT INTO webhooks (
-        call_key, id, kind, session, turn, wait, status, leg, conversation, method, body, received_at
-    )
+INSERT_WEBHOOK: Final = Sql(f"""
+    INSERT INTO webhooks ({", ".join(WebhookRow._fields)}, call_key)
     VALUES (
-        coalesce(CAST($12 AS bigint), (SELECT key FROM calls WHERE id = $3)),
-        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11
+        {marks(len(WebhookRow._fields))}, coalesce(CAST($12 AS bigint), (SELECT key FROM calls WHERE id = $3))
     )
 """)
 
@@ -367,23 +358,23 @@ class Calls(InDatabase):
         return self.database.write(work, _with_rows((leg, call.id), saves))
 
     async def load(self, session: str) -> SessionRow | None:
-        rows = await self.database.read(SELECT_CALL, session)
+        rows = await self.read(SELECT_CALL, session)
         return SessionRow.read(rows[0]) if rows else None
 
     async def calls_of(self, leg: str) -> list[SessionRow]:
         """Return the oldest first; a missing leg ("") has none."""
-        rows = await self.database.read(SELECT_CALLS_OF_LEG, leg) if leg else []
+        rows = await self.read(SELECT_CALLS_OF_LEG, leg) if leg else []
         return sorted(map(SessionRow.read, rows), key=lambda row: (row.created_at, row.id))
 
     async def ended_flows(self, leg: str) -> list[tuple[str, str]]:
-        return [(flow, revision) for flow, revision in await self.database.read(SELECT_ENDED, leg)]
+        return [(flow, revision) for flow, revision in await self.read(SELECT_ENDED, leg)]
 
     async def reply(self, session: str, turn: int, wait: int, status: str | None) -> bytes | None:
         """The NCCO that answered a delivery with this wait and status (None: any), or None.
 
         Turn and wait -1 mean the answer webhook.
         """
-        rows = await self.database.read(SELECT_REPLY, session, turn, wait, status)
+        rows = await self.read(SELECT_REPLY, session, turn, wait, status)
         return bytes(rows[0][0]) if rows else None
 
     async def statuses(self, session: str, turn: int) -> tuple[tuple[int, str], ...]:
@@ -391,5 +382,5 @@ class Calls(InDatabase):
 
         Webhooks that came before their call was opened are left out.
         """
-        rows = await self.database.read(SELECT_STATUSES, session, turn)
+        rows = await self.read(SELECT_STATUSES, session, turn)
         return tuple((wait, status) for wait, status in rows)

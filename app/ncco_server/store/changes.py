@@ -8,24 +8,6 @@ from typing import Final, NamedTuple
 from ncco_server.store.database import InDatabase, Work, in_one_transaction
 from ncco_server.store.sql import CHANGES_TABLE, Sql
 
-_COLUMNS: Final = "id, changed_at, changed_by, said, address, details, undo, expires_at"
-INSERT: Final = Sql(f"INSERT INTO {CHANGES_TABLE} ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)")
-SELECT: Final = Sql(f"""
-    SELECT {_COLUMNS} FROM {CHANGES_TABLE} WHERE id = $1 AND (expires_at IS NULL OR expires_at > $2)
-""")
-SELECT_PAGE: Final = Sql(f"""
-    SELECT {_COLUMNS} FROM {CHANGES_TABLE}
-    WHERE id < $1 AND (expires_at IS NULL OR expires_at > $2)
-    ORDER BY id DESC
-    LIMIT $3
-""")
-SELECT_TEXTS: Final = Sql(f"""
-    SELECT id, said, address, details, undo FROM {CHANGES_TABLE} WHERE id > $1 ORDER BY id LIMIT $2
-""")
-DELETE: Final = Sql(f"DELETE FROM {CHANGES_TABLE} WHERE id = $1 RETURNING id")
-DELETE_OLD: Final = Sql(f"DELETE FROM {CHANGES_TABLE} WHERE id < $1")
-DELETE_EXPIRED: Final = Sql(f"DELETE FROM {CHANGES_TABLE} WHERE expires_at <= $1")
-
 AFTER_ALL: Final = "~"
 """Sorts after every ID."""
 
@@ -51,6 +33,20 @@ class ChangeRow(NamedTuple):
     expires_at: int | None = None
 
 
+_INSERT: Final = Sql.insert(CHANGES_TABLE, ChangeRow._fields)
+_SELECT: Final = f"""
+    SELECT {", ".join(ChangeRow._fields)} FROM {CHANGES_TABLE} WHERE (expires_at IS NULL OR expires_at > $1)
+"""
+SELECT: Final = Sql(f"{_SELECT} AND id = $2")
+SELECT_PAGE: Final = Sql(f"{_SELECT} AND id < $2 ORDER BY id DESC LIMIT $3")
+SELECT_TEXTS: Final = Sql(f"""
+    SELECT id, said, address, details, undo FROM {CHANGES_TABLE} WHERE id > $1 ORDER BY id LIMIT $2
+""")
+DELETE: Final = Sql(f"DELETE FROM {CHANGES_TABLE} WHERE id = $1 RETURNING id")
+DELETE_OLD: Final = Sql(f"DELETE FROM {CHANGES_TABLE} WHERE id < $1")
+DELETE_EXPIRED: Final = Sql(f"DELETE FROM {CHANGES_TABLE} WHERE expires_at <= $1")
+
+
 def new_id(now: int) -> str:
     return first_id(now) + secrets.token_hex(8)
 
@@ -65,11 +61,11 @@ class Changes(InDatabase):
 
     @in_one_transaction
     def add(self, row: ChangeRow) -> Work[None]:
-        yield INSERT, row
+        yield _INSERT, row
 
     async def get(self, id_: str, now: int) -> ChangeRow | None:
-        return await self.one(ChangeRow._make, SELECT, id_, now)
+        return await self.one(ChangeRow._make, SELECT, now, id_)
 
     async def list(self, limit: int, now: int, before: str = AFTER_ALL) -> list[ChangeRow]:
         """The newest first."""
-        return [ChangeRow(*row) for row in await self.database.read(SELECT_PAGE, before, now, limit)]
+        return await self.all(ChangeRow._make, SELECT_PAGE, now, before, limit)

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from ncco_server.errors import StoreUnavailable, StoreUnusable
 from ncco_server.store import sqlite_file
@@ -114,6 +114,15 @@ def replace_file(path: Path, copy: Path) -> None:
         path.with_name(f"{path.name}{name}").unlink(missing_ok=True)
     copy.replace(path)
     sync_folder(path.parent)
+
+
+@contextmanager
+def private_file(path: Path) -> Iterator[IO[bytes]]:
+    """A new file that only its owner can read; at the end, it is on disk. Raises FileExistsError."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+        yield out
+        out.flush()
+        os.fsync(out.fileno())
 
 
 def sync_folder(folder: Path) -> None:

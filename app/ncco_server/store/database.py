@@ -24,7 +24,7 @@ from typing import Any, Concatenate, Final, NamedTuple, ParamSpec, Protocol, Typ
 
 from ncco_server.errors import StoreUnavailable
 from ncco_server.store.rows import Schema
-from ncco_server.store.sql import Dialect, Sql
+from ncco_server.store.sql import Sql
 
 Row: TypeAlias = tuple[Any, ...]
 
@@ -66,15 +66,37 @@ P = ParamSpec("P")
 Owner = TypeVar("Owner", bound="InDatabase")
 
 
-class InDatabase:
+class Read(Protocol):
+    """Reads a database, even while servers write to it; queries may take long."""
+
+    async def __call__(self, sql: Sql, *values: object) -> list[Row]: ...
+
+
+class RowReader:
+    """Reads rows, each as an object."""
+
+    def __init__(self, read: Read) -> None:
+        self.read = read
+
+    async def one(self, make: Callable[[Row], T], sql: Sql, *values: object) -> T | None:
+        """The first row, if there is any."""
+        rows = await self.read(sql, *values)
+        return make(rows[0]) if rows else None
+
+    async def all(self, make: Callable[[Row], T], sql: Sql, *values: object) -> list[T]:
+        return [make(row) for row in await self.read(sql, *values)]
+
+    async def is_any(self, sql: Sql, *values: object) -> bool:
+        """Whether `SELECT EXISTS (..)` finds a row."""
+        return bool((await self.read(sql, *values))[0][0])
+
+
+class InDatabase(RowReader):
     """Operations on an open database."""
 
     def __init__(self, database: Database) -> None:
+        super().__init__(database.read)
         self.database = database
-
-    async def one(self, read: Callable[[Row], T], sql: Sql, *values: object) -> T | None:
-        rows = await self.database.read(sql, *values)
-        return read(rows[0]) if rows else None
 
 
 def in_one_transaction(
@@ -106,12 +128,6 @@ class StoreFault(NamedTuple):
     cure: str
 
 
-class Read(Protocol):
-    """Reads a database, even while servers write to it; queries may take long."""
-
-    async def __call__(self, sql: Sql, *values: object) -> list[Row]: ...
-
-
 class Database(Protocol):
     """Runs the store's reads and writes. Every method may raise StoreUnavailable.
 
@@ -122,7 +138,6 @@ class Database(Protocol):
     label: str
     path: Path | None
     is_durable: bool
-    dialect: Dialect
 
     async def open(self) -> None:
         """Connect, migrate to the newest schema, and check that the database is writable. Raises StoreUnusable."""

@@ -16,7 +16,7 @@ import orjson
 from ncco_server.ncco.value_types import FILLING, parts_of_number
 from ncco_server.store import changes, function_results, table_rows
 from ncco_server.store.database import Database, Many, Row, Work
-from ncco_server.store.placed_requests import erase_placed
+from ncco_server.store.placed import erase_placed
 from ncco_server.store.recordings import erase
 from ncco_server.store.results import subtract
 from ncco_server.store.retention import DELETE_CALL, DELETE_WEBHOOK, INSERT_FORGOTTEN, PIECE, delete_all, delete_hooks
@@ -191,38 +191,29 @@ class _FoundRow(NamedTuple):
     keeps_hash: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _MatchingRows:
-    """The keys of the rows that contain a phone number.
+    """The rows that contain a phone number.
 
-    `counted` has each call's result of `_COUNTED`; `names` the sessions, legs and conversations with their latest time
-    in milliseconds.
+    `keys` has the keys of each kind in `_DELETE`. `counted` has each call's result of `_COUNTED`; `names` the sessions,
+    legs and conversations with their latest time in milliseconds.
     """
 
-    calls: set[int]
-    counted: list[Row]
-    webhooks: set[int]
-    hooks: list[int]
-    recordings: list[str]
-    placed: list[str]
-    functions: set[str]
-    rows: list[_FoundRow]
-    changes: list[str]
-    names: dict[str, int]
+    keys: Mapping[str, Collection[Any]]
+    rows: Sequence[_FoundRow]
+    counted: Sequence[Row]
+    names: Mapping[str, int]
 
     def count(self) -> Forgotten:
+        counts: dict[str, Any] = {kind: len(keys) for kind, keys in self.keys.items() if kind in Forgotten._fields}
+        counts["webhooks"] += sum(row[5] for row in self.counted)
         return Forgotten(
-            calls=len(self.calls),
+            **counts,
             running=sum(not row[3] for row in self.counted),
             turns=sum(row[4] for row in self.counted),
-            webhooks=len(self.webhooks) + sum(row[5] for row in self.counted),
-            hooks=len(self.hooks),
-            recordings=len(self.recordings),
-            placed=len(self.placed),
             rows=sum(not row.values for row in self.rows),
             hashes=sum(row.keeps_hash for row in self.rows),
             texts=sum(len(row.values) for row in self.rows),
-            changes=len(self.changes),
         )
 
 
@@ -244,12 +235,12 @@ async def forget(
     key = await table_rows.TableRows(database).hash_key(hashed, now) if hashed and not dry_run else None
     for _ in range(ROUNDS):
         found = await _find(database, wanted, tables, calls)
-        if not (any(found.count()) or found.functions):
+        if not (any(found.keys.values()) or found.rows):
             break
         total = Forgotten(*map(add, total[:-1], found.count()[:-1]))
         if dry_run:
             break
-        tell(f"{len(found.calls):,} calls found, which are deleted now")
+        tell(f"{len(found.keys['calls']):,} calls found, which are deleted now")
         await _delete(database, found, key)
     revisions = sum(wanted.are_in(row[0]) for row in await database.read(_SOURCES))
     purged = None if dry_run else await database.purge(rewrite=rewrite)
@@ -311,30 +302,27 @@ async def _find(
         if key in webhooks or not related.isdisjoint(others):
             webhooks.add(key)
             names |= {name: max(received_at, names.get(name, 0)) for name in others if name}
-    recordings = await _find_texts(database, wanted, _RECORDINGS, related, names=2, first="")
-    placed = await _find_texts(database, wanted, _PLACED, related, names=0, first="")
-    return _MatchingRows(
-        calls=calls,
-        counted=counted,
-        webhooks=webhooks,
-        hooks=await _find_texts(database, wanted, _HOOKS, related, names=1, first=-1),
-        recordings=recordings,
-        placed=placed,
-        functions={
-            session
-            for session, result in await database.read(function_results.SELECT_ALL)
-            if session in related or wanted.are_in(result.encode())
-        },
-        rows=[
-            row
-            async for piece in table_rows.pieces_of_rows(database)
-            if wanted.may_be_in("|".join(map("|".join, piece)).encode())
-            for name, columns in piece
-            if (row := _match(wanted, tables.get(table_of(name)), name, columns)) is not None
-        ],
-        changes=await _find_changes(database, wanted, related.union(recordings, placed)),
-        names=names,
-    )
+    find = partial(_find_texts, database, wanted, related)
+    recordings = await find(_RECORDINGS, names=2, first="")
+    placed = await find(_PLACED, names=0, first="")
+    functions = await database.read(function_results.SELECT_ALL)
+    keys: dict[str, Collection[Any]] = {
+        "calls": calls,
+        "webhooks": webhooks,
+        "hooks": await find(_HOOKS, names=1, first=-1),
+        "recordings": recordings,
+        "placed": placed,
+        "functions": {each for each, result in functions if each in related or wanted.are_in(result.encode())},
+        "changes": await _find_changes(database, wanted, related.union(recordings, placed)),
+    }
+    rows = [
+        row
+        async for piece in table_rows.pieces_of_rows(database)
+        if wanted.may_be_in("|".join(map("|".join, piece)).encode())
+        for name, columns in piece
+        if (row := _match(wanted, tables.get(table_of(name)), name, columns)) is not None
+    ]
+    return _MatchingRows(keys, rows, counted, names)
 
 
 def _match(wanted: Numbers, table: StoredTypes | None, name: str, columns: str) -> _FoundRow | None:
@@ -361,7 +349,7 @@ def _texts_of_key(table: StoredTypes, name: str) -> list[bytes]:
 
 
 async def _find_texts(
-    database: Database, wanted: Numbers, sql: Sql, related: frozenset[str], *, names: int, first: Any
+    database: Database, wanted: Numbers, related: frozenset[str], sql: Sql, *, names: int, first: Any
 ) -> list[Any]:
     """The keys of the rows with one of the `related` in the next `names` columns, or with a number in the others."""
     return [
@@ -394,17 +382,8 @@ async def _delete(database: Database, found: _MatchingRows, key: bytes | None) -
     marks = [(hash_of(name), at) for name, at in found.names.items()]
     if marks:
         await database.write(partial(delete_all, INSERT_FORGOTTEN, marks))
-    works: tuple[tuple[Callable[[list[Any]], Work[Any]], Iterable[Any]], ...] = (
-        (delete_hooks, found.hooks),
-        (_delete_calls, found.calls),
-        (partial(_delete_keys, DELETE_WEBHOOK), found.webhooks),
-        (partial(_delete_keys, changes.DELETE), found.changes),
-        (partial(_delete_keys, function_results.DELETE_OF_SESSION), found.functions),
-        (partial(erase, with_uuid=True), found.recordings),
-        (erase_placed, found.placed),
-    )
-    for work, keys in works:
-        for batch in _batches(keys):
+    for kind, work in _DELETE.items():
+        for batch in _batches(found.keys[kind]):
             await database.write(partial(work, batch))
     for row in found.rows:  # one at a time: a transaction that waits for a turn must not make a turn wait
         if row.values:
@@ -421,6 +400,18 @@ def _delete_calls(keys: Sequence[int]) -> Work[None]:
 
 def _delete_keys(sql: Sql, keys: Iterable[Any]) -> Work[int]:
     return delete_all(sql, [(key,) for key in keys])
+
+
+_DELETE: Final[Mapping[str, Callable[[list[Any]], Work[Any]]]] = {
+    "hooks": delete_hooks,
+    "calls": _delete_calls,
+    "webhooks": partial(_delete_keys, DELETE_WEBHOOK),
+    "changes": partial(_delete_keys, changes.DELETE),
+    "functions": partial(_delete_keys, function_results.DELETE_OF_SESSION),
+    "recordings": partial(erase, with_uuid=True),
+    "placed": erase_placed,
+}
+"""How rows are deleted, by what `Forgotten` counts, in this order."""
 
 
 def _batches(keys: Iterable[Key]) -> Iterator[list[Key]]:

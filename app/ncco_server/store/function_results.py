@@ -47,7 +47,7 @@ class FunctionResults(InDatabase):
 
     async def get(self, session: str, turn: int, name: str) -> str | None:
         """Return "" if the turn has been stored, None if there is no result."""
-        rows = await self.database.read(SELECT, session, turn, name)
+        rows = await self.read(SELECT, session, turn, name)
         return min(rows)[0] if rows else None
 
     async def add(self, row: FunctionResultRow) -> None:

@@ -18,11 +18,7 @@ LOCK_LAST_WAITING: Final = Sql(f"""
     LIMIT 1
 """).locking("FOR SHARE")
 
-INSERT_HOOK: Final = Sql(f"""
-    INSERT INTO hooks ({HOOK_COLUMNS})
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-    ON CONFLICT (id) DO NOTHING
-""")
+INSERT_HOOK: Final = Sql.insert("hooks", HookRow._fields, "ON CONFLICT (id) DO NOTHING")
 
 # Frees the first waiting hook of a session at $2, or at once (NULL): a separate statement sees hooks written during the
 # DELETE.
@@ -106,7 +102,7 @@ class Hooks(InDatabase):
     """The unsent hooks. Every method may raise StoreUnavailable."""
 
     async def has_due(self, now: int) -> bool:
-        return bool((await self.database.read(SELECT_ANY_DUE, now))[0][0])
+        return await self.is_any(SELECT_ANY_DUE, now)
 
     @in_one_transaction
     def claim(self, now: int, leased_until: int, limit: int) -> Work[list[HookRow]]:
@@ -159,7 +155,7 @@ class Hooks(InDatabase):
 
     async def first(self, limit: int) -> list[HookRow]:
         """Parked hooks come first, then waiting ones, each from oldest to newest."""
-        return [HookRow.read(row) for row in await self.database.read(SELECT_HOOKS, limit)]
+        return await self.all(HookRow.read, SELECT_HOOKS, limit)
 
     async def counts(self) -> HookCounts:
-        return HookCounts(*(await self.database.read(COUNT_HOOKS))[0])
+        return HookCounts(*(await self.read(COUNT_HOOKS))[0])

@@ -38,9 +38,6 @@ INSERT_PROBE: Final = Sql("INSERT INTO probes (body) VALUES ($1)")
 DELETE_PROBES: Final = Sql("DELETE FROM probes")
 
 
-ONLY_IN_POSTGRES: Final = "-- only in PostgreSQL\n"
-
-
 class Addition(NamedTuple):
     """The statements that turn the previous version into this one."""
 
@@ -49,16 +46,15 @@ class Addition(NamedTuple):
 
 
 def _read_additions(dialect: Dialect) -> tuple[Addition, ...]:
-    text = ";\n".join(Path(__file__).with_name(name).read_text("utf-8") for name in (f"{dialect}.sql", "both.sql"))
+    text = Path(__file__).with_name("schema.sql").read_text("utf-8")
+    other = "PostgreSQL" if dialect == "sqlite" else "SQLite"
+    text = re.sub(rf"^.* -- only in {other}\n", "", text, flags=re.MULTILINE)
+    text = re.sub(r" -- only in \w+$", "", text, flags=re.MULTILINE)
     _, *parts = re.split(r"^-- version (\d+)\n", text, flags=re.MULTILINE)
     return tuple(
-        Addition(version, tuple(Sql(each) for each in map(str.strip, text.split(";\n")) if _is_for(dialect, each)))
+        Addition(version, tuple(Sql(statement) for each in text.split(";\n") if (statement := each.strip())))
         for version, text in zip(parts[::2], parts[1::2], strict=True)
     )
-
-
-def _is_for(dialect: Dialect, statement: str) -> bool:
-    return bool(statement) and (dialect == "postgres" or not statement.startswith(ONLY_IN_POSTGRES))
 
 
 ADDITIONS: Final[dict[Dialect, tuple[Addition, ...]]] = {

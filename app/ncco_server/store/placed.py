@@ -1,17 +1,19 @@
-"""Places calls: an attempt makes at most one request for a call. Its webhooks show how it ends.
+"""Calls that this server is asked to place, and their attempts: each makes at most one request for a call.
 
-Rows are always locked in this order: the control row, the placed call, its attempt.
+Its webhooks show how it ends. Rows are always locked in this order: the control row, the placed call, its attempt.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any, Final
 
-from ncco_server.store.database import Many, Work, in_one_transaction
+from ncco_server.store.database import InDatabase, Many, Row, Work, give_way, in_one_transaction
 from ncco_server.store.hooks import add_hooks
-from ncco_server.store.placed_requests import END_WAITING, LOCK_PLACED, SELECT_CONTROL, PlacedRequests
 from ncco_server.store.placed_rows import (
+    ANY_PLACED,
     ATTEMPT_COLUMNS,
     COMPLETED,
     HUNG_UP,
@@ -21,11 +23,14 @@ from ncco_server.store.placed_rows import (
     AttemptRow,
     AttemptState,
     Begun,
+    CalledCounts,
+    PlacedCounts,
+    PlacedFilter,
     PlacedRow,
     PlacingControl,
     PlacingLimits,
 )
-from ncco_server.store.sql import ATTEMPTS_TABLE, PLACED_TABLE, PLACING_TABLE, ListSql, Sql, marks
+from ncco_server.store.sql import ATTEMPTS_TABLE, PLACED_TABLE, PLACING_TABLE, ListSql, Sql
 from ncco_server.store.table_rows import find
 from ncco_server.table_rows import table_of
 
@@ -39,6 +44,79 @@ BUSY_MS: Final = 5_000
 """Delays a call while placing is paused or at a limit, or its flow is calling the same number."""
 MINUTE_MS: Final = 60_000
 DAY_MS: Final = 24 * 60 * MINUTE_MS
+ADDED_SIZE: Final = 200
+STOPPED_SIZE: Final = 500
+_INSERT: Final = Sql.insert(PLACED_TABLE, PlacedRow._fields, "ON CONFLICT (key) DO NOTHING")
+_SELECT_BY_KEY: Final = Sql(f"SELECT {PLACED_COLUMNS} FROM {PLACED_TABLE} WHERE key = $1")
+_SELECT: Final = Sql(f"SELECT {PLACED_COLUMNS} FROM {PLACED_TABLE} WHERE id = $1")
+_LOCK_PLACED: Final = _SELECT.locking("FOR UPDATE")
+_END_WAITING: Final = Sql(f"""
+    UPDATE {PLACED_TABLE}
+    SET state = 'over', outcome = $3, problem = $4, due_at = NULL, updated_at = $5, salt = '',
+        cancelled_at = CASE WHEN $3 = 'cancelled' THEN $5 ELSE cancelled_at END
+    WHERE id = $1 AND tries = $2 AND state = 'waiting'
+    RETURNING id
+""")
+_CANCEL: Final = Sql(f"UPDATE {PLACED_TABLE} SET cancelled_at = $2 WHERE id = $1 AND cancelled_at IS NULL RETURNING id")
+SELECT_CONTROL: Final = Sql(f"SELECT {', '.join(PlacingControl._fields)} FROM {PLACING_TABLE} WHERE id = 1")
+_SELECT_PAGE: Final = Sql(f"""
+    SELECT {PLACED_COLUMNS}
+    FROM {PLACED_TABLE}
+    WHERE (CAST($2 AS text) = '' OR (created_at, id) < (SELECT created_at, id FROM {PLACED_TABLE} WHERE id = $2))
+        AND (CAST($3 AS text) = '' OR flow = $3) AND (CAST($4 AS text) = '' OR state = $4)
+        AND (CAST($5 AS text) = '' OR outcome = $5) AND (CAST($6 AS text) = '' OR batch = $6)
+        AND (CAST($7 AS text) = '' OR replace(number, $7, '') <> number) AND (CAST($8 AS text) = '' OR owner = $8)
+        AND (CAST($9 AS text) = '' OR origin = $9)
+    ORDER BY created_at DESC, id DESC
+    LIMIT $1
+""")
+_COUNT: Final = Sql(f"""
+    SELECT state, outcome, count(*)
+    FROM {PLACED_TABLE}
+    WHERE CAST($1 AS text) = '' OR batch = $1
+    GROUP BY state, outcome
+    ORDER BY state, outcome
+""")
+_STOP_BATCH: Final = Sql(f"""
+    UPDATE {PLACED_TABLE}
+    SET state = 'over', outcome = 'cancelled', due_at = NULL, cancelled_at = $2, updated_at = $2, salt = ''
+    WHERE state = 'waiting' AND id IN (
+        SELECT id FROM {PLACED_TABLE} WHERE batch = $1 AND batch <> '' AND due_at IS NOT NULL ORDER BY due_at LIMIT $3
+    )
+    RETURNING id
+""")
+_SELECT_ATTEMPTS: Final = Sql(f"SELECT {ATTEMPT_COLUMNS} FROM {ATTEMPTS_TABLE} WHERE placed = $1 ORDER BY number")
+_COUNT_ACTIVE: Final = Sql(f"""
+    SELECT
+        (SELECT count(*) FROM {PLACED_TABLE} WHERE due_at IS NOT NULL),
+        (SELECT count(*) FROM {ATTEMPTS_TABLE} WHERE over_at IS NULL)
+""")
+_COUNT_CALLED: Final = Sql(f"""
+    SELECT count(DISTINCT placed), count(DISTINCT CASE WHEN answered_at IS NOT NULL THEN placed END)
+    FROM {ATTEMPTS_TABLE}
+    WHERE placing_at >= $1
+""")
+_SELECT_NEWEST: Final = Sql(f"""
+    SELECT id, state, outcome, due_at, cancelled_at
+    FROM {PLACED_TABLE}
+    ORDER BY created_at DESC, id DESC
+    LIMIT $1
+""")
+_SELECT_NEWEST_ATTEMPTS: Final = Sql(f"""
+    SELECT placed, number, state, outcome FROM {ATTEMPTS_TABLE} ORDER BY placing_at DESC LIMIT $1
+""")
+_ERASE: Final = Sql(f"""
+    UPDATE {PLACED_TABLE}
+    SET number = '', params = '', salt = '', digest = '', problem = '', due_at = NULL, state = 'over',
+        outcome = CASE WHEN outcome = '' THEN 'cancelled' ELSE outcome END
+    WHERE id = $1
+""")
+_ERASE_ATTEMPTS: Final = Sql(f"""
+    UPDATE {ATTEMPTS_TABLE}
+    SET to_number = '', leg = '', conversation = '', problem = '', state = 'over', give_up_at = NULL,
+        over_at = coalesce(over_at, placing_at), outcome = CASE WHEN state = 'over' THEN outcome ELSE '' END
+    WHERE placed = $1
+""")
 _BEGIN: Final = Sql(f"""
     UPDATE {PLACED_TABLE}
     SET state = 'calling', due_at = NULL, tries = tries + 1, problem = '', updated_at = $3
@@ -66,11 +144,7 @@ _HOLD: Final = Sql(f"""
     WHERE id = 1 AND (held_until IS NULL OR held_until < $1)
 """)
 _COUNT_SINCE: Final = Sql(f"SELECT count(*) FROM {ATTEMPTS_TABLE} WHERE placing_at > $1")
-_INSERT_ATTEMPT: Final = Sql(f"""
-    INSERT INTO {ATTEMPTS_TABLE} ({ATTEMPT_COLUMNS}) VALUES ({marks(len(AttemptRow._fields))})
-    ON CONFLICT DO NOTHING
-    RETURNING placed
-""")
+_INSERT_ATTEMPT: Final = Sql.insert(ATTEMPTS_TABLE, AttemptRow._fields, "ON CONFLICT DO NOTHING RETURNING placed")
 _SELECT_ATTEMPT: Final = Sql(f"SELECT {ATTEMPT_COLUMNS} FROM {ATTEMPTS_TABLE} WHERE placed = $1 AND number = $2")
 _LOCK_ATTEMPT: Final = _SELECT_ATTEMPT.locking("FOR UPDATE")
 _CHANGING: Final = ("state", "leg", "conversation", "give_up_at", "answered_at", "over_at", "outcome", "problem")
@@ -121,6 +195,15 @@ _SELECT_SILENT: Final = Sql(f"""
 """)
 
 
+def _ignore(_: int) -> None: ...
+
+
+def erase_placed(ids: Sequence[str]) -> Work[None]:
+    """Keep the keys, for repeated requests, and the attempts, which count towards limits."""
+    yield Many(_ERASE, [(id_,) for id_ in ids])
+    yield Many(_ERASE_ATTEMPTS, [(id_,) for id_ in ids])
+
+
 def _locked_control() -> Work[PlacingControl]:
     yield _ADD_CONTROL, ()
     return PlacingControl._make((yield _LOCK_CONTROL, ())[0])
@@ -133,7 +216,7 @@ def _locked_attempt(key: AttemptKey) -> Work[AttemptRow | None]:
 
 def _locked(key: AttemptKey) -> Work[tuple[PlacedRow | None, AttemptRow | None]]:
     """Keep the order, so that two hosts do not deadlock."""
-    found = yield LOCK_PLACED, key[:1]
+    found = yield _LOCK_PLACED, key[:1]
     attempt = yield from _locked_attempt(key)
     return (PlacedRow._make(found[0]) if found else None), attempt
 
@@ -150,8 +233,86 @@ def _moved(attempt: AttemptRow, leg: str) -> AttemptRow:
     return attempt._replace(leg=leg, conversation="", answered_at=None, outcome="")
 
 
-class PlacedCalls(PlacedRequests):
+class PlacedCalls(InDatabase):
     """The placed calls in an open database. `now` is in milliseconds."""
+
+    # Requests
+
+    @in_one_transaction
+    def add(self, rows: Sequence[PlacedRow]) -> Work[list[PlacedRow]]:
+        """Return the stored calls in order. An existing key's call is not changed."""
+        yield Many(_INSERT, sorted(rows, key=attrgetter("key")))  # sorted, so that two hosts do not deadlock
+        found = yield Many(_SELECT_BY_KEY, [(row.key,) for row in rows])
+        return list(map(PlacedRow._make, found))
+
+    async def add_many(self, rows: Sequence[PlacedRow], listener: Callable[[int], None] = _ignore) -> list[PlacedRow]:
+        """Use several transactions, so that callers can use the store; `listener` gets the count so far."""
+        stored = list[PlacedRow]()
+        while len(stored) < len(rows):
+            began = time.monotonic()
+            stored += await self.add(rows[len(stored) : len(stored) + ADDED_SIZE])
+            listener(len(stored))
+            await give_way(began)
+        return stored
+
+    async def get(self, id_: str) -> PlacedRow | None:
+        return await self.one(PlacedRow._make, _SELECT, id_)
+
+    async def attempts(self, id_: str) -> list[AttemptRow]:
+        return await self.all(AttemptRow._make, _SELECT_ATTEMPTS, id_)
+
+    async def list(self, limit: int, before: str = "", wanted: PlacedFilter = ANY_PLACED) -> Sequence[PlacedRow]:
+        return await self.all(PlacedRow._make, _SELECT_PAGE, limit, before, *wanted)
+
+    async def count(self, batch: str = "") -> dict[tuple[str, str], int]:
+        """Count by state and outcome, in one batch or (with "") in all."""
+        return {(state, outcome): count for state, outcome, count in await self.read(_COUNT, batch)}
+
+    @in_one_transaction
+    def cancel(self, id_: str, now: int) -> Work[PlacedRow | None]:
+        """Return the call's previous row, or None if there is no such call.
+
+        A waiting call is over at once. An attempt in progress goes on as the last one, and a person who answers it
+        hears a goodbye.
+        """
+        found = yield _LOCK_PLACED, (id_,)
+        if not found:
+            return None
+        row = PlacedRow._make(found[0])
+        if row.state == "waiting":
+            yield _END_WAITING, (id_, row.tries, "cancelled", "", now)
+        elif row.state == "calling":
+            yield _CANCEL, (id_, now)
+        return row
+
+    async def stop_batch(self, batch: str, now: int, listener: Callable[[int], None] = _ignore) -> int:
+        """Use several transactions, next due first; return how many were cancelled."""
+        stopped = 0
+        while True:
+            began = time.monotonic()
+            gone = await self._stop(batch, now)
+            if not gone:
+                return stopped
+            stopped += gone
+            listener(stopped)
+            await give_way(began)
+
+    @in_one_transaction
+    def _stop(self, batch: str, now: int) -> Work[int]:
+        return len((yield _STOP_BATCH, (batch, now, STOPPED_SIZE)))
+
+    async def count_active(self) -> PlacedCounts:
+        """The count is fast, however many calls are stored."""
+        return PlacedCounts(*(await self.read(_COUNT_ACTIVE))[0])
+
+    async def count_called(self, since: int) -> CalledCounts:
+        return CalledCounts(*(await self.read(_COUNT_CALLED, since))[0])
+
+    async def changes(self, limit: int) -> Sequence[Row]:
+        """A value that changes with the newest `limit` calls and attempts, the active ones, or the pause."""
+        read = self.database.read
+        newest = [*await read(_SELECT_NEWEST, limit), *await read(_SELECT_NEWEST_ATTEMPTS, limit)]
+        return [*newest, *await read(_COUNT_ACTIVE), *await read(SELECT_CONTROL)]
 
     # Placing
 
@@ -191,7 +352,7 @@ class PlacedCalls(PlacedRequests):
 
     async def _waiting(self, sql: ListSql, values: Sequence[int], flows: Sequence[str]) -> Sequence[PlacedRow]:
         names = flows or ("",)
-        return list(map(PlacedRow._make, await self.database.read(sql.of(len(names)), *values, *names)))
+        return await self.all(PlacedRow._make, sql.of(len(names)), *values, *names)
 
     @in_one_transaction
     def postpone(self, calls: Sequence[tuple[PlacedRow, int, str]], now: int) -> Work[None]:
@@ -354,7 +515,7 @@ class PlacedCalls(PlacedRequests):
 
     async def cancelled(self, limit: int) -> Sequence[AttemptRow]:
         """Return attempts in progress."""
-        return list(map(AttemptRow._make, await self.database.read(_SELECT_CANCELLED, limit)))
+        return await self.all(AttemptRow._make, _SELECT_CANCELLED, limit)
 
     async def hung_up(self, attempt: AttemptRow) -> None:
         """Webhooks still report when it is over."""
@@ -368,7 +529,7 @@ class PlacedCalls(PlacedRequests):
             yield from _save(stored._replace(**columns))
 
     async def silent(self, now: int, limit: int) -> Sequence[AttemptRow]:
-        return list(map(AttemptRow._make, await self.database.read(_SELECT_SILENT, now, limit)))
+        return await self.all(AttemptRow._make, _SELECT_SILENT, now, limit)
 
     @in_one_transaction
     def finish(self, attempt: AttemptRow, result: AttemptResult, now: int, due_at: int | None = None) -> Work[bool]:
@@ -394,7 +555,7 @@ class PlacedCalls(PlacedRequests):
     @in_one_transaction
     def end_waiting(self, row: PlacedRow, result: AttemptResult, now: int) -> Work[bool]:
         """Return False if the call is no longer waiting."""
-        if not (yield END_WAITING, (row.id, row.tries, result.outcome, result.problem, now)):
+        if not (yield _END_WAITING, (row.id, row.tries, result.outcome, result.problem, now)):
             return False
         yield from add_hooks(result.hooks)
         return True

@@ -55,7 +55,6 @@ from ncco_server.store.sql import (
     RECORDINGS_TABLE,
     RESULTS_TABLE,
     ROWS_TABLE,
-    Dialect,
     Sql,
 )
 
@@ -118,7 +117,6 @@ class PostgresDatabase:
 
     path: Path | None = None
     is_durable = True
-    dialect: Dialect = "postgres"
 
     def __init__(self, address: Address, *, queue_limit: int = QUEUE_LIMIT) -> None:
         self.label = address.label

@@ -19,7 +19,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from ncco_server.store.database import InDatabase, Keyed, Many, Row, Work, in_one_transaction
 from ncco_server.store.rows import hash_of, moment_of
-from ncco_server.store.sql import RECORDINGS_TABLE, Sql, marks
+from ncco_server.store.sql import RECORDINGS_TABLE, Sql
 
 RecordingKind: TypeAlias = Literal["record", "conversation", "voice-input"]
 """`conversation`: a recorded conversation. `voice-input`: the audio of an `input` with `saveAudio`."""
@@ -144,29 +144,26 @@ _IS_NEW: Final = (
 )
 _HAS_FAILED: Final = "deleted_at IS NULL AND (state IN ('failed', 'gone') OR transcript_state IN ('failed', 'gone'))"
 
-_INSERT: Final = f"""
-    INSERT INTO {RECORDINGS_TABLE} AS known ({RECORDING_COLUMNS})
-    VALUES ({marks(len(_FIELDS))})
-    ON CONFLICT (uuid)
-"""
-
 # A second webhook finds the URL of the first one. It never restores what was deleted for good or changes another call's
 # recording.
 _MAY_ADD: Final = "known.state <> 'deleted' AND (known.session = '' OR excluded.session IN ('', known.session))"
 
-ADD_AUDIO: Final = Sql(f"""
-    {_INSERT} DO UPDATE
-    SET url = excluded.url, started_at = excluded.started_at, duration_ms = excluded.duration_ms, size = excluded.size,
-        due_at = excluded.due_at, tries = 0
-    WHERE known.url = '' AND {_MAY_ADD}
-""")
 
-ADD_TRANSCRIPT: Final = Sql(f"""
-    {_INSERT} DO UPDATE
-    SET transcript_url = excluded.transcript_url, transcript_state = excluded.transcript_state,
-        due_at = excluded.due_at, tries = 0
-    WHERE known.transcript_url = '' AND {_MAY_ADD}
-""")
+def _add_unless(is_free: str, changes: str) -> Sql:
+    where = f"WHERE {is_free} AND {_MAY_ADD}"
+    conflict = f"ON CONFLICT (uuid) DO UPDATE SET {changes}, due_at = excluded.due_at, tries = 0 {where}"
+    return Sql.insert(f"{RECORDINGS_TABLE} AS known", _FIELDS, conflict)
+
+
+ADD_AUDIO: Final = _add_unless(
+    "known.url = ''",
+    "url = excluded.url, started_at = excluded.started_at, duration_ms = excluded.duration_ms, size = excluded.size",
+)
+
+ADD_TRANSCRIPT: Final = _add_unless(
+    "known.transcript_url = ''",
+    "transcript_url = excluded.transcript_url, transcript_state = excluded.transcript_state",
+)
 
 _SELECT: Final = f"SELECT {RECORDING_COLUMNS} FROM {RECORDINGS_TABLE}"
 
@@ -335,12 +332,11 @@ class Recordings(InDatabase):
     ) -> Sequence[RecordingRow]:
         """Return the newest first, after the one with the ID `before`."""
         flags = (None if flag is None else int(flag) for flag in wanted[-3:])
-        rows = await self.database.read(SELECT_PAGE, limit, before, *wanted[:-3], *flags)
-        return list(map(RecordingRow._make, rows))
+        return await self.all(RecordingRow._make, SELECT_PAGE, limit, before, *wanted[:-3], *flags)
 
     async def changes(self, limit: int) -> Sequence[Row]:
         """Changes whenever one of the newest `limit` recordings does."""
-        return await self.database.read(SELECT_CHANGES, limit)
+        return await self.read(SELECT_CHANGES, limit)
 
     async def get(self, id_: str) -> RecordingRow | None:
         return await self.one(RecordingRow._make, SELECT, id_)
@@ -349,7 +345,7 @@ class Recordings(InDatabase):
         return await self.one(RecordingRow._make, SELECT_BY_UUID, uuid)
 
     async def count(self) -> RecordingCounts:
-        return RecordingCounts(*(await self.database.read(COUNT))[0])
+        return RecordingCounts(*(await self.read(COUNT))[0])
 
     async def mark_heard(self, id_: str, now: int, by: str) -> bool:
         return await self._changed(HEAR, id_, now, by)
@@ -369,7 +365,7 @@ class Recordings(InDatabase):
 
     async def kept(self) -> Sequence[str]:
         """Reads the whole table: only for commands."""
-        return [id_ for (id_,) in await self.database.read(SELECT_KEPT)]
+        return [id_ for (id_,) in await self.read(SELECT_KEPT)]
 
     async def mark_lost(self, id_: str, now: int) -> bool:
         """Fetch a recording whose file is lost again. Returns False if it is not kept."""
@@ -382,7 +378,7 @@ class Recordings(InDatabase):
         yield from add_recording(row)
 
     async def has_due(self, now: int) -> bool:
-        return bool((await self.database.read(SELECT_ANY_DUE, now))[0][0])
+        return await self.is_any(SELECT_ANY_DUE, now)
 
     @in_one_transaction
     def claim(
@@ -446,7 +442,7 @@ class Recordings(InDatabase):
         return (yield from erase(ids))
 
     async def removable(self, now: int, limit: int) -> Sequence[str]:
-        return [row[0] for row in await self.database.read(SELECT_REMOVABLE, now, limit)]
+        return [row[0] for row in await self.read(SELECT_REMOVABLE, now, limit)]
 
     @in_one_transaction
     def removed(self, ids: Sequence[str]) -> Work[None]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final, NamedTuple
 
-from ncco_server.store.database import Read, Row
-from ncco_server.store.placed_requests import SELECT_CONTROL
+from ncco_server.store.database import Row, RowReader
+from ncco_server.store.placed import SELECT_CONTROL
 from ncco_server.store.placed_rows import PlacingControl
 from ncco_server.store.results import (
     BY_DAY,
@@ -38,8 +38,7 @@ from ncco_server.store.rows import (
     TurnRow,
     WebhookRow,
 )
-from ncco_server.store.sql import RECORDINGS_TABLE, RESULTS_TABLE, SUMS_TABLE, Dialect, ListSql, Sql, contains, has_word
-from ncco_server.store.table_rows import tables_without_key
+from ncco_server.store.sql import RECORDINGS_TABLE, RESULTS_TABLE, SUMS_TABLE, ListSql, Sql, contains, has_word
 
 MOST_MATCHES: Final = 2_000
 """With more matches for the digits of a search, the newest calls are searched instead."""
@@ -55,7 +54,16 @@ request for the NCCO, and are then stored without a call.
 _PLAIN: Final = re.compile(r"[ !#-\[\]-~]+")
 """ASCII without control characters, quotes and backslashes."""
 
-_CALL: Final = f"SELECT key, {SESSION_COLUMNS}, (SELECT count(*) FROM turns WHERE call_key = calls.key)"
+# For EXISTS, PostgreSQL would read the whole table at once.
+_HAS_FAILED: Final = "(SELECT true FROM turns WHERE call_key = calls.key AND has_failed LIMIT 1) IS NOT NULL"
+
+_SELECT_CALLS: Final = f"""
+    SELECT key, {SESSION_COLUMNS}, (SELECT count(*) FROM turns WHERE call_key = calls.key), {_HAS_FAILED},
+        (SELECT ended_at IS NULL FROM {RESULTS_TABLE} WHERE call_key = calls.key)
+    FROM calls
+"""
+
+SELECT_CALL_BY_ID: Final = Sql(f"{_SELECT_CALLS} WHERE id = $1")
 
 SELECT_HOOKS_OF_SESSION: Final = Sql(
     f"SELECT {HOOK_COLUMNS} FROM hooks WHERE session = $1 ORDER BY is_parked DESC, key"
@@ -170,25 +178,23 @@ SUM_BY_START: Final = Sql(f"""
 SELECT_RESULTS_OF: Final = ListSql(f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE call_key IN (%s)")
 
 
-SELECT_LINES: Final = Sql(f"""
-    WITH RECURSIVE lines (line) AS (
-        SELECT min(line) FROM {RESULTS_TABLE}
+def _distinct(column: str) -> Sql:
+    """Find each text in the index after the one before."""
+    return Sql(f"""
+    WITH RECURSIVE names (name) AS (
+        SELECT min({column}) FROM {RESULTS_TABLE} WHERE {column} <> ''
         UNION ALL
-        SELECT (SELECT min(line) FROM {RESULTS_TABLE} WHERE line > lines.line) FROM lines WHERE lines.line IS NOT NULL
+        SELECT (SELECT min({column}) FROM {RESULTS_TABLE} WHERE {column} <> '' AND {column} > names.name)
+        FROM names
+        WHERE names.name IS NOT NULL
     )
-    SELECT line FROM lines WHERE line <> ''
+    SELECT name FROM names WHERE name IS NOT NULL
 """)
 
-SELECT_OWN: Final = Sql(f"""
-    WITH RECURSIVE names (own) AS (
-        SELECT min(own) FROM {RESULTS_TABLE} WHERE own <> ''
-        UNION ALL
-        SELECT (SELECT min(own) FROM {RESULTS_TABLE} WHERE own <> '' AND own > names.own)
-        FROM names
-        WHERE names.own IS NOT NULL
-    )
-    SELECT own FROM names WHERE own IS NOT NULL
-""")
+
+SELECT_LINES: Final = _distinct("line")
+
+SELECT_OWN: Final = _distinct("own")
 
 SELECT_FIRST_SINCE: Final = Sql(f"""
     SELECT call_key FROM {RESULTS_TABLE} WHERE began_at >= $1 ORDER BY began_at, call_key LIMIT 1
@@ -281,57 +287,47 @@ class SummedCalls(NamedTuple):
     ms: int
 
 
-class Records:
+class Records(RowReader):
     """Reads the contents of a store; made by `Store.records`."""
-
-    def __init__(self, read: Read, dialect: Dialect) -> None:
-        self._read = read
-        self._dialect = dialect
-        # For EXISTS, PostgreSQL would read the whole table at once.
-        self._has_failed = "(SELECT true FROM turns WHERE call_key = calls.key AND has_failed LIMIT 1) IS NOT NULL"
-        lost = f"(SELECT ended_at IS NULL FROM {RESULTS_TABLE} WHERE call_key = calls.key)"
-        self._select = f"{_CALL}, {self._has_failed}, {lost} FROM calls"
-        self._select_by_id = Sql(f"{self._select} WHERE id = $1")
 
     async def _read_of(self, sql: ListSql, keys: Sequence[int], *values: object) -> list[Row]:
         found: list[Row] = []
         for start in range(0, len(keys), REPORTED):
             some = keys[start : start + REPORTED]
-            found += await self._read(sql.of(len(some)), *values, *some)
+            found += await self.read(sql.of(len(some)), *values, *some)
         return found
 
     async def open_calls(self, after: tuple[int, int], before: int) -> AsyncIterator[OpenCall]:
         """Sort by start (milliseconds) and key: from the call after `after` to the last before `before`."""
-        while rows := await self._read(SELECT_OPEN_CALLS, *after, before, REPORTED):
+        while rows := await self.read(SELECT_OPEN_CALLS, *after, before, REPORTED):
             calls = [OpenCall._make(row) for row in rows]
             for call in calls:
                 yield call
             after = calls[-1].created_at, calls[-1].key
 
     async def last_webhook(self) -> int:
-        return int((await self._read(SELECT_LAST_WEBHOOK))[0][0])
+        return int((await self.read(SELECT_LAST_WEBHOOK))[0][0])
 
     async def early_ends(self, after: int, until: int) -> list[WebhookRow]:
-        return [WebhookRow._make(row) for row in await self._read(SELECT_EARLY_ENDS, after, until)]
+        return await self.all(WebhookRow._make, SELECT_EARLY_ENDS, after, until)
 
     async def count_open(self, since: int) -> int:
-        return int((await self._read(COUNT_OPEN, since))[0][0])
+        return int((await self.read(COUNT_OPEN, since))[0][0])
 
     async def open_revisions(self, since: int, most: int) -> list[tuple[str, str, int]]:
         """Flow, revision and number of calls, of the newest calls (at most `most`) that began at or after `since`."""
-        found = await self._read(SELECT_OPEN_REVISIONS, since, most)
+        found = await self.read(SELECT_OPEN_REVISIONS, since, most)
         return [(flow, revision, int(calls)) for flow, revision, calls in found]
 
     async def revision(self, hash_: str) -> RevisionRow | None:
-        rows = await self._read(SELECT_REVISION, hash_)
-        return RevisionRow(*rows[0]) if rows else None
+        return await self.one(RevisionRow._make, SELECT_REVISION, hash_)
 
     async def calls(self, limit: int, before: int | None = None, wanted: CallFilter = ANY_CALL) -> list[CallRow]:
         """The newest calls first, with keys below `before`."""
         if not wanted.needs_result:
             return await self._calls(limit, before, wanted)
         keys = await self._ended_keys(limit, before, wanted)
-        rows = [_call_row(row) for row in await self._read_of(ListSql(f"{self._select} WHERE key IN (%s)"), keys)]
+        rows = [_call_row(row) for row in await self._read_of(ListSql(f"{_SELECT_CALLS} WHERE key IN (%s)"), keys)]
         if not (wanted.result or wanted.own):
             rows += await self._calls(limit, before, wanted, is_unended=True)
         found = {row.key: row for row in rows}
@@ -347,16 +343,16 @@ class Records:
         if wanted.flow:
             where.require(f"flow = {where.mark(wanted.flow)}")
         if wanted.number:
-            where.require(contains(self._dialect, "state", where.mark(wanted.number.encode())))
+            where.require(contains("state", where.mark(wanted.number.encode())))
         if wanted.is_open or is_unended:  # they are few; a search of the newest calls would check each one
             since = where.mark(wanted.since)
             where.require(f"key IN (SELECT key FROM calls WHERE NOT is_over AND created_at >= {since})")
         if wanted.is_open:
             where.require("leg <> ''")
         if wanted.has_failed:
-            where.require(self._has_failed)
-        sql = Sql(f"{self._select} WHERE {where.sql} ORDER BY key DESC LIMIT {where.mark(limit)}")
-        return [_call_row(row) for row in await self._read(sql, *where.values)]
+            where.require(_HAS_FAILED)
+        sql = Sql(f"{_SELECT_CALLS} WHERE {where.sql} ORDER BY key DESC LIMIT {where.mark(limit)}")
+        return await self.all(_call_row, sql, *where.values)
 
     def _require_period(self, where: _Conditions, wanted: CallFilter) -> None:
         """Limit the search by keys, which grow with time."""
@@ -392,7 +388,7 @@ class Records:
 
     async def _newest(self, where: _Conditions, limit: int) -> list[int]:
         sql = f"SELECT call_key FROM {RESULTS_TABLE} WHERE {where.sql} ORDER BY call_key DESC LIMIT {where.mark(limit)}"
-        return [key for (key,) in await self._read(Sql(sql), *where.values)]
+        return [key for (key,) in await self.read(Sql(sql), *where.values)]
 
     async def _keys_of_number(self, number: str, where: _Conditions, limit: int) -> list[int]:
         """Newest first; the number begins or ends with the digits."""
@@ -400,7 +396,7 @@ class Records:
         keys = set[int]()
         for column, digits in ends:
             sql = Sql(f"SELECT call_key FROM {RESULTS_TABLE} WHERE {column} >= $1 AND {column} < $2 LIMIT $3")
-            keys.update(key for (key,) in await self._read(sql, digits, _after(digits), MOST_MATCHES))
+            keys.update(key for (key,) in await self.read(sql, digits, _after(digits), MOST_MATCHES))
         if len(keys) < MOST_MATCHES:
             of_keys = f"SELECT call_key FROM {RESULTS_TABLE} WHERE {where.sql} AND call_key IN (%s)"
             found = {
@@ -412,7 +408,7 @@ class Records:
                 " OR ".join(f"substr({column}, 1, {len(number)}) = {some.mark(each)}" for column, each in ends)
             )
             found = set(await self._newest(some, limit))
-        lines = [line for (line,) in await self._read(SELECT_LINES) if line.startswith(number) or line.endswith(number)]
+        lines = [line for (line,) in await self.read(SELECT_LINES) if line.startswith(number) or line.endswith(number)]
         for some_lines in [[line] for line in lines] if len(lines) <= FEW_LINES else [lines]:
             some = where.copy()
             some.require(f"line IN ({', '.join(map(some.mark, some_lines))})")
@@ -420,17 +416,13 @@ class Records:
         return sorted(found, reverse=True)[:limit]
 
     async def placing(self) -> PlacingControl:
-        rows = await self._read(SELECT_CONTROL)
-        return PlacingControl._make(rows[0]) if rows else PlacingControl()
-
-    async def tables_without_key(self, tables: Iterable[str]) -> list[str]:
-        return await tables_without_key(self._read, tables)
+        return await self.one(PlacingControl._make, SELECT_CONTROL) or PlacingControl()
 
     async def reported(self, since: int, until: int) -> AsyncIterator[ReportedCall]:
         """Return the newest first, from `since` up to `until` (milliseconds)."""
-        later = await self._read(SELECT_FIRST_SINCE, until + CLOCKS_MS)
+        later = await self.read(SELECT_FIRST_SINCE, until + CLOCKS_MS)
         key = later[0][0] if later else 1 << 62
-        while rows := await self._read(SELECT_REPORTED, key, REPORTED):
+        while rows := await self.read(SELECT_REPORTED, key, REPORTED):
             for row in rows:
                 call = ReportedCall._make(row)
                 if call.created_at < since - CLOCKS_MS:
@@ -440,27 +432,27 @@ class Records:
             key = rows[-1][0]
 
     async def results_between(self, first: int, last: int) -> list[ResultRow]:
-        return [read_result(row) for row in await self._read(SELECT_RESULTS_BETWEEN, first, last)]
+        return await self.all(read_result, SELECT_RESULTS_BETWEEN, first, last)
 
     async def traces(self, first: int, last: int) -> list[tuple[int, bytes]]:
-        rows = await self._read(SELECT_TRACES, first, last)
+        rows = await self.read(SELECT_TRACES, first, last)
         return [(key, bytes(trace)) for key, trace in rows]
 
     async def holding(self, word: str, keys: Sequence[int]) -> list[tuple[int, bytes]]:
         """NCCOs and webhooks with the longest ASCII part of `word`, which some may not contain, by call key."""
         found: list[Row] = []
         for table, column in (("turns", "ncco"), ("webhooks", "body")):
-            holds = has_word(self._dialect, column, "$1")
+            holds = has_word(column, "$1")
             sql = ListSql(f"SELECT call_key, {column} FROM {table} WHERE {holds} AND call_key IN (%s)", 1)
             found += await self._read_of(sql, keys, _plain_part(word))
         return [(key, bytes(document)) for key, document in found]
 
     async def connect_statuses(self, first: int, last: int) -> list[ConnectStatus]:
-        return [ConnectStatus(*row) for row in await self._read(SELECT_CONNECT_STATUSES, first, last)]
+        return await self.all(ConnectStatus._make, SELECT_CONNECT_STATUSES, first, last)
 
     async def version(self, since: int, limit: int) -> Row:
         """Changes with the open calls since `since` (milliseconds) and the newest `limit` results."""
-        return (await self._read(SELECT_VERSION, since, limit))[0]
+        return (await self.read(SELECT_VERSION, since, limit))[0]
 
     async def results_of(self, keys: Sequence[int]) -> list[ResultRow]:
         rows = [read_result(row) for row in await self._read_of(SELECT_RESULTS_OF, keys)]
@@ -472,73 +464,73 @@ class Records:
         With `flow`, only calls that began in it.
         """
         first, end = since // QUARTER_MS, until // QUARTER_MS
-        rows = await self._read(SUM_BY_LINE, first, end, *whole_days(first, end), flow)
+        rows = await self.read(SUM_BY_LINE, first, end, *whole_days(first, end), flow)
         return [SummedCalls._make((*names, int(calls), int(ms))) for *names, calls, ms in rows]
 
     async def result_quarters(self, since: int, until: int, flow: str = "") -> list[tuple[int, str, int]]:
         """As `result_sums`; quarters are in milliseconds."""
-        rows = await self._read(SUM_BY_START, since // QUARTER_MS, until // QUARTER_MS, flow)
+        rows = await self.read(SUM_BY_START, since // QUARTER_MS, until // QUARTER_MS, flow)
         return [(quarter * QUARTER_MS, result, int(calls)) for quarter, result, calls in rows]
 
     async def count_results(self, since: int, until: int) -> int:
         """Count those that have ended, as in `result_sums`."""
-        return int((await self._read(COUNT_RESULTS, since, until))[0][0])
+        return int((await self.read(COUNT_RESULTS, since, until))[0][0])
 
     async def missed(self, since: int) -> list[tuple[str, int]]:
         """Missed calls since a time (milliseconds) whose callers have neither got through nor been called back.
 
         `ResultRow.party` and key, latest first; withheld numbers too.
         """
-        rows = await self._read(SELECT_MISSED, since, since - CLOCKS_MS)
+        rows = await self.read(SELECT_MISSED, since, since - CLOCKS_MS)
         return [(party, key) for party, key in rows]
 
     async def own_results(self) -> list[str]:
-        return [name for (name,) in await self._read(SELECT_OWN)]
+        return [name for (name,) in await self.read(SELECT_OWN)]
 
     async def returned(self, since: int, limit: int) -> list[ResultRow]:
-        return [read_result(row) for row in await self._read(SELECT_RETURNED, since, limit)]
+        return await self.all(read_result, SELECT_RETURNED, since, limit)
 
     async def count_returned(self, since: int) -> int:
-        return int((await self._read(COUNT_RETURNED, since))[0][0])
+        return int((await self.read(COUNT_RETURNED, since))[0][0])
 
     async def count_wrong_sums(self) -> int:
         """See `Results.recount`. Reads all results."""
-        ((oldest,),) = await self._read(SELECT_OLDEST_CHANGE)
-        return len(await self._read(SELECT_DIFFERENCES, *comparable_since(oldest)))
+        ((oldest,),) = await self.read(SELECT_OLDEST_CHANGE)
+        return len(await self.read(SELECT_DIFFERENCES, *comparable_since(oldest)))
 
     async def open_sessions(self, since: int, until: int) -> list[tuple[int, SessionRow]]:
         """Return those that began from `since` up to `until` (milliseconds) and are not over, by key."""
-        rows = await self._read(SELECT_OPEN_SESSIONS, since, until)
+        rows = await self.read(SELECT_OPEN_SESSIONS, since, until)
         return [(row[0], SessionRow.read(row[1:])) for row in rows]
 
     async def kept_recordings(self, limit: int) -> list[str]:
-        return [id_ for (id_,) in await self._read(SELECT_KEPT_RECORDINGS, limit)]
+        return [id_ for (id_,) in await self.read(SELECT_KEPT_RECORDINGS, limit)]
 
     async def calls_like(self, name: str, limit: int) -> list[CallRow]:
         """The call with this ID, or up to `limit` calls whose IDs start with it, sorted."""
-        found = await self._read(self._select_by_id, name)
+        found = await self.read(SELECT_CALL_BY_ID, name)
         if not found and name:
-            sql = Sql(f"{self._select} WHERE id >= $1 AND id < $2 ORDER BY id LIMIT $3")
-            found = await self._read(sql, name, f"{name}\U0010ffff", limit)
+            sql = Sql(f"{_SELECT_CALLS} WHERE id >= $1 AND id < $2 ORDER BY id LIMIT $3")
+            found = await self.read(sql, name, f"{name}\U0010ffff", limit)
         return [_call_row(row) for row in found]
 
     async def timeline(self, session: str) -> Timeline | None:
         """Include what was stored without the call."""
-        found = await self._read(self._select_by_id, session)
+        found = await self.read(SELECT_CALL_BY_ID, session)
         if not found:
             return None
         call = _call_row(found[0])
-        turns = [TurnRow(call.session.id, *row) for row in await self._read(SELECT_TURNS, call.key)]
-        hooks = [HookRow.read(row) for row in await self._read(SELECT_HOOKS_OF_SESSION, session)]
+        turns = [TurnRow(call.session.id, *row) for row in await self.read(SELECT_TURNS, call.key)]
+        hooks = [HookRow.read(row) for row in await self.read(SELECT_HOOKS_OF_SESSION, session)]
         return Timeline(call, await self._webhooks(call), tuple(turns), tuple(hooks))
 
     async def _webhooks(self, call: CallRow) -> tuple[WebhookRow, ...]:
-        rows = await self._read(SELECT_WEBHOOKS, call.key)
+        rows = await self.read(SELECT_WEBHOOKS, call.key)
         session = call.session
         if rows:
             first, last = rows[0][0], rows[-1][0]
             near = (first - NEAR, min(last + NEAR, first + 10 * NEAR))
-            rows += await self._read(SELECT_NEAR, *near, session.id, session.leg, session.conversation)
+            rows += await self.read(SELECT_NEAR, *near, session.id, session.leg, session.conversation)
         return tuple(WebhookRow(*row[1:]) for row in sorted(rows, key=lambda row: int(row[0])))
 
 

@@ -13,7 +13,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from ncco_server.results import EVENTS, DecidedResult, ResultEvent, ResultName, TurnFacts, decide
 from ncco_server.store.database import InDatabase, Keyed, Many, Row, Work, in_one_transaction
 from ncco_server.store.rows import WebhookRow
-from ncco_server.store.sql import RESULTS_TABLE, SUMS_TABLE, Sql, marks
+from ncco_server.store.sql import RESULTS_TABLE, SUMS_TABLE, Sql
 
 QUARTER_MS: Final = 15 * 60 * 1000
 """All time zones are multiples of it."""
@@ -78,27 +78,27 @@ class ResultRow(NamedTuple):
 
     call_key: int
     id: str
-    previous: str
     is_last: bool
     direction: str
     flow: str
     party: str
-    party_end: str
     line: str
     name: str
     step: str
-    is_played: bool
-    has_failed: bool
     result: ResultName
-    own: str
     rang: str
     began_at: int
-    person_at: int | None
     ended_at: int | None
     version: int
-    webhook: int
     changed_at: int
-    is_counted: bool
+    previous: str = ""
+    party_end: str = ""
+    is_played: bool = False
+    has_failed: bool = False
+    own: str = ""
+    person_at: int | None = None
+    webhook: int = 0
+    is_counted: bool = False
     returned_at: int | None = None
     returned_by: str = ""
     counted_result: str = ""
@@ -117,7 +117,7 @@ class ResultRow(NamedTuple):
 
 COLUMNS: Final = ", ".join(ResultRow._fields)
 
-GIVEN: Final = [name for name in ResultRow._fields if name not in ResultRow._field_defaults]
+GIVEN: Final = ResultRow._fields[: ResultRow._fields.index("is_counted") + 1]
 """The others have the table's defaults."""
 
 
@@ -158,11 +158,7 @@ LOCK_LOST_SESSIONS: Final = Sql(f"""
     ORDER BY id
 """).locking("FOR NO KEY UPDATE")
 
-INSERT_RESULT: Final = Sql(f"""
-    INSERT INTO {RESULTS_TABLE} ({", ".join(GIVEN)})
-    VALUES ({marks(len(GIVEN))})
-    ON CONFLICT (call_key) DO NOTHING
-""")
+INSERT_RESULT: Final = Sql.insert(RESULTS_TABLE, GIVEN, "ON CONFLICT (call_key) DO NOTHING")
 
 # A second host that records the same delivery waits here.
 LOCK_CALL: Final = Sql("SELECT id FROM calls WHERE id = $1").locking("FOR NO KEY UPDATE")
@@ -473,11 +469,11 @@ class Results(InDatabase):
 
     async def decided(self, id_: str, *, is_incoming: bool, is_lost: bool) -> DecidedResult:
         """As if the call ended now."""
-        facts = _Facts.of(await self.database.read(SELECT_FACTS_OF, id_))
+        facts = _Facts.of(await self.read(SELECT_FACTS_OF, id_))
         return facts.decide(is_incoming=is_incoming, is_lost=is_lost)
 
     async def has_uncounted(self) -> bool:
-        return bool((await self.database.read(SELECT_ANY_UNCOUNTED))[0][0])
+        return await self.is_any(SELECT_ANY_UNCOUNTED)
 
     @in_one_transaction
     def count(self, limit: int = BATCH) -> Work[int]:

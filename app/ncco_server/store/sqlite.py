@@ -22,7 +22,7 @@ from ncco_server.store.copies import copy_file, replace_file, require_unused
 from ncco_server.store.database import QUEUE_LIMIT, GroupWriter, Read, Row, T, Work, WriteItem, not_open
 from ncco_server.store.migrations import require_tables, upgrade
 from ncco_server.store.rows import Schema
-from ncco_server.store.sql import Dialect, Sql
+from ncco_server.store.sql import Sql
 
 BUSY_MS: Final = 1_500
 """Limits a write's wait for another process. Two of them fit into Vonage's time limit (5 s)."""
@@ -45,8 +45,6 @@ Run: TypeAlias = Callable[[sqlite3.Connection, WriteItem], None]
 
 class SqliteDatabase:
     """A file in WAL mode, synced at every commit; without a path, a database in memory."""
-
-    dialect: Dialect = "sqlite"
 
     def __init__(
         self,

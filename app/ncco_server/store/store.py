@@ -26,20 +26,18 @@ from ncco_server.store.rows import Forgotten, RevisionRow, Schema
 from ncco_server.store.sql import RECORDINGS_TABLE, Sql
 from ncco_server.table_rows import StoredTypes
 
-SELECT_ANY_RECORDING: Final = Sql(f"SELECT 1 FROM {RECORDINGS_TABLE} LIMIT 1")
+SELECT_ANY_RECORDING: Final = Sql(f"SELECT EXISTS (SELECT 1 FROM {RECORDINGS_TABLE} LIMIT 1)")
 
-INSERT_REVISION: Final = Sql("""
-    INSERT INTO revisions (hash, flow, sources, created_at)
-    VALUES ($1, $2, $3, $4)
-    ON CONFLICT (hash) DO NOTHING
-""")
+INSERT_REVISION: Final = Sql.insert("revisions", RevisionRow._fields, "ON CONFLICT (hash) DO NOTHING")
 
-REPLACE_REVISION: Final = Sql("""
-    INSERT INTO revisions (hash, flow, sources, created_at)
-    VALUES ($1, $2, $3, $4)
+REPLACE_REVISION: Final = Sql.insert(
+    "revisions",
+    RevisionRow._fields,
+    """
     ON CONFLICT (hash) DO UPDATE
     SET flow = excluded.flow, sources = excluded.sources, created_at = excluded.created_at
-""")
+    """,
+)
 
 
 class Store(Calls):
@@ -64,7 +62,7 @@ class Store(Calls):
         self.api_keys = ApiKeys(database)
 
     async def has_recordings(self) -> bool:
-        return bool(await self.database.read(SELECT_ANY_RECORDING))
+        return await self.is_any(SELECT_ANY_RECORDING)
 
     async def open(self) -> None:
         """See `Database.open`. Raises StoreUnusable, or StoreUnavailable if a retry may succeed."""
@@ -88,7 +86,7 @@ class Store(Calls):
     async def records(self) -> AsyncIterator[Records]:
         """The store need not be open. Raises StoreUnusable, as `Database.reading`."""
         async with self.database.reading() as read:
-            yield Records(read, self.database.dialect)
+            yield Records(read)
 
     async def check(self) -> None:
         await self.database.write(probe)

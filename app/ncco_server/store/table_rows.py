@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from ncco_server.errors import HashKeyLost, RowChanged, RowTaken
-from ncco_server.store.database import Database, InDatabase, Keyed, Many, Read, Row, Work, give_way
+from ncco_server.store.database import Database, InDatabase, Keyed, Many, Row, RowReader, Work, give_way
 from ncco_server.store.sql import ROWS_TABLE, ListSql, Sql
 from ncco_server.table_rows import RowChange, has_number_as_key, hash_of_row, key_id, key_of, table_of
 
@@ -36,21 +36,48 @@ LONGEST_PATTERN: Final = 200
 """Characters of a text that the database compares. SQLite's limit is 50,000."""
 
 _UNSEARCHABLE: Final = re.compile(r'["%_\\]|[^ -~]')
-_COLUMNS: Final = "name, columns, version, changed_at, changed_by, expires_at, nonce"
-
 ABSENT: Final = ""
 """The stamp of a row that does not exist."""
 
 HASH_KEY: Final = "#key"
 """The row with the key of the hashes, in hexadecimal digits. No table has such a name."""
 
+
+class TableRow(NamedTuple):
+    """A stored row. `columns` without a value are missing; `version` counts the changes from 1.
+
+    `changed_by` is `call` and the call's ID, or someone else's name. `expires_at` is when the row counts as removed
+    (None: never). Times are milliseconds since 1970. `nonce` is random, of the last change; "" if an older host made
+    it.
+    """
+
+    name: str
+    columns: Mapping[str, Any]
+    version: int
+    changed_at: int
+    changed_by: str
+    expires_at: int | None
+    nonce: str
+
+    @property
+    def stamp(self) -> str:
+        """Never that of another state of the row, even if it is removed and added again within a millisecond."""
+        return _stamp(self.version, self.nonce)
+
+
+def _stamp(version: int, nonce: str) -> str:
+    return f"{version}-{nonce}"
+
+
+_COLUMNS: Final = ", ".join(TableRow._fields)
+
 SELECT_ROW: Final = Sql(f"""
-    SELECT name, columns FROM {ROWS_TABLE} WHERE name = $1 AND (expires_at IS NULL OR expires_at > $2)
+    SELECT {_COLUMNS} FROM {ROWS_TABLE} WHERE name = $1 AND (expires_at IS NULL OR expires_at > $2)
 """)
 
 # One statement: another transaction may replace the row by a hash and create the key.
 SELECT_ROW_OR_KEY: Final = Sql(f"""
-    SELECT name, columns
+    SELECT {_COLUMNS}
     FROM {ROWS_TABLE}
     WHERE name IN ($1, '{HASH_KEY}') AND (expires_at IS NULL OR expires_at > $2)
 """)
@@ -70,10 +97,6 @@ INSERT_HASH: Final = Sql(f"""
 
 SELECT_OTHER_HASH: Final = Sql(f"""
     SELECT name FROM {ROWS_TABLE} WHERE name > $1 AND name < $2 OR name > $3 AND name < $4 LIMIT 1
-""")
-
-SELECT_ROW_WITH_VERSION: Final = Sql(f"""
-    SELECT {_COLUMNS} FROM {ROWS_TABLE} WHERE name = $1 AND (expires_at IS NULL OR expires_at > $2)
 """)
 
 LOCK_ROWS: Final = ListSql(f"SELECT name, columns, expires_at FROM {ROWS_TABLE} WHERE name IN (%s) ORDER BY name")
@@ -137,32 +160,6 @@ def _select_rows_like(texts: int, names: int) -> Sql:
 SELECT_ALL_ROWS: Final = Sql(f"SELECT name, columns FROM {ROWS_TABLE} WHERE name > $1 ORDER BY name LIMIT $2")
 
 
-class TableRow(NamedTuple):
-    """A stored row. `columns` without a value are missing; `version` counts the changes from 1.
-
-    `changed_by` is `call` and the call's ID, or someone else's name. `expires_at` is when the row counts as removed
-    (None: never). Times are milliseconds since 1970. `nonce` is random, of the last change; "" if an older host made
-    it.
-    """
-
-    name: str
-    columns: Mapping[str, Any]
-    version: int
-    changed_at: int
-    changed_by: str
-    expires_at: int | None
-    nonce: str
-
-    @property
-    def stamp(self) -> str:
-        """Never that of another state of the row, even if it is removed and added again within a millisecond."""
-        return _stamp(self.version, self.nonce)
-
-
-def _stamp(version: int, nonce: str) -> str:
-    return f"{version}-{nonce}"
-
-
 class TableRows(InDatabase):
     """The rows of all tables in an open database."""
 
@@ -171,17 +168,12 @@ class TableRows(InDatabase):
 
         A row whose number is forgotten has no columns.
         """
-        found: dict[str, str] = dict(await self.database.read(SELECT_ROW_OR_KEY, name, now))
-        if name in found:
-            columns: dict[str, Any] = orjson.loads(found[name])
-            return columns
-        hashed = _hash_of(name, found.get(HASH_KEY))
-        return {} if hashed and await self.database.read(SELECT_ROW, hashed, now) else None
+        row = await self.row(name, now)
+        return None if row is None else dict(row.columns)
 
     async def of_table(self, table: str, after: str = "", limit: int = PIECE) -> list[TableRow]:
         """Expired ones too, in the order of their names."""
-        found = await self.database.read(SELECT_ROWS, max(f"{table}[", after), f"{table}\\", limit)
-        return list(map(_row, found))
+        return await self.all(_row, SELECT_ROWS, max(f"{table}[", after), f"{table}\\", limit)
 
     async def search(
         self,
@@ -207,7 +199,7 @@ class TableRows(InDatabase):
         found = list[TableRow]()
         for _ in range(0, MOST_SEARCHED, piece):
             first = max(f"{table}[", after)
-            rows = await self.database.read(sql, first, f"{table}\\", piece, *patterns, *names)
+            rows = await self.read(sql, first, f"{table}\\", piece, *patterns, *names)
             for each in rows:
                 stored_text = f"{each[0]}{each[1]}".lower()
                 if _is_expired(each[5], now) or not any(text in stored_text for text in written):
@@ -227,16 +219,17 @@ class TableRows(InDatabase):
 
     async def row(self, name: str, now: int) -> TableRow | None:
         """A hash in its place counts; None without either, or if it expired before `now`."""
-        rows = await self.database.read(SELECT_ROW_WITH_VERSION, name, now)
-        if not rows and (key := await self.database.read(SELECT_KEY, name)):
-            hashed = _hash_of(name, key[0][1])
-            rows = await self.database.read(SELECT_ROW_WITH_VERSION, hashed, now) if hashed else []
+        found = {row[0]: row for row in await self.read(SELECT_ROW_OR_KEY, name, now)}
+        if name in found:
+            return _row(found[name])
+        hashed = _hash_of(name, found[HASH_KEY][1] if HASH_KEY in found else None)
+        rows = await self.read(SELECT_ROW, hashed, now) if hashed else []
         return _row(rows[0])._replace(name=name) if rows else None
 
     async def has_rows(self, table: str) -> bool:
         if await self.of_table(table, limit=1):
             return True
-        return bool(await self.database.read(SELECT_OTHER_HASH, *_other_hashes(table, None)))
+        return bool(await self.read(SELECT_OTHER_HASH, *_other_hashes(table, None)))
 
     async def hash_key(self, tables: Collection[str], now: int) -> bytes:
         """Raise HashKeyLost if the key is missing and these tables need it."""
@@ -252,9 +245,6 @@ class TableRows(InDatabase):
             return _key_in(found[0][1])
 
         return await self.database.write(work)
-
-    async def without_key(self, tables: Iterable[str]) -> list[str]:
-        return await tables_without_key(self.database.read, tables)
 
     async def change(
         self,
@@ -324,7 +314,7 @@ def _hash_of(name: str, key: str | None) -> str:
 
 def find(name: str, now: int) -> Work[bool]:
     """A hash in its place counts. Raises HashKeyLost if hashes cannot be matched."""
-    found: dict[str, str] = dict((yield SELECT_ROW_OR_KEY, (name, now)))
+    found: dict[str, str] = {row[0]: row[1] for row in (yield SELECT_ROW_OR_KEY, (name, now))}
     if name in found:
         return True
     key = found.get(HASH_KEY)
@@ -339,11 +329,11 @@ def lacks_key(table: str, key: str | None) -> Work[bool]:
     return bool((yield SELECT_OTHER_HASH, _other_hashes(table, key)))
 
 
-async def tables_without_key(read: Read, tables: Iterable[str]) -> list[str]:
+async def tables_without_key(reader: RowReader, tables: Iterable[str]) -> list[str]:
     """Those with hashes that match nobody, because their key is missing."""
-    found = await read(SELECT_KEY, "")
+    found = await reader.read(SELECT_KEY, "")
     key = found[0][1] if found else None
-    return [table for table in tables if await read(SELECT_OTHER_HASH, *_other_hashes(table, key))]
+    return [table for table in tables if await reader.read(SELECT_OTHER_HASH, *_other_hashes(table, key))]
 
 
 def _other_hashes(table: str, key: str | None) -> tuple[str, str, str, str]:

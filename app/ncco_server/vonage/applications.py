@@ -159,20 +159,13 @@ def with_webhooks(document: Mapping[str, Any], entries: Mapping[str, Mapping[str
 async def write_document(account: Account, application_id: str, document: Mapping[str, Any]) -> None:
     """Take what `read_document` returned. Raises VonageApiError."""
     url = f"{account.api_url}/v2/applications/{application_id}"
-    response, _ = await _request(account, "PUT", url, document)
-    if response.status_code != httpx.codes.OK:
-        raise _refused(response.status_code, application_id, response.headers.get("date", ""))
+    await _request(account, "PUT", url, document, application_id=application_id)
 
 
 async def _read(account: Account, application_id: str) -> tuple[VonageApplication, dict[str, Any]]:
-    response, body = await _request(account, "GET", f"{account.api_url}/v2/applications/{application_id}")
-    date = response.headers.get("date", "")
-    if response.status_code != httpx.codes.OK:
-        raise _refused(response.status_code, application_id, date)
-    try:
-        found = VonageApplication.model_validate_json(body)
-    except ValidationError as error:
-        raise VonageApiError(f"{account.api_url} does not reply with an application", TRY_LATER, 200, date) from error
+    url = f"{account.api_url}/v2/applications/{application_id}"
+    body, date = await _request(account, "GET", url, application_id=application_id)
+    found = _parsed(VonageApplication, body, f"{account.api_url} does not reply with an application", date)
     return found.model_copy(update={"date": date}), json.loads(body)
 
 
@@ -188,19 +181,21 @@ async def read_numbers(account: Account, application_id: str) -> OwnedNumbers:
 async def document_at(account: Account, kind: type[_Reply], path: str, what: str, host: str = "") -> _Reply:
     """`host` is where it is at Vonage, if not at the API's own address. Raises VonageApiError."""
     base = host if host and account.api_url.startswith("https:") else account.api_url
-    response, body = await _request(account, "GET", f"{base}{path}")
-    if response.status_code != httpx.codes.OK:
-        raise _refused(response.status_code, "", response.headers.get("date", ""))
+    body, _ = await _request(account, "GET", f"{base}{path}")
+    return _parsed(kind, body, f"{base} does not reply with {what}")
+
+
+def _parsed(kind: type[_Reply], body: bytes, problem: str, date: str = "") -> _Reply:
     try:
         return kind.model_validate_json(body)
     except ValidationError as error:
-        raise VonageApiError(f"{base} does not reply with {what}", TRY_LATER, 200) from error
+        raise VonageApiError(problem, TRY_LATER, 200, date) from error
 
 
 async def _request(
-    account: Account, method: str, url: str, document: Mapping[str, Any] | None = None
-) -> tuple[httpx.Response, bytes]:
-    """Read little more than `MAX_REPLY_BYTES` of the body."""
+    account: Account, method: str, url: str, document: Mapping[str, Any] | None = None, *, application_id: str = ""
+) -> tuple[bytes, str]:
+    """Return little more than `MAX_REPLY_BYTES` of the body, and the `Date` header. Raises VonageApiError."""
     auth = (account.api_key, account.api_secret)
     base = url.partition("?")[0]
     try:
@@ -214,7 +209,10 @@ async def _request(
     except httpx.HTTPError as error:
         cure = f"Allow this machine to reach {base}, or check the Vonage dashboard."
         raise VonageApiError(f"{base} cannot be reached: {error}", cure) from error
-    return response, body
+    date = response.headers.get("date", "")
+    if response.status_code != httpx.codes.OK:
+        raise _refused(response.status_code, application_id, date)
+    return body, date
 
 
 def _refused(status: int, application_id: str, date: str) -> VonageApiError:

@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from bisect import insort
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
@@ -47,17 +47,8 @@ class Pace:
         """Reserve the next free slot."""
         now = self._clock()
         earliest = max(now, self._times[-self._most] + _SECOND_S) if len(self._times) >= self._most else now
-        self._add(earliest, now)
+        self._times = [each for each in (*self._times, earliest) if each > now - _SECOND_S]
         return earliest - now
-
-    def count(self) -> None:
-        """A dial of a `connect` does not wait."""
-        now = self._clock()
-        self._add(now, now)
-
-    def _add(self, moment: float, now: float) -> None:
-        insort(self._times, moment)
-        self._times = [each for each in self._times if each > now - _SECOND_S]
 
 
 RequestOutcome: TypeAlias = Literal["not_sent", "refused", "unknown"]
@@ -230,32 +221,25 @@ class Problem(ApiDocument):
         return "; ".join(filter(None, (self.detail, *wrong)))
 
 
+@dataclass(eq=False)
 class VoiceApi:
     """The Voice API of one application. Its methods raise VoiceApiError.
 
     `region_url` comes from the call's answer webhook; "" means `base_url`. Source: Outbound REST, Region trap.
 
-    Args:
+    Attributes:
         client: must not follow redirects, which could send the token to another host.
         base_url: `https://api.nexmo.com`, or a stand-in, which then also gets the token; without a trailing slash.
         clock: in UTC with a time zone.
     """
 
-    def __init__(
-        self,
-        client: httpx.AsyncClient,
-        base_url: str,
-        tokens: ApplicationTokens,
-        clock: Callable[[], datetime],
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        self._client = client
-        self._base_url = base_url
-        self._tokens = tokens
-        self._clock = clock
-        self._sleep = sleep
-        self.new_calls = Pace(NEW_CALLS_A_SECOND)
-        self.others = Pace(OTHERS_A_SECOND)
+    client: httpx.AsyncClient
+    base_url: str
+    tokens: ApplicationTokens
+    clock: Callable[[], datetime]
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    new_calls: Pace = field(default_factory=lambda: Pace(NEW_CALLS_A_SECOND), init=False)
+    others: Pace = field(default_factory=lambda: Pace(OTHERS_A_SECOND), init=False)
 
     async def create_call(self, new: NewCall) -> CreatedCall:
         """Webhooks can arrive before it returns."""
@@ -275,7 +259,7 @@ class VoiceApi:
                 wait_s = next(waits_s, None)
                 if error.status != HTTPStatus.BAD_REQUEST or wait_s is None:
                     raise
-            await self._sleep(wait_s)
+            await self.sleep(wait_s)
 
     async def transfer(self, uuid: str, ncco: Sequence[Mapping[str, Any]] | str) -> None:
         """Play another NCCO, or the one at a URL."""
@@ -290,7 +274,7 @@ class VoiceApi:
     async def _request(
         self, method: str, path: str, region_url: str = "", body: Mapping[str, Any] | None = None
     ) -> bytes:
-        base = token_url(region_url or self._base_url, self._base_url)
+        base = token_url(region_url or self.base_url, self.base_url)
         if base is None:
             message = "the call's region is not a Vonage address"
             raise VoiceApiError(message, "Set NCCO_VONAGE_API_URL if a proxy is in between.", "not_sent")
@@ -298,7 +282,7 @@ class VoiceApi:
         prefix = "" if region_url else base.path.rstrip("/")
         url = httpx.URL(f"{where}{prefix}/v1/calls{path}")
         pace = self.new_calls if method == "POST" else self.others
-        await self._sleep(pace.wait_s())
+        await self.sleep(pace.wait_s())
         try:
             async with asyncio.timeout(WITHIN_S):
                 status, headers, reply = await self._reply(method, url, body)
@@ -316,15 +300,15 @@ class VoiceApi:
         If an idle one were closed meanwhile, it would be unclear whether the request arrived.
         """
         headers = {
-            "authorization": f"Bearer {self._tokens.make(self._clock())}",
+            "authorization": f"Bearer {self.tokens.make(self.clock())}",
             "accept": "application/json",
             "accept-encoding": "identity",
             "connection": "close",
         }
-        request = self._client.build_request(
+        request = self.client.build_request(
             method, url, json=body, headers=headers, timeout=httpx.Timeout(REPLY_S, connect=CONNECT_S)
         )
-        response = await self._client.send(request, stream=True, follow_redirects=False)
+        response = await self.client.send(request, stream=True, follow_redirects=False)
         try:
             received = await beginning_of(response.aiter_raw(), MAX_REPLY_BYTES)
         finally:

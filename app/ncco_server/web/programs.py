@@ -211,18 +211,8 @@ async def _unavailable(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:
-    faults = cast(RefusedRequest, error).faults
-    refusals = (ApiRefusal(where=fault.where, problem=fault.message, fix=fault.cure) for fault in faults)
-    return _reply(HTTPStatus.UNPROCESSABLE_ENTITY, *refusals)
-
-
-async def _refused_rows(_: Request, error: Exception) -> JSONResponse:
-    faults = cast(RefusedRows, error).faults
-    wheres = (".".join(filter(None, (fault.row, fault.column))) for fault in faults)
-    refusals = (
-        ApiRefusal(where=where, problem=fault.problem, fix=fault.cure)
-        for where, fault in zip(wheres, faults, strict=True)
-    )
+    faults = cast("RefusedRequest | RefusedRows", error).faults
+    refusals = (ApiRefusal(where=fault.where, problem=fault.problem, fix=fault.cure) for fault in faults)
     return _reply(HTTPStatus.UNPROCESSABLE_ENTITY, *refusals)
 
 
@@ -247,7 +237,7 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
 HANDLERS: Final[dict[Any, Any]] = {
     StoreUnavailable: _unavailable,
     RefusedRequest: _refused,
-    RefusedRows: _refused_rows,
+    RefusedRows: _refused,
     RequestValidationError: _invalid,
     FrameworkRefusal: _http_error,
 }

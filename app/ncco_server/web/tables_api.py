@@ -15,6 +15,7 @@ from ncco_server.errors import RowChanged
 from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.service.phone_numbers import line_of
 from ncco_server.service.tables import Table, TableRowDocument
+from ncco_server.store import milliseconds
 from ncco_server.store.api_keys import ApiKeyRow
 from ncco_server.store.table_rows import ABSENT
 from ncco_server.table_rows import RowChange
@@ -186,7 +187,7 @@ async def change_rows(request: Request, api: Api, key: Key, table: ChangedTable)
     changes[len(changes) - removed :] = [
         RowChange(change.row, is_removal=True) for change in changes[len(changes) - removed :]
     ]
-    await table.write_together(changes, api.clock(), f"API key {key.name}")
+    await table.rows.change_together(changes, milliseconds(api.clock()), f"API key {key.name}")
     audit(request, "rows changed", key=key.name, table=table.definition.name, rows=str(len(changes)))
 
 
@@ -237,7 +238,8 @@ async def _write(  # noqa: PLR0917 - what three routes have in common
 ) -> Response:
     """Change a row; the reply has its new ETag. Raises Refused if it has changed."""
     try:
-        written = await row.table.write([change], api.clock(), f"API key {key.name}", stamps)
+        now = milliseconds(api.clock())
+        written = await row.table.rows.change([change], now, f"API key {key.name}", stamps)
     except RowChanged as error:
         problem = "the row is another one now"
         raise Refused(HTTPStatus.PRECONDITION_FAILED, problem, "Get it again, and repeat the change.") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -27,31 +28,23 @@ FIRST_WAIT_S: Final = 0.5
 ISSUES_LOGGED: Final = 100
 
 
+@dataclass
 class FlowReader:
     """Reads the flow files into the library, and reports to the log and the metrics.
 
     With `is_pretty`, the issues of a read are logged together, with the lines of the files.
     """
 
-    def __init__(
-        self,
-        folders: Sequence[Path],
-        library: Library,
-        metrics: Metrics,
-        log: FilteringBoundLogger,
-        *,
-        is_pretty: bool = False,
-    ) -> None:
-        self.library = library
-        self._is_pretty = is_pretty
-        self._folders = folders
-        self._metrics = metrics
-        self._log = log
-        self._seen: Stamps = {}
+    folders: Sequence[Path]
+    library: Library
+    metrics: Metrics
+    log: FilteringBoundLogger
+    is_pretty: bool = field(default=False, kw_only=True)
+    _seen: Stamps = field(default_factory=dict, init=False)
 
     async def stamps(self) -> Stamps:
         """Run in a thread, because a network drive may be slow."""
-        return await asyncio.to_thread(stamps, self._folders)
+        return await asyncio.to_thread(stamps, self.folders)
 
     async def has_changed(self) -> bool:
         return await self.stamps() != self._seen
@@ -62,7 +55,7 @@ class FlowReader:
         A removal of what callers can reach is refused only if it lasts `removal_wait_s` seconds.
         """
         library = self.library
-        log = self._log
+        log = self.log
         self._seen = await self.stamps()
         try:
             project = await library.reload(confirms_removals=confirms_removals)
@@ -76,11 +69,11 @@ class FlowReader:
         except Exception:  # an error in the loader must end neither calls nor the watcher
             log.exception("flows not read", problem="internal error")
             return
-        self._metrics.loaded(project, library.current, len(library.removed))
+        self.metrics.loaded(project, library.current, len(library.removed))
         logged = sorted(project.issues, key=lambda issue: not issue.is_error)[:ISSUES_LOGGED]
-        if self._is_pretty and logged:
+        if self.is_pretty and logged:
             log.warning("flow issues", issues=logged, texts=project.texts)
-        for issue in () if self._is_pretty else logged:
+        for issue in () if self.is_pretty else logged:
             write = log.error if issue.is_error else log.warning
             write(
                 "flow issue",

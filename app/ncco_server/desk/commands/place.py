@@ -144,7 +144,7 @@ class _RowPlace(NamedTuple):
             return str(fault)
         column = self.column if fault.where == "to" else fault.where.removeprefix("with.")
         is_cell = fault.where == "to" or fault.where != column
-        return f"{self.row}: {f'column {column}' if is_cell else fault.where}: {fault.message}"
+        return f"{self.row}: {f'column {column}' if is_cell else fault.where}: {fault.problem}"
 
 
 def _checked(

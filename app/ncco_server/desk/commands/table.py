@@ -29,6 +29,7 @@ from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.report import counted, printable
 from ncco_server.service.phone_numbers import line_of
 from ncco_server.service.tables import RefusedRows, Table, TableRowDocument
+from ncco_server.store import milliseconds
 from ncco_server.suggest import near_or_all
 from ncco_server.table_rows import RowChange
 
@@ -145,14 +146,14 @@ async def _set(table: Table, words: tuple[str, ...], now: datetime) -> int:
         raise CannotRun(f"{both} is in the key", "write its value without a name, before the columns")
     table.name_of(key)
     change = table.change({**dict(zip(table.definition.key, key, strict=True)), **values})
-    await table.write([change], now, BY)
+    await table.rows.change([change], milliseconds(now), BY)
     return FINE
 
 
 async def _remove(table: Table, key: tuple[str, ...], now: datetime) -> int:
     name = table.name_of(key)
     try:
-        await table.write([RowChange(name, is_removal=True)], now, BY, {name: None})
+        await table.rows.change([RowChange(name, is_removal=True)], milliseconds(now), BY, {name: None})
     except RowChanged as error:
         raise _no_row(table) from error
     return FINE
@@ -166,7 +167,7 @@ async def _import(table: Table, words: tuple[str, ...], now: datetime) -> int:
     if len(words) != 1:
         raise CannotRun("import needs one file", "write `ncco table NAME import FILE`, or - for standard input")
     changes = changes_in(table, read_bytes(words[0]))
-    await table.write_many(changes, now, BY)
+    await table.rows.change_many(changes, milliseconds(now), BY)
     click.echo(f"{counted(len(changes), 'row is', 'rows are')} written")
     return FINE
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 import orjson
 
@@ -19,10 +20,7 @@ LIBRARY_S = 5.0
 
 
 def places_calls(turns: Turns) -> Post:
-    async def send(hook: HookRow, now: datetime) -> Verdict:
-        return await _place(turns, hook, now)
-
-    return send
+    return partial(_place, turns)
 
 
 async def _place(turns: Turns, hook: HookRow, now: datetime) -> Verdict:

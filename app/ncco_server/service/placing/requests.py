@@ -43,7 +43,7 @@ class RefusedRequest(AppError):
     def __init__(self, where: str, message: str, cure: str) -> None:
         super().__init__(f"{where}: {message}", cure)
         self.where = where
-        self.message = message
+        self.problem = message
         self.faults: tuple[RefusedRequest, ...] = (self,)
 
 

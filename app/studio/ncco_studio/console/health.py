@@ -25,6 +25,7 @@ from ncco_server.service.recordings import SET_KEY
 from ncco_server.service.turns import CALL_EXPIRY_MS
 from ncco_server.settings import Settings
 from ncco_server.store import milliseconds, open_store
+from ncco_server.store.table_rows import tables_without_key
 from ncco_server.version import VERSION
 from ncco_studio.console.access import CanLook
 from ncco_studio.console.caches import ServerReader
@@ -316,7 +317,7 @@ async def _of_database(console: Console, project: Project) -> list[HealthProblem
         store = await console.opened_store()
         control = await store.placed.control()
         waiting = (await store.placed.count_active()).waiting
-        lost = await store.tables.without_key(hashed) if hashed else []
+        lost = await tables_without_key(store.tables, hashed) if hashed else []
     except StoreError as error:
         return [_of_store(error)]
     waits = counted(waiting, "call waits", "calls wait")

@@ -204,7 +204,7 @@ def _form(
         title=group_title(flow.name) if flow is not None else "",
         zone=zone_of(project),
         typed=defaultdict(str, typed),
-        faults={name: f"{fault.message}. {fault.cure}" for name, fault in faults.items()},
+        faults={name: f"{fault.problem}. {fault.cure}" for name, fault in faults.items()},
         expires=EXPIRES,
     )
 

@@ -24,6 +24,7 @@ from ncco_server.flow.scope import Variable
 from ncco_server.ncco.value_types import PointInTime, point_of
 from ncco_server.service.phone_numbers import digits_of, line_of, readable
 from ncco_server.service.tables import MOST_FAULTS, RefusedRows, RowFault, Table, TableRowDocument
+from ncco_server.store import milliseconds
 from ncco_server.store.table_rows import ABSENT
 from ncco_server.table_rows import RowChange, key_of
 from ncco_studio.console.access import CanChange, CanLook
@@ -304,7 +305,7 @@ async def _written(
     """Change a row whose stamp is one of these; None for any row, or none. Raises RowChanged."""
     now = datetime.now(UTC)
     known = {} if stamps is None else {change.row: stamps}
-    written = await opened.table.write([change], now, session.shown_name, known)
+    written = await opened.table.rows.change([change], milliseconds(now), session.shown_name, known)
     return await _row_change(opened, change, before, written[change.row], now)
 
 
@@ -375,7 +376,7 @@ async def import_rows(request: Request, opened: Opened, session: CanChange) -> R
         changes = await run_in_threadpool(changes_in, opened.table, content)
     except RefusedRows as error:
         return _import(request, opened, faults=error.faults)
-    await opened.table.write_many(changes, datetime.now(UTC), session.shown_name)
+    await opened.table.rows.change_many(changes, milliseconds(datetime.now(UTC)), session.shown_name)
     name = opened.definition.name
     said = f"{group_title(name)}: {counted(len(changes), 'row')} {'is' if len(changes) == 1 else 'are'} imported."
     change = Change("table imported", said, f"/tables/{name}")

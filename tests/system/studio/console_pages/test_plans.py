@@ -16,7 +16,7 @@ import pytest
 from benchmarks.load.history import fill
 from benchmarks.load.serving import ROOT
 from benchmarks.pages import deep_pages, pages
-from ncco_server.store import Store, open_store
+from ncco_server.store import SqliteDatabase, Store, open_store
 from ncco_server.store.database import Database, Read, Row
 from ncco_server.store.sql import Sql
 from ncco_studio.console.app import create_console
@@ -70,7 +70,7 @@ class WatchedDatabase:
             yield watched
 
     def _remember(self, sql: Sql, values: tuple[object, ...]) -> None:
-        self.queries[sql.postgres if self._database.dialect == "postgres" else sql.sqlite] = values
+        self.queries[sql.sqlite if isinstance(self._database, SqliteDatabase) else sql.postgres] = values
 
 
 async def queries_of(url: str, calls: int, numbers: list[str]) -> Queries:

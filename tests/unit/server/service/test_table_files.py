@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ncco_server.desk.table_files import changes_in, check_names, csv_of
 from ncco_server.flow.loader import load
 from ncco_server.service.tables import RefusedRows, Table
-from ncco_server.store import SqliteDatabase, Store
+from ncco_server.store import SqliteDatabase, Store, milliseconds
 from tests.support.cases import each_case
 from tests.support.examples import examples
 
@@ -55,7 +55,7 @@ async def test_an_exported_table_is_imported_unchanged(rows: list[dict[str, Any]
             changes = notes.changes((str(number), row) for number, row in enumerate(rows))
         except RefusedRows:  # a text that cannot be stored, or keys that are equal after parsing
             return
-        await notes.write(changes, NOW, "a test")
+        await notes.rows.change(changes, milliseconds(NOW), "a test")
         before = [row.columns for row in (await notes.page(NOW)).rows]
         text = await exported(notes)
         for cell in text.replace("\r\n", ",").split(","):
@@ -63,7 +63,7 @@ async def test_an_exported_table_is_imported_unchanged(rows: list[dict[str, Any]
 
         again = changes_in(notes, text.encode())
         assert [change.row for change in again] == [row.name for row in await store.tables.of_table("notes")]
-        await notes.write(again, NOW, "a test")
+        await notes.rows.change(again, milliseconds(NOW), "a test")
         after = [row.columns for row in (await notes.page(NOW)).rows]
         assert [{name: value for name, value in row.items() if value != ""} for row in before] == after
 

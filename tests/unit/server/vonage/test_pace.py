@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from ncco_server.vonage.voice_api import Pace
 
 
@@ -27,17 +25,6 @@ def test_no_second_has_more_than_the_limit_whenever_requests_come() -> None:
 
     assert all(later - first >= 1 for first, later in zip(sent, sent[3:], strict=False))
     assert sent == sorted(sent)
-
-
-def test_other_requests_count_and_never_wait() -> None:
-    clock = Clock()
-    pace = Pace(3, clock)
-    for _ in range(5):
-        pace.count()
-
-    assert pace.wait_s() == pytest.approx(1.2)
-    clock.now += 2
-    assert 0 == pace.wait_s()
 
 
 def test_after_a_long_pause_nothing_waits() -> None:

@@ -41,7 +41,7 @@ def test_a_request_is_refused_with_a_reason_or_calls_an_allowed_number(
         row = checked(wanted, FLOWS, ALLOWED, NOON, KEYS)
     except RefusedRequest as error:
         assert error.where
-        assert error.message
+        assert error.problem
         assert error.cure
         return
     assert row.number.isascii()
