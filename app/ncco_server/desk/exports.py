@@ -14,7 +14,8 @@ from decimal import Decimal
 from typing import Final, TypeAlias, TypeVar
 
 from ncco_server.desk.call_search import FoundCalls
-from ncco_server.service.documents import TIMEZONE, RecordingDocument, RowDocument
+from ncco_server.desk.documents import RecordingDocument
+from ncco_server.service.documents import TIMEZONE, RowDocument
 from ncco_server.store import CallRow, RecordingFilter, Recordings, ResultRow
 
 BATCH: Final = 500

@@ -8,15 +8,8 @@ from typing import Any, Final, NamedTuple
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
-from ncco_server.service.documents import (
-    TIMEZONE,
-    AddressedHook,
-    CallDocument,
-    PlacedAttempt,
-    PlacedDocument,
-    RecordingDocument,
-    RowDocument,
-)
+from ncco_server.desk.documents import AddressedHook, CallDocument, RecordingDocument
+from ncco_server.service.documents import TIMEZONE, PlacedAttempt, PlacedDocument, RowDocument
 from ncco_server.service.tables import TableRowDocument
 from ncco_server.web import placing_api, tables_api
 from ncco_server.web.tables_api import DeclaredTable

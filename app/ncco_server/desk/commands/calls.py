@@ -20,6 +20,7 @@ from ncco_server.desk import options
 from ncco_server.desk.call_report import COLOURS, read_period
 from ncco_server.desk.call_search import FoundCall, FoundCalls, find_calls
 from ncco_server.desk.database import find_call, find_database, now_ms
+from ncco_server.desk.documents import CallDocument, HookDocument
 from ncco_server.desk.exports import call_pages, csv_pages
 from ncco_server.desk.heard import Sent, sent_in
 from ncco_server.desk.output import FINE, print_json, print_result
@@ -28,7 +29,6 @@ from ncco_server.flow.report import counted, printable
 from ncco_server.ncco.value_types import digits_in
 from ncco_server.results import RESULTS
 from ncco_server.service.call_results import results_of
-from ncco_server.service.documents import CallDocument, HookDocument
 from ncco_server.service.turns import CALL_EXPIRY_MS
 from ncco_server.store import CallFilter, Records, Timeline, milliseconds
 

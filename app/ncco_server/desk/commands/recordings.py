@@ -14,12 +14,12 @@ import click
 from ncco_server.assembly import recording_files_of
 from ncco_server.desk import options
 from ncco_server.desk.database import asynchronous, now_ms, server_store
+from ncco_server.desk.documents import RecordingDocument
 from ncco_server.desk.environment import server_settings
 from ncco_server.desk.exports import csv_pages, recording_pages
 from ncco_server.desk.output import FINE, ISSUES, CannotRun, NotFound, print_json, print_result
 from ncco_server.desk.recorded_calls import duration_text
 from ncco_server.flow.report import counted, printable
-from ncco_server.service.documents import RecordingDocument
 from ncco_server.service.phone_numbers import sought_digits
 from ncco_server.service.recording_files import RecordingFiles
 from ncco_server.service.recordings import lost_recordings, remove_files

@@ -371,6 +371,7 @@ class HandlerCode:
         for function in (each for named in self.functions.values() for each in named if each not in self.replayed):
             yield from _secrets_as_texts(function)
             yield from self._blocking(function)
+        for function in (each for named in self.functions.values() for each in named):
             yield from _without_return(function)
         reported = {line for code, line in seen if code in (*WITHOUT_AWAIT, "E703")}
         for node in (self.written.on_line(line) for line in sorted(forgotten - reported)):

@@ -14,6 +14,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from ncco_server.assembly import policy_of
 from ncco_server.desk.call_search import FoundCalls, find_calls
+from ncco_server.desk.documents import CallDocument, HookDocument
 from ncco_server.desk.exports import call_pages, csv_pages, csv_text
 from ncco_server.desk.project import zone_of
 from ncco_server.desk.recorded_calls import duration_text
@@ -24,7 +25,6 @@ from ncco_server.flow.report import as_sentence
 from ncco_server.ncco.value_types.phones import is_withheld
 from ncco_server.results import RESULTS
 from ncco_server.service.call_results import results_of
-from ncco_server.service.documents import CallDocument, HookDocument
 from ncco_server.service.phone_numbers import dialable, readable, sought_digits
 from ncco_server.store import CallFilter, CallRow, RecordingFilter, Records, ResultRow, Timeline, milliseconds
 from ncco_studio.console.access import CanChange, CanLook

@@ -9,10 +9,10 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from fastapi import APIRouter, Form, HTTPException, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
+from ncco_server.desk.documents import RecordingDocument
 from ncco_server.desk.exports import csv_pages, recording_pages
 from ncco_server.desk.project import zone_of
 from ncco_server.errors import StoreError
-from ncco_server.service.documents import RecordingDocument
 from ncco_server.service.phone_numbers import readable
 from ncco_server.service.recording_files import in_thread, size_of
 from ncco_server.service.recordings import has_file

@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 
 from ncco_server.desk.commands.calls import follow_calls
+from ncco_server.desk.documents import CallDocument
 from ncco_server.desk.recorded_calls import action_summary
-from ncco_server.service.documents import CallDocument
 from ncco_server.service.told import summary
 from ncco_server.service.written_rows import without_marks
 from ncco_server.store import ANY_CALL, CallRow, open_store

@@ -8,16 +8,9 @@ import orjson
 import pytest
 
 from ncco_server.desk.call_search import find_calls
+from ncco_server.desk.documents import AddressedHook, CallDocument, HookDocument, RecordingDocument
 from ncco_server.results import RESULTS
-from ncco_server.service.documents import (
-    TIMEZONE,
-    AddressedHook,
-    CallDocument,
-    HookDocument,
-    PlacedDocument,
-    RecordingDocument,
-    RowDocument,
-)
+from ncco_server.service.documents import TIMEZONE, PlacedDocument, RowDocument
 from ncco_server.store import CallFilter, EndOfCall, RecordingRow, Store
 from tests.support.cases import each_case
 from tests.support.memory_store import MemoryStore
