@@ -221,7 +221,7 @@ class Problem(ApiDocument):
         return "; ".join(filter(None, (self.detail, *wrong)))
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class VoiceApi:
     """The Voice API of one application. Its methods raise VoiceApiError.
 
