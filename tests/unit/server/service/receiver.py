@@ -96,8 +96,8 @@ async def _answer(answer: Answer, send: Callable[[Any], Awaitable[None]]) -> Non
 
 
 @contextmanager
-def receiving(port: int = 0) -> Iterator[Receiver]:
-    """A receiver on `port`, or on any free port, also after a restart."""
+def receiving() -> Iterator[Receiver]:
+    """A receiver on a free port, also after a restart."""
     receiver = Receiver()
-    with serving_thread(receiver, port or free_port()) as receiver.port:
+    with serving_thread(receiver, free_port()) as receiver.port:
         yield receiver
