@@ -47,46 +47,47 @@ class Server:
 
     Attributes:
         words: options of `ncco serve`.
-        url: where it listens.
+        port, url: where it listens.
+        process: the last one that was started.
         lines: everything that it printed.
     """
 
     def __init__(self, home: Path, settings: Mapping[str, str], *words: str) -> None:
         self.home = home
         self.words = words
-        port = free_port()
+        self.port = free_port()
         database = {"NCCO_DATABASE_URL": f"sqlite:///{home}/calls.db"}
-        self.settings = {**DEFAULTS, "NCCO_PORT": str(port), **database, **settings}
-        self.url = f"http://127.0.0.1:{port}"
+        self.settings = {**DEFAULTS, "NCCO_PORT": str(self.port), **database, **settings}
+        self.url = f"http://127.0.0.1:{self.port}"
         self.lines: list[str] = []
 
     def start(self) -> None:
         """Start it and wait until it is ready. Raises NotStarted."""
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.home), **self.settings}
-        self._process = Forked(
+        self.process = Forked(
             [NCCO, "serve", *self.words], cwd=self.home, env=environment, stdout=PIPE, stderr=STDOUT, text=True
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         until = time.monotonic() + STARTS_WITHIN_S
         while not self._serves():
-            if self._process.poll() is not None or time.monotonic() > until:
+            if self.process.poll() is not None or time.monotonic() > until:
                 self.end()
                 raise NotStarted("".join(self.lines))
             time.sleep(0.05)
 
     @property
     def pid(self) -> int:
-        return self._process.pid
+        return self.process.pid
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal."""
-        self._process.send_signal(number)
+        self.process.send_signal(number)
 
     def end(self, number: signal.Signals = signal.SIGKILL) -> int:
         """Send a signal and wait for the end. Returns the exit code, negative after a kill."""
         self.send(number)
-        code = self._process.wait(timeout=120)
+        code = self.process.wait(timeout=120)
         self._reader.join()
         return code
 
@@ -116,8 +117,8 @@ class Server:
             return False
 
     def _read(self) -> None:
-        assert self._process.stdout is not None
-        with self._process.stdout as printed:
+        assert self.process.stdout is not None
+        with self.process.stdout as printed:
             self.lines.extend(printed)
 
 

@@ -60,7 +60,7 @@ def test_tests_import_only_what_their_folder_allows(kind: str) -> None:
         ("contract", "def test() -> None:\n    from ncco_server.desk.commands import main"),
         ("unit", "from tests.contract import cases"),
         ("unit", "from tests.system.server.faults.served import PROJECT"),
-        ("support", "from tests.contract.server.http.serving import running"),
+        ("support", "from tests.contract.server.http.serving import serving"),
     ],
 )
 def test_other_imports_are_found(kind: str, line: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ncco_server.store import ApiKeyRow, SqliteDatabase, Store
-from tests.contract.server.http.serving import received, running
+from tests.contract.server.http.serving import received, serving
 from tests.support.server import STARTS_WITHIN_S, free_port
 
 NAMES = ("server", "API", "console", "metrics")
@@ -27,7 +27,7 @@ def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
     ports = {name: free_port() for name in NAMES}
     variables = {f"NCCO_{name.upper()}_PORT": str(ports[name]) for name in NAMES[1:]}
     database = folder / "calls.db"
-    with running(folder, "--dev", NCCO_CONSOLE="1", NCCO_DATABASE_URL=f"sqlite:///{database}", **variables) as server:
+    with serving(folder, "--dev", NCCO_CONSOLE="1", NCCO_DATABASE_URL=f"sqlite:///{database}", **variables) as server:
         asyncio.run(_add_key(database))
         ports["server"] = server.port
         for port in ports.values():
