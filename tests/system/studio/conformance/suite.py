@@ -171,7 +171,7 @@ class Webhook(Part):
 
 
 def _webhook(written: Any) -> Any:
-    """`event answered at 2` is one to this path, with this status, at this time; the status and the time are optional."""
+    """`event answered at 2` has this path, status and time; the last two are optional."""
     if not isinstance(written, str):
         return written
     words, _, at = written.partition(" at ")
