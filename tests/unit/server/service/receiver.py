@@ -15,9 +15,10 @@ from tests.support.serving_thread import serving_thread
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One received request."""
+    """One received request, and the port that it came from."""
 
     path: str
+    port: int
     headers: dict[str, str]
     body: bytes
 
@@ -72,7 +73,7 @@ class Receiver:
     ) -> None:
         body = b"".join([chunk async for chunk in _chunks(receive)])
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
-        self.posts.append(Post(scope["path"], headers, body))
+        self.posts.append(Post(scope["path"], scope["client"][1], headers, body))
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         await _answer(answer, send)
 

@@ -142,6 +142,7 @@ def test_the_previous_key_still_reads_tokens() -> None:
     assert wait == read_token((CURRENT, PREVIOUS), "event", make_token(PREVIOUS, wait))
 
 
-def test_a_token_cut_short_behind_its_mac_is_refused() -> None:
+@each_case("token", ["", make_token(CURRENT, WaitRef("event", "leg", 3, 1))])
+def test_a_token_cut_short_behind_its_mac_or_of_another_kind_is_refused(token: str) -> None:
     with pytest.raises(UnknownWait):
-        read_token((CURRENT,), "input", "")
+        read_token((CURRENT,), "input", token)
