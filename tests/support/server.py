@@ -22,6 +22,7 @@ import httpx
 
 from tests.support import loopback
 from tests.support.fork_server import NCCO, PIPE, STDOUT, Forked
+from tests.support.waiting import happens
 
 PUBLIC_URL: Final = "https://calls.example.com"
 STARTS_WITHIN_S: Final = 120.0
@@ -69,12 +70,10 @@ class Server:
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        until = time.monotonic() + STARTS_WITHIN_S
-        while not self._serves():
-            if self.process.poll() is not None or time.monotonic() > until:
-                self.end()
-                raise NotStarted("".join(self.lines))
-            time.sleep(0.05)
+        happens(lambda: self._serves() or self.process.poll() is not None, STARTS_WITHIN_S)
+        if not self._serves():
+            self.end()
+            raise NotStarted("".join(self.lines))
 
     @property
     def pid(self) -> int:
@@ -97,18 +96,14 @@ class Server:
 
     def wait_for(self, pattern: str) -> str:
         """The first match of this pattern, or of its group, in the output, after waiting for it. Raises NotStarted."""
-        until = time.monotonic() + STARTS_WITHIN_S
-        while (found := re.search(pattern, "".join(self.lines))) is None:
-            if time.monotonic() > until:
-                raise NotStarted("".join(self.lines))
-            time.sleep(0.02)
+        found = happens(lambda: re.search(pattern, "".join(self.lines)), STARTS_WITHIN_S)
+        if found is None:
+            raise NotStarted("".join(self.lines))
         return found[found.lastindex or 0]
 
     def wait_for_lines(self, event: str, number: int) -> None:
         """Wait some seconds until its log has this many lines of this event."""
-        until = time.monotonic() + HOOKS_WITHIN_S
-        while sum(line["event"] == event for line in self.log()) < number and time.monotonic() < until:
-            time.sleep(0.02)
+        happens(lambda: sum(line["event"] == event for line in self.log()) >= number, HOOKS_WITHIN_S)
 
     def _serves(self) -> bool:
         try:
@@ -202,9 +197,7 @@ class StandIn:
 
     def wait_for_hooks(self, number: int) -> list[Received]:
         """The received hooks, after waiting some seconds for this many."""
-        until = time.monotonic() + HOOKS_WITHIN_S
-        while len(self.hooks) < number and time.monotonic() < until:
-            time.sleep(0.01)
+        happens(lambda: len(self.hooks) >= number, HOOKS_WITHIN_S)
         return self.hooks
 
     def reply_to(self, request: Received) -> Any:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.support import loopback
 from tests.support.server import STARTS_WITHIN_S, Server, running
+from tests.support.waiting import happens
 
 FLOW = 'flow: hello\ndefault: true\nstart: hi\nsteps:\n  hi:\n    do:\n      - talk: "Hello."\n    goto: end\n'
 
@@ -49,10 +50,7 @@ def whole(answers: bytes) -> int:
 def serving(folder: Path, *words: str, **variables: str) -> Iterator[Server]:
     """Run a server with one flow. Yields it once it is ready."""
     with running(folder, {"flows/hello.yaml": FLOW}, variables, *words) as server:
-        until = time.monotonic() + STARTS_WITHIN_S
-        while not is_ready(server):
-            assert time.monotonic() < until, "".join(server.lines)
-            time.sleep(0.02)
+        assert happens(lambda: is_ready(server), STARTS_WITHIN_S), "".join(server.lines)
         yield server
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.contract.server.http.serving import serving
 from tests.support import loopback
-from tests.system.cli.running import happens
+from tests.support.waiting import happens
 
 CALL = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
 HELLO = b'[{"action":"talk","text":"Hello."}]'

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 
 from tests.support.server import free_port
 from tests.support.serving_thread import serving_thread
+from tests.support.waiting import happens
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +60,9 @@ class Receiver:
         self.answers = list(answers)
         return self
 
-    def wait_for(self, count: int, within_s: float = 30.0) -> list[Post]:
+    def wait_for(self, count: int) -> list[Post]:
         """The POSTs, after waiting for this many."""
-        until = time.monotonic() + within_s
-        while len(self.posts) < count and time.monotonic() < until:
-            time.sleep(0.01)
-        assert len(self.posts) >= count, f"{len(self.posts)} of {count} posts came"
+        assert happens(lambda: len(self.posts) >= count), f"{len(self.posts)} of {count} posts came"
         return self.posts
 
     async def __call__(
