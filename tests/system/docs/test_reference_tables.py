@@ -17,7 +17,6 @@ from ncco_server.flow.templates.parsing import Templates
 from ncco_server.ncco.value_types import DATETIME, TYPES, record
 from tests.support.cases import each_case
 from tests.support.tracked import text_of
-from tests.system.docs.filters_table import PAGE, page
 from tests.system.docs.flow_blocks import as_project
 from tests.system.docs.headings import section
 from tests.unit.server.engine.scripted_call import LEG, ScriptedCall
@@ -29,10 +28,6 @@ do:
   - talk: {text}
 goto: end
 """
-
-
-def test_the_table_has_the_current_filters() -> None:
-    assert page() == PAGE.read_text(encoding="utf-8"), "run `make docs`"
 
 
 @each_case("name", FILTERS)
