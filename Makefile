@@ -110,16 +110,7 @@ fmt: $(READY) ## fix what ruff can fix
 	$(BIN)/ruff format .
 
 docs: $(READY) ## generate the reference pages and tables, .env.example, and the animation in the README
-	$(BIN)/python -m tests.system.docs.errors_page
-	$(BIN)/python -m tests.system.docs.settings_pages
-	$(BIN)/python -m tests.system.docs.commands_page
-	$(BIN)/python -m tests.system.docs.options_page
-	$(BIN)/python -m tests.system.docs.voices_page
-	$(BIN)/python -m tests.system.docs.platform_page
-	$(BIN)/python -m tests.system.docs.python_page
-	$(BIN)/python -m tests.system.docs.data_page
-	$(BIN)/python -m tests.system.docs.filters_table
-	$(BIN)/python -m tests.system.docs.prove_picture
+	$(BIN)/python -m tests.system.docs.generated
 
 picture: $(READY) ## take the screenshots of the console for the docs; needs Chromium
 	$(BIN)/python -m tests.system.studio.console.screenshots build/pictures phone-call

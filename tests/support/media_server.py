@@ -127,8 +127,8 @@ async def _send(file: File, send: Callable[[Any], Awaitable[None]]) -> None:
 
 
 @contextmanager
-def media_server(port: int = 0) -> Iterator[MediaServer]:
-    """A media server on `port`, or on any free port."""
+def media_server() -> Iterator[MediaServer]:
+    """A media server on any free port."""
     media = MediaServer()
-    with serving_thread(media, port) as media.port:
+    with serving_thread(media) as media.port:
         yield media

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import httpx
@@ -220,8 +220,6 @@ async def placing_world(
     *,
     flows: str = REMINDER,
     at: datetime = AT,
-    limits: PlacingLimits = MANY,
-    allow: tuple[str, ...] = ("44", "1"),
     keeps_hours: bool = True,
     speed: float = 1.0,
 ) -> AsyncIterator[World]:
@@ -231,7 +229,7 @@ async def placing_world(
     project = load(texts)
     assert not [issue for issue in project.issues if issue.is_error], project.issues
     failsafe = ({"action": "talk", "text": "Sorry."},)
-    policy = Policy(keys=(b"key of the test",), failsafe=failsafe, dial_allow=allow, speed=speed)
+    policy = Policy(keys=(b"key of the test",), failsafe=failsafe, dial_allow=("44", "1"), speed=speed)
     service = CallService(store, lambda: project, policy)
     log: list[str] = []
     app = make_app(service, lambda: clock.at(clock.ms), log)
@@ -249,11 +247,6 @@ async def placing_world(
             """Time is virtual."""
 
         api = VoiceApi(client, "http://localhost", tokens, lambda: clock.at(clock.ms), no_wait)
-        placing = PlacingPolicy(base_url=BASE, limits=limits, keeps_hours=keeps_hours)
+        placing = PlacingPolicy(base_url=BASE, limits=MANY, keeps_hours=keeps_hours)
         placer = Placer(service, api, placing, reports, lambda: clock.at(clock.ms))
         yield World(store, service, vonage, clock, placer, requests, reports, server, log)
-
-
-def after(seconds: float) -> datetime:
-    """That long after the start."""
-    return AT + timedelta(seconds=seconds)

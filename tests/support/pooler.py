@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +13,7 @@ import pytest
 
 from tests.support.postgres_server import USER, Server
 from tests.support.server import free_port
+from tests.support.waiting import happens, listens
 
 START_S = 30
 
@@ -50,20 +49,9 @@ def running_pooler(server: Server, database: str) -> Iterator[str]:
         with (home / "log").open("wb") as log:
             process = subprocess.Popen([program, home / "pgbouncer.ini"], stdout=log, stderr=log, **server.who)
             try:
-                _wait(port, process, home / "log")
+                happens(lambda: listens(port) or process.poll() is not None, START_S)
+                assert listens(port), (home / "log").read_text()
                 yield f"postgresql://{USER}@127.0.0.1:{port}/{database}?sslmode=disable&pooler=transaction"
             finally:
                 process.kill()
                 process.wait()
-
-
-def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + START_S
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            assert process.poll() is None and time.monotonic() < until, log.read_text()
-            time.sleep(0.02)
-        else:
-            return

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import time
 from contextlib import suppress
 from pathlib import Path
+
+from tests.support.waiting import happens
 
 
 def children(pid: int) -> list[int]:
@@ -32,10 +33,8 @@ def raise_priority(pid: int) -> None:
 
 def left_of(pids: list[int], within_s: float = 60.0) -> list[int]:
     """Wait for processes. Returns those that do not end within this time."""
-    until = time.monotonic() + within_s
-    while (left := list(filter(_is_running, pids))) and time.monotonic() < until:
-        time.sleep(0.05)
-    return left
+    happens(lambda: not any(map(_is_running, pids)), within_s)
+    return list(filter(_is_running, pids))
 
 
 def _is_running(pid: int) -> bool:

@@ -269,8 +269,8 @@ async def _send(answer: Answer, method: str, send: Callable[[Any], Awaitable[Non
 
 
 @contextmanager
-def s3_server(port: int = 0) -> Iterator[S3Server]:
-    """A server on `port`, or on any free port."""
+def s3_server() -> Iterator[S3Server]:
+    """A server on any free port."""
     storage = S3Server()
-    with serving_thread(storage, port) as storage.port:
+    with serving_thread(storage) as storage.port:
         yield storage

@@ -22,6 +22,7 @@ import httpx
 
 from tests.support import loopback
 from tests.support.fork_server import NCCO, PIPE, STDOUT, Forked
+from tests.support.waiting import happens
 
 PUBLIC_URL: Final = "https://calls.example.com"
 STARTS_WITHIN_S: Final = 120.0
@@ -47,46 +48,45 @@ class Server:
 
     Attributes:
         words: options of `ncco serve`.
-        url: where it listens.
+        port, url: where it listens.
+        process: the last one that was started.
         lines: everything that it printed.
     """
 
     def __init__(self, home: Path, settings: Mapping[str, str], *words: str) -> None:
         self.home = home
         self.words = words
-        port = free_port()
+        self.port = free_port()
         database = {"NCCO_DATABASE_URL": f"sqlite:///{home}/calls.db"}
-        self.settings = {**DEFAULTS, "NCCO_PORT": str(port), **database, **settings}
-        self.url = f"http://127.0.0.1:{port}"
+        self.settings = {**DEFAULTS, "NCCO_PORT": str(self.port), **database, **settings}
+        self.url = f"http://127.0.0.1:{self.port}"
         self.lines: list[str] = []
 
     def start(self) -> None:
         """Start it and wait until it is ready. Raises NotStarted."""
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.home), **self.settings}
-        self._process = Forked(
+        self.process = Forked(
             [NCCO, "serve", *self.words], cwd=self.home, env=environment, stdout=PIPE, stderr=STDOUT, text=True
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        until = time.monotonic() + STARTS_WITHIN_S
-        while not self._serves():
-            if self._process.poll() is not None or time.monotonic() > until:
-                self.end()
-                raise NotStarted("".join(self.lines))
-            time.sleep(0.05)
+        happens(lambda: self._serves() or self.process.poll() is not None, STARTS_WITHIN_S)
+        if not self._serves():
+            self.end()
+            raise NotStarted("".join(self.lines))
 
     @property
     def pid(self) -> int:
-        return self._process.pid
+        return self.process.pid
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal."""
-        self._process.send_signal(number)
+        self.process.send_signal(number)
 
     def end(self, number: signal.Signals = signal.SIGKILL) -> int:
         """Send a signal and wait for the end. Returns the exit code, negative after a kill."""
         self.send(number)
-        code = self._process.wait(timeout=120)
+        code = self.process.wait(timeout=120)
         self._reader.join()
         return code
 
@@ -96,18 +96,14 @@ class Server:
 
     def wait_for(self, pattern: str) -> str:
         """The first match of this pattern, or of its group, in the output, after waiting for it. Raises NotStarted."""
-        until = time.monotonic() + STARTS_WITHIN_S
-        while (found := re.search(pattern, "".join(self.lines))) is None:
-            if time.monotonic() > until:
-                raise NotStarted("".join(self.lines))
-            time.sleep(0.02)
+        found = happens(lambda: re.search(pattern, "".join(self.lines)), STARTS_WITHIN_S)
+        if found is None:
+            raise NotStarted("".join(self.lines))
         return found[found.lastindex or 0]
 
     def wait_for_lines(self, event: str, number: int) -> None:
         """Wait some seconds until its log has this many lines of this event."""
-        until = time.monotonic() + HOOKS_WITHIN_S
-        while sum(line["event"] == event for line in self.log()) < number and time.monotonic() < until:
-            time.sleep(0.02)
+        happens(lambda: sum(line["event"] == event for line in self.log()) >= number, HOOKS_WITHIN_S)
 
     def _serves(self) -> bool:
         try:
@@ -116,8 +112,8 @@ class Server:
             return False
 
     def _read(self) -> None:
-        assert self._process.stdout is not None
-        with self._process.stdout as printed:
+        assert self.process.stdout is not None
+        with self.process.stdout as printed:
             self.lines.extend(printed)
 
 
@@ -201,9 +197,7 @@ class StandIn:
 
     def wait_for_hooks(self, number: int) -> list[Received]:
         """The received hooks, after waiting some seconds for this many."""
-        until = time.monotonic() + HOOKS_WITHIN_S
-        while len(self.hooks) < number and time.monotonic() < until:
-            time.sleep(0.01)
+        happens(lambda: len(self.hooks) >= number, HOOKS_WITHIN_S)
         return self.hooks
 
     def reply_to(self, request: Received) -> Any:

@@ -115,8 +115,8 @@ def _walk(root: ET.Element) -> Iterable[tuple[str, float] | float]:
         name = element.tag.rpartition("}")[2]
         if name == "break":
             yield _break_s(element)
-        elif name == "sub" and element.get("alias"):
-            yield element.get("alias", ""), rate
+        elif alias := element.get("alias"):  # of a `sub`
+            yield alias, rate
         else:
             inner = rate * _rate(element) if name == "prosody" else rate
             yield element.text or "", inner

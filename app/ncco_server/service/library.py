@@ -139,8 +139,7 @@ class Library:
         The process can exit without waiting for the thread.
         """
         reading = asyncio.create_task(self._threads.run("flows", lambda: _ready(self._read())))
-        if self.loaded_at is None:
-            await asyncio.wait({reading}, timeout=self._first_read_s)
+        await asyncio.wait({reading}, timeout=self._first_read_s)
         if self.loaded_at is None and not reading.done():
             with suppress(StoreError):  # then calls begin once the files have been read
                 released = await self._released(_EMPTY)

@@ -128,10 +128,9 @@ class Numbers:
         self._ends: Final = [national.encode() for _, national, _ in parts]
         whole = "|".join(f"{_spaced(code)}{_BETWEEN}(?:0{_BETWEEN})?{_spaced(national)}" for code, national, _ in parts)
         local = [each for *_, dialled in parts for each in dialled]
-        dialled = "|".join(f"{'' if each[0] == '0' else _NO_PLUS}{_spaced(each)}" for each in local) or "(?!)"
-        self._pattern: Final = re.compile(
-            rf"(?<![0-9])(?:(?P<whole>(?:0(?:0|11){_BETWEEN})?(?:{whole}))|{dialled})(?![0-9])"
-        )
+        written = [rf"(?P<whole>(?:0(?:0|11){_BETWEEN})?(?:{whole}))"]
+        written += (f"{'' if each[0] == '0' else _NO_PLUS}{_spaced(each)}" for each in local)
+        self._pattern: Final = re.compile(f"(?<![0-9])(?:{'|'.join(written)})(?![0-9])")
 
     def are_in(self, *documents: bytes) -> bool:
         """Find a whole number: verbatim, in a query string, or escaped in JSON."""

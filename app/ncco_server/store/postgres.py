@@ -33,7 +33,7 @@ from ncco_server.store.database import (
     store_wait,
 )
 from ncco_server.store.migrations import find_schema, probe, require_tables, upgrade
-from ncco_server.store.postgres_copy import SUBSTITUTE, copy_in, copy_out, loaded_text, require_unused, stored_text
+from ncco_server.store.postgres_copy import copy_in, copy_out, loaded_text, require_unused, stored_text
 from ncco_server.store.postgres_faults import (
     DRIVER_ERRORS,
     is_conflict,
@@ -452,7 +452,7 @@ def _stored(values: Iterable[object]) -> list[object]:
 
 
 def _loaded(row: Iterable[Any]) -> Row:
-    return tuple(loaded_text(value) if isinstance(value, str) and SUBSTITUTE in value else value for value in row)
+    return tuple(loaded_text(value) if isinstance(value, str) else value for value in row)
 
 
 def _options(address: Address, statement_s: float | None = None) -> dict[str, Any]:

@@ -1,8 +1,9 @@
-"""Small projects on disk for the commands to work on."""
+"""Small projects on disk for the commands to work on, with scenarios."""
 
 from __future__ import annotations
 
 import os
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,20 @@ def leave_settings_behind(patch: pytest.MonkeyPatch, folder: Path) -> None:
             patch.delenv(name)
     patch.setenv("NO_COLOR", "1")
     patch.chdir(folder)
+
+
+HOLDS = "a sale:\n  script: [hear: For sales, press: 1, hear: Your number is 447700900123, end]\n"
+
+
+def project(folder: Path, scenarios: str = HOLDS, flow: str = SHOP) -> Path:
+    """Write a project with one flow and one scenario file."""
+    write_project(folder, shop=flow)
+    (folder / "tests" / "scenarios").mkdir(parents=True)
+    (folder / "tests" / "scenarios" / "shop.yaml").write_text(scenarios, encoding="utf-8")
+    return folder
+
+
+def invoke_in(folder: Path, *words: str) -> Result:
+    """Run a command in this process, in a folder."""
+    with chdir(folder):
+        return ncco(*words)

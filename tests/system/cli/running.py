@@ -9,19 +9,18 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 import httpx
 
 from tests.support import loopback
 from tests.support.fork_server import NCCO, Forked
+from tests.support.waiting import happens
 
 STARTS_WITHIN_S = 60.0
-T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -40,14 +39,6 @@ class RunningServer:
         """Send a signal and wait for the process to end. Returns its exit code."""
         self.process.send_signal(number)
         return self.process.wait(timeout=60)
-
-
-def happens(claim: Callable[[], T], within_s: float = 60.0) -> T:
-    """Wait until `claim()` is true. Returns its last value, which is false if the time was up first."""
-    deadline = time.monotonic() + within_s
-    while not (found := claim()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return found
 
 
 def plain_environment(home: Path, **more: str) -> dict[str, str]:
@@ -122,10 +113,10 @@ def _address(server: RunningServer, arrived: queue.Queue[str]) -> str:
 
 def wait_until_ready(address: str) -> None:
     """Wait until a server is ready: it listens before it has loaded its flows, so requests may wait."""
-    until = time.monotonic() + STARTS_WITHIN_S
-    while time.monotonic() < until:
+
+    def is_ready() -> bool:
         with suppress(httpx.TransportError):
-            if loopback.get(f"http://{address}/readyz", timeout=STARTS_WITHIN_S).status_code == 200:
-                return
-        time.sleep(0.1)
-    raise AssertionError(f"{address} is not ready after {STARTS_WITHIN_S} seconds")
+            return loopback.get(f"http://{address}/readyz", timeout=STARTS_WITHIN_S).status_code == 200
+        return False
+
+    assert happens(is_ready), f"{address} is not ready"

@@ -18,8 +18,9 @@ from ncco_server.store import RowChange, SqliteDatabase, Store, open_store
 from tests.support import loopback
 from tests.support.postgres_stores import empty_database
 from tests.support.stored_rows import new_call, revision_row, rows_of
+from tests.support.waiting import happens
 from tests.system.cli.projects import ncco, write_project
-from tests.system.cli.running import happens, running_server, wait_until_ready
+from tests.system.cli.running import running_server, wait_until_ready
 
 NUMBER = "447700900123"
 FLOW = """flow: hello

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.cli.played_projects import invoke_in
-from tests.system.cli.projects import SHOP, write_project
+from tests.system.cli.projects import SHOP, invoke_in, write_project
 
 FAULTY = SHOP.replace("dtmf: 1, goto: sales}\n", "dtmf: 1, goto: sales}\n    tail: false\n")
 

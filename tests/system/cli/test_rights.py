@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.fork_server import NCCO
-from tests.system.cli.played_projects import project
+from tests.system.cli.projects import project
 from tests.system.cli.running import plain_environment
 
 AS_ANYBODY = [] if os.geteuid() else ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]

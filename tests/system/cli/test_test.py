@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.server import standing_in
-from tests.system.cli.played_projects import invoke_in, project
-from tests.system.cli.projects import SHOP, write_project
+from tests.system.cli.projects import SHOP, invoke_in, project, write_project
 
 
 def test_the_place_of_the_first_scenario_is_shown_for_the_project(tmp_path: Path) -> None:

@@ -22,8 +22,9 @@ from tests.support.fork_server import NCCO
 from tests.support.processes import raise_priority
 from tests.support.server import free_port
 from tests.support.tracked import ROOT
+from tests.support.waiting import happens
 from tests.system.cli.projects import SHOP, write_project
-from tests.system.cli.running import happens, plain_environment, running_server
+from tests.system.cli.running import plain_environment, running_server
 from tests.system.deploy.test_read_only import NO_RIGHTS
 from tests.system.repository.dockerfile import stages
 

@@ -17,8 +17,9 @@ import pytest
 
 from tests.support import loopback
 from tests.support.fork_server import NCCO
+from tests.support.waiting import happens
 from tests.system.cli.projects import SHOP, write_project
-from tests.system.cli.running import happens, plain_environment, running_server
+from tests.system.cli.running import plain_environment, running_server
 
 NO_RIGHTS = ("setpriv", "--no-new-privs", "--bounding-set", "-all", "--inh-caps", "-all")
 KEYS = ("an-invented-key-of-the-deployment", "another-invented-key-of-the-deployment")

@@ -1,4 +1,4 @@
-"""Writes docs/reference/commands.md, generated from the commands: `make docs`."""
+"""Makes docs/reference/commands.md, generated from the commands: `make docs`."""
 
 from __future__ import annotations
 
@@ -67,7 +67,3 @@ def _section(name: str, command: click.Command) -> str:
     paragraphs = formatter.getvalue().strip("\n").split("\n\n")
     text = "\n\n".join(each for each in paragraphs if not each.strip().startswith("Examples:"))
     return f"## `{name}`\n\n```text\n{usage}\n\n{text}\n```\n"
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")

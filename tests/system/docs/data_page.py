@@ -1,4 +1,4 @@
-"""Writes docs/reference/data.md, from the routes of the API for programs and the documents of rows: `make docs`."""
+"""Makes docs/reference/data.md, from the routes of the API for programs and the documents of rows: `make docs`."""
 
 from __future__ import annotations
 
@@ -176,7 +176,3 @@ def _meaning(option: Mapping[str, Any]) -> str:
 def _link(name: str) -> str:
     heading = ANCHORS[name]
     return f"[{heading.lower()}](#{heading.lower().replace(' ', '-')})"
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Writes docs/errors.md, generated from the tables of rules: `make docs`."""
+"""Makes docs/errors.md, generated from the tables of rules: `make docs`."""
 
 from __future__ import annotations
 
@@ -83,7 +83,3 @@ def _capitalized(text: str) -> str:
 def _escaped(text: str) -> str:
     """A rule's text, escaped for Markdown."""
     return text.replace("<", "&lt;").replace("*", "\\*").rstrip(".")
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")

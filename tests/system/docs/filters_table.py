@@ -1,4 +1,4 @@
-"""Writes the table of filters in docs/reference/text.md, generated from the filters' declarations: `make docs`."""
+"""Makes the table of filters in docs/reference/text.md, generated from the filters' declarations: `make docs`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,3 @@ def page() -> str:
 def _row(each: Filter) -> str:
     example = each.example.replace("|", "\\|")
     return f"| `{each.name}` | {each.summary} | `{example}` |\n"
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Writes docs/reference/options.md, generated from the models of actions and endpoints: `make docs`."""
+"""Makes docs/reference/options.md, generated from the models of actions and endpoints: `make docs`."""
 
 from __future__ import annotations
 
@@ -65,7 +65,3 @@ def _written(default: object) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")

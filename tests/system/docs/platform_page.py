@@ -1,4 +1,4 @@
-"""Writes docs/reference/platform.md, generated from the assumptions about the platform: `make docs`."""
+"""Makes docs/reference/platform.md, generated from the assumptions about the platform: `make docs`."""
 
 from __future__ import annotations
 
@@ -50,7 +50,3 @@ def _row(assumption: Assumption) -> str:
     other = f"{limits.least:g} to {limits.most:g}" if limits else ", ".join(others)
     source = f"{basis.source}; otherwise: {basis.against}" if basis.against else basis.source or NO_SOURCE
     return f"| `{assumption.name}` | {assumption.question} | `{assumption.default}` | {other} | {source} |\n"
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Writes docs/prove.svg, the README's animation, from the real output of commands: `make docs`."""
+"""Makes docs/prove.svg, the README's animation, from the real output of commands: `make docs`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 
 from tests.support.tracked import ROOT
 
-PICTURE: Final = ROOT / "docs" / "prove.svg"
+PAGE: Final = ROOT / "docs" / "prove.svg"
 COMMANDS: Final = (
     "sed -n 19,23p docs/examples/lost/flows/workshop.yaml",
     "ncco check docs/examples/lost",
@@ -28,7 +28,7 @@ STYLE: Final = """\
   @media (prefers-reduced-motion: reduce) { .line { opacity: 1; animation: none; } }"""
 
 
-def picture() -> str:
+def page() -> str:
     """The animated picture: the lines appear one after another, and the animation repeats."""
     lines: list[tuple[float, str, str]] = []
     now = 0.3
@@ -72,7 +72,3 @@ def _printed(command: str) -> list[str]:
         check=False,
     )
     return re.sub(r"\d+\.\d+ s$", "0.1 s", done.stdout, flags=re.M).rstrip("\n").split("\n")
-
-
-if __name__ == "__main__":
-    PICTURE.write_text(picture(), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Writes docs/reference/python.md, generated from what the package exports: `make docs`."""
+"""Makes docs/reference/python.md, generated from what the package exports: `make docs`."""
 
 from __future__ import annotations
 
@@ -134,7 +134,3 @@ def _options() -> Iterator[str]:
             fields = ((each, hint.__forward_arg__) for each, hint in found.__annotations__.items() if each.islower())
             own = ", ".join(f"`{each}: {hint}`" for each, hint in fields)
             yield f"### `{name}`\n\n{_text(found)}Options: {own}.\n\n"
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")

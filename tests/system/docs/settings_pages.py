@@ -1,4 +1,4 @@
-"""Writes docs/reference/settings.md and .env.example, generated from ncco_server.settings: `make docs`."""
+"""Makes docs/reference/settings.md and .env.example, generated from ncco_server.settings: `make docs`."""
 
 from __future__ import annotations
 
@@ -95,8 +95,3 @@ def _written(default: object) -> str:
 
 def _code(text: str) -> str:
     return f"`{text}`" if re.fullmatch(r"[\w./:-]+", text) else f'"{text}"'
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
-    EXAMPLE.write_text(example(), encoding="utf-8")

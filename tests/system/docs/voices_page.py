@@ -1,4 +1,4 @@
-"""Writes docs/reference/voices.md, generated from the lists of languages: `make docs`."""
+"""Makes docs/reference/voices.md, generated from the lists of languages: `make docs`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,3 @@ def _styles(code: str) -> str:
 def _ssml(code: str) -> str:
     styles = VOICES[code].ssml_styles
     return "not known" if styles is None else ", ".join(spans(styles)) or "none"
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")

@@ -1,13 +1,15 @@
-"""No file in the repository refers to the machine it was made on, or to anything else outside the repository."""
+"""No file in the repository refers to the machine it was made on, or to anything outside; and the READMEs of rooms."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from tests.support.tracked import text_of, tracked_files
+from tests.support.cases import each_case
+from tests.support.tracked import ROOT, text_of, tracked_files
 
 HERE = "tests/system/repository/test_files.py"
 
@@ -64,3 +66,33 @@ def test_no_two_classes_of_the_package_have_the_same_name() -> None:
     )
 
     assert [] == [name for name, count in names.items() if count > 1]
+
+
+ROOMS = sorted(
+    Path(name).parent
+    for name in tracked_files()
+    if re.fullmatch(r"app/(ncco_server|studio/ncco_studio)(/\w+)?/README\.md", name)
+)
+NAMED = re.compile(r"`([\w.]+(?:\.(?:py|yaml|sql)|/))`")
+
+
+@each_case("room", ROOMS, ids=str)
+def test_a_readme_names_every_module_of_its_room_and_no_other(room: Path) -> None:
+    held = {name.removeprefix(f"{room}/") for name in tracked_files() if name.startswith(f"{room}/")}
+    parts = {f"{name.split('/')[0]}/" if "/" in name else name for name in held}
+    text = (ROOT / room / "README.md").read_text(encoding="utf-8")
+
+    modules = {part for part in parts if part.endswith((".py", "/")) and part != "__init__.py"}
+    named = {*NAMED.findall(text)}
+    assert set() == modules - named
+    assert set() == {name for name in named if not (ROOT / room / name).exists()}
+
+
+def test_every_room_has_a_readme() -> None:
+    rooms = {
+        path.parent
+        for package in ("ncco_server", "studio/ncco_studio")
+        for path in ROOT.glob(f"app/{package}/*/__init__.py")
+    }
+
+    assert set() == {room.relative_to(ROOT) for room in rooms} - {*ROOMS}

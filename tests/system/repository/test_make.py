@@ -11,8 +11,9 @@ import subprocess
 import jsonschema
 import yaml
 
+from benchmarks.__main__ import BENCHMARKS, NIGHTLY
 from tests.support.cases import each_case
-from tests.support.tracked import ROOT
+from tests.support.tracked import ROOT, text_of, tracked_files
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS = tuple(re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.M))
@@ -73,3 +74,13 @@ def test_the_workflow_matches_its_schema_and_tests_every_python() -> None:
 
     assert [] == [error.message for error in jsonschema.Draft7Validator(schema).iter_errors(workflow)]
     assert pythons == re.findall(r"Python :: (3\.\d+)", project)
+
+
+def test_every_benchmark_is_run_by_make_bench() -> None:
+    names = {name.removeprefix("benchmarks/") for name in tracked_files() if name.startswith("benchmarks/")}
+    modules = {name.removesuffix(".py") for name in names if name.endswith(".py") and "/" not in name}
+
+    assert {*BENCHMARKS, *NIGHTLY} == modules - {"__main__", "__init__"}
+    assert len(modules) - 1 == len([*BENCHMARKS, *NIGHTLY])
+    makefile = text_of("Makefile")
+    assert [] == [name for name in NIGHTLY if f"-m benchmarks.{name} " not in makefile]

@@ -159,8 +159,10 @@ def country_class(code: str) -> Any:
 def regions_of(country: str) -> Mapping[str, str]:
     """The names of a country's parts by their codes; a part without a name has its code."""
     known = country_class(country)
-    names = {code: name for name, code in known.subdivisions_aliases.items()} if known else {}
-    return {code: names.get(code, code) for code in known.subdivisions} if known else {}
+    if known is None:
+        return {}
+    names = {code: name for name, code in known.subdivisions_aliases.items()}
+    return {code: names.get(code, code) for code in known.subdivisions}
 
 
 def meant_country(written: str) -> str:

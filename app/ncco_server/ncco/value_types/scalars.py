@@ -254,7 +254,7 @@ def _not_a_number(value: object, noun: str, examples: str, where: str = "") -> V
         text = value.strip()
         is_longer = len(value) > MOST_DIGITS and _LONGER.fullmatch(text) is not None
         is_longer = is_longer or (_EXPONENT.fullmatch(text) is not None and abs(float(text)) >= LARGE)
-        if not is_longer and _DIGIT.search(value):
+        if _DIGIT.search(value):
             seconds = meant_seconds(value)
     else:
         is_longer = isinstance(value, int | float) and LARGE <= abs(value) < math.inf

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.server.http.serving import Running, running
+from tests.contract.server.http.serving import serving
 from tests.support import loopback
 from tests.support.cases import each_case
 from tests.support.command import json_of, ncco
+from tests.support.server import Server
 
 BLOCKED = "447700900123"
 FILES = {
@@ -29,7 +30,7 @@ steps:
 class Called:
     """A server that takes no calls of one number."""
 
-    def __init__(self, server: Running, folder: Path) -> None:
+    def __init__(self, server: Server, folder: Path) -> None:
         self.server = server
         self.folder = folder
         self.url = f"sqlite:///{folder}/calls.db"
@@ -52,7 +53,7 @@ def called(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Called]:
         (folder / "flows" / name).write_text(text)
     url = f"sqlite:///{folder}/calls.db"
     assert 0 == ncco("db", "upgrade", cwd=folder, env={"NCCO_DATABASE_URL": url}).exit_code
-    with running(folder, "--dev", NCCO_DATABASE_URL=url) as server:
+    with serving(folder, "--dev", NCCO_DATABASE_URL=url) as server:
         row = ncco("table", "blocked", "set", BLOCKED, cwd=folder, env={"NCCO_DATABASE_URL": url})
         assert 0 == row.exit_code, row.output
         yield Called(server, folder)

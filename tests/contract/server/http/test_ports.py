@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from ncco_server.store import ApiKeyRow, SqliteDatabase, Store
-from tests.contract.server.http.serving import received, running
+from tests.contract.server.http.serving import received, serving
 from tests.support.server import STARTS_WITHIN_S, free_port
+from tests.support.waiting import happens, listens
 
 NAMES = ("server", "API", "console", "metrics")
 LINE = "GET / HTTP/1.1\r\nhost: 127.0.0.1\r\n"
@@ -27,7 +28,7 @@ def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
     ports = {name: free_port() for name in NAMES}
     variables = {f"NCCO_{name.upper()}_PORT": str(ports[name]) for name in NAMES[1:]}
     database = folder / "calls.db"
-    with running(folder, "--dev", NCCO_CONSOLE="1", NCCO_DATABASE_URL=f"sqlite:///{database}", **variables) as server:
+    with serving(folder, "--dev", NCCO_CONSOLE="1", NCCO_DATABASE_URL=f"sqlite:///{database}", **variables) as server:
         asyncio.run(_add_key(database))
         ports["server"] = server.port
         for port in ports.values():
@@ -42,13 +43,8 @@ async def _add_key(database: Path) -> None:
 
 def connected(port: int) -> socket.socket:
     """A connection, after waiting for a listener."""
-    until = time.monotonic() + STARTS_WITHIN_S
-    while True:
-        try:
-            return socket.create_connection(("127.0.0.1", port), 30)
-        except ConnectionRefusedError:
-            assert time.monotonic() < until
-            time.sleep(0.1)
+    assert happens(lambda: listens(port), STARTS_WITHIN_S)
+    return socket.create_connection(("127.0.0.1", port), 30)
 
 
 def status(answer: bytes) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from tests.support import loopback
 from tests.support.server import Server, running
+from tests.support.waiting import happens
 
 FLOW = """\
 flow: shop
@@ -48,13 +48,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def line_with(server: Server, text: str) -> str:
     """The first line with a text, without its time; waits some seconds for it."""
-    until = time.monotonic() + 30
-    while time.monotonic() < until:
-        for line in server.lines:
-            if text in line:
-                return re.sub(r"^\d\d:\d\d:\d\d  |\s+\d+ ms$", "", line.rstrip("\n"))
-        time.sleep(0.02)
-    raise AssertionError(f"{text!r} is not in {server.lines}")
+    line = happens(lambda: next((line for line in server.lines if text in line), ""))
+    assert line, f"{text!r} is not in {server.lines}"
+    return re.sub(r"^\d\d:\d\d:\d\d  |\s+\d+ ms$", "", line.rstrip("\n"))
 
 
 def answer(server: Server, leg: str, caller: str) -> str:

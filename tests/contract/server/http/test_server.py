@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import socket
@@ -15,20 +14,20 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from tests.contract.server.http.serving import FLOW, Running, received, running
+from tests.contract.server.http.serving import FLOW, raw, received, serving
 from tests.support import loopback
 from tests.support.cases import each_case
 from tests.support.examples import examples
 from tests.support.fork_server import NCCO, run
-from tests.support.server import free_port
+from tests.support.server import Server, free_port
 
 CALL = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
 HELLO = b'[{"action":"talk","text":"Hello."}]'
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running(tmp_path_factory.mktemp("server"), "--dev", NCCO_BODY_LIMIT="65536") as started:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("server"), "--dev", NCCO_BODY_LIMIT="65536") as started:
         yield started
 
 
@@ -41,37 +40,33 @@ def head(path: str = "/webhooks/answer", method: str = "POST", **headers: str) -
     return "\r\n".join(lines).encode() + b"\r\n\r\n"
 
 
-def is_json(line: str) -> bool:
-    return line.startswith("{")
-
-
 def statuses(answer: bytes) -> list[int]:
     return [int(found) for found in re.findall(rb"HTTP/1\.1 (\d{3})", answer)]
 
 
-def test_replies_do_not_reveal_the_server_software(server: Running) -> None:
+def test_replies_do_not_reveal_the_server_software(server: Server) -> None:
     response = loopback.post(f"{server.url}/webhooks/answer", json=CALL)
 
     assert (200, HELLO) == (response.status_code, response.content)
     assert "server" not in response.headers
 
 
-def test_a_body_in_chunks_is_read(server: Running) -> None:
-    answer = server.raw(head(transfer_encoding="chunked"), b'8\r\n{"to":"1\r\n', b'2\r\n"}\r\n0\r\n\r\n')
+def test_a_body_in_chunks_is_read(server: Server) -> None:
+    answer = raw(server, head(transfer_encoding="chunked"), b'8\r\n{"to":"1\r\n', b'2\r\n"}\r\n0\r\n\r\n')
 
     assert answer.endswith(HELLO)
 
 
 @pytest.mark.parametrize("size", [70_000, 3_000_000])
 @pytest.mark.parametrize("path", ["/webhooks/answer", "/webhooks/event"])
-def test_a_large_body_is_answered(server: Running, path: str, size: int) -> None:
+def test_a_large_body_is_answered(server: Server, path: str, size: int) -> None:
     response = loopback.post(server.url + path, content=b"x" * size)
 
     assert {"/webhooks/answer": 200, "/webhooks/event": 413}[path] == response.status_code
     assert "application/json" == response.headers["content-type"]
 
 
-def test_a_slow_body_is_answered_before_vonage_gives_up(server: Running) -> None:
+def test_a_slow_body_is_answered_before_vonage_gives_up(server: Server) -> None:
     started = time.monotonic()
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.sendall(head(content_length="100") + b'{"to":')
@@ -82,7 +77,7 @@ def test_a_slow_body_is_answered_before_vonage_gives_up(server: Running) -> None
     assert time.monotonic() - started >= 4  # Vonage gives up after 5
 
 
-def test_a_client_that_disconnects_is_not_an_error(server: Running) -> None:
+def test_a_client_that_disconnects_is_not_an_error(server: Server) -> None:
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.sendall(head(content_length="100") + b"x")
 
@@ -112,8 +107,8 @@ def test_a_client_that_disconnects_is_not_an_error(server: Running) -> None:
         head("/readyz?x=%ff", "GET"),
     ],
 )
-def test_hostile_requests_get_no_500_no_422_and_no_html(server: Running, request_bytes: bytes) -> None:
-    answer = server.raw(request_bytes)
+def test_hostile_requests_get_no_500_no_422_and_no_html(server: Server, request_bytes: bytes) -> None:
+    answer = raw(server, request_bytes)
 
     assert not [status for status in statuses(answer) if status >= 500 or status == 422]
     assert b"<html" not in answer.lower()
@@ -137,10 +132,10 @@ PATHS += ["/webhooks/input/x", "/webhooks/notify/x", "/webhooks/rtc", "/healthz"
     ).map(lambda value: repr(value).replace("'", '"').encode("utf-8", "replace")),
 )
 def test_any_bytes_on_any_route_get_no_500_no_422_and_no_html(
-    server: Running, path: str, method: str, query: bytes, *, content_type: str, body: bytes
+    server: Server, path: str, method: str, query: bytes, *, content_type: str, body: bytes
 ) -> None:
     line = f"{method} {path}?".encode() + query + b" HTTP/1.1\r\nhost: x\r\nconnection: close\r\n"
-    answer = server.raw(line + f"content-type: {content_type}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
+    answer = raw(server, line + f"content-type: {content_type}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
 
     assert statuses(answer)
     assert not [status for status in statuses(answer) if status >= 500 or status == 422]
@@ -148,7 +143,7 @@ def test_any_bytes_on_any_route_get_no_500_no_422_and_no_html(
 
 
 def test_sigterm_lets_a_running_request_finish_and_be_logged(tmp_path: Path) -> None:
-    with running(tmp_path, "--dev") as server, socket.create_connection(("127.0.0.1", server.port)) as connection:
+    with serving(tmp_path, "--dev") as server, socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.sendall(head(content_length="10", expect="100-continue") + b'{"to"')
         taken = connection.recv(100)  # the server is handling it now
         server.process.terminate()
@@ -156,15 +151,14 @@ def test_sigterm_lets_a_running_request_finish_and_be_logged(tmp_path: Path) -> 
         connection.sendall(b':"1"}')
         answer = received(connection)
         code = server.process.wait(60)
-        lines = server.log.read_text().splitlines()
 
-    assert ["answer"] == [line["route"] for line in map(json.loads, filter(is_json, lines)) if "route" in line]
+    assert ["answer"] == [line["route"] for line in server.log() if "route" in line]
     assert [100] == statuses(taken)
     assert (0, [200]) == (code, statuses(answer))
     assert answer.endswith(HELLO)
 
 
-def test_a_port_in_use_is_reported(server: Running, tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported(server: Server, tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows" / "hello.yaml").write_text(FLOW)
     second = run(
@@ -191,20 +185,20 @@ def test_an_address_of_another_machine_is_reported(tmp_path: Path, host: str) ->
     assert "NCCO_HOST" in refused.stderr
 
 
-def test_a_slow_request_head_is_cut_at_64_kib(server: Running) -> None:
-    assert [431] == statuses(server.raw(b"POST /webhooks/answer?", *[b"a" * 1000] * 70, every_s=0.001))
+def test_a_slow_request_head_is_cut_at_64_kib(server: Server) -> None:
+    assert [431] == statuses(raw(server, b"POST /webhooks/answer?", *[b"a" * 1000] * 70, every_s=0.001))
     assert 200 == loopback.get(f"{server.url}/healthz").status_code
 
 
-def test_trailers_of_a_body_are_ignored(server: Running) -> None:
+def test_trailers_of_a_body_are_ignored(server: Server) -> None:
     body = b"c\r\n" + b'{"to":"1234"}'[:12] + b"\r\n1\r\n}\r\n0\r\n" + b"x: y\r\n" * 500 + b"\r\n"
 
-    assert server.raw(head(transfer_encoding="chunked"), body).endswith(HELLO)
+    assert raw(server, head(transfer_encoding="chunked"), body).endswith(HELLO)
 
 
-def test_requests_on_one_connection_are_all_answered(server: Running) -> None:
+def test_requests_on_one_connection_are_all_answered(server: Server) -> None:
     body = b'{"to":"1"}'
-    answer = server.raw((head(content_length=str(len(body))) + body) * 5, answers=5)
+    answer = raw(server, (head(content_length=str(len(body))) + body) * 5, answers=5)
 
     assert [200] * 5 == statuses(answer)
 
@@ -212,7 +206,7 @@ def test_requests_on_one_connection_are_all_answered(server: Running) -> None:
 def test_metrics_have_their_own_port_that_silent_connections_do_not_exhaust(tmp_path: Path) -> None:
     port = free_port()
     variables = {"NCCO_METRICS_PORT": str(port), "NCCO_INSECURE": "1", "NCCO_DATABASE_URL": "memory://"}
-    with running(tmp_path, **variables) as server, ExitStack() as stack:
+    with serving(tmp_path, **variables) as server, ExitStack() as stack:
         loopback.post(f"{server.url}/webhooks/answer", json=CALL)
         public = loopback.get(f"{server.url}/metrics")
         tasks = Path(f"/proc/{server.process.pid}/task")

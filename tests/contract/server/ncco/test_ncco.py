@@ -90,6 +90,22 @@ def test_the_builder_accepts_only_actions(wrong: Any, name: str) -> None:
         Ncco.build_ncco(wrong)
 
 
+def test_a_whole_number_is_written_without_decimals() -> None:
+    assert '{"action": "record", "timeOut": 20}' == json.dumps(Ncco.Record(timeOut=20.0).to_ncco())
+
+
+def test_a_payload_may_be_nested_up_to_a_limit() -> None:
+    def codes(depth: int) -> list[str]:
+        payload: Any = "x"
+        for _ in range(depth):
+            payload = {"a": payload}
+        return [
+            issue.code for issue in check([{"action": "notify", "payload": payload, "eventUrl": ["https://e.com"]}])
+        ]
+
+    assert ([], ["N125"]) == (codes(100), codes(250))
+
+
 def test_an_action_may_contain_models() -> None:
     connect = Ncco.Connect(from_="447700900000", endpoint=(PhoneEndpoint(number="447700900001"),))
 

@@ -80,6 +80,7 @@ async def test_a_result_follows_from_the_facts_of_turns_and_from_webhooks_in_any
         assert (result, name) == (row.result, row.id)
         assert next((turn["result"] for turn in turns if turn.get("result")), "") == row.own
         assert (NUMBER, NUMBER[::-1], LINE, "inbound") == (row.party, row.party_end, row.line, row.direction)
+        assert (NUMBER, LINE) == (row.caller, row.to)
         assert (NOON_MS, NOON_MS + 7) == (row.began_at, row.ended_at)
         assert NOON_MS + (9 if are_late and webhooks else 7) == row.changed_at
 

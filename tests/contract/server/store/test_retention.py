@@ -22,8 +22,10 @@ DAY_MS = 86_400_000
 
 async def test_every_call_that_names_the_number_is_forgotten(store: Store) -> None:
     await write_calls(store)
-    gone = await store.forget([NUMBER])
+    told: list[str] = []
+    gone = await store.forget([NUMBER], tell=told.append)
 
+    assert ["3 calls found, which are deleted now"] == [line for line in told if "found" in line]
     assert Forgotten(calls=3, running=2, turns=4, webhooks=8, hooks=1) == gone._replace(hooks=1, purged=None)
     assert [None, None, None] == [await store.load(id_) for id_ in ("from", "dialled", "told")]
     assert await store.load("other") is not None

@@ -15,7 +15,8 @@ import pytest
 from tests.support import loopback
 from tests.support.command import ncco
 from tests.support.postgres_stores import empty_database
-from tests.system.cli.running import RunningServer, happens, running_server
+from tests.support.waiting import happens
+from tests.system.cli.running import RunningServer, running_server
 
 ROOT = Path(__file__).resolve().parents[4]
 CALLER = {"to": "442079460150", "from": "447700900123", "conversation_uuid": "CON-1", "uuid": "leg"}

@@ -10,7 +10,8 @@ import httpx
 from tests.support import loopback
 from tests.support.command import ncco
 from tests.support.server import free_port
-from tests.system.cli.running import happens, running_server
+from tests.support.waiting import happens
+from tests.system.cli.running import running_server
 
 HANDLER: Final = """\
 from datetime import date, time

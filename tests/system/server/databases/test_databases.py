@@ -23,7 +23,7 @@ from tests.support.fork_server import NCCO, run
 from tests.support.postgres_server import shared_server
 from tests.support.postgres_stores import empty_database
 from tests.support.stored_rows import run_in
-from tests.system.cli.running import happens
+from tests.support.waiting import happens
 from tests.system.server.databases.make import DIALLED, FAILED, FIRST, OVER, SECOND, TERMS, Caller
 from tests.system.server.databases.serving import HERE, KEY, server_of, serving, settings
 

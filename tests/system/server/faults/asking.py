@@ -8,7 +8,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from ncco_server.ncco import check
-from tests.system.cli.running import happens
+from tests.support.waiting import happens
 from tests.system.server.faults.served import Served
 from tests.system.server.faults.wire import Answer, Wire
 

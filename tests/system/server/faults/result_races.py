@@ -16,7 +16,6 @@ from tests.system.trial import Outcome, Trial, counted
 
 LINE: Final = "442079460000"
 LEGS_AT_ONCE: Final = 16
-QUARTER_MS: Final = 15 * 60 * 1000
 PLAYED, HOURS, ASKED, CHOSEN = 1, 2, 4, 8
 
 Act: TypeAlias = Callable[[], Awaitable[Any]]

@@ -17,6 +17,7 @@ from typing import Final
 from ncco_server.settings import load_settings
 from ncco_server.web.server import serve
 from tests.support.fork_server import PIPE, Forked
+from tests.support.waiting import happens
 
 ROOT: Final = Path(__file__).resolve().parents[4]
 PROJECT: Final = Path(__file__).with_name("project")
@@ -101,12 +102,8 @@ def _read(running: Served) -> None:
 
 
 def _wait_until_up(running: Served, folder: Path) -> None:
-    until = time.monotonic() + STARTS_WITHIN_S
-    while not running.port:
-        log = (folder / "log").read_text()
-        assert running.process.poll() is None, log
-        assert time.monotonic() < until, log
-        time.sleep(0.02)
+    happens(lambda: running.port or running.process.poll() is not None, STARTS_WITHIN_S)
+    assert running.port, (folder / "log").read_text()
 
 
 def _tell(word: str, number: int) -> None:

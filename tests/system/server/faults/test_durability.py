@@ -15,7 +15,7 @@ from tests.contract.server.calls.conversation import Conversation
 from tests.support.postgres_server import shared_server, why_not
 from tests.support.server import Server, StandIn, running, standing_in
 from tests.support.stored_rows import run_in
-from tests.system.cli.running import happens
+from tests.support.waiting import happens
 
 FLOW: Final = """
 flow: line

@@ -19,7 +19,7 @@ from ncco_studio.console.app import create_console
 from tests.support import loopback, postgres_server
 from tests.support.command import json_of, ncco
 from tests.support.server import Server, write_files
-from tests.system.cli.running import happens
+from tests.support.waiting import happens
 from tests.system.server.faults.test_store_faults import DESK
 from tests.unit.studio.console.conftest import logged_in, settings_for
 

@@ -23,7 +23,7 @@ import pytest
 from tests.support import loopback
 from tests.support.fork_server import NCCO, PIPE, Forked
 from tests.support.server import Server
-from tests.system.cli.running import happens
+from tests.support.waiting import happens
 from tests.system.server.faults.asking import FACTS, LOST, becomes_unready, errors, is_answered, post, post_again
 from tests.system.server.faults.served import Served, served
 from tests.system.server.faults.wire import Answer, Wire

@@ -8,13 +8,13 @@ import re
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tests.support.tracked import ROOT
+from tests.support.waiting import happens, listens
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 CONFIGURATION = ROOT / "deploy" / "nginx-hosts.conf"
@@ -72,9 +72,5 @@ def tries(folder: Path, address: str) -> list[float]:
 
 
 def wait_until_up(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    until = time.monotonic() + UP_WITHIN_S
-    while time.monotonic() < until and process.poll() is None:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"it is not up:\n{log.read_text() if log.exists() else ''}")
+    happens(lambda: listens(port) or process.poll() is not None, UP_WITHIN_S)
+    assert listens(port), f"it is not up:\n{log.read_text() if log.exists() else ''}"

@@ -17,7 +17,7 @@ from tests.support.fork_server import NCCO
 from tests.support.postgres_stores import ask, empty_database
 from tests.support.server import free_port
 from tests.support.tracked import ROOT
-from tests.system.cli.running import happens
+from tests.support.waiting import happens
 from tests.system.server.faults.office import Office
 from tests.system.server.hosts.caller import Vonage
 from tests.system.server.hosts.host import hosts

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.postgres_stores import ask, empty_database
-from tests.system.cli.running import happens
+from tests.support.waiting import happens
 from tests.system.server.hosts.caller import Vonage, releases_in
 from tests.system.server.hosts.host import Host, hosts
 

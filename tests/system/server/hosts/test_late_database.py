@@ -10,8 +10,9 @@ import pytest
 
 from ncco_server.ncco import check
 from tests.support import loopback, postgres_server
+from tests.support.waiting import happens
 from tests.system.cli.projects import SHOP, ncco, write_project
-from tests.system.cli.running import RunningServer, happens, running_server, wait_until_ready
+from tests.system.cli.running import RunningServer, running_server, wait_until_ready
 
 CALL: dict[str, Any] = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
 WITHIN_S = 40.0

@@ -23,8 +23,9 @@ import pytest
 from ncco_server.ncco import check
 from tests.support import loopback
 from tests.support.server import free_port
+from tests.support.waiting import happens
 from tests.system.cli.projects import SHOP, write_project
-from tests.system.cli.running import RunningServer, happens, running_server, wait_until_ready
+from tests.system.cli.running import RunningServer, running_server, wait_until_ready
 from tests.system.server.hosts.proxy import NGINX, proxy, tries
 from tests.system.server.security.signing import signed_post
 
@@ -99,9 +100,7 @@ def is_unstored(answer: httpx.Response) -> bool:
 
 def until_unready(server: RunningServer) -> None:
     """Wait until a host says that it is not ready."""
-    until = time.monotonic() + WITHIN_S
-    while loopback.get(f"http://{server.address}/readyz").status_code != 503 and time.monotonic() < until:
-        time.sleep(0.05)
+    happens(lambda: loopback.get(f"http://{server.address}/readyz").status_code == 503, WITHIN_S)
 
 
 def until_answered(line: Line) -> httpx.Response:
@@ -318,11 +317,8 @@ def test_a_webhook_that_no_host_answers_is_logged_without_the_callers_number(lin
         server.stop()
     status = loopback.get(f"http://{line.address}/webhooks/answer?from=447700900123&to=442079460000").status_code
 
-    until_end = time.monotonic() + WITHIN_S
-    while not line.errors() and time.monotonic() < until_end:  # nginx writes it after the reply
-        time.sleep(0.02)
+    logged = happens(line.errors, WITHIN_S)  # nginx writes it after the reply
 
-    logged = line.errors()
     assert [503, 503] == [status, loopback.get(f"http://{line.address}/healthz").status_code]
     assert ["GET /webhooks/answer from"] == [entry.split(" ", 2)[2][:25] for entry in logged]
     assert "447700900123" not in "".join(logged)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.support import postgres_server
 from tests.support.postgres_stores import require_postgres
-from tests.system.cli.running import happens
+from tests.support.waiting import happens
 from tests.system.server.hosts.caller import Vonage
 from tests.system.server.hosts.host import hosts
 from tests.system.server.hosts.playing import play_during

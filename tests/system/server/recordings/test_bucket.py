@@ -23,7 +23,7 @@ from tests.support.media_server import MP3, MediaServer, media_server, pem
 from tests.support.s3_server import BUCKET, SECRET, Fault, S3Server, Stored, s3_server
 from tests.support.server import Server, running
 from tests.support.smtp_server import Mailbox, serving
-from tests.system.cli.running import happens
+from tests.support.waiting import happens
 from tests.system.studio.console.server import link_of
 
 CALLER: Final = "447700900123"

@@ -13,7 +13,7 @@ from tests.support.command import ncco
 from tests.support.media_server import MP3, File, MediaServer, media_server, pem
 from tests.support.server import Server, running, standing_in
 from tests.support.smtp_server import Mailbox, serving
-from tests.system.cli.running import happens
+from tests.support.waiting import happens
 
 FLOW = """\
 flow: line

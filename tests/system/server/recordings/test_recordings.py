@@ -15,7 +15,7 @@ from tests.support.application_api import APPLICATION_ID
 from tests.support.command import ncco
 from tests.support.media_server import MP3, WAV, File, MediaServer, media_server, pem
 from tests.support.server import Server, free_port, running
-from tests.system.cli.running import happens
+from tests.support.waiting import happens
 
 CALLER: Final = "447700900123"
 WITHIN_S: Final = 200.0

@@ -28,6 +28,7 @@ from tests.support.keys import private_pem, rsa_key
 from tests.support.placing import PLAIN_REMINDER
 from tests.support.server import HOOKS_WITHIN_S, STARTS_WITHIN_S, Server, StandIn, free_port, running, standing_in
 from tests.support.tracked import ROOT
+from tests.support.waiting import happens
 
 CHECKS: Final = (
     *("not_a_server_error", "status_code_conformance", "content_type_conformance", "response_headers_conformance"),
@@ -137,13 +138,8 @@ def _placed(api: str, key: str) -> str:
 
 def _attempt(vonage: StandIn) -> str:
     """The token in the URLs of the first attempt that the server asked Vonage for."""
-    until = time.monotonic() + HOOKS_WITHIN_S
-    while time.monotonic() < until:
-        for request in vonage.asked:
-            if request.path == "/v1/calls":
-                return str(re.findall(r"/webhooks/placed/([^/\"?]+)", request.body.decode())[0])
-        time.sleep(0.05)
-    raise TimeoutError("the server has not placed the call")
+    asked = happens(lambda: [each for each in vonage.asked if each.path == "/v1/calls"], HOOKS_WITHIN_S)
+    return str(re.findall(r"/webhooks/placed/([^/\"?]+)", asked[0].body.decode())[0])
 
 
 def fuzz(target: Target, name: str, seed: int, *limit: str) -> subprocess.CompletedProcess[str]:

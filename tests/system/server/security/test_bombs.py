@@ -52,7 +52,6 @@ def test_yaml_that_would_exhaust_a_reader_is_refused(text: str, code: str) -> No
     assert code in codes(text)
 
 
-HEAD = FLOW.partition("TEXT")[0]
 JUNK = {
     "line separators": "\u2028" * 100_000,
     "next lines": FLOW + "\x85" * 100_000,

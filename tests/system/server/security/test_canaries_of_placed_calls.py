@@ -21,7 +21,7 @@ from tests.support import loopback
 from tests.support.command import ncco
 from tests.support.live_vonage import ACCESS, live_vonage
 from tests.support.server import Server, free_port, standing_in
-from tests.system.cli.running import happens
+from tests.support.waiting import happens
 from tests.unit.studio.console.conftest import logged_in, settings_for
 
 EXAMPLE: Final = (Path(__file__).parents[4] / "examples/code/flows/code.yaml").read_text()

@@ -24,7 +24,7 @@ from tests.support.postgres_stores import ask, empty_database
 from tests.support.s3_server import SECRET, S3Server, s3_server
 from tests.support.server import Server, free_port, running
 from tests.support.smtp_server import Mailbox, serving
-from tests.system.cli.running import happens
+from tests.support.waiting import happens
 from tests.unit.studio.console.conftest import logged_in, settings_for
 
 PIN: Final = "84021739"

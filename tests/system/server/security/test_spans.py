@@ -19,7 +19,8 @@ from ncco_server.service.calls import CallService
 from ncco_server.web import create_app
 from tests.support import loopback
 from tests.support.server import free_port
-from tests.system.cli.running import happens, running_server
+from tests.support.waiting import happens
+from tests.system.cli.running import running_server
 from tests.system.server.security.canary_host import PROJECT
 from tests.unit.server.web.fake_calls import FakeCalls, crash, settings_with
 

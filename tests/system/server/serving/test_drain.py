@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.contract.server.http.serving import running
+from tests.contract.server.http.serving import serving
 from tests.support import loopback
-from tests.system.cli.running import happens
+from tests.support.waiting import happens
 
 CALL = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
 HELLO = b'[{"action":"talk","text":"Hello."}]'
@@ -21,7 +21,7 @@ AT_ONCE_S = 20.0
 
 
 def test_a_draining_server_answers_and_is_not_ready_until_a_second_signal(tmp_path: Path) -> None:
-    with running(tmp_path, "--dev", NCCO_DRAIN_S=NEVER) as server, httpx.Client(base_url=server.url) as client:
+    with serving(tmp_path, "--dev", NCCO_DRAIN_S=NEVER) as server, httpx.Client(base_url=server.url) as client:
         kept = client.post("/webhooks/answer", json=CALL)
         server.process.terminate()
         assert happens(lambda: loopback.get(f"{server.url}/readyz").status_code != 200)
@@ -42,7 +42,7 @@ def test_a_draining_server_answers_and_is_not_ready_until_a_second_signal(tmp_pa
 
 
 def test_the_port_closes_after_the_drain_time(tmp_path: Path) -> None:
-    with running(tmp_path, "--dev", NCCO_DRAIN_S="2") as server:
+    with serving(tmp_path, "--dev", NCCO_DRAIN_S="2") as server:
         begun = time.monotonic()
         server.process.terminate()
         code = server.process.wait(60)

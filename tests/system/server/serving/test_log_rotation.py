@@ -9,8 +9,9 @@ import signal
 from pathlib import Path
 
 from tests.support import loopback
+from tests.support.waiting import happens
 from tests.system.cli.projects import SHOP, write_project
-from tests.system.cli.running import happens, running_server, wait_until_ready
+from tests.system.cli.running import running_server, wait_until_ready
 
 
 def test_a_log_file_is_rotated_while_calls_go_on(tmp_path: Path) -> None:

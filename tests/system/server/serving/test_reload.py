@@ -16,7 +16,7 @@ from tests.support import loopback
 from tests.support.command import ncco
 from tests.support.postgres_stores import empty_database
 from tests.support.server import Server, free_port
-from tests.system.cli.running import happens
+from tests.support.waiting import happens
 
 REFUSED_AFTER_S = 3.5
 """In seconds: a removal is reported after 3 seconds, plus the time until the change is noticed."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import signal
 import socket
 from pathlib import Path
 
 import pytest
 
 from ncco_server.web.lifespan import ALIVE_EVERY_S
-from tests.contract.server.http.serving import is_ready, running
+from tests.contract.server.http.serving import is_ready, serving
 from tests.support.tracked import ROOT
 
 UNIT = (ROOT / "deploy" / "ncco.service").read_text(encoding="utf-8")
@@ -21,18 +22,18 @@ def test_it_reports_once_that_it_is_ready_and_then_that_it_is_alive(tmp_path: Pa
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(f"\0{address[1:]}" if address.startswith("@") else address)
         systemd.settimeout(60)
-        with running(tmp_path, "--dev", NOTIFY_SOCKET=address) as server:
+        with serving(tmp_path, "--dev", NOTIFY_SOCKET=address) as server:
             first = systemd.recv(100)
             was_ready = is_ready(server)
             later = [systemd.recv(100) for _ in range(2)]
-            code = server.stop()
+            code = server.end(signal.SIGTERM)
 
     assert (b"READY=1", True, [b"WATCHDOG=1"] * 2, 0) == (first, was_ready, later, code)
 
 
 def test_a_systemd_that_does_not_listen_does_no_harm(tmp_path: Path) -> None:
-    with running(tmp_path, "--dev", NOTIFY_SOCKET=f"{tmp_path}/nobody") as server:
-        code = server.stop()
+    with serving(tmp_path, "--dev", NOTIFY_SOCKET=f"{tmp_path}/nobody") as server:
+        code = server.end(signal.SIGTERM)
 
     assert 0 == code
 

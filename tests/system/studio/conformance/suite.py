@@ -170,7 +170,19 @@ class Webhook(Part):
     signed: bool | None = None
 
 
-Group: TypeAlias = Annotated[list[Webhook], BeforeValidator(lambda one: one if isinstance(one, list) else [one])]
+def _webhook(written: Any) -> Any:
+    """`event answered at 2` has this path, status and time; the last two are optional."""
+    if not isinstance(written, str):
+        return written
+    words, _, at = written.partition(" at ")
+    to, _, status = words.partition(" ")
+    return {"to": to, "status": status or None, "at": at or None}
+
+
+Group: TypeAlias = Annotated[
+    list[Annotated[Webhook, BeforeValidator(_webhook)]],
+    BeforeValidator(lambda one: one if isinstance(one, list) else [one]),
+]
 
 
 class Party(Part):

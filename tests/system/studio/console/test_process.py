@@ -19,8 +19,9 @@ from tests.support import loopback
 from tests.support.fork_server import NCCO, run
 from tests.support.processes import children, left_of, spawned
 from tests.support.server import free_port
+from tests.support.waiting import happens
 from tests.system.cli.projects import SHOP, write_project
-from tests.system.cli.running import RunningServer, happens, plain_environment, running_server
+from tests.system.cli.running import RunningServer, plain_environment, running_server
 
 WITHIN_S = 120.0
 OTHER = {"Host": "192.0.2.1"}

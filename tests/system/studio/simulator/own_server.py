@@ -11,7 +11,7 @@ from typing import Any
 from ncco_server.settings import load_settings
 from ncco_server.web import create_app
 from ncco_studio.simulator.clock import START, VirtualClock
-from ncco_studio.simulator.delivery import Application, Chaos
+from ncco_studio.simulator.delivery import Application
 from ncco_studio.simulator.parties import Behaviour, Parties
 from ncco_studio.simulator.platform import Vonage
 from ncco_studio.simulator.servers import AsgiServer
@@ -29,7 +29,6 @@ async def own_line(
     *,
     start: datetime = START,
     other: Behaviour | None = None,
-    chaos: Chaos | None = None,
     database_url: str = "memory://",
     env_file: Path | None = None,
     **settings: Any,
@@ -52,5 +51,5 @@ async def own_line(
     server = AsgiServer(app, clock)
     async with app.router.lifespan_context(app):
         known = Parties(parties or {}, other or Behaviour())
-        yield Vonage(application, server, clock, known, chaos=chaos)
+        yield Vonage(application, server, clock, known)
         assert [] == server.faults

@@ -22,8 +22,9 @@ from ncco_server.vonage.application_token import ApplicationTokens
 from ncco_studio.commands.vonage import APPLICATION_ID
 from tests.support import loopback
 from tests.support.serving_thread import serving_thread
+from tests.support.waiting import happens
 from tests.system.cli.projects import leave_settings_behind, ncco
-from tests.system.cli.running import RunningServer, happens, running_server
+from tests.system.cli.running import RunningServer, running_server
 
 SDK = Path(__file__).with_name("sdk")
 KEY, CERTIFICATE = ".virtual-vonage/private.key", ".virtual-vonage/certificate.pem"

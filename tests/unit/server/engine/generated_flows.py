@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from hypothesis import strategies as st
 
 NAMES = ("a", "b", "c", "d")
@@ -96,16 +94,4 @@ CALLS = st.fixed_dictionaries(
 )
 LIMITS = st.fixed_dictionaries(
     {"dial_limit": st.sampled_from((1, 2, 10)), "dial_allow": st.sampled_from(((), ("4477",)))}
-)
-WEBHOOKS: st.SearchStrategy[tuple[str, dict[str, Any] | None]] = st.sampled_from(
-    (
-        ("input", {"dtmf": {"digits": "1"}}),
-        ("input", {"dtmf": {"digits": "12"}}),
-        ("input", {"dtmf": {"digits": ""}}),
-        ("input", None),
-        ("event", {"status": "busy"}),
-        ("event", {"status": "completed"}),
-        ("notify", {"payload": {}}),
-        ("refused", None),
-    )
 )

@@ -1,8 +1,13 @@
+"""Values that are masked, and texts that repeat them."""
+
 from __future__ import annotations
 
 from typing import Any
 
-from ncco_server.engine.secrets import masked, values_at, without
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ncco_server.engine.secrets import Secrets, masked, values_at, without
 from ncco_server.flow.scope import Path
 from tests.support.cases import each_case
 from tests.unit.server.engine.scripted_call import ScriptedCall, load_flow
@@ -91,3 +96,91 @@ def test_an_error_is_shown_unless_it_may_quote_a_sensitive_value(condition: str,
 
     (because,) = [line.because for line in call.turn.trace if line.did == "failed"]
     assert because.startswith("not shown") != is_shown
+
+
+def echoes(*secrets: Any) -> Secrets:
+    known = Secrets()
+    for secret in secrets:
+        known.learn(secret)
+    return known
+
+
+@each_case(
+    ("secret", "text"),
+    [
+        ("2580", "2580"),
+        ("2580", "Your PIN 2580 is wrong."),
+        ("2580", "https://x.example.com/pins/2580?a"),
+        ("2580", "%32%35%38%30"),
+        ("2580", "\uff12\uff15\uff18\uff10"),
+        ("2580", "\u0662\u0665\u0668\u0660"),
+        (2580, "2580"),
+        (["1111", {"pin": "2580"}], "is 2580"),
+        ("840217", "id44770840217395"),
+        ("blue", "It is Blue."),
+        ("Xylophone Marmalade", "said xylophone%20marmalade"),
+        ("stra\u00dfe 12", "STRASSE 12"),
+        ("hunter2", "axhunter2b"),
+        ("a", " A "),
+        ("ok", "OK"),
+    ],
+)
+def test_a_text_that_holds_a_secret_is_found(secret: Any, text: str) -> None:
+    assert echoes(secret).are_in(text)
+
+
+@each_case(
+    ("secret", "text"),
+    [
+        ("2580", ""),
+        ("2580", "0852"),
+        ("2580", "447712580123"),
+        ("2580", "+44 77 12580 123"),
+        ("2580", "25 and 80"),
+        ("840217", "84-02-17"),
+        ("4929840217395811", "card 4929-8402-1739-5811"),
+        ("4929840217395811", "**** **** **** 5811"),
+        ("blue", "bluebell"),
+        ("12", "it is 12"),
+        ("", ""),
+        (" ", " "),
+        (True, "true"),
+        (None, "none"),
+        ([], ""),
+    ],
+)
+def test_a_text_without_the_secret_is_not_found(secret: Any, text: str) -> None:
+    assert not echoes(secret).are_in(text)
+
+
+@each_case(
+    ("secret", "number", "is_found"),
+    [
+        ("2580", 2580, True),
+        ("2580", 12580, False),
+        ("840217", 1840217.5, True),
+        ("12", 12, False),
+        ("447700900123", "447700900123", True),
+    ],
+)
+def test_a_number_that_holds_a_secret_is_found(secret: str, number: Any, is_found: bool) -> None:
+    assert is_found is echoes(secret).are_part_of(number)
+
+
+def test_no_secret_is_known_at_first() -> None:
+    assert not Secrets()
+    assert echoes("1")
+
+
+LETTERS = "abcXYZ"
+OTHERS = LETTERS + " .,:;!?-_/&=()[]<>\u00e9\u4e2d"
+
+
+@given(st.text(LETTERS, min_size=6), st.text(LETTERS + OTHERS), st.text(LETTERS + OTHERS))
+def test_a_long_secret_is_found_anywhere(secret: str, before: str, behind: str) -> None:
+    assert echoes(secret).are_in(f"{before}{secret}{behind}")
+
+
+@given(st.from_regex("[0-9]{4,5}", fullmatch=True), st.text(OTHERS), st.text(OTHERS))
+def test_digits_are_found_beside_anything_but_digits(secret: str, before: str, behind: str) -> None:
+    assert echoes(secret).are_in(f"{before}{secret}{behind}")

@@ -36,12 +36,3 @@ def faults_of(steps: str, head: str = "") -> list[str]:
 def codes_of(steps: str, head: str = "") -> list[str]:
     """The code of every issue, in order."""
     return [issue.code for issue in project_of(steps, head).issues]
-
-
-def marked(steps: str, head: str = "") -> list[str]:
-    """What each issue points at: its code and the marked text."""
-    text = text_of(steps, head).splitlines()
-    return [
-        f"{issue.code} {text[issue.place.line - 1][issue.place.column - 1 :][: issue.place.length]}"
-        for issue in project_of(steps, head).issues
-    ]

@@ -8,17 +8,18 @@ from ncco_server.ncco import ssml
 from ncco_server.ncco.json_text import NotJsonError, TextSpan, check_text, read_json
 from tests.support.cases import each_case
 
-TEXT = '[{"a": 1, "b/~": [true, {}], "a": "x:,"}]'
+TEXT = '[{"a": 1, "b/~": [true, {}, 7], "a": "x:,"}]'
 
 
 def test_each_value_and_name_has_its_characters() -> None:
     read = read_json(TEXT)
 
-    assert [{"a": "x:,", "b/~": [True, {}]}] == read.value
+    assert [{"a": "x:,", "b/~": [True, {}, 7]}] == read.value
     values = {pointer: TEXT[span.start : span.end] for pointer, span in read.values.items()}
-    assert {"": "[", "/0": "{", "/0/a": '"x:,"', "/0/b~1~0": "[", "/0/b~1~0/0": "true", "/0/b~1~0/1": "{"} == values
-    assert {"/0/a": TextSpan(29, 32), "/0/b~1~0": TextSpan(10, 15)} == read.names
-    assert [("/0/a", TextSpan(29, 32))] == read.repeated
+    items = {"/0/b~1~0/0": "true", "/0/b~1~0/1": "{", "/0/b~1~0/2": "7"}
+    assert {"": "[", "/0": "{", "/0/a": '"x:,"', "/0/b~1~0": "[", **items} == values
+    assert {"/0/a": TextSpan(32, 35), "/0/b~1~0": TextSpan(10, 15)} == read.names
+    assert [("/0/a", TextSpan(32, 35))] == read.repeated
 
 
 def test_an_issue_is_at_the_name_of_an_option_at_its_value_or_within_it() -> None:

@@ -153,3 +153,9 @@ def test_recognise_never_raises(fields: dict[str, object]) -> None:
 
     assert webhook_type(webhook)
     assert repr(webhook) and isinstance(webhook.extras, dict)
+
+
+def test_a_number_that_python_cannot_convert_is_a_problem_of_its_own_field() -> None:
+    huge = 10**5000
+
+    assert ("to",) == recognise({"to": huge, "dtmf": {"digits": huge}, "from": 7}).problems

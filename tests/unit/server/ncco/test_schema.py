@@ -87,6 +87,14 @@ def test_the_schema_and_check_agree_about_the_structure_of_documents() -> None:
                 assert [] == faults(case["document"], validator=validator), case
 
 
+def test_the_url_of_an_endpoint_is_no_list() -> None:
+    good = {"type": "websocket", "uri": "wss://example.com/a", "content-type": "audio/l16;rate=16000"}
+    connect = {"action": "connect", "from": "447700900000"}
+
+    assert [] == faults([connect | {"endpoint": [good]}])
+    assert faults([connect | {"endpoint": [good | {"uri": [good["uri"]]}]}])
+
+
 @each_case("name", ["conversationId", "conversation_id"])
 def test_a_required_option_may_have_either_spelling(name: str) -> None:
     assert [] == faults([{"action": "transfer", name: "CON-1"}])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,13 +10,15 @@ from typing import Any
 
 from tests.support.server import free_port
 from tests.support.serving_thread import serving_thread
+from tests.support.waiting import happens
 
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One received request."""
+    """One received request, and the port that it came from."""
 
     path: str
+    port: int
     headers: dict[str, str]
     body: bytes
 
@@ -59,12 +60,9 @@ class Receiver:
         self.answers = list(answers)
         return self
 
-    def wait_for(self, count: int, within_s: float = 30.0) -> list[Post]:
+    def wait_for(self, count: int) -> list[Post]:
         """The POSTs, after waiting for this many."""
-        until = time.monotonic() + within_s
-        while len(self.posts) < count and time.monotonic() < until:
-            time.sleep(0.01)
-        assert len(self.posts) >= count, f"{len(self.posts)} of {count} posts came"
+        assert happens(lambda: len(self.posts) >= count), f"{len(self.posts)} of {count} posts came"
         return self.posts
 
     async def __call__(
@@ -72,7 +70,7 @@ class Receiver:
     ) -> None:
         body = b"".join([chunk async for chunk in _chunks(receive)])
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
-        self.posts.append(Post(scope["path"], headers, body))
+        self.posts.append(Post(scope["path"], scope["client"][1], headers, body))
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         await _answer(answer, send)
 
@@ -96,8 +94,8 @@ async def _answer(answer: Answer, send: Callable[[Any], Awaitable[None]]) -> Non
 
 
 @contextmanager
-def receiving(port: int = 0) -> Iterator[Receiver]:
-    """A receiver on `port`, or on any free port, also after a restart."""
+def receiving() -> Iterator[Receiver]:
+    """A receiver on a free port, also after a restart."""
     receiver = Receiver()
-    with serving_thread(receiver, port or free_port()) as receiver.port:
+    with serving_thread(receiver, free_port()) as receiver.port:
         yield receiver

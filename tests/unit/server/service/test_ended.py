@@ -140,9 +140,6 @@ async def told(store: Store) -> dict[str, Any]:
     return {hook.name: orjson.loads(hook.body) for hook in await store.hooks.first(100)}
 
 
-T1 = {"ticket": "T1"}
-
-
 ENDS: dict[str, tuple[list[str], tuple[str, str, str, str | None, str, str]]] = {
     "a caller who hangs up": (["user"], ("main", "menu", "hangup", None, "missed", "T1")),
     "a flow that has ended": (["1", "platform"], ("main", "", "completed", None, "served", "T1")),

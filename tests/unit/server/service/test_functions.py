@@ -312,6 +312,30 @@ async def test_the_number_of_results_waiting_to_be_stored_is_limited(shop: Shop)
     assert [UNSTORED_LIMIT + 1, UNSTORED_LIMIT + 1, UNSTORED_LIMIT + 2] == called[-3:]
 
 
+ECHO = """
+from ncco_server import Call, Secret, call_flow
+
+def echo(pin: Secret) -> str:
+    return f"It is {pin.reveal()}."
+
+@call_flow(default=True)
+async def shop(call: Call) -> None:
+    pin = await call.collect("Your PIN.", digits=8, sensitive=True).or_raise()
+    await call.talk(await call.run(echo, pin))
+"""
+
+
+async def test_a_stored_result_repeats_no_secret(store: DyingStore, client: LookupClient) -> None:
+    caller = await shop_of(ECHO, store, client).host()
+    await caller.ring()
+    store.dies = True
+    with pytest.raises(StoreUnavailable):
+        await caller.press("84021739")
+    (row,) = await store.database.read(SELECT_ALL)
+    assert "secret:" in str(row)
+    assert "84021739" not in str(row)
+
+
 async def count_results(store: Store) -> int:
     return len(await store.database.read(SELECT_ALL))
 

@@ -59,6 +59,7 @@ async def test_open_again_keeps_what_comes_later_and_what_earlier_turns_have_rea
         await decide(store.tables, SALON, now, NOW)
         assert await undecide(store.tables, SALON, now, NOW + HOUR, "ada")
         assert not await undecide(store.tables, SALON, now, NOW + HOUR, "ada")
+        assert not await undecide(store.tables, SALON, closing(NOW, NOW + 3 * HOUR), NOW + HOUR, "ada")
         found = SALON.with_hand((await hand_hours(store.tables, NOW + HOUR))[SALON.key])
         assert (False, True, False) == tuple(
             found.is_open(at) for at in (NOW, NOW + HOUR, NOW + timedelta(days=1, hours=1))

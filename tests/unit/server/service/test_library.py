@@ -245,6 +245,14 @@ def test_the_cache_of_older_revisions_is_limited_by_the_size_of_their_sources() 
     assert [None, None, "2"] == [flow and flow.revision for flow in (pinned.get(("left", str(n))) for n in range(3))]
 
 
+def test_a_revision_beyond_every_limit_is_kept_until_the_next_one() -> None:
+    flow = project("0").flows["left"]
+    pinned = PinnedFlows(limit=1, in_use_limit=1)
+    pinned.add(flow)
+
+    assert flow is pinned.get((flow.name, flow.revision))
+
+
 def test_revisions_of_open_calls_stay_loaded_beyond_the_limit_of_others() -> None:
     revisions = [replace(project(str(n)).flows["left"], revision=str(n)) for n in range(6)]
     size = sum(map(len, revisions[0].sources.values()))

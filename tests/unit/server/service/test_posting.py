@@ -104,6 +104,14 @@ async def test_a_slow_receiver_times_out(receiver: Receiver, client: httpx.Async
     assert Verdict("again", "no answer within 0.1 s", is_slow=True) == verdict
 
 
+async def test_a_connection_is_used_again_after_a_short_answer(receiver: Receiver, client: httpx.AsyncClient) -> None:
+    receiver.answering(Answer(chunks=3))
+    for _ in range(2):
+        await Poster(client)(hook(receiver), NOW)
+
+    assert 1 == len({post.port for post in receiver.posts})
+
+
 async def test_endless_answer_is_cut_off_and_its_status_counts(receiver: Receiver, client: httpx.AsyncClient) -> None:
     receiver.answering(Answer(chunks=10 * ANSWER_LIMIT // 1_000))
 

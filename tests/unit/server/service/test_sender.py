@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from ncco_server.errors import StoreUnavailable
-from ncco_server.service.outbox import Sender, Verdict
-from ncco_server.service.poller import Schedule
+from ncco_server.service.outbox import Receivers, Sender, Verdict
+from ncco_server.service.poller import LONGEST_BACKOFF_S, Schedule
 from ncco_server.store import HookRow
 from ncco_server.store.database import Database
 from ncco_server.store.hooks import Hooks
+from tests.support.cases import each_case
 from tests.support.memory_store import MemoryStore
 from tests.support.stored_rows import NOON_MS, hook_row
 from tests.unit.server.service.outbox_kit import FAILED, GONE, SENT, Clock, Heard, ScriptedPost, put, running, until
@@ -303,3 +304,69 @@ async def test_hooks_claimed_by_another_host_are_not_polled_constantly(stage: St
         await asyncio.sleep(0.05)
 
     assert 1 == busy.claims
+
+
+@each_case(
+    ("expected", "tries"),
+    [(5.0, 1), (20.0, 2), (80.0, 3), (320.0, 4), (LONGEST_BACKOFF_S, 9), (LONGEST_BACKOFF_S, 10_000)],
+)
+def test_each_wait_is_four_times_the_previous_one_up_to_a_limit(expected: float, tries: int) -> None:
+    assert expected == Schedule(draw=lambda: 0.5).wait_s(tries)
+
+
+@pytest.mark.parametrize(("expected", "drawn"), [(3.75, 0.0), (6.25, 1.0)])
+def test_waits_differ_by_a_quarter(expected: float, drawn: float) -> None:
+    assert expected == Schedule(draw=lambda: drawn).wait_s(1)
+
+
+@each_case(("expected", "asked_s"), [(5.0, 1.0), (30.0, 30.0), (LONGEST_BACKOFF_S, 1e300)])
+def test_receiver_gets_the_time_it_asks_for_within_bounds(expected: float, asked_s: float) -> None:
+    assert expected == Schedule(draw=lambda: 0.5).wait_s(1, asked_s)
+
+
+def test_ten_tries_take_a_night() -> None:
+    schedule = Schedule(draw=lambda: 0.5)
+
+    assert 18 < sum(schedule.wait_s(tries) for tries in range(1, schedule.tries)) / 3600 < 20
+
+
+SLOW = Verdict("again", "no answer within 15 s", is_slow=True)
+
+
+def after(*verdicts: Verdict | None, url: str = "https://crm.example.com/a") -> Receivers:
+    """A slow receiver gets at most two tries at once; each verdict belongs to an earlier try."""
+    receivers = Receivers(2)
+    for verdict in verdicts:
+        receivers.may_begin(url)
+        receivers.ended(url, verdict)
+    return receivers
+
+
+def begun(receivers: Receivers, url: str, count: int = 5) -> int:
+    return sum(receivers.may_begin(url) for _ in range(count))
+
+
+@each_case(
+    ("expected", "verdicts"),
+    [
+        (5, []),
+        (2, [SLOW]),
+        (5, [SLOW, Verdict("sent")]),
+        (5, [SLOW, Verdict("again", "status 500")]),
+        (2, [SLOW, None]),
+        (5, [None]),
+    ],
+)
+def test_a_slow_receiver_gets_its_share_until_it_answers(expected: int, verdicts: list[Verdict | None]) -> None:
+    assert expected == begun(after(*verdicts), "https://CRM.example.com/b?c")
+
+
+@each_case(
+    "url", ["https://crm.example.com:8443/a", "http://crm.example.com/a", "https://example.com/a", "", "http://[x/"]
+)
+def test_other_receivers_are_not_slow(url: str) -> None:
+    assert 5 == begun(after(SLOW), url)
+
+
+def test_an_invalid_url_counts_as_its_own_receiver() -> None:
+    assert 2 == begun(after(SLOW, url="http://[x/"), "http://[x/")

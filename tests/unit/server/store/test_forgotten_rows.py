@@ -233,6 +233,12 @@ async def test_a_hash_is_kept_as_long_as_the_row_would_be(store: Store) -> None:
 LOSE_KEY = Sql(f"DELETE FROM ncco_rows WHERE name = '{HASH_KEY}'")
 
 
+async def test_without_a_table_that_keeps_hashes_there_is_no_key(store: Store) -> None:
+    await store.forget(["447700900123"], tables={"customers": DECLARED["customers"]})
+
+    assert [] == await store.database.read(SELECT_KEY, "")
+
+
 @pytest.mark.parametrize("other_key", [None, '{"key": "00"}'])
 async def test_a_lost_or_replaced_key_is_never_recreated(store: Store, other_key: str | None) -> None:
     await _forgotten(store)

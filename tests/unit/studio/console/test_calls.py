@@ -317,6 +317,7 @@ async def test_a_call_is_shown_as_a_conversation_with_the_line_that_decided(shop
     places = [shown.find(word) for word in words]
     assert -1 not in places
     assert sorted(places) == places
+    assert "Keep as scenario" in page
 
 
 async def test_call_is_compared_with_what_the_flow_plays_today(shop: Shop) -> None:

@@ -73,7 +73,8 @@ class Tables:
     async def form(self, path: str = f"/tables/customers/row?key={ADA}") -> dict[str, str]:
         """The fields of a row's form, as a browser submits them."""
         page = (await self.client.get(path)).text
-        fields = re.findall(r'<input id="field[^>]*name="([^"]*)"[^>]*value="([^"]*)"', page)
+        inputs = re.findall(r'<input id="field[^>]*name="([^"]*)"[^>]*value="([^"]*)"', page)
+        fields = [(name, re.sub(r"[\r\n]", "", value)) for name, value in inputs]
         fields += re.findall(r'<textarea [^>]*name="([^"]*)"[^>]*>\n([^<]*)</textarea>', page)
         for name, options in re.findall(r'<select [^>]*name="([^"]*)"[^>]*>(.*?)</select>', page, re.DOTALL):
             chosen = re.search(r'<option value="([^"]*)" selected>', options)

@@ -9,10 +9,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncco_server.ncco import RULES, check
+from ncco_server.ncco import RULES, actions, check
 from ncco_studio.simulator.delivery import Chaos
 from ncco_studio.simulator.legs import Leg
 from ncco_studio.simulator.parties import Behaviour
+from ncco_studio.simulator.player import PERFORMERS
 from ncco_studio.simulator.transcript import Heard
 from tests.support.cases import each_case
 from tests.support.examples import examples
@@ -108,3 +109,7 @@ def test_every_good_example_of_a_rule_is_played(code: str) -> None:
     assert not [issue for issue in check(ncco) if issue.is_error]
     assert call.is_answered
     assert call.is_over
+
+
+def test_every_action_is_played() -> None:
+    assert PERFORMERS.keys() == actions.ACTIONS.keys()

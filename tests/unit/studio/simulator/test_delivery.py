@@ -26,11 +26,6 @@ async def answered(*replies: Any, fallback: Any = HELLO, **settings: Any) -> Lin
     return line
 
 
-def asked(line: Line) -> list[str]:
-    """The requests to the answer and fallback URLs, in order."""
-    return [sent for sent in line.sent if not sent.startswith("event")]
-
-
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_our_own_verifier_accepts_the_signature(method: Any) -> None:
     accounts = {"signature_secret": SECRET, "api_key": "ab12cd34", "application_id": "app-1"}

@@ -1,14 +1,20 @@
-"""What of a stored NCCO was heard, by the webhooks that came after it."""
+"""What was heard in a call, by the webhooks that came after each stored NCCO; and the call in words."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Final
+from types import SimpleNamespace
+from typing import Any, Final, get_args
 
 import orjson
+import pytest
 
 from ncco_server.desk.heard import sent_in
 from ncco_server.store import CallRow, Timeline, moment_of
+from ncco_studio.simulator.scheduler import NoProgress
+from ncco_studio.simulator.transcript import CallMoment, Heard, HeardKind
+from ncco_studio.verify.played_call import PlayedCall
+from ncco_studio.verify.transcript import Order, line_of, sentence_of
 from tests.support.cases import each_case
 from tests.support.stored_rows import NOON_MS, session_row, turn_row, webhook_row
 
@@ -64,3 +70,58 @@ def test_only_what_was_certainly_heard_is_called_heard(name: str) -> None:
     timeline = Timeline(CallRow(1, session_row(), len(turns), has_failed=False), tuple(webhooks), tuple(turns), ())
 
     assert expected == " ".join(each.hearing for each in sent_in(timeline, NOON_MS + 3_600_000)[0])
+
+
+@each_case("kind", get_args(HeardKind))
+def test_everything_that_is_heard_has_a_description(kind: HeardKind) -> None:
+    heard = Heard(1.0, "leg", kind, "447700900111", 2.0)
+    assert line_of(heard).startswith("    1.0 s  ")
+    assert sentence_of(heard)
+
+
+@each_case(
+    ("heard", "line", "sentence"),
+    [
+        (
+            Heard(0.0, "leg", "talk", "<speak>Hi\n you</speak>"),
+            '    0.0 s  hears     "<speak>Hi you</speak>"',
+            "Hi you",
+        ),
+        (Heard(0.0, "leg", "voice", "Hello"), '    0.0 s  hears     "Hello"', "another party says “Hello”"),
+        (Heard(0.0, "leg", "voice", "", 3), "    0.0 s  hears     something, for 3 s", "another party speaks for 3 s"),
+        (Heard(0.0, "leg", "spoke", "", 3), "    0.0 s  says      something, for 3 s", "speaks for 3 s"),
+        (Heard(0.0, "leg", "joined", "4477"), "    0.0 s  joined by 4477", "4477 joins the call"),
+        (Heard(0.0, "leg", "hung up"), "    0.0 s  hangs up", "The caller hangs up."),
+    ],
+)
+def test_a_line_and_a_sentence_say_the_same(heard: Heard, line: str, sentence: str) -> None:
+    assert (line, sentence) == (line_of(heard), sentence_of(heard))
+
+
+def test_a_webhook_is_listed_between_the_callers_input_and_its_effect() -> None:
+    order = Order([Heard(0.0, "leg", "talk"), Heard(3.0, "leg", "pressed"), Heard(3.0, "leg", "talk")])
+    assert 2 == order.index_at(3.001)
+    assert 0 == order.index_at(0.0)
+    assert 3 == order.index_at(9.0)
+
+
+class StoppedLeg:
+    """A leg whose clock stands still although an event is always pending."""
+
+    at = 12.0
+    zero_ms = 0
+    is_over = False
+    heard_count = 0
+    log = ()
+    waited = None
+    scheduler = SimpleNamespace(next_moment=lambda: 12_000)
+
+    async def listen(self, **_: float) -> CallMoment:
+        return CallMoment(self.at, "idle")
+
+
+@pytest.mark.parametrize("play", [lambda call: call.reach(60.0), lambda call: call.play_to_wait(60.0)])
+async def test_a_stuck_call_is_an_error_that_names_the_second(play: Any) -> None:
+    placed: Any = SimpleNamespace(leg=StoppedLeg(), turns=[])
+    with pytest.raises(NoProgress, match=r"^the call does not continue past 12\.000 s: nothing more happens in it"):
+        await play(PlayedCall(placed))

@@ -7,10 +7,12 @@ import asyncio
 from hypothesis import HealthCheck, assume, given
 
 from ncco_server.flow.loader import load
+from ncco_server.flow.model import Project
+from ncco_studio.verify.prove import SearchLimits, prove
 from tests.support.examples import examples
-from tests.system.studio.verify.prove.agreement import agree
 from tests.system.studio.verify.prove.played_flows import played_flows
-from tests.system.studio.verify.prove.simulated_walk import Walk
+from tests.system.studio.verify.prove.proved_flows import NOW
+from tests.system.studio.verify.prove.simulated_walk import Heard, Walk
 
 
 @given(files=played_flows())
@@ -22,3 +24,21 @@ def test_a_proof_reaches_what_played_calls_reach(files: dict[str, str]) -> None:
     heard = asyncio.run(Walk(project).walk())
 
     agree(heard, project)
+
+
+def agree(heard: Heard, project: Project) -> None:
+    """Check that the proof reaches everything that calls have reached, and nothing more if the calls are complete."""
+    proof = prove(project.flows["test"], NOW, bounds=SearchLimits(states=20_000))
+    taken = {key for key in heard.taken if key[2] not in ("entered", "error")}
+    calm = [edge for edge in proof.space.transitions if edge.kind != "fault"]
+    failed = {step for edge in calm for _, step, _, _ in edge.failed}
+    lost = {each.step for each in proof.violations if each.kind == "unreachable"}
+    told = {each.step for each in proof.violations if each.kind in ("error_exit", "invalid_ncco")}
+
+    assert not proof.space.stopped
+    assert set() == taken - proof.taken
+    assert set() == heard.failed - failed
+    assert bool(heard.failed) <= bool(told)
+    assert set() == heard.entered & lost
+    callers = [edge.call for edge in proof.space.transitions if edge.call is not None and edge.call.from_user]
+    assert not heard.is_whole or callers or (taken, heard.failed) == (set(proof.taken), failed)

@@ -11,12 +11,13 @@ from click import unstyle
 
 from ncco_server.flow.files import project_of
 from ncco_studio.simulator.transcript import Heard
+from ncco_studio.verify.scenarios import caller
 from ncco_studio.verify.scenarios.files import files_in, files_of
 from ncco_studio.verify.scenarios.reports import as_github, as_junit, as_text
 from ncco_studio.verify.scenarios.runner import Suite, run_suite
 from ncco_studio.verify.transcript import line_of
 from tests.support.cases import each_case
-from tests.system.studio.verify.scenarios.playing import file_of, run, stage_for
+from tests.system.studio.verify.scenarios.playing import file_of, messages, played, run, stage_for
 
 FLOW = """\
 flow: main
@@ -128,3 +129,27 @@ def test_scenario_files_are_found_below_a_project(tmp_path: Path) -> None:
     assert [] == list(files_in(tmp_path / "nothing"))
     assert tmp_path.resolve() == project_of(tmp_path / "tests" / "scenarios" / "b.yaml")
     assert project_of(Path("/")) is None
+
+
+HOLD = """\
+flow: main
+numbers: ["442079460000"]
+start: wait
+lookups: {place: {get: "https://example.com/place", returns: {free: bool}}}
+defaults: {talk: {language: en-GB}, on: {error: bye}}
+steps:
+  wait:
+    lookup: place
+    do: [{talk: "Hold."}]
+    hold: {until: place.free, up_to: 24h}
+    on: {ready: bye, too_long: wait}
+  bye: {do: [{talk: "Goodbye."}], goto: end}
+"""
+
+
+def test_a_step_that_brings_too_many_webhooks_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(caller, "MOST_WEBHOOKS", 200)
+    result = played(HOLD, "- wait: 24h", "  given: {place: {value: {free: false}}}\n")
+
+    (message,) = messages(result)
+    assert "200 webhooks have arrived" in message

@@ -7,7 +7,7 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from ncco_server.flow.hours.calendar import Calendar
-from ncco_server.flow.hours.holidays import countries, dates_from_json, dates_to_json, library_dates
+from ncco_server.flow.hours.holidays import countries, dates_from_json, dates_to_json, library_dates, regions_of
 from ncco_server.flow.loader import calendar_sources
 from tests.support.cases import each_case
 from tests.unit.server.flow.hours.reading_hours import SAMPLE, read
@@ -88,3 +88,4 @@ def test_countries_are_known_by_names_and_codes() -> None:
     known = countries()
 
     assert {"GB"} == {known[word] for word in ("united kingdom", "gb", "gbr", "uk")}
+    assert ("England", {}) == (regions_of("GB")["ENG"], regions_of(""))

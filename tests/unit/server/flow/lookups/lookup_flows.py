@@ -18,7 +18,6 @@ vars:
   answers: {type: list, default: []}
   pin: {type: text, sensitive: true}
 """
-GOOD = 'get: "https://crm.example.com/c"\nreturns: {name: text}\n'
 CALL = {
     "to": "442079460000",
     "from": "447700900123",
@@ -48,22 +47,6 @@ def text_of(definition: str, step: str = STEP) -> str:
 def project_of(definition: str, step: str = STEP) -> Project:
     """The project of the flow file."""
     return load({PATH: text_of(definition, step)})
-
-
-def faults_of(definition: str, step: str = STEP) -> list[str]:
-    """Code, message and cure of every issue that lookups have, in order."""
-    issues = project_of(definition, step).issues
-    return [f"{issue.code} {issue.message} → {issue.cure}" for issue in issues if not issue.code.startswith("W6")]
-
-
-def marked(definition: str, step: str = STEP) -> list[str]:
-    """What each issue points at: its code and the marked text."""
-    text = text_of(definition, step).splitlines()
-    return [
-        f"{issue.code} {text[issue.place.line - 1][issue.place.column - 1 :][: issue.place.length]}"
-        for issue in project_of(definition, step).issues
-        if not issue.code.startswith("W6")
-    ]
 
 
 def asked_of(definition: str, lookup: str = "customer") -> tuple[AskedLookup, ...]:

@@ -55,6 +55,13 @@ def test_a_phone_number_or_a_url_is_empty_only_if_declared_so() -> None:
     assert "`u` is not a URL" == WIDE.cast_answer({**REAL, "u": ""})[1]
 
 
+def test_a_url_has_one_of_the_declared_hosts() -> None:
+    limited = definition_of(URL + "returns: {u: {type: url, hosts: [cdn.example.com]}}")
+
+    assert "" == limited.cast_answer({"u": "https://cdn.example.com/a"})[1]
+    assert "`u` is not a URL of cdn.example.com" == limited.cast_answer({"u": "https://example.com/a"})[1]
+
+
 def test_without_an_answer_the_default_applies() -> None:
     assert (UNKNOWN, "timed out after 700 ms") == CUSTOMER.cast_answer(None, "timed out after 700 ms")
 
@@ -72,6 +79,7 @@ def test_without_an_answer_the_default_applies() -> None:
         ({"name": "Ann", "tier": "secret", "n": 1}, "`tier` is not one of gold, standard"),
         ({"name": "Ann", "tier": "gold", "n": "secret"}, "`n` is not a whole number"),
         ({"name": "Ann", "tier": "gold", "n": True}, "`n` is not a whole number"),
+        ({"name": "Ann", "tier": "gold", "n": 2.5}, "`n` is not a whole number"),
         ({"name": "Ann", "tier": "gold", "n": float("inf")}, "`n` is not a whole number"),
         ({"name": "Ann", "tier": "gold", "n": 10**400}, "`n` has more than 18 digits"),
     ],

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from ncco_server.flow.issues import RULES, RUNNING_RULES
 from ncco_server.flow.nodes import Place, Text
-from ncco_server.flow.templates.compiler import compile_file, compile_value
+from ncco_server.flow.templates.compiler import compile_expression, compile_file, compile_value
 from ncco_server.flow.templates.parsing import Templates
 from ncco_server.flow.templates.values import Computed
-from ncco_server.ncco.value_types import TYPES, Escape, Kind
+from ncco_server.ncco.value_types import TYPES, Escape, Kind, list_of, record
 from tests.support.cases import each_case
 from tests.unit.server.flow.tables import table
 from tests.unit.server.flow.templates.cases import (
@@ -17,6 +18,7 @@ from tests.unit.server.flow.templates.cases import (
     custom,
     file_value,
     in_places,
+    line,
     names,
     refusal,
     rendered,
@@ -166,3 +168,66 @@ def test_a_file_of_another_type_is_marked_in_its_first_line() -> None:
     _, (issue,) = compile_file(name, TYPES["phone"], "number", SCOPE, Templates({"number.j2": "077\n"}))
 
     assert ("E313", Place("templates/number.j2", 1, 1, 3)) == (issue.code, issue.place)
+
+
+BROKEN: dict[str, tuple[str, Escape, str, dict[str, Any]]] = {
+    "E391": ("Hello {{ call.custom_data.nobody }}", "talk", "text", NAMES),
+    "E392": ("https://{{ env.TEAM }}", "url", "url", names(env={"TEAM": ""})),
+    "E393": ("{{ ticket }}", "number", "text", names(ticket="call me")),
+    "E394": ("{{ ticket }}", "talk", "text", names(ticket="x" * 10_001)),
+    "E395": ("{{ call.custom_data.name - 1 }}", "talk", "text", NAMES),
+    "E396": (
+        "{% for a in [1, 2, 3, 4, 5, 6] %}" + "{% if ticket | spell == '' %}{% endif %}" * 4 + "{% endfor %}",
+        "talk",
+        "text",
+        names(ticket="x" * 3_300),
+    ),
+}
+"""A value, its place and type, and a call in which it breaks the rule."""
+
+
+@each_case("code", BROKEN)
+def test_every_rule_of_a_running_call_has_an_example_that_breaks_it(code: str) -> None:
+    source, escape, type_name, known = BROKEN[code]
+
+    assert code == refusal(value(source, escape, TYPES[type_name]), known)[:4]
+    assert code in RUNNING_RULES
+    assert code not in RULES
+
+
+QUESTION = record({"text": TYPES["text"], "max": TYPES["int"]})
+DECLARED = SCOPE.with_name("survey", record({"questions": list_of(QUESTION), "title": TYPES["text"]}))
+KNOWN = names(survey={"questions": [{"text": "How?", "max": 5}, {"text": "Why?", "max": 3}], "title": "Us"})
+
+
+def faults(source: str) -> list[str]:
+    return [line(issue, source) for issue in compile_expression(Text(source, PLACE), DECLARED)[1]]
+
+
+@each_case(("source", "expected"), table(__file__, "test_values_of_a_declared_form_are_checked_at_every_level"))
+def test_values_of_a_declared_form_are_checked_at_every_level(source: str, expected: list[str]) -> None:
+    assert expected == faults(source)
+
+
+@each_case(
+    ("source", "expected"),
+    [
+        ("{% for q in survey.questions %}{{ q.max + 1 }}{% endfor %}", "64"),
+        ("{% for q in survey.questions %}{% set m = q.max %}{{ m | spoken }} {% endfor %}", "5 3"),
+        ("{{ survey.questions[tries - 1].text }} {{ survey.questions[tries].text | default('Done.') }}", "Why? Done."),
+    ],
+)
+def test_templates_can_loop_over_lists_of_a_declared_form(source: str, expected: str) -> None:
+    found, issues = compile_value(Text(source, PLACE), TYPES["text"], "talk", DECLARED, Templates())
+
+    assert [] == issues
+    assert found is not None
+    assert expected == found.render(KNOWN)
+
+
+@each_case(("source", "expected"), table(__file__, "test_templates_are_checked_against_a_declared_form"))
+def test_templates_are_checked_against_a_declared_form(source: str, expected: str) -> None:
+    found, issues = compile_value(Text(source, PLACE), TYPES["text"], "talk", DECLARED, Templates())
+
+    assert found is None
+    assert [expected] == [line(issue, source) for issue in issues]

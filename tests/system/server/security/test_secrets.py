@@ -1,4 +1,4 @@
-"""Unsafe secrets, which the server refuses when it starts."""
+"""Secrets in files, signatures made with the previous secret, and unsafe secrets, which the server refuses."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
 import yaml
 
+from ncco_server.errors import SettingsError
+from ncco_server.settings import load_settings
+from ncco_server.settings.fields import SECRETS, Variables, variable
 from tests.support.cases import each_case
 from tests.support.command import ncco
 from tests.system.cli.projects import SHOP, write_project
@@ -48,3 +52,35 @@ def test_a_key_file_beside_the_database_that_is_all_nul_bytes_is_refused(tmp_pat
 
     assert 2 == ended.exit_code, ended.output
     assert "does not contain a key" in ended.stderr
+
+
+OLD = "the-old-signature-secret-of-the-account"
+HOOK_SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for field in Variables.model_fields:
+        monkeypatch.delenv(variable(field), raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_secret_that_is_written_twice_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NCCO_KEY", OLD)
+    monkeypatch.setenv("NCCO_KEY_FILE", str(tmp_path / "key"))
+
+    with pytest.raises(SettingsError, match="NCCO_KEY_FILE: is set, and so is NCCO_KEY") as caught:
+        load_settings()
+    assert caught.value.cure
+
+
+@pytest.mark.parametrize("field", SECRETS)
+def test_every_secret_may_be_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, field: str) -> None:
+    secret = "smtps://phone:password@mail.example.com" if field == "smtp_url" else HOOK_SECRET
+    (tmp_path / "secret").write_text(secret)
+    monkeypatch.setenv(f"{variable(field)}_FILE", str(tmp_path / "secret"))
+    settings = load_settings()
+
+    assert secret == getattr(settings, field).get_secret_value()
+    assert (tmp_path / "secret",) == settings.secret_files
+    assert () == tuple(line for line in settings.warnings if "is not a setting" in str(line))

@@ -1,4 +1,4 @@
-"""What a webhook is stored as, and what its URLs say."""
+"""What webhooks and hooks are stored as, and what the URLs of webhooks and their tokens say."""
 
 from __future__ import annotations
 
@@ -7,10 +7,17 @@ from typing import Any, Final
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from ncco_server.engine import WaitRef
+from ncco_server.errors import UnknownWait
+from ncco_server.flow.frame import CallbackKind
+from ncco_server.flow.language.hooks import Hook
 from ncco_server.ncco.webhooks import recognise
 from ncco_server.service.delivery import Delivery, FailedUrl, session_id
-from ncco_server.service.written_rows import answer_row, body_of, fields_of, json_object, status_of
+from ncco_server.service.tokens import make_token, read_token
+from ncco_server.service.written_rows import answer_row, body_of, fields_of, hook_rows, json_object, status_of
 from tests.support.cases import each_case
 from tests.support.stored_rows import webhook_row
 from tests.unit.server.service.served_call import ANSWER, LEG, NOON, delivery
@@ -98,3 +105,44 @@ def test_a_secret_in_the_url_is_not_stored(more: dict[str, str]) -> None:
 @each_case("body", [b"[1]", b"1", b"null"])
 def test_a_damaged_row_is_shown_without_fields(body: bytes) -> None:
     assert ({}, {}) == (fields_of(webhook_row(body=body)), json_object(body))
+
+
+AT = 1_772_625_600_000
+
+
+def test_a_hook_that_json_cannot_represent_is_parked() -> None:
+    [body, header] = hook_rows(
+        [Hook("a", "https://x", {"a": "\ud800"}), Hook("b", "https://x", 1, {"X-A": "\ud800"})], "leg-1", AT
+    )
+
+    assert (True, True) == (body.is_parked, header.is_parked)
+    assert "its body or headers contain something that JSON cannot express" == body.problem == header.problem
+
+
+CURRENT = b"a key for tests only"
+PREVIOUS = b"another key for tests"
+KINDS: tuple[CallbackKind, ...] = ("input", "notify", "event", "onanswer")
+SESSIONS = st.one_of(
+    st.uuids().map(str),
+    st.uuids().map(lambda uuid: uuid.hex),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=64),
+)
+
+
+@given(st.sampled_from(KINDS), SESSIONS, st.integers(0, 100_000), st.integers(0, 300))
+def test_a_token_names_the_wait_that_it_was_made_for(kind: CallbackKind, session: str, turn: int, index: int) -> None:
+    wait = WaitRef(kind, session, turn, index)
+
+    assert wait == read_token((CURRENT,), kind, make_token(CURRENT, wait))
+
+
+def test_the_previous_key_still_reads_tokens() -> None:
+    wait = WaitRef("event", "leg", 3, 1)
+
+    assert wait == read_token((CURRENT, PREVIOUS), "event", make_token(PREVIOUS, wait))
+
+
+@each_case("token", ["", make_token(CURRENT, WaitRef("event", "leg", 3, 1))])
+def test_a_token_cut_short_behind_its_mac_or_of_another_kind_is_refused(token: str) -> None:
+    with pytest.raises(UnknownWait):
+        read_token((CURRENT,), "input", token)
