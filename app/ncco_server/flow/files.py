@@ -271,8 +271,11 @@ def _stamp(path: str) -> Stamp | None:
     return found.st_ino, 0 if is_folder else found.st_mtime_ns, 0 if is_folder else found.st_size
 
 
-def replace_text(path: Path, text: str, *, like: Path | None = None) -> None:
-    """Readers never see part of the file. Its mode is kept, or copied from `like`. Raises OSError."""
+def replace_text(path: Path, text: str, *, like: Path | None = None, mode: int = 0o644) -> None:
+    """Readers never see part of the file. Its mode is kept, or copied from `like`; `mode` is that of a new one.
+
+    Raises OSError.
+    """
     target = path.resolve()  # not the link itself
     like = like or target
     number, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
@@ -282,7 +285,7 @@ def replace_text(path: Path, text: str, *, like: Path | None = None) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(like.stat().st_mode & 0o7777 if like.exists() else 0o644)
+        temporary.chmod(like.stat().st_mode & 0o7777 if like.exists() else mode)
         temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)

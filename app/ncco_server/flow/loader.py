@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -98,6 +99,7 @@ _TEMPLATES = "templates/"
 _CALENDARS = "calendars/"
 
 Extent = Literal["stored", "revision", "files", "project"]
+_HANDLER: Final = re.compile(r"@call_flow\b.*?\bdef (\w+)", re.DOTALL)
 _WHOLE_FLOWS: Final = frozenset({"files", "project"})
 ReadHandler: TypeAlias = Callable[[FlowHead, Context, list[FlowIssue]], ReadFlow]
 
@@ -292,7 +294,7 @@ def _shown(
 ) -> tuple[FlowIssue, ...]:
     if not issues:
         return ()
-    written = (names_written_in(file.text)[1] for file in files if not file.is_complete)
+    written = (file.written_names[1] for file in files if not file.is_complete)
     read = {path: ReadFile(text) for path, text in texts.items()}
     read |= {file.path: ReadFile(file.text, file.node, file.gaps) for file in files}
     found = first_faults(issues, read, frozenset[str]().union(*written), callers)
@@ -366,6 +368,15 @@ class _File:
         """False for a file that may declare unknown names."""
         is_flow = isinstance(self.node, Map) and self.node.get("flow") is not None
         return is_flow or (self.is_parsed and is_shared(self.node))
+
+    @property
+    def written_names(self) -> tuple[str, frozenset[str]]:
+        """For a file that could not be read: the flow's name, or "", and every name that it may declare."""
+        if not self.path.endswith(HANDLER_SUFFIX):
+            return names_written_in(self.text)
+        found = _HANDLER.search(self.text)
+        name = found[1].replace("_", "-") if found else ""
+        return name, frozenset({name})
 
     @property
     def values(self) -> int:
@@ -455,7 +466,7 @@ def _signatures(files: list[_File]) -> dict[str, Signature]:
     nameless: list[Signature] = []
     for file in files:
         if file.node is None:
-            name = names_written_in(file.text)[0] or PurePosixPath(file.path).stem
+            name = file.written_names[0] or PurePosixPath(file.path).stem
             found.setdefault(name, Signature(name, Place(file.path, 1, 1), is_whole=False))
         if file.head is not None:
             signature = file.head.outside

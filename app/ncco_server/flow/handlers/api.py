@@ -1288,7 +1288,7 @@ def call_flow(
 
     Args:
         function: the handler.
-        name: the name of the flow; by default that of the function.
+        name: the name of the flow; by default that of the function, with `-` for each `_`.
         numbers: the numbers whose calls start here, in quotes, with the country code.
         default: whether calls to any other number start here.
         entry: whether calls with the answer URL `/webhooks/answer/NAME` start here.

@@ -67,7 +67,7 @@ class Journal(BaseModel):
 
     def save(self, folder: Path) -> None:
         """Replace the file atomically and durably, readable only by its owner, since it holds numbers."""
-        replace_text(folder / FILE, self.model_dump_json(indent=2) + "\n")
+        replace_text(folder / FILE, self.model_dump_json(indent=2) + "\n", mode=0o600)
 
 
 def read_journal(folder: Path) -> Journal | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,6 +54,12 @@ def test_every_assumption_is_probed_once_or_says_why_it_is_not() -> None:
     asked = [name for probe in PROBES for name in probe.asks]
     hidden = {each.name for each in assumptions().values() if each.basis.hidden}
     assert sorted(assumptions().keys() - hidden) == sorted(asked)
+
+
+def test_only_the_owner_can_read_the_numbers_in_the_journal(tmp_path: Path) -> None:
+    VirtualPlatform(DEFAULTS).journal.save(tmp_path)
+
+    assert [0o600] == [path.stat().st_mode & 0o777 for path in tmp_path.iterdir()]
 
 
 async def test_only_the_two_numbers_are_dialled() -> None:
