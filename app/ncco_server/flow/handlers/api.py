@@ -57,6 +57,7 @@ from ncco_server.flow.hours.calendar import Calendar, CurrentHours
 from ncco_server.flow.language.selection import MOST_ROWS, ROWS
 from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.scope import Variable
+from ncco_server.flow.speech import FORMS
 from ncco_server.flow.templates.filters import FILTERS, LANGUAGE
 from ncco_server.ncco import Ncco, is_open_ended
 from ncco_server.ncco.statuses import DIAL_FAILURES
@@ -572,6 +573,8 @@ class Call:
 
         Source: the filter `spoken` of flow files.
         """
+        if isinstance(value, date | time) and form not in ("", *FORMS):
+            raise WrongArgument(f'`form` is "{form}"', f"write one of: {', '.join(FORMS)}", "form")
         return str(FILTERS["spoken"].apply(value, language or self._language, form))
 
     def digits(self, value: str | int, group: int | None = None, *, language: str = "") -> str:

@@ -8,6 +8,6 @@ ValueError with a sentence that says what is expected, without the value.
 from __future__ import annotations
 
 from ncco_server.flow.speech.characters import digits, listed, spelled
-from ncco_server.flow.speech.times import in_zone, spoken
+from ncco_server.flow.speech.times import FORMS, in_zone, spoken
 
-__all__ = ["digits", "in_zone", "listed", "spelled", "spoken"]
+__all__ = ["FORMS", "digits", "in_zone", "listed", "spelled", "spoken"]

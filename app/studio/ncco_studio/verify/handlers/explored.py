@@ -30,7 +30,7 @@ from ncco_server.flow.nodes import Place
 from ncco_server.flow.runtime import RECORDED
 from ncco_server.ncco.value_types import ANY, E164
 from ncco_studio.verify.handlers.constants import NOTHING, ComparedConstants
-from ncco_studio.verify.handlers.raised import always_raises, raised_at
+from ncco_studio.verify.handlers.raised import always_raises, blamed, raised_at
 from ncco_studio.verify.handlers.samples import Samples, samples_of, samples_of_row
 from ncco_studio.verify.handlers.states import comparable, state_of
 
@@ -338,7 +338,7 @@ class WatchedPlayback(HandlerPlayback):
         cure = cure_of(raised) or error.cure or None
         message = str(error).removesuffix(f": {error.cure}") if error.cure else str(error)
         at = raised_at(code, raised) if raised is not None else None
-        place = code.written.place(at.node) if at is not None and at.node is not None else None
+        place = code.written.place(blamed(at.node, raised or error)) if at is not None and at.node is not None else None
         failed = FailedRun(error.code, message.removesuffix("."), error.where, place, caller, is_certain, cure)
         self.watch.failures.setdefault(failed, why if is_certain else f"{why}{after}")
 

@@ -10,6 +10,7 @@ from itertools import islice
 from types import CodeType, FrameType
 from typing import Any, Final, NamedTuple
 
+from ncco_server.errors import RenderError
 from ncco_server.flow.handlers.api import Call
 from ncco_server.flow.handlers.cures import cure_of
 from ncco_server.flow.handlers.inspection import BUILT_IN, HandlerCode, call_methods, imports_in
@@ -210,12 +211,29 @@ def raised_at(code: HandlerCode, error: BaseException) -> RaisedAt | None:
     return RaisedAt(found.tb_frame, found.tb_lineno, next(nodes, None), found.tb_next is None)
 
 
+def blamed(call: ast.expr, error: BaseException | None) -> ast.expr:
+    """The argument that is wrong, or the whole expression."""
+    match call, error:
+        case ast.Call(), WrongArgument(argument=str(name)) if name in (given := _given_to(call)):
+            return given[name]
+        case ast.Call(args=[only], keywords=[]), RenderError():
+            return only
+        case _:
+            return call
+
+
+def _given_to(call: ast.Call) -> Mapping[str, ast.expr]:
+    """The arguments of a call by their names."""
+    given: Mapping[str, Any] = {str(each.arg): each.value for each in call.keywords}
+    with suppress(TypeError, KeyError):
+        given = call_methods()[getattr(call.func, "attr", "")].bind(*call.args, **given).arguments
+    return given
+
+
 def _is_fixed_argument(code: HandlerCode, call: ast.expr | None, name: str) -> bool:
     match call:
-        case ast.Call(func=ast.Attribute(attr=method), args=args, keywords=keywords) if are_written(call):
-            given: Mapping[str, Any] = {str(each.arg): each.value for each in keywords}
-            with suppress(TypeError):
-                given = call_methods()[method].bind(*args, **given).arguments
+        case ast.Call(func=ast.Attribute()) if are_written(call):
+            given = _given_to(call)
             return name in given and (_is_fixed(code, given[name]) or _is_data(code, given[name]))
         case ast.Subscript(slice=column):
             return _is_fixed(code, column)
