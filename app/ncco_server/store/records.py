@@ -175,6 +175,10 @@ SUM_BY_START: Final = Sql(f"""
     HAVING sum(calls) <> 0
 """)
 
+SELECT_TRANSCRIPTS: Final = ListSql(f"""
+    SELECT session, transcript FROM {RECORDINGS_TABLE} WHERE deleted_at IS NULL AND session IN (%s)
+""")
+
 SELECT_RESULTS_OF: Final = ListSql(f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE call_key IN (%s)")
 
 
@@ -290,7 +294,7 @@ class SummedCalls(NamedTuple):
 class Records(RowReader):
     """Reads the contents of a store; made by `Store.records`."""
 
-    async def _read_of(self, sql: ListSql, keys: Sequence[int], *values: object) -> list[Row]:
+    async def _read_of(self, sql: ListSql, keys: Sequence[int | str], *values: object) -> list[Row]:
         found: list[Row] = []
         for start in range(0, len(keys), REPORTED):
             some = keys[start : start + REPORTED]
@@ -446,6 +450,10 @@ class Records(RowReader):
             sql = ListSql(f"SELECT call_key, {column} FROM {table} WHERE {holds} AND call_key IN (%s)", 1)
             found += await self._read_of(sql, keys, _plain_part(word))
         return [(key, bytes(document)) for key, document in found]
+
+    async def transcripts(self, sessions: Sequence[str]) -> list[tuple[str, str]]:
+        """The words of messages and other recordings, by session."""
+        return [(session, words) for session, words in await self._read_of(SELECT_TRANSCRIPTS, sessions) if words]
 
     async def connect_statuses(self, first: int, last: int) -> list[ConnectStatus]:
         return await self.all(ConnectStatus._make, SELECT_CONNECT_STATUSES, first, last)

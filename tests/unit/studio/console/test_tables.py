@@ -219,6 +219,8 @@ async def test_rows_are_found_by_a_number_or_a_text_and_listed_page_by_page(tabl
     assert 1 == (await tables.text("/tables/customers?q=ärztin+77")).count("Ärztin")
     assert "Ärztin 5 " in await tables.text("/tables/customers?q=%2B44+7700+900005")
     assert "No matching rows" in await tables.text("/tables/customers?q=nothing")
+    assert "120 rows" in await tables.text("/tables/customers")
+    assert "120 rows in all" in await tables.text("/tables/customers?q=77")
     path, seen = "/tables/customers?q=%C3%A4rz", list[str]()
     for _ in range(3):
         page = (await tables.client.get(path)).text
@@ -256,6 +258,22 @@ async def test_a_file_is_imported_completely_or_its_errors_are_listed(tables: Ta
     assert f"{ADA},'=Ada,,1," in exported.text
     assert "pin" not in exported.text
     assert 200 == (await tables.send(exported.text)).status_code
+
+
+async def test_owners_download_rows_that_they_can_import_again(tables: Tables) -> None:
+    await tables.send(f"number,name,is_known,day\n{ADA},=Ada,true,2026-03-04\n493012345678,Jörg,,\n")
+    before = await tables.store.tables.of_table("customers")
+    exported = await tables.client.get("/tables/customers/rows-of-line.csv")
+
+    assert exported.content.startswith(b"\xef\xbb\xbfNumber,Name,")
+    assert "07700 900123,'=Ada," in exported.text
+    assert "'+49 30 12345678,Jörg," in exported.text
+    imported = await tables.send(exported.content)
+    assert 200 == imported.status_code, words_of(imported)
+    after = await tables.store.tables.of_table("customers")
+    assert [(row.name, row.columns) for row in before] == [(row.name, row.columns) for row in after]
+    tables.client.cookies.set(f"ncco-view-{tables.client.base_url.port or 'http'}", "owner")
+    assert 'href="/tables/customers/rows-of-line.csv"' in (await tables.client.get("/tables/customers")).text
 
 
 async def test_a_file_that_is_not_csv_is_refused(tables: Tables) -> None:
