@@ -130,8 +130,8 @@ async def test_a_new_flow_says_which_sample_phones_ring(owner: httpx.AsyncClient
     digest = re.search(r'name="digest" value="([^"]+)"', page)
     assert digest
 
-    assert section[0].rstrip().endswith('<details class="panel section" open>\n    <summary>')
-    assert "Sample phones ring: 07700 900111, 07700 900112" in section[2]
+    assert section[0].rstrip().endswith('<details class="panel section" id="called" open>\n    <summary>')
+    assert "Sample phones ring: 07700 900111, 07700 900112" in section[0]
     phones = {f"/steps/ring/do/0/connect/{number}": f"020 7183 875{number}" for number in range(2)}
     real = await owner.post(PAGE, data=phones | {"digest": digest[1]})
     await save(owner, real)

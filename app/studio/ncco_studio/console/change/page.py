@@ -334,12 +334,12 @@ async def change_save(request: Request, session: CanChange) -> Response:
     read = await console.read_project()
     change = saved_change(read, draft, version)
     # the page of a saved file, or the picture that led to the change, offers to undo it
-    page, _, place = change.address.partition("#")
-    at = draft.step
+    at = form.get("at", draft.step)
+    query = f"?{urlencode({'saved': at})}"
+    address = change.address + query
     if form.get("flow") in read.project.flows:
-        at = form.get("at", "")
-        page, _, place = picture_of(form["flow"], at).partition("#")
-    reply = RedirectResponse(f"{page}?{urlencode({'saved': at})}#{place}", 303) if draft.text else None
+        address = picture_of(form["flow"], at, query)
+    reply = RedirectResponse(address, 303) if draft.text else None
     return await record(request, change, reply, file=draft.file)
 
 

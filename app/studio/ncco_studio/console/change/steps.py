@@ -36,7 +36,7 @@ STEP_FIELDS: Final = ("flow", "step", "what", "name", "says", "line")
 
 
 class StepLine(NamedTuple):
-    """A line from a step to another: its place in the file, which may be empty yet, its words, and where it leads."""
+    """A line from a step to another: its place in the file, where nothing may be yet, its words, and where it leads."""
 
     path: Path
     label: str
@@ -48,7 +48,7 @@ class StepLine(NamedTuple):
 
 
 def lines_of(read: ReadProject, flow: Flow, step: Step, *, for_owners: bool) -> list[StepLine]:
-    """As the picture shows them, but one for each place in the file; leave out lines to other flows."""
+    """With the words of the picture, one for each place in the file; leave out lines to other flows."""
     if flow.handler is not None:
         return []
     here = ("steps", step.name)
@@ -63,8 +63,8 @@ def lines_of(read: ReadProject, flow: Flow, step: Step, *, for_owners: bool) -> 
     for place, alike in ways.items():
         path = places.get(place[:3]) or _new_path(here, [way.name for way in alike])
         if path:
-            label = ", ".join(label_of(alike, shown_way(for_owners=for_owners))) or "afterwards"
-            found.append(StepLine(path, label, alike[0].target.shown))
+            label = label_of(alike, shown_way(for_owners=for_owners)) or ("afterwards",)
+            found.append(StepLine(path, label[0], alike[0].target.shown))
     return found
 
 
@@ -173,8 +173,8 @@ def review_step(request: Request, typed: Mapping[str, str], notice: str = "") ->
     )
 
 
-def picture_of(flow: str, step: str) -> str:
-    return f"/flows/{quote(flow)}#{quote(flow)}/{quote(step)}"
+def picture_of(flow: str, step: str, query: str = "") -> str:
+    return f"/flows/{quote(flow)}{query}#{quote(flow)}/{quote(step)}"
 
 
 class MadeChange(NamedTuple):
