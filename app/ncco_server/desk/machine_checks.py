@@ -267,11 +267,18 @@ def check_proof(settings: Settings, loaded: LoadedProject | CannotRun) -> Iterab
     return studio.check_proof(settings, loaded.project.flows)
 
 
+def example_numbers(flow: Flow) -> dict[str, str]:
+    """With the step that dials each."""
+    return {number: step for number, step in flow.written_numbers.items() if _EXAMPLE_NUMBER.fullmatch(number)}
+
+
 def check_example_numbers(flows: Iterable[Flow]) -> Iterator[Finding]:
     """Check whether a flow still dials a number from the examples, which belongs to nobody."""
-    written = {number: step for flow in flows for number, step in flow.written_numbers.items()}
-    if found := [number for number in written if _EXAMPLE_NUMBER.fullmatch(number)]:
-        message = f"flows dial {some_of(found)} ({written[found[0]]}): example numbers, which belong to nobody"
+    found = {number: step for flow in flows for number, step in example_numbers(flow).items()}
+    if found:
+        message = (
+            f"flows dial {some_of([*found])} ({next(iter(found.values()))}): example numbers, which belong to nobody"
+        )
         yield warning(
             message,
             "Write your own phone number, or the number of the person who should answer.",

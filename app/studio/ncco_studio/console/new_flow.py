@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Final
 
@@ -12,12 +11,13 @@ from fastapi.concurrency import run_in_threadpool
 from ncco_server.desk.starters import LIKE, Like, description, starter
 from ncco_server.flow.files import MAX_FILE_BYTES
 from ncco_server.flow.issues import FlowIssue
-from ncco_server.flow.scope import is_name
+from ncco_server.flow.language.flow import is_flow_name
+from ncco_server.flow.scope import RESERVED
 from ncco_server.flow.source import names_written_in
 from ncco_server.ncco.value_types import read_number
 from ncco_studio.console.access import CanChange
 from ncco_studio.console.change.draft import a_number, change_of
-from ncco_studio.console.change.form import NOT_SAVED, CannotChange
+from ncco_studio.console.change.form import NOT_SAVED, CannotChange, name_as_written
 from ncco_studio.console.editor import check_size
 from ncco_studio.console.pages import render
 from ncco_studio.console.state import console_of
@@ -65,9 +65,16 @@ async def review_flow(
     number: Annotated[str, Form(max_length=200)] = "",
     like: Annotated[Like, Form()] = "empty",
     text: Annotated[str, Form(max_length=MAX_FILE_BYTES)] = "",
+    edit: Annotated[bool, Form()] = False,
 ) -> Response:
-    """Show the new file for confirmation. A `text` is saved as it is, under the name that it has."""
+    """Show the new file for confirmation. A `text` is saved as it is, under the name that it has.
+
+    To `edit` goes back from there, with the text of a file that was begun by its name.
+    """
+    text = "" if edit and name else text
     typed = {"name": name, "number": number, "like": like, "text": text.replace("\r\n", "\n")}
+    if edit:
+        return _page(request, typed)
     if text:
         await check_size(request, session, _ANY, text)
     return await run_in_threadpool(_review, request, typed)
@@ -88,24 +95,30 @@ def _review(request: Request, typed: Mapping[str, str]) -> Response:
     draft = change_of(folder, file, "", text)
     if draft.has_errors:
         return _page(request, typed, issues=draft.issues)
-    return render(request, "change_review.html", draft=draft, title=name, typed={}, is_version=False)
+    kept = {} if typed["text"] else {key: typed[key] for key in ("name", "number", "like")}
+    values = {"title": name, "typed": kept, "again": "/flows-new", "back": "/flows-new"}
+    return render(request, "change_review.html", draft=draft, **values)
 
 
 def _pasted(text: str) -> tuple[str, str]:
     """Raises CannotChange."""
     name = names_written_in(text)[0]
-    if not is_name(name):
-        problem = "the text has no name for a flow: begin it with a line such as `flow: salon`"
-        raise CannotChange("", {"name": problem})
+    if not is_flow_name(name):
+        line = "begin it with a line such as `flow: salon`, whose name has only a to z, 0 to 9, _ and -"
+        raise CannotChange("", {"name": f"the text has no name for a flow: {line}"})
     return name, text
 
 
 def _begun(read: ReadProject, typed: Mapping[str, str]) -> tuple[str, str]:
     """Raises CannotChange."""
     faults = {}
-    name = re.sub(r"\W+", "_", typed["name"].strip().lower()).strip("_")
-    if not is_name(name):
-        faults["name"] = "write a name that begins with a letter, such as Hair salon"
+    name = ""
+    try:
+        name = name_as_written(typed["name"])
+    except ValueError as error:
+        faults["name"] = str(error)
+    if name in RESERVED:
+        faults["name"] = f"“{name}” has its own meaning in flows: write another name, such as {name}_line"
     number = typed["number"].strip()
     try:
         number = read_number(number, a_number(read)) if number else ""

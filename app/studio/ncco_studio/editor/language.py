@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
@@ -47,8 +47,11 @@ WAYS: Final = {name: status.does for name, status in STATUSES.items()} | {
     "noinput": "silence",
     "nomatch": "another answer",
     "else": "otherwise",
+    "error": "if something fails",
 }
-_HOURS: Final = re.compile(r'(?P<not>not )?hours\.(?P<name>\w+)\.(?:open|reason == "(?P<holiday>holiday)")')
+_HOURS: Final = re.compile(
+    r'(?P<not>not )?hours\.(?P<name>\w+)\.(?:open|(?P<holiday>reason == "holiday"|holiday != ""))'
+)
 NO_PICTURE: Final = '<p class="hint">{}</p>'
 _SPEAKING_FLOW: Final = """
 flow: pasted
@@ -141,6 +144,10 @@ def in_words(way: Way) -> str:
     return "on a holiday" if hours["holiday"] else f"{hours['name']} {'closed' if hours['not'] else 'open'}"
 
 
+def shown_way(*, for_owners: bool) -> Callable[[Way], str]:
+    return in_words if for_owners else attrgetter("name")
+
+
 def picture(folder: Json, source: Json, for_owners: bool) -> str:
     """An SVG diagram, or a paragraph that says why there is none; "" while the text has errors."""
     playable = read_source(project_in(folder), PhoneText(**source))
@@ -160,7 +167,7 @@ def drawing_of(flows: Sequence[Flow], *, for_owners: bool, errors: bool = False)
         flows,
         errors=errors,
         shown_number=lambda number: readable(number, line),
-        shown_way=in_words if for_owners else attrgetter("name"),
+        shown_way=shown_way(for_owners=for_owners),
         has_addresses=False,
     )
 

@@ -155,10 +155,14 @@ def test_leaving_with_unsaved_changes_asks_first(page: Page, watch: Watch, proje
     with page.expect_event("dialog"):
         page.get_by_role("link", name="Calls").click()
     assert ["beforeunload"] * 3 == asked
+    with page.expect_event("dialog"):
+        page.get_by_role("link", name="Cancel").click()
+    assert ["beforeunload"] * 4 == asked
+    page.remove_listener("dialog", stay)
+    page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("link", name="Cancel").click()
     page.get_by_role("link", name="Everything you can change").click()
     expect(page.get_by_role("heading", name="Change texts, hours and numbers")).to_be_visible()
-    assert ["beforeunload"] * 3 == asked
 
 
 VETS = Path("examples/hours/flows")

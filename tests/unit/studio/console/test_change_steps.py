@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 
 from tests.support.cases import each_case
-from tests.unit.studio.console.test_change import save, text_of, write
+from tests.unit.studio.console.test_change import form_of, save, text_of, write
 
 FLOW = """\
 flow: shop
@@ -33,8 +33,15 @@ steps:
 """
 
 
+THEN = "/steps/menu/retry/then"
+SHARED_RETRY = FLOW.replace("start: hello", "defaults: {retry: {then: end}}\nstart: hello").replace(
+    "    retry: {then: end}\n", ""
+)
+
+
 async def change(owner: httpx.AsyncClient, step: str, values: dict[str, str]) -> httpx.Response:
-    return await owner.post("/change-step", data={"flow": "shop", "step": step, **values})
+    form = {"flow": "shop", "step": step, "line": f"/steps/{step}/goto"}
+    return await owner.post("/change-step", data=form | values)
 
 
 @each_case(
@@ -52,6 +59,18 @@ async def change(owner: httpx.AsyncClient, step: str, values: dict[str, str]) ->
           ('  news:\n    do:\n      - talk: "We have cake."   # until Friday\n    goto: menu\n', "")]),
         ("hello", {"what": "delete"},
          [("start: hello", "start: news"), ('  hello:\n    do:\n      - talk: "Hello."\n    goto: news\n', "")]),
+        ("news", {"what": "rename", "name": " Größe & Café "},
+         [("goto: news", "goto: grosse_cafe"), ("  news:", "  grosse_cafe:"),
+          ("1, goto: news", "1, goto: grosse_cafe")]),
+        ("menu", {"what": "add", "name": "Price list", "says": "Cake.", "line": "/steps/menu/choices/cake/goto"},
+         [("1, goto: news", "1, goto: price_list"),
+          ("then: end}\n", 'then: end}\n  price_list: {do: [{talk: "Cake."}], goto: news}\n')]),
+        ("menu", {"what": "add", "name": "bye", "says": "Bye.", "line": THEN},
+         [("then: end}\n", 'then: bye}\n  bye: {do: [{talk: "Bye."}], goto: end}\n')]),
+        ("menu", {"what": "delete", "line": THEN},
+         [("news:\n    do:\n      - talk: \"We have cake.\"   # until Friday\n    goto: menu",
+           "news:\n    do:\n      - talk: \"We have cake.\"   # until Friday\n    goto: end"),
+          (FLOW[FLOW.index("  menu:"):], "")]),
     ],
 )  # fmt: skip
 async def test_a_step_changes_with_all_that_leads_to_it(
@@ -68,19 +87,27 @@ async def test_a_step_changes_with_all_that_leads_to_it(
     for before, after in replaced:
         expected = expected.replace(before, after)
     assert expected == text_of(flow)
+    assert saved.headers["location"].startswith("/flows/shop?saved=")
     assert ">Undo<" in (await owner.get(saved.headers["location"])).text
 
 
 @each_case(
     ("step", "values", "says"),
     [
-        ("menu", {"what": "delete"}, "this step leads to several places"),
-        ("menu", {"what": "add", "name": "x", "says": "x"}, "this step leads to several places"),
+        ("menu", {"what": "delete"}, "this line is no longer in the file: choose another one"),
+        ("menu", {"what": "add", "name": "x", "says": "x"}, "this line is no longer in the file: choose another one"),
         ("news", {"what": "add", "name": "menu", "says": "x"}, 'there is already a step "menu"'),
         ("news", {"what": "add", "name": "more"}, "a step needs a name, and what callers hear"),
-        ("news", {"what": "add", "name": "a b", "says": "x"}, "nothing that you wrote is lost"),
+        ("news", {"what": "add", "name": "Menü", "says": "x"}, 'there is already a step "menu": choose another name'),
+        ("news", {"what": "add", "name": "End", "says": "x"}, "give the step another name: as a target, end means"),
+        ("news", {"what": "add", "name": "x", "says": "{{ nobody }}"}, "nothing that you wrote is lost"),
+        (
+            "news",
+            {"what": "add", "name": "24 hours", "says": "x"},
+            "write a name that begins with a letter from A to Z",
+        ),
         ("news", {"what": "rename", "name": "menu"}, 'there is already a step "menu"'),
-        ("news", {"what": "rename", "name": ""}, "cannot be a name"),
+        ("news", {"what": "rename", "name": ""}, "write a name that begins with a letter"),
         ("gone", {"what": "rename", "name": "x"}, "There is no step gone any more"),
         ("gone", {"what": "delete"}, "There is no step gone any more"),
     ],
@@ -93,4 +120,85 @@ async def test_a_change_that_is_not_possible_is_refused_with_a_reason(
     assert (404 if step == "gone" else 422) == reply.status_code
     assert f'value="{values.get("name", "")}"' in reply.text or step == "gone"
     assert says.lower() in html.unescape(re.sub("</?code>", "", reply.text)).replace('\\"', '"').lower()
+    assert ".;" not in reply.text
+    assert not re.search(r"shop\.yaml:\d", reply.text)
     assert FLOW == text_of(flow)
+
+
+async def test_a_line_that_all_steps_share_goes_another_way_for_one(owner: httpx.AsyncClient, flow: Path) -> None:
+    write(flow, SHARED_RETRY)
+
+    await save(owner, await change(owner, "menu", {"what": "add", "line": THEN, "name": "bye", "says": "Bye."}))
+
+    own = '    retry: {then: bye}\n  bye: {do: [{talk: "Bye."}], goto: end}\n'
+    assert SHARED_RETRY + own == text_of(flow)
+
+
+@each_case(
+    ("step", "values", "says"),
+    [
+        ("news", {"what": "rename", "name": "offers"}, ["Step news is now named offers, in 3 places"]),
+        ("menu", {"what": "lead", "line": "/steps/menu/choices/cake/goto", "name": "end"}, ["cake: news → end"]),
+        ("menu", {"what": "add", "line": THEN, "name": "bye", "says": "Bye!"},
+         ["silence, another answer: end → bye → end", "Bye: new: Bye!"]),
+        ("hello", {"what": "add", "name": "ad", "says": "Cake!"}, ["afterwards: news → ad → news", "Ad: new: Cake!"]),
+        ("news", {"what": "delete"}, ["What led to news leads to menu", "News: removed: We have cake."]),
+    ],
+)  # fmt: skip
+async def test_a_review_says_what_changes_on_the_picture(
+    owner: httpx.AsyncClient, flow: Path, step: str, values: dict[str, str], says: list[str]
+) -> None:
+    owner.cookies.set("ncco-view-8001", "owner")
+    reviewed = await change(owner, step, values)
+
+    listed = re.findall("<li>(.*?)</li>", re.sub(r"\s+", " ", reviewed.text))
+    assert says == [html.unescape(re.sub("<.*?>", "", each)).strip() for each in listed]
+
+
+@each_case(
+    "values", [{"what": "add", "name": "Price list", "says": "Tea & cake."}, {"what": "rename", "name": "Price list"}]
+)
+async def test_a_review_leads_back_to_what_was_written(
+    owner: httpx.AsyncClient, flow: Path, values: dict[str, str]
+) -> None:
+    reviewed = await change(owner, "news", values)
+    assert 'formaction="/change-step" name="edit" value="1">Keep editing<' in reviewed.text
+    assert 'href="/flows/shop#shop/news">Cancel<' in reviewed.text
+
+    again = await owner.post("/change-step", data=form_of(reviewed) | {"edit": "1"})
+
+    assert 200 == again.status_code
+    assert 1 == again.text.count('value="Price list"')
+    assert html.escape(values.get("says", "")) in again.text
+
+
+async def test_a_review_that_is_out_of_date_is_made_again(owner: httpx.AsyncClient, flow: Path) -> None:
+    reviewed = await change(owner, "hello", {"what": "add", "name": "ad", "says": "Cake!"})
+    write(flow, FLOW.replace("Hello.", "Good morning."))
+
+    again = await save(owner, reviewed)
+
+    assert (200, True) == (again.status_code, "They stay." in again.text)
+    await save(owner, again)
+    assert {"Good morning.", "Cake!"} <= set(re.findall('talk: "(.*?)"', text_of(flow)))
+
+
+@each_case(("step", "is_offered"), [("news", True), ("menu", True), ("last", False), ("other", False)])
+async def test_what_cannot_be_deleted_says_so(
+    owner: httpx.AsyncClient, flow: Path, step: str, *, is_offered: bool
+) -> None:
+    text = FLOW + "  last: {do: [{talk: Bye.}], goto: end}\n  other: {goto: return}\n"
+    write(flow, text.replace("start: hello", f"start: {step}"))
+
+    page = (await owner.get(f"/change-step?flow=shop&step={step}")).text
+
+    assert is_offered == ('value="delete"' in page)
+    assert is_offered != ("It cannot be deleted here: callers would have nowhere to go." in page)
+
+
+async def test_a_line_begins_with_where_it_leads(owner: httpx.AsyncClient, flow: Path) -> None:
+    opened = await owner.get("/change-step?flow=shop&step=menu")
+    refused = await change(owner, "menu", {"what": "add", "name": "menu", "says": "x", "line": THEN})
+
+    assert '<option value="news" selected>' in opened.text
+    assert '<option value="end" selected>' in refused.text

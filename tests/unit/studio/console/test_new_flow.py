@@ -17,6 +17,8 @@ from tests.unit.studio.console.conftest import logged_in, settings_for, with_wor
 from tests.unit.studio.console.test_change import form_of, save
 
 SHOP = "flow: shop\nnumbers: ['442079460001']\nstart: a\nsteps: {a: {do: [{talk: Hello.}], goto: end}}\n"
+HOURS = "shared: true\nhours: {desk: {timezone: Europe/London, week: {mon-fri: 09:00-17:00}}}\n"
+PAGE = "/change/flows/hair_salon.yaml"
 FORM = {"name": "Hair salon", "number": "020 7946 0002", "like": "salon"}
 
 
@@ -62,7 +64,9 @@ async def test_each_beginning_is_a_flow_without_issues(owner: httpx.AsyncClient,
         ({"name": "Shop"}, "there is a flow shop already: choose another name"),
         ({"name": ""}, "write a name that begins with a letter"),
         ({"name": "24 hours"}, "write a name that begins with a letter"),
-        ({"name": "hours"}, "write a name that begins with a letter"),
+        ({"name": "hours"}, "“hours” has its own meaning in flows: write another name, such as hours_line"),
+        ({"name": "Приём"}, "write a name that begins with a letter from A to Z"),
+        ({"text": "flow: Café\ndefault: true\n"}, "whose name has only a to z, 0 to 9, _ and -"),
         ({"number": "020"}, "020: a phone number is needed"),
         ({"number": "020 7946 0001"}, "442079460001"),
         ({"text": "[1, 2]"}, "the text has no name for a flow"),
@@ -91,6 +95,59 @@ async def test_a_flow_without_a_number_gets_all_other_calls_once(owner: httpx.As
 
     refused = await owner.post("/flows-new", data=FORM | {"name": "Other", "number": ""})
     assert "calls to all other numbers go to the flow hair_salon" in refused.text
+
+
+@each_case(("name", "file"), [("Café", "cafe"), ("Müller & Söhne", "muller_sohne"), ("  Straße 7", "strasse_7")])
+async def test_a_name_is_written_as_people_write_it(
+    owner: httpx.AsyncClient, flows: Path, name: str, file: str
+) -> None:
+    number = f"020 7946 00{len(file)}"
+    await save(owner, await owner.post("/flows-new", data=FORM | {"name": name, "number": number}))
+
+    assert (flows / f"{file}.yaml").exists()
+
+
+@each_case("typed", [FORM, {"text": SHOP.replace("shop", "garage").replace("0001", "0009") + "# <b>\n"}])
+async def test_a_review_leads_back_to_what_was_written(owner: httpx.AsyncClient, typed: dict[str, str]) -> None:
+    reviewed = await owner.post("/flows-new", data=typed)
+    assert 'formaction="/flows-new" name="edit" value="1">Keep editing<' in reviewed.text
+    assert "data-leaves" not in reviewed.text
+
+    again = await owner.post("/flows-new", data=form_of(reviewed) | {"edit": "1"})
+
+    assert 200 == again.status_code
+    page = html.unescape(again.text)
+    kept = {"text": typed["text"]} if "text" in typed else typed | {"number": "020 7946 0002"}
+    assert all(each in page for each in kept.values())
+    assert ("text" in typed) == ("<textarea" in page)
+    assert "text" in typed or re.search('value="salon" checked', page)
+
+
+async def test_a_new_flow_says_which_sample_phones_ring(owner: httpx.AsyncClient) -> None:
+    saved = await save(owner, await owner.post("/flows-new", data=FORM))
+    page = (await owner.get(saved.headers["location"])).text
+    section = page.partition("<h2>Who is called</h2>")
+    digest = re.search(r'name="digest" value="([^"]+)"', page)
+    assert digest
+
+    assert section[0].rstrip().endswith('<details class="panel section" id="called" open>\n    <summary>')
+    assert "Sample phones ring: 07700 900111, 07700 900112" in section[0]
+    phones = {f"/steps/ring/do/0/connect/{number}": f"020 7183 875{number}" for number in range(2)}
+    real = await owner.post(PAGE, data=phones | {"digest": digest[1]})
+    await save(owner, real)
+    assert "Sample phones" not in (await owner.get(PAGE)).text
+
+
+async def test_opening_hours_that_flows_share_have_another_name_than_a_flows_own(
+    owner: httpx.AsyncClient, flows: Path
+) -> None:
+    (flows / "shared.yaml").write_text(HOURS, encoding="utf-8")
+    await save(owner, await owner.post("/flows-new", data=FORM))
+
+    page = (await owner.get(PAGE)).text
+
+    assert "<h2>Opening hours</h2>" in page
+    assert '<a href="/change/flows/shared.yaml">Opening hours, for all flows</a>' in page
 
 
 async def test_pasted_text_becomes_a_file(owner: httpx.AsyncClient, flows: Path) -> None:

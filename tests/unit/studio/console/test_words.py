@@ -22,6 +22,7 @@ steps:
     branch:
       - {if: hours.shop.open, goto: menu}
       - {if: hours.shop.reason == "holiday", goto: holiday}
+      - {if: hours.shop.holiday != "", goto: menu}
       - {if: not hours.shop.open and call.from == "442079460001", goto: holiday}
       - {else: holiday}
   menu:
@@ -34,7 +35,10 @@ steps:
   holiday: {do: [{talk: "We are closed."}], goto: end}
 """
 OWNERS = {"shop open", "on a holiday", "otherwise", "silence, another answer, after 3 tries", "is busy"}
-AUTHORS = {"if hours.shop.open", 'if hours.shop.reason == "holiday"', "else", "noinput, nomatch, after 3 tries", "busy"}
+AUTHORS = {
+    "if hours.shop.open", 'if hours.shop.reason == "holiday"', 'if hours.shop.holiday != ""', "else",
+    "noinput, nomatch, after 3 tries", "busy",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("view", "labels"), [("owner", OWNERS), ("developer", AUTHORS)], ids=["owner", "developer"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -35,6 +36,15 @@ class CannotChange(Exception):
         super().__init__(problem)
         self.faults = dict(faults or {})
         self.text = text
+
+
+def name_as_written(written: str) -> str:
+    """A valid name of a flow or a step: `Café Müller` becomes `cafe_muller`. Raises ValueError."""
+    letters = (each for each in unicodedata.normalize("NFKD", written.casefold()) if not unicodedata.combining(each))
+    name = re.sub(r"\W+", "_", "".join(letters), flags=re.ASCII).strip("_")
+    if not re.match("[a-z]", name):
+        raise ValueError("write a name that begins with a letter from A to Z")
+    return name
 
 
 def changed(text: str, fields: Iterable[FormField], form: Mapping[str, str], line: str = "") -> str:

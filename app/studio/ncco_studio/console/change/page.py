@@ -6,13 +6,15 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any, Final, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 
+from ncco_server.desk.machine_checks import example_numbers
 from ncco_server.flow.hours.holidays import country_names, meant_country, regions_of
+from ncco_server.service.phone_numbers import readable
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.audit import audit
 from ncco_studio.console.change.draft import (
@@ -28,6 +30,7 @@ from ncco_studio.console.change.fields import SECTIONS, FormField, NewLine, grou
 from ncco_studio.console.change.form import NOT_SAVED, SAVED_MEANWHILE, CannotChange, changed, decided, merged, tidied
 from ncco_studio.console.change.heard import heard_on, steps_by_hours, week_heard
 from ncco_studio.console.change.notation import date_in_words, first_day, joined_times, time_fields
+from ncco_studio.console.change.steps import STEP_FIELDS, picture_of, review_step
 from ncco_studio.console.editor import check_size
 from ncco_studio.console.history import record
 from ncco_studio.console.pages import refused, render
@@ -156,19 +159,19 @@ def _form(
     inputs = {field.name for field in fields}
     inputs.update(*(line.inputs for line in new_lines_in(root)))
     flow = next((flow for flow in read.project.flows.values() if flow.place.file == file), None)
+    samples = example_numbers(flow) if flow is not None and not console_of(request).settings.demo else ()
     return render(
         request,
         "change.html",
         422 if problem else 200,
-        file=file,
         title=title_of(read, file, fields),
+        samples=[readable(number, a_number(read)) for number in samples],
         shared=_shared(read) if flow is not None else {},
         numbers=[field.value for field in fields if field.path[0] == "numbers"],
         sections=sections_of(fields, new_lines_in(root)),
         both=both,
         by=by,
         marked={*(faults or {}), *issues, *both, *_changes(form or {}, fields)},
-        digest=digest_of(text),
         typed=form or {},
         problem=problem,
         faults=faults or {},
@@ -179,11 +182,21 @@ def _form(
         regions=_regions(fields, form or {}),
         time_fields=time_fields,
         templates={name for name in read.texts if name.startswith("templates/")},
-        blocked=folder.blocked(file),
-        unreleased=read.unreleased(file),
-        flow=flow if flow is not None and flow.is_startable else None,
-        versions={at: version.by for at, version in folder.versions(file).items()},
+        flow=flow,
+        **saving(folder, file),
     )
+
+
+def saving(folder: ProjectFolder, file: str) -> dict[str, Any]:
+    """What pages show of a saved file, and the versions to go back to."""
+    read = folder.current()
+    return {
+        "file": file,
+        "digest": digest_of(read.texts[file]),
+        "blocked": folder.blocked(file),
+        "unreleased": read.unreleased(file),
+        "versions": {at: version.by for at, version in folder.versions(file).items()},
+    }
 
 
 def _regions(fields: Iterable[FormField], form: Mapping[str, str]) -> dict[str, list[str]]:
@@ -291,8 +304,9 @@ def _reviewed(
     fields = fields_of(read, file)
     title = title_of(read, file, fields)
     typed = _changes(form, fields)
-    values = {"draft": draft, "title": title, "typed": typed, "is_version": "version" in form, "notice": notice}
-    return render(request, "change_review.html", **values)
+    again = f"/change/{quote(file)}" if typed else ""
+    values = {"draft": draft, "title": title, "typed": typed, "again": again, "is_version": "version" in form}
+    return render(request, "change_review.html", notice=notice, **values)
 
 
 def _changes(form: Mapping[str, str], fields: Iterable[FormField]) -> dict[str, str]:
@@ -319,8 +333,13 @@ async def change_save(request: Request, session: CanChange) -> Response:
     console = console_of(request)
     read = await console.read_project()
     change = saved_change(read, draft, version)
-    # the page of a saved file offers to undo it
-    reply = RedirectResponse(f"{change.address}?{urlencode({'saved': draft.step})}", 303) if draft.text else None
+    # the page of a saved file, or the picture that led to the change, offers to undo it
+    at = form.get("at", draft.step)
+    query = f"?{urlencode({'saved': at})}"
+    address = change.address + query
+    if form.get("flow") in read.project.flows:
+        address = picture_of(form["flow"], at, query)
+    reply = RedirectResponse(address, 303) if draft.text else None
     return await record(request, change, reply, file=draft.file)
 
 
@@ -339,9 +358,12 @@ def _save(request: Request, form: Mapping[str, str], by: str) -> Response | tupl
     draft = change_of(folder, file, before, text)
     if draft.has_errors and not is_new:
         return _form(request, file, problem=NOT_SAVED, form=form, draft=draft)
-    typed = _changes(form, draft.fields)
-    if typed and form.get("digest") not in ("", digest_of(before)):
-        return _review(request, file, form)
+    if form.get("digest") not in ("", digest_of(before)):
+        if "what" in form:
+            typed = {name: form.get(name, "") for name in STEP_FIELDS}
+            return review_step(request, typed, "Somebody else has saved other changes meanwhile. They stay.")
+        if _changes(form, draft.fields):
+            return _review(request, file, form)
     try:
         if draft.has_errors:
             raise CannotSave(f"{file} has errors now", "fix the issues below")
@@ -350,7 +372,7 @@ def _save(request: Request, form: Mapping[str, str], by: str) -> Response | tupl
         audit(request, "file not saved", is_refused=True, file=file, problem=str(error))
         problem = f"{error}; {error.cure}"
         if is_new:
-            values = {"title": file, "typed": {}, "is_version": False, "problem": problem}
+            values = {"title": file, "typed": {}, "again": "/flows-new", "back": "/flows-new", "problem": problem}
             return render(request, "change_review.html", 422, draft=draft, **values)
         return _form(request, file, problem=problem, form=form)
 

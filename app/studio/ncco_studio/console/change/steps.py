@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Final, Literal, NamedTuple
+from urllib.parse import quote
 
 import yaml
 from fastapi import APIRouter, Form, Request, Response
 
+from ncco_server.flow.issues import FlowIssue
+from ncco_server.flow.language.retry import FAILURES
+from ncco_server.flow.model import Flow, Step
+from ncco_server.flow.nodes import Place
+from ncco_server.flow.report import counted
+from ncco_server.flow.runtime import Way
 from ncco_studio.console.access import CanChange
 from ncco_studio.console.change.draft import change_of
 from ncco_studio.console.change.fields import pointer
-from ncco_studio.console.pages import refused, render
+from ncco_studio.console.change.form import name_as_written
+from ncco_studio.console.pages import refused, render, view_of
 from ncco_studio.console.state import console_of
 from ncco_studio.editing.fixes import with_edits
 from ncco_studio.editing.names import ProjectNames
-from ncco_studio.editing.rename import CannotRename, edits_of, rename
+from ncco_studio.editing.rename import CannotRename, edits_of
 from ncco_studio.editing.yaml_text import NoSuchValue, Path, YamlText, quoted, written
+from ncco_studio.editor.language import shown_way
 from ncco_studio.editor.project import ReadProject
+from ncco_studio.pictures.graph import label_of
 
 router = APIRouter()
 
 MOST_CHARACTERS: Final = 2_000
-
-
-_NOT_SAID: Final = frozenset({"goto", "choices", "on", "branch", "then"})
-"""Keys between a step and where it leads that say nothing to people."""
+STEP_FIELDS: Final = ("flow", "step", "what", "name", "says", "line")
 
 
 class StepLine(NamedTuple):
-    """A line from a step to another: its place in the file, what it stands for, and where it leads."""
+    """A line from a step to another: its place in the file, where nothing may be yet, its words, and where it leads."""
 
     path: Path
     label: str
@@ -40,17 +47,33 @@ class StepLine(NamedTuple):
         return pointer(self.path)
 
 
-def lines_of(read: ReadProject, file: str, step: str) -> list[StepLine]:
-    """Leave out lines to other flows and what several steps share."""
-    used = (each for each in ProjectNames(read.texts).files[file].names if each.kind == "steps" and not each.node)
-    places = {(each.place.line, each.place.column) for each in used}
-    text = YamlText(read.texts[file])
+def lines_of(read: ReadProject, flow: Flow, step: Step, *, for_owners: bool) -> list[StepLine]:
+    """With the words of the picture, one for each place in the file; leave out lines to other flows."""
+    if flow.handler is not None:
+        return []
+    here = ("steps", step.name)
+    file = flow.place.file
+    scalars = _scalars(here, YamlText(read.texts[file]).node(here))
+    places = {(file, node.start_mark.line + 1, node.start_mark.column + 1): path for path, node in scalars}
+    ways: dict[Place, list[Way]] = {}
+    for way in (*step.exit.ways, *([Way("error", step.error, step.error.place, ())] if step.error else [])):
+        if way.target.runs is None and not way.target.returns:
+            ways.setdefault(way.target.place, []).append(way)
     found = []
-    for path, node in _scalars(("steps", step), text.node(("steps", step))):
-        column = node.start_mark.column + 1 + (node.style in ("'", '"'))
-        if (node.start_mark.line + 1, column) in places:
-            found.append(StepLine(path, _label(text, path), node.value))
+    for place, alike in ways.items():
+        path = places.get(place[:3]) or _new_path(here, [way.name for way in alike])
+        if path:
+            label = label_of(alike, shown_way(for_owners=for_owners)) or ("afterwards",)
+            found.append(StepLine(path, label[0], alike[0].target.shown))
     return found
+
+
+def _new_path(step: Path, names: list[str]) -> Path:
+    """Where to write a line that the step has not written itself; () if nowhere."""
+    if names == ["goto"]:
+        return (*step, "goto")
+    kind = () if len(names) == len(FAILURES) else tuple(names)
+    return (*step, "retry", "then", *kind) if {*names} <= {*FAILURES} else ()
 
 
 def _scalars(path: Path, node: yaml.Node) -> Iterator[tuple[Path, yaml.ScalarNode]]:
@@ -66,20 +89,39 @@ def _scalars(path: Path, node: yaml.Node) -> Iterator[tuple[Path, yaml.ScalarNod
 
 @router.get("/change-step")
 def step_form(request: Request, _: CanChange, *, flow: str = "", step: str = "") -> Response:
-    return _page(request, flow, step, {})
+    return _page(request, {"flow": flow, "step": step})
 
 
-def _page(request: Request, flow: str, step: str, typed: Mapping[str, str], problem: str = "") -> Response:
+def _page(
+    request: Request, typed: Mapping[str, str], problem: str = "", issues: tuple[FlowIssue, ...] = ()
+) -> Response:
     folder = console_of(request).project
-    known = folder.current().project.flows.get(flow)
-    if known is None or step not in known.steps:
-        return refused(request, 404, f"There is no step {step} any more.", "The picture of its flow shows all steps.")
-    blocked = folder.blocked(known.place.file)
     typed = {"what": "", "name": "", "says": "", "line": ""} | dict(typed)
-    lines = lines_of(folder.current(), known.place.file, step) if not known.handler else []
-    values = {"flow": flow, "step": step, "typed": typed, "problem": problem, "blocked": blocked, "lines": lines}
-    values["steps"] = [*known.steps, "end"]
-    return render(request, "change_step.html", 422 if problem else 200, **values)
+    flow = folder.current().project.flows.get(typed["flow"])
+    step = flow.steps.get(typed["step"]) if flow else None
+    if flow is None or step is None:
+        problem = f"There is no step {typed['step']} any more."
+        return refused(request, 404, problem, "The picture of its flow shows all steps.")
+    lines = _lines(request, flow, step)
+    nowhere = {step.name, "end" if step.name == flow.start else ""}
+    return render(
+        request,
+        "change_step.html",
+        422 if problem else 200,
+        flow=flow.name,
+        step=step.name,
+        typed=typed,
+        problem=problem,
+        issues=issues,
+        blocked=folder.blocked(flow.place.file),
+        lines=lines,
+        onwards=[line for line in lines if line.target not in nowhere],
+        steps=[*flow.steps, "end"],
+    )
+
+
+def _lines(request: Request, flow: Flow, step: Step) -> list[StepLine]:
+    return lines_of(console_of(request).project.current(), flow, step, for_owners=view_of(request) == "owner")
 
 
 @router.post("/change-step")
@@ -93,95 +135,105 @@ def change_step(
     name: Annotated[str, Form(max_length=200)] = "",
     says: Annotated[str, Form(max_length=MOST_CHARACTERS)] = "",
     line: Annotated[str, Form(max_length=MOST_CHARACTERS)] = "",
+    edit: Annotated[bool, Form()] = False,
 ) -> Response:
-    """Show the changed file for confirmation."""
+    typed = {"flow": flow, "step": step, "what": what, "name": name, "says": says, "line": line}
+    return _page(request, typed) if edit else review_step(request, typed)
+
+
+def review_step(request: Request, typed: Mapping[str, str], notice: str = "") -> Response:
+    """Show the changed file for confirmation. `typed` has all fields of the form."""
     folder = console_of(request).project
     read = folder.current()
-    typed = {"what": what, "name": name, "says": says, "line": line}
-    known = read.project.flows.get(flow)
-    if known is None or step not in known.steps:
-        return _page(request, flow, step, typed)
-    file = known.place.file
+    flow = read.project.flows.get(typed["flow"])
+    step = flow.steps.get(typed["step"]) if flow else None
+    if flow is None or step is None:
+        return _page(request, typed)
+    file = flow.place.file
     try:
-        match what:
-            case "rename":
-                text = _renamed(read, file, step, name.strip())
-            case "add":
-                text = _with_step_after(read.texts[file], step, name.strip(), says.strip())
-            case "lead":
-                text = _leading(read, file, step, line, name)
-            case "delete":
-                text = _without(read, file, step)
-    except CannotRename as error:
-        return _page(request, flow, step, typed, str(error))
+        made = _made(read, flow, step.name, typed, _lines(request, flow, step))
+    except (CannotRename, ValueError) as error:
+        return _page(request, typed, str(error))
     except (LookupError, NoSuchValue):
-        return _page(request, flow, step, typed, "this step can only be changed in the editor")
-    draft = change_of(folder, file, read.texts[file], text)
-    for issue in (each for each in draft.issues if each.is_error):
-        return _page(request, flow, step, typed, f"{issue.place}: {issue.message}; {issue.cure}")
-    return render(request, "change_review.html", draft=draft, title=step, typed={}, is_version=False)
+        return _page(request, typed, "this step can only be changed in the editor")
+    draft = change_of(folder, file, read.texts[file], made.text)
+    if draft.has_errors:
+        return _page(request, typed, "this change causes an error", draft.issues)
+    return render(
+        request,
+        "change_review.html",
+        draft=draft,
+        differences=[] if typed["what"] == "rename" else draft.differences,
+        title=step.name,
+        done=made.done,
+        typed={**typed, "at": made.at},
+        again="/change-step",
+        back=picture_of(flow.name, step.name),
+        notice=notice,
+    )
 
 
-def _renamed(read: ReadProject, file: str, step: str, new: str) -> str:
-    """Raises CannotRename, LookupError."""
-    edits = rename(read.texts, ProjectNames(read.texts).definitions("steps", file)[step], new)
-    others = {edit.file for edit in edits} - {file}
-    if others:
-        raise CannotRename(f"{', '.join(others)} names this step, too: rename it in an editor, in all files")
-    return with_edits(read.texts, edits)[file]
+def picture_of(flow: str, step: str, query: str = "") -> str:
+    return f"/flows/{quote(flow)}{query}#{quote(flow)}/{quote(step)}"
 
 
-def _with_step_after(text: str, step: str, new: str, says: str) -> str:
-    """Raises CannotRename, NoSuchValue."""
-    changed = YamlText(text)
-    path: Path = ("steps", step, "goto")
-    after = _next_of(changed, path)
-    if new in [key.value for key, _ in changed.node(("steps",)).value]:
-        raise CannotRename(f'there is already a step "{new}": choose another name')
-    if not new or not says:
-        raise CannotRename("a step needs a name, and what callers hear: write both")
-    changed.set(path, new)
-    changed.add(("steps",), new, f"{{do: [{{talk: {quoted(says)}}}], goto: {written(after)}}}")
-    return changed.text
+class MadeChange(NamedTuple):
+    """The file's text, what is done, and the step to look at."""
+
+    text: str
+    done: str
+    at: str
 
 
-def _leading(read: ReadProject, file: str, step: str, line: str, target: str) -> str:
-    """Raises CannotRename, NoSuchValue."""
-    path = next((each.path for each in lines_of(read, file, step) if each.name == line), None)
-    if path is None:
-        raise CannotRename("this line is no longer in the file: choose another one")
-    changed = YamlText(read.texts[file])
-    changed.set(path, target)
-    return changed.text
-
-
-def _label(text: YamlText, path: Path) -> str:
-    """The condition of a branch, or else the keys that lead there."""
-    *holder, last = path
-    if last == "goto" and "branch" in holder:
-        return f"if {text.node((*holder, 'if')).value}"
-    words = [word for word in path[2:] if word not in _NOT_SAID and not word.isdecimal()]
-    return ", ".join(words).replace("_", " ").replace("else", "otherwise") or "afterwards"
-
-
-def _without(read: ReadProject, file: str, step: str) -> str:
-    """What led to the step leads on to the step after it. Raises CannotRename, LookupError, NoSuchValue."""
+def _made(read: ReadProject, flow: Flow, step: str, typed: Mapping[str, str], lines: Sequence[StepLine]) -> MadeChange:
+    """What led to a deleted step leads on along the chosen line. Raises CannotRename, ValueError, LookupError."""
+    file = flow.place.file
     names = ProjectNames(read.texts)
-    definition = names.definitions("steps", file)[step]
-    after = _next_of(YamlText(read.texts[file]), ("steps", step, "goto"))
-    uses = [each for each in names.occurrences(definition) if not each.is_definition]
-    changed = YamlText(with_edits(read.texts, edits_of(uses, read.texts, after))[file])
-    changed.remove(("steps", step))
-    return changed.text
+    uses = names.occurrences(names.definitions("steps", file)[step])
+    if typed["what"] == "rename":
+        new = _new_name(flow, typed["name"])
+        text = with_edits(read.texts, edits_of(uses, read.texts, new))[file]
+        return MadeChange(text, f"Step {step} is now named {new}, in {counted(len(uses), 'place')}", new)
+    line = next((each for each in lines if each.name == typed["line"]), None)
+    if line is None:
+        raise CannotRename("this line is no longer in the file: choose another one")
+    if typed["what"] == "delete":
+        edits = edits_of([each for each in uses if not each.is_definition], read.texts, line.target)
+        changed = YamlText(with_edits(read.texts, edits)[file])
+        changed.remove(("steps", step))
+        return MadeChange(changed.text, f"What led to {step} leads to {line.target}", line.target)
+    changed = YamlText(read.texts[file])
+    if typed["what"] == "lead":
+        new = typed["name"]
+        _put(changed, line.path, new)
+        return MadeChange(changed.text, f"{line.label}: {line.target} → {new}", step)
+    new = _new_name(flow, typed["name"])
+    says = typed["says"].strip()
+    if not says:
+        raise CannotRename("a step needs a name, and what callers hear: write both")
+    _put(changed, line.path, new)
+    changed.add(("steps",), new, f"{{do: [{{talk: {quoted(says)}}}], goto: {written(line.target)}}}")
+    return MadeChange(changed.text, f"{line.label}: {line.target} → {new} → {line.target}", new)
 
 
-def _next_of(text: YamlText, path: Path) -> str:
-    """Raises CannotRename, NoSuchValue."""
-    text.node(path[:-1])
+def _new_name(flow: Flow, name: str) -> str:
+    """Raises CannotRename, ValueError."""
+    new = name_as_written(name)
+    if new in flow.steps:
+        raise CannotRename(f'there is already a step "{new}": choose another name')
+    return new
+
+
+def _put(text: YamlText, path: Path, value: str) -> None:
+    """Set a value, or add it with the maps around it. Raises NoSuchValue."""
     try:
-        after = text.node(path).value
+        text.set(path, value)
     except NoSuchValue:
-        after = None
-    if not isinstance(after, str):
-        raise CannotRename("this step leads to several places or to another flow: change it in the editor")
-    return after
+        _add(text, path, written(value))
+
+
+def _add(text: YamlText, path: Path, value: str) -> None:
+    try:
+        text.add(path[:-1], path[-1], value)
+    except NoSuchValue:
+        _add(text, path[:-1], f"{{{path[-1]}: {value}}}")

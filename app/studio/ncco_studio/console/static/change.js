@@ -1,18 +1,22 @@
-// Asks before a page with changes that are not saved is left, says prompts, finds them, and plays on the phone what was saved.
+// Asks before a page with changes that are not saved is left, says prompts, finds them, plays on the phone what was saved, and shows where a line leads.
 import { announce } from "./request.js";
 import { callBy } from "./to_phone.js";
 
-const form = document.querySelector("form[data-warns]");
+const forms = [...document.querySelectorAll("form[data-warns]")];
 let isSent = false;
 
 const isEdited = (input) => (input.type === "checkbox" ? input.checked !== input.defaultChecked : "defaultValue" in input && input.value !== input.defaultValue);
 
-form.addEventListener("submit", () => { isSent = true; });
+for (const form of forms) form.addEventListener("submit", () => { isSent = true; });
 addEventListener("pageshow", () => { isSent = false; }); // the page comes back as it was
 document.querySelector("[data-leaves]")?.addEventListener("click", () => { isSent = true; });
 addEventListener("beforeunload", (event) => {
-  const isUnsaved = "unsaved" in form.dataset || [...form.elements].some(isEdited);
+  const isUnsaved = forms.some((form) => "unsaved" in form.dataset || [...form.elements].some(isEdited));
   if (isUnsaved && !isSent) event.preventDefault();
+});
+
+document.getElementById("lead-line")?.addEventListener("change", ({ target: { selectedOptions: [line] } }) => {
+  document.getElementById("target").value = line.dataset.target;
 });
 
 document.getElementById("hear")?.addEventListener("click", (event) => {
