@@ -14,9 +14,8 @@ from decimal import Decimal
 from typing import Final, TypeAlias, TypeVar
 
 from ncco_server.desk.call_search import FoundCalls
-from ncco_server.desk.documents import RecordingDocument
 from ncco_server.service.documents import TIMEZONE, RowDocument
-from ncco_server.store import CallRow, RecordingFilter, Recordings, ResultRow
+from ncco_server.store import CallRow, RecordingFilter, RecordingRow, Recordings, ResultRow
 
 BATCH: Final = 500
 DELIMITERS: Final = ",;\t"
@@ -48,15 +47,19 @@ async def call_pages(
 
 
 async def recording_pages(
-    recordings: Recordings, wanted: RecordingFilter, now_ms: int, limit: int | None = None
-) -> Pages:
+    recordings: Recordings,
+    wanted: RecordingFilter,
+    shown: Callable[[RecordingRow, int], T],
+    now_ms: int,
+    limit: int | None = None,
+) -> AsyncIterator[list[T]]:
     """Raise StoreError."""
     left = limit if limit is not None else sys.maxsize
     before = ""
     while left:
         rows = await recordings.list(min(BATCH, left), before, wanted)
         left -= len(rows)
-        yield [RecordingDocument.of(row, now_ms) for row in rows]
+        yield [shown(row, now_ms) for row in rows]
         if len(rows) < BATCH:
             return
         before = rows[-1].id

@@ -24,13 +24,23 @@ async def csv_of(table: Table, now: datetime) -> AsyncIterator[str]:
 
     Raises StoreUnavailable.
     """
-    shown = [name for name, column in table.definition.columns.items() if not column.sensitive]
-    names = [*table.definition.key, *shown]
+    is_first = True
+    async for rows in row_pages(table, now):
+        yield csv_text(shown_names(table), rows, has_names=is_first)
+        is_first = False
+
+
+def shown_names(table: Table) -> list[str]:
+    """Of the key and the columns that are not sensitive."""
+    return [*table.definition.key, *(name for name, each in table.definition.columns.items() if not each.sensitive)]
+
+
+async def row_pages(table: Table, now: datetime) -> AsyncIterator[list[dict[str, Any]]]:
+    """Raises StoreUnavailable."""
     after, is_first = "", True
     while after or is_first:
         page = await table.page(now, after=after)
-        rows = ({**dict.fromkeys(names), **row.key, **row.columns} for row in page.rows)
-        yield csv_text(names, rows, has_names=is_first)
+        yield [{**dict.fromkeys(shown_names(table)), **row.key, **row.columns} for row in page.rows]
         after, is_first = page.after, False
 
 

@@ -69,7 +69,7 @@ async def list_(*, number: str, flow: str, limit: int | None, zone: tzinfo, form
         now = now_ms()
         counts = await store.recordings.count()
         if form == "csv":
-            pages = recording_pages(store.recordings, wanted, now, limit)
+            pages = recording_pages(store.recordings, wanted, RecordingDocument.of, now, limit)
             async for text in csv_pages(RecordingDocument, pages, zone):
                 print_result(text)
             return ISSUES if counts.failed else FINE

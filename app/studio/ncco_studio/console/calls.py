@@ -15,7 +15,7 @@ from fastapi.concurrency import run_in_threadpool
 from ncco_server.assembly import policy_of
 from ncco_server.desk.call_search import FoundCalls, find_calls
 from ncco_server.desk.documents import CallDocument, HookDocument
-from ncco_server.desk.exports import call_pages, csv_pages, csv_text
+from ncco_server.desk.exports import call_pages, csv_pages
 from ncco_server.desk.project import zone_of
 from ncco_server.desk.recorded_calls import duration_text
 from ncco_server.desk.replay import replay
@@ -28,7 +28,7 @@ from ncco_server.service.phone_numbers import readable, sought_digits
 from ncco_server.store import CallFilter, CallRow, RecordingFilter, Records, ResultRow, Timeline, milliseconds
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.conversation import conversation
-from ncco_studio.console.download import csv_response, json_response
+from ncco_studio.console.download import csv_response, json_response, titled_response
 from ncco_studio.console.history import Change, record
 from ncco_studio.console.messages import shown
 from ncco_studio.console.pages import refused, render
@@ -240,34 +240,25 @@ async def calls_csv(request: Request, console: TheConsole, search: Search, _: Ca
     return await csv_response(request, "calls", csv_pages(CallDocument, pages, zone_of(project)), "calls.csv")
 
 
-TITLES: Final = (
-    "When", "Caller", "Name", "Called", "Flow", "Length", "What happened", "Where", "Called back", "Called back by",
-)  # fmt: skip
+TITLES: Final = {
+    **{"began_at": "When", "who": "Caller", "name": "Name", "line": "Called", "flow": "Flow", "took": "Length"},
+    **{"plain": "What happened", "where": "Where", "returned_at": "Called back", "returned_by": "Called back by"},
+}
 
 
 @router.get("/calls-of-line.csv")
 async def calls_for_owners(request: Request, console: TheConsole, search: Search, _: CanLook) -> Response:
     """Show what the page shows, in columns with titles."""
     project = (await console.read_project()).project
-    return await csv_response(request, "calls", _titled(console, search, project), "calls.csv")
-
-
-async def _titled(console: Console, search: CallSearch, project: Project) -> AsyncIterator[str]:
-    """Begin with a byte order mark, without which Excel takes UTF-8 for something else."""
-    cells = partial(_cells, texts=texts_of(project))
-    yield "\ufeff"
-    yield csv_text(TITLES, (), zone_of(project))
-    async for rows in _pages(console, search, project, cells):
-        yield csv_text(TITLES, rows, zone_of(project), has_names=False)
+    pages = _pages(console, search, project, partial(_cells, texts=texts_of(project)))
+    return await titled_response(request, "calls", TITLES, pages, zone_of(project), "calls")
 
 
 def _cells(row: CallRow, result: ResultRow | None, now_ms: int, texts: Mapping[str, str]) -> dict[str, object]:
     call = _shown(row, result, now_ms, texts)
     who = readable(call["caller"], call["to"]) or "withheld"
     line = readable(call["to"], call["to"])
-    where = _step(result) if result else ""
-    came = call["took"], call["plain"], where, call["returned_at"], call["returned_by"]
-    return dict(zip(TITLES, (call["began_at"], who, call["name"], line, call["flow"], *came), strict=True))
+    return call | {"who": who, "line": line, "where": _step(result) if result else ""}
 
 
 @router.post("/calls/{name:path}/keep")

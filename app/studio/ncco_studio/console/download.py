@@ -1,14 +1,15 @@
-"""Sends tables of calls and messages as files, a page of rows at a time."""
+"""Sends tables as files, a page of rows at a time."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
+from datetime import tzinfo
 
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
-from ncco_server.desk.exports import Pages
+from ncco_server.desk.exports import Pages, csv_text
 from ncco_studio.console.audit import audit
 
 
@@ -17,6 +18,29 @@ async def csv_response(request: Request, what: str, chunks: AsyncIterator[str], 
     response = await _streamed(chunks, "text/csv; charset=utf-8", name)
     audit(request, f"{what} downloaded", **logged)
     return response
+
+
+async def titled_response(
+    request: Request,
+    what: str,
+    titles: Mapping[str, str],
+    pages: AsyncIterator[Iterable[Mapping[str, object]]],
+    zone: tzinfo,
+    name: str,
+    **logged: str,
+) -> Response:
+    """Send `name`.csv for people's spreadsheets, and log who has downloaded `what`.
+
+    `titles` are those of the columns. It begins with a byte order mark, without which Excel takes UTF-8 for something
+    else.
+    """
+
+    async def chunks() -> AsyncIterator[str]:
+        yield "\ufeff" + csv_text([*titles.values()], ())
+        async for rows in pages:
+            yield csv_text([*titles], rows, zone, has_names=False)
+
+    return await csv_response(request, what, chunks(), f"{name}.csv", **logged)
 
 
 async def json_response(key: str, pages: Pages) -> Response:

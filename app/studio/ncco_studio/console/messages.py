@@ -20,7 +20,7 @@ from ncco_server.store import RecordingFilter, RecordingRow, milliseconds
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.audio import audio_response
 from ncco_studio.console.audit import audit
-from ncco_studio.console.download import csv_response
+from ncco_studio.console.download import csv_response, titled_response
 from ncco_studio.console.history import Change, UndoRequest, check_undo, record
 from ncco_studio.console.pages import render
 from ncco_studio.console.phone.trial_messages import PREFIX
@@ -109,9 +109,27 @@ async def inbox_values(console: Console, box: Box = "new", before: str = "", few
 @router.get("/messages.csv")
 async def messages_csv(request: Request, console: TheConsole, _: CanLook, box: Box = "new") -> Response:
     recordings = (await console.opened_store()).recordings
-    pages = recording_pages(recordings, _BOXES[box], milliseconds(datetime.now(UTC)))
+    pages = recording_pages(recordings, _BOXES[box], RecordingDocument.of, milliseconds(datetime.now(UTC)))
     zone = zone_of((await console.read_project()).project)
     return await csv_response(request, "messages", csv_pages(RecordingDocument, pages, zone), "messages.csv", box=box)
+
+
+TITLES: Final = {
+    **{"at": "When", "from": "Caller", "caller_name": "Name", "about": "For", "lasts": "Length", "words": "Message"},
+    **{"done_at": "Done", "done_by": "Done by"},
+}
+
+
+@router.get("/messages-of-line.csv")
+async def messages_for_owners(request: Request, console: TheConsole, _: CanLook, box: Box = "new") -> Response:
+    recordings = (await console.opened_store()).recordings
+    pages = recording_pages(recordings, _BOXES[box], _cells, milliseconds(datetime.now(UTC)))
+    zone = zone_of((await console.read_project()).project)
+    return await titled_response(request, "messages", TITLES, pages, zone, "messages", box=box)
+
+
+def _cells(row: RecordingRow, _: int) -> dict[str, Any]:
+    return shown(row) | {"from": readable(row.from_number, row.to_number) or "withheld"}
 
 
 @router.get("/messages/count")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from math import ceil
@@ -21,8 +21,10 @@ from ncco_server.flow.model import Project
 from ncco_server.flow.report import counted
 from ncco_server.flow.zones import find_zone
 from ncco_server.results import RESULTS
+from ncco_server.service.phone_numbers import readable
 from ncco_server.store import milliseconds
 from ncco_studio.console.access import CanLook
+from ncco_studio.console.download import titled_response
 from ncco_studio.console.pages import render
 from ncco_studio.console.state import Console, TheConsole
 
@@ -39,6 +41,14 @@ COLUMNS: Final = {
     "person_median_s": "Median wait",
     "person_p90_s": "90% wait less than",
 }
+
+GROUPS: Final = {
+    "all": ("", "All"),
+    "flow": ("By flow", "no flow"),
+    "number": ("By called number", "unknown"),
+    "result": ("By own result", ""),
+}
+"""The caption of each group of rows, and what its row without a name is called."""
 
 BARS: Final = {
     "person": "answered by a person",
@@ -214,18 +224,26 @@ def headlines(now: Mapping[str, Any], before: Mapping[str, Any], days: int) -> l
     ]
 
 
+def _titled(found: CallReport, texts: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The rows of a table, whose titles are for people."""
+
+    def title(by: str, name: str) -> str:
+        if by == "result":
+            return texts.get(name) or name.replace("_", " ")
+        return readable(name, name) or GROUPS[by][1]
+
+    return [row | {"title": title(row["by"], row["name"]), "group": GROUPS[row["by"]][0]} for row in found.rows]
+
+
 @router.get("/report")
 async def report(request: Request, console: TheConsole, filters: Filters, _: CanLook) -> Response:
     """Show the counts of a period, compared with the previous one: charts, and a table by flow and called number."""
     period = await _period(console, filters)
     project = (await console.read_project()).project
-    values: dict[str, Any] = {"rows": []}
+    values: dict[str, Any] = {}
     if not console.settings.has_memory_store:
         found = await count_period(console, period, filters.flow)
-        values = {
-            "rows": found.rows,
-            "total": found.rows[0],
-        }
+        values = {"rows": _titled(found, texts_of(project)), "total": found.rows[0]}
         if found.hours:
             length = period.end - period.first
             end = max(period.first, date.min + timedelta(1))  # the calendar starts in the year 1
@@ -244,7 +262,7 @@ async def report(request: Request, console: TheConsole, filters: Filters, _: Can
         periods=PERIODS,
         flow=filters.flow,
         flows=sorted(project.flows),
-        texts=texts_of(project),
+        groups=GROUPS,
         columns=COLUMNS,
         parts=BARS,
         meanings=RESULTS,
@@ -256,6 +274,19 @@ async def report(request: Request, console: TheConsole, filters: Filters, _: Can
 @router.get("/report.json")
 async def report_json(console: TheConsole, filters: Filters, _: CanLook) -> Response:
     return JSONResponse((await count_period(console, await _period(console, filters), filters.flow)).document)
+
+
+@router.get("/report-of-line.csv")
+async def report_for_owners(request: Request, console: TheConsole, filters: Filters, _: CanLook) -> Response:
+    period = await _period(console, filters)
+    texts = texts_of((await console.read_project()).project)
+    units = {name: f"{title}, seconds" if name.endswith("_s") else title for name, title in COLUMNS.items()}
+
+    async def pages() -> AsyncIterator[list[dict[str, Any]]]:
+        yield _titled(await count_period(console, period, filters.flow), texts)
+
+    titles = {"group": "Counted", "title": "Name", **units}
+    return await titled_response(request, "report", titles, pages(), period.zone, "report")
 
 
 @router.get("/report.csv")

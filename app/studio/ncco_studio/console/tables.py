@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, NamedTuple, TypeAlias
 from urllib.parse import urlencode
@@ -15,7 +15,7 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
 from ncco_server.desk.project import zone_of
-from ncco_server.desk.table_files import changes_in, csv_of
+from ncco_server.desk.table_files import changes_in, csv_of, row_pages, shown_names
 from ncco_server.errors import RowChanged
 from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.model import Project
@@ -28,7 +28,7 @@ from ncco_server.store.table_rows import ABSENT
 from ncco_server.table_rows import RowChange, key_of
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.change.fields import group_title
-from ncco_studio.console.download import csv_response
+from ncco_studio.console.download import csv_response, titled_response
 from ncco_studio.console.history import Change, UndoRequest, record
 from ncco_studio.console.pages import render
 from ncco_studio.console.polled import ListSearch
@@ -175,7 +175,10 @@ def _text(value: object, column: Variable, line: str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     text = "" if value is None else str(value)
-    return readable(text, line) if column.type.name == "phone" else text
+    if column.type.name != "phone":
+        return text
+    shown = readable(text, line)
+    return shown if digits_of(shown, line) == text else text  # a form or a file with it may come back
 
 
 def _url(opened: OpenTable, key: Any) -> str:
@@ -189,6 +192,24 @@ async def rows_csv(request: Request, opened: Opened, _: CanLook) -> Response:
     """Leave out sensitive columns."""
     name = opened.definition.name
     return await csv_response(request, "table", csv_of(opened.table, datetime.now(UTC)), f"{name}.csv", table=name)
+
+
+@router.get("/tables/{table}/rows-of-line.csv")
+async def rows_for_owners(request: Request, opened: Opened, _: CanLook) -> Response:
+    """It can be imported again."""
+    name = opened.definition.name
+    titles = {each: group_title(each) for each in shown_names(opened.table)}
+    return await titled_response(request, "table", titles, _cells(opened), opened.zone, name, table=name)
+
+
+async def _cells(opened: OpenTable) -> AsyncIterator[list[dict[str, object]]]:
+    kinds = {**opened.definition.key, **opened.definition.columns}
+
+    def cell(name: str, value: object) -> object:
+        return _text(value, kinds[name], opened.line) if isinstance(value, str) else value
+
+    async for rows in row_pages(opened.table, datetime.now(UTC)):
+        yield [{name: cell(name, value) for name, value in row.items()} for row in rows]
 
 
 @router.get("/tables/{table}/row")
@@ -223,14 +244,11 @@ def _typed(opened: OpenTable, row: TableRowDocument) -> dict[str, str]:
 def _as_typed(value: object, column: Variable, opened: OpenTable) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    if column.type.name == "phone":
-        shown = readable(str(value), opened.line)
-        return shown if digits_of(shown, opened.line) == value else str(value)
     moment = point_of(value)
     if isinstance(column.type, PointInTime) and isinstance(moment, datetime) and moment.tzinfo is not None:
         zone = ZoneInfo(column.type.zone) if column.type.zone else opened.zone
         return moment.astimezone(zone).replace(tzinfo=None).isoformat()
-    return str(value)
+    return _text(value, column, opened.line)
 
 
 class SentRow(NamedTuple):

@@ -232,6 +232,7 @@ async def test_page_csv_and_json_show_the_same_numbers(settings: Settings, playe
         page = (await console.get(f"/report?{days}")).text
         document = (await console.get(f"/report.json?{days}")).json()
         table = list(csv.DictReader(io.StringIO((await console.get(f"/report.csv?{days}")).text)))
+        owners = (await console.get(f"/report-of-line.csv?{days}")).content
         empty = (await console.get("/report?to=2020-01-01")).text
         longest = [await console.get(f"/report?from={day}&to=9999-12-30") for day in ("0001-01-01", "1990-01-01")]
         refused = await console.get("/report.json?from=2026-11-03&to=2026-11-02")
@@ -242,6 +243,11 @@ async def test_page_csv_and_json_show_the_same_numbers(settings: Settings, playe
     assert expected == row
     assert "America/New_York" == document["timezone"]
     assert {name: "" if value is None else str(value) for name, value in expected.items()} in table
+    assert owners.startswith(b"\xef\xbb\xbfCounted,Name,Calls,Answered by a person,")
+    titled = list(csv.DictReader(io.StringIO(owners.decode("utf-8-sig"))))
+    assert ("By flow", "desk", str(expected["minutes"])) in {
+        (each["Counted"], each["Name"], each["Minutes"]) for each in titled
+    }
     assert f'data-label="Minutes">{expected["minutes"]}</td>' in page
     assert "No calls began on these days" in empty
     assert [200, 200] == [reply.status_code for reply in longest]

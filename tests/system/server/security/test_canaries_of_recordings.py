@@ -79,6 +79,7 @@ PAGES: Final = (
         "/messages?box=done",
         "/messages?box=deleted",
         "/messages.csv",
+        "/messages-of-line.csv",
         "/calls",
         "/calls/leg-1",
         "/calls.csv",

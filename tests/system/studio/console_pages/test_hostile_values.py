@@ -86,6 +86,7 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "/messages/count": ("/messages/count",),
     "/messages": ("/messages", "/messages?box=done", "/messages?box=VALUE", "/messages?before=VALUE"),
     "/messages.csv": ("/messages.csv", "/messages.csv?box=VALUE"),
+    "/messages-of-line.csv": ("/messages-of-line.csv", "/messages-of-line.csv?box=VALUE"),
     "/messages/{id_}/audio": (f"/messages/{MESSAGE}/audio", "/messages/VALUE/audio?use=downloaded"),
     "/phone": ("/phone", "/phone?file=FILE", "/phone?file=VALUE&flow=VALUE", "/phone?line=VALUE"),
     "/phone/ringing": ("/phone/ringing",),
@@ -110,10 +111,12 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "/report": ("/report", "/report?flow=VALUE&timezone=VALUE", "/report?from=VALUE"),
     "/report.json": ("/report.json", "/report.json?flow=VALUE"),
     "/report.csv": ("/report.csv", "/report.csv?flow=VALUE"),
+    "/report-of-line.csv": ("/report-of-line.csv", "/report-of-line.csv?flow=VALUE"),
     "/tables": ("/tables",),
     "/tables/{table}": ("/tables/notes", "/tables/notes?q=VALUE", "/tables/notes?after=VALUE", "/tables/VALUE"),
     "/tables/{table}/row": ("/tables/notes/row?key=HOSTILE-LEG", "/tables/notes/row?key=VALUE", "/tables/VALUE/row"),
     "/tables/{table}/rows.csv": ("/tables/notes/rows.csv", "/tables/VALUE/rows.csv"),
+    "/tables/{table}/rows-of-line.csv": ("/tables/notes/rows-of-line.csv", "/tables/VALUE/rows-of-line.csv"),
     "/tables/{table}/import": ("/tables/notes/import", "/tables/VALUE/import"),
     "/change": ("/change",),
     "/change-step": ("/change-step?flow=shop&step=VALUE", "/change-step?flow=VALUE"),
@@ -287,6 +290,7 @@ async def test_hostile_values_are_text_and_sensitive_ones_are_not_shown(
         "/tables/{table}",
         "/tables/{table}/row",
         "/tables/{table}/rows.csv",
+        "/tables/{table}/rows-of-line.csv",
         "/change/{file:path}",
     }
 

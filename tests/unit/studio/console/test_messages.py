@@ -208,6 +208,20 @@ async def test_messages_of_a_box_are_downloaded_without_formulas(inbox: Inbox) -
     )
 
 
+async def test_owners_download_messages_in_columns_with_titles(inbox: Inbox) -> None:
+    await inbox.put(transcript="Grüße\nvon mir", caller_name="Ann", about="the roof")
+    await inbox.put(caller="anonymous", state="waiting")
+    reply = await inbox.console.get("/messages-of-line.csv")
+    rows = list(csv.DictReader(io.StringIO(reply.content.decode("utf-8-sig"))))
+
+    assert reply.content.startswith(b"\xef\xbb\xbfWhen,Caller,Name,For,Length,Message,Done,Done by\r\n")
+    assert {("07700 900123", "Ann", "the roof", "Grüße\nvon mir"), ("withheld", "", "020 7946 0000", "")} == {
+        (row["Caller"], row["Name"], row["For"], row["Message"]) for row in rows
+    }
+    inbox.console.cookies.set(f"ncco-view-{inbox.console.base_url.port or 'http'}", "owner")
+    assert 'href="/messages-of-line.csv?box=new"' in await inbox.page()
+
+
 async def test_messages_come_in_pages_newest_first(inbox: Inbox) -> None:
     ids = [await inbox.put(created_at=NOW - number * 1000) for number in range(53)]
     first = await inbox.page()

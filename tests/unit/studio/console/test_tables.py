@@ -257,6 +257,22 @@ async def test_a_file_is_imported_completely_or_its_errors_are_listed(tables: Ta
     assert 200 == (await tables.send(exported.text)).status_code
 
 
+async def test_owners_download_rows_that_they_can_import_again(tables: Tables) -> None:
+    await tables.send(f"number,name,is_known,day\n{ADA},=Ada,true,2026-03-04\n493012345678,Jörg,,\n")
+    before = await tables.store.tables.of_table("customers")
+    exported = await tables.client.get("/tables/customers/rows-of-line.csv")
+
+    assert exported.content.startswith(b"\xef\xbb\xbfNumber,Name,")
+    assert "07700 900123,'=Ada," in exported.text
+    assert "'+49 30 12345678,Jörg," in exported.text
+    imported = await tables.send(exported.content)
+    assert 200 == imported.status_code, words_of(imported)
+    after = await tables.store.tables.of_table("customers")
+    assert [(row.name, row.columns) for row in before] == [(row.name, row.columns) for row in after]
+    tables.client.cookies.set(f"ncco-view-{tables.client.base_url.port or 'http'}", "owner")
+    assert 'href="/tables/customers/rows-of-line.csv"' in (await tables.client.get("/tables/customers")).text
+
+
 async def test_a_file_that_is_not_csv_is_refused(tables: Tables) -> None:
     for content in (b"number\n\xff\xfe\n", b"", b'number,name\n1,"x', b"\0"):
         page = await tables.send(content)
