@@ -7,19 +7,24 @@ import csv
 import io
 import re
 import sys
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
-from typing import Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from ncco_server.desk.call_search import FoundCalls
 from ncco_server.service.documents import TIMEZONE, RowDocument
 from ncco_server.store import CallRow, RecordingFilter, RecordingRow, Recordings, ResultRow
 
 BATCH: Final = 500
-DELIMITERS: Final = ",;\t"
-"""The first that fits is used."""
+DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs"}
+"""The first that fits is used, unless a first line such as `sep=;` says which."""
+_SAID_DELIMITER: Final = re.compile(r'"?sep=([,;\t|])"?\r?\n')
+"""Source: Microsoft, Excel."""
+_WORKBOOK: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+"""How .xlsx and .xls begin."""
 
 T = TypeVar("T")
 
@@ -101,36 +106,91 @@ def _cell(value: object, zone: tzinfo) -> str:
     return f"'{text}" if _is_formula(text) else text
 
 
-def csv_reader(content: bytes, names: Iterable[str]) -> csv.DictReader[str]:
+class NotText(csv.Error):
+    """The file is of another kind."""
+
+
+def csv_cure(error: csv.Error) -> str:
+    if isinstance(error, NotText):
+        return "save it as CSV (File, Save as)"
+    return f"check the quotes there, or export it again; a cell has at most {csv.field_size_limit():,} characters"
+
+
+class CsvRows(csv.DictReader):  # type: ignore[type-arg]  # it is only generic from Python 3.12 on
+    """Rows by the names of their columns. Cells after the last title are under None, unless they are empty."""
+
+    SURPLUS: Final = "has more cells than the first line"
+
+    def __next__(self) -> dict[Any, Any]:
+        row = super().__next__()
+        if not any(cell.strip() for cell in row.get(None, ())):
+            row.pop(None, None)
+        return row
+
+    @property
+    def surplus_cure(self) -> str:
+        used = self.reader.dialect.delimiter
+        return f"Delete the cells after the last title, or put text with {DELIMITERS.get(used, used)} in quotes."
+
+
+def csv_reader(content: bytes, names: Iterable[str]) -> CsvRows:
     """Read a file as spreadsheets of any country save it: with commas, semicolons or tabs, in UTF-8 or Windows-1252.
 
-    A title such as `First name` is the name of `names` that only differs in case, spaces or hyphens: `first_name`.
     Raises csv.Error, as does the reader.
     """
     text = _csv_text(content)
     named = {_plain_name(name): name for name in names}
-    names = {*named.values()}
+    said = _SAID_DELIMITER.match(text)
+    first = text[said.end() if said else 0 :].partition("\n")[0]
 
     def titles(delimiter: str) -> list[str]:
-        first = next(csv.reader([text.partition("\n")[0]], delimiter=delimiter), [])
-        return [title if title in names else named.get(_plain_name(title), title) for title in first]
+        found = next(csv.reader([first], delimiter=delimiter), [])
+        while found and not found[-1].strip():
+            found.pop()
+        return found
 
-    def known(delimiter: str) -> int:
+    def known(delimiter: str) -> tuple[int, int]:
         with suppress(csv.Error):  # with another delimiter, a long line is one cell
-            return len(names.intersection(titles(delimiter)))
-        return 0
+            found = titles(delimiter)
+            return sum(_plain_name(title) in named for title in found), len(found)
+        return 0, 0
 
-    delimiter = max(DELIMITERS, key=known)
-    reader = csv.DictReader(io.StringIO(text, newline=""), titles(delimiter), delimiter=delimiter, strict=True)
-    next(reader.reader, None)
+    delimiter = said[1] if said else max(DELIMITERS, key=known)
+    columns = _columns_of(titles(delimiter), named)
+    reader = CsvRows(io.StringIO(text, newline=""), columns, delimiter=delimiter, strict=True)
+    for _ in range(2 if said else 1):
+        next(reader.reader, None)
     return reader
 
 
+def _columns_of(titles: Sequence[str], named: Mapping[str, str]) -> list[str]:
+    """The name that a title differs from in case, spaces or hyphens, or whose words it contains: `Phone number`.
+
+    A title that fits no name, or that is not the only one to fit it, stays as it is.
+    """
+    names = {*named.values()}
+    found = [title if title in names else named.get(_plain_name(title), title) for title in titles]
+    by_word = defaultdict[str, list[tuple[set[str], str]]](list)  # a file may have 100,000 titles
+    for plain, name in named.items():
+        words = {*plain.split("_")}
+        by_word[min(words)].append((words, name))
+    fitting = defaultdict[str, list[str]](list)
+    for title in {*found} - names:
+        words = {*_plain_name(title).split("_")}
+        fits = [name for word in words for needed, name in by_word.get(word, ()) if needed <= words]
+        if len(fits) == 1:
+            fitting[fits[0]].append(title)
+    meant = {each[0]: name for name, each in fitting.items() if len(each) == 1 and name not in found}
+    return [meant.get(title, title) for title in found]
+
+
 def _csv_text(content: bytes) -> str:
+    if content.startswith(_WORKBOOK):
+        raise NotText("this is an Excel file")
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return content.decode("utf-16", "replace")
     if b"\0" in content.partition(b"\n")[0]:
-        raise csv.Error("it is not a text file, so save it as CSV first")
+        raise NotText("it is not a text file")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:

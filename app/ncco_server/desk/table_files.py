@@ -6,17 +6,13 @@ import csv
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
-from ncco_server.desk.exports import cell_text, csv_reader, csv_text
-from ncco_server.flow.templates.filters import MAX_TEXT
+from ncco_server.desk.exports import CsvRows, cell_text, csv_cure, csv_reader, csv_text
+from ncco_server.flow.report import as_sentence
 from ncco_server.service.tables import MOST_FAULTS, RefusedRows, RowFault, Table
+from ncco_server.suggest import nearest
 from ncco_server.table_rows import RowChange
-
-CELLS: Final = (
-    f"Check the quotes there, or export it again: a cell has at most {csv.field_size_limit():,} characters, and a text "
-    f"of a table {MAX_TEXT:,}."
-)
 
 
 async def csv_of(table: Table, now: datetime) -> AsyncIterator[str]:
@@ -53,28 +49,29 @@ def changes_in(table: Table, content: bytes) -> list[RowChange]:
         return table.changes(_lines(reader))
     except csv.Error as error:
         line = reader.line_num if reader else 0
-        raise RefusedRows([RowFault(f"line {line + 1}", "", str(error), CELLS)]) from error
+        raise RefusedRows([RowFault(f"line {line + 1}", "", str(error), f"{as_sentence(csv_cure(error))}.")]) from error
 
 
 def check_names(table: Table, names: Sequence[str]) -> None:
     """Raises RefusedRows for a first line that lacks, repeats or invents columns."""
     missing = [name for name in table.definition.key if name not in names]
     twice = [name for name, times in Counter(names).items() if times > 1]
-    faults = [RowFault("line 1", name, "there is no such column", "Add it: it is in the key.") for name in missing]
+    faults = [RowFault("line 1", name, "there is no such column", "Add it: each row needs one.") for name in missing]
     faults += [RowFault("line 1", name, "the column is there twice", "Delete one of them.") for name in twice]
     unknown = [name for name in dict.fromkeys(names) if not table.knows(name)]
-    faults += [table.no_such_column(name, "line 1") for name in unknown[:MOST_FAULTS]]
+    for fault in (table.no_such_column(name, "line 1") for name in unknown[:MOST_FAULTS]):
+        is_near = nearest(fault.column, (*table.definition.key, *table.definition.columns))
+        faults.append(fault if is_near else fault._replace(cure="Delete the column, or add it to the table."))
     if faults:
         raise RefusedRows(faults[:MOST_FAULTS])
 
 
-def _lines(reader: csv.DictReader[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _lines(reader: CsvRows) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for row in reader:
         cells: Mapping[str | None, Any] = row  # surplus cells are under None
         label = f"line {reader.line_num}"
         if not any(cells.values()):
             continue
         if cells.get(None):
-            fault = RowFault(label, "", "it has more cells than the first line", "Put text with commas in quotes.")
-            raise RefusedRows([fault])
+            raise RefusedRows([RowFault(label, "", f"it {reader.SURPLUS}", reader.surplus_cure)])
         yield label, {name: cell_text(text) if text else None for name, text in cells.items() if name is not None}

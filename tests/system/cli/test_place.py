@@ -139,7 +139,7 @@ def test_every_wrong_cell_of_a_file_is_named_before_anybody_is_called(home: Path
         ("number,name\n447700900101\n", "people.csv:2: column name: is missing"),
         ("number,name,name\n447700900101,Ada,Bob\n", "has the column 'name' twice"),
         (",".join(f"{n % 39_999:05}" for n in range(40_000)), "has the column '00000' twice"),
-        ("PK\x03\x04\0\n", "it is not a text file, so save it as CSV first"),
+        ("PK\x03\x04\0\n", "this is an Excel file\n  fix: save it as CSV (File, Save as)"),
         ('number,name\n447700900101,"Ada\n', "cannot be read as CSV after line"),
         ("number,name\n447700900101,A\x00da\n", "with: contains control characters"),
     ],

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import click
 import orjson
@@ -20,7 +20,7 @@ import orjson
 from ncco_server.desk import options
 from ncco_server.desk.database import asynchronous, find_database, now_ms, server_store
 from ncco_server.desk.environment import server_settings
-from ncco_server.desk.exports import csv_reader
+from ncco_server.desk.exports import csv_cure, csv_reader
 from ncco_server.desk.output import FINE, ISSUES, CannotRun, Progress, read_bytes
 from ncco_server.desk.project import Source
 from ncco_server.flow.model import Flow
@@ -33,7 +33,7 @@ from ncco_server.store import PlacedRow, Store, moment_of
 LISTED_PROBLEMS: Final = 20
 """Problems that are shown."""
 MOST_ROWS: Final = 1_000_000
-NUMBER_COLUMNS: Final = ("to", "number", "phone")
+NUMBER_COLUMNS: Final = ("to", "number", "phone", "phone_number")
 ID_COLUMN: Final = "id"
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -186,12 +186,13 @@ def _rows_of(
             line = reader.line_num
             if line > MOST_ROWS:
                 raise CannotRun(f"{file} has more than {MOST_ROWS:,} lines", "split it")
-            if any(row.values()):
+            if row.get(None):
+                yield _RowPlace(f"{file}:{line}"), RefusedRequest("row", reader.SURPLUS, reader.surplus_cure)
+            elif any(row.values()):
                 yield _RowPlace(f"{file}:{line}", column), _call_of(wanted, row, column, params)
     except csv.Error as error:
         message = f"{file} cannot be read as CSV after line {line}: {error}"
-        cure = f"check the quotes there, or export it again; a cell has at most {csv.field_size_limit():,} characters"
-        raise CannotRun(message, cure) from error
+        raise CannotRun(message, csv_cure(error)) from error
 
 
 def _number_column(file: Path, columns: Sequence[str]) -> str:
@@ -205,12 +206,10 @@ def _number_column(file: Path, columns: Sequence[str]) -> str:
 
 
 def _call_of(
-    wanted: WantedCall, row: Mapping[str | None, Any], column: str, params: Mapping[str, Variable]
-) -> WantedCall | RefusedRequest:
+    wanted: WantedCall, row: Mapping[str, str | None], column: str, params: Mapping[str, Variable]
+) -> WantedCall:
     """Every column is a param, except the number, the ID, and empty ones without a param."""
-    if row.get(None):
-        return RefusedRequest("row", "has more cells than the first line", "Put text that contains commas in quotes.")
-    cells = {name: text for name, text in row.items() if name is not None and text is not None}
+    cells = {name: text for name, text in row.items() if text is not None}
     values = {name: text for name, text in cells.items() if name in params or text}
     number = values.pop(column, "") if column not in params else cells.get(column, "")
     own_id = values.pop(ID_COLUMN, "") if ID_COLUMN not in params else cells.get(ID_COLUMN, "")

@@ -251,7 +251,7 @@ async def calls_for_owners(request: Request, console: TheConsole, search: Search
     """Show what the page shows, in columns with titles."""
     project = (await console.read_project()).project
     pages = _pages(console, search, project, partial(_cells, texts=texts_of(project)))
-    return await titled_response(request, "calls", TITLES, pages, zone_of(project), "calls")
+    return await titled_response(request, "calls", TITLES, pages, zone_of(project), name="calls")
 
 
 def _cells(row: CallRow, result: ResultRow | None, now_ms: int, texts: Mapping[str, str]) -> dict[str, object]:

@@ -26,6 +26,7 @@ async def titled_response(
     titles: Mapping[str, str],
     pages: AsyncIterator[Iterable[Mapping[str, object]]],
     zone: tzinfo,
+    *,
     name: str,
     **logged: str,
 ) -> Response:

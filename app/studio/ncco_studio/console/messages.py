@@ -125,7 +125,7 @@ async def messages_for_owners(request: Request, console: TheConsole, _: CanLook,
     recordings = (await console.opened_store()).recordings
     pages = recording_pages(recordings, _BOXES[box], _cells, milliseconds(datetime.now(UTC)))
     zone = zone_of((await console.read_project()).project)
-    return await titled_response(request, "messages", TITLES, pages, zone, "messages", box=box)
+    return await titled_response(request, "messages", TITLES, pages, zone, name="messages", box=box)
 
 
 def _cells(row: RecordingRow, _: int) -> dict[str, Any]:

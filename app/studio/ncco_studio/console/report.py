@@ -286,7 +286,7 @@ async def report_for_owners(request: Request, console: TheConsole, filters: Filt
         yield _titled(await count_period(console, period, filters.flow), texts)
 
     titles = {"group": "Counted", "title": "Name", **units}
-    return await titled_response(request, "report", titles, pages(), period.zone, "report")
+    return await titled_response(request, "report", titles, pages(), period.zone, name="report")
 
 
 @router.get("/report.csv")

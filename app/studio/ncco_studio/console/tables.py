@@ -199,7 +199,7 @@ async def rows_for_owners(request: Request, opened: Opened, _: CanLook) -> Respo
     """It can be imported again."""
     name = opened.definition.name
     titles = {each: group_title(each) for each in shown_names(opened.table)}
-    return await titled_response(request, "table", titles, _cells(opened), opened.zone, name, table=name)
+    return await titled_response(request, "table", titles, _cells(opened), opened.zone, name=name, table=name)
 
 
 async def _cells(opened: OpenTable) -> AsyncIterator[list[dict[str, object]]]:

@@ -72,7 +72,7 @@ async def test_an_exported_table_is_imported_unchanged(rows: list[dict[str, Any]
     ("text", "faults"),
     [
         ("title,number\nx,1\nx,two\n,3\n", ["line 3: column number", "line 4: column title"]),
-        ("title,number,nothing\nx,1,2\n", ["line 1: column nothing"]),
+        ("title,number,nothing\nx,1,2\ny,2,3\n", ["line 1: column nothing"]),
         ("title\nx\n", ["line 1: column number"]),
         ("title,number,title\nx,1,y\n", ["line 1: column title"]),
         ("title,number\nx,1,2\n", ["line 2"]),
