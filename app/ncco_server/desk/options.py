@@ -16,6 +16,8 @@ from ncco_server.desk.output import keep_for_results
 from ncco_server.desk.project import Source, zone_of
 from ncco_server.errors import AppError
 from ncco_server.flow.files import named_flows
+from ncco_server.flow.model import Project
+from ncco_server.service.phone_numbers import line_of
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -108,8 +110,27 @@ def read_time(_: click.Context, __: click.Parameter, text: str | None) -> dateti
 
 def zone_of_line() -> tzinfo:
     """See `project.zone_of`. UTC if there are no flow files here."""
-    source = Source.here(None, None)
-    return zone_of(source.load(explores=False).project) if source.flows.is_dir() else UTC
+    project = _project_of(Source.here(None, None))
+    return zone_of(project) if project else UTC
+
+
+def number_of_line(source: Source | None = None) -> str:
+    """See `phone_numbers.line_of`. The default is the project here."""
+    project = _project_of(source or Source.here(None, None))
+    return line_of(project.flows.values()) if project else ""
+
+
+def _project_of(source: Source) -> Project | None:
+    """Return None if there are no flow files."""
+    return source.load(explores=False).project if source.flows.is_dir() else None
+
+
+def as_number(read: Callable[[str, str], str], number: str, option: str, line: str) -> str:
+    """Raises BadParameter."""
+    try:
+        return read(number.strip(), line)
+    except ValueError as error:
+        raise click.BadParameter(f"{number}: {error}", param_hint=option) from None
 
 
 def read_zone(_: click.Context, __: click.Parameter, name: str) -> tzinfo:

@@ -134,6 +134,26 @@ def test_the_numbers_of_a_simulated_call_are_read_alike(ncco: Ncco, words: tuple
     assert heard in ncco("simulate", "main", *words).output
 
 
+@each_case(
+    ("words", "told"),
+    [
+        ("forget --dry-run --number", "+447700900801: no call contains it"),
+        ("place main --to", ": 447700900801 will be called"),
+        ("render main --from", "You are 447700900801."),
+        ("calls --number", "no calls"),
+        ("recordings list --number", "0 new"),
+    ],
+)
+def test_options_read_numbers_as_people_dial_them_at_home(ncco: Ncco, words: str, told: str) -> None:
+    result = ncco(*words.split(), "07700 900801")
+    assert (0, True) == (result.exit_code, told in result.output), result.output
+
+
+@each_case("number", ["7700900801", "900801", "x", "anonymous"])
+def test_nothing_is_forgotten_if_the_number_is_not_certain(ncco: Ncco, number: str) -> None:
+    assert 2 == ncco("forget", "--dry-run", "--number", number).exit_code
+
+
 def test_scenarios_have_rows_with_numbers_as_people_write_them(ncco: Ncco, tmp_path: Path) -> None:
     (tmp_path / "calls.yaml").write_text("""\
 the row is found:

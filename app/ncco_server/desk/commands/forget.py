@@ -52,7 +52,7 @@ cannot run.""",
     "numbers",
     multiple=True,
     required=True,
-    help="The number, with + and the country code. Can be repeated.",
+    help="The number: with + and the country code, or as people in the line's country dial it. Can be repeated.",
 )
 @click.option("--dry-run", is_flag=True, help="Only count the rows that would be deleted.")
 @click.option("--rewrite", is_flag=True, help="Rewrite the file or the tables (VACUUM). Calls wait meanwhile.")
@@ -64,10 +64,12 @@ async def command(
     *, numbers: tuple[str, ...], dry_run: bool, rewrite: bool, flows: Path | None, templates: Path | None, form: str
 ) -> int:
     """Delete every call that came from a number, went to it or dialled it, with its webhooks, turns and hooks."""
-    wanted = sorted({international(number) for number in numbers})
+    source = Source.here(flows, templates)
+    line = options.number_of_line(source)
+    wanted = sorted({international(number, line) for number in numbers})
     files = recording_files_of(server_settings())
     async with server_store() as store:
-        tables = await _declared_tables(store, Source.here(flows, templates))
+        tables = await _declared_tables(store, source)
         now = now_ms()
         tell = Progress().tell
         found = await store.forget(wanted, tables=tables, now=now, dry_run=dry_run, rewrite=rewrite, tell=tell)
@@ -84,13 +86,14 @@ async def command(
     return FINE if is_removed and found.purged is not False else ISSUES
 
 
-def international(written: str) -> str:
+def international(written: str, line: str) -> str:
     """Return the digits with the country code. Raises CannotRun if that may be missing, or for other text."""
     try:
-        number = read_number(written)
+        number = read_number(written, line)
     except ValueError as error:
         raise CannotRun(f'"{written}" is not a phone number: {error}', CURE) from error
-    if len(number) < LEAST_DIGITS and not _MARKED.search(written):
+    is_as_written = number == re.sub("[^0-9]", "", written)
+    if len(number) < LEAST_DIGITS and is_as_written and not _MARKED.search(written):
         raise CannotRun(f'"{written}" has no country code', CURE)
     return number
 

@@ -30,8 +30,7 @@ from ncco_server.desk.output import FINE, ISSUES, CannotRun, columns, print_json
 from ncco_server.desk.probe import probe as reach
 from ncco_server.errors import VonageApiError
 from ncco_server.flow.files import replace_text
-from ncco_server.ncco.value_types import digits_in
-from ncco_server.service.phone_numbers import readable
+from ncco_server.service.phone_numbers import digits_of, readable
 from ncco_server.settings import Settings, load_settings
 from ncco_server.vonage.application_token import ApplicationTokens
 from ncco_server.vonage.applications import (
@@ -273,13 +272,14 @@ def _account(settings: Settings, missing: Sequence[str], client: Any) -> Account
 async def _numbers(account: Account, application_id: str, chosen: tuple[str, str]) -> tuple[str, str]:
     """The calling and the called number. Raises CannotRun."""
     linked = [number.msisdn for number in (await read_numbers(account, application_id)).numbers]
-    wanted = [digits_in(each) for each in chosen if each]
+    caller, called = (digits_of(each, next(iter(linked), "")) for each in chosen)
+    wanted = [each for each in (caller, called) if each]
     for each in wanted:
         if each not in linked:
             raise CannotRun(f"{each} is not linked to the application", f"choose one of {', '.join(linked) or 'none'}")
     rest = [each for each in linked if each not in wanted]
-    caller = digits_in(chosen[0]) or next(iter(rest), "")
-    called = digits_in(chosen[1]) or next((each for each in rest if each != caller), "")
+    caller = caller or next(iter(rest), "")
+    called = called or next((each for each in rest if each != caller), "")
     if not caller or not called or caller == called:
         raise CannotRun(
             f"the check needs two numbers that are linked to the application, and there is {len(linked) or 'none'}",

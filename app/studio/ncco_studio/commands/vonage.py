@@ -25,7 +25,7 @@ from ncco_server.desk import options
 from ncco_server.desk.environment import variables
 from ncco_server.desk.output import FINE, CannotRun, read_text
 from ncco_server.flow.report import printable, report
-from ncco_server.ncco.value_types import digits_in
+from ncco_server.service.phone_numbers import digits_of
 from ncco_server.settings.values import read_private_key
 from ncco_server.vonage.keys import new_private_key, rsa_private_key
 from ncco_studio.commands.server_under_test import after_connect
@@ -53,18 +53,20 @@ ENDED_CALLS: Final = 1_000
 def _parties(_context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> Mapping[str, Behaviour]:
     """Raises BadParameter."""
     found = {}
+    line = options.number_of_line() if given else ""
     for each in given:
         number, _, outcome = each.partition("=")
         known = next((name for name in get_args(PartyOutcome) if name == outcome), None)
         if known is None:
             words = ", ".join(get_args(PartyOutcome))
             raise click.BadParameter(f"{each} is not NUMBER=OUTCOME; the outcomes are {words}")
-        found[digits_in(number)] = Behaviour(known)
+        found[digits_of(number, line)] = Behaviour(known)
     return found
 
 
 def _numbers(_context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(digits_in(number) for number in given)
+    line = options.number_of_line() if given else ""
+    return tuple(digits_of(number, line) for number in given)
 
 
 def _people(

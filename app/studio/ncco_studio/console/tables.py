@@ -109,9 +109,13 @@ async def list_tables(request: Request, console: TheConsole, _: CanLook) -> Resp
     if not console.settings.has_memory_store:
         store, now = await console.opened_store(), datetime.now(UTC)
         for each in tables:
-            page = await Table(store, project.tables[each["name"]]).page(now)
-            each["rows"] = f"more than {len(page.rows)} rows" if page.after else counted(len(page.rows), "row")
+            each["rows"] = await _size(Table(store, project.tables[each["name"]]), now)
     return render(request, "tables.html", tables=tables)
+
+
+async def _size(table: Table, now: datetime) -> str:
+    page = await table.page(now)
+    return f"more than {len(page.rows)} rows" if page.after else counted(len(page.rows), "row")
 
 
 def _uses(project: Project) -> Mapping[str, Sequence[str]]:
@@ -136,13 +140,14 @@ def _sparing(project: Project) -> list[str]:
 @router.get("/tables/{table}")
 async def list_rows(request: Request, opened: Opened, _: CanLook) -> Response:
     """Show some rows, in the order of their keys; only the rows for a request of the search form."""
-    search = opened.search
-    page = await opened.table.page(datetime.now(UTC), after=search.after, limit=PAGE, text=search.q)
+    search, now = opened.search, datetime.now(UTC)
+    page = await opened.table.page(now, after=search.after, limit=PAGE, text=search.q)
     return render(
         request,
         "table_rows.html" if request.headers.get("hx-request") else "table.html",
         rows=[_shown(opened, row) for row in page.rows],
         next=f"/tables/{opened.definition.name}{search.address(after=page.after)}" if page.after else "",
+        size=await _size(opened.table, now),
         **opened.page,
     )
 

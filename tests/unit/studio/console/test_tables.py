@@ -218,6 +218,8 @@ async def test_rows_are_found_by_a_number_or_a_text_and_listed_page_by_page(tabl
     assert 1 == (await tables.text("/tables/customers?q=ärztin+77")).count("Ärztin")
     assert "Ärztin 5 " in await tables.text("/tables/customers?q=%2B44+7700+900005")
     assert "No matching rows" in await tables.text("/tables/customers?q=nothing")
+    assert "120 rows" in await tables.text("/tables/customers")
+    assert "120 rows in all" in await tables.text("/tables/customers?q=77")
     path, seen = "/tables/customers?q=%C3%A4rz", list[str]()
     for _ in range(3):
         page = (await tables.client.get(path)).text

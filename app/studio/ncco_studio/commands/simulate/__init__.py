@@ -50,14 +50,6 @@ SEED: Final = "ncco simulate"
 """Makes the call IDs on our own server reproducible."""
 
 
-def _read(read: Callable[[str, str], str], number: str, option: str, line: str) -> str:
-    """Raises BadParameter."""
-    try:
-        return read(number.strip(), line)
-    except ValueError as error:
-        raise click.BadParameter(f"{number}: {error}", param_hint=option) from None
-
-
 def _called_at(context: click.Context, parameter: click.Parameter, what: str | None) -> str | None:
     return options.read_url(context, parameter, what) if what is not None and is_url(what) else what
 
@@ -184,8 +176,8 @@ def command(
         name = name or flow_of_file(loaded) or (_only_placed(loaded.project) if place else "")
         line = line_of(loaded.project.flows.values(), loaded.project.flows.get(name) if place else None)
         server = local_stage(loaded.project, source.path_of, is_live=live, chaos=chaos, deadline_s=PATIENCE_S)
-    to = _read(read_called, to, "--to", line)
-    caller = _read(read_caller, caller, "--from", to or line)
+    to = options.as_number(read_called, to, "--to", line)
+    caller = options.as_number(read_caller, caller, "--from", to or line)
     call = ScenarioCall(to=to, from_=caller, user=user, custom_data=custom_data, made_at=at, flow=name)
     met = CallConditions(Parties(other=None), {}, chaos, after_connect=after_connect)
     if place:
