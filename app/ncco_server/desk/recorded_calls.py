@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,6 +18,7 @@ from ncco_server.ncco.webhooks import as_text
 from ncco_server.service.delivery import ANSWER_FIELDS
 from ncco_server.service.documents import utc_text
 from ncco_server.service.hand_hours import HandHours
+from ncco_server.service.phone_numbers import readable
 from ncco_server.service.told import fallback_reason, summary
 from ncco_server.service.written_rows import (
     MaskedText,
@@ -141,6 +143,11 @@ def spoken_in(body: bytes) -> Iterator[str]:
                 continue
             if isinstance(text, str) and not isinstance(text, MaskedText):
                 yield _TAG.sub("", text)
+
+
+def number_text(number: str, line: str) -> str:
+    """People get it as they write it, programs its digits."""
+    return readable(number, line) if sys.stdout.isatty() else number
 
 
 def duration_text(seconds: float | None) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import click
 
-from ncco_server.desk.output import CannotRun
+from ncco_server.desk.output import CannotRun, shows_colours
 
 if TYPE_CHECKING:
     from ncco_server.desk.findings import Finding
@@ -63,6 +63,9 @@ class Studio(Protocol):
     def rules(self) -> Mapping[str, FlowRule]:
         """The codes of faults and of issues of scenarios, for `ncco explain`."""
 
+    def code_pages(self) -> Mapping[str, str]:
+        """The address of each code's page on this machine."""
+
     def explorer(self) -> Explore:
         """Finds what only a run of a handler shows."""
 
@@ -88,6 +91,12 @@ def find_studio() -> Studio | None:
     """None if the studio is not installed."""
     found = next(iter(entry_points(group=GROUP)), None)
     return cast(Studio, found.load()) if found is not None else None
+
+
+def code_pages() -> Mapping[str, str]:
+    """The addresses of codes, for links in a terminal; {} elsewhere."""
+    studio = find_studio()
+    return studio.code_pages() if studio is not None and shows_colours() else {}
 
 
 def explorer() -> Explore | None:

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate, groupby
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from ncco_server.flow.issues import FlowIssue, by_place
 from ncco_server.flow.nodes import LINE_BREAK
@@ -21,23 +21,29 @@ _LEAD = 50
 """Columns to keep before the error."""
 _NEAR = 4 * _WIDEST
 _TAB = "    "
+NO_PAGES: Final[Mapping[str, str]] = {}
 _COLOURS = {"error": "31", "warning": "33", "place": "1", "cure": "36", "heading": "1;4"}
 
 
 def report(
-    issues: Iterable[FlowIssue], sources: Mapping[str, str], format: Format = "text", colour: bool = False
+    issues: Iterable[FlowIssue],
+    sources: Mapping[str, str],
+    format: Format = "text",
+    colour: bool = False,
+    pages: Mapping[str, str] = NO_PAGES,
 ) -> str:
     """Sort by place. Ends with a line break, but is "" as text without issues.
 
     Files missing in `sources` (display path → text) have no excerpt. `colour` adds terminal colours to text; escape
-    sequences in a file are never printed.
+    sequences in a file are never printed. `pages` are the addresses of codes, which link to them in a terminal.
     """
     ordered = sorted(issues, key=by_place)
     if format == "json":
         return _json(ordered)
     if format == "github":
         return "".join(map(_annotation, ordered))
-    return _text(ordered, sources, _coloured if colour else lambda text, colour: text)
+    colours = _coloured if colour else lambda text, colour: text
+    return _text(ordered, sources, lambda text, colour: _linked(colours(text, colour), pages.get(text, "")))
 
 
 Colouring: TypeAlias = Callable[[str, str], str]
@@ -45,6 +51,11 @@ Colouring: TypeAlias = Callable[[str, str], str]
 
 def _coloured(text: str, colour: str) -> str:
     return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m"
+
+
+def _linked(text: str, page: str) -> str:
+    """Source: OSC 8, "Hyperlinks in terminal emulators"."""
+    return f"\x1b]8;;{page}\x1b\\{text}\x1b]8;;\x1b\\" if page else text
 
 
 def _text(issues: Sequence[FlowIssue], sources: Mapping[str, str], colours: Colouring) -> str:

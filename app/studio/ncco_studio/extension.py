@@ -44,6 +44,11 @@ def rules() -> Mapping[str, FlowRule]:
     return {**import_module("ncco_studio.verify.scenarios.values").RULES, **faults}
 
 
+def code_pages() -> Mapping[str, str]:
+    pages: Mapping[str, str] = import_module("ncco_studio.lsp.code_pages").code_pages()
+    return pages
+
+
 def explorer() -> Explore:
     explore: Explore = import_module("ncco_studio.verify.handlers.exploring").explore
     return explore

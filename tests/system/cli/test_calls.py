@@ -273,14 +273,24 @@ def test_a_terminal_shows_what_it_has_room_for_and_results_in_colour(
     assert [] == [line for line in plain.splitlines() if len(line) > columns]
     assert "missed" in plain
     assert "\x1b[31m" in shown
-    assert ("442079460000" in plain) is (columns == 200 or command == "report")
+    assert ("020 7946 0000" in plain) is (columns == 200 or command == "report")
     assert "\x1b" not in in_terminal(tmp_path, columns, *words, NO_COLOR="1")
 
 
-def in_terminal(folder: Path, columns: int, *words: str, **env: str) -> str:
+def test_a_code_links_to_its_page_where_a_terminal_shows_colours(tmp_path: Path) -> None:
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows" / "main.yaml").write_text("flow: main\n")
+    page = r"\x1b\]8;;file://[^\x1b]*errors\.md#L[0-9]+\x1b\\\x1b\[31mE[0-9]+\x1b\[0m\x1b\]8;;\x1b\\"
+
+    assert re.search(page, in_terminal(tmp_path, 80, "check", exit_code=1))
+    for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        assert "\x1b" not in in_terminal(tmp_path, 80, "check", exit_code=1, **env)
+
+
+def in_terminal(folder: Path, columns: int, *words: str, exit_code: int = 0, **env: str) -> str:
     """What a command writes to a terminal with this number of columns."""
     ours, theirs = os.openpty()
-    env = plain_environment(folder, TERM="xterm-256color", COLUMNS=str(columns), **env)
+    env = plain_environment(folder, **{"TERM": "xterm-256color", "COLUMNS": str(columns), **env})
     process = Forked([NCCO, *words], cwd=folder, env=env, stdout=theirs, stderr=theirs)
     os.close(theirs)
     shown = b""
@@ -288,5 +298,5 @@ def in_terminal(folder: Path, columns: int, *words: str, **env: str) -> str:
         while more := os.read(ours, 4096):
             shown += more
     os.close(ours)
-    assert 0 == process.wait()
+    assert exit_code == process.wait()
     return shown.decode()

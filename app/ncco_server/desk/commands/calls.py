@@ -24,7 +24,7 @@ from ncco_server.desk.documents import CallDocument, HookDocument
 from ncco_server.desk.exports import call_pages, csv_pages
 from ncco_server.desk.heard import Sent, sent_in
 from ncco_server.desk.output import FINE, print_json, print_result
-from ncco_server.desk.recorded_calls import action_summary, duration_text, entries_of
+from ncco_server.desk.recorded_calls import action_summary, duration_text, entries_of, number_text
 from ncco_server.flow.report import counted, printable
 from ncco_server.ncco.value_types import digits_in
 from ncco_server.results import RESULTS
@@ -301,8 +301,8 @@ class CallPrinter:
         cells = {
             "call": call.id,
             "began": f"{began:%d %b %H:%M}" if sys.stdout.isatty() else f"{began:%Y-%m-%d %H:%M:%S}",
-            "from": call.caller,
-            "to": call.to,
+            "from": number_text(call.caller, call.to),
+            "to": number_text(call.to, call.to),
             "flow": call.flow,
             "revision": call.revision[:SHORT_HASH],
             "turns": str(call.turns),
@@ -331,7 +331,9 @@ class CallPrinter:
         """Print nothing in JSON."""
         if self.is_json:
             return
-        parties = [printable(text) or "-" for text in (call.caller, call.to)]
+        parties = [
+            printable(text) or "-" for text in (number_text(call.caller, call.to), number_text(call.to, call.to))
+        ]
         dialled_by = f", dialled by call {printable(call.parent)}" if call.parent else ""
         began = f"{call.began_at.astimezone(self.zone):%Y-%m-%d %H:%M:%S}"
         state = f"{duration_text(call.seconds)}: {printable(call.words)}"

@@ -16,6 +16,7 @@ from ncco_server.desk import options
 from ncco_server.desk.environment import DOTENV
 from ncco_server.desk.output import CANNOT_RUN, FINE, ISSUES, CannotRun, print_result
 from ncco_server.desk.project import LoadedProject, Source, source_at
+from ncco_server.desk.studio import code_pages
 from ncco_server.flow.files import Stamps, stamps
 from ncco_server.flow.report import Format, counted, printable, report
 
@@ -90,7 +91,7 @@ def _check(sources: Sequence[Source], form: Format, today: date | None) -> tuple
         gc.enable()
     issues = [issue for found in findings for issue in found.issues]
     texts = {name: text for found in findings for name, text in found.texts.items()}
-    shown = report(issues, texts, form, colour=True)
+    shown = report(issues, texts, form, colour=True, pages=code_pages())
     if form == "text":
         shown = "".join([shown or f"{_no_issues(findings)}\n", *_never_run(findings)])
     return ISSUES if any(issue.is_error for issue in issues) else FINE, shown

@@ -18,7 +18,7 @@ from ncco_server.desk.documents import RecordingDocument
 from ncco_server.desk.environment import server_settings
 from ncco_server.desk.exports import csv_pages, recording_pages
 from ncco_server.desk.output import FINE, ISSUES, CannotRun, NotFound, print_json, print_result
-from ncco_server.desk.recorded_calls import duration_text
+from ncco_server.desk.recorded_calls import duration_text, number_text
 from ncco_server.flow.report import counted, printable
 from ncco_server.service.phone_numbers import sought_digits
 from ncco_server.service.recording_files import RecordingFiles
@@ -203,8 +203,9 @@ def _state(recording: RecordingDocument) -> str:
 def _print(recording: RecordingDocument, zone: tzinfo) -> None:
     came = f"{recording.created_at.astimezone(zone):%Y-%m-%d %H:%M}"
     length = duration_text(recording.duration_ms / 1000) if recording.duration_ms is not None else "?"
+    caller = printable(number_text(recording.from_number, recording.to_number))
     where = ".".join(name for name in (recording.flow, recording.step) if name)
-    click.echo(f"{recording.id}  {came}  {length}  from {printable(recording.from_number) or '?'}  {where}".rstrip())
+    click.echo(f"{recording.id}  {came}  {length}  from {caller or '?'}  {where}".rstrip())
     marks = [name for name, at in (("heard", recording.heard_at), ("done", recording.done_at)) if at is not None]
     problem = f": {recording.problem}" if recording.problem else ""
     click.echo(f"    {', '.join([_state(recording), *marks])}{problem}")

@@ -16,6 +16,7 @@ from ncco_server.desk.call_report import COLOURS, COLUMNS, COUNTED, count_calls,
 from ncco_server.desk.database import asynchronous, find_database
 from ncco_server.desk.output import FINE, columns, print_json, print_result
 from ncco_server.desk.project import Source, zone_of
+from ncco_server.desk.recorded_calls import number_text
 from ncco_server.flow.model import Project
 from ncco_server.flow.report import printable
 from ncco_server.results import RESULTS
@@ -96,10 +97,11 @@ async def command(
     return FINE
 
 
-def _table(counts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _table(counts: Sequence[dict[str, Any]]) -> Iterator[str]:
     """Programs get every column, people those with a number in them, and a bar for each group of calls."""
     if not sys.stdout.isatty():
         return columns(_cells(counts, COLUMNS))
+    counts = [row | {"name": number_text(row["name"], row["name"])} for row in counts]
     room = shutil.get_terminal_size().columns - BAR
     shown = [name for name in COLUMNS if name in ALWAYS or any(row[name] for row in counts)]
     lines = list(columns(_cells(counts, shown)))

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from lsprotocol import types
 
-import ncco_studio
+from ncco_studio.lsp.code_pages import code_pages
 
 Json: TypeAlias = dict[str, Any]
 
@@ -43,7 +40,7 @@ def range_of(part: Json) -> types.Range:
 def diagnostic(issue: Json) -> types.Diagnostic:
     line = issue["line"] - 1
     column = issue["column"] - 1
-    href = documented().get(issue["code"])
+    href = code_pages().get(issue["code"])
     return types.Diagnostic(
         types.Range(types.Position(line, column), types.Position(line, column + max(issue["length"], 1))),
         f"{issue['message']}\n{issue['cure']}",
@@ -52,17 +49,6 @@ def diagnostic(issue: Json) -> types.Diagnostic:
         code_description=types.CodeDescription(href) if href else None,
         source="ncco",
     )
-
-
-@cache
-def documented() -> Mapping[str, str]:
-    """The URI of each code in docs/errors.md; the fragment is the line's number."""
-    package = Path(str(ncco_studio.__file__)).parent
-    pages = (package / "lsp" / "errors.md", package.parents[2] / "docs" / "errors.md")
-    page = next((page for page in pages if page.is_file()), None)
-    lines = page.read_text(encoding="utf-8").split("\n") if page else []
-    codes = ((number, re.match(r'<a id="([A-Z]\d+)">', line)) for number, line in enumerate(lines, 1))
-    return {found[1]: f"{page.as_uri()}#L{number}" for number, found in codes if found and page}
 
 
 def completion_item(option: Json, number: int, replaced: types.Range) -> types.CompletionItem:

@@ -121,6 +121,12 @@ def test_colours_appear_only_on_a_terminal() -> None:
     assert "\x1b[31m^\x1b[0m \x1b[36mwrite b\x1b[0m" in text
 
 
+def test_a_code_with_a_page_links_to_it() -> None:
+    text = report([issue(1, 1)], {"flows/a.yaml": "x"}, pages={"E101": "file:///errors.md#L9"})
+
+    assert "  \x1b]8;;file:///errors.md#L9\x1b\\E101\x1b]8;;\x1b\\  wrong" in text
+
+
 def test_no_text_of_a_file_reaches_the_terminal_as_a_command() -> None:
     evil = FlowIssue("E101", "error", Place("flows/\x1b[2J.yaml", 1, 1), "\x1b[2J\nwrong", "\x9b2J")
 
