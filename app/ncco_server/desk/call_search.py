@@ -49,7 +49,7 @@ async def find_calls(
 ) -> FoundCalls:
     """Return the newest calls first, after the key `before`. Raises StoreError.
 
-    `word` is searched for in names, numbers, prompts and what was said, for at most `within_s`.
+    `word` is searched for in names, numbers, prompts, what was said and messages, for at most `within_s`.
     """
     if not word:
         rows = await records.calls(limit + 1, before, wanted)
@@ -83,11 +83,13 @@ async def _with_word(
     saying = await asyncio.to_thread(
         lambda: {key for key, body in holding if any(folded in text.casefold() for text in spoken_in(body))}
     )
+    transcripts = await records.transcripts([row.session.id for row in rows])
+    dictated = {session for session, words in transcripts if folded in " ".join(words.split()).casefold()}
     known = await results_of(records, rows, now_ms, flows)
     found = []
     for row in rows:
         result = known.get(row.key)
         names = (row.session.flow, result.caller, result.to, result.name) if result else (row.session.flow,)
-        if row.key in saying or any(folded in name.casefold() for name in names):
+        if row.key in saying or row.session.id in dictated or any(folded in name.casefold() for name in names):
             found.append((row, result))
     return found

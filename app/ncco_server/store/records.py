@@ -167,6 +167,10 @@ SUM_BY_START: Final = Sql(f"""
     HAVING sum(calls) <> 0
 """)
 
+SELECT_TRANSCRIPTS: Final = ListSql(f"""
+    SELECT session, transcript FROM {RECORDINGS_TABLE} WHERE deleted_at IS NULL AND session IN (%s)
+""")
+
 SELECT_RESULTS_OF: Final = ListSql(f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE call_key IN (%s)")
 
 
@@ -293,7 +297,7 @@ class Records:
         self._select = f"{_CALL}, {self._has_failed}, {lost} FROM calls"
         self._select_by_id = Sql(f"{self._select} WHERE id = $1")
 
-    async def _read_of(self, sql: ListSql, keys: Sequence[int], *values: object) -> list[Row]:
+    async def _read_of(self, sql: ListSql, keys: Sequence[int | str], *values: object) -> list[Row]:
         found: list[Row] = []
         for start in range(0, len(keys), REPORTED):
             some = keys[start : start + REPORTED]
@@ -454,6 +458,10 @@ class Records:
             sql = ListSql(f"SELECT call_key, {column} FROM {table} WHERE {holds} AND call_key IN (%s)", 1)
             found += await self._read_of(sql, keys, _plain_part(word))
         return [(key, bytes(document)) for key, document in found]
+
+    async def transcripts(self, sessions: Sequence[str]) -> list[tuple[str, str]]:
+        """The words of messages and other recordings, by session."""
+        return [(session, words) for session, words in await self._read_of(SELECT_TRANSCRIPTS, sessions) if words]
 
     async def connect_statuses(self, first: int, last: int) -> list[ConnectStatus]:
         return [ConnectStatus(*row) for row in await self._read(SELECT_CONNECT_STATUSES, first, last)]

@@ -96,7 +96,7 @@ shown. Exit codes: 0 shown, 1 there is no such call, 2 no database can be read."
 @click.option("--flow", type=options.FLOW, default="", help="Calls that began in this flow.")
 @click.option("--result", type=click.Choice(ENDED), help="Calls with this result; `ncco report` explains them.")
 @click.option("--own", default="", metavar="NAME", help="Calls that the flow has given this result of its own.")
-@click.option("--word", default="", metavar="TEXT", help="Calls with this text in a prompt, what was said, or a name.")
+@click.option("--word", default="", metavar="TEXT", help="Calls with this text in a prompt, message, answer, or name.")
 @click.option("--since", callback=_since, help="Calls of the last 90m, 2h or 3d, or since a point in time.")
 @click.option("--until", callback=_since, help="Calls before a point in time, or older than 90m, 2h or 3d.")
 @click.option("--day", callback=options.read_day, help="Calls of this day, such as 2026-11-24, in the time zone.")

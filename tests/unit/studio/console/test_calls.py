@@ -279,6 +279,22 @@ async def test_search_ignores_upper_and_lower_case(shop: Shop) -> None:
     assert [] == await found("frau meier")
 
 
+async def test_a_search_finds_the_words_of_a_message(shop: Shop) -> None:
+    await shop.answer("aaaaaaaa-0000")
+    await shop.answer("bbbbbbbb-0000")
+    kept = {"kind": "record", "created_at": 1, "session": "aaaaaaaa-0000", "due_at": None}
+    async with open_store(settings(shop.project).database_url) as store:
+        await store.recordings.add(RecordingRow("ab" * 16, "rec", transcript="Mein BLUTDRUCK\nist öfter hoch.", **kept))
+        found = [
+            [call["id"] for call in (await shop.console.get(f"/calls.json?q={words}")).json()["calls"]]
+            for words in ("blutdruck ist", "Öfter hoch", "niedrig")
+        ]
+        await store.recordings.mark_deleted("ab" * 16, 2, "")
+
+    assert [["aaaaaaaa-0000"], ["aaaaaaaa-0000"], []] == found
+    assert [] == (await shop.console.get("/calls.json?q=blutdruck")).json()["calls"]
+
+
 async def test_the_url_of_a_list_contains_only_the_chosen_filters(shop: Shop) -> None:
     rows = await shop.console.get("/calls?q=&flow=shop&since=&state=", headers={"HX-Request": "true"})
 
