@@ -31,10 +31,8 @@ LAST_YEAR: Final = 2040
 """Our choice. Later public holidays are not known."""
 
 _EXAMPLE: Final = "write `holidays: {country: GB}`, or a list of dates: `holidays: [2026-12-24]`"
-_NAMED_AFTER_A_PART: Final = dict.fromkeys(("britain", "england", "great britain", "scotland", "wales"), "GB") | {
-    "america": "US",
-    "holland": "NL",
-}
+_BRITISH: Final = ("britain", "england", "great britain", "northern ireland", "scotland", "wales")
+_NAMED_AFTER_A_PART: Final = dict.fromkeys(_BRITISH, "GB") | {"america": "US", "holland": "NL"}
 """People's other names for a country → its two-letter code."""
 _LETTERS_OF_CODE: Final = 3
 _LABELS: Final = ("observed_label", "estimated_label", "observed_estimated_label")

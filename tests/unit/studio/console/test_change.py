@@ -115,6 +115,7 @@ async def test_change_is_reviewed_then_saved_and_nothing_else_changes(owner: htt
         **week("08:30-17:30"),
         "key:/hours/office/override": "2030-12-24",
         "value:/hours/office/override": "09:00-12:00",
+        "name:/hours/office/override": "A: b",
         "value:/numbers": "+44 20 7946 0001",
     }
 
@@ -130,11 +131,13 @@ async def test_change_is_reviewed_then_saved_and_nothing_else_changes(owner: htt
         .replace("447700900111", "447700900112")
         .replace(
             "week: {mon-fri: 09:00-17:30}   # never on Sundays",
-            "week: {mon-fri: 08:30-17:30}   # never on Sundays\n    override: {2030-12-24: 09:00-12:00}",
+            "week: {mon-fri: 08:30-17:30}   # never on Sundays\n"
+            '    override: {2030-12-24: {hours: 09:00-12:00, name: "A: b"}}',
         )
         .replace('"442079460000"]', '"442079460000", "442079460001"]')
     )
     assert expected == text_of(flow)
+    assert "Tue 24 December 2030, A: b" in (await owner.get(PAGE)).text
 
 
 @pytest.mark.parametrize("kept", [0, 20])
@@ -344,6 +347,12 @@ async def test_hours_lead_to_each_text_that_depends_on_them(owner: httpx.AsyncCl
         ("{country: GB}", {"/country": "Germany"}, [{"country": "DE"}, {"2030-12-27": "Founders' Day"}]),
         ("\n      country: GB # ours\n      subdivision: ENG", {"/subdivision": "Scotland"},
          [{"country": "GB", "subdivision": "SCT"}, {"2030-12-27": "Founders' Day"}]),
+        ("{country: GB, subdivision: ENG}", {"/country": "Wales"},
+         [{"country": "GB", "subdivision": "WLS"}, {"2030-12-27": "Founders' Day"}]),
+        ("{country: IE}", {"/country": "scotland"},
+         [{"country": "GB", "subdivision": "SCT"}, {"2030-12-27": "Founders' Day"}]),
+        ("[2030-08-15]", {"/country": "Northern Ireland"},
+         ["2030-08-15", {"country": "GB", "subdivision": "NIR"}, {"2030-12-27": "Founders' Day"}]),
         ("[2030-08-14, {2030-08-15: Fair}]", {"/0": "2030-08-13", "/1/2030-08-15": "Our fair"},
          ["2030-08-13", {"2030-08-15": "Our fair"}, {"2030-12-27": "Founders' Day"}]),
         ("{2030-08-15: Fair}", {}, [{"2030-08-15": "Fair", "2030-12-27": "Founders' Day"}]),

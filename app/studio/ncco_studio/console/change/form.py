@@ -8,11 +8,11 @@ from typing import Final
 
 import yaml
 
-from ncco_server.flow.hours.holidays import meant_country, regions_of
+from ncco_server.flow.hours.holidays import regions_of
 from ncco_server.flow.hours.weekly import meant_spans, shown_spans
 from ncco_server.ncco.value_types import read_number
 from ncco_studio.console.change.fields import NEW_PARTS, FieldKind, FormField, path_of, pointer
-from ncco_studio.console.change.hours import add_region, part_code, write_hours, write_region, write_week
+from ncco_studio.console.change.hours import add_region, meant_region, part_code, write_hours, write_region, write_week
 from ncco_studio.console.change.notation import date_in_words, date_key, is_date, spans_in_words
 from ncco_studio.editing.yaml_text import NoSuchValue, Path, YamlText, quoted, written
 
@@ -57,7 +57,7 @@ def changed(text: str, fields: Iterable[FormField], form: Mapping[str, str], lin
                 yaml_text.remove(field.removes)
         for field in kept:
             if field.kind == "country" and field.removes is None and values[field.name] and field.name not in faults:
-                add_region(yaml_text, field.path[:-1], meant_country(values[field.name]))
+                add_region(yaml_text, field.path[:-1], values[field.name])
         _add_all(yaml_text, [name for name in added if path_of(name) != ("numbers",)], form, faults, line)
     except (NoSuchValue, yaml.YAMLError) as error:
         raise CannotChange(
@@ -160,13 +160,13 @@ def _change_region(text: YamlText, field: FormField, known: Iterable[FormField],
     wanted = values[part.name] if part else ""
     if words == field.value and (part is None or wanted == part.value):
         return
-    code = meant_country(words)
+    code, named = meant_region(words)
     if not code:
         raise CannotChange(f"{words}: write a country, such as Germany")
     if field.removes is None:
         return  # it is added after the others
     try:
-        wanted = part_code(code, wanted) if wanted else ""
+        wanted = named or (part_code(code, wanted) if wanted else "")
     except KeyError:
         if part is not None and wanted != part.value:
             problem = f"{wanted}: write one of {', '.join(regions_of(code).values())}"
@@ -192,13 +192,13 @@ def _add_all(text: YamlText, names: Iterable[str], form: Mapping[str, str], faul
             raise CannotChange("the form can only add numbers and dates")
         try:
             if key or value:
-                _add(text, path, key, value, line)
+                _add(text, path, key, value, line, name=form.get(f"name:{name}", "").strip())
         except CannotChange as error:
             faults |= error.faults or {f"value:{name}": str(error)}
 
 
-def _add(text: YamlText, path: Path, key: str, value: str, line: str) -> None:
-    """Raises CannotChange, NoSuchValue."""
+def _add(text: YamlText, path: Path, key: str, value: str, line: str, *, name: str) -> None:
+    """Only the hours of a date have a `name`. Raises CannotChange, NoSuchValue."""
     *calendar, part = path
     if part == "numbers":
         text.add(path, "", quoted(_number(value, line)))
@@ -211,11 +211,13 @@ def _add(text: YamlText, path: Path, key: str, value: str, line: str) -> None:
         raise CannotChange(problem, {f"key:{pointer(path)}": problem})
     if not value:
         raise CannotChange(f"{wanted}: write {NEW_PARTS[part].wanted}")
-    value = _checked(value, "name" if part == "holidays" else "hours")
+    value = written(_checked(value, "name" if part == "holidays" else "hours"))
+    if name:
+        value = f"{{hours: {value}, name: {written(_checked(name, 'name'))}}}"
     try:
         holder = text.node(path)
     except NoSuchValue:  # the calendar lacks this part
-        text.add(tuple(calendar), part, f"{{{written(key)}: {written(value)}}}")
+        text.add(tuple(calendar), part, f"{{{written(key)}: {value}}}")
         return
     keys = [name.value for name, _ in holder.value] if isinstance(holder, yaml.MappingNode) else []
     if key in keys:
@@ -224,6 +226,6 @@ def _add(text: YamlText, path: Path, key: str, value: str, line: str) -> None:
     if "country" in keys:
         text.put_into_list(path)
     if part == "holidays" and not (keys and "country" not in keys):
-        text.add(path, "", f"{{{written(key)}: {written(value)}}}")
+        text.add(path, "", f"{{{written(key)}: {value}}}")
     else:
-        text.add(path, key, written(value))
+        text.add(path, key, value)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import yaml
 
-from ncco_server.flow.hours.holidays import country_class, regions_of
+from ncco_server.flow.hours.holidays import country_class, meant_country, regions_of
 from ncco_server.flow.hours.weekly import CLOSED, days_of, meant_spans, shown_days, shown_spans
 from ncco_studio.editing.yaml_text import NoSuchValue, Path, YamlText, written
 
@@ -88,9 +88,19 @@ def part_code(country: str, words: str) -> str:
     return {each.lower(): code for code, name in regions.items() for each in (code, name)}[words.lower()]
 
 
-def add_region(text: YamlText, path: Path, country: str) -> None:
+def meant_region(words: str) -> tuple[str, str]:
+    """Return the codes of a country and of its part, if the words name one: `Wales`. ("", "") for other words."""
+    country = meant_country(words)
+    try:
+        return country, part_code(country, words.strip())
+    except KeyError:
+        return country, ""
+
+
+def add_region(text: YamlText, path: Path, words: str) -> None:
     """`path` leads to the calendar's holidays, if it has any. Raises NoSuchValue."""
-    region = f"{{country: {country}}}"
+    country, part = meant_region(words)
+    region = f"{{country: {country}{f', subdivision: {part}' if part else ''}}}"
     try:
         holidays = text.node(path)
     except NoSuchValue:

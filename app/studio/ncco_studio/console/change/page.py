@@ -298,7 +298,7 @@ def _reviewed(
 def _changes(form: Mapping[str, str], fields: Iterable[FormField]) -> dict[str, str]:
     """Keep only the values and lines that differ from the file."""
     known = {field.name: field for field in fields}
-    steers = ("remove:", "key:", "value:", "/")
+    steers = ("remove:", "key:", "value:", "name:", "/")
     typed = {name: value for name, value in form.items() if name.startswith(steers) and (value or name[0] == "/")}
     return {
         name: value
