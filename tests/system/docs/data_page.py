@@ -68,13 +68,13 @@ SUBJECTS: Final = (
         CallDocument,
         "Call",
         "`ncco calls --format json` has a list (`calls`) or one call (`call`), and the console's `/calls.json` a list. "
-        "The console's *Download* on *Calls* and `ncco calls --format csv` write a table.",
+        "In the developer's view of the console, *Download* on *Calls* and `ncco calls --format csv` write a table.",
     ),
     Subject(
         RecordingDocument,
         "Recording",
-        "`ncco recordings list --format json` has a list (`recordings`). The console's *Download* on *Messages* and "
-        "`ncco recordings list --format csv` write a table.",
+        "`ncco recordings list --format json` has a list (`recordings`). In the developer's view of the console, "
+        "*Download* on *Messages* and `ncco recordings list --format csv` write a table.",
     ),
     Subject(
         AddressedHook,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import tzinfo
+from typing import Any
 
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
@@ -13,7 +14,7 @@ from ncco_server.desk.exports import Pages, csv_text
 from ncco_studio.console.audit import audit
 
 
-async def csv_response(request: Request, what: str, chunks: AsyncIterator[str], name: str, **logged: str) -> Response:
+async def csv_response(request: Request, what: str, chunks: AsyncIterator[str], name: str, **logged: Any) -> Response:
     """Send a file, and log who has downloaded `what`. Raises StoreError if its first piece cannot be read."""
     response = await _streamed(chunks, "text/csv; charset=utf-8", name)
     audit(request, f"{what} downloaded", **logged)
@@ -28,7 +29,7 @@ async def titled_response(
     zone: tzinfo,
     *,
     name: str,
-    **logged: str,
+    **logged: Any,
 ) -> Response:
     """Send `name`.csv for people's spreadsheets, and log who has downloaded `what`.
 
