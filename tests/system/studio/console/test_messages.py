@@ -191,7 +191,7 @@ def test_the_open_page_of_a_call_shows_its_recording_when_it_arrives(page: Page,
     page.goto("/calls/aaaaaaaa-2")
     expect(page.locator("#conversation")).to_contain_text("a message")
     inbox.put("447700900500", uuid="rec-2", session="aaaaaaaa-2")
-    expect(page.locator("#conversation audio")).to_have_count(1)
+    expect(page.locator("#talk audio")).to_have_count(1)
     with page.expect_download() as download:
         page.get_by_role("link", name="Download").click()
 
