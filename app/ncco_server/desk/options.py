@@ -17,7 +17,6 @@ from ncco_server.desk.project import Source, zone_of
 from ncco_server.errors import AppError
 from ncco_server.flow.files import named_flows
 from ncco_server.flow.model import Project
-from ncco_server.service.phone_numbers import line_of
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -116,6 +115,8 @@ def zone_of_line() -> tzinfo:
 
 def number_of_line(source: Source | None = None) -> str:
     """See `phone_numbers.line_of`. The default is the project here."""
+    from ncco_server.service.phone_numbers import line_of  # noqa: PLC0415 - `ncco check` loads nothing of the service
+
     project = _project_of(source or Source.here(None, None))
     return line_of(project.flows.values()) if project else ""
 

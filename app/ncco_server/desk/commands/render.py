@@ -20,7 +20,7 @@ from ncco_server.desk.output import FINE, ISSUES, CannotRun, keep_for_results, p
 from ncco_server.desk.project import Source, flow_named
 from ncco_server.service.calls import CallService
 from ncco_server.service.delivery import Delivery, Reply
-from ncco_server.service.phone_numbers import line_of, read_called, read_caller
+from ncco_server.service.phone_numbers import digits_of, line_of
 from ncco_server.store import open_store
 
 KEY: Final = b"ncco render signs the callbacks of a call that nobody makes"
@@ -106,9 +106,8 @@ def command(
         raise CannotRun(f'no call can start in flow "{flow}"', "give it `numbers`, `default: true` or `entry: true`")
     settings = server_settings()
     policy = policy_of(settings, (KEY,))
-    called = options.as_number(read_called, to or "", "--to", line_of(project.flows.values(), named))
-    called = called or next(iter(named.numbers), ANY_NUMBER)
-    caller = options.as_number(read_caller, caller, "--from", called)
+    called = digits_of(to or "", line_of(project.flows.values(), named)) or next(iter(named.numbers), ANY_NUMBER)
+    caller = digits_of(caller, called)
     call = {"to": called, "from": caller, "uuid": uuid, "conversation_uuid": conversation}
 
     def webhook(**more: Any) -> Delivery:
