@@ -99,7 +99,7 @@ _TEMPLATES = "templates/"
 _CALENDARS = "calendars/"
 
 Extent = Literal["stored", "revision", "files", "project"]
-_HANDLER: Final = re.compile(r"@call_flow\b.*?\bdef (\w+)", re.DOTALL)
+_NAMED: Final = re.compile(r"""\bname\s*=\s*["']([\w-]+)""")
 _WHOLE_FLOWS: Final = frozenset({"files", "project"})
 ReadHandler: TypeAlias = Callable[[FlowHead, Context, list[FlowIssue]], ReadFlow]
 
@@ -374,8 +374,10 @@ class _File:
         """For a file that could not be read: the flow's name, or "", and every name that it may declare."""
         if not self.path.endswith(HANDLER_SUFFIX):
             return names_written_in(self.text)
-        found = _HANDLER.search(self.text)
-        name = found[1].replace("_", "-") if found else ""
+        arguments, _, rest = self.text.partition("@call_flow")[2].partition("def ")
+        named = _NAMED.search(arguments)
+        function = re.match(r"\w+", rest)
+        name = named[1] if named else function[0].replace("_", "-") if function else ""
         return name, frozenset({name})
 
     @property

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from enum import Enum
+from itertools import islice
 from typing import Final
 
 from ncco_server.flow.grammar.reader import HINTS, meaning_of
@@ -17,6 +18,8 @@ from ncco_server.suggest import nearest
 
 _IMPORTED: Final = re.compile(r"^cannot import name '(\w+)'")
 _IMPORTS: Final = "install it, or put the module beside the flows folder: `from crm import ..` finds crm.py there"
+_MOST_KEYS: Final = 1_000
+"""A file may hold a large table."""
 _CHOICE: Final = re.compile(r"^Choice\.__init__\(\) got an unexpected keyword argument '(\w+)'")
 
 
@@ -67,12 +70,12 @@ def _names_at(error: BaseException) -> Iterator[list[str]]:
 
 
 def _key(error: KeyError) -> str:
-    mappings = (each for names in _variables_at(error) for each in names.values() if isinstance(each, Mapping))
-    keys = [key for each in mappings for key in [*each] if isinstance(key, str)]
+    dicts = (each for names in _variables_at(error) for each in names.values() if isinstance(each, dict))
+    keys = islice((key for each in dicts for key in [*each] if isinstance(key, str)), _MOST_KEYS)
     match error.args:
         case [None]:
             return "handle None before this line: it is no key"
-        case [str(key)] if near := nearest(key, keys):
+        case [str(key)] if near := nearest(key, [*keys]):
             return f'write "{near}"'
         case _:
             return "correct the key, or write `.get(..)` if it may be missing"

@@ -61,7 +61,13 @@ _COMPLETED: Final = "completed"
 _DIALLED: Final = frozenset({*get_args(NotCompleted), *get_args(Detection), _COMPLETED})
 _HELD: Final = frozenset({"ready", "too_long"})
 _GOES_ON: Final = "leave it out: the call is over then, unless you write `ends_call=False`"
-_BLOCKING: Final = ("time.sleep", "requests.", "urllib.request.urlopen", "subprocess.", "socket.create_connection")
+_BLOCKING: Final = frozenset(
+    {
+        *("time.sleep", "urllib.request.urlopen", "socket.create_connection"),
+        *(f"requests.{name}" for name in ("get", "post", "put", "patch", "delete", "head", "request")),
+        *(f"subprocess.{name}" for name in ("run", "call", "check_call", "check_output")),
+    }
+)
 _OUTCOMES: Final = {"DialFailed": _DIALLED, "NoInput": frozenset({"noinput", "nomatch"})}
 _ASKED: Final = ("choose", "collect", "connect")
 _NUMBERS: Final = ("int", "float")
@@ -564,9 +570,16 @@ class HandlerCode:
 
     def _blocking(self, function: Function) -> Iterator[Remark]:
         """What holds up all calls in an asynchronous function."""
+        if not isinstance(function, ast.AsyncFunctionDef):
+            return
         known = self._imported | imports_in(function)
-        for node in _run_again(function) if isinstance(function, ast.AsyncFunctionDef) else ():
-            if isinstance(node, ast.Call) and (dotted := _dotted(node.func, known)).startswith(_BLOCKING):
+        elsewhere = {node for each in ast.walk(function) if isinstance(each, ast.Lambda) for node in ast.walk(each)}
+        for node in _run_again(function):
+            if (
+                isinstance(node, ast.Call)
+                and node not in elsewhere
+                and (dotted := _dotted(node.func, known)) in _BLOCKING
+            ):
                 sleeps = "`await asyncio.sleep(..)`, or " if dotted == "time.sleep" else ""
                 message = f"`{dotted}` holds up all calls in an asynchronous function"
                 yield Remark("W703", node, message, f"write {sleeps}`def` instead of `async def`")

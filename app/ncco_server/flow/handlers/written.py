@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections import ChainMap, Counter
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Final, TypeAlias
@@ -12,8 +12,10 @@ from ncco_server.flow.handlers.signatures import Function, arguments_of
 from ncco_server.flow.nodes import LINE_BREAK, Entry, Map, Node, Place, Seq, Text
 
 Written: TypeAlias = ast.expr | ast.stmt | ast.keyword | ast.pattern | ast.ExceptHandler | ast.arg
-_Names: TypeAlias = ChainMap[str, tuple[Written, ast.expr]]
-_Texts: TypeAlias = ChainMap[str, ast.expr]
+_Names: TypeAlias = dict[str, tuple[Written, ast.expr]]
+_Texts: TypeAlias = dict[str, ast.expr]
+_MOST_NAMES: Final = 30
+"""A value is looked for behind no more names: each call of a long handler would search the whole file."""
 _WORDS: Final = {"name": "flow"}
 """The arguments that have another name in a flow file."""
 
@@ -114,12 +116,13 @@ class WrittenCode:
         return self._text(node, self._inside(code)[1].get(node.value, code))
 
     def _inside(self, code: ast.expr) -> tuple[_Names, _Texts]:
-        """In some code and the constants that it names: arguments and entries by name, and texts by value."""
+        """In some code and the values that it names, nearest first: arguments and entries by name, texts by value."""
         if code in self._found:
             return self._found[code]
-        names, texts = self._found[code] = ChainMap(), ChainMap()
+        names, texts = self._found[code] = {}, {}
         seen = set[str]()
-        for node in ast.walk(code):
+        waiting = [code]
+        for node in (node for each in waiting for node in ast.walk(each)):
             match node:
                 case ast.keyword(arg=str(name), value=value):
                     names.setdefault(_plain(name), (node, value))
@@ -129,12 +132,9 @@ class WrittenCode:
                             names.setdefault(_plain(str(key.value)), (key, value))
                 case ast.Constant(value=text):
                     texts.setdefault(str(text), node)
-                case ast.Name(id=name) if name in self.given and name not in seen:
+                case ast.Name(id=name) if name in self.given and name not in seen and len(seen) < _MOST_NAMES:
                     seen.add(name)
-                    for value in self.given[name]:
-                        others = self._inside(value)
-                        names.maps.extend(others[0].maps)
-                        texts.maps.extend(others[1].maps)
+                    waiting += self.given[name]
         return names, texts
 
     def _text(self, text: Text, code: Written) -> Text:

@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from ncco_server.engine import TurnContext, played_step
-from ncco_server.flow.handlers.reading import LoadedHandler
+from ncco_server.flow.handlers.reading import Explore, LoadedHandler
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Project
 from ncco_studio.verify.handlers.exploring import explore
@@ -25,9 +25,9 @@ async def shop(call: Call):
 """
 
 
-def loaded(body: str) -> Project:
+def loaded(body: str, explore: Explore | None = None) -> Project:
     texts = {"flows/shop.py": f"{HEAD}{body}", "flows/sorry.yaml": SORRY}
-    return load(texts, {}, extent="project", handlers=["shop.py"])
+    return load(texts, {}, extent="project", handlers=["shop.py"], explore=explore)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,23 @@ def test_a_handler_is_loaded_whatever_it_does(body: str) -> None:
     assert isinstance(flow.handler, LoadedHandler)
     assert [] == flow.handler.flow.function.__globals__["RUNS"]
     assert [] == list(flow.steps)
+
+
+@each_case("written", ["@call_flow\nasync def late_shop", '@call_flow(name="late-shop")\nasync def night'])
+def test_a_flow_is_known_although_its_code_cannot_be_read(written: str) -> None:
+    broken = f"from ncco_server import Call, call_flow\n\n{written}(call: Call):\n    await call.talk(\n"
+    caller = HEAD.replace('"sorry"', '"late-shop"')
+    found = load({"flows/a.py": broken, "flows/b.py": caller}, {}, extent="project", handlers=["a.py", "b.py"])
+
+    assert [("flows/a.py", "E701")] == [(each.place.file, each.code) for each in found.issues if each.is_error]
+
+
+def test_values_that_name_each_other_are_found_at_once() -> None:
+    """Each name stands for two others: places must not be searched in each of 2**60 ways."""
+    names = "".join(f"    a{n} = a{n - 1} or b{n - 1}\n    b{n} = b{n - 1} or a{n - 1}\n" for n in range(1, 60))
+    project = loaded(f"    a0 = 'Hello.'\n    b0 = a0\n{names}    await call.talk(a59, level=7)\n", explore)
+
+    assert ["E401"] == [each.code for each in project.issues if each.is_error]
 
 
 def test_what_the_code_shows_is_reported_without_a_run() -> None:

@@ -1,4 +1,4 @@
-"""Files that describe the people whom a virtual Vonage calls, and how a platform behaves."""
+"""Two files for a virtual Vonage: how called people behave, and how the platform does."""
 
 from __future__ import annotations
 
