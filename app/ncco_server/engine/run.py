@@ -326,7 +326,7 @@ class Run:
             tuple(self.hooks),
             tuple(scopes.answers),
             has_fault=self.has_fault,
-            dials=dialled - before.dialled if before.turn else 0,
+            dials=dialled - before.dialled,
             stored_ncco=builder.stored_actions(scopes.secrets.encrypted),
             facts=self._facts(is_over=is_over, has_dialled=dialled > before.dialled),
             called=self.called,

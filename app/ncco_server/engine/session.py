@@ -371,7 +371,7 @@ class Turn(NamedTuple):
         is_failsafe: whether no part of the flow could be played.
         has_fault: whether a line of the trace says `failed` or `refused`.
         trace_json: if the trace is the same in every call; otherwise b"".
-        dials: in this turn; for a first turn, see its session.
+        dials: in this turn.
         stored_ncco: the NCCO with tokens for `spoken` params; None if it has none.
         answers: in the order in which they were given: one turn can make a lookup several times.
         called: in order. The store keeps the functions' results until the turn is stored.

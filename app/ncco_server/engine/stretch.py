@@ -171,7 +171,7 @@ def first_turn(
         waits=stretch.waits,
     )
     facts = facts_of(stretch.steps, context)
-    return Turn(ncco, session, stretch.trace, "answer", trace_json=stretch.trace_json, facts=facts)
+    return Turn(ncco, session, stretch.trace, "answer", trace_json=stretch.trace_json, dials=stretch.dials, facts=facts)
 
 
 def stretch_of(flow: Flow, step: Step, *, is_root: bool, again: Again = ENTERED) -> Stretch | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final, Self, TypeAlias
 
 import orjson
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ncco_server.ncco.statuses import SCREENER
 
@@ -181,16 +181,6 @@ class AnswerWebhook(LegWebhook):
     """The REST host that controls this call."""
     custom_data: Any = None
 
-    @property
-    def sip_headers(self) -> Mapping[str, str]:
-        """The custom SIP headers under their own names (`X-Tenant`, `User-to-User`)."""
-        prefix = "SipHeader_"
-        return {
-            name.removeprefix(prefix): value
-            for name, value in self.extras.items()
-            if name.startswith(prefix) and isinstance(value, str)
-        }
-
 
 FALLBACK_REASONS: Final = (
     "Connection closed.",
@@ -213,14 +203,6 @@ class FallbackWebhook(LegWebhook):
     reason: Text = None
     """One of FALLBACK_REASONS."""
     original_request: Any = None
-    _original: Webhook = PrivateAttr(default_factory=Webhook)
-
-    @property
-    def original(self) -> Webhook:
-        return self._original
-
-    def add_original(self, webhook: Webhook) -> None:
-        self._original = webhook
 
     @property
     def original_url(self) -> str | None:
@@ -492,10 +474,12 @@ def recognise(fields: Fields) -> Webhook:
         wire["status"] = SCREENER
     elif wire.get("status") == "human_answered":
         wire["status"] = "human"
-    webhook = _class_of(wire).read(wire)
-    if isinstance(webhook, FallbackWebhook):
-        webhook.add_original(_original(wire))
-    return webhook
+    return _class_of(wire).read(wire)
+
+
+def without_failure(fields: Fields) -> dict[str, Any]:
+    """The fields of the request that failed, from those of a `FallbackWebhook`."""
+    return {name: value for name, value in fields.items() if name not in ("original_request", "reason")}
 
 
 def _class_of(wire: Fields) -> type[Webhook]:
@@ -511,10 +495,6 @@ def _first_fitting(values: Fields) -> type[Webhook]:
         if fits(values):
             return webhook
     return UnknownWebhook
-
-
-def _original(fields: Fields) -> Webhook:
-    return recognise({name: value for name, value in fields.items() if name not in ("original_request", "reason")})
 
 
 def webhook_type(webhook: Webhook) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from ncco_server import engine
 from ncco_server.engine import Session
-from ncco_server.errors import Conflict, StoreUnavailable
 from ncco_server.flow.model import Flow
 from ncco_server.results import DecidedResult
 from ncco_server.service.delivery import Delivery
-from ncco_server.service.turns import ATTEMPTS, Turns, session_of
+from ncco_server.service.turns import Turns, session_of, without_conflict
 from ncco_server.service.written_rows import NO_ROWS, EventRows, end_rows, event_rows, name_of_caller, webhook_row
 from ncco_server.store import LOST, EndOfCall, ResultRow, SessionRow, WebhookRow, milliseconds, moment_of
 
@@ -20,37 +20,34 @@ async def end(turns: Turns, leg: str, received: WebhookRow, delivery: Delivery, 
 
     Raises StoreUnavailable if other webhooks keep moving the calls.
     """
+    await without_conflict(partial(_end, turns, leg, received, delivery, before))
+
+
+async def _end(turns: Turns, leg: str, received: WebhookRow, delivery: Delivery, before: EventRows) -> None:
+    """Raises Conflict."""
     context = turns.policy.turn_context(moment_of(received.received_at), delivery.base_url)
-    for _ in range(ATTEMPTS):
-        calls = await turns.store.calls_of(leg)
-        rows = before
-        last = NO_ROWS
-        ends = []
-        for row in calls:
-            session = session_of(row)
-            flow = await _flow_of(turns, session)
-            ends.append(end_of_call(row, session, flow))
-            if session is None or flow is None:
-                continue
-            reports_end = not session.parent and engine.may_report_end(flow)
-            if not reports_end and not engine.may_report_hang_up(flow):
-                continue
-            seen = await turns.seen(session)
-            left = engine.hang_up(flow, session, delivery.webhook, context, seen)
-            rows = rows.with_later(event_rows(left, row.id, received.received_at))
-            if reports_end:
-                decided = await _decided(turns, session, is_lost=False)
-                ended = engine.ended(flow, session, delivery.webhook, context, decided=decided, seen=seen)
-                last = end_rows(ended, row, received.received_at) if ended != engine.NO_EFFECTS else last
-        if last != NO_ROWS and not await _has_reported_end(turns, leg):
-            rows = rows.with_later(last)
-        try:
-            results = await turns.store.end(leg, ends, received, hooks=rows.hooks, saves=rows.saves)
-        except Conflict:
+    rows = before
+    last = NO_ROWS
+    ends = []
+    for row in await turns.store.calls_of(leg):
+        session = session_of(row)
+        flow = await _flow_of(turns, session)
+        ends.append(end_of_call(row, session, flow))
+        if session is None or flow is None:
             continue
-        _report(turns, rows, results)
-        return
-    raise StoreUnavailable("other webhooks keep moving the calls of this leg")
+        reports_end = not session.parent and engine.may_report_end(flow)
+        if not reports_end and not engine.may_report_hang_up(flow):
+            continue
+        seen = await turns.seen(session)
+        left = engine.hang_up(flow, session, delivery.webhook, context, seen)
+        rows = rows.with_later(event_rows(left, row.id, received.received_at))
+        if reports_end:
+            decided = await _decided(turns, session, is_lost=False)
+            ended = engine.ended(flow, session, delivery.webhook, context, decided=decided, seen=seen)
+            last = end_rows(ended, row, received.received_at) if ended != engine.NO_EFFECTS else last
+    if last != NO_ROWS and not await _has_reported_end(turns, leg):
+        rows = rows.with_later(last)
+    _report(turns, rows, await turns.store.end(leg, ends, received, hooks=rows.hooks, saves=rows.saves))
 
 
 async def end_lost(turns: Turns, id_: str, now: datetime, found: Delivery | None = None) -> bool:

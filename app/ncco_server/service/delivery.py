@@ -25,6 +25,7 @@ from ncco_server.ncco.webhooks import (
     decode_json_fields,
     recognise,
     webhook_type,
+    without_failure,
 )
 from ncco_server.store import WebhookRow
 
@@ -180,12 +181,8 @@ class Delivery:
     def original(self) -> Delivery:
         """The webhook that failed, with what its URL says."""
         reason = next((reason for reason in FALLBACK_REASONS if reason == self.fields.get("reason")), "")
-        query = {**_without_failure(self.query), **self.failed_url.query}
-        return replace(self, fields=_without_failure(self.fields), reason=reason, query=query)
-
-
-def _without_failure(fields: Mapping[str, object]) -> dict[str, object]:
-    return {name: value for name, value in fields.items() if name not in ("reason", "original_request")}
+        query = {**without_failure(self.query), **self.failed_url.query}
+        return replace(self, fields=without_failure(self.fields), reason=reason, query=query)
 
 
 def _text(fields: Mapping[str, object], name: str) -> str:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final, cast
 
 from ncco_server import engine
 from ncco_server.engine import WaitRef
 from ncco_server.engine.session import from_json
-from ncco_server.errors import Conflict
 from ncco_server.flow.frame import CallbackKind
 from ncco_server.ncco.webhooks import FallbackWebhook
 from ncco_server.service import answers, called_parties, placing, waits
 from ncco_server.service.delivery import Delivery, Reply, session_id
 from ncco_server.service.tokens import read_token
-from ncco_server.service.turns import ANSWERED, ATTEMPTS, Turns
+from ncco_server.service.turns import ANSWERED, Turns, without_conflict
 from ncco_server.service.written_rows import REFUSED, webhook_row
 from ncco_server.store import SessionRow
 
@@ -91,27 +91,27 @@ async def _record(turns: Turns, delivery: Delivery, row: SessionRow | None = Non
 async def _take_error_exit(
     turns: Turns, id_: str, cause: tuple[int, int], delivery: Delivery, *, is_called: bool = False
 ) -> Reply:
-    for _ in range(ATTEMPTS):
-        row = await turns.store.load(id_)
-        if row is None:
-            break
-        session = from_json(row.state)
-        stored = await turns.stored_reply(id_, *cause, REFUSED, session.call.request)
-        if stored is not None:
-            return Reply.repeat(stored, "fallback", session.call, session)
-        ref = WaitRef("event", id_, *cause)
-        received = webhook_row(turns.policy.keys[0], delivery, "fallback", id_, ref, status=REFUSED, hides=True)
-        if row.is_over:
-            await turns.record(received)
-            return Reply.recorded(session, "fallback", received)
-        flow = await turns.library.pinned(session.flow, session.revision)
-        if flow is None:
-            break
-        cipher = await turns.cipher_of(session.call.request)
-        context = await turns.context(flow, delivery, cipher)
-        try:
-            turn = await turns.play(engine.fail(flow, session, context, "Vonage refused the NCCO it was sent"))
-            return await turns.advance(row, turn, received, delivery, "input")
-        except Conflict:
-            continue
-    return turns.failsafe_reply("fallback", "the call that failed is not known", delivery.call, is_called=is_called)
+    reply = await without_conflict(partial(_fail, turns, WaitRef("event", id_, *cause), delivery))
+    problem = "the call that failed is not known"
+    return reply or turns.failsafe_reply("fallback", problem, delivery.call, is_called=is_called)
+
+
+async def _fail(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply | None:
+    """None if the call or its flow's revision is not stored. Raises Conflict."""
+    row = await turns.store.load(ref.session)
+    if row is None:
+        return None
+    session = from_json(row.state)
+    stored = await turns.stored_reply(row.id, ref.turn, ref.index, REFUSED, session.call.request)
+    if stored is not None:
+        return Reply.repeat(stored, "fallback", session.call, session)
+    received = webhook_row(turns.policy.keys[0], delivery, "fallback", row.id, ref, status=REFUSED, hides=True)
+    if row.is_over:
+        await turns.record(received)
+        return Reply.recorded(session, "fallback", received)
+    flow = await turns.library.pinned(session.flow, session.revision)
+    if flow is None:
+        return None
+    context = await turns.context(flow, delivery, await turns.cipher_of(session.call.request))
+    turn = await turns.play(engine.fail(flow, session, context, "Vonage refused the NCCO it was sent"))
+    return await turns.advance(row, turn, received, delivery, "input")

@@ -191,8 +191,7 @@ class Library:
     def find(self, to: str, name: str | None = None) -> Flow | None:
         """The flow with this name, if given; else the number's, or the default."""
         if name is not None:
-            flow = self.current.flows.get(name)
-            return flow if flow is not None and flow.is_startable else None
+            return _startable(self.current, name)
         return self._by_number.get(_NO_DIGIT.sub("", to), self._default)
 
     def find_unstored(self, to: str, name: str | None = None, *, is_open: bool = False) -> Flow | None:
@@ -204,8 +203,7 @@ class Library:
         project = self.current if self.loaded_at is not None or self.last.has_errors else self.last
         digits = _NO_DIGIT.sub("", to)
         if name is not None:
-            flow = project.flows.get(name)
-            return flow if flow is not None and flow.is_startable else None
+            return _startable(project, name)
         flows = project.flows.values()
         listed = next((flow for flow in flows if digits in flow.numbers), None)
         if listed is not None or (is_open and any(flow.outbound is not None for flow in flows)):
@@ -344,6 +342,11 @@ def project_of(row: RevisionRow, read: Project, handlers: Collection[str] = ()) 
     is_same = not read.has_errors and sources == _sources(read)
     project = read if is_same else _ready(load(sources, handlers=handlers))
     return None if project.has_errors or not project.flows else project
+
+
+def _startable(project: Project, name: str) -> Flow | None:
+    flow = project.flows.get(name)
+    return flow if flow is not None and flow.is_startable else None
 
 
 def _ready(project: Project) -> Project:

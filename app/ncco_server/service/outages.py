@@ -81,7 +81,7 @@ def _reply(
         _keep(turns, delivery, turn or failsafe_turn(turns, call, id_, problem))
     if turn is None or flow is None:
         return turns.failsafe_reply(kind, problem, call)._replace(is_unstored=True)
-    turns.dials += turn.session.dialled
+    turns.dials += turn.dials
     place = (flow.name, turn.session.step, call.uuid, call.conversation_uuid)
     caller = call.caller
     return Reply(orjson.dumps(turn.ncco), kind, "no-store", *place, problem=problem, caller=caller, is_unstored=True)
@@ -89,7 +89,7 @@ def _reply(
 
 def _keep(turns: Turns, delivery: Delivery, turn: Turn) -> None:
     """Nothing that the turn does is stored, and what happened afterwards is unknown."""
-    session = turn.session._replace(waits=(), dialled=0)
+    session = turn.session._replace(waits=())
     if len(turns.unstored) >= KEPT or session.id in turns.unstored:
         return
     row = answer_row(delivery, session.id, turns.policy.keys[0])
@@ -97,7 +97,8 @@ def _keep(turns: Turns, delivery: Delivery, turn: Turn) -> None:
         kept = {"not_kept": "too long to keep without the store", "bytes": len(row.body)}
         row = row._replace(body=orjson.dumps(kept))
         session = session._replace(call=session.call._replace(sip=NOTHING, custom_data=NOTHING))
-    turn = turn._replace(session=session, hooks=(), saves=(), called=(), facts=TurnFacts(UNKNOWN), has_fault=True)
+    facts = TurnFacts(UNKNOWN)
+    turn = turn._replace(session=session, hooks=(), saves=(), called=(), dials=0, facts=facts, has_fault=True)
     without_body = Delivery(delivery.method, b"", NOTHING, delivery.base_url, delivery.received_at)
     turns.unstored[session.id] = (turn, row, without_body)
 

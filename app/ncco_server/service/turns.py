@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -16,7 +17,7 @@ from ncco_server import engine
 from ncco_server.engine import CallData, Lookup, LookupAnswer, OpenWait, Session, Turn, TurnContext, WaitRef
 from ncco_server.engine.interpreter import Playing, Result
 from ncco_server.engine.session import NOTHING, Cipher, from_json
-from ncco_server.errors import RowTaken, StoreUnavailable
+from ncco_server.errors import Conflict, StoreUnavailable
 from ncco_server.flow.frame import CallbackKind
 from ncco_server.flow.model import Flow, Project
 from ncco_server.service.delivery import CALL_LOG, END_OF_INPUT, JOIN_SILENTLY, Delivery, Reply
@@ -87,7 +88,7 @@ class StoreProbe:
 
 
 ATTEMPTS: Final = 5
-"""Tries of a webhook while others change its session. Each time, another one succeeds."""
+"""Tries of a webhook while others change its call or rows. Each time, another one succeeds."""
 CALL_EXPIRY_MS: Final = 48 * 60 * 60 * 1000
 """A call then counts as over: `completed` may be lost. Vonage ends calls after 24 hours.
 
@@ -195,30 +196,29 @@ class Turns:
         tokens for sensitive values. Raises AlreadyOpen.
         """
         now = received.received_at
-        for _ in range(ATTEMPTS):
+
+        async def begun() -> Reply:
             turn = await self.play(begin())
             ncco = orjson.dumps(turn.ncco)
             hooks = hook_rows(turn.hooks, turn.session.id, delivery.received_ms)
             row = session_row(turn.session, 1, now, now, leg)
             played = turn_row(turn, stored_ncco(turn, ncco), received, delivery, hooks, params=params)
-            try:
-                is_written = await self.store.open_call(
-                    row,
-                    played,
-                    received,
-                    hooks=hooks,
-                    parent=turn.session.parent,
-                    has_called=bool(turn.called),
-                    saves=turn.saves,
-                )
-            except RowTaken:
-                continue
+            is_written = await self.store.open_call(
+                row,
+                played,
+                received,
+                hooks=hooks,
+                parent=turn.session.parent,
+                has_called=bool(turn.called),
+                saves=turn.saves,
+            )
             if hooks and is_written:
                 self.hooks_written()
-            self.dials += turn.session.dialled
+            self.dials += turn.dials
             _log_turn(turn)
             return Reply.of_turn(turn, ncco, received.kind, received)
-        raise StoreUnavailable("other calls keep adding the row of a table that this one wants to add")
+
+        return await without_conflict(begun)
 
     async def context(self, flow: Flow, delivery: Delivery, cipher: Cipher | None = None) -> TurnContext:
         """With what was decided by hand, if the flow asks for opening hours. Raises StoreUnavailable."""
@@ -349,6 +349,14 @@ class Turns:
     def failsafe_reply(self, kind: str, problem: str, call: CallData, *, is_called: bool = False) -> Reply:
         """The failsafe NCCO; a called party is connected without a word instead."""
         return Reply.failsafe(JOIN_SILENTLY if is_called else self.failsafe, kind, problem, call)
+
+
+async def without_conflict(attempt: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+    """Try again, from reading the call to writing, while others change it or its rows. Raises StoreUnavailable."""
+    for _ in range(ATTEMPTS):
+        with suppress(Conflict):
+            return await attempt()
+    raise StoreUnavailable("others keep changing this call, or a row that it wants to add")
 
 
 def _log_turn(turn: Turn) -> None:

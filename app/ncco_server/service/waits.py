@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ncco_server import engine
 from ncco_server.engine import CallData, OpenWait, Session, WaitRef
 from ncco_server.engine.session import from_json
-from ncco_server.errors import Conflict, StoreUnavailable
 from ncco_server.flow.frame import CallbackKind
 from ncco_server.ncco.webhooks import StatusWebhook
 from ncco_server.service import call_ends, called_parties
 from ncco_server.service.announced_recordings import announced
 from ncco_server.service.delivery import Delivery, Reply
 from ncco_server.service.tokens import read_token
-from ncco_server.service.turns import ATTEMPTS, Turns, has_ended, lost_revision, wait_of
+from ncco_server.service.turns import Turns, has_ended, lost_revision, wait_of, without_conflict
 from ncco_server.service.written_rows import NO_ROWS, REFUSED, EventRows, status_of, webhook_row
-from ncco_server.store import RecordingRow, SessionRow, WebhookRow
+from ncco_server.store import RecordingRow, WebhookRow
 
 
 async def resume(turns: Turns, kind: CallbackKind, token: str, delivery: Delivery) -> Reply:
@@ -22,18 +23,14 @@ async def resume(turns: Turns, kind: CallbackKind, token: str, delivery: Deliver
     ref = read_token(turns.policy.keys, kind, token)
     if kind == "onanswer":
         return await called_parties.answer(turns, ref, delivery)
-    for _ in range(ATTEMPTS):
-        row = await turns.store.load(ref.session)
-        if row is None:
-            return await _resume_unknown(turns, ref, delivery)
-        try:
-            return await _resume_from(turns, row, ref, delivery)
-        except Conflict:
-            continue
-    raise StoreUnavailable("other webhooks keep moving this session")
+    return await without_conflict(partial(_resume, turns, ref, delivery))
 
 
-async def _resume_from(turns: Turns, row: SessionRow, ref: WaitRef, delivery: Delivery) -> Reply:
+async def _resume(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
+    """Raises Conflict."""
+    row = await turns.store.load(ref.session)
+    if row is None:
+        return await _resume_unknown(turns, ref, delivery)
     session = from_json(row.state)
     wait = wait_of(session, ref)
     if wait is None or has_ended(row, delivery):

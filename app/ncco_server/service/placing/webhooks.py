@@ -12,7 +12,7 @@ from ncco_server import engine
 from ncco_server.engine import WaitRef
 from ncco_server.engine.outcome import event_of
 from ncco_server.engine.session import OWN_LEG, from_json
-from ncco_server.errors import AlreadyOpen, Conflict, StoreUnavailable
+from ncco_server.errors import AlreadyOpen
 from ncco_server.ncco.statuses import DETECTIONS, OVER, PICKED_UP
 from ncco_server.ncco.webhooks import StatusWebhook
 from ncco_server.service.delivery import Delivery, Reply, session_id
@@ -20,7 +20,7 @@ from ncco_server.service.placed_values import PlacedCipher
 from ncco_server.service.placing.attempts import ANSWERED, SILENT_S, STATUS_POLL_S, missed_outcome, outbound_of
 from ncco_server.service.placing.ends import end_attempt, values_of
 from ncco_server.service.tokens import make_token, read_token
-from ncco_server.service.turns import ATTEMPTS, Turns
+from ncco_server.service.turns import Turns, without_conflict
 from ncco_server.service.written_rows import answer_row, status_of, webhook_row
 from ncco_server.store import AttemptRow, PlacedRow, milliseconds
 
@@ -97,7 +97,8 @@ async def note_event(turns: Turns, token: str, delivery: Delivery) -> Reply | No
         await end_attempt(turns, attempt, status, delivery.received_at)
     elif status in PICKED_UP:
         await _pick_up(turns, ref, leg, delivery, is_certain=False)
-        return await _detected(turns, row, attempt, delivery) if status in DETECTIONS else None
+        detected = partial(_detected, turns, row, attempt, delivery)
+        return await without_conflict(detected) if status in DETECTIONS else None
     elif status == "completed":
         ended = await turns.store.placed.completed(attempt, _later(delivery, SILENT_S))
         if ended is not None and ended.answered_at is not None:
@@ -123,34 +124,26 @@ async def _hangs_up(turns: Turns, attempt: AttemptRow) -> bool:
 
 
 async def _detected(turns: Turns, placed: PlacedRow, attempt: AttemptRow, delivery: Delivery) -> Reply | None:
-    """A result from before the call is stored for later."""
+    """A result from before the call is stored for later. Raises Conflict."""
     id_ = session_id(attempt.leg, None)
     outcome = event_of(delivery.webhook)
     ref = WaitRef("event", id_, FIRST_TURN, OWN_LEG)
     received = webhook_row(turns.policy.keys[0], delivery, delivery.kind, id_, ref, status=status_of(delivery.webhook))
-    for _ in range(ATTEMPTS):
-        row = await turns.store.load(id_)
-        if row is None:
-            await turns.store.placed.detected(attempt, outcome)
-            return None
-        session = from_json(row.state)
-        stored = await turns.stored_reply(id_, ref.turn, ref.index, received.status, session.call.request)
-        if stored is not None:
-            return Reply.repeat(stored, delivery.kind, session.call, session)
-        flow = None if row.is_over else await turns.library.pinned(session.flow, session.revision)
-        if flow is None:
-            return None
-        cipher = PlacedCipher.of(turns.policy.keys, placed.salt)
-        context = await turns.context(flow, delivery, cipher)
-        values = values_of(flow, placed, cipher)
-        try:
-            turn = await turns.play(engine.detected(flow, session, outcome, values, context))
-            if turn is None:
-                return None
-            return await turns.advance(row, turn, received, delivery, "event")
-        except Conflict:
-            continue
-    raise StoreUnavailable("other webhooks keep moving this session")
+    row = await turns.store.load(id_)
+    if row is None:
+        await turns.store.placed.detected(attempt, outcome)
+        return None
+    session = from_json(row.state)
+    stored = await turns.stored_reply(id_, ref.turn, ref.index, received.status, session.call.request)
+    if stored is not None:
+        return Reply.repeat(stored, delivery.kind, session.call, session)
+    flow = None if row.is_over else await turns.library.pinned(session.flow, session.revision)
+    if flow is None:
+        return None
+    cipher = PlacedCipher.of(turns.policy.keys, placed.salt)
+    context = await turns.context(flow, delivery, cipher)
+    turn = await turns.play(engine.detected(flow, session, outcome, values_of(flow, placed, cipher), context))
+    return await turns.advance(row, turn, received, delivery, "event") if turn is not None else None
 
 
 def _later(delivery: Delivery, seconds: int) -> int:

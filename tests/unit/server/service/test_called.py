@@ -98,6 +98,13 @@ async def test_requests_at_the_same_moment_get_the_same_bytes(caller: ServedCall
     assert 4 == len([reply for reply in replies if reply.is_repeat])
 
 
+async def test_the_dials_of_the_call_that_dialled_are_not_counted_again(caller: ServedCall) -> None:
+    before = caller.service.take_dials()
+    await Party(caller).ask()
+
+    assert (1, 0) == (before, caller.service.take_dials())
+
+
 async def test_an_empty_request_is_answered(caller: ServedCall, store: Store) -> None:
     party = Party(caller)
     empty = await party.service.resume("onanswer", party.asked, delivery(None, problem="not JSON"))
