@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ncco_server.store import (
+    Caused,
     Conflict,
     EndOfCall,
     HookRow,
@@ -90,7 +91,7 @@ async def end_call(store: Store, leg: str, webhook: WebhookRow, hooks: Sequence[
     while True:
         calls = [EndOfCall(row.id, row.version, "inbound", NUMBER, "442079460000") for row in await store.calls_of(leg)]
         try:
-            return len(await store.end(leg, calls, webhook, hooks=hooks))
+            return len(await store.end(leg, calls, webhook, Caused(hooks=hooks)))
         except Conflict:
             continue
 
@@ -142,8 +143,10 @@ def run_in(path: Path, *statements: str) -> None:
 
 async def write_calls(store: Store) -> None:
     """A call from the number, one that dialled it, one whose webhook names it, and an unrelated one."""
-    await store.open_call(*new_call("from", state=b'{"from": "447700900123"}', is_over=True), hooks=[hook_row("h1")])
-    await store.open_call(*new_call("dialled"), hooks=[hook_row("h2", session="dialled")])
+    await store.open_call(
+        *new_call("from", state=b'{"from": "447700900123"}', is_over=True), Caused(hooks=[hook_row("h1")])
+    )
+    await store.open_call(*new_call("dialled"), Caused(hooks=[hook_row("h2", session="dialled")]))
     session, _, webhook = next_turn("dialled", 1)
     await store.advance(session, turn_row("dialled", 1, ncco=b'[{"number": "447700900123"}]'), webhook)
     await store.open_call(*new_call("told"))

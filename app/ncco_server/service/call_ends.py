@@ -11,11 +11,23 @@ from ncco_server.flow.model import Flow
 from ncco_server.results import DecidedResult
 from ncco_server.service.delivery import Delivery
 from ncco_server.service.turns import Turns, session_of, without_conflict
-from ncco_server.service.written_rows import NO_ROWS, EventRows, end_rows, event_rows, name_of_caller, webhook_row
-from ncco_server.store import LOST, EndOfCall, ResultRow, SessionRow, WebhookRow, milliseconds, moment_of
+from ncco_server.service.written_rows import caused_by, caused_by_end, name_of_caller, webhook_row
+from ncco_server.store import (
+    LOST,
+    NOTHING_CAUSED,
+    Caused,
+    EndOfCall,
+    ResultRow,
+    SessionRow,
+    WebhookRow,
+    milliseconds,
+    moment_of,
+)
 
 
-async def end(turns: Turns, leg: str, received: WebhookRow, delivery: Delivery, before: EventRows = NO_ROWS) -> None:
+async def end(
+    turns: Turns, leg: str, received: WebhookRow, delivery: Delivery, before: Caused = NOTHING_CAUSED
+) -> None:
     """Store the end of a leg's calls with hooks: `before`, then those for the hang-up, then those for the end.
 
     Raises StoreUnavailable if other webhooks keep moving the calls.
@@ -23,11 +35,11 @@ async def end(turns: Turns, leg: str, received: WebhookRow, delivery: Delivery, 
     await without_conflict(partial(_end, turns, leg, received, delivery, before))
 
 
-async def _end(turns: Turns, leg: str, received: WebhookRow, delivery: Delivery, before: EventRows) -> None:
+async def _end(turns: Turns, leg: str, received: WebhookRow, delivery: Delivery, before: Caused) -> None:
     """Raises Conflict."""
     context = turns.policy.turn_context(moment_of(received.received_at), delivery.base_url)
-    rows = before
-    last = NO_ROWS
+    caused = before
+    last = NOTHING_CAUSED
     ends = []
     for row in await turns.store.calls_of(leg):
         session = session_of(row)
@@ -40,14 +52,14 @@ async def _end(turns: Turns, leg: str, received: WebhookRow, delivery: Delivery,
             continue
         seen = await turns.seen(session)
         left = engine.hang_up(flow, session, delivery.webhook, context, seen)
-        rows = rows.with_later(event_rows(left, row.id, received.received_at))
+        caused = caused.with_later(caused_by(left, row.id, received.received_at))
         if reports_end:
             decided = await _decided(turns, session, is_lost=False)
             ended = engine.ended(flow, session, delivery.webhook, context, decided=decided, seen=seen)
-            last = end_rows(ended, row, received.received_at) if ended != engine.NO_EFFECTS else last
-    if last != NO_ROWS and not await _has_reported_end(turns, leg):
-        rows = rows.with_later(last)
-    _report(turns, rows, await turns.store.end(leg, ends, received, hooks=rows.hooks, saves=rows.saves))
+            last = caused_by_end(ended, row, received.received_at) if ended != engine.NO_EFFECTS else last
+    if last != NOTHING_CAUSED and not await _has_reported_end(turns, leg):
+        caused = caused.with_later(last)
+    _report(turns, caused, await turns.store.end(leg, ends, received, caused))
 
 
 async def end_lost(turns: Turns, id_: str, now: datetime, found: Delivery | None = None) -> bool:
@@ -60,7 +72,7 @@ async def end_lost(turns: Turns, id_: str, now: datetime, found: Delivery | None
     if row is None or row.is_over:
         return False
     now_ms = milliseconds(now)
-    rows = NO_ROWS
+    caused = NOTHING_CAUSED
     session = session_of(row)
     flow = await _flow_of(turns, session)
     if (
@@ -74,20 +86,18 @@ async def end_lost(turns: Turns, id_: str, now: datetime, found: Delivery | None
         decided = await _decided(turns, session, is_lost=True)
         webhook = found.webhook if found is not None else None
         effects = engine.ended(flow, session, webhook, context, decided=decided, is_lost=True)
-        rows = end_rows(effects, row, now_ms)
-    results = await turns.store.end_lost(
-        end_of_call(row, session, flow), row.leg, now_ms, hooks=rows.hooks, saves=rows.saves
-    )
+        caused = caused_by_end(effects, row, now_ms)
+    results = await turns.store.end_lost(end_of_call(row, session, flow), row.leg, now_ms, caused)
     if results is None:
         return False
-    _report(turns, rows, results)
+    _report(turns, caused, results)
     if found is not None:
         await turns.record(webhook_row(turns.policy.keys[0], found, LOST, id_))
     return True
 
 
-def _report(turns: Turns, rows: EventRows, results: list[ResultRow]) -> None:
-    if rows.hooks:
+def _report(turns: Turns, caused: Caused, results: list[ResultRow]) -> None:
+    if caused.hooks:
         turns.hooks_written()
     for result in results:
         turns.ended(result)

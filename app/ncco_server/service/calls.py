@@ -14,6 +14,7 @@ from ncco_server.service.delivery import Delivery, Reply
 from ncco_server.service.outages import reply_without_store, store_unstored
 from ncco_server.service.turns import Turns
 from ncco_server.service.written_rows import may_hold_input, status_of, webhook_row
+from ncco_server.store import Caused
 
 _NUMBER: Final = re.compile(r"[0-9]{5,}")
 
@@ -44,7 +45,7 @@ class CallService(Turns):
         if leg and isinstance(webhook, StatusWebhook) and webhook.status == "completed":
             await call_ends.end(self, leg, row, delivery)
         else:
-            await self.record(row, recording=announced(self.policy, delivery))
+            await self.record(row, Caused(recording=announced(self.policy, delivery)))
         return Reply(
             None,
             delivery.kind,

@@ -29,24 +29,16 @@ from ncco_server.service.row_lookups import rows_of
 from ncco_server.service.tokens import make_token
 from ncco_server.service.written_rows import (
     MASKED,
-    NO_ROWS,
-    EventRows,
     answer_row,
+    caused_by,
+    caused_by_turn,
     decrypted,
-    event_rows,
-    hook_rows,
     mask,
     session_row,
     stored_ncco,
     turn_row,
 )
-from ncco_server.store import (
-    RecordingRow,
-    ResultRow,
-    SessionRow,
-    Store,
-    WebhookRow,
-)
+from ncco_server.store import NOTHING_CAUSED, Caused, ResultRow, SessionRow, Store, WebhookRow
 from ncco_server.store.table_rows import TableRows
 
 _log = logging.getLogger(__name__)
@@ -200,19 +192,11 @@ class Turns:
         async def begun() -> Reply:
             turn = await self.play(begin())
             ncco = orjson.dumps(turn.ncco)
-            hooks = hook_rows(turn.hooks, turn.session.id, delivery.received_ms)
+            caused = caused_by_turn(turn, delivery.received_ms)
             row = session_row(turn.session, 1, now, now, leg)
-            played = turn_row(turn, stored_ncco(turn, ncco), received, delivery, hooks, params=params)
-            is_written = await self.store.open_call(
-                row,
-                played,
-                received,
-                hooks=hooks,
-                parent=turn.session.parent,
-                has_called=bool(turn.called),
-                saves=turn.saves,
-            )
-            if hooks and is_written:
+            played = turn_row(turn, stored_ncco(turn, ncco), received, delivery, caused.hooks, params=params)
+            is_written = await self.store.open_call(row, played, received, caused)
+            if caused.hooks and is_written:
                 self.hooks_written()
             self.dials += turn.dials
             _log_turn(turn)
@@ -290,13 +274,13 @@ class Turns:
         answers = iter(await look_up(tuple([lookup for lookup in wanted if lookup.request.method != "TABLE"])))
         return tuple([next(rows if lookup.request.method == "TABLE" else answers) for lookup in wanted])
 
-    def event_rows(self, flow: Flow | None, session: Session, ref: WaitRef, delivery: Delivery) -> EventRows:
-        """The rows for the hooks of an event. The store ignores those of a repeated delivery."""
-        if flow is None or delivery.problem:
-            return NO_ROWS
+    def caused_by_event(self, flow: Flow | None, session: Session, ref: WaitRef, delivery: Delivery) -> Caused:
+        """What an event of a wait causes. The store ignores it for a repeated delivery."""
+        if flow is None or ref.kind != "event" or delivery.problem:
+            return NOTHING_CAUSED
         context = self.policy.turn_context(delivery.received_at, delivery.base_url)
         effects = engine.observe(flow, session, ref, delivery.webhook, context)
-        return event_rows(effects, session.id, delivery.received_ms)
+        return caused_by(effects, session.id, delivery.received_ms)
 
     async def advance(
         self,
@@ -306,39 +290,26 @@ class Turns:
         delivery: Delivery,
         kind: CallbackKind,
         *,
-        before: EventRows = NO_ROWS,
-        recording: RecordingRow | None = None,
+        before: Caused = NOTHING_CAUSED,
     ) -> Reply:
         """Store the next turn, then reply with it. What its event causes comes `before` the turn's own.
 
         Raises Conflict.
         """
         ncco = ncco_of_reply(turn, is_input=kind == "input")
-        hooks = (*before.hooks, *hook_rows(turn.hooks, turn.session.id, delivery.received_ms))
+        caused = before.with_later(caused_by_turn(turn, delivery.received_ms))
         moved = session_row(turn.session, row.version + 1, row.created_at, delivery.received_ms, row.leg)
-        played = turn_row(turn, stored_ncco(turn, ncco), received, delivery, hooks)
-        parent = turn.session.parent
-        await self.store.advance(
-            moved,
-            played,
-            received,
-            hooks=hooks,
-            recording=recording,
-            parent=parent,
-            has_called=bool(turn.called),
-            saves=(*before.saves, *turn.saves),
-        )
-        if hooks:
+        played = turn_row(turn, stored_ncco(turn, ncco), received, delivery, caused.hooks)
+        await self.store.advance(moved, played, received, caused)
+        if caused.hooks:
             self.hooks_written()
         self.dials += turn.dials
         _log_turn(turn)
         return Reply.of_turn(turn, ncco or None, delivery.kind, received)
 
-    async def record(
-        self, received: WebhookRow, rows: EventRows = NO_ROWS, recording: RecordingRow | None = None
-    ) -> None:
-        await self.store.record(received, hooks=rows.hooks, recording=recording, saves=rows.saves)
-        if rows.hooks:
+    async def record(self, received: WebhookRow, caused: Caused = NOTHING_CAUSED) -> None:
+        await self.store.record(received, caused)
+        if caused.hooks:
             self.hooks_written()
 
     async def seen(self, session: Session) -> frozenset[str]:

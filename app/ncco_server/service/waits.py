@@ -14,8 +14,8 @@ from ncco_server.service.announced_recordings import announced
 from ncco_server.service.delivery import Delivery, Reply
 from ncco_server.service.tokens import read_token
 from ncco_server.service.turns import Turns, has_ended, lost_revision, wait_of, without_conflict
-from ncco_server.service.written_rows import NO_ROWS, REFUSED, EventRows, status_of, webhook_row
-from ncco_server.store import RecordingRow, WebhookRow
+from ncco_server.service.written_rows import REFUSED, status_of, webhook_row
+from ncco_server.store import Caused, WebhookRow
 
 
 async def resume(turns: Turns, kind: CallbackKind, token: str, delivery: Delivery) -> Reply:
@@ -38,7 +38,7 @@ async def _resume(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
     received = _wait_row(turns, ref, delivery, hides=_hides_input(wait))
     flow = await turns.library.pinned(session.flow, session.revision)
     if flow is None:
-        await turns.record(received, recording=announced(turns.policy, delivery, session, ref))
+        await turns.record(received, Caused(recording=announced(turns.policy, delivery, session, ref)))
         is_called = bool(session.parent)
         return turns.failsafe_reply(delivery.kind, lost_revision(session), session.call, is_called=is_called)
     seen = frozenset[str]()
@@ -48,12 +48,12 @@ async def _resume(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
     cipher = await turns.cipher_of(session.call.request)
     context = await turns.context(flow, delivery, cipher)
     turn = await turns.play(engine.resume(flow, session, wait, read, context, seen=seen))
-    rows = turns.event_rows(flow, session, ref, delivery) if ref.kind == "event" else NO_ROWS
     recording = announced(turns.policy, delivery, session, ref, flow, may_be_input=not wait.sensitive)
+    caused = turns.caused_by_event(flow, session, ref, delivery)._replace(recording=recording)
     if turn is None:
-        await _record_on_wait(turns, received, rows, ref, delivery, recording=recording)
+        await _record_on_wait(turns, received, caused, ref, delivery)
         return Reply.recorded(session, delivery.kind, received)
-    return await turns.advance(row, turn, received, delivery, ref.kind, before=rows, recording=recording)
+    return await turns.advance(row, turn, received, delivery, ref.kind, before=caused)
 
 
 async def _resume_closed(turns: Turns, session: Session, ref: WaitRef, delivery: Delivery) -> Reply:
@@ -65,9 +65,8 @@ async def _resume_closed(turns: Turns, session: Session, ref: WaitRef, delivery:
         stored = await turns.stored_reply(session.id, ref.turn, ref.index, received.status, request)
     flow = await turns.library.pinned(session.flow, session.revision) if ref.kind == "event" else None
     recording = announced(turns.policy, delivery, session, ref, flow)
-    await _record_on_wait(
-        turns, received, turns.event_rows(flow, session, ref, delivery), ref, delivery, recording=recording
-    )
+    caused = turns.caused_by_event(flow, session, ref, delivery)._replace(recording=recording)
+    await _record_on_wait(turns, received, caused, ref, delivery)
     if stored is None:
         return Reply.recorded(session, delivery.kind, received)
     return Reply.repeat(stored, delivery.kind, session.call, session)
@@ -75,7 +74,8 @@ async def _resume_closed(turns: Turns, session: Session, ref: WaitRef, delivery:
 
 async def _resume_unknown(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
     """The token is valid, so a caller is on the line, but the call is not stored."""
-    await turns.record(_wait_row(turns, ref, delivery, hides=True), recording=announced(turns.policy, delivery))
+    caused = Caused(recording=announced(turns.policy, delivery))
+    await turns.record(_wait_row(turns, ref, delivery, hides=True), caused)
     return turns.failsafe_reply(delivery.kind, "this call is not stored", CallData(uuid=ref.session))
 
 
@@ -84,15 +84,7 @@ def _wait_row(turns: Turns, ref: WaitRef, delivery: Delivery, *, hides: bool | N
     return webhook_row(turns.policy.keys[0], delivery, delivery.kind, ref.session, ref, status=status, hides=hides)
 
 
-async def _record_on_wait(
-    turns: Turns,
-    received: WebhookRow,
-    rows: EventRows,
-    ref: WaitRef,
-    delivery: Delivery,
-    *,
-    recording: RecordingRow | None,
-) -> None:
+async def _record_on_wait(turns: Turns, received: WebhookRow, caused: Caused, ref: WaitRef, delivery: Delivery) -> None:
     """End a called party's session at `completed` on its leg.
 
     A `connect`'s `onanswer` wait has the index after that of its `event` wait.
@@ -104,9 +96,9 @@ async def _record_on_wait(
             called_parties.called_id(WaitRef("onanswer", ref.session, ref.turn, ref.index + 1))
         )
     if party is None or party.is_over:
-        await turns.record(received, rows, recording)
+        await turns.record(received, caused)
     else:
-        await call_ends.end(turns, party.leg, received, delivery, rows)
+        await call_ends.end(turns, party.leg, received, delivery, caused)
 
 
 def _hides_input(wait: OpenWait) -> bool | None:

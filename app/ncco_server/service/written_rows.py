@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from hashlib import sha256
 from time import perf_counter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import orjson
@@ -27,8 +27,7 @@ from ncco_server.ncco.webhooks import (
     decode_json_fields,
 )
 from ncco_server.service.delivery import Delivery
-from ncco_server.store import HookRow, SessionRow, TurnRow, WebhookRow
-from ncco_server.table_rows import RowChange
+from ncco_server.store import Caused, HookRow, SessionRow, TurnRow, WebhookRow
 
 _INPUT_FIELDS: Final = frozenset(
     {"dtmf", "speech", "digits", "timed_out", "results", "text", "confidence", "timeout_reason"}
@@ -266,28 +265,22 @@ def hook_rows(hooks: Iterable[Hook], session: str, now: int) -> tuple[HookRow, .
     return tuple([_hook_row(hook, session, now) for hook in hooks])
 
 
-class EventRows(NamedTuple):
-    """What an event causes, written with its webhook."""
-
-    hooks: tuple[HookRow, ...] = ()
-    saves: tuple[RowChange, ...] = ()
-
-    def with_later(self, rows: EventRows) -> EventRows:
-        return EventRows((*self.hooks, *rows.hooks), (*self.saves, *rows.saves))
+def caused_by_turn(turn: Turn, now: int) -> Caused:
+    session = turn.session
+    return Caused(
+        hook_rows(turn.hooks, session.id, now), turn.saves, parent=session.parent, has_called=bool(turn.called)
+    )
 
 
-NO_ROWS: Final = EventRows()
+def caused_by(effects: EventEffects, session: str, now: int) -> Caused:
+    return Caused(hook_rows(effects.hooks, session, now), effects.saves)
 
 
-def event_rows(effects: EventEffects, session: str, now: int) -> EventRows:
-    return EventRows(hook_rows(effects.hooks, session, now), effects.saves)
-
-
-def end_rows(effects: EventEffects, call: SessionRow, now: int) -> EventRows:
+def caused_by_end(effects: EventEffects, call: SessionRow, now: int) -> Caused:
     """IDs follow from the leg alone, so that receivers recognise repeats."""
     rows = enumerate(hook_rows(effects.hooks, call.id, now))
     hooks = tuple([row._replace(id=f"msg_{_digest(call.leg, 'ended', number)}") for number, row in rows])
-    return EventRows(hooks, effects.saves)
+    return Caused(hooks, effects.saves)
 
 
 def _digest(*parts: object) -> str:

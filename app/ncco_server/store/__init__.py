@@ -15,6 +15,8 @@ from ncco_server.store.address import read_address
 from ncco_server.store.api_keys import ApiKeyRow as ApiKeyRow
 from ncco_server.store.backups import BackupRow as BackupRow
 from ncco_server.store.backups import Backups as Backups
+from ncco_server.store.calls import NOTHING_CAUSED as NOTHING_CAUSED
+from ncco_server.store.calls import Caused as Caused
 from ncco_server.store.changes import ChangeRow as ChangeRow
 from ncco_server.store.database import Database
 from ncco_server.store.database import give_way as give_way

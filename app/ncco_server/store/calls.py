@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ncco_server.errors import AlreadyOpen, Conflict
 from ncco_server.store import function_results, retention, table_rows
@@ -25,6 +25,33 @@ from ncco_server.store.results import (
 from ncco_server.store.rows import SESSION_COLUMNS, HookRow, SessionRow, TurnRow, WebhookRow, hash_of
 from ncco_server.store.sql import FORGOTTEN_TABLE, Sql, marks
 from ncco_server.table_rows import RowChange
+
+
+class Caused(NamedTuple):
+    """What a webhook or its turn causes, written with it.
+
+    Attributes:
+        hooks: to send.
+        saves: changes of tables' rows.
+        recording: what Vonage announces.
+        parent: the call that gets the turn's own result, if any.
+        has_called: whether the turn called handlers' functions; their results are then deleted from `functions`.
+    """
+
+    hooks: Sequence[HookRow] = ()
+    saves: Sequence[RowChange] = ()
+    recording: RecordingRow | None = None
+    parent: str = ""
+    has_called: bool = False
+
+    def with_later(self, later: Caused) -> Caused:
+        """`later` is what the turn causes that this event leads to, or another event."""
+        hooks = (*self.hooks, *later.hooks)
+        saves = (*self.saves, *later.saves)
+        return Caused(hooks, saves, later.recording or self.recording, later.parent, later.has_called)
+
+
+NOTHING_CAUSED: Final = Caused()
 
 
 def _insert_call_if(condition: str) -> Sql:
@@ -144,47 +171,44 @@ SELECT_STATUSES: Final = Sql("""
 """)
 
 
-def _add_turn(
-    call_key: int, turn: TurnRow, webhook: WebhookRow, hooks: Sequence[HookRow], parent: str, *, has_called: bool
-) -> Work[None]:
+def _add_turn(call_key: int, turn: TurnRow, webhook: WebhookRow, caused: Caused, taken: Sequence[str]) -> Work[None]:
     yield INSERT_TURN, (call_key, *turn[1:])
     yield INSERT_WEBHOOK, (*webhook, call_key if webhook.session == turn.session else None)
-    if hooks:
-        yield from add_hooks(hooks)
-    if parent and turn.result:
-        yield from set_result(parent, turn.result, webhook.received_at)
-    if has_called:
+    if caused.hooks:
+        yield from add_hooks(caused.hooks)
+    if caused.parent and turn.result:
+        yield from set_result(caused.parent, turn.result, webhook.received_at)
+    if caused.has_called:
         yield function_results.DELETE_OF_TURNS, (turn.session, turn.number)
+    if caused.saves:
+        yield from table_rows.write(caused.saves, taken, turn.created_at, f"call {turn.session}")
+    if caused.recording is not None:
+        yield from add_recording(caused.recording)
 
 
 def _with_rows(keys: Sequence[str], saves: Sequence[RowChange]) -> Sequence[str]:
     return (*keys, *[save.row for save in saves]) if saves else keys
 
 
-def _record(
-    webhook: WebhookRow,
-    hooks: Sequence[HookRow],
-    recording: RecordingRow | None = None,
-    saves: Sequence[RowChange] = (),
-) -> Work[None]:
+def _record(webhook: WebhookRow, caused: Caused) -> Work[None]:
     names = (webhook.session, webhook.leg, webhook.conversation)
     if (yield Keyed(SELECT_ANY_FORGOTTEN, (webhook.session,))) and (yield Keyed(SELECT_FORGOTTEN, _hashes(names))):
         return
     is_repeated = False
     may_change = may_change_result(webhook)
-    may_repeat = bool(hooks or saves) and webhook.wait >= 0
+    may_repeat = bool(caused.hooks or caused.saves) and webhook.wait >= 0
     is_known = (may_repeat or may_change) and (yield Keyed(LOCK_CALL, (webhook.session,)))
     if is_known and may_repeat:
         delivery = (webhook.session, webhook.turn, webhook.wait, webhook.status)
         is_repeated = bool((yield Keyed(SELECT_DELIVERED, delivery)))
     yield INSERT_WEBHOOK, (*webhook, None)
     if not is_repeated:
-        if hooks:
-            yield from add_hooks(hooks)
-        if saves:
-            yield from table_rows.write(saves, (), webhook.received_at, f"call {webhook.session}")
-    if recording is not None:
-        yield from add_recording(recording)
+        if caused.hooks:
+            yield from add_hooks(caused.hooks)
+        if caused.saves:
+            yield from table_rows.write(caused.saves, (), webhook.received_at, f"call {webhook.session}")
+    if caused.recording is not None:
+        yield from add_recording(caused.recording)
     if may_change and is_known:
         yield from refresh_result(webhook.session, webhook.received_at)
 
@@ -206,18 +230,13 @@ class Calls(InDatabase):
         session: SessionRow,
         turn: TurnRow,
         webhook: WebhookRow,
-        *,
-        hooks: Sequence[HookRow] = (),
-        parent: str = "",
-        has_called: bool = False,
-        saves: Sequence[RowChange] = (),
+        caused: Caused = NOTHING_CAUSED,
     ) -> Coroutine[Any, Any, bool]:
-        """Write a new call, its first turn, and the table rows it changes. Raises AlreadyOpen, RowTaken.
+        """Write a new call, its first turn, and what this has caused. Raises AlreadyOpen, RowTaken.
 
-        The call `parent` gets the turn's own result, if any. Returns False if the call's ID, leg or conversation was
-        forgotten; then only hashes of all three are written. If the turn `has_called` handlers' functions, their
-        results are deleted from `functions`.
+        Returns False if the call's ID, leg or conversation was forgotten; then only hashes of all three are written.
         """
+        saves = caused.saves
 
         def work() -> Work[bool]:
             taken = (yield from table_rows.claim(saves, turn.created_at, f"call {turn.session}")) if saves else ()
@@ -234,18 +253,16 @@ class Calls(InDatabase):
                     for name, hash_ in zip(names, hashes, strict=True):
                         if name:
                             yield Keyed(retention.INSERT_FORGOTTEN, (hash_, webhook.received_at))
-                    if has_called:
+                    if caused.has_called:
                         yield function_results.DELETE_OF_TURNS, (turn.session, turn.number)
                     return False
                 else:
                     yield from table_rows.release(taken)
                     raise AlreadyOpen(session.id)
-            yield from _add_turn(written[0][1], turn, webhook, hooks, parent, has_called=has_called)
-            if saves:
-                yield from table_rows.write(saves, taken, turn.created_at, f"call {turn.session}")
+            yield from _add_turn(written[0][1], turn, webhook, caused, taken)
             return True
 
-        keys = (session.id, session.leg, webhook.session, parent)
+        keys = (session.id, session.leg, webhook.session, caused.parent)
         return self.database.write(work, _with_rows(keys, saves))
 
     def advance(
@@ -253,17 +270,13 @@ class Calls(InDatabase):
         session: SessionRow,
         turn: TurnRow,
         webhook: WebhookRow,
-        *,
-        hooks: Sequence[HookRow] = (),
-        recording: RecordingRow | None = None,
-        parent: str = "",
-        has_called: bool = False,
-        saves: Sequence[RowChange] = (),
+        caused: Caused = NOTHING_CAUSED,
     ) -> Coroutine[Any, Any, None]:
-        """Write the next turn if it is new and follows the stored version.
+        """Write the next turn if it is new and follows the stored version, and what this has caused.
 
-        Raises Conflict otherwise, and RowTaken. For `parent`, `has_called` and `saves`, see `open_call`.
+        Raises Conflict otherwise, and RowTaken.
         """
+        saves = caused.saves
 
         def work() -> Work[None]:
             taken = (yield from table_rows.claim(saves, turn.created_at, f"call {turn.session}")) if saves else ()
@@ -271,39 +284,24 @@ class Calls(InDatabase):
             if not written:
                 yield from table_rows.release(taken)
                 raise Conflict(session.id)
-            yield from _add_turn(written[0][1], turn, webhook, hooks, parent, has_called=has_called)
-            if saves:
-                yield from table_rows.write(saves, taken, turn.created_at, f"call {turn.session}")
-            if recording is not None:
-                yield from add_recording(recording)
+            yield from _add_turn(written[0][1], turn, webhook, caused, taken)
 
-        keys = (session.id, session.leg, webhook.session, parent)
+        keys = (session.id, session.leg, webhook.session, caused.parent)
         return self.database.write(work, _with_rows(keys, saves))
 
-    def record(
-        self,
-        webhook: WebhookRow,
-        *,
-        hooks: Sequence[HookRow] = (),
-        recording: RecordingRow | None = None,
-        saves: Sequence[RowChange] = (),
-    ) -> Coroutine[Any, Any, None]:
+    def record(self, webhook: WebhookRow, caused: Caused = NOTHING_CAUSED) -> Coroutine[Any, Any, None]:
         """Write a webhook that does not change the call; nothing is written for a forgotten call.
 
         A repeated delivery (the same turn, wait and status) writes no hooks.
         """
-        work = partial(_record, webhook, hooks, recording, saves)
-        keys = (webhook.session,)
-        return self.database.write(work, _with_rows(keys, saves))
+        return self.database.write(partial(_record, webhook, caused), _with_rows((webhook.session,), caused.saves))
 
     def end(
         self,
         leg: str,
         calls: Sequence[EndOfCall],
         webhook: WebhookRow,
-        *,
-        hooks: Sequence[HookRow] = (),
-        saves: Sequence[RowChange] = (),
+        caused: Caused = NOTHING_CAUSED,
     ) -> Coroutine[Any, Any, list[ResultRow]]:
         """Write `webhook`, mark the open calls of `leg` as over (version + 1), and write their results.
 
@@ -322,24 +320,17 @@ class Calls(InDatabase):
             for call in calls:
                 yield END_CALL, (stored[call.id].key, at)
             is_caused = bool(calls) or webhook.wait >= 0
-            yield from _record(webhook, hooks if is_caused else (), saves=saves if is_caused else ())
+            yield from _record(webhook, caused if is_caused else NOTHING_CAUSED)
             if calls:
                 return (yield from end_results([(call, stored[call.id]) for call in calls], at, leg=leg, is_lost=False))
             if leg:
                 yield from end_lost_results(leg, at)
             return []
 
-        keys = (leg, webhook.session)
-        return self.database.write(work, _with_rows(keys, saves))
+        return self.database.write(work, _with_rows((leg, webhook.session), caused.saves))
 
     def end_lost(
-        self,
-        call: EndOfCall,
-        leg: str,
-        at: int,
-        *,
-        hooks: Sequence[HookRow] = (),
-        saves: Sequence[RowChange] = (),
+        self, call: EndOfCall, leg: str, at: int, caused: Caused = NOTHING_CAUSED
     ) -> Coroutine[Any, Any, list[ResultRow] | None]:
         """Mark a call with an unreported end as over, and write its result, hooks and rows. Its `updated_at` stays.
 
@@ -350,12 +341,12 @@ class Calls(InDatabase):
             found = yield Keyed(END_LOST_CALL, (call.id, call.version))
             if not found:
                 return None
-            yield from add_hooks(hooks)
-            if saves:
-                yield from table_rows.write(saves, (), at, f"call {call.id}")
+            yield from add_hooks(caused.hooks)
+            if caused.saves:
+                yield from table_rows.write(caused.saves, (), at, f"call {call.id}")
             return (yield from end_results([(call, StoredCall(*found[0][1:]))], at, leg=leg, is_lost=True))
 
-        return self.database.write(work, _with_rows((leg, call.id), saves))
+        return self.database.write(work, _with_rows((leg, call.id), caused.saves))
 
     async def load(self, session: str) -> SessionRow | None:
         rows = await self.read(SELECT_CALL, session)

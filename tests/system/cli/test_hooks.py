@@ -13,7 +13,7 @@ import pytest
 from click.testing import Result
 from standardwebhooks import Webhook
 
-from ncco_server.store import HookRow, SqliteDatabase, Store
+from ncco_server.store import Caused, HookRow, SqliteDatabase, Store
 from tests.support import loopback
 from tests.support.stored_rows import hook_row, webhook_row
 from tests.support.waiting import happens
@@ -51,7 +51,7 @@ def put(
     async def run() -> None:
         store = Store(SqliteDatabase(path))
         await store.open()
-        await store.record(webhook_row(), hooks=hooks)
+        await store.record(webhook_row(), Caused(hooks=hooks))
         claimed = {hook.id for hook in await store.hooks.claim(hook_row().created_at, leased_until, 100)}
         for id_ in claimed & set(tried):
             in_an_hour = int((time.time() + 3_700) * 1000)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from ncco_server.store import AlreadyOpen, Conflict, EndOfCall, Store, StoreUnavailable
+from ncco_server.store import AlreadyOpen, Caused, Conflict, EndOfCall, Store, StoreUnavailable
 from tests.support.stored_rows import (
     NOON_MS,
     end_call,
@@ -206,11 +206,11 @@ async def test_an_end_for_known_calls_is_refused_if_there_are_others(store: Stor
 
     for seen in ({}, {"leg-1": 2}, {"leg-1": 1, "leg-1/menu": 1}, {"leg-1": 2, "leg-1/menu": 1, "leg-2": 1}):
         with pytest.raises(Conflict):
-            await store.end("leg-1", _ends(seen), webhook_row("leg-1"), hooks=ending)
+            await store.end("leg-1", _ends(seen), webhook_row("leg-1"), Caused(hooks=ending))
     assert [] == await store.hooks.first(10)
-    ended = await store.end("leg-1", _ends({"leg-1": 2, "leg-1/menu": 1}), webhook_row("leg-1"), hooks=ending)
+    ended = await store.end("leg-1", _ends({"leg-1": 2, "leg-1/menu": 1}), webhook_row("leg-1"), Caused(hooks=ending))
     assert ["leg-1", "leg-1/menu"] == [row.id for row in ended]
-    assert [] == await store.end("leg-1", [], webhook_row("leg-1"), hooks=[hook_row("again")])
+    assert [] == await store.end("leg-1", [], webhook_row("leg-1"), Caused(hooks=[hook_row("again")]))
     assert ["over"] == [hook.id for hook in await store.hooks.first(10)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ncco_server.store import FunctionResultRow, Sql, Store
+from ncco_server.store import Caused, FunctionResultRow, Sql, Store
 from tests.support.stored_rows import NOON_MS, new_call, next_turn
 
 ALL = Sql("SELECT session, result FROM ncco_function_results")
@@ -18,14 +18,14 @@ async def test_a_result_is_kept_until_its_turn_is_stored(store: Store) -> None:
     assert await store.functions.get("leg-1", 0, "shop.find:2") is None
     assert await store.functions.get("leg-1", 1, "shop.find:1") is None
 
-    await store.open_call(*new_call("leg-1"), has_called=True)
+    await store.open_call(*new_call("leg-1"), Caused(has_called=True))
     assert "" == await store.functions.get("leg-1", 0, "shop.find:1")
     await store.functions.add(RESULT)
     assert "" == await store.functions.get("leg-1", 0, "shop.find:1")
     assert [] == await store.database.read(ALL)
 
     await store.functions.add(RESULT._replace(turn=1))
-    await store.advance(*next_turn("leg-1", 1), has_called=True)
+    await store.advance(*next_turn("leg-1", 1), Caused(has_called=True))
     assert "" == await store.functions.get("leg-1", 1, "shop.find:1")
 
 
@@ -34,7 +34,7 @@ async def test_a_turn_without_functions_keeps_the_results_for_the_next_one_that_
     await store.open_call(*new_call("leg-1"))
     assert "" == await store.functions.get("leg-1", 0, "shop.find:1")
     await store.functions.add(RESULT._replace(session="leg-2"))
-    await store.advance(*next_turn("leg-1", 1), has_called=True)
+    await store.advance(*next_turn("leg-1", 1), Caused(has_called=True))
     assert [("leg-2", RESULT.result)] == [*map(tuple, await store.database.read(ALL))]
     assert 0 == await store.sweep(NOON_MS, 10, NOON_MS)
     assert "" == await store.functions.get("leg-1", 0, "shop.find:1")

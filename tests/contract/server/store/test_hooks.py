@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from ncco_server.store import AlreadyOpen, Conflict, HookCounts, HookRow, Store
+from ncco_server.store import AlreadyOpen, Caused, Conflict, HookCounts, HookRow, Store
 from tests.support.stored_rows import NOON_MS, end_call, hook_row, new_call, next_turn, webhook_row
 
 LEASE_MS = 60_000
@@ -22,14 +22,14 @@ async def listed(store: Store) -> list[str]:
 
 
 async def put(store: Store, *hooks: HookRow) -> None:
-    await store.record(webhook_row(), hooks=hooks)
+    await store.record(webhook_row(), Caused(hooks=hooks))
 
 
 # Storing
 
 
 async def test_a_hook_is_stored_with_a_new_call_as_it_was_written(store: Store) -> None:
-    await store.open_call(*new_call("leg-1"), hooks=[hook_row("h1")])
+    await store.open_call(*new_call("leg-1"), Caused(hooks=[hook_row("h1")]))
 
     assert [hook_row("h1")] == await store.hooks.first(10)
     assert HookCounts(1, 0) == await store.hooks.counts()
@@ -37,19 +37,19 @@ async def test_a_hook_is_stored_with_a_new_call_as_it_was_written(store: Store) 
 
 async def test_a_hook_is_stored_with_its_turn_and_not_with_a_refused_one(store: Store) -> None:
     await store.open_call(*new_call("leg-1"))
-    await store.advance(*next_turn("leg-1", 1), hooks=[hook_row("h1")])
+    await store.advance(*next_turn("leg-1", 1), Caused(hooks=[hook_row("h1")]))
 
     with pytest.raises(Conflict):
-        await store.advance(*next_turn("leg-1", 1), hooks=[hook_row("h2")])
+        await store.advance(*next_turn("leg-1", 1), Caused(hooks=[hook_row("h2")]))
     with pytest.raises(AlreadyOpen):
-        await store.open_call(*new_call("leg-1"), hooks=[hook_row("h3")])
+        await store.open_call(*new_call("leg-1"), Caused(hooks=[hook_row("h3")]))
 
     assert ["h1"] == await listed(store)
 
 
 async def test_hooks_are_stored_with_a_webhook_and_with_the_end_of_a_call(store: Store) -> None:
     await store.open_call(*new_call("leg-1"))
-    await store.record(webhook_row("leg-1"), hooks=[hook_row("recorded")])
+    await store.record(webhook_row("leg-1"), Caused(hooks=[hook_row("recorded")]))
     await end_call(store, "leg-1", webhook_row("leg-1"), hooks=[hook_row("ended")])
 
     assert ["recorded", "ended"] == await listed(store)
@@ -57,8 +57,8 @@ async def test_hooks_are_stored_with_a_webhook_and_with_the_end_of_a_call(store:
 
 async def test_a_second_delivery_of_a_webhook_adds_no_hooks(store: Store) -> None:
     await store.open_call(*new_call("leg-1"))
-    await store.record(webhook_row("leg-1", 0, 1, "record"), hooks=[hook_row("first")])
-    await store.record(webhook_row("leg-1", 0, 1, "record", id="again"), hooks=[hook_row("second")])
+    await store.record(webhook_row("leg-1", 0, 1, "record"), Caused(hooks=[hook_row("first")]))
+    await store.record(webhook_row("leg-1", 0, 1, "record", id="again"), Caused(hooks=[hook_row("second")]))
     await end_call(store, "leg-1", webhook_row("leg-1", 0, 1, "record", id="and again"), hooks=[hook_row("third")])
 
     assert ["first"] == await listed(store)
@@ -72,16 +72,16 @@ async def test_a_second_delivery_of_a_webhook_adds_no_hooks(store: Store) -> Non
 async def test_another_webhook_adds_its_hooks(store: Store, session: str, turn: int, wait: int, status: str) -> None:
     await store.open_call(*new_call("leg-1"))
     await store.open_call(*new_call("leg-2"))
-    await store.record(webhook_row("leg-1", 0, 1), hooks=[hook_row("first")])
-    await store.record(webhook_row(session, turn, wait, status), hooks=[hook_row("second")])
+    await store.record(webhook_row("leg-1", 0, 1), Caused(hooks=[hook_row("first")]))
+    await store.record(webhook_row(session, turn, wait, status), Caused(hooks=[hook_row("second")]))
 
     assert ["first", "second"] == await listed(store)
 
 
 async def test_a_webhook_without_a_wait_adds_its_hooks_each_time(store: Store) -> None:
     await store.open_call(*new_call("leg-1"))
-    await store.record(webhook_row("leg-1"), hooks=[hook_row("first")])
-    await store.record(webhook_row("leg-1", id="again"), hooks=[hook_row("second")])
+    await store.record(webhook_row("leg-1"), Caused(hooks=[hook_row("first")]))
+    await store.record(webhook_row("leg-1", id="again"), Caused(hooks=[hook_row("second")]))
 
     assert ["first", "second"] == await listed(store)
 
@@ -90,7 +90,7 @@ async def test_hooks_of_a_turn_are_stored_whatever_was_recorded_before(store: St
     await store.open_call(*new_call("leg-1"))
     session, turn, webhook = next_turn("leg-1", 1)
     await store.record(webhook)
-    await store.advance(session, turn, webhook._replace(id="again"), hooks=[hook_row("h1")])
+    await store.advance(session, turn, webhook._replace(id="again"), Caused(hooks=[hook_row("h1")]))
 
     assert ["h1"] == await listed(store)
 
@@ -107,7 +107,10 @@ async def test_a_second_end_of_a_call_adds_no_hooks(store: Store) -> None:
 async def test_simultaneous_deliveries_add_their_hooks_once(store: Store) -> None:
     await store.open_call(*new_call("leg-1"))
     await asyncio.gather(
-        *(store.record(webhook_row("leg-1", 0, 1, id=f"w{i}"), hooks=[hook_row(f"told {i}")]) for i in range(20)),
+        *(
+            store.record(webhook_row("leg-1", 0, 1, id=f"w{i}"), Caused(hooks=[hook_row(f"told {i}")]))
+            for i in range(20)
+        ),
         *(end_call(store, "leg-1", webhook_row("leg-1", id=f"e{i}"), hooks=[hook_row(f"left {i}")]) for i in range(20)),
     )
 

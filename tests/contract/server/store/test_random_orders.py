@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from ncco_server.store import EndOfCall, HookRow, Store, StoreError, open_store
+from ncco_server.store import Caused, EndOfCall, HookRow, Store, StoreError, open_store
 from tests.support.examples import examples
 from tests.support.postgres_stores import make_postgres
 from tests.support.stored_rows import NOON_MS, hook_row, session_row, turn_row, webhook_row
@@ -68,12 +68,12 @@ class Databases(RuleBasedStateMachine):
 
     @rule(id_=CALLS, turn=st.integers(-1, 2), wait=st.integers(-1, 1), status=STATUSES, count=st.integers(0, 2))
     def record(self, id_: str, turn: int, wait: int, status: str, count: int) -> None:
-        self.compare("record", webhook_row(id_, turn, wait, status), hooks=self.new_hooks(id_, count))
+        self.compare("record", webhook_row(id_, turn, wait, status), Caused(self.new_hooks(id_, count)))
 
     @rule(leg=LEGS, id_=CALLS)
     def end(self, leg: str, id_: str) -> None:
         calls = [EndOfCall(row.id, row.version, "inbound") for row in self.compare("calls_of", leg)]
-        self.compare("end", leg, calls, webhook_row(id_, 0, 0, "completed"), hooks=self.new_hooks(id_, 1))
+        self.compare("end", leg, calls, webhook_row(id_, 0, 0, "completed"), Caused(self.new_hooks(id_, 1)))
 
     @rule(limit=st.integers(1, 3))
     def claim(self, limit: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ncco_server.store import RecordingCounts, RecordingFilter, RecordingRow, Recordings, Store
+from ncco_server.store import Caused, RecordingCounts, RecordingFilter, RecordingRow, Recordings, Store
 from tests.support.stored_rows import NOON_MS, new_call, next_turn, webhook_row
 
 URL = "https://api-eu-3.vonage.com/v1/files/1"
@@ -60,9 +60,9 @@ async def ids(recordings: Recordings, **wanted: Any) -> list[str]:
 async def test_a_recording_comes_with_its_webhook_once(store: Store) -> None:
     session, turn, webhook = next_turn("leg-1", 1)
     await store.open_call(*new_call("leg-1"))
-    await store.advance(session, turn, webhook, recording=announced("r1"))
-    await store.record(webhook_row("leg-1"), recording=announced("again", uuid="uuid-r1"))
-    await store.record(webhook_row(""), recording=announced("r2", session=""))
+    await store.advance(session, turn, webhook, Caused(recording=announced("r1")))
+    await store.record(webhook_row("leg-1"), Caused(recording=announced("again", uuid="uuid-r1")))
+    await store.record(webhook_row(""), Caused(recording=announced("r2", session="")))
 
     assert [announced("r1"), announced("r2", session="")] == sorted(await store.recordings.list(9))
     assert RecordingCounts(new=2, waiting=2) == await store.recordings.count()

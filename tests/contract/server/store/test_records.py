@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from ncco_server.store import CallFilter, EndOfCall, PlacingControl, Records, Store
+from ncco_server.store import CallFilter, Caused, EndOfCall, PlacingControl, Records, Store
 from tests.support.stored_rows import (
     NOON_MS,
     NUMBER,
@@ -231,8 +231,8 @@ async def test_timeline_has_webhooks_turns_and_hooks_in_their_order(store: Store
     await store.open_call(*new_call("leg-1"))
     await store.open_call(*new_call("leg-2"))
     session, turn, webhook = next_turn("leg-1", 1)
-    await store.advance(session, turn, webhook, hooks=[hook_row("a"), hook_row("parked", is_parked=True)])
-    await store.record(webhook_row("leg-1", 1, 2, "ringing"), hooks=[hook_row("c")])
+    await store.advance(session, turn, webhook, Caused(hooks=[hook_row("a"), hook_row("parked", is_parked=True)]))
+    await store.record(webhook_row("leg-1", 1, 2, "ringing"), Caused(hooks=[hook_row("c")]))
 
     timeline = await records.timeline("leg-1")
 

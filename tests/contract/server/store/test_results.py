@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ncco_server.store import QUARTER_MS, EndOfCall, Records, ResultRow, Sql, Store
+from ncco_server.store import QUARTER_MS, Caused, EndOfCall, Records, ResultRow, Sql, Store
 from tests.support.stored_rows import (
     NOON_MS,
     NUMBER,
@@ -88,17 +88,20 @@ async def test_a_result_follows_from_the_facts_of_turns_and_from_webhooks_in_any
 async def test_called_party_sets_the_result_of_the_call_that_dialled(store: Store, records: Records) -> None:
     await open_with(store, {"heard": 0, "result": "asked"}, {"heard": 0, "rang": "acme.sales"})
     party = session_row("party")
-    await store.open_call(party, turn_row("party", 1, heard=0, rang=""), webhook_row("party"), parent="leg-1")
+    await store.open_call(party, turn_row("party", 1, heard=0, rang=""), webhook_row("party"), Caused(parent="leg-1"))
     second = turn_row("party", 2, heard=0, rang="", result="accepted")
-    await store.advance(party._replace(version=2), second, webhook_row("party", 1, 0), parent="leg-1")
+    await store.advance(party._replace(version=2), second, webhook_row("party", 1, 0), Caused(parent="leg-1"))
     await end_call(store, "leg-1", webhook_row("leg-1"))
     ended = await row_of(records)
     third = turn_row("party", 3, heard=0, rang="", result="declined")
     late = webhook_row("party", 2, 0, received_at=NOON_MS + 7)
-    await store.advance(party._replace(version=3), third, late, parent="leg-1")
+    await store.advance(party._replace(version=3), third, late, Caused(parent="leg-1"))
     later = await row_of(records)
     await store.advance(
-        party._replace(version=4), turn_row("party", 4, result="lost"), webhook_row("party", 3, 0), parent="forgotten"
+        party._replace(version=4),
+        turn_row("party", 4, result="lost"),
+        webhook_row("party", 3, 0),
+        Caused(parent="forgotten"),
     )
 
     assert ("accepted", "own") == (ended.own, ended.result)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ncco_server.store import AlreadyOpen, Forgotten, RecordingRow, Store
+from ncco_server.store import AlreadyOpen, Caused, Forgotten, RecordingRow, Store
 from tests.support.stored_rows import (
     NOON_MS,
     NUMBER,
@@ -35,10 +35,12 @@ async def test_every_call_that_names_the_number_is_forgotten(store: Store) -> No
 
 async def test_the_hooks_of_a_forgotten_call_are_never_sent(store: Store) -> None:
     await store.open_call(
-        *new_call("leg-1", state=NUMBER.encode()), hooks=[hook_row("of the call"), hook_row("behind it")]
+        *new_call("leg-1", state=NUMBER.encode()), Caused(hooks=[hook_row("of the call"), hook_row("behind it")])
     )
-    await store.open_call(*new_call("leg-2"), hooks=[hook_row("tells it", session="leg-2", body=NUMBER.encode())])
-    await store.open_call(*new_call("leg-3"), hooks=[hook_row("another", session="leg-3")])
+    await store.open_call(
+        *new_call("leg-2"), Caused(hooks=[hook_row("tells it", session="leg-2", body=NUMBER.encode())])
+    )
+    await store.open_call(*new_call("leg-3"), Caused(hooks=[hook_row("another", session="leg-3")]))
     gone = await store.forget([NUMBER])
 
     assert (1, 3) == (gone.calls, gone.hooks)
@@ -47,7 +49,7 @@ async def test_the_hooks_of_a_forgotten_call_are_never_sent(store: Store) -> Non
 
 async def test_a_hook_after_a_forgotten_one_is_due(store: Store) -> None:
     hooks = [hook_row("names it", body=NUMBER.encode()), hook_row("behind it"), hook_row("last")]
-    await store.open_call(*new_call("leg-1"), hooks=hooks)
+    await store.open_call(*new_call("leg-1"), Caused(hooks=hooks))
     gone = await store.forget([NUMBER])
 
     assert (0, 1) == (gone.calls, gone.hooks)
@@ -68,7 +70,7 @@ async def test_late_webhooks_of_a_forgotten_call_are_not_written(store: Store, n
     else:
         late = late._replace(conversation=forgotten.conversation)
     announced = RecordingRow("late", "uuid-late", "record", NOON_MS, url="https://x", from_number=NUMBER)
-    await store.record(late, recording=announced)
+    await store.record(late, Caused(recording=announced))
     await end_call(store, late.leg, late)
 
     assert Forgotten() == (await store.forget([NUMBER]))._replace(purged=None)
@@ -85,7 +87,8 @@ async def test_a_forgotten_call_is_not_opened_again(store: Store, name: str) -> 
     id_ = forgotten.id if name == "session" else "again"
     given = {"leg": "new-leg", "conversation": "CON-new", **row.get(name, {})}
     is_open = await store.open_call(
-        *new_call(id_, state=NUMBER.encode(), **given), hooks=[hook_row("again", session=id_, body=NUMBER.encode())]
+        *new_call(id_, state=NUMBER.encode(), **given),
+        Caused(hooks=[hook_row("again", session=id_, body=NUMBER.encode())]),
     )
 
     assert not is_open
@@ -177,7 +180,9 @@ async def test_a_revision_that_names_the_number_is_reported_and_stays(store: Sto
 
 async def test_old_calls_are_deleted_in_batches_with_all_their_data(store: Store) -> None:
     for number in range(5):
-        await store.open_call(*new_call(f"old-{number}"), hooks=[hook_row(f"hook-{number}", session=f"old-{number}")])
+        await store.open_call(
+            *new_call(f"old-{number}"), Caused(hooks=[hook_row(f"hook-{number}", session=f"old-{number}")])
+        )
     await store.open_call(*new_call("young", created_at=NOON_MS + DAY_MS, updated_at=NOON_MS + DAY_MS))
 
     assert [2 + 2, 2 + 2, 1 + 1, 0] == [await store.sweep(NOON_MS + 1, 2, NOON_MS + 1) for _ in range(4)]
@@ -205,7 +210,7 @@ async def test_old_webhooks_without_a_call_are_deleted(store: Store) -> None:
 
 async def test_a_hook_after_one_that_is_too_old_is_due(store: Store) -> None:
     hooks = [hook_row("old"), hook_row("young", created_at=NOON_MS + 1), hook_row("last", created_at=NOON_MS + 1)]
-    await store.open_call(*new_call("leg-1", updated_at=NOON_MS + 1), hooks=hooks)
+    await store.open_call(*new_call("leg-1", updated_at=NOON_MS + 1), Caused(hooks=hooks))
 
     assert 1 == await store.sweep(NOON_MS + 1, 10, NOON_MS + 1)
     assert ["young"] == [hook.id for hook in await store.hooks.claim(NOON_MS + 1, NOON_MS + 2, 10)]
@@ -234,10 +239,10 @@ async def test_rows_dated_too_late_by_a_wrong_clock_do_not_keep_old_ones(store: 
     """Their time may be in the future or may have passed since."""
     late = NOON_MS + days * DAY_MS
     await store.open_call(
-        *new_call("late", created_at=late, updated_at=late), hooks=[hook_row("late", created_at=late)]
+        *new_call("late", created_at=late, updated_at=late), Caused(hooks=[hook_row("late", created_at=late)])
     )
     await store.record(webhook_row("", id="late", received_at=late))
-    await store.open_call(*new_call("old"), hooks=[hook_row("old", session="old")])
+    await store.open_call(*new_call("old"), Caused(hooks=[hook_row("old", session="old")]))
     await store.record(webhook_row("", id="old"))
 
     assert 3 == await store.sweep(NOON_MS + 1, 10, NOON_MS + 2 * DAY_MS)

@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from ncco_server.store import AlreadyOpen, Conflict, RowChange, RowChanged, RowTaken, SqliteDatabase, Store, open_store
+from ncco_server.store import (
+    AlreadyOpen,
+    Caused,
+    Conflict,
+    RowChange,
+    RowChanged,
+    RowTaken,
+    SqliteDatabase,
+    Store,
+    open_store,
+)
 from tests.support.postgres_stores import empty_database
 from tests.support.stored_rows import NOON_MS, new_call, next_turn
 
@@ -25,15 +35,15 @@ async def columns(store: Store, row: str = ADA, now: int = NOON_MS) -> dict[str,
 
 async def test_a_turn_writes_its_changes_with_its_call_and_a_repeat_writes_none(store: Store) -> None:
     saves = (RowChange(ADA, {"name": "Ada"}), RowChange(ADA, increases={"calls": 1}))
-    await store.open_call(*new_call("leg-1"), saves=saves)
+    await store.open_call(*new_call("leg-1"), Caused(saves=saves))
     assert {"name": "Ada", "calls": 1} == await columns(store)
     with pytest.raises(AlreadyOpen):
-        await store.open_call(*new_call("leg-1"), saves=saves)
+        await store.open_call(*new_call("leg-1"), Caused(saves=saves))
     assert {"name": "Ada", "calls": 1} == await columns(store)
 
-    await store.advance(*next_turn("leg-1", 1), saves=saves)
+    await store.advance(*next_turn("leg-1", 1), Caused(saves=saves))
     with pytest.raises(Conflict):
-        await store.advance(*next_turn("leg-1", 1), saves=saves)
+        await store.advance(*next_turn("leg-1", 1), Caused(saves=saves))
     assert {"name": "Ada", "calls": 2} == await columns(store)
     (row,) = await store.tables.of_table("customers")
     assert (2, "call leg-1") == (row.version, row.changed_by)
@@ -55,21 +65,21 @@ async def test_a_row_that_must_be_new_and_exists_writes_nothing(store: Store) ->
     await store.tables.change([RowChange(BOB, {"name": "Bob"})], NOON_MS, "a test")
     saves = (RowChange(ADA, {"name": "Ada"}, is_new=True), RowChange(BOB, {"name": "Ada"}, is_new=True))
     with pytest.raises(RowTaken):
-        await store.open_call(*new_call("leg-1"), saves=saves)
+        await store.open_call(*new_call("leg-1"), Caused(saves=saves))
     assert await store.load("leg-1") is None
     assert (None, {"name": "Bob"}) == (await columns(store), await columns(store, BOB))
 
     await store.open_call(*new_call("leg-1"))
     await store.open_call(*new_call("leg-2"))
     with pytest.raises(RowTaken):
-        await store.advance(*next_turn("leg-1", 1), saves=saves)
+        await store.advance(*next_turn("leg-1", 1), Caused(saves=saves))
     row = await store.load("leg-1")
     assert row is not None
     assert 1 == row.version
     with pytest.raises(AlreadyOpen):  # the rows that it claimed are released
-        await store.open_call(*new_call("leg-2"), saves=saves[:1])
+        await store.open_call(*new_call("leg-2"), Caused(saves=saves[:1]))
     with pytest.raises(Conflict):
-        await store.advance(*next_turn("leg-2", 2), saves=saves[:1])
+        await store.advance(*next_turn("leg-2", 2), Caused(saves=saves[:1]))
     assert await columns(store) is None
 
 
@@ -77,7 +87,10 @@ async def test_a_refused_change_in_a_group_leaves_no_trace(store: Store) -> None
     claims = [RowChange(ADA, {"by": number}, is_new=True) for number in range(20)]
     others = [RowChange(f'claims["{number}"]', {"by": number}, is_new=True) for number in range(20)]
     found = await asyncio.gather(
-        *(store.open_call(*new_call(f"leg-{number}"), saves=(others[number], claims[number])) for number in range(20)),
+        *(
+            store.open_call(*new_call(f"leg-{number}"), Caused(saves=(others[number], claims[number])))
+            for number in range(20)
+        ),
         return_exceptions=True,
     )
     winners = [number for number, each in enumerate(found) if not isinstance(each, Exception)]
@@ -108,7 +121,7 @@ async def test_no_state_of_a_row_has_the_stamp_of_an_earlier_one(store: Store) -
     for changes in ([removal, kept], [kept]):
         seen.append((await store.tables.change(changes, NOON_MS, "a test", {ADA: seen[-1:]}))[ADA])
     assert {ADA: ""} == await store.tables.change([removal], NOON_MS, "a test", {ADA: None})
-    await store.open_call(*new_call("leg-1"), saves=(kept._replace(is_new=True),))
+    await store.open_call(*new_call("leg-1"), Caused(saves=(kept._replace(is_new=True),)))
     row = await store.tables.row(ADA, NOON_MS)
     assert row is not None
     assert (1, [row.stamp]) == (row.version, [*{row.stamp}.difference(seen)])
@@ -173,9 +186,9 @@ async def test_a_counter_of_two_hosts_counts_every_call_once(hosts: list[Store])
         store = hosts[number % 2]
         others = [RowChange(f'counters["{(number * step) % 7}"]', increases={"calls": 1}) for step in (3, 5)]
         saves = (RowChange('counters["all"]', increases={"calls": 1}), *others)
-        await store.open_call(*new_call(f"leg-{number}"), saves=saves)
+        await store.open_call(*new_call(f"leg-{number}"), Caused(saves=saves))
         with pytest.raises(AlreadyOpen):
-            await store.open_call(*new_call(f"leg-{number}"), saves=saves)
+            await store.open_call(*new_call(f"leg-{number}"), Caused(saves=saves))
 
     for start in range(0, RACES, 200):
         await asyncio.gather(*map(call, range(start, start + 200)))
@@ -192,7 +205,7 @@ async def test_only_one_of_two_hosts_adds_the_same_row(hosts: list[Store]) -> No
         rows = [f'jobs["{job}"]', f'jobs["{job} too"]']
         saves = tuple(RowChange(row, {"by": number}, is_new=True) for row in rows[:: 1 if number % 2 else -1])
         try:
-            await hosts[number % 2].open_call(*new_call(f"leg-{number}"), saves=saves)
+            await hosts[number % 2].open_call(*new_call(f"leg-{number}"), Caused(saves=saves))
         except RowTaken:
             return
         won.append(number)

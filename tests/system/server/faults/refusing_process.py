@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from ncco_server.errors import AlreadyOpen, Conflict, StoreUnavailable
-from ncco_server.store import AttemptResult, PlacingLimits, RowChange, Store, milliseconds, open_store
+from ncco_server.store import AttemptResult, Caused, PlacingLimits, RowChange, Store, milliseconds, open_store
 from ncco_server.store.table_rows import forget_row
 from ncco_server.table_rows import row_name
 from tests.support.stored_rows import NOON_MS, new_call
@@ -95,7 +95,7 @@ class Writer:
         saves = (RowChange(row_of(number), is_removal=is_removal),)
         self.log.write("removing" if is_removal else "adding", number)
         if self.chance.random() < 0.5:
-            await self.store.open_call(*new_call(f"leg-{os.getpid()}-{next(self.legs)}"), saves=saves)
+            await self.store.open_call(*new_call(f"leg-{os.getpid()}-{next(self.legs)}"), Caused(saves=saves))
         else:
             await self.store.tables.change(saves, NOON_MS, "a test")
         self.log.write("removed" if is_removal else "added", number)

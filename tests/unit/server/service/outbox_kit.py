@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from ncco_server.service.outbox import Listener, Sender, Verdict
-from ncco_server.store import HookCounts, HookRow, Store
+from ncco_server.store import Caused, HookCounts, HookRow, Store
 from tests.support.stored_rows import NOON_MS, webhook_row
 
 NOON = datetime.fromtimestamp(NOON_MS / 1000, UTC)
@@ -82,7 +82,7 @@ async def running(sender: Sender) -> AsyncIterator[None]:
 
 
 async def put(store: Store, *hooks: HookRow) -> None:
-    await store.record(webhook_row(), hooks=hooks)
+    await store.record(webhook_row(), Caused(hooks=hooks))
 
 
 async def until(is_so: Callable[[], object], within_s: float = 60.0) -> None:

@@ -7,7 +7,7 @@ import re
 import sqlite3
 from pathlib import Path
 
-from ncco_server.store import SqliteDatabase, Store
+from ncco_server.store import Caused, SqliteDatabase, Store
 from ncco_server.store.database import Row
 from ncco_server.store.forgetting import Numbers
 from ncco_server.store.retention import sweep
@@ -79,7 +79,7 @@ async def steps_of_a_piece(path: Path, calls: int) -> int:
     store = Store(SqliteDatabase(path))
     await store.open()
     hooks = [hook_row(f"hook-{number}", session=f"{number}") for number in range(calls)]
-    await asyncio.gather(*(store.record(webhook_row(""), hooks=[hook]) for hook in hooks))
+    await asyncio.gather(*(store.record(webhook_row(""), Caused(hooks=[hook])) for hook in hooks))
     await asyncio.gather(*(store.open_call(*new_call(f"old-{number}")) for number in range(calls)))
     await store.close()
     connection, steps = sqlite3.connect(path), list[int]()

@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from ncco_server.errors import HashKeyLost, RowChanged, RowTaken
-from ncco_server.store import RowChange, SqliteDatabase, Store, open_store
+from ncco_server.store import Caused, RowChange, SqliteDatabase, Store, open_store
 from ncco_server.store.database import Work
 from ncco_server.store.recordings import RecordingRow
 from ncco_server.store.sql import Sql
@@ -153,7 +153,7 @@ async def test_a_hook_is_found_by_its_url_headers_and_body(store: Store, mention
         hook_row("headers", session="other", headers=json.dumps({"X-Caller": mention}).encode()),
         hook_row("body", session="other", body=orjson.dumps({"text": mention})),
     ]
-    await store.record(webhook_row(id=mention), hooks=hooks)
+    await store.record(webhook_row(id=mention), Caused(hooks=hooks))
     assert (len(hooks) if is_found else 0) == (await store.forget(["447700900123"])).hooks
     assert ([] if is_found else [hook.id for hook in hooks]) == [hook.id for hook in await store.hooks.first(100)]
     await store.forget(["447700900124", "497700900123"])
@@ -201,7 +201,7 @@ async def test_a_hash_counts_as_the_row_until_the_row_is_removed(store: Store) -
     await _forgotten(store)
     new = (RowChange(BLOCKED, is_new=True), RowChange(ADA, {"name": "Ada"}, is_new=True))
     with pytest.raises(RowTaken):
-        await store.open_call(*new_call("leg-1"), saves=new)
+        await store.open_call(*new_call("leg-1"), Caused(saves=new))
     assert await columns(store, ADA) is None
     with pytest.raises(RowChanged):
         await store.tables.change([RowChange(BLOCKED)], NOON_MS, "a test", {BLOCKED: [""]})
@@ -212,10 +212,10 @@ async def test_a_hash_counts_as_the_row_until_the_row_is_removed(store: Store) -
 
     await store.forget(["447700900123"], tables=DECLARED, now=NOON_MS)
     assert {} == await columns(store, BLOCKED)
-    await store.open_call(*new_call("leg-2"), saves=(RowChange(BLOCKED, is_removal=True),))
+    await store.open_call(*new_call("leg-2"), Caused(saves=(RowChange(BLOCKED, is_removal=True),)))
     assert await columns(store, BLOCKED) is None
     assert not await store.tables.has_rows("do_not_call")
-    await store.open_call(*new_call("leg-3"), saves=(RowChange(BLOCKED, is_new=True),))
+    await store.open_call(*new_call("leg-3"), Caused(saves=(RowChange(BLOCKED, is_new=True),)))
 
     await store.forget(["447700900123"], tables=DECLARED, now=NOON_MS)
     removal = RowChange(BLOCKED, is_removal=True)

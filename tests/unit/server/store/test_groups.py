@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ncco_server.errors import AlreadyOpen, Conflict, StoreError, StoreUnavailable
-from ncco_server.store import SqliteDatabase, Store
+from ncco_server.store import Caused, SqliteDatabase, Store
 from ncco_server.store.address import read_address
 from ncco_server.store.database import Database
 from ncco_server.store.postgres import PostgresDatabase
@@ -76,8 +76,8 @@ async def test_a_refused_operation_leaves_no_trace_and_the_others_in_its_group_a
             store.open_call(session_row("huge", created_at=2**70), turn_row("huge"), webhook_row("huge")),
             store.advance(session, turn, webhook),
             store.advance(session, turn, webhook),
-            store.record(webhook_row("leg-1", 0, 0, "last"), hooks=[hook_row("h1", created_at=2**70)]),
-            store.record(webhook_row("leg-1", 0, 0, "last"), hooks=[hook_row("h2")]),
+            store.record(webhook_row("leg-1", 0, 0, "last"), Caused(hooks=[hook_row("h1", created_at=2**70)])),
+            store.record(webhook_row("leg-1", 0, 0, "last"), Caused(hooks=[hook_row("h2")])),
         )
         assert not any(write.done() for write in begun)
     results = await asyncio.gather(*begun, return_exceptions=True)
@@ -100,7 +100,7 @@ async def test_an_operation_that_raises_leaves_no_trace_and_the_others_in_its_gr
         begun = await stage.start(
             store.record(webhook_row("")),
             store.open_call(*new_call("a")),
-            store.open_call(*new_call("odd"), hooks=odd),  # type: ignore[arg-type]  # a bug of our own
+            store.open_call(*new_call("odd"), Caused(hooks=odd)),  # type: ignore[arg-type]  # a bug of our own
             store.open_call(*new_call("b")),
         )
     results = await asyncio.gather(*begun, return_exceptions=True)

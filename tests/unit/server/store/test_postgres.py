@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from ncco_server.errors import AlreadyOpen, StoreUnavailable, StoreUnusable
-from ncco_server.store import Store, open_store
+from ncco_server.store import Caused, Store, open_store
 from ncco_server.store.address import read_address
 from ncco_server.store.database import Work
 from ncco_server.store.migrations import INSERT_PROBE, PROBE
@@ -185,7 +185,7 @@ async def test_a_hook_after_one_that_another_host_just_sent_is_never_skipped(sto
 
     async def come_in(host: Store, name: str) -> None:
         for number in range(60):
-            await host.record(webhook_row(""), hooks=[hook_row(f"{name}{number:02}", session="leg-1")])
+            await host.record(webhook_row(""), Caused(hooks=[hook_row(f"{name}{number:02}", session="leg-1")]))
 
     async def send(host: Store) -> None:
         while len(sent) < 120:
@@ -201,7 +201,7 @@ async def test_a_hook_after_one_that_another_host_just_sent_is_never_skipped(sto
 
 async def test_two_hosts_never_claim_the_same_hook(store: Store, other_host: Store) -> None:
     for number in range(40):
-        await store.record(webhook_row(""), hooks=[hook_row(f"h{number}", session=f"s{number}")])
+        await store.record(webhook_row(""), Caused(hooks=[hook_row(f"h{number}", session=f"s{number}")]))
     claims = [host.hooks.claim(NOON_MS, NOON_MS + 9, 5) for _ in range(6) for host in (store, other_host)]
     found = [hook.id for hooks in await asyncio.gather(*claims) for hook in hooks]
 
@@ -214,7 +214,7 @@ async def test_a_transaction_pooler_works_without_prepared_statements() -> None:
     await store.open()
     await store.open_call(*new_call("a"))
     await store.advance(*next_turn("a", 1))
-    await store.record(webhook_row("a", 1, 0, "busy"), hooks=[hook_row()])
+    await store.record(webhook_row("a", 1, 0, "busy"), Caused(hooks=[hook_row()]))
 
     assert ((0, "busy"),) == await store.statuses("a", 1)
 

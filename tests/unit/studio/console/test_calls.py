@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from ncco_server.desk.exports import BATCH
 from ncco_server.results import CHOSEN
 from ncco_server.settings import Settings
-from ncco_server.store import RecordingRow, milliseconds, moment_of, open_store
+from ncco_server.store import Caused, RecordingRow, milliseconds, moment_of, open_store
 from ncco_server.web import create_app
 from ncco_studio.console.app import create_console
 from ncco_studio.console.caches import VERSION_TTL_S, CallChanges
@@ -252,7 +252,7 @@ async def test_the_page_of_a_call_polls_only_while_it_waits_for_a_recording(shop
     async with open_store(settings(shop.project).database_url) as store:
         session = session_row("aaaaaaaa", created_at=now, updated_at=now)
         await store.open_call(session, turn_row("aaaaaaaa", 1, heard=0), webhook_row("aaaaaaaa", received_at=now))
-        await store.record(webhook_row("aaaaaaaa", 1, 0, kind="record", received_at=now), recording=row)
+        await store.record(webhook_row("aaaaaaaa", 1, 0, kind="record", received_at=now), Caused(recording=row))
         open_page = (await shop.console.get("/calls/aaaaaaaa")).text
         await end_call(store, "aaaaaaaa", webhook_row("aaaaaaaa", received_at=now))
 

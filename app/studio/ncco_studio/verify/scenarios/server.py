@@ -9,7 +9,18 @@ from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from ncco_server.errors import StoreUnavailable
-from ncco_server.store import EndOfCall, HookRow, ResultRow, SessionRow, SqliteDatabase, Store, TurnRow, WebhookRow
+from ncco_server.store import (
+    NOTHING_CAUSED,
+    Caused,
+    EndOfCall,
+    HookRow,
+    ResultRow,
+    SessionRow,
+    SqliteDatabase,
+    Store,
+    TurnRow,
+    WebhookRow,
+)
 from ncco_server.store.database import Row, Work
 from ncco_server.store.sql import Sql
 from ncco_server.store.table_rows import DELETE_ROW, all_rows
@@ -60,24 +71,30 @@ class CallStore(Store):
         self.webhooks: list[WebhookRow] = []
         self.sent: list[HookRow] = []
 
-    async def open_call(self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, **more: Any) -> bool:
-        is_written = await super().open_call(session, turn, webhook, **more)
+    async def open_call(
+        self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, caused: Caused = NOTHING_CAUSED
+    ) -> bool:
+        is_written = await super().open_call(session, turn, webhook, caused)
         self.turns.append(StoredTurn(session, turn))
-        await self._remember(webhook, **more)
+        await self._remember(webhook, caused)
         return is_written
 
-    async def advance(self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, **more: Any) -> None:
-        await super().advance(session, turn, webhook, **more)
+    async def advance(
+        self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, caused: Caused = NOTHING_CAUSED
+    ) -> None:
+        await super().advance(session, turn, webhook, caused)
         self.turns.append(StoredTurn(session, turn))
-        await self._remember(webhook, **more)
+        await self._remember(webhook, caused)
 
-    async def record(self, webhook: WebhookRow, **more: Any) -> None:
-        await super().record(webhook, **more)
-        await self._remember(webhook, **more)
+    async def record(self, webhook: WebhookRow, caused: Caused = NOTHING_CAUSED) -> None:
+        await super().record(webhook, caused)
+        await self._remember(webhook, caused)
 
-    async def end(self, leg: str, calls: Sequence[EndOfCall], webhook: WebhookRow, **more: Any) -> list[ResultRow]:
-        ended = await super().end(leg, calls, webhook, **more)
-        await self._remember(webhook, **more)
+    async def end(
+        self, leg: str, calls: Sequence[EndOfCall], webhook: WebhookRow, caused: Caused = NOTHING_CAUSED
+    ) -> list[ResultRow]:
+        ended = await super().end(leg, calls, webhook, caused)
+        await self._remember(webhook, caused)
         return ended
 
     async def replace_rows(self, changes: Sequence[RowChange], now: int) -> None:
@@ -92,11 +109,11 @@ class CallStore(Store):
         if changes:
             await self.tables.change(changes, now, "the scenario")
 
-    async def _remember(self, webhook: WebhookRow, hooks: Sequence[HookRow] = (), **_: Any) -> None:
+    async def _remember(self, webhook: WebhookRow, caused: Caused) -> None:
         """Read hooks from the database, which does not get those of a repeated delivery."""
         if webhook.wait >= 0:
             self.webhooks.append(webhook)
-        if hooks:
+        if caused.hooks:
             await self.take_hooks()
 
     async def take_hooks(self) -> None:
