@@ -9,16 +9,25 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from importlib import import_module
-from typing import Final, NamedTuple
+from typing import Final
 
 import orjson
 
 from ncco_server.errors import StoreError, StoreUnavailable
 from ncco_server.flow.files import MODULES
-from ncco_server.flow.loader import load, load_stored
+from ncco_server.flow.loader import load_stored
 from ncco_server.flow.model import Flow, Project
-from ncco_server.flow.nodes import Place
+from ncco_server.service.released import (
+    NO_PROJECT,
+    RELEASED,
+    Removal,
+    lost_columns,
+    ready,
+    released_project,
+    released_row,
+    removals,
+    sources_of,
+)
 from ncco_server.service.threads import Threads
 from ncco_server.store import RevisionRow, Store, milliseconds
 
@@ -36,22 +45,7 @@ FIRST_READ_S: Final = 2.0
 
 Usual projects load in a fraction of a second.
 """
-RELEASED: Final = "released"
-"""A row's key in the table of revisions; flows' keys are 64 hex digits."""
-CURE: Final = "put it back, or run `ncco release` to confirm the removal"
-
 _NO_DIGIT = re.compile("[^0-9]")
-_EMPTY = Project({}, (), {})
-
-
-class Removal(NamedTuple):
-    """What callers can reach or table rows contain, but the new files lack.
-
-    `place` is in the files in use.
-    """
-
-    place: Place
-    message: str
 
 
 class Library:
@@ -81,8 +75,8 @@ class Library:
         self._handlers = handlers
         self._threads = Threads(1)
         self.begun = asyncio.Event()
-        self.current: Project = _EMPTY
-        self.last: Project = _EMPTY
+        self.current: Project = NO_PROJECT
+        self.last: Project = NO_PROJECT
         self.loaded_at: datetime | None = None
         self.rejected = 0
         self.removed: tuple[Removal, ...] = ()
@@ -138,11 +132,11 @@ class Library:
 
         The process can exit without waiting for the thread.
         """
-        reading = asyncio.create_task(self._threads.run("flows", lambda: _ready(self._read())))
+        reading = asyncio.create_task(self._threads.run("flows", lambda: ready(self._read())))
         await asyncio.wait({reading}, timeout=self._first_read_s)
         if self.loaded_at is None and not reading.done():
             with suppress(StoreError):  # then calls begin once the files have been read
-                released = await self._released(_EMPTY)
+                released = await self._released(NO_PROJECT)
                 if released.flows:
                     self.is_stale = True
                     await self._note_open_calls()
@@ -157,7 +151,7 @@ class Library:
 
     async def _is_released(self, project: Project) -> bool:
         row = await self._store.revision(RELEASED)
-        return row is not None and orjson.loads(row.sources) == _sources(project)
+        return row is not None and orjson.loads(row.sources) == sources_of(project)
 
     async def preloaded(self, seconds: float) -> None:
         """Wait at most this long for the older revisions of open calls."""
@@ -242,8 +236,8 @@ class Library:
 
     async def _released(self, read: Project) -> Project:
         row = await self._store.revision(RELEASED)
-        before = None if row is None else await asyncio.to_thread(project_of, row, read, self._handlers)
-        return before or _EMPTY
+        before = None if row is None else await asyncio.to_thread(released_project, row, read, self._handlers)
+        return before or NO_PROJECT
 
     def _pin_used(self, before: Project, after: Project) -> None:
         for flow in before.flows.values():
@@ -306,74 +300,9 @@ class PinnedFlows:
             self._bytes -= self._flows.pop(key)[1]
 
 
-def removals(before: Project, after: Project) -> tuple[Removal, ...]:
-    """A number or default that moves to another flow is not removed."""
-    numbers = {number for flow in after.flows.values() for number in flow.numbers}
-    has_default = any(flow.default for flow in after.flows.values())
-    found: list[Removal] = []
-    for flow in before.flows.values():
-        if flow.default and not has_default:
-            found.append(Removal(flow.place, "there is no longer a default flow"))
-        missing = (number for number in flow.numbers if number not in numbers)
-        found += [Removal(flow.place, f"no flow has the number {number} anymore") for number in missing]
-        now = after.flows.get(flow.name)
-        if flow.is_startable and not (now is not None and now.is_startable):
-            found.append(Removal(flow.place, f"no call can start in flow {flow.name} anymore"))
-    return tuple(found)
-
-
-async def lost_columns(store: Store, before: Project, after: Project) -> list[Removal]:
-    """Rows of a table that is no longer declared stay as they are. Raises StoreUnavailable."""
-    both = [(table, after.tables[name]) for name, table in before.tables.items() if name in after.tables]
-    lost = [(old, message) for old, new in both for message in old.lost_by(new)]
-    return [Removal(table.place, message) for table, message in lost if await store.tables.has_rows(table.name)]
-
-
-def released_row(project: Project, now: datetime) -> RevisionRow:
-    return RevisionRow(RELEASED, "", orjson.dumps(_sources(project)), milliseconds(now))
-
-
-def project_of(row: RevisionRow, read: Project, handlers: Collection[str] = ()) -> Project | None:
-    """Return None without flows, or if this program finds errors.
-
-    `read` is returned if it has the same sources and no errors: loading a large project takes seconds.
-    """
-    sources = orjson.loads(row.sources)
-    is_same = not read.has_errors and sources == _sources(read)
-    project = read if is_same else _ready(load(sources, handlers=handlers))
-    return None if project.has_errors or not project.flows else project
-
-
 def _startable(project: Project, name: str) -> Flow | None:
     flow = project.flows.get(name)
     return flow if flow is not None and flow.is_startable else None
-
-
-def _ready(project: Project) -> Project:
-    """Import the clients of other systems that flows need, so that no caller waits for it."""
-    for module in sorted({module for flow in project.flows.values() for module in _modules_of(flow)}):
-        import_module(f"{__package__}.{module}")
-    return project
-
-
-def _modules_of(flow: Flow) -> set[str]:
-    hooks = [*flow.hook_definitions]
-    asked = [each.definition for step in flow.steps.values() for each in step.asks]
-    needed = {
-        "lookups": flow.handler is not None or any(each.table is None for each in asked),
-        "hook_posts": any(hook.mail is None and hook.placing is None for hook in hooks),
-        "mail": any(hook.mail is not None for hook in hooks),
-        "placing.hooks": any(hook.placing is not None for hook in hooks),
-        "placing.webhooks": flow.outbound is not None,
-    }
-    return {module for module, is_needed in needed.items() if is_needed}
-
-
-def _sources(project: Project) -> dict[str, str]:
-    sources: dict[str, str] = {}
-    for flow in project.flows.values():
-        sources |= flow.sources
-    return sources
 
 
 def _row(flow: Flow, now: datetime) -> RevisionRow:

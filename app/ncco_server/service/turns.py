@@ -217,7 +217,7 @@ class Turns:
         row = await self.store.placed.get(request) if request else None
         if row is None or not row.salt:
             return None
-        from ncco_server.service.placed_values import PlacedCipher  # noqa: PLC0415 - imported by `needs` before the call
+        from ncco_server.service.placed_values import PlacedCipher  # noqa: PLC0415 - imported by `released.ready` before the call
 
         return PlacedCipher.of(self.policy.keys, row.salt)
 

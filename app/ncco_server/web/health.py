@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from ncco_server.flow.nodes import Place
 from ncco_server.service.calls import CallService
-from ncco_server.service.library import CURE
+from ncco_server.service.released import CURE
 from ncco_server.settings.values import is_direct
 from ncco_server.web.metrics import CONTENT_TYPE
 

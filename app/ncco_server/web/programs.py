@@ -22,8 +22,8 @@ from structlog.typing import FilteringBoundLogger
 from ncco_server.errors import StoreUnavailable
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Project
-from ncco_server.service.library import RELEASED
 from ncco_server.service.placing.requests import RefusedRequest
+from ncco_server.service.released import NO_PROJECT, RELEASED
 from ncco_server.service.tables import RefusedRows
 from ncco_server.store import RevisionRow, Store
 from ncco_server.store.api_keys import ApiKeyRow
@@ -96,8 +96,6 @@ _FIXES: Final = {
 }
 """By the type of pydantic's error."""
 
-_EMPTY: Final = Project({}, (), {})
-
 
 class ReleasedProject:
     """The project that the servers use, loaded again once a server uses another one."""
@@ -106,7 +104,7 @@ class ReleasedProject:
         self._store = store
         self._handlers = handlers
         self._known: RevisionRow | None = None
-        self._project = _EMPTY
+        self._project = NO_PROJECT
         self._loading = asyncio.Lock()
 
     async def current(self) -> Project:

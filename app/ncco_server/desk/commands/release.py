@@ -10,7 +10,7 @@ from ncco_server.desk.database import asynchronous, server_store
 from ncco_server.desk.environment import server_settings
 from ncco_server.desk.output import FINE
 from ncco_server.desk.project import Source
-from ncco_server.service.library import RELEASED, lost_columns, project_of, released_row, removals
+from ncco_server.service.released import RELEASED, lost_columns, released_project, released_row, removals
 
 
 @click.command(
@@ -33,7 +33,7 @@ async def command() -> int:
     project = Source(settings.flows, settings.templates).load_sound(settings.flow_env).project
     async with server_store() as store:
         row = await store.revision(RELEASED)
-        served = row and project_of(row, project, settings.python_flows)
+        served = row and released_project(row, project, settings.python_flows)
         removed = (*removals(served, project), *await lost_columns(store, served, project)) if served else ()
         if removed:
             await store.replace_revision(released_row(project, datetime.now(UTC)))

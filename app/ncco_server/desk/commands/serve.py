@@ -23,7 +23,8 @@ from ncco_server.desk.studio import INSTALL, RunningConsole, find_studio
 from ncco_server.errors import StoreError
 from ncco_server.flow.model import Flow, Project
 from ncco_server.flow.report import printable, report, some_of
-from ncco_server.service.library import CURE, FIRST_READ_S, RELEASED, project_of, removals
+from ncco_server.service.library import FIRST_READ_S
+from ncco_server.service.released import CURE, RELEASED, released_project, removals
 from ncco_server.service.threads import Threads
 from ncco_server.settings import Settings, load_settings, require_safe
 from ncco_server.settings.safety import placeholders
@@ -198,7 +199,7 @@ async def last_served(database_url: str, read: Project, handlers: Collection[str
     with suppress(StoreError):
         async with open_store(database_url).records() as records:
             row = await records.revision(RELEASED)
-    project = row and project_of(row, read, handlers)
+    project = row and released_project(row, read, handlers)
     return (project, moment_of(row.created_at)) if row and project else None
 
 

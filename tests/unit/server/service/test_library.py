@@ -14,7 +14,8 @@ import pytest
 from ncco_server.errors import StoreUnavailable
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow, Project
-from ncco_server.service.library import RELEASED, Library, PinnedFlows, removals
+from ncco_server.service.library import Library, PinnedFlows
+from ncco_server.service.released import RELEASED, removals
 from ncco_server.store import RevisionRow, SessionRow, TurnRow, WebhookRow
 from tests.support.cases import each_case
 from tests.support.memory_store import MemoryStore

@@ -13,7 +13,8 @@ from ncco_server.errors import StoreUnavailable
 from ncco_server.flow.loader import load
 from ncco_server.service.call_ends import end_lost
 from ncco_server.service.calls import CallService
-from ncco_server.service.library import Library, released_row
+from ncco_server.service.library import Library
+from ncco_server.service.released import released_row
 from ncco_server.store import SqliteDatabase, Store
 from ncco_server.table_rows import RowChange
 from tests.unit.server.service.served_call import LEG, NOON, POLICY, ServedCall, delivery, service_of

@@ -15,7 +15,7 @@ import yaml
 from structlog.testing import capture_logs
 
 from ncco_server.flow.loader import load
-from ncco_server.service.library import released_row
+from ncco_server.service.released import released_row
 from ncco_server.store import SqliteDatabase, Store
 from ncco_server.store.api_keys import ApiKeyRow
 from ncco_server.web.programs_app import programs_app
