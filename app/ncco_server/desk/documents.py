@@ -8,8 +8,8 @@ from pydantic import Field, PlainSerializer, WithJsonSchema, computed_field
 
 from ncco_server.engine.session import caller_of
 from ncco_server.service.documents import Moment, Personal, RowDocument
+from ncco_server.service.masks import json_object
 from ncco_server.service.turns import CALL_EXPIRY_MS
-from ncco_server.service.written_rows import json_object
 from ncco_server.store import CallRow, HookRow, RecordingRow, ResultRow
 
 

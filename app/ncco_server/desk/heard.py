@@ -11,8 +11,8 @@ from ncco_server.desk.recorded_calls import TimelineEntry, entries_of
 from ncco_server.ncco import RECORD_ENDS
 from ncco_server.ncco.durations import Durations, repeated
 from ncco_server.ncco.statuses import OVER
+from ncco_server.service.masks import encrypted_options
 from ncco_server.service.told import digits_of, words_of
-from ncco_server.service.written_rows import encrypted_options
 from ncco_server.store import SessionRow, Timeline, TurnRow
 
 Hearing: TypeAlias = Literal["heard", "cut", "begun", "unsure", "not"]

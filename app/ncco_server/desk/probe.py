@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import httpx
 
-from ncco_server.service.written_rows import json_object
+from ncco_server.service.masks import json_object
 from ncco_server.vonage.applications import beginning_of
 from ncco_server.web.console_policy import CONSOLE_POLICY
 

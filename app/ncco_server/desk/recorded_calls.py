@@ -19,9 +19,7 @@ from ncco_server.ncco.webhooks import as_text
 from ncco_server.service.delivery import ANSWER_FIELDS
 from ncco_server.service.documents import utc_text
 from ncco_server.service.hand_hours import HandHours
-from ncco_server.service.phone_numbers import readable
-from ncco_server.service.told import fallback_reason, summary
-from ncco_server.service.written_rows import (
+from ncco_server.service.masks import (
     MaskedText,
     body_document,
     encrypted_options,
@@ -30,6 +28,8 @@ from ncco_server.service.written_rows import (
     json_object,
     without_marks,
 )
+from ncco_server.service.phone_numbers import readable
+from ncco_server.service.told import fallback_reason, summary
 from ncco_server.store import Timeline, TurnRow, WebhookRow, moment_of
 
 _TAG: Final = re.compile("<[^>]*>")

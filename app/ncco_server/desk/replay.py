@@ -16,9 +16,10 @@ from ncco_server.engine import Lookup, LookupAnswer, Session, Turn, TurnContext,
 from ncco_server.engine.session import CalledFunction, StoredAnswer, from_json
 from ncco_server.flow.model import Flow
 from ncco_server.ncco.webhooks import recognise, without_failure
+from ncco_server.service.masks import has_token
 from ncco_server.service.tokens import MAC_BYTES
 from ncco_server.service.turns import Policy, ncco_of_reply
-from ncco_server.service.written_rows import REFUSED, has_token
+from ncco_server.service.written_rows import REFUSED
 from ncco_server.store import Timeline, WebhookRow
 
 REPLAY_KEY: Final = b"ncco replay signs callbacks that nobody calls"

@@ -15,11 +15,12 @@ from ncco_server.ncco.webhooks import InputWebhook, RecordWebhook, Transcription
 from ncco_server.service.delivery import Delivery
 from ncco_server.service.recording_files import new_recording_id
 from ncco_server.service.turns import Policy
-from ncco_server.service.written_rows import CALLER_NAME, NAME_LIMIT, name_of_caller, recording_url
+from ncco_server.service.written_rows import CALLER_NAME, NAME_LIMIT, name_of_caller
 from ncco_server.store import RecordingKind, RecordingRow, milliseconds
 
 _ID: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _LARGEST: Final = 1 << 50
+_URL_LIMIT: Final = 2_000
 _LONGEST: Final = timedelta(days=2)
 
 
@@ -37,7 +38,7 @@ def announced(
     `may_be_input` must be False if the input is sensitive: its audio is then ignored.
     """
     webhook = delivery.webhook
-    url = recording_url(webhook)
+    url = _url(webhook)
     if not policy.keeps_recordings or not url or (isinstance(webhook, InputWebhook) and not may_be_input):
         return None
     row = _row(delivery, url)
@@ -58,6 +59,18 @@ def announced(
         about=about_call(own, session),
         caller_name=name_of_caller(own, session),
     )
+
+
+def _url(webhook: Webhook) -> str:
+    """Return "" if the webhook announces nothing."""
+    match webhook:
+        case TranscriptionWebhook():
+            url = webhook.transcription_url
+        case RecordWebhook() | InputWebhook():
+            url = webhook.recording_url
+        case _:
+            url = None
+    return url if url and len(url) <= _URL_LIMIT else ""
 
 
 def _row(delivery: Delivery, url: str) -> RecordingRow:

@@ -12,8 +12,9 @@ from ncco_server.errors import AlreadyOpen, StoreUnavailable
 from ncco_server.flow.model import Flow
 from ncco_server.ncco.value_types import number_of_caller
 from ncco_server.service.delivery import Delivery, Reply, session_id, transfer_id
+from ncco_server.service.masks import mask
 from ncco_server.service.turns import Turns
-from ncco_server.service.written_rows import answer_row, mask
+from ncco_server.service.written_rows import answer_row
 
 
 async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> Reply:

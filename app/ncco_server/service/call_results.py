@@ -9,8 +9,9 @@ from typing import Final, NamedTuple
 
 from ncco_server.engine.session import caller_of, from_json
 from ncco_server.flow.model import Flow
+from ncco_server.service.masks import json_object
 from ncco_server.service.turns import CALL_EXPIRY_MS
-from ncco_server.service.written_rows import json_object, name_of_caller
+from ncco_server.service.written_rows import name_of_caller
 from ncco_server.store import QUARTER_MS, CallRow, Records, ResultRow, SessionRow, Store, SummedCalls, give_way
 
 NO_FLOWS: Final[Mapping[str, Flow]] = MappingProxyType({})

@@ -11,9 +11,10 @@ from ncco_server.ncco.webhooks import ErrorWebhook, InputWebhook, LegWebhook, St
 from ncco_server.service import answers, call_ends, fallbacks, placing, waits
 from ncco_server.service.announced_recordings import announced
 from ncco_server.service.delivery import Delivery, Reply
+from ncco_server.service.masks import may_hold_input
 from ncco_server.service.outages import reply_without_store, store_unstored
 from ncco_server.service.turns import Turns
-from ncco_server.service.written_rows import may_hold_input, status_of, webhook_row
+from ncco_server.service.written_rows import status_of, webhook_row
 from ncco_server.store import Caused
 
 _NUMBER: Final = re.compile(r"[0-9]{5,}")

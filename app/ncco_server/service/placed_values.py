@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from ncco_server.service.written_rows import MASKED
+from ncco_server.service.masks import MASKED
 
 _KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12

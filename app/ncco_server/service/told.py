@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ncco_server.ncco.webhooks import FALLBACK_REASONS
-from ncco_server.service.written_rows import MaskedText, fields_of
+from ncco_server.service.masks import MaskedText, fields_of
 from ncco_server.store import WebhookRow
 
 

@@ -25,19 +25,10 @@ from ncco_server.service.functions import AnswerLookups, Functions
 from ncco_server.service.hand_hours import HandHours, hand_hours
 from ncco_server.service.jobs import JOBS
 from ncco_server.service.library import Library
+from ncco_server.service.masks import MASKED, decrypted, mask
 from ncco_server.service.row_lookups import rows_of
 from ncco_server.service.tokens import make_token
-from ncco_server.service.written_rows import (
-    MASKED,
-    answer_row,
-    caused_by,
-    caused_by_turn,
-    decrypted,
-    mask,
-    session_row,
-    stored_ncco,
-    turn_row,
-)
+from ncco_server.service.written_rows import answer_row, caused_by, caused_by_turn, session_row, stored_ncco, turn_row
 from ncco_server.store import NOTHING_CAUSED, Caused, ResultRow, SessionRow, Store, WebhookRow
 from ncco_server.store.table_rows import TableRows
 

@@ -15,8 +15,8 @@ from ncco_server.ncco.statuses import OVER
 from ncco_server.service.call_ends import end_lost
 from ncco_server.service.calls import CallService
 from ncco_server.service.delivery import Delivery
+from ncco_server.service.masks import fields_of
 from ncco_server.service.turns import CALL_EXPIRY_MS
-from ncco_server.service.written_rows import fields_of
 from ncco_server.store import OpenCall, Records, milliseconds, moment_of
 
 if TYPE_CHECKING:  # only a server with an application's key asks

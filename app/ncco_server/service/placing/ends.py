@@ -10,10 +10,11 @@ import orjson
 from ncco_server import engine
 from ncco_server.engine import CallData
 from ncco_server.flow.model import Flow
+from ncco_server.service.masks import MASKED
 from ncco_server.service.placed_values import PlacedCipher
 from ncco_server.service.placing.attempts import ANSWERED, next_attempt, outbound_of
 from ncco_server.service.turns import Turns
-from ncco_server.service.written_rows import MASKED, hook_rows
+from ncco_server.service.written_rows import hook_rows
 from ncco_server.store import AttemptResult, AttemptRow, HookRow, PlacedRow, milliseconds
 
 SESSION: Final = "placed:"

@@ -12,9 +12,9 @@ from ncco_server.desk.heard import Sent, sent_in
 from ncco_server.desk.recorded_calls import TimelineEntry, action_summary, entries_of
 from ncco_server.engine.session import CalledFunction, StoredAnswer
 from ncco_server.ncco.statuses import STATUSES
+from ncco_server.service.masks import MaskedText, encrypted_options, json_object
 from ncco_server.service.phone_numbers import readable
 from ncco_server.service.told import words_of
-from ncco_server.service.written_rows import MaskedText, encrypted_options, json_object
 from ncco_server.store import Timeline
 
 DOTS: Final = "••••"

@@ -20,7 +20,7 @@ from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow
 from ncco_server.flow.report import counted
 from ncco_server.service.library import PinnedFlows
-from ncco_server.service.written_rows import json_object
+from ncco_server.service.masks import json_object
 from ncco_server.store import ConnectStatus, Records, ReportedCall, ResultRow
 from ncco_studio.pictures.graph import BEGUN, Arrow, Drawing, OutcomeKey, draw
 from ncco_studio.verify.outcomes import (

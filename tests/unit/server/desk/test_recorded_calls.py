@@ -9,8 +9,8 @@ import orjson
 from ncco_server.desk.commands.calls import follow_calls
 from ncco_server.desk.documents import CallDocument
 from ncco_server.desk.recorded_calls import action_summary
+from ncco_server.service.masks import without_marks
 from ncco_server.service.told import summary
-from ncco_server.service.written_rows import without_marks
 from ncco_server.store import ANY_CALL, CallRow, open_store
 from tests.support.cases import each_case
 from tests.support.stored_rows import NOON_MS, end_call, new_call, session_row, webhook_row

@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 
 from ncco_server.engine.session import AskedLine, TraceLine
-from ncco_server.service.written_rows import mask
+from ncco_server.service.masks import mask
 from tests.support.cases import each_case
 from tests.unit.server.engine.scripted_call import ScriptedCall, load_flow
 

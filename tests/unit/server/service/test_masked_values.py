@@ -12,7 +12,7 @@ from ncco_server.desk.replay import replay
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow
-from ncco_server.service.written_rows import MaskedText, has_token, mask, with_marks, without_marks
+from ncco_server.service.masks import MaskedText, has_token, mask, with_marks, without_marks
 from ncco_server.store import Store, Timeline
 from ncco_studio.console.conversation import DOTS, conversation
 from ncco_studio.console.phone.repetition import recorded_of

@@ -16,8 +16,9 @@ from ncco_server.engine.session import CalledFunction, from_json
 from ncco_server.errors import AppError
 from ncco_server.flow.language.returns import OK
 from ncco_server.ncco.webhooks import EXPECTED_SPEECH_ERRORS, AnswerWebhook, InputWebhook, RecordWebhook, recognise
+from ncco_server.service.masks import MaskedText, without_marks
 from ncco_server.service.told import digits_of, words_of
-from ncco_server.service.written_rows import REFUSED, MaskedText, without_marks
+from ncco_server.service.written_rows import REFUSED
 from ncco_server.store import Timeline, TurnRow, moment_of
 from ncco_studio.console.phone.call import Kept, PhoneCall, PhoneServer
 from ncco_studio.console.phone.world import ChosenAnswers, World

@@ -13,7 +13,7 @@ import jwt
 
 from ncco_server.errors import AppError
 from ncco_server.service.delivery import query_fields
-from ncco_server.service.written_rows import json_object
+from ncco_server.service.masks import json_object
 from ncco_server.vonage.voice_api import NewCall, VoiceApi, VoiceApiError
 from ncco_studio.verify.platform_check.exchange import FINAL, Action, ProbeExchange, ProbeReply, Received, Role
 from ncco_studio.verify.platform_check.journal import Journal, Observation, UnfinishedRun

@@ -11,8 +11,8 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from ncco_server.service.masks import MaskedText, fields_of
 from ncco_server.service.told import digits_of
-from ncco_server.service.written_rows import MaskedText, fields_of
 from ncco_server.store import milliseconds
 from ncco_server.store.records import Records
 from ncco_server.store.rows import Timeline, WebhookRow

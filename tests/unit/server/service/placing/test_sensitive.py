@@ -19,9 +19,9 @@ from ncco_server import engine
 from ncco_server.engine import CallData, Turn, TurnContext
 from ncco_server.engine.interpreter import Playing
 from ncco_server.flow.loader import load
+from ncco_server.service.masks import decrypted
 from ncco_server.service.placed_values import PlacedCipher
 from ncco_server.service.placing.requests import RefusedRequest, WantedCall, checked
-from ncco_server.service.written_rows import decrypted
 from ncco_server.store import PlacedRow, SqliteDatabase, Store
 from ncco_studio.simulator.parties import Behaviour
 from ncco_studio.simulator.servers import Request
