@@ -12,11 +12,13 @@ from ncco_studio.verify.prove import CallLimits, FoundViolation, SearchLimits, p
 from ncco_studio.verify.prove.rehearsal import confirmed
 from ncco_studio.verify.scenarios import script as steps
 from ncco_studio.verify.scenarios.files import WrittenScenario
-from ncco_studio.verify.scenarios.model import ScenarioCall, read_scenarios
+from ncco_studio.verify.scenarios.model import read_scenarios
 
 MOST_STATES: Final = 50_000
 _BY_CALLER: Final = ("press", "speak", "silence", "record", "hangup")
 _WORDS: Final = {"dial": "the called party:"}
+_PLAYED: Final = {"flow", "to", "from", "at"}
+"""What the phone can say of a call."""
 _UNTIMED: Final = (steps.HearStep, steps.WaitStep, steps.EndStep)
 """The phone always continues to the next wait for the caller."""
 
@@ -75,17 +77,16 @@ def _conversation(written: WrittenScenario) -> Iterator[tuple[str, str]]:
 def _played(written: WrittenScenario, flow: str) -> dict[str, Any] | None:
     """The call as the console's phone plays it (`play` in proof.js); None if it cannot."""
     (scenario,), _ = read_scenarios("call.yaml", written.text)
-    call = scenario.call or ScenarioCall()
     given = written.body.get("given", {})
     is_played = all(map(_plays, scenario.script)) and all(isinstance(answer, Mapping) for answer in given.values())
-    if not is_played or written.body.get("env") or call.sip or call.user or call.custom_data:
+    if not is_played or written.body.get("env") or not written.body["call"].keys() <= _PLAYED:
         return None
     answers = {name: each if each.keys() & {"value", "timeout"} else {"value": each} for name, each in given.items()}
     return {
-        "flow": call.flow or ("" if call.to else flow),
-        "to": call.to,
-        "caller": call.from_,
-        "made_at": call.made_at.isoformat(),
+        "flow": "" if scenario.to else flow,
+        "to": scenario.to,
+        "caller": scenario.from_,
+        "made_at": scenario.made_at.isoformat(),
         "world": {"given": answers},
         "steps": [step.as_written() for step in scenario.script if not isinstance(step, _UNTIMED)],
     }

@@ -5,7 +5,9 @@ from __future__ import annotations
 import html
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -168,6 +170,48 @@ async def test_a_refuted_flow_shows_the_call_that_refutes_it(tmp_path: Path) -> 
     assert "For sales, press 1. press 1 the called party: busy" in words(page)
     assert [{"press": "1"}, {"dial": {"outcome": "busy"}}] == steps
     assert 'data-over="true"' in answer.text
+
+
+LOST_CALLER = """\
+flow: main
+numbers: ["442079460000", "442079460001"]
+hours: {{shop: {{timezone: Europe/London, week: {{mon-fri: 09:00-17:00}}}}}}
+start: who
+steps:
+  who: {{branch: [{{if: '{condition}', goto: lost}}, {{else: goodbye}}]}}
+  lost:
+    do: [connect: "447700900111"]
+    on: {{completed: end, busy: end, otherwise: goodbye}}
+  goodbye:
+    do: [talk: "Goodbye."]
+    goto: end
+"""
+
+
+async def played_of(tmp_path: Path, condition: str) -> dict[str, Any] | None:
+    """The call that the phone plays, of a flow that loses the callers of a condition."""
+    app = make_console(write(tmp_path, main=LOST_CALLER.format(condition=condition)))
+    async with await logged_in(app) as client:
+        page = (await client.post("/flows/main/proof")).text
+    await app.state.console.prover.close()
+    assert "The shortest such call" in page
+    found = re.search(r'data-play="([^"]*)"', page)
+    return json.loads(html.unescape(found[1])) if found else None
+
+
+async def test_the_phone_plays_the_call_of_the_proof(tmp_path: Path) -> None:
+    whom = 'call.from == "447700900777" and call.to == "442079460001"'
+    played = await played_of(tmp_path, f"not hours.shop.open and {whom}")
+
+    assert played is not None
+    assert ("442079460001", "447700900777", "") == (played["to"], played["caller"], played["flow"])
+    made_at = datetime.fromisoformat(played["made_at"])
+    assert timedelta(0) <= made_at - datetime.now(UTC) + timedelta(minutes=5) < timedelta(days=8)
+
+
+async def test_the_phone_is_not_offered_for_a_call_that_it_cannot_make(tmp_path: Path) -> None:
+    assert await played_of(tmp_path, 'call.from_user != ""') is None
+    assert await played_of(tmp_path, 'call.direction == "outbound"') is None
 
 
 async def test_a_sound_flow_is_proved(tmp_path: Path) -> None:
