@@ -120,6 +120,11 @@ class ProjectFolder:
                 self._stamps = found
             return self._read
 
+    @property
+    def latest(self) -> ReadProject:
+        """The project as `current` last returned it. Blocks only before the first time."""
+        return self._read or self.current()
+
     def with_texts(self, unsaved: Mapping[str, str | None]) -> ReadProject:
         """Unsaved texts (by display path) replace or complete those on disk; None removes one. Blocks.
 
