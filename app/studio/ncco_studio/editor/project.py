@@ -24,7 +24,7 @@ from ncco_server.flow.nodes import Node
 from ncco_server.flow.report import counted
 from ncco_server.flow.source import read_yaml
 from ncco_server.settings.logins import NAME
-from ncco_studio.verify.handlers.exploring import explore
+from ncco_studio.verify.prove.handler_steps import explore
 
 HISTORY: Final = ".history"
 """Earlier versions of saved files, next to the flows; the loader skips names with a leading dot."""

@@ -19,8 +19,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow
-from ncco_studio.verify.handlers.exploring import explore
 from ncco_studio.verify.kept import KeptResults, key_of
+from ncco_studio.verify.prove.handler_steps import explore
 from ncco_studio.verify.prove.proof import FlowVerdict, prove
 from ncco_studio.verify.prove.properties import CallLimits
 from ncco_studio.verify.prove.rehearsal import confirmed
