@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple, cast
 from fastapi import APIRouter, HTTPException, Request, Response
 from markupsafe import Markup
 
-from ncco_server.desk.commands.explain import all_rules, fix_of
 from ncco_server.desk.project import zone_of
+from ncco_server.desk.rules import all_rules, fix_of
 from ncco_server.errors import StoreError
 from ncco_server.flow.files import named_flows
 from ncco_server.flow.issues import FlowIssue
