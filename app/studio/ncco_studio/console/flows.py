@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple, cast
+from functools import partial
+from typing import Final, NamedTuple, cast
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from markupsafe import Markup
 
 from ncco_server.desk.project import zone_of
 from ncco_server.desk.rules import all_rules, fix_of
-from ncco_server.errors import StoreError
+from ncco_server.errors import SettingsError, StoreError
 from ncco_server.flow.files import named_flows
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.model import Flow
@@ -23,7 +24,7 @@ from ncco_server.suggest import nearest
 from ncco_studio.console.access import CanLook
 from ncco_studio.console.change.heard import heard_in_week
 from ncco_studio.console.change.page import saving
-from ncco_studio.console.flow_proof import prove_flow
+from ncco_studio.console.flow_proof import conversation, played, verdict_on
 from ncco_studio.console.pages import STATIC, View, refused, render, view_of
 from ncco_studio.console.paint import PERIODS, Paint, Wanted, paint_for
 from ncco_studio.console.report import PeriodQuery, count_period
@@ -33,6 +34,9 @@ from ncco_studio.editor.project import ReadProject
 from ncco_studio.editor.worker import WorkNotDone
 from ncco_studio.pictures.graph import GraphNode, entrances
 from ncco_studio.pictures.svg import as_svg
+from ncco_studio.verify.platform_file import seen_platform
+from ncco_studio.verify.prove import FlowVerdict, placed_forever
+from ncco_studio.verify.prove.many import VERDICT
 
 router = APIRouter()
 
@@ -217,16 +221,21 @@ async def proof(request: Request, console: TheConsole, name: str, session: CanLo
         found = await _prove(console, name, read, session.id)
     except WorkNotDone as error:
         return refused(request, 503, str(error), "ncco prove on the command line does not have these limits.")
-    return render(request, "flow_proof.html", name=name, proof=found, verdicts=VERDICTS)
+    except SettingsError as error:
+        return refused(request, 503, str(error), error.cure)
+    calls = {"conversation": conversation, "played": partial(played, flow=name)}
+    return render(request, "flow_proof.html", name=name, proof=found, verdicts=VERDICTS, **calls)
 
 
-async def _prove(console: Console, flow: str, read: ReadProject, owner: str) -> dict[str, Any]:
-    """Share one proof between simultaneous requests. Raises WorkNotDone."""
+async def _prove(console: Console, flow: str, read: ReadProject, owner: str) -> FlowVerdict:
+    """Share one proof between simultaneous requests. Raises WorkNotDone, SettingsError."""
     folder = console.project.as_values() | {"env": dict(console.project.env)}
-    values = {"folder": folder, "texts": dict(read.texts), "flow": flow, "seconds": PROOF_S}
-    key = ("proof", flow, read.revisions)
-    found = await console.results.get(key, lambda: console.prover.run(prove_flow, values, owner=owner))
-    return cast(dict[str, Any], found)
+    values = {"folder": folder, "sources": dict(read.project.flows[flow].sources), "flow": flow, "seconds": PROOF_S}
+    values["after_connect"] = after_connect = seen_platform().get("after_connect", "")
+    key = ("proof", flow, read.revisions, after_connect)
+    found = await console.results.get(key, lambda: console.prover.run(verdict_on, values, owner=owner))
+    verdict = VERDICT.validate_python(found)
+    return verdict.refuted_by(placed_forever(read.project, [verdict]))
 
 
 @router.get("/codes/{code}")

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
-from tests.unit.studio.console.conftest import REPOSITORY, logged_in, make_console
+from tests.unit.studio.console.conftest import REPOSITORY, SameProcess, logged_in, make_console
 
 MAIN = """\
 flow: main
@@ -188,12 +189,17 @@ steps:
 """
 
 
+async def proof_of(tmp_path: Path, text: str) -> str:
+    """The page of the proof of a flow `main`."""
+    app = make_console(write(tmp_path, main=text))
+    app.state.console.prover = SameProcess()
+    async with await logged_in(app) as client:
+        return (await client.post("/flows/main/proof")).text
+
+
 async def played_of(tmp_path: Path, condition: str) -> dict[str, Any] | None:
     """The call that the phone plays, of a flow that loses the callers of a condition."""
-    app = make_console(write(tmp_path, main=LOST_CALLER.format(condition=condition)))
-    async with await logged_in(app) as client:
-        page = (await client.post("/flows/main/proof")).text
-    await app.state.console.prover.close()
+    page = await proof_of(tmp_path, LOST_CALLER.format(condition=condition))
     assert "The shortest such call" in page
     found = re.search(r'data-play="([^"]*)"', page)
     return json.loads(html.unescape(found[1])) if found else None
@@ -212,6 +218,28 @@ async def test_the_phone_plays_the_call_of_the_proof(tmp_path: Path) -> None:
 async def test_the_phone_is_not_offered_for_a_call_that_it_cannot_make(tmp_path: Path) -> None:
     assert await played_of(tmp_path, 'call.from_user != ""') is None
     assert await played_of(tmp_path, 'call.direction == "outbound"') is None
+
+
+async def test_a_proof_knows_what_the_platform_was_seen_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = MENU.replace("completed: end, busy: LOST", "completed: menu")
+    (tmp_path / "platform.yaml").write_text("after_connect: ends\n", encoding="utf-8")
+
+    assert "if Vonage ends the call when" in await proof_of(tmp_path, text)
+    monkeypatch.setenv("NCCO_PLATFORM", str(tmp_path / "platform.yaml"))
+    assert "as Vonage ends the call when" in await proof_of(tmp_path, text)
+    (tmp_path / "platform.yaml").write_text("after_connect: end\n", encoding="utf-8")
+    assert "cannot be used" in await proof_of(tmp_path, text)
+
+
+async def test_calls_that_place_each_other_forever_refute_a_flow(tmp_path: Path) -> None:
+    placing = """\
+outbound: {from: "442079460000", on: {otherwise: {send: told}}}
+hooks: {told: {place: {flow: main, to: "{{ call.to }}", after: 24h}}}
+"""
+    page = words(await proof_of(tmp_path, main().replace('numbers: ["442079460000"]\n', placing)))
+
+    assert "main is refuted" in page
+    assert "placed_forever, flows/main.yaml" in page
 
 
 async def test_a_sound_flow_is_proved(tmp_path: Path) -> None:
