@@ -13,7 +13,8 @@ from urllib.parse import quote
 from ncco_server.flow.files import is_flow_file
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.source import names_written_in, read_yaml
-from ncco_studio.console.change.fields import FormField, fields_in, group_title, pointer
+from ncco_server.issue import pointer
+from ncco_studio.console.change.fields import FormField, fields_in, group_title
 from ncco_studio.console.change.form import is_removed, tidied
 from ncco_studio.console.change.notation import DAY_NAMES, weekdays_in_words
 from ncco_studio.console.history import Change, UndoRequest
@@ -144,7 +145,7 @@ class FileChange:
             if left := inputs.get(holder):
                 named.append((field, left[0], left.pop(0)))
             else:
-                new = pointer(holder[:3])
+                new = pointer(*holder[:3])
                 named.append((field, f"key:{new}", f"value:{new}"))
         found: dict[str, list[FlowIssue]] = {}
         for issue in self.issues:

@@ -14,6 +14,7 @@ from fastapi.responses import RedirectResponse
 
 from ncco_server.desk.machine_checks import example_numbers
 from ncco_server.flow.hours.holidays import country_names, meant_country, regions_of
+from ncco_server.issue import pointer
 from ncco_server.service.phone_numbers import readable
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.audit import audit
@@ -26,7 +27,7 @@ from ncco_studio.console.change.draft import (
     saved_change,
     title_of,
 )
-from ncco_studio.console.change.fields import SECTIONS, FormField, NewLine, group_title, new_lines_in, pointer
+from ncco_studio.console.change.fields import SECTIONS, FormField, NewLine, group_title, new_lines_in
 from ncco_studio.console.change.form import NOT_SAVED, SAVED_MEANWHILE, CannotChange, changed, decided, merged, tidied
 from ncco_studio.console.change.heard import heard_on, steps_by_hours, week_heard
 from ncco_studio.console.change.notation import date_in_words, first_day, joined_times, time_fields
@@ -201,7 +202,7 @@ def saving(folder: ProjectFolder, file: str) -> dict[str, Any]:
 
 def _regions(fields: Iterable[FormField], form: Mapping[str, str]) -> dict[str, list[str]]:
     """The names of the parts of each country, by the name of the part's input."""
-    names = {pointer((*field.path[:-1], "subdivision")): field for field in fields if field.kind == "country"}
+    names = {pointer(*field.path[:-1], "subdivision"): field for field in fields if field.kind == "country"}
     countries = {name: meant_country(form.get(field.name, field.value)) for name, field in names.items()}
     return {name: list(regions_of(country).values()) for name, country in countries.items()}
 

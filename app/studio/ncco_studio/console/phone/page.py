@@ -15,7 +15,6 @@ from pydantic import BaseModel, Field, PlainValidator
 
 from ncco_server.errors import StoreError
 from ncco_server.flow.files import MAX_FILE_BYTES
-from ncco_server.ncco.statuses import STATUSES
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.audit import audit
 from ncco_studio.console.change.draft import FileChange, saved_change
@@ -38,8 +37,6 @@ from ncco_studio.verify.scenarios.script import NotAStep, step_of
 
 router = APIRouter()
 
-OUTCOMES: Final = {name: status.does for name, status in STATUSES.items()} | {"completed": STATUSES["answered"].does}
-"""What a person at the phone can choose for a called party; `completed` answers, and hangs up later."""
 KEYS: Final = (
     ("1", ""), ("2", "ABC"), ("3", "DEF"), ("4", "GHI"), ("5", "JKL"), ("6", "MNO"),
     ("7", "PQRS"), ("8", "TUV"), ("9", "WXYZ"), ("*", ""), ("0", "+"), ("#", ""),
@@ -200,7 +197,7 @@ def _setup_values(playable: Playable, session: ConsoleSession) -> dict[str, obje
         "playable": playable,
         "lookups": {name: definition for (_, name), definition in definitions.items()},
         "dialled": dialled_in(playable.project) if playable.project is not None else [],
-        "outcomes": {each: OUTCOMES[each] for each in FOR_PHONES},
+        "outcomes": {each: language.WAYS[each] for each in FOR_PHONES},
         "env": env_names(each for flow in playable.startable for each in (flow, *flow.subs.values())),
         "caller": FROM,
         "not_live": _not_live(session, playable.source),
@@ -272,7 +269,7 @@ def _show(
 ) -> Response:
     """`incoming` is the uuid of a call that the server has placed."""
     values = {"can_keep": can_keep, "has_kept": has_kept, "incoming": incoming}
-    return render(request, "phone_call.html", call=call, outcomes=OUTCOMES, **values)
+    return render(request, "phone_call.html", call=call, outcomes=language.WAYS, **values)
 
 
 async def _incoming(request: Request, session: ConsoleSession, id_: str, step: Any) -> Response:
