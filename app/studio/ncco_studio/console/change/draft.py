@@ -106,8 +106,7 @@ class FileChange:
 
     @property
     def digest(self) -> str:
-        """Hash the old text; "" for a new file."""
-        return digest_of(self.before) if self.before else ""
+        return digest_of(self.before)
 
     @property
     def has_errors(self) -> bool:
@@ -182,8 +181,9 @@ def saved_change(read: ReadProject, draft: FileChange, version: str) -> Change:
     title = title_of(read, draft.file, draft.after)
     found = draft.differences
     words = [(f"{each.group}{f', {each.label}' if each.label != 'says' else ''}", *each[2:]) for each in found]
-    did = "saved" if draft.text else "deleted"
+    is_deleted = draft.file not in read.texts
+    did = "deleted" if is_deleted else "saved"
     address = f"/change/{quote(draft.file)}"
-    undo = UndoRequest(address, {"version": version, "digest": digest_of(draft.text) if draft.text else ""})
-    shown = address if draft.text else "/change"
+    undo = UndoRequest(address, {"version": version, "digest": digest_of(draft.text)})
+    shown = "/change" if is_deleted else address
     return Change(f"file {did}", f"{title} is {did}.", shown, undo, words, draft.lines)

@@ -281,7 +281,7 @@ def _review_version(request: Request, file: str, form: Mapping[str, str]) -> Res
     if kept is None:
         return refused(request, 409, "This version of the file is no longer kept.", "The newest ones are on its page.")
     before = folder.current().texts.get(file, "")  # a deleted file can come back
-    digest = digest_of(before) if before else ""
+    digest = digest_of(before)
     if form.get("digest", digest) != digest:
         problem = "Nothing is undone: the file has changed since."
         return refused(request, 409, problem, "Its page lists the versions to which you can go back.")
