@@ -17,7 +17,7 @@ from ncco_server.errors import StoreError
 from ncco_server.flow.files import MAX_FILE_BYTES
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.audit import audit
-from ncco_studio.console.change.draft import FileChange, saved_change
+from ncco_studio.console.change.draft import FileChange, save
 from ncco_studio.console.editor import ask, check_size
 from ncco_studio.console.history import Change, record
 from ncco_studio.console.pages import render, view_of
@@ -141,17 +141,15 @@ async def save_text(request: Request, console: TheConsole, session: CanChange, w
 
     A text that takes too long to read is not saved.
     """
-    folder = console.project
     await check_size(request, session, wanted.file, wanted.text)
+    read = await console.read_project()
+    draft = FileChange.between(read, wanted.file, read.texts.get(wanted.file, ""), wanted.text)
     try:
-        before = (await console.read_project()).texts.get(wanted.file, "")
-        version = await asyncio.to_thread(folder.save, wanted.file, wanted.text, wanted.digest, session.name)
+        change = await asyncio.to_thread(save, request, draft, wanted.text, wanted.digest)
     except CannotSave as error:
-        audit(request, "file not saved", is_refused=True, file=wanted.file, problem=str(error))
         raise HTTPException(409, f"{error}; {error.cure}") from error
-    read = await asyncio.to_thread(folder.current)
-    change = saved_change(read, FileChange.between(read, wanted.file, before, wanted.text), version)
-    saved = {"file": wanted.file, "digest": digest_of(wanted.text), "problem": read.unreleased(wanted.file)}
+    problem = console.project.latest.unreleased(wanted.file)
+    saved = {"file": wanted.file, "digest": digest_of(wanted.text), "problem": problem}
     offered = {"said": change.said, "undo": change.undo}
     return await record(request, change, JSONResponse(saved | offered), file=wanted.file)
 
