@@ -147,8 +147,14 @@ def fault(code: str, message: str, cure: str | Fix | None = None, path: str = ""
     return RULES[code].at(path, message, cure)
 
 
-def pointer(key: object) -> str:
-    return "/" + encodable(str(key)).replace("~", "~0").replace("/", "~1")
+def pointer(*keys: object) -> str:
+    """Source: RFC 6901 (JSON Pointer)."""
+    return "".join("/" + encodable(str(key)).replace("~", "~0").replace("/", "~1") for key in keys)
+
+
+def keys_of(path: str) -> tuple[str, ...]:
+    """The keys and indices of a pointer."""
+    return tuple(key.replace("~1", "/").replace("~0", "~") for key in path.split("/")[1:])
 
 
 def wrong_type(value: object, expected: str, cure: str | Fix) -> Issue:

@@ -15,7 +15,7 @@ import yaml
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.loader import load
 from ncco_studio.editing.fixes import tried_fixes, with_edits
-from ncco_studio.verify.handlers.exploring import explore
+from ncco_studio.verify.prove.handler_steps import explore
 
 FOLDER: Final = Path("tests/contract/server/check/mistakes")
 TODAY: Final = date(2026, 1, 1)

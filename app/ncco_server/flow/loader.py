@@ -162,7 +162,7 @@ def load(
         today: overrides before this date are reported as past; None skips that check.
         handlers: the files of flows/ whose code may be run (`NCCO_PYTHON_FLOWS`), or `GivenHandler`s. Nobody but the
             operator may have written their texts.
-        explore: finds the steps of handlers, and what only a run shows (`ncco_studio.verify.handlers.exploring`); None
+        explore: finds the steps of handlers, and what only a run shows (`ncco_studio.verify.prove.handler_steps`); None
             to run nothing of a handler but its file. Then its steps are not known, nor whether it uses what is shared.
         budget_ms: the time that all functions of a turn have (`NCCO_LOOKUP_BUDGET_MS`): a handler that gives one of
             them more has an error; None skips that check.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn
 
-from ncco_server.issue import Issue, Rule, RuleBook
+from ncco_server.issue import Issue, Rule, RuleBook, pointer
 from ncco_server.ncco.checker import check
 from ncco_server.ncco.model import UNKNOWN_OPTION
 
@@ -94,10 +94,10 @@ def read_json(text: str) -> JsonText:
                 found.repeated.append((inside.pointer_of_member, span))
             found.names[inside.pointer_of_member] = span
         elif piece != ":":
-            pointer = inside.pointer_of_member if inside is not None else ""
-            found.values[pointer] = span
+            path = inside.pointer_of_member if inside is not None else ""
+            found.values[path] = span
             if piece in "{[":
-                open_.append(_Container(pointer, is_object=piece == "{", key=None if piece == "{" else "0"))
+                open_.append(_Container(path, is_object=piece == "{", key=None if piece == "{" else "0"))
     return found
 
 
@@ -111,7 +111,7 @@ class _Container:
 
     @property
     def pointer_of_member(self) -> str:
-        return f"{self.pointer}/{(self.key or '').replace('~', '~0').replace('/', '~1')}"
+        return self.pointer + pointer(self.key or "")
 
 
 def _value(text: str) -> Any:
@@ -190,9 +190,9 @@ def check_text(text: str) -> tuple[tuple[TextIssue, ...], Any]:
         return (TextIssue(TextSpan(error.offset, error.offset + 1), issue, error.change),), None
     issues = check(document.value)
     found = [TextIssue(document.span_of(issue), issue, _change_of(issue, document)) for issue in issues]
-    for pointer, span in document.repeated:
+    for path, span in document.repeated:
         message = f"{text[span.start : span.end]} is written twice; only the last one counts"
-        found.append(TextIssue(span, TEXT_RULES[REPEATED_NAME].at(pointer, message)))
+        found.append(TextIssue(span, TEXT_RULES[REPEATED_NAME].at(path, message)))
     return tuple(sorted(found, key=lambda each: (each.span, each.issue.code))), document.value
 
 

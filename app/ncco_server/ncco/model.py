@@ -13,7 +13,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from ncco_server.issue import Fix, Issue, fault, listed, pointer, shown, wrong_type
+from ncco_server.issue import Fix, Issue, fault, keys_of, listed, pointer, shown, wrong_type
 from ncco_server.ncco.field_docs import field_docs
 from ncco_server.ncco.hints import ENDPOINT_NAMES, meant_option
 from ncco_server.ncco.value_types import JsonSchema, Kind, ListOf, MapOf, kind_of
@@ -330,8 +330,8 @@ def validation_error(title: str, wire: object, faults: list[Issue]) -> Validatio
 def _detail(wire: object, issue: Issue) -> InitErrorDetails:
     place: list[str | int] = []
     value = wire
-    for key in issue.path.split("/")[1:]:
-        step = int(key) if isinstance(value, list) else key.replace("~1", "/").replace("~0", "~")
+    for key in keys_of(issue.path):
+        step = int(key) if isinstance(value, list) else key
         if isinstance(value, list) and isinstance(step, int):
             value = value[step]
         else:

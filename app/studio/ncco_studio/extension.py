@@ -50,7 +50,7 @@ def code_pages() -> Mapping[str, str]:
 
 
 def explorer() -> Explore:
-    explore: Explore = import_module("ncco_studio.verify.handlers.exploring").explore
+    explore: Explore = import_module("ncco_studio.verify.prove.handler_steps").explore
     return explore
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from ncco_server.desk.commands.explain import Rule, fix_of
+from ncco_server.desk.rules import Rule, fix_of
 from ncco_server.flow.issues import RULES as FLOW_RULES
 from ncco_server.flow.issues import RUNNING_RULES
 from ncco_server.ncco import RULES as NCCO_RULES

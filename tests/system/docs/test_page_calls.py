@@ -11,7 +11,7 @@ import httpx
 import yaml
 
 from ncco_studio.console.app import create_console
-from ncco_studio.console.phone.page import OUTCOMES
+from ncco_studio.editor.language import WAYS
 from tests.support.cases import each_case
 from tests.support.tracked import text_of
 from tests.system.docs.blocks import blocks_of, is_followed, pages
@@ -31,8 +31,8 @@ _STEPS: tuple[tuple[str, Any], ...] = (
     (r"\*\*(Silence)\*\*", lambda _: "silence"),
     (r"\*\*(Finish with #)\*\*", lambda _: {"record": {"seconds": 5, "key": "#"}}),
     (
-        rf"\*\*({'|'.join(OUTCOMES.values())})\*\*",
-        lambda words: {"dial": next(key for key, value in OUTCOMES.items() if value == words)},
+        rf"\*\*({'|'.join(WAYS.values())})\*\*",
+        lambda words: {"dial": next(key for key, value in WAYS.items() if value == words)},
     ),
 )
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -15,30 +13,19 @@ import click
 from ncco_server.desk import options
 from ncco_server.desk.commands.validate import faults_of
 from ncco_server.desk.output import FINE, CannotRun, print_json
-from ncco_server.desk.studio import explorer, find_studio
+from ncco_server.desk.rules import Rule, all_rules, fix_of
+from ncco_server.desk.studio import explorer
 from ncco_server.flow.issues import RULES as FLOW_RULES
-from ncco_server.flow.issues import RUNNING_RULES, FlowRule
+from ncco_server.flow.issues import FlowRule
 from ncco_server.flow.loader import load_files
 from ncco_server.flow.report import printable, report
 from ncco_server.ncco import RULES as NCCO_RULES
-from ncco_server.ncco import Rule as NccoRule
 from ncco_server.ncco.json_text import TEXT_RULES
 from ncco_server.suggest import nearest
 
 WIDTH: Final = 100
 
 _EXAMPLE_FILE: Final = re.compile(rb"^#=== (?P<path>\S+)(?: -> (?P<link>\S+))?\n", re.MULTILINE)
-
-
-Rule = FlowRule | NccoRule
-
-
-@cache
-def all_rules() -> Mapping[str, Rule]:
-    """All codes in commands, the log and traces; those of the studio if it is installed."""
-    studio = find_studio()
-    more = studio.rules() if studio is not None else {}
-    return {**FLOW_RULES, **RUNNING_RULES, **TEXT_RULES, **NCCO_RULES, **more}
 
 
 @click.command(
@@ -82,10 +69,6 @@ def command(code: str | None, form: str) -> int:
     filled = textwrap.fill(about, WIDTH, break_long_words=False, break_on_hyphens=False)
     click.echo("\n\n".join([title, *([filled] if filled else []), *blocks]))
     return FINE
-
-
-def fix_of(rule: Rule) -> str:
-    return rule.fix if isinstance(rule, NccoRule) else rule.cure
 
 
 def _list_codes(form: str) -> None:

@@ -17,6 +17,7 @@ from ncco_server.flow.scope import ScopeTypes
 from ncco_server.flow.templates.values import Computed, Literal, Value
 from ncco_server.flow.values import Array, Object, find, in_locale, leaves
 from ncco_server.issue import Issue as NccoIssue
+from ncco_server.issue import keys_of
 from ncco_server.ncco import check
 from ncco_server.ncco.json_text import JsonText, NotJsonError, TextSpan, read_json
 from ncco_server.ncco.ssml import MAX_TALK_CHARACTERS
@@ -172,7 +173,7 @@ def _place_in(part: Document, names: Mapping[str, Any], span: TextSpan) -> Place
 
 def _translate(issue: NccoIssue, tried: list[_Tried], names: Mapping[str, Any]) -> Iterator[FlowIssue]:
     """Leave out the issue if another value might not break the rule."""
-    number, *path = path_of(issue) or ["0"]
+    number, *path = keys_of(issue.path) or ("0",)
     if not tried:
         return
     if int(number) == len(tried):
@@ -192,10 +193,6 @@ def _translate(issue: NccoIssue, tried: list[_Tried], names: Mapping[str, Any]) 
         if isinstance(value, Literal | Computed) and issue.span is not None:
             place = value.place_of(names, *issue.span)
         yield _report(issue, place)
-
-
-def path_of(issue: NccoIssue) -> list[str]:
-    return [segment.replace("~1", "/").replace("~0", "~") for segment in issue.path.split("/")[1:]]
 
 
 def _holds_anyway(issue: NccoIssue, value: Value, names: Mapping[str, Any]) -> bool:

@@ -14,7 +14,7 @@ from jinja2 import nodes
 
 from ncco_server.errors import RenderError
 from ncco_server.flow.action import Action
-from ncco_server.flow.actions.check import as_sent, path_of
+from ncco_server.flow.actions.check import as_sent
 from ncco_server.flow.actions.connect import ConnectTarget
 from ncco_server.flow.checks.facts import Facts, needs_in, reads_in, uses_of
 from ncco_server.flow.hours.calendar import Calendar
@@ -28,6 +28,7 @@ from ncco_server.flow.templates.filters import FILTERS, Absent, Filter, Unfit, a
 from ncco_server.flow.templates.references import Reference, walk
 from ncco_server.flow.templates.values import Computed, Expression, Native, Value
 from ncco_server.flow.values import Object, find, leaves
+from ncco_server.issue import keys_of
 from ncco_server.ncco import check
 from ncco_server.ncco.ssml import MAX_TALK_CHARACTERS
 from ncco_server.ncco.value_types import Kind
@@ -209,7 +210,7 @@ def _try(
         return RULES["E313"].at(leaf.place, f"this is not valid when {shown}: {error.message}", "allow other words")
     whole = Object(action.fields, action.place)
     for issue in check([as_sent(action, names)]):
-        if find(whole, path_of(issue)[1:]) is leaf:
+        if find(whole, keys_of(issue.path)[1:]) is leaf:
             rule = RULES["E401" if issue.is_error else "W401"]
             found = rule.at(leaf.place, f"{issue.message} (when {shown})", issue.fix)
             return replace(found, ncco_rule=issue.code)

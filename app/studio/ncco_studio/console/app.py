@@ -154,6 +154,7 @@ def create_console(
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     console: Console = app.state.console
+    await console.read_project()  # pages show times and numbers as its line does
     serving = None
     if console.incoming is not None:
         serving = asyncio.create_task(console.incoming.serve())

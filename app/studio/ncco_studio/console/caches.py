@@ -131,24 +131,30 @@ class ServerState(NamedTuple):
     loaded_at: str = ""
 
 
+class ServerReading(NamedTuple):
+    """What could be read of the server.
+
+    Attributes:
+        state: None if its address is not known.
+        figures: the latest that could be read.
+        is_counted: whether this reading includes the figures.
+    """
+
+    state: ServerState | None = None
+    figures: ServerFigures = ServerFigures()
+    is_counted: bool = False
+
+
 NOT_KNOWN: Final = Served()
 
 
 class ServerReader:
-    """Reads a server when a page needs it, unless it was read within `fresh_s`.
-
-    Attributes:
-        state: None before the first reading, or if the address is not known.
-        figures: the latest figures that could be read.
-        is_counted: whether the figures could be read at the latest reading.
-    """
+    """Reads a server when a page needs it, unless it was read within `fresh_s`."""
 
     def __init__(
         self, served: Served = NOT_KNOWN, client: httpx.AsyncClient | None = None, fresh_s: float = FRESH_S
     ) -> None:
-        self.state: ServerState | None = None
-        self.figures = ServerFigures()
-        self.is_counted = False
+        self._latest = ServerReading()
         self._served = served
         no_certificates = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # plain HTTP, because the server is on this host
         self._client = client or httpx.AsyncClient(timeout=PATIENCE_S, trust_env=False, verify=no_certificates)
@@ -158,18 +164,18 @@ class ServerReader:
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def read(self) -> None:
+    async def read(self) -> ServerReading:
         if self._served.url:
-            await self._known.get(("server",), self._read, self._fresh_s)
+            self._latest = await self._known.get(("server",), self._read, self._fresh_s)
+        return self._latest
 
-    async def _read(self) -> None:
-        self.state = await self._state()
-        self.is_counted = False
+    async def _read(self) -> ServerReading:
+        state = await self._state()
         with suppress(httpx.HTTPError, ValueError):
-            if not self.state.problem:
+            if not state.problem:
                 reply = (await self._client.get(self._served.figures_url)).raise_for_status()
-                self.figures = ServerFigures.model_validate_json(reply.content)
-                self.is_counted = True
+                return ServerReading(state, ServerFigures.model_validate_json(reply.content), is_counted=True)
+        return ServerReading(state, self._latest.figures)
 
     async def _state(self) -> ServerState:
         try:

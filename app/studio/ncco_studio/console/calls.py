@@ -36,7 +36,7 @@ from ncco_studio.console.pages import refused, render
 from ncco_studio.console.phone.repetition import CannotRepeat, recorded_of
 from ncco_studio.console.placed import placing_flows
 from ncco_studio.console.polled import ListSearch, PolledRoute, list_page
-from ncco_studio.console.report import Day, requested_period, texts_of
+from ncco_studio.console.report import RESULT_WORDS, Day, requested_period, texts_of
 from ncco_studio.console.state import Console, TheConsole, console_of
 from ncco_studio.console.tables import tables_of_number
 
@@ -56,18 +56,13 @@ PERIODS: Final[Mapping[str, timedelta]] = {
 }
 STATES: Final = {
     "": "all",
-    "missed": "missed",
-    "message": "left a message",
-    "person": "answered by a person",
-    "served": "served by the menu",
-    "own": "own result",
+    **{result: RESULT_WORDS[result] for result in ("missed", "message", "person", "served", "own")},
     "open": "in progress",
     "failed": "something failed",
 }
 _PLAIN: Final[Mapping[str, str]] = {
     "open": "on the line now",
-    "message": "left a message",
-    "served": "served by the menu",
+    **{result: RESULT_WORDS[result] for result in ("message", "served")},
     "answered": "placed by this line",
     "lost": "end not known",
     "unknown": "not known",

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple, cast
+from functools import partial
+from typing import Final, NamedTuple, cast
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from markupsafe import Markup
 
-from ncco_server.desk.commands.explain import all_rules, fix_of
 from ncco_server.desk.project import zone_of
-from ncco_server.errors import StoreError
+from ncco_server.desk.rules import all_rules, fix_of
+from ncco_server.errors import SettingsError, StoreError
 from ncco_server.flow.files import named_flows
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.model import Flow
@@ -23,16 +24,20 @@ from ncco_server.suggest import nearest
 from ncco_studio.console.access import CanLook
 from ncco_studio.console.change.heard import heard_in_week
 from ncco_studio.console.change.page import saving
-from ncco_studio.console.flow_proof import prove_flow
+from ncco_studio.console.flow_proof import conversation, played, verdict_on
 from ncco_studio.console.pages import STATIC, View, refused, render, view_of
-from ncco_studio.console.paint import PERIODS, Paint, Wanted, paint_for
+from ncco_studio.console.paint import PERIODS, Overlay, Wanted, overlay_for
 from ncco_studio.console.report import PeriodQuery, count_period
 from ncco_studio.console.state import Console, TheConsole, console_of
+from ncco_studio.console.traffic import paint_traffic
 from ncco_studio.editor.language import drawing_of
 from ncco_studio.editor.project import ReadProject
 from ncco_studio.editor.worker import WorkNotDone
 from ncco_studio.pictures.graph import GraphNode, entrances
 from ncco_studio.pictures.svg import as_svg
+from ncco_studio.verify.platform_file import seen_platform
+from ncco_studio.verify.prove import FlowVerdict, placed_forever
+from ncco_studio.verify.prove.many import VERDICT
 
 router = APIRouter()
 
@@ -74,18 +79,20 @@ class Picture:
     kinds: list[str]
 
 
-async def _picture(request: Request, flow: Flow, paint: Paint, *, errors: bool) -> Picture:
+async def _picture(request: Request, flow: Flow, overlay: Overlay | None = None, *, errors: bool) -> Picture:
     view = view_of(request)
-    key = ("picture", flow.name, view, errors, paint.key, *(each.revision for each in (flow, *flow.subs.values())))
+    painted = overlay and overlay.key
+    key = ("picture", flow.name, view, errors, painted, *(each.revision for each in (flow, *flow.subs.values())))
     picture = await console_of(request).results.get(
-        key, lambda: asyncio.to_thread(_drawn, flow, paint, view, errors=errors)
+        key, lambda: asyncio.to_thread(_drawn, flow, overlay, view, errors=errors)
     )
     return cast(Picture, picture)
 
 
-def _drawn(flow: Flow, paint: Paint, view: View, *, errors: bool) -> Picture:
+def _drawn(flow: Flow, overlay: Overlay | None, view: View, *, errors: bool) -> Picture:
     """Drawing takes a second or more for 2,000 steps."""
-    drawing = paint.apply(drawing_of([flow], for_owners=view == "owner", errors=errors))
+    drawing = drawing_of([flow], for_owners=view == "owner", errors=errors)
+    drawing = paint_traffic(drawing, overlay.traffic) if overlay else drawing
     names = {node.key: _name(node, flow.title) for flow in drawing.subgraphs for node in flow.nodes}
     ways: dict[str, list[tuple[str, str]]] = {}
     for arrow in drawing.arrows:
@@ -181,7 +188,7 @@ async def flow(request: Request, console: TheConsole, name: str, _: CanLook, wan
         flow=flow,
         entrances=_entrances(flow, read),
         hours={flow.name: await asyncio.to_thread(heard_in_week, read, flow, console.project.env)},
-        picture=await _picture(request, flow, Paint(), errors=wanted.errors),
+        picture=await _picture(request, flow, errors=wanted.errors),
         wanted=wanted,
         painted=wanted.model_copy(update={"paint": "traffic"}) if is_painted else None,
         periods=PERIODS,
@@ -196,15 +203,16 @@ async def painted(request: Request, console: TheConsole, name: str, _: CanLook, 
     """Send the picture with an overlay of calls, or why there is none. Pages load it later."""
     read = await console.read_project()
     flow = read.project.flows.get(name)
-    paint = Paint(problem=f"The flow {name} was removed or now has errors. Reload the page.")
-    if flow is not None:
-        paint = await paint_for(console, wanted, flow, read)
-    picture = None
-    hours = {}
-    if flow is not None and not paint.problem:
-        picture = await _picture(request, flow, paint, errors=wanted.errors)
-        hours = {flow.name: await asyncio.to_thread(heard_in_week, read, flow, console.project.env)}
-    return render(request, "flow_painted.html", paint=paint, picture=picture, kinds=KINDS, hours=hours)
+    if flow is None:
+        problem = f"The flow {name} was removed or now has errors. Reload the page."
+        return render(request, "flow_painted.html", problem=problem)
+    overlay = await overlay_for(console, wanted, flow, read)
+    if isinstance(overlay, str):
+        return render(request, "flow_painted.html", problem=overlay)
+    picture = await _picture(request, flow, overlay, errors=wanted.errors)
+    hours = {flow.name: await asyncio.to_thread(heard_in_week, read, flow, console.project.env)}
+    values = {"problem": "", "words": overlay.words, "picture": picture, "kinds": KINDS, "hours": hours}
+    return render(request, "flow_painted.html", **values)
 
 
 @router.post("/flows/{name}/proof")
@@ -217,16 +225,21 @@ async def proof(request: Request, console: TheConsole, name: str, session: CanLo
         found = await _prove(console, name, read, session.id)
     except WorkNotDone as error:
         return refused(request, 503, str(error), "ncco prove on the command line does not have these limits.")
-    return render(request, "flow_proof.html", name=name, proof=found, verdicts=VERDICTS)
+    except SettingsError as error:
+        return refused(request, 503, str(error), error.cure)
+    calls = {"conversation": conversation, "played": partial(played, flow=name)}
+    return render(request, "flow_proof.html", name=name, proof=found, verdicts=VERDICTS, **calls)
 
 
-async def _prove(console: Console, flow: str, read: ReadProject, owner: str) -> dict[str, Any]:
-    """Share one proof between simultaneous requests. Raises WorkNotDone."""
+async def _prove(console: Console, flow: str, read: ReadProject, owner: str) -> FlowVerdict:
+    """Share one proof between simultaneous requests. Raises WorkNotDone, SettingsError."""
     folder = console.project.as_values() | {"env": dict(console.project.env)}
-    values = {"folder": folder, "texts": dict(read.texts), "flow": flow, "seconds": PROOF_S}
-    key = ("proof", flow, read.revisions)
-    found = await console.results.get(key, lambda: console.prover.run(prove_flow, values, owner=owner))
-    return cast(dict[str, Any], found)
+    values = {"folder": folder, "sources": dict(read.project.flows[flow].sources), "flow": flow, "seconds": PROOF_S}
+    values["after_connect"] = after_connect = seen_platform().get("after_connect", "")
+    key = ("proof", flow, read.revisions, after_connect)
+    found = await console.results.get(key, lambda: console.prover.run(verdict_on, values, owner=owner))
+    verdict = VERDICT.validate_python(found)
+    return verdict.refuted_by(placed_forever(read.project, [verdict]))
 
 
 @router.get("/codes/{code}")

@@ -28,7 +28,7 @@ from ncco_server.store import milliseconds, open_store
 from ncco_server.store.table_rows import tables_without_key
 from ncco_server.version import VERSION
 from ncco_studio.console.access import CanLook
-from ncco_studio.console.caches import ServerReader
+from ncco_studio.console.caches import ServerReading
 from ncco_studio.console.pages import render
 from ncco_studio.console.state import Console, TheConsole
 
@@ -84,8 +84,8 @@ async def health(request: Request, console: TheConsole, _: CanLook) -> Response:
     settings = console.settings
     now = datetime.now(UTC)
     revisions, away = await _revisions(console, now)
-    problems = await problems_of(console, now, away)
-    figures = console.server.figures
+    server = await console.server.read()
+    figures = server.figures
     read = await console.read_project()
     latest = {name: flow.revision for name, flow in read.project.flows.items()}
     backup = _moment(figures.last_backup)
@@ -93,8 +93,8 @@ async def health(request: Request, console: TheConsole, _: CanLook) -> Response:
         request,
         "health.html",
         is_unreachable=not (figures.webhooks or settings.public_url or settings.is_signed),
-        problems=problems,
-        state=console.server.state,
+        problems=await problems_of(console, server, now, away),
+        state=server.state,
         figures=figures,
         host=socket.gethostname(),
         answered=_answered(figures, settings),
@@ -107,10 +107,10 @@ async def health(request: Request, console: TheConsole, _: CanLook) -> Response:
     )
 
 
-async def problems_of(console: Console, now: datetime, away: StoreError | None) -> list[HealthProblem]:
+async def problems_of(
+    console: Console, server: ServerReading, now: datetime, away: StoreError | None
+) -> list[HealthProblem]:
     """Return errors first. `away` says why the database cannot be used."""
-    server = console.server
-    await server.read()
     figures = server.figures
     project = (await console.read_project()).project
     problems = [
@@ -168,7 +168,7 @@ def _of_store(error: StoreError) -> HealthProblem:
     return HealthProblem("error", plain, text, cure, FAULTS)
 
 
-def _of_server(server: ServerReader) -> Iterator[HealthProblem]:
+def _of_server(server: ServerReading) -> Iterator[HealthProblem]:
     state = server.state
     if state is None:
         cure = "Open the console that `ncco serve` starts, which reads the counters of that server."

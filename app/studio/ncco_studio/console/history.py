@@ -71,9 +71,7 @@ async def record(request: Request, change: Change, response: Response | None = N
     """
     audit(request, change.event, **logged)
     id_ = await _stored(request, change)
-    console = console_of(request)
-    await console.read_project()  # for its line
-    offered = {"said": _as_said(change.said, console.line), "undo": change.undo}
+    offered = {"said": _as_said(change.said, console_of(request).line), "undo": change.undo}
     if response is not None:
         event = json.dumps({"changed": offered})
         is_short = not id_ or len(event) <= MOST_IN_HEADER
@@ -133,7 +131,6 @@ async def history(
     """List who changed what. Only people who may change things see it, since it contains what they see."""
     rows: list[ChangeRow] = []
     if not console.settings.has_memory_store:
-        await console.read_project()  # for its time zone and line
         now = milliseconds(datetime.now(UTC))
         rows = await (await console.opened_store()).changes.list(PAGE + 1, now, before or AFTER_ALL)
     return render(
@@ -157,5 +154,4 @@ async def recorded(console: TheConsole, id_: Annotated[str, Path(pattern="^[0-9a
     row = await (await console.opened_store()).changes.get(id_, milliseconds(datetime.now(UTC)))
     if row is None:
         raise HTTPException(404, "This change is no longer kept.")
-    await console.read_project()  # for its line
     return {"said": _as_said(row.said, console.line), "undo": orjson.loads(row.undo) if row.undo else None}

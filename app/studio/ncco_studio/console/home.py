@@ -256,7 +256,7 @@ async def home(request: Request, console: TheConsole, _: CanLook) -> Response:
         compared=_compared(calls, now) if calls else "",
         placed=placed,
         since=f"{now - timedelta(MISSED_DAYS):%A}",
-        problems=await problems_of(console, now, away),
+        problems=await problems_of(console, await console.server.read(), now, away),
         plain_state=partial(plain_state, texts=texts_of(project)),
         at_step=at_step,
         **inbox,

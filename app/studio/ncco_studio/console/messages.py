@@ -84,7 +84,6 @@ async def messages(
     few: Annotated[int, Query(ge=0, le=PAGE)] = 0,
 ) -> Response:
     """Show the list of messages, or only its rows if the page polls for changes."""
-    await console.read_project()  # for its time zone
     values = await inbox_values(console, box, before, few)
     return render(request, "messages_rows.html" if request.headers.get("hx-request") else "messages.html", **values)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Annotated, Final, Literal, TypeAlias
@@ -19,9 +19,9 @@ from ncco_server.flow.model import Flow
 from ncco_server.flow.report import counted
 from ncco_studio.console.report import PeriodQuery
 from ncco_studio.console.state import Console
-from ncco_studio.console.traffic import MOST_CALLS, Traffic, count_traffic, paint_traffic
+from ncco_studio.console.traffic import MOST_CALLS, Traffic, count_traffic
 from ncco_studio.editor.project import ReadProject
-from ncco_studio.pictures.graph import BEGUN, Drawing
+from ncco_studio.pictures.graph import BEGUN
 
 PERIODS: Final = {"1": "today", "7": "the last 7 days", "30": "the last 30 days", "": "the days"}
 STALE_S: Final = 60
@@ -51,48 +51,38 @@ class PaintQuery(PeriodQuery):
 Wanted: TypeAlias = Annotated[PaintQuery, Query()]
 
 
-def _plain(drawing: Drawing) -> Drawing:
-    return drawing
-
-
 @dataclass(frozen=True)
-class Paint:
-    """An overlay for a picture.
+class Overlay:
+    """The calls of a period, for the picture of a flow.
 
     Attributes:
-        key: identifies the overlay of a flow.
-        apply: adds the overlay to a drawing.
+        key: identifies the calls.
         words: a description in sentences.
-        problem: why there is no overlay, with a fix; or "".
     """
 
-    key: object = None
-    apply: Callable[[Drawing], Drawing] = _plain
-    words: Sequence[str] = ()
-    problem: str = ""
+    key: object
+    traffic: Traffic
+    words: Sequence[str]
 
 
-async def paint_for(console: Console, wanted: PaintQuery, flow: Flow, read: ReadProject) -> Paint:
-    """Raises HTTPException for an invalid period."""
-    if wanted.paint != "traffic":
-        return Paint()
+async def overlay_for(console: Console, wanted: PaintQuery, flow: Flow, read: ReadProject) -> Overlay | str:
+    """Return why there is none, with a fix. Raises HTTPException for an invalid period."""
     if console.settings.has_memory_store:
-        problem = "Calls are kept in the server's memory, where this page cannot read them. Set NCCO_DATABASE_URL."
-        return Paint(problem=problem)
+        return "Calls are kept in the server's memory, where this page cannot read them. Set NCCO_DATABASE_URL."
     try:
         async with asyncio.timeout(PAINT_S):
-            return await _traffic(console, wanted, flow, read)
+            return await _overlay(console, wanted, flow, read)
     except StoreError as error:
-        return Paint(problem=f"The calls cannot be read: {error}. {error.cure}")
+        return f"The calls cannot be read: {error}. {error.cure}"
     except TimeoutError:
-        return Paint(problem=f"It took longer than {PAINT_S:g} seconds. Choose fewer days, or try again in a minute.")
+        return f"It took longer than {PAINT_S:g} seconds. Choose fewer days, or try again in a minute."
 
 
 def _flows_drawn(flow: Flow) -> dict[str, Flow]:
     return {each.name: each for each in (flow, *flow.subs.values())}
 
 
-async def _traffic(console: Console, wanted: PaintQuery, flow: Flow, read: ReadProject) -> Paint:
+async def _overlay(console: Console, wanted: PaintQuery, flow: Flow, read: ReadProject) -> Overlay:
     now = datetime.now(UTC)
     period = wanted.period_of(read, flow.name, now)
 
@@ -102,11 +92,7 @@ async def _traffic(console: Console, wanted: PaintQuery, flow: Flow, read: ReadP
 
     key = ("traffic", period.milliseconds, read.revisions)
     counted_at, traffic = await console.results.get(key, count, STALE_S)
-    return Paint(
-        (*key, counted_at),
-        lambda drawing: paint_traffic(drawing, traffic),
-        list(_traffic_words(flow, traffic, period)),
-    )
+    return Overlay((*key, counted_at), traffic, list(_traffic_words(flow, traffic, period)))
 
 
 def _day(day: date) -> str:

@@ -30,13 +30,17 @@ from ncco_studio.console.state import Console, TheConsole
 
 router = APIRouter()
 
+RESULT_WORDS: Final = {
+    "person": "answered by a person",
+    "message": "left a message",
+    "own": "own result",
+    "served": "served by the menu",
+    "missed": "missed",
+}
 COLUMNS: Final = {
     "calls": "Calls",
-    "person": "Answered by a person",
-    "message": "Left a message",
+    **{result: words.capitalize() for result, words in RESULT_WORDS.items()},
     "own": "Own results",
-    "served": "Served by the menu",
-    "missed": "Missed",
     "minutes": "Minutes",
     "person_median_s": "Median wait",
     "person_p90_s": "90% wait less than",
@@ -50,14 +54,7 @@ GROUPS: Final = {
 }
 """The caption of each group of rows, and what its row without a name is called."""
 
-BARS: Final = {
-    "person": "answered by a person",
-    "message": "left a message",
-    "own": "own result",
-    "served": "served by the menu",
-    "missed": "missed",
-    "other": "in progress or not known",
-}
+BARS: Final = {**RESULT_WORDS, "other": "in progress or not known"}
 """The parts of a bar, from the bottom."""
 
 PERIODS: Final = {"7": "7 days", "28": "4 weeks", "91": "3 months"}
@@ -221,8 +218,7 @@ def headlines(now: Mapping[str, Any], before: Mapping[str, Any], days: int) -> l
             f"{now['calls']:,}",
             f"{before['calls']:,}" if before["calls"] else "none",
         ),
-        headline("answered by a person", share(now, "person"), share(before, "person")),
-        headline("missed", share(now, "missed"), share(before, "missed")),
+        *(headline(RESULT_WORDS[name], share(now, name), share(before, name)) for name in ("person", "missed")),
         headline("median wait until a person answers", wait(now), wait(before)),
     ]
 

@@ -39,8 +39,6 @@ class Console:
         incoming: the calls that the server places in development; None if it places none with this console.
         worker: answers the editor's and the phone's requests about texts.
         prover: explores flows.
-        zone: the line's time zone, in which pages show times; "" for the browser's.
-        line: a number of the line, by whose country pages show numbers.
     """
 
     settings: Settings
@@ -58,8 +56,17 @@ class Console:
     sessions: Sessions
     worker: Worker
     prover: Worker
-    zone: str = ""
-    line: str = ""
+
+    @property
+    def zone(self) -> str:
+        """The line's time zone, in which pages show times; "" for the browser's."""
+        zone = zone_of(self.project.latest.project)
+        return "" if zone.key == "UTC" else zone.key
+
+    @property
+    def line(self) -> str:
+        """A number of the line, by whose country pages show numbers."""
+        return line_of(self.project.latest.project.flows.values())
 
     @property
     def can_place(self) -> bool:
@@ -76,11 +83,7 @@ class Console:
         return recording_files_of(self.settings)
 
     async def read_project(self) -> ReadProject:
-        read = await asyncio.to_thread(self.project.current)
-        zone = zone_of(read.project)
-        self.zone = "" if zone.key == "UTC" else zone.key
-        self.line = line_of(read.project.flows.values())
-        return read
+        return await asyncio.to_thread(self.project.current)
 
     async def opened_store(self) -> Store:
         """Open the store on first use. Raises StoreError if that fails."""

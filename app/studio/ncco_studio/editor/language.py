@@ -21,6 +21,7 @@ from ncco_server.flow.model import Flow
 from ncco_server.flow.nodes import Map, Node, Seq
 from ncco_server.flow.runtime import Way
 from ncco_server.flow.source import names_written_in, read_yaml
+from ncco_server.issue import keys_of
 from ncco_server.ncco import Issue as NccoIssue
 from ncco_server.ncco import check as check_ncco
 from ncco_server.ncco.json_text import TextIssue, check_text
@@ -267,8 +268,7 @@ def _json_value(node: Node) -> Any:
 def _yaml_issue(issue: NccoIssue, ncco: Seq) -> FlowIssue:
     node = cast("Node", ncco)
     key = None
-    for part in issue.path.split("/")[1:]:
-        name = part.replace("~1", "/").replace("~0", "~")
+    for name in keys_of(issue.path):
         entry = node.entry(name) if isinstance(node, Map) else None
         key = entry.key if entry else None
         node = entry.value if entry else cast("Seq", node).items[int(name)]

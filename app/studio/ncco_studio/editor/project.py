@@ -24,7 +24,7 @@ from ncco_server.flow.nodes import Node
 from ncco_server.flow.report import counted
 from ncco_server.flow.source import read_yaml
 from ncco_server.settings.logins import NAME
-from ncco_studio.verify.handlers.exploring import explore
+from ncco_studio.verify.prove.handler_steps import explore
 
 HISTORY: Final = ".history"
 """Earlier versions of saved files, next to the flows; the loader skips names with a leading dot."""
@@ -120,6 +120,11 @@ class ProjectFolder:
                 self._stamps = found
             return self._read
 
+    @property
+    def latest(self) -> ReadProject:
+        """The project as `current` last returned it. Blocks only before the first time."""
+        return self._read or self.current()
+
     def with_texts(self, unsaved: Mapping[str, str | None]) -> ReadProject:
         """Unsaved texts (by display path) replace or complete those on disk; None removes one. Blocks.
 
@@ -177,15 +182,14 @@ class ProjectFolder:
     def save(self, file: str, text: str | None, digest: str, by: str = "") -> str:
         """Replace a file of the project atomically, and keep its earlier version; return its key in `versions`.
 
-        `file` is a display path; `text` is None to delete it; `digest` is `digest_of` the text that was edited, "" for
-        a new file. Raises CannotSave if the file has changed since then, is not a file of the project, or cannot be
-        written.
+        `file` is a display path; `text` is None to delete it; `digest` is `digest_of` the text that was edited.
+        Raises CannotSave if the file has changed since then, is not a file of the project, or cannot be written.
         """
         path = self._path(file)
         try:
             with self._saving:
                 before = _read(path) if path.is_file() else None
-                if digest != ("" if before is None else digest_of(before)):
+                if digest != digest_of(before or ""):
                     message = f"{file} has changed on disk since it was opened"
                     raise CannotSave(message, "open it again and repeat the change")
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -280,6 +284,9 @@ def _project_in(values: str) -> ProjectFolder:
 
 
 def digest_of(text: str) -> str:
+    """Return "" for an empty file, and for one that does not exist."""
+    if not text:
+        return ""
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
 
 

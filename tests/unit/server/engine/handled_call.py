@@ -15,7 +15,7 @@ from ncco_server.flow.language.selection import TableSearch
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow, Project
 from ncco_server.table_rows import applied, key_of, table_of
-from ncco_studio.verify.handlers.exploring import explore
+from ncco_studio.verify.prove.handler_steps import explore
 from tests.unit.server.engine.scripted_call import ScriptedCall
 
 SORRY = """

@@ -10,7 +10,7 @@ from ncco_server.engine import TurnContext, played_step
 from ncco_server.flow.handlers.reading import Explore, LoadedHandler
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Project
-from ncco_studio.verify.handlers.exploring import explore
+from ncco_studio.verify.prove.handler_steps import explore
 from tests.support.cases import each_case
 from tests.unit.server.engine.handled_call import SORRY, HandledCall
 

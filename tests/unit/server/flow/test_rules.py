@@ -15,8 +15,8 @@ from ncco_server.flow.issues import RULES, RUNNING_RULES, FlowIssue
 from ncco_server.flow.loader import load, load_files
 from ncco_server.flow.model import Project
 from ncco_studio.editing.fixes import quick_fix, with_edits
-from ncco_studio.verify.handlers.exploring import explore
 from ncco_studio.verify.prove import prove, roots_of
+from ncco_studio.verify.prove.handler_steps import explore
 from tests.support.cases import each_case
 
 TODAY = date(2026, 1, 1)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import html
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
+import pytest
 
-from tests.unit.studio.console.conftest import REPOSITORY, logged_in, make_console
+from tests.unit.studio.console.conftest import REPOSITORY, SameProcess, logged_in, make_console
 
 MAIN = """\
 flow: main
@@ -168,6 +171,75 @@ async def test_a_refuted_flow_shows_the_call_that_refutes_it(tmp_path: Path) -> 
     assert "For sales, press 1. press 1 the called party: busy" in words(page)
     assert [{"press": "1"}, {"dial": {"outcome": "busy"}}] == steps
     assert 'data-over="true"' in answer.text
+
+
+LOST_CALLER = """\
+flow: main
+numbers: ["442079460000", "442079460001"]
+hours: {{shop: {{timezone: Europe/London, week: {{mon-fri: 09:00-17:00}}}}}}
+start: who
+steps:
+  who: {{branch: [{{if: '{condition}', goto: lost}}, {{else: goodbye}}]}}
+  lost:
+    do: [connect: "447700900111"]
+    on: {{completed: end, busy: end, otherwise: goodbye}}
+  goodbye:
+    do: [talk: "Goodbye."]
+    goto: end
+"""
+
+
+async def proof_of(tmp_path: Path, text: str) -> str:
+    """The page of the proof of a flow `main`."""
+    app = make_console(write(tmp_path, main=text))
+    app.state.console.prover = SameProcess()
+    async with await logged_in(app) as client:
+        return (await client.post("/flows/main/proof")).text
+
+
+async def played_of(tmp_path: Path, condition: str) -> dict[str, Any] | None:
+    """The call that the phone plays, of a flow that loses the callers of a condition."""
+    page = await proof_of(tmp_path, LOST_CALLER.format(condition=condition))
+    assert "The shortest such call" in page
+    found = re.search(r'data-play="([^"]*)"', page)
+    return json.loads(html.unescape(found[1])) if found else None
+
+
+async def test_the_phone_plays_the_call_of_the_proof(tmp_path: Path) -> None:
+    whom = 'call.from == "447700900777" and call.to == "442079460001"'
+    played = await played_of(tmp_path, f"not hours.shop.open and {whom}")
+
+    assert played is not None
+    assert ("442079460001", "447700900777", "") == (played["to"], played["caller"], played["flow"])
+    made_at = datetime.fromisoformat(played["made_at"])
+    assert timedelta(0) <= made_at - datetime.now(UTC) + timedelta(minutes=5) < timedelta(days=8)
+
+
+async def test_the_phone_is_not_offered_for_a_call_that_it_cannot_make(tmp_path: Path) -> None:
+    assert await played_of(tmp_path, 'call.from_user != ""') is None
+    assert await played_of(tmp_path, 'call.direction == "outbound"') is None
+
+
+async def test_a_proof_knows_what_the_platform_was_seen_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = MENU.replace("completed: end, busy: LOST", "completed: menu")
+    (tmp_path / "platform.yaml").write_text("after_connect: ends\n", encoding="utf-8")
+
+    assert "if Vonage ends the call when" in await proof_of(tmp_path, text)
+    monkeypatch.setenv("NCCO_PLATFORM", str(tmp_path / "platform.yaml"))
+    assert "as Vonage ends the call when" in await proof_of(tmp_path, text)
+    (tmp_path / "platform.yaml").write_text("after_connect: end\n", encoding="utf-8")
+    assert "cannot be used" in await proof_of(tmp_path, text)
+
+
+async def test_calls_that_place_each_other_forever_refute_a_flow(tmp_path: Path) -> None:
+    placing = """\
+outbound: {from: "442079460000", on: {otherwise: {send: told}}}
+hooks: {told: {place: {flow: main, to: "{{ call.to }}", after: 24h}}}
+"""
+    page = words(await proof_of(tmp_path, main().replace('numbers: ["442079460000"]\n', placing)))
+
+    assert "main is refuted" in page
+    assert "placed_forever, flows/main.yaml" in page
 
 
 async def test_a_sound_flow_is_proved(tmp_path: Path) -> None:

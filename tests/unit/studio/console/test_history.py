@@ -239,6 +239,19 @@ async def test_a_deleted_file_comes_back(owner: Owner, tmp_path: Path) -> None:
     assert FLOW == (tmp_path / "flows/salon.yaml").read_text(encoding="utf-8")
 
 
+async def test_an_emptied_file_is_saved_and_gets_its_text_back(owner: Owner, tmp_path: Path) -> None:
+    opened = (await owner.client.get("/phone/text?file=flows/salon.yaml")).json()
+    wanted = {"file": "flows/salon.yaml", "text": "", "digest": opened["digest"]}
+    saved = (await owner.client.post("/phone/save", json=wanted)).json()
+    assert ("Salon is saved.", "") == (saved["said"], (tmp_path / "flows/salon.yaml").read_text(encoding="utf-8"))
+
+    review = await owner.undo()
+    values = dict(re.findall(r'<input type="hidden" name="(file|digest)" value="([^"]*)"', review))
+    await owner.send("/change-save", {**values, "text": FLOW})
+
+    assert FLOW == (tmp_path / "flows/salon.yaml").read_text(encoding="utf-8")
+
+
 async def is_closed_by_hand(owner: Owner) -> bool:
     now = datetime.now(UTC)
     found = await owner.app.state.console.hand_hours(now)

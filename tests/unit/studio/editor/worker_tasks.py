@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ncco_studio.console.flow_proof import verdict_on
 from ncco_studio.editor.worker import Worker
 
 
@@ -23,14 +24,14 @@ def sleep(seconds: float) -> None:
     time.sleep(seconds)
 
 
-def prove_when_allowed(folder: dict[str, Any], **_: object) -> dict[str, Any]:
+def prove_when_allowed(folder: dict[str, Any], **values: Any) -> Any:
     """A proof that signals its start and waits for `allow_proof`."""
     env = folder["env"]
     with Path(env["BEGUN"]).open("a") as begun:
         begun.write("begun\n")
     while not Path(env["ALLOWED"]).exists():
         time.sleep(0.01)
-    return {"verdict": "proved", "stopped": "", "states": 1, "growth": "", "sampled": [], "violations": []}
+    return verdict_on(folder, **values)
 
 
 class Prover(Worker):

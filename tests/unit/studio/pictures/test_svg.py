@@ -16,7 +16,7 @@ from ncco_server.flow.loader import load
 from ncco_server.flow.model import Project
 from ncco_studio.pictures.graph import Drawing, GraphNode, Subgraph, draw
 from ncco_studio.pictures.svg import as_svg, text_width
-from ncco_studio.verify.handlers.exploring import explore
+from ncco_studio.verify.prove.handler_steps import explore
 from tests.support.cases import each_case
 from tests.support.examples import examples
 from tests.unit.studio.pictures.test_draw import TEXTS

@@ -9,8 +9,8 @@ from typing import Final
 
 from ncco_server.flow.handlers.limits import LineTracer
 from ncco_server.flow.loader import load
-from ncco_studio.verify.handlers.exploring import explore
 from ncco_studio.verify.prove import prove
+from ncco_studio.verify.prove.handler_steps import explore
 from ncco_studio.verify.prove.space import SearchLimits
 from tests.support.cases import each_case
 from tests.unit.server.engine.handled_call import handler_issues, project_of

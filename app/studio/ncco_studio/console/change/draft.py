@@ -10,15 +10,20 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 from urllib.parse import quote
 
+from fastapi import Request
+
 from ncco_server.flow.files import is_flow_file
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.source import names_written_in, read_yaml
-from ncco_studio.console.change.fields import FormField, fields_in, group_title, pointer
+from ncco_server.issue import pointer
+from ncco_studio.console.audit import audit
+from ncco_studio.console.change.fields import FormField, fields_in, group_title
 from ncco_studio.console.change.form import is_removed, tidied
 from ncco_studio.console.change.notation import DAY_NAMES, weekdays_in_words
 from ncco_studio.console.history import Change, UndoRequest
+from ncco_studio.console.state import console_of
 from ncco_studio.editing.yaml_text import Path
-from ncco_studio.editor.project import ProjectFolder, ReadProject, digest_of
+from ncco_studio.editor.project import CannotSave, ProjectFolder, ReadProject, digest_of
 
 
 def form_fields(file: str, text: str, line: str) -> list[FormField]:
@@ -105,8 +110,7 @@ class FileChange:
 
     @property
     def digest(self) -> str:
-        """Hash the old text; "" for a new file."""
-        return digest_of(self.before) if self.before else ""
+        return digest_of(self.before)
 
     @property
     def has_errors(self) -> bool:
@@ -144,7 +148,7 @@ class FileChange:
             if left := inputs.get(holder):
                 named.append((field, left[0], left.pop(0)))
             else:
-                new = pointer(holder[:3])
+                new = pointer(*holder[:3])
                 named.append((field, f"key:{new}", f"value:{new}"))
         found: dict[str, list[FlowIssue]] = {}
         for issue in self.issues:
@@ -176,13 +180,22 @@ def title_of(read: ReadProject, file: str, fields: Iterable[FormField]) -> str:
     return sections.pop() if len(sections) == 1 else group_title(PurePosixPath(file).stem)
 
 
-def saved_change(read: ReadProject, draft: FileChange, version: str) -> Change:
-    """`version` is the key of the version before it."""
+def save(request: Request, draft: FileChange, text: str | None, digest: str) -> Change:
+    """`text` is None to delete the file. For `digest` see `ProjectFolder.save`. Raises CannotSave, which is logged."""
+    folder = console_of(request).project
+    try:
+        if draft.has_errors:
+            raise CannotSave(f"{draft.file} has errors now", "fix the issues below")
+        version = folder.save(draft.file, text, digest, request.state.session.name)
+    except CannotSave as error:
+        audit(request, "file not saved", is_refused=True, file=draft.file, problem=str(error))
+        raise
+    read = folder.current()
     title = title_of(read, draft.file, draft.after)
     found = draft.differences
     words = [(f"{each.group}{f', {each.label}' if each.label != 'says' else ''}", *each[2:]) for each in found]
-    did = "saved" if draft.text else "deleted"
+    did = "deleted" if text is None else "saved"
     address = f"/change/{quote(draft.file)}"
-    undo = UndoRequest(address, {"version": version, "digest": digest_of(draft.text) if draft.text else ""})
-    shown = address if draft.text else "/change"
+    undo = UndoRequest(address, {"version": version, "digest": digest_of(draft.text)})
+    shown = "/change" if text is None else address
     return Change(f"file {did}", f"{title} is {did}.", shown, undo, words, draft.lines)

@@ -8,6 +8,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from ncco_server.flow.hours.holidays import country_names, regions_of
 from ncco_server.flow.hours.weekly import CLOSED, DAYS, days_of
 from ncco_server.flow.nodes import Entry, Map, Node, Seq, Text, text_of
+from ncco_server.issue import pointer
 from ncco_server.service.phone_numbers import is_number, readable
 from ncco_studio.console.change.notation import DAY_NAMES, date_in_words, date_key, hours_in_words, is_date
 from ncco_studio.editing.yaml_text import Path
@@ -47,7 +48,7 @@ class FormField(NamedTuple):
     @property
     def name(self) -> str:
         """The name of the field's input: the path as a JSON Pointer."""
-        return pointer(self.path)
+        return pointer(*self.path)
 
     @property
     def section(self) -> str:
@@ -81,7 +82,7 @@ class NewLine(NamedTuple):
     @property
     def name(self) -> str:
         """The prefix of the names of a new line's inputs."""
-        return pointer(self.path)
+        return pointer(*self.path)
 
     @property
     def inputs(self) -> tuple[str, str]:
@@ -110,15 +111,6 @@ NEW_PARTS: Final = {
     "holidays": NewPart("Another holiday", "Founders' Day", "its name, such as Founders' Day"),
 }
 """All except numbers belong to a calendar."""
-
-
-def pointer(path: Path) -> str:
-    """Source: RFC 6901 (JSON Pointer)."""
-    return "".join(f"/{key.replace('~', '~0').replace('/', '~1')}" for key in path)
-
-
-def path_of(name: str) -> Path:
-    return tuple(key.replace("~1", "/").replace("~0", "~") for key in name.split("/")[1:])
 
 
 def fields_in(root: Node | None, line: str = "") -> Iterator[FormField]:

@@ -11,8 +11,9 @@ import yaml
 
 from ncco_server.flow.hours.holidays import regions_of
 from ncco_server.flow.hours.weekly import meant_spans, shown_spans
+from ncco_server.issue import keys_of, pointer
 from ncco_server.ncco.value_types import read_number
-from ncco_studio.console.change.fields import NEW_PARTS, FieldKind, FormField, path_of, pointer
+from ncco_studio.console.change.fields import NEW_PARTS, FieldKind, FormField
 from ncco_studio.console.change.hours import add_region, meant_region, part_code, write_hours, write_region, write_week
 from ncco_studio.console.change.notation import date_in_words, date_key, is_date, spans_in_words
 from ncco_studio.editing.yaml_text import NoSuchValue, Path, YamlText, quoted, written
@@ -61,14 +62,14 @@ def changed(text: str, fields: Iterable[FormField], form: Mapping[str, str], lin
     try:
         _set_all(yaml_text, kept, values, faults, line)
         added = [name.removeprefix("value:") for name in form if name.startswith("value:")]
-        _add_all(yaml_text, [name for name in added if path_of(name) == ("numbers",)], form, faults, line)
+        _add_all(yaml_text, [name for name in added if keys_of(name) == ("numbers",)], form, faults, line)
         for field in reversed(changeable):
             if field.removes is not None and is_removed(field, form):
                 yaml_text.remove(field.removes)
         for field in kept:
             if field.kind == "country" and field.removes is None and values[field.name] and field.name not in faults:
                 add_region(yaml_text, field.path[:-1], values[field.name])
-        _add_all(yaml_text, [name for name in added if path_of(name) != ("numbers",)], form, faults, line)
+        _add_all(yaml_text, [name for name in added if keys_of(name) != ("numbers",)], form, faults, line)
     except (NoSuchValue, yaml.YAMLError) as error:
         raise CannotChange(
             "the form cannot change this file because of the way it is written; use the editor"
@@ -195,7 +196,7 @@ def _number(value: str, line: str) -> str:
 def _add_all(text: YamlText, names: Iterable[str], form: Mapping[str, str], faults: dict[str, str], line: str) -> None:
     """Lines with empty inputs are left out. Raises CannotChange, NoSuchValue."""
     for name in names:
-        path = path_of(name)
+        path = keys_of(name)
         key = form.get(f"key:{name}", "").strip()
         value = form[f"value:{name}"].strip()
         if path != ("numbers",) and (len(path) != 3 or path[0] != "hours" or path[-1] not in NEW_PARTS):
@@ -218,7 +219,7 @@ def _add(text: YamlText, path: Path, key: str, value: str, line: str, *, name: s
     if not is_date(key):
         date = "a date with the month as a word and the year, such as 24 December 2026"
         problem = f"{wanted or 'nothing'} is not {date}"
-        raise CannotChange(problem, {f"key:{pointer(path)}": problem})
+        raise CannotChange(problem, {f"key:{pointer(*path)}": problem})
     if not value:
         raise CannotChange(f"{wanted}: write {NEW_PARTS[part].wanted}")
     value = written(_checked(value, "name" if part == "holidays" else "hours"))
@@ -232,7 +233,7 @@ def _add(text: YamlText, path: Path, key: str, value: str, line: str, *, name: s
     keys = [name.value for name, _ in holder.value] if isinstance(holder, yaml.MappingNode) else []
     if key in keys:
         problem = f"{date_in_words(key)} already has a line: change that one"
-        raise CannotChange(problem, {f"key:{pointer(path)}": problem})
+        raise CannotChange(problem, {f"key:{pointer(*path)}": problem})
     if "country" in keys:
         text.put_into_list(path)
     if part == "holidays" and not (keys and "country" not in keys):

@@ -14,25 +14,25 @@ from fastapi.responses import RedirectResponse
 
 from ncco_server.desk.machine_checks import example_numbers
 from ncco_server.flow.hours.holidays import country_names, meant_country, regions_of
+from ncco_server.issue import pointer
 from ncco_server.service.phone_numbers import readable
 from ncco_studio.console.access import CanChange, CanLook
-from ncco_studio.console.audit import audit
 from ncco_studio.console.change.draft import (
     FileChange,
     a_number,
     change_of,
     fields_of,
     form_fields,
-    saved_change,
+    save,
     title_of,
 )
-from ncco_studio.console.change.fields import SECTIONS, FormField, NewLine, group_title, new_lines_in, pointer
+from ncco_studio.console.change.fields import SECTIONS, FormField, NewLine, group_title, new_lines_in
 from ncco_studio.console.change.form import NOT_SAVED, SAVED_MEANWHILE, CannotChange, changed, decided, merged, tidied
 from ncco_studio.console.change.heard import heard_on, steps_by_hours, week_heard
 from ncco_studio.console.change.notation import date_in_words, first_day, joined_times, time_fields
 from ncco_studio.console.change.steps import STEP_FIELDS, picture_of, review_step
 from ncco_studio.console.editor import check_size
-from ncco_studio.console.history import record
+from ncco_studio.console.history import Change, record
 from ncco_studio.console.pages import refused, render
 from ncco_studio.console.state import console_of
 from ncco_studio.editor.project import CannotSave, ProjectFolder, ReadProject, digest_of
@@ -201,7 +201,7 @@ def saving(folder: ProjectFolder, file: str) -> dict[str, Any]:
 
 def _regions(fields: Iterable[FormField], form: Mapping[str, str]) -> dict[str, list[str]]:
     """The names of the parts of each country, by the name of the part's input."""
-    names = {pointer((*field.path[:-1], "subdivision")): field for field in fields if field.kind == "country"}
+    names = {pointer(*field.path[:-1], "subdivision"): field for field in fields if field.kind == "country"}
     countries = {name: meant_country(form.get(field.name, field.value)) for name, field in names.items()}
     return {name: list(regions_of(country).values()) for name, country in countries.items()}
 
@@ -280,7 +280,7 @@ def _review_version(request: Request, file: str, form: Mapping[str, str]) -> Res
     if kept is None:
         return refused(request, 409, "This version of the file is no longer kept.", "The newest ones are on its page.")
     before = folder.current().texts.get(file, "")  # a deleted file can come back
-    digest = digest_of(before) if before else ""
+    digest = digest_of(before)
     if form.get("digest", digest) != digest:
         problem = "Nothing is undone: the file has changed since."
         return refused(request, 409, problem, "Its page lists the versions to which you can go back.")
@@ -326,25 +326,21 @@ async def change_save(request: Request, session: CanChange) -> Response:
     """Check the confirmed draft again, and save it."""
     form = await _posted(request)
     await check_size(request, session, form.get("file", ""), form.get("text", ""))
-    saved = await run_in_threadpool(_save, request, form, session.name)
+    saved = await run_in_threadpool(_save, request, form)
     if isinstance(saved, Response):
         return saved
-    draft, version = saved
-    console = console_of(request)
-    read = await console.read_project()
-    change = saved_change(read, draft, version)
+    draft, change = saved
     # the page of a saved file, or the picture that led to the change, offers to undo it
     at = form.get("at", draft.step)
     query = f"?{urlencode({'saved': at})}"
     address = change.address + query
-    if form.get("flow") in read.project.flows:
+    if form.get("flow") in _folder(request).latest.project.flows:
         address = picture_of(form["flow"], at, query)
     reply = RedirectResponse(address, 303) if draft.text else None
     return await record(request, change, reply, file=draft.file)
 
 
-def _save(request: Request, form: Mapping[str, str], by: str) -> Response | tuple[FileChange, str]:
-    """Return what is saved, and the key of the version before it."""
+def _save(request: Request, form: Mapping[str, str]) -> Response | tuple[FileChange, Change]:
     folder = _folder(request)
     file = form.get("file", "")
     text = form.get("text", "").replace("\r\n", "\n")
@@ -365,11 +361,8 @@ def _save(request: Request, form: Mapping[str, str], by: str) -> Response | tupl
         if _changes(form, draft.fields):
             return _review(request, file, form)
     try:
-        if draft.has_errors:
-            raise CannotSave(f"{file} has errors now", "fix the issues below")
-        return draft, folder.save(file, text or None, form.get("digest", ""), by)
+        return draft, save(request, draft, text or None, form.get("digest", ""))
     except CannotSave as error:
-        audit(request, "file not saved", is_refused=True, file=file, problem=str(error))
         problem = f"{error}; {error.cure}"
         if is_new:
             values = {"title": file, "typed": {}, "again": "/flows-new", "back": "/flows-new", "problem": problem}

@@ -15,9 +15,9 @@ from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.report import counted
 from ncco_server.flow.runtime import Way
+from ncco_server.issue import pointer
 from ncco_studio.console.access import CanChange
 from ncco_studio.console.change.draft import change_of
-from ncco_studio.console.change.fields import pointer
 from ncco_studio.console.change.form import name_as_written
 from ncco_studio.console.pages import refused, render, view_of
 from ncco_studio.console.state import console_of
@@ -44,7 +44,7 @@ class StepLine(NamedTuple):
 
     @property
     def name(self) -> str:
-        return pointer(self.path)
+        return pointer(*self.path)
 
 
 def lines_of(read: ReadProject, flow: Flow, step: Step, *, for_owners: bool) -> list[StepLine]:

@@ -15,10 +15,9 @@ from pydantic import BaseModel, Field, PlainValidator
 
 from ncco_server.errors import StoreError
 from ncco_server.flow.files import MAX_FILE_BYTES
-from ncco_server.ncco.statuses import STATUSES
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.audit import audit
-from ncco_studio.console.change.draft import FileChange, saved_change
+from ncco_studio.console.change.draft import FileChange, save
 from ncco_studio.console.editor import ask, check_size
 from ncco_studio.console.history import Change, record
 from ncco_studio.console.pages import render, view_of
@@ -38,8 +37,6 @@ from ncco_studio.verify.scenarios.script import NotAStep, step_of
 
 router = APIRouter()
 
-OUTCOMES: Final = {name: status.does for name, status in STATUSES.items()} | {"completed": STATUSES["answered"].does}
-"""What a person at the phone can choose for a called party; `completed` answers, and hangs up later."""
 KEYS: Final = (
     ("1", ""), ("2", "ABC"), ("3", "DEF"), ("4", "GHI"), ("5", "JKL"), ("6", "MNO"),
     ("7", "PQRS"), ("8", "TUV"), ("9", "WXYZ"), ("*", ""), ("0", "+"), ("#", ""),
@@ -144,17 +141,15 @@ async def save_text(request: Request, console: TheConsole, session: CanChange, w
 
     A text that takes too long to read is not saved.
     """
-    folder = console.project
     await check_size(request, session, wanted.file, wanted.text)
+    read = await console.read_project()
+    draft = FileChange.between(read, wanted.file, read.texts.get(wanted.file, ""), wanted.text)
     try:
-        before = (await console.read_project()).texts.get(wanted.file, "")
-        version = await asyncio.to_thread(folder.save, wanted.file, wanted.text, wanted.digest, session.name)
+        change = await asyncio.to_thread(save, request, draft, wanted.text, wanted.digest)
     except CannotSave as error:
-        audit(request, "file not saved", is_refused=True, file=wanted.file, problem=str(error))
         raise HTTPException(409, f"{error}; {error.cure}") from error
-    read = await asyncio.to_thread(folder.current)
-    change = saved_change(read, FileChange.between(read, wanted.file, before, wanted.text), version)
-    saved = {"file": wanted.file, "digest": digest_of(wanted.text), "problem": read.unreleased(wanted.file)}
+    problem = console.project.latest.unreleased(wanted.file)
+    saved = {"file": wanted.file, "digest": digest_of(wanted.text), "problem": problem}
     offered = {"said": change.said, "undo": change.undo}
     return await record(request, change, JSONResponse(saved | offered), file=wanted.file)
 
@@ -200,7 +195,7 @@ def _setup_values(playable: Playable, session: ConsoleSession) -> dict[str, obje
         "playable": playable,
         "lookups": {name: definition for (_, name), definition in definitions.items()},
         "dialled": dialled_in(playable.project) if playable.project is not None else [],
-        "outcomes": {each: OUTCOMES[each] for each in FOR_PHONES},
+        "outcomes": {each: language.WAYS[each] for each in FOR_PHONES},
         "env": env_names(each for flow in playable.startable for each in (flow, *flow.subs.values())),
         "caller": FROM,
         "not_live": _not_live(session, playable.source),
@@ -272,7 +267,7 @@ def _show(
 ) -> Response:
     """`incoming` is the uuid of a call that the server has placed."""
     values = {"can_keep": can_keep, "has_kept": has_kept, "incoming": incoming}
-    return render(request, "phone_call.html", call=call, outcomes=OUTCOMES, **values)
+    return render(request, "phone_call.html", call=call, outcomes=language.WAYS, **values)
 
 
 async def _incoming(request: Request, session: ConsoleSession, id_: str, step: Any) -> Response:

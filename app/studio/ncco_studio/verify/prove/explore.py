@@ -439,24 +439,24 @@ class Explorer:
         is_brief = self._bounds.is_brief
         hooks = () if is_brief else (*turn.hooks, *event_hooks(self.root, turn.session, context_at(moment, env)))
         made = Transition(
-            source,
-            target or self._state_of(turn.session, moment, env, given),
-            trigger,
-            moment,
-            env,
-            source.where if source is not None else start,
-            _kind_of(trigger, turn),
-            NOTHING if is_brief else self._played(turn.ncco, is_party=bool(turn.session.parent)),
-            played.answers,
-            tuple(follow.entered),
-            (*((*where, ENTERED) for where in follow.entered if where in self._counted_on_entry), *follow.taken),
-            tuple(self._failures(follow.failed)),
-            arrival.call if arrival is not None else None,
-            arrival.given if arrival is not None else {},
-            dialled_by,
-            turn.is_failsafe,
-            played.is_timed,
-            tuple({(hook.name, hook.problem): None for hook in hooks if hook.problem}),
+            source=source,
+            target=target or self._state_of(turn.session, moment, env, given),
+            trigger=trigger,
+            moment=moment,
+            env=env,
+            before=source.where if source is not None else start,
+            kind=_kind_of(trigger, turn),
+            ncco=NOTHING if is_brief else self._played(turn.ncco, is_party=bool(turn.session.parent)),
+            answers=played.answers,
+            entered=tuple(follow.entered),
+            taken=(*((*where, ENTERED) for where in follow.entered if where in self._counted_on_entry), *follow.taken),
+            failed=tuple(self._failures(follow.failed)),
+            call=arrival.call if arrival is not None else None,
+            given=arrival.given if arrival is not None else {},
+            dialled_by=dialled_by,
+            is_failsafe=turn.is_failsafe,
+            is_timed=played.is_timed,
+            unsent=tuple({(hook.name, hook.problem): None for hook in hooks if hook.problem}),
         )
         self.space.add(made)
         for wait in turn.session.waits:
@@ -479,9 +479,10 @@ class Explorer:
         session = self.states.bounded(session)
         is_movable = may_be_moved(self.root, session)
         kept = given if is_movable else NO_PARAMS
-        key = (self.envs.index(env), is_movable, frozen(kept), *self.states.key(session, moment, env))
+        alike = (self.envs.index(env), is_movable, frozen(kept), *self.states.key(session, moment, env))
+        key = (alike, session.tries, session.asr_errors, session.position)
         if key not in self._known:
-            self._known[key] = self.space.new_state(session, key[:-3], kept)
+            self._known[key] = self.space.new_state(session, alike, kept)
             self._waiting.append(self._known[key])
         return self._known[key]
 

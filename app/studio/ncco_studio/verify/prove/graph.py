@@ -13,8 +13,9 @@ from typing import TypeAlias
 from ncco_server.engine.outcome import APART
 from ncco_server.flow.digraph import components, reachable, shortest_path
 from ncco_studio.pictures.graph import OutcomeKey
+from ncco_studio.simulator.parties import ENDLESS
 from ncco_studio.verify.faults import is_over
-from ncco_studio.verify.prove.listening import ENDLESS, RINGS_S, TurnAudio
+from ncco_studio.verify.prove.listening import RINGS_S, TurnAudio
 from ncco_studio.verify.prove.space import State, StateSpace, StepKey, Transition
 
 Edge: TypeAlias = tuple[Transition, State | None]

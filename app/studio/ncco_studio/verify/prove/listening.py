@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from ncco_server.ncco.durations import Durations, is_spoken, longest_pause
+from ncco_studio.simulator.parties import ENDLESS
 
 DURATIONS: Final = Durations()
-ENDLESS: Final = float("inf")
 _KEYS_S: Final = 3.0
 """Source: NCCO reference, DTMF Input Settings (timeOut)."""
 _SPEECH_S: Final = 10.0

@@ -19,8 +19,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow
-from ncco_studio.verify.handlers.exploring import explore
 from ncco_studio.verify.kept import KeptResults, key_of
+from ncco_studio.verify.prove.handler_steps import explore
 from ncco_studio.verify.prove.proof import FlowVerdict, prove
 from ncco_studio.verify.prove.properties import CallLimits
 from ncco_studio.verify.prove.rehearsal import confirmed
@@ -31,7 +31,7 @@ _KEPT_OBJECTS: Final = 200_000
 """New objects before a garbage collection: many, since every state is kept and little is found."""
 ALONE_S: Final = 2.0
 """Seconds until other processes are started, which takes each of them about one."""
-_VERDICT: Final = TypeAdapter(FlowVerdict)
+VERDICT: Final = TypeAdapter(FlowVerdict)
 
 Progress = Callable[[str, int, int], None]
 """Called every few seconds with a flow and its numbers of states found and still to explore."""
@@ -91,7 +91,7 @@ def prove_all(
             yield verdict
     for flow, verdict in _proved(waiting, request, progress, alone_s):
         if kept is not None and not verdict.stopped:
-            kept.put(request.key_of(flow), _VERDICT.dump_json(verdict))
+            kept.put(request.key_of(flow), VERDICT.dump_json(verdict))
         yield verdict
     if kept is not None:
         kept.forget_old()
@@ -99,7 +99,7 @@ def prove_all(
 
 def _read(stored: bytes | None) -> FlowVerdict | None:
     try:
-        return None if stored is None else _VERDICT.validate_json(stored)
+        return None if stored is None else VERDICT.validate_json(stored)
     except ValidationError:
         return None
 

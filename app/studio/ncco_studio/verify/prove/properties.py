@@ -19,12 +19,13 @@ from ncco_server.flow.model import Flow, Step, later_hooks
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.runtime import Way
 from ncco_studio.simulator.assumptions import After
+from ncco_studio.simulator.parties import ENDLESS
 from ncco_studio.verify.faults import FAULTS, LIMITS, failure_of, may_end_silently
 from ncco_studio.verify.outcomes import FlowOutcome, outcomes_of
 from ncco_studio.verify.prove.environment import APP_TO
 from ncco_studio.verify.prove.expressions import ENTRY, LENGTH, RETURNED, paths_of
 from ncco_studio.verify.prove.graph import Graph, Paths
-from ncco_studio.verify.prove.listening import ENDLESS, listen
+from ncco_studio.verify.prove.listening import listen
 from ncco_studio.verify.prove.literals import Literals
 from ncco_studio.verify.prove.space import DIALS, StateSpace, StepKey, Transition
 from ncco_studio.verify.prove.states import texts_of

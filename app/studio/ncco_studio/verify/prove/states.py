@@ -50,7 +50,7 @@ class States:
     shortened: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def key(self, session: Session, moment: datetime, env: Mapping[str, str]) -> Key:
-        """Equal for two waiting sessions that will behave the same."""
+        """Equal for waiting sessions that will behave the same, apart from failed attempts and targets tried."""
         here = (session.at or self.root.name, session.step)
         is_coming = any(wait.name == REACHED for wait in session.waits)
         common = {"input": session.heard, "call": call_record(session.call)}
@@ -72,9 +72,6 @@ class States:
             tuple(self._own(session).values()),
             self._handled(session.at, session, session.variables, env),
             tuple(callers),
-            session.tries,
-            session.asr_errors,
-            session.position,
         )
 
     def _handled(self, flow: str, session: Session, variables: Mapping[str, Any], env: Mapping[str, str]) -> Any:

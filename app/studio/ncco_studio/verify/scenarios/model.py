@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import field, replace
 from datetime import UTC, datetime
-from math import nextafter
+from math import inf, nextafter
 from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, TypeAlias
 
 from ncco_server.flow.grammar.forms import TEXT, Notation, Unread, ref
@@ -48,7 +48,6 @@ ANY_NUMBER: Final = "442079460000"
 DEFAULTS: Final = "defaults"
 YEARS: Final = range(2000, 2101)
 """The years of calls; opening hours need dates before and after."""
-ENDLESS: Final = float("inf")
 
 _IN_CALLS: Final = tuple(name for name, each in FAULTS.items() if each.in_call)
 _SHOWN: Final = 60
@@ -168,10 +167,10 @@ def _range(written: str) -> Range | None:
     if found := _LIMIT.fullmatch(written):
         limit = float(found[2])
         ends = {
-            "<": (-ENDLESS, nextafter(limit, -ENDLESS)),
-            "<=": (-ENDLESS, limit),
-            ">": (nextafter(limit, ENDLESS), ENDLESS),
-            ">=": (limit, ENDLESS),
+            "<": (-inf, nextafter(limit, -inf)),
+            "<=": (-inf, limit),
+            ">": (nextafter(limit, inf), inf),
+            ">=": (limit, inf),
         }
         return Range(*ends[found[1]], written)
     if (found := _BETWEEN.fullmatch(written)) and float(found[1]) <= float(found[2]):

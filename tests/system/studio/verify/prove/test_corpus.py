@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from ncco_server.flow.loader import load_files
-from ncco_studio.verify.handlers.exploring import explore
 from ncco_studio.verify.outcomes import outcomes_of
 from ncco_studio.verify.prove.counterexample import covering
+from ncco_studio.verify.prove.handler_steps import explore
 from ncco_studio.verify.prove.rehearsal import rehearse
 from tests.contract.studio.prove.test_flows import flows_of
 from tests.support.cases import each_case
