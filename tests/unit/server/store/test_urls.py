@@ -84,7 +84,9 @@ except ValueError as refused:
 
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
-    missing = 'PostgreSQL needs its driver; run pip install ".[postgres]" in a copy of the repository'
+    missing = (
+        'PostgreSQL needs its driver; run pip install ".[postgres]" in a copy of the repository, or add [postgres]'
+    )
     assert ["set()", missing] == ran.stdout.splitlines()
 
 
