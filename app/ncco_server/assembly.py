@@ -53,7 +53,7 @@ def recording_files_of(settings: Settings) -> RecordingFiles | None:
         except ModuleNotFoundError as missing:
             if missing.name != "obstore":
                 raise
-            cure = 'Run `pip install ".[s3]"` in a copy of the repository.'
+            cure = 'Run `pip install ".[s3]"` in a copy of the repository, or add [s3] to the wheel.'
             raise SettingsError("NCCO_RECORDINGS", "S3 needs the package obstore", cure) from missing
         except ValueError as error:
             raise SettingsError("NCCO_RECORDINGS", str(error), "Check AWS_REGION and AWS_ACCESS_KEY_ID.") from error

@@ -10,13 +10,20 @@ Like: TypeAlias = Literal["salon", "voicemail", "findme", "menu", "empty"]
 LIKE: Final[tuple[Like, ...]] = get_args(Like)
 _FOLDER: Final = Path(__file__).parent / "starters"
 _NUMBER: Final = "442079460000"
+_VOICE: Final = "defaults:\n  talk: {language: en-GB, style: 2}\n"
+_SHOWN: Final = "  connect: {randomFromNumber: true}     # the phones that ring show one of your numbers\n"
 
 
 def starter(like: str, name: str, number: str = "") -> str:
-    """The text of a flow file. Without a number, the flow gets all calls that no other one takes."""
+    """The text of a flow file. Without a number, the flow gets all calls that no other one takes.
+
+    A call from an app then has no number of this line, which a dialled phone could show.
+    """
     text = (_FOLDER / f"{like}.yaml").read_text(encoding="utf-8").replace(f"flow: {like}\n", f"flow: {name}\n")
     numbers = f'numbers: ["{_NUMBER}"]'
-    return text.replace(numbers, numbers.replace(_NUMBER, number) if number else "default: true")
+    if number:
+        return text.replace(numbers, numbers.replace(_NUMBER, number))
+    return text.replace(numbers, "default: true").replace(_VOICE, _VOICE + _SHOWN)
 
 
 def description(like: str) -> str:

@@ -102,7 +102,7 @@ def _postgres(url: str) -> Database:
     except ModuleNotFoundError as missing:
         if missing.name != "asyncpg":
             raise
-        cure = 'run pip install ".[postgres]" in a copy of the repository'
+        cure = 'run pip install ".[postgres]" in a copy of the repository, or add [postgres] to the wheel'
         raise ValueError(f"PostgreSQL needs its driver; {cure}") from missing
     database: Database = module.PostgresDatabase(address)
     return database

@@ -66,6 +66,16 @@ def test_every_command_of_its_page_works(
     assert [] == [words for words in lines if "--watch" not in words and words[0] != "serve" and ncco(*words).exit_code]
 
 
+@each_case("options", [(), ("--python",), *(("--like", like) for like in LIKE)])
+def test_no_caller_of_a_new_project_gets_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    ncco("init", tmp_path, *options)
+    monkeypatch.chdir(tmp_path)
+
+    assert [] == json.loads(ncco("prove", "--format", "json").stdout)["violations"]
+
+
 def test_callers_of_a_salon_that_is_closed_by_hand_hear_the_reason(tmp_path: Path) -> None:
     scenarios = tmp_path / "tests/scenarios"
     ncco("init", tmp_path, "--like", "salon")

@@ -20,6 +20,7 @@ from ncco_server.flow.language.step import EXITS, STEP_WORDS
 from ncco_server.flow.scope import scope_types
 from ncco_server.ncco.value_types import TYPES
 from ncco_server.web.webhooks import router
+from ncco_studio.verify.faults import FAULTS
 from tests.support.cases import each_case
 from tests.support.tracked import text_of
 from tests.system.docs.blocks import pages
@@ -75,6 +76,12 @@ def test_the_table_of_events_has_every_event_and_no_other() -> None:
     rows = re.findall(r"^\| (`[^|]+) \|", section(FLOW, "### `events`"), re.M)
 
     assert {*EVENTS} == {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+
+
+def test_the_table_of_faults_has_every_fault_and_no_other() -> None:
+    rows = re.findall(r"^\| (`[^|]+) \|", section("docs/how-to/prove.md", "## The kinds of faults"), re.M)
+
+    assert {*FAULTS} == {name for row in rows for name in re.findall(r"`(\w+)`", row)}
 
 
 @each_case("page", [FLOW, STEPS, ACTS, TEXT])

@@ -63,12 +63,15 @@ async def add(name: str, named: str, rows: str, folder: Path | None) -> int:
     known = project.flows
     for flow in flows:
         if flow not in known or known[flow].outbound is None:
-            placeable = ", ".join(each for each, found in known.items() if found.outbound is not None) or "none"
-            raise CannotRun(f"{flow} is not a flow that places calls", f"choose from: {placeable}")
+            placeable = ", ".join(each for each, found in known.items() if found.outbound is not None)
+            cure = f"choose from: {placeable}" if placeable else "give it `outbound` (docs/how-to/place.md)"
+            raise CannotRun(f"{flow} is not a flow that places calls", cure)
     for table in tables:
         if table.removesuffix(READ) not in project.tables:
-            declared = ", ".join(project.tables) or "none"
-            raise CannotRun(f"{table} is not a table", f"choose from: {declared}, each alone or with `{READ}`")
+            declared = ", ".join(project.tables)
+            names = f"choose from: {declared}, each alone or with `{READ}`"
+            cure = names if declared else "declare it in a shared file (docs/how-to/tables.md)"
+            raise CannotRun(f"{table} is not a table", cure)
     key = PREFIX + secrets.token_urlsafe(32)
     async with find_database() as store:
         await store.api_keys.add(key, ApiKeyRow(name, flows, now_ms(), tables))

@@ -12,7 +12,8 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from ncco_server.flow.grammar.reader import HINTS, meaning_of
 from ncco_server.flow.language.selection import MOST_ROWS
-from ncco_server.suggest import nearest
+from ncco_server.ncco.hints import OPTION_NAMES
+from ncco_server.suggest import folded, nearest
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -55,10 +56,12 @@ class CallMisfit(NamedTuple):
 def unknown_argument(function: str, name: str, known: Iterable[str]) -> WrongArgument:
     """The error for an argument that a method or function does not have."""
     names = [each for each in known if each.islower()]
-    snake = _CAPITAL.sub(lambda found: f"_{found[0].lower()}", name)
+    shapes = ("dtmf", "speech", "talk") if function in ("choose", "collect") else (function,)
+    foreign = [_in_python(OPTION_NAMES.get(shape, {}).get(folded(name), "")) for shape in shapes]
+    snake = _in_python(name)
     said = [meaning_of(name, HINTS[hints]) or "" for hints in ("call option", "choice")]
     usual = [word for each in said for word in each.split()]
-    likely = (*usual, nearest(snake, names), *snake.split("_"))
+    likely = (*usual, *foreign, nearest(snake, names), *snake.split("_"))
     meant = next((each for each in likely if each in names), "")
     hint = meaning_of(name, HINTS.get(f"arguments of {function}", {})) or next(
         (each for each in said if "`" in each), ""
@@ -66,6 +69,10 @@ def unknown_argument(function: str, name: str, known: Iterable[str]) -> WrongArg
     otherwise = _BY_POSITION if function in ("run", "hold") else f"write one of: {', '.join(names)}"
     cure = f"write `{meant}=..`" if meant else otherwise
     return WrongArgument(f'`{function}` has no "{name}"', hint or cure)
+
+
+def _in_python(name: str) -> str:
+    return _CAPITAL.sub(lambda found: f"_{found[0].lower()}", name)
 
 
 def out_of_range(name: str, value: object) -> WrongArgument:

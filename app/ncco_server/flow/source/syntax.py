@@ -484,6 +484,9 @@ def find_colon_in_text(fault: SyntaxFault) -> FlowIssue | None:
     is_text = word in MAP_KEYS and not source.text[at + 1 : end].lstrip().startswith("{")
     if word in OPTION_KEYS and not is_text and first and not set(first) & set(" \t"):
         fix = _on_next_line(fault, start + len(first), at - len(word), line)
+    if line.key == "do" and not first:
+        action = f"\n{' ' * (line.column + 2)}- "
+        fix = source.rewritten(line.colon + 1, start, action, f"begin the list on the next line: `- {text}`")
     if (opener := _OPENERS.get(text[-1:])) and text.count(opener) < text.count(text[-1]):
         message = f"there is no open {opener} for the {text[-1]} at the end"
         return fault.issue(

@@ -31,7 +31,7 @@ def command() -> int:
     finds, renames and lists steps, lookups, hooks and flows. Unsaved text never runs functions or reaches the network.
     """
     if find_spec("pygls") is None:
-        cure = 'run `pip install "./app/studio[lsp]"` in a copy of the repository'
+        cure = 'run `pip install "./app/studio[lsp]"` in a copy of the repository, or add [lsp] to the wheel'
         raise CannotRun("the language server is not installed", cure)
     if sys.stdin.isatty():
         raise CannotRun("an editor starts this, not a person", "set up your editor as docs/how-to/editor.md says")

@@ -12,6 +12,10 @@ from ncco_server.desk.project import Source
 from ncco_server.flow.files import SCENARIO_FOLDERS, SUFFIXES, project_of
 from ncco_studio.verify.scenarios.files import files_in, files_of
 
+_FIRST: Final = (
+    f"keep a call: `ncco simulate --save {SCENARIO_FOLDERS[0]}/calls.yaml`, or let `ncco prove --tests"
+    f" {SCENARIO_FOLDERS[0]}` write some"
+)
 _CURE: Final = (
     f"name a project, or a folder or .yaml file of scenarios; a project's scenarios are in {SCENARIO_FOLDERS[0]}/"
 )
@@ -46,7 +50,7 @@ def find_files(paths: Sequence[Path], home: Path = Path()) -> tuple[Path, ...]:
         else:
             files = files_of(path) if not paths or (path / "flows").is_dir() else tuple(files_in(path))
         if not files:
-            raise CannotRun(f"there are no scenarios in {path}", _CURE)
+            raise CannotRun(f"there are no scenarios in {path}", _FIRST if (path / "flows").is_dir() else _CURE)
         found.update(dict.fromkeys(files))
     return tuple(found)
 

@@ -70,7 +70,7 @@ class OpenNow:
         today: there.
         soon: the time there in an hour, at the next five minutes.
         is_asked: whether a call asks them, so that closing by hand has an effect.
-        flow: where callers hear them.
+        flow: where callers hear them; None if no call begins in such a flow.
     """
 
     calendar: Calendar
@@ -85,7 +85,7 @@ class OpenNow:
     soon: str
     title: str = ""
     is_asked: bool = False
-    flow: str = ""
+    flow: Flow | None = None
 
     @property
     def key(self) -> str:
@@ -117,7 +117,7 @@ def open_now(flows: Iterable[Flow], now: datetime, by_hand: HandHours = MappingP
         first = next((each for each in asking if each.is_startable), None)
         shown = _open_now(calendar.with_hand(by_hand.get(calendar.key, ())), now)
         title = f"{calendar.name.replace('_', ' ').capitalize()}: " if len(calendars) > 1 else ""
-        found.append(replace(shown, title=title, is_asked=bool(asking), flow=first.name if first else ""))
+        found.append(replace(shown, title=title, is_asked=bool(asking), flow=first))
     return found
 
 

@@ -50,6 +50,17 @@ WAYS: Final = {name: status.does for name, status in STATUSES.items()} | {
     "else": "otherwise",
     "error": "if something fails",
 }
+ACTIONS: Final = {
+    "connect": "ring",
+    "conversation": "join a conference",
+    "ncco": "something made by a template",
+    "notify": "notify another server",
+    "record": "record what is said",
+    "stream": "play a sound",
+    "transfer": "join a conference",
+    "wait": "pause",
+}
+"""What a box of a picture says to owners for an action without text."""
 _HOURS: Final = re.compile(
     r'(?P<not>not )?hours\.(?P<name>\w+)\.(?:open|(?P<holiday>reason == "holiday"|holiday != ""))'
 )
@@ -169,6 +180,7 @@ def drawing_of(flows: Sequence[Flow], *, for_owners: bool, errors: bool = False)
         errors=errors,
         shown_number=lambda number: readable(number, line),
         shown_way=shown_way(for_owners=for_owners),
+        shown_action=(lambda word: ACTIONS.get(word, word)) if for_owners else str,
         has_addresses=False,
     )
 

@@ -124,19 +124,20 @@ def draw(
     errors: bool = False,
     shown_number: Callable[[str], str] = str,
     shown_way: Callable[[Way], str] = attrgetter("name"),
+    shown_action: Callable[[str], str] = str,
     has_addresses: bool = True,
 ) -> Drawing:
     """Draw the flows and all that calls can reach from them.
 
-    `shown_way` returns the words for a way without a label of its own. Without `has_addresses`, a phrase replaces the
-    path of the webhook that answers a flow's linked numbers.
+    `shown_way` returns the words for a way without a label of its own, `shown_action` those for an action. Without
+    `has_addresses`, a phrase replaces the path of the webhook that answers a flow's linked numbers.
     """
     shown: dict[str, Flow] = {}
     for flow in flows:
         for each in (flow, *flow.subs.values()):
             shown.setdefault(each.name, each)
     drawers = {
-        name: _FlowDrawer(f"f{number}", flow, shown_number, shown_way, has_addresses)
+        name: _FlowDrawer(f"f{number}", flow, shown_number, shown_way, shown_action, has_addresses)
         for number, (name, flow) in enumerate(shown.items(), 1)
     }
     arrows = [arrow for drawer in drawers.values() for arrow in drawer.arrows(drawers, errors=errors)]
@@ -151,6 +152,7 @@ class _FlowDrawer:
     flow: Flow
     shown_number: Callable[[str], str]
     shown_way: Callable[[Way], str]
+    shown_action: Callable[[str], str]
     has_addresses: bool
     ends: dict[str, GraphNode] = field(default_factory=dict)
 
@@ -168,10 +170,10 @@ class _FlowDrawer:
             GraphNode(
                 self.steps[name],
                 step.exit.shape,
-                _lines(step, self.shown_number),
+                self._lines(step),
                 name,
                 step.place,
-                tuple(text for part in step.parts if (text := _played(part, str, self.shown_number))),
+                tuple(text for part in step.parts if (text := self._played(part, str))),
             )
             for name, step in self.flow.steps.items()
         )
@@ -224,6 +226,27 @@ class _FlowDrawer:
             return self._end_key(f"return_{target.returns}", named)
         return self._end_key("end", "end") if target.step is None else self.steps[target.step]
 
+    def _lines(self, step: Step) -> tuple[str, ...]:
+        asked = ", ".join(ask.name for ask in step.asks)
+        played = [text for part in step.parts if (text := self._played(part, _literal_words))]
+        more = [f"and {len(played) - MAX_PLAYED} more"] if len(played) > MAX_PLAYED else []
+        return (step.name, *([f"look up {asked}"] if asked else []), *played[:MAX_PLAYED], *more)
+
+    def _played(self, part: Part, cut: Callable[[str], str]) -> str:
+        """Return "" for an action of the exit, such as a menu's `input`."""
+        if part.targets:
+            targets = ", ".join(cut(_dialled(target, self.shown_number)) for target in part.targets)
+            return f"{self.shown_action('connect')} {targets}"
+        if not part.actions:
+            return self.shown_action("ncco")
+        (action,) = part.actions
+        if action.word == "input" or action.checkpoint in (CONNECTED, HELD):
+            return ""
+        spoken = action.in_locale("")
+        if text := spoken.literal("text") or getattr(spoken.fields.get("text"), "source", ""):
+            return f"“{cut(text)}”"
+        return f"checkpoint {action.checkpoint}" if action.checkpoint else self.shown_action(action.word)
+
     def _end_key(self, name: str, line: str) -> str:
         return self.ends.setdefault(name, GraphNode(f"{self.key}_e{len(self.ends)}", "end", (line,))).key
 
@@ -238,28 +261,6 @@ def entrances(
         found.append(f"/webhooks/answer/{flow.name}" if has_addresses else "call to a number linked to it")
     found += ["placed call"] if flow.outbound is not None else []
     return tuple(found) or (f"run {flow.name}",)
-
-
-def _lines(step: Step, shown_number: Callable[[str], str]) -> tuple[str, ...]:
-    asked = ", ".join(ask.name for ask in step.asks)
-    played = [text for part in step.parts if (text := _played(part, _literal_words, shown_number))]
-    more = [f"and {len(played) - MAX_PLAYED} more"] if len(played) > MAX_PLAYED else []
-    return (step.name, *([f"look up {asked}"] if asked else []), *played[:MAX_PLAYED], *more)
-
-
-def _played(part: Part, cut: Callable[[str], str], shown_number: Callable[[str], str]) -> str:
-    """Return "" for an action of the exit, such as a menu's `input`."""
-    if part.targets:
-        return f"connect {', '.join(cut(_dialled(target, shown_number)) for target in part.targets)}"
-    if not part.actions:
-        return "ncco"
-    (action,) = part.actions
-    if action.word == "input" or action.checkpoint in (CONNECTED, HELD):
-        return ""
-    spoken = action.in_locale("")
-    if text := spoken.literal("text") or getattr(spoken.fields.get("text"), "source", ""):
-        return f"“{cut(text)}”"
-    return f"checkpoint {action.checkpoint}" if action.checkpoint else action.word
 
 
 def _dialled(target: Action, shown_number: Callable[[str], str]) -> str:

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.support.cases import each_case
 from tests.support.fork_server import NCCO, run
-from tests.system.studio.console.browser import Console, check_page, open_console, violations
+from tests.system.studio.console.browser import NARROW, WIDE, Console, check_page, open_console, violations
 from tests.system.studio.console.demo import running_demo
 
 HTML: Final = Path(__file__).parent / "html"
@@ -86,6 +86,13 @@ def test_the_forms_of_a_table_are_accessible_and_fit(desk: Page, path: str) -> N
     desk.goto(path)
     expect(desk.get_by_role("main").get_by_role("button").first).to_be_visible()
     check_page(desk)
+
+
+@each_case(("width", "height"), [(WIDE, 800), (NARROW, 844)])
+def test_the_phone_fits_below_the_line_about_the_demonstration(desk: Page, width: int, height: int) -> None:
+    desk.set_viewport_size({"width": width, "height": height})
+    desk.goto("/phone")
+    expect(desk.get_by_role("button", name="Call", exact=True)).to_be_in_viewport(ratio=1)
 
 
 @pytest.mark.parametrize("view", ["owner", "developer"])

@@ -84,8 +84,8 @@ except ValueError as refused:
 
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
-    missing = 'PostgreSQL needs its driver; run pip install ".[postgres]" in a copy of the repository'
-    assert ["set()", missing] == ran.stdout.splitlines()
+    cure = 'run pip install ".[postgres]" in a copy of the repository, or add [postgres] to the wheel'
+    assert ["set()", f"PostgreSQL needs its driver; {cure}"] == ran.stdout.splitlines()
 
 
 DSN = "postgresql://ann:s%2Fcret@db.example.com:6432/ncco"

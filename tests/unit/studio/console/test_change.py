@@ -415,7 +415,7 @@ async def test_saved_step_is_played_on_the_phone(tmp_path: Path, flow: Path) -> 
         saved = await save(owner, await review(owner, **{"/steps/closed/do/0/talk": "We are away."}))
         page = (await owner.get(saved.headers["location"])).text
         heard = re.search(
-            r'id="hear" href="/phone\?flow=shop" data-flow="shop" data-file="([^"]*)" data-step="(\w*)"', page
+            r'id="hear" href="/phone\?flow=shop" data-hear="shop" data-file="([^"]*)" data-step="(\w*)"', page
         )
         assert heard is not None
         played = (await owner.post("/phone/calls", json={"file": heard[1], "step": heard[2]})).text

@@ -44,6 +44,13 @@ async def change(owner: httpx.AsyncClient, step: str, values: dict[str, str]) ->
     return await owner.post("/change-step", data=form | values)
 
 
+def undo_of(page: httpx.Response) -> dict[str, str]:
+    """What the button Undo of a page with a saved file sends."""
+    form = re.search(r'<form method="post" action="/change/flows/shop.yaml">(.*?)</form>', page.text, re.DOTALL)
+    assert form is not None
+    return {name: value for name, value in re.findall(r'name="(.*?)" value="(.*?)"', form[1]) if name != "csrf_token"}
+
+
 @each_case(
     ("step", "values", "replaced"),
     [
@@ -89,6 +96,19 @@ async def test_a_step_changes_with_all_that_leads_to_it(
     assert expected == text_of(flow)
     assert saved.headers["location"].startswith("/flows/shop?saved=")
     assert ">Undo<" in (await owner.get(saved.headers["location"])).text
+
+
+async def test_undo_leads_back_to_the_picture(owner: httpx.AsyncClient, flow: Path) -> None:
+    write(flow, FLOW)
+    saved = await save(owner, await change(owner, "news", {"what": "rename", "name": "offers"}))
+    picture = await owner.get(saved.headers["location"])
+
+    reviewed = await owner.post("/change/flows/shop.yaml", data=undo_of(picture))
+    assert 'href="/flows/shop#shop/offers">Cancel<' in reviewed.text
+    undone = await save(owner, reviewed)
+
+    assert "/flows/shop?saved=offers#shop/offers" == undone.headers["location"]
+    assert FLOW == text_of(flow)
 
 
 @each_case(

@@ -90,6 +90,15 @@ async def test_a_flow_is_shown_as_a_picture_with_its_steps(client: httpx.AsyncCl
     assert " style=" not in page
 
 
+async def test_owners_read_what_a_step_does_in_plain_words(client: httpx.AsyncClient) -> None:
+    client.cookies.set("ncco-view-8001", "owner")
+    page = words((await client.get("/flows/reception")).text)
+
+    assert "“I am putting you through.” ring 07700 900333" in page
+    assert "record what is said" in page
+    assert "connect 07700" not in page
+
+
 async def test_error_exits_are_shown_on_request(client: httpx.AsyncClient) -> None:
     assert "any error" not in (await client.get("/flows/reception")).text
     assert "any error" in (await client.get("/flows/reception?errors=true")).text

@@ -51,17 +51,25 @@ class FieldChange(NamedTuple):
 
 
 def differences(before: Iterable[FormField], after: Iterable[FormField]) -> list[FieldChange]:
-    """Compare values under one label as a list; keep the form's order."""
-    old, new = _by_label(before), _by_label(after)
+    """Compare values under one label as a list; keep the form's order.
+
+    A group that is gone, and a new one with the same values, are one that was renamed.
+    """
+    old, new = _by_group(before), _by_group(after)
     found = []
-    labels = list(dict.fromkeys((*old, *new)))
-    groups = {group: number for number, group in enumerate(dict.fromkeys(group for group, _ in labels))}
-    for group, label in sorted(labels, key=lambda each: groups[each[0]]):
-        gone, come = old.get((group, label), []), new.get((group, label), [])
-        for kind, first, last, start, end in SequenceMatcher(None, gone, come, autojunk=False).get_opcodes():
-            if kind != "equal":
-                pairs = zip_longest(gone[first:last], come[start:end], fillvalue="")
-                found += [FieldChange(group, label, *pair) for pair in pairs if any(pair)]
+    for group in [each for each in old if each not in new]:
+        name = next((each for each in new if each not in old and new[each] == old[group]), "")
+        if name:
+            found.append(FieldChange(group, "name", group, name))
+            del old[group], new[name]
+    for group in dict.fromkeys((*old, *new)):
+        was, is_ = old.get(group, {}), new.get(group, {})
+        for label in dict.fromkeys((*was, *is_)):
+            gone, come = was.get(label, []), is_.get(label, [])
+            for kind, first, last, start, end in SequenceMatcher(None, gone, come, autojunk=False).get_opcodes():
+                if kind != "equal":
+                    pairs = zip_longest(gone[first:last], come[start:end], fillvalue="")
+                    found += [FieldChange(group, label, *pair) for pair in pairs if any(pair)]
     return list(_merged(found))
 
 
@@ -76,10 +84,11 @@ def _merged(changes: Iterable[FieldChange]) -> Iterator[FieldChange]:
         yield from [alike[0]._replace(label=days)] if days else alike
 
 
-def _by_label(fields: Iterable[FormField]) -> dict[tuple[str, str], list[str]]:
-    found: dict[tuple[str, str], list[str]] = {}
+def _by_group(fields: Iterable[FormField]) -> dict[str, dict[str, list[str]]]:
+    """The values of each label of a group."""
+    found: dict[str, dict[str, list[str]]] = {}
     for field in fields:
-        found.setdefault((field.group, field.label), []).append(tidied(field.value))
+        found.setdefault(field.group, {}).setdefault(field.label, []).append(tidied(field.value))
     return found
 
 
@@ -198,4 +207,4 @@ def save(request: Request, draft: FileChange, text: str | None, digest: str) -> 
     address = f"/change/{quote(draft.file)}"
     undo = UndoRequest(address, {"version": version, "digest": digest_of(draft.text)})
     shown = "/change" if text is None else address
-    return Change(f"file {did}", f"{title} is {did}.", shown, undo, words, draft.lines)
+    return Change(f"file {did}", f"{title}: {did}.", shown, undo, words, draft.lines)

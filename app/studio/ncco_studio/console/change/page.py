@@ -305,7 +305,12 @@ def _reviewed(
     title = title_of(read, file, fields)
     typed = _changes(form, fields)
     again = f"/change/{quote(file)}" if typed else ""
-    values = {"draft": draft, "title": title, "typed": typed, "again": again, "is_version": "version" in form}
+    back = f"/change/{quote(file)}"
+    if form.get("flow") in read.project.flows:  # an undo on its picture
+        typed |= {"flow": form["flow"], "at": form.get("at", "")}
+        back = picture_of(form["flow"], typed["at"])
+    values = {"draft": draft, "title": title, "typed": typed, "again": again, "back": back}
+    values["is_version"] = "version" in form
     return render(request, "change_review.html", notice=notice, **values)
 
 
@@ -334,7 +339,10 @@ async def change_save(request: Request, session: CanChange) -> Response:
     at = form.get("at", draft.step)
     query = f"?{urlencode({'saved': at})}"
     address = change.address + query
-    if form.get("flow") in _folder(request).latest.project.flows:
+    if form.get("flow") in _folder(request).latest.project.flows and change.undo is not None:
+        picture = {"flow": form["flow"], "at": at}
+        undo = change.undo._replace(values={**change.undo.values, **picture})
+        change = change._replace(address=picture_of(form["flow"], at), undo=undo)
         address = picture_of(form["flow"], at, query)
     reply = RedirectResponse(address, 303) if draft.text else None
     return await record(request, change, reply, file=draft.file)

@@ -1,6 +1,5 @@
-// Asks before a page with changes that are not saved is left, says prompts, finds them, plays on the phone what was saved, and shows where a line leads.
+// Asks before a page with changes that are not saved is left, says prompts, finds them, and shows where a line leads.
 import { announce } from "./request.js";
-import { callBy } from "./to_phone.js";
 
 const forms = [...document.querySelectorAll("form[data-warns]")];
 let isSent = false;
@@ -17,12 +16,6 @@ addEventListener("beforeunload", (event) => {
 
 document.getElementById("lead-line")?.addEventListener("change", ({ target: { selectedOptions: [line] } }) => {
   document.getElementById("target").value = line.dataset.target;
-});
-
-document.getElementById("hear")?.addEventListener("click", (event) => {
-  event.preventDefault();
-  const { file, flow, step } = event.currentTarget.dataset;
-  callBy(event.currentTarget, flow, { file, step });
 });
 
 // A prompt as the browser says it: without tags, and with a pause for what is put in during the call

@@ -1,7 +1,8 @@
-// What every page does: copy buttons, what changes by itself, undo, and errors of htmx's requests in the status line.
+// What every page does: copy buttons, links that place a call, what changes by itself, undo, and errors of htmx's requests in the status line.
 import { busy } from "./busy.js";
 import "./times.js";
 import { announce, fail, offer, reason, succeed } from "./request.js";
+import { callBy } from "./to_phone.js";
 
 document.addEventListener("click", async ({ target }) => {
   const button = target.closest?.("[data-copy]");
@@ -13,6 +14,14 @@ document.addEventListener("click", async ({ target }) => {
   } catch {
     announce("The browser did not allow copying. Select the text and copy it by hand.", { error: true });
   }
+});
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("[data-hear]");
+  if (!link) return;
+  event.preventDefault();
+  const { hear, file, step } = link.dataset;
+  callBy(link, hear, { file, step });
 });
 
 // On small screens, filters are folded.
