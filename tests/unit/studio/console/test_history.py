@@ -260,7 +260,7 @@ async def test_an_emptied_file_is_saved_and_gets_its_text_back(owner: Owner, tmp
     opened = (await owner.client.get("/phone/text?file=flows/salon.yaml")).json()
     wanted = {"file": "flows/salon.yaml", "text": "", "digest": opened["digest"]}
     saved = (await owner.client.post("/phone/save", json=wanted)).json()
-    assert ("Salon is saved.", "") == (saved["said"], (tmp_path / "flows/salon.yaml").read_text(encoding="utf-8"))
+    assert ("Salon: saved.", "") == (saved["said"], (tmp_path / "flows/salon.yaml").read_text(encoding="utf-8"))
 
     review = await owner.undo()
     values = dict(re.findall(r'<input type="hidden" name="(file|digest)" value="([^"]*)"', review))
