@@ -173,7 +173,9 @@ def test_rows_with_an_id_may_be_equal(home: Path) -> None:
 
 def test_the_same_batch_written_otherwise_calls_nobody_twice(home: Path) -> None:
     flow = REMINDER.replace("day: {type: text, default: tomorrow}", "at: time, visits: int, friend: phone")
-    (home / "flows" / "reminder.yaml").write_text(flow.replace("{{ day }}", "{{ at | spoken }} {{ visits }} {{ friend | digits }}"))
+    (home / "flows" / "reminder.yaml").write_text(
+        flow.replace("{{ day }}", "{{ at | spoken }} {{ visits }} {{ friend | digits }}")
+    )
     header = "number,name,at,visits,friend\n"
     (home / "people.csv").write_text(f"{header}447700900101,Ada,09:00,2,447700900102\n")
     first = place(home, "reminder", "--csv", "people.csv", "--batch", "monday")

@@ -169,7 +169,9 @@ def _checked(
                 raise call
             row = row_of(call)
             if digests.setdefault(row.key, row.digest) != row.digest:
-                raise RefusedRequest("row", "an earlier row has the same `id` or, without one, differs only in sensitive values", _OWN_ID)
+                raise RefusedRequest(
+                    "row", "an earlier row has the same `id` or, without one, differs only in sensitive values", _OWN_ID
+                )
             rows.append((place, row))
         except RefusedRequest as error:
             problems += map(place.problem, error.faults)
