@@ -11,10 +11,10 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
-from decimal import Decimal
 from typing import Any, Final, TypeAlias, TypeVar
 
 from ncco_server.desk.call_search import FoundCalls
+from ncco_server.ncco.value_types import write
 from ncco_server.service.documents import TIMEZONE, RowDocument
 from ncco_server.store import CallRow, RecordingFilter, RecordingRow, Recordings, ResultRow
 
@@ -98,10 +98,8 @@ def csv_text(
 def _cell(value: object, zone: tzinfo) -> str:
     if isinstance(value, datetime):
         return f"{value.astimezone(zone):%Y-%m-%d %H:%M:%S}"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float):
-        return f"{Decimal(str(value)):f}"
+    if isinstance(value, bool | int | float):
+        return write(value)
     text = "" if value is None else str(value)
     return f"'{text}" if _is_formula(text) else text
 
