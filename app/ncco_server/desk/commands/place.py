@@ -160,7 +160,7 @@ def _checked(
 ) -> tuple[list[Placed], list[str]]:
     """The rows that can be stored, and every problem of all others, with its row and column."""
     rows: list[Placed] = []
-    problems = []
+    problems: list[str] = []
     digests = dict[str, str]()
     for number, (place, call) in enumerate(calls):
         progress.tell(f"{number:,} rows checked")
