@@ -11,17 +11,17 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
-from decimal import Decimal
 from typing import Any, Final, TypeAlias, TypeVar
 
 from ncco_server.desk.call_search import FoundCalls
+from ncco_server.ncco.value_types import write
 from ncco_server.service.documents import TIMEZONE, RowDocument
 from ncco_server.store import CallRow, RecordingFilter, RecordingRow, Recordings, ResultRow
 
 BATCH: Final = 500
 DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs"}
 """The first that fits is used, unless a first line such as `sep=;` says which."""
-_SAID_DELIMITER: Final = re.compile(r'"?sep=([,;\t|])"?\r?\n')
+_SAID_DELIMITER: Final = re.compile(r'"?sep=([,;\t|])"?(?:\r\n?|\n)')
 """Source: Microsoft, Excel."""
 _WORKBOOK: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 """How .xlsx and .xls begin."""
@@ -98,10 +98,8 @@ def csv_text(
 def _cell(value: object, zone: tzinfo) -> str:
     if isinstance(value, datetime):
         return f"{value.astimezone(zone):%Y-%m-%d %H:%M:%S}"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float):
-        return f"{Decimal(str(value)):f}"
+    if isinstance(value, bool | int | float):
+        return write(value)
     text = "" if value is None else str(value)
     return f"'{text}" if _is_formula(text) else text
 
@@ -136,12 +134,14 @@ class CsvRows(csv.DictReader):  # type: ignore[type-arg]  # it is only generic f
 def csv_reader(content: bytes, names: Iterable[str]) -> CsvRows:
     """Read a file as spreadsheets of any country save it: with commas, semicolons or tabs, in UTF-8 or Windows-1252.
 
+    Lines that end with a carriage return alone come from Excel's "CSV (Macintosh)", in Mac OS Roman.
+
     Raises csv.Error, as does the reader.
     """
     text = _csv_text(content)
     named = {_plain_name(name): name for name in names}
     said = _SAID_DELIMITER.match(text)
-    first = text[said.end() if said else 0 :].partition("\n")[0]
+    first = re.split(r"[\r\n]", text[said.end() if said else 0 :], maxsplit=1)[0]
 
     def titles(delimiter: str) -> list[str]:
         found = next(csv.reader([first], delimiter=delimiter), [])
@@ -189,12 +189,12 @@ def _csv_text(content: bytes) -> str:
         raise NotText("this is an Excel file")
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return content.decode("utf-16", "replace")
-    if b"\0" in content.partition(b"\n")[0]:
+    if b"\0" in re.split(rb"[\r\n]", content, maxsplit=1)[0]:
         raise NotText("it is not a text file")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return content.decode("cp1252", "replace")
+        return content.decode("cp1252" if b"\n" in content else "mac_roman", "replace")
 
 
 def _plain_name(title: str) -> str:

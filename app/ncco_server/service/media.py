@@ -90,15 +90,17 @@ class MediaClient:
         headers = {"authorization": f"Bearer {self._tokens.make(now)}", "accept-encoding": "identity"}
         request = self.http.build_request("GET", url, headers=headers)
         answer = await _in_time(self.http.send(request, stream=True))
+        size = 0
         try:
             _require_file(answer, now)
-            size = 0
             chunks = aiter(answer.aiter_raw())
             while (chunk := await _in_time(anext(chunks, None))) is not None:
                 size += len(chunk)
                 if size > limit:
                     raise DownloadFailed("failed", f"it is larger than {limit:,} bytes", "listen to it at Vonage")
                 await take(chunk)
+        except httpx.RemoteProtocolError as error:
+            raise DownloadFailed("waiting", f"it broke off after {size:,} bytes") from error
         finally:
             await answer.aclose()
 

@@ -142,7 +142,8 @@ class Table:
             try:
                 found[name] = read_answer(self._types[name], value, line=self._line)
             except Misfit as error:
-                cure = f"{as_sentence(error.needed or f'write {self._types[name].described}')}."
+                cure = as_sentence(error.needed or f"write {self._types[name].described}")
+                cure += "" if cure.endswith("?") else "."
                 faults.append(RowFault(row, name, f"it {error.problem}", cure))
         for name in table.key:
             if name not in values or found.get(name) == "":

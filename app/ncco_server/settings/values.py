@@ -16,13 +16,15 @@ import orjson
 from ncco_server.flow.files import comma_separated
 from ncco_server.flow.language.mail import addresses
 from ncco_server.ncco import check
+from ncco_server.ncco.durations import is_spoken
 from ncco_server.ncco.types import is_address
 from ncco_server.ncco.value_types import digits_in
 from ncco_server.store import open_store
 
 _WEBHOOK_PATH: Final = re.compile(r"/webhooks/(?:answer|event|fallback)(?:/|$)")
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+")
-_PREFIX: Final = re.compile(r"[1-9][0-9]{0,14}|sips?:[^\s,@:;?<>]*(?:@(?:[A-Za-z0-9.-]+(?::[0-9]{1,5})?)?)?")
+_PREFIX: Final = re.compile(r"[1-9][0-9]{0,14}|sips?:(?!@$)[^\s,@:;?<>]*(?:@(?:[A-Za-z0-9.-]+(?::[0-9]{1,5})?)?)?")
+"""`sip:@` lacks its host, and would allow every address."""
 _ARGON2: Final = re.compile(r"\$argon2(?:id|i|d)\$v=19\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{16,}")
 _HOOK_PREFIX: Final = "whsec_"
 _HOOK_BYTES: Final = (24, 64)
@@ -323,7 +325,7 @@ def is_forwarded(headers: Iterable[str]) -> bool:
 
 
 DEFAULT: Final = "We are sorry, we cannot take your call right now. Please call again later."
-_AUDIBLE_ACTIONS: Final = frozenset({"talk", "stream", "connect", "conversation"})
+_AUDIBLE_ACTIONS: Final = frozenset({"stream", "connect", "conversation"})
 
 
 def read_failsafe(text: object) -> tuple[Mapping[str, Any], ...]:
@@ -336,9 +338,13 @@ def read_failsafe(text: object) -> tuple[Mapping[str, Any], ...]:
     faults = [issue for issue in check(actions) if issue.severity == "error"]
     if faults:
         raise ValueError(f"is not a valid NCCO: {faults[0].path or '/'}: {faults[0].message} ({faults[0].fix})")
-    if not any(action["action"] in _AUDIBLE_ACTIONS for action in actions):
+    if not any(map(_is_heard, actions)):
         raise ValueError("plays nothing that a caller can hear")
     return tuple(actions)
+
+
+def _is_heard(action: Mapping[str, Any]) -> bool:
+    return is_spoken(action["text"]) if action["action"] == "talk" else action["action"] in _AUDIBLE_ACTIONS
 
 
 def _document(text: object) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import unicodedata
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -110,6 +111,7 @@ _TEXTS: Final = frozenset({"text", "url", "int", "number"})
 """The types of columns that may mention a number."""
 _ESCAPED: Final = re.compile(rb"\\u([0-9a-fA-F]{4})")
 _NO_DIGITS: Final = bytes(set(range(256)) - set(b"0123456789"))
+_OTHER_DIGIT: Final = re.compile(r"[^\D0-9]")
 _BETWEEN: Final = rf"[{FILLING},+]{{0,3}}"
 _CODE: Final = re.compile(rf"(?:\+|%2[Bb]|(?<![0-9])00){_BETWEEN}[1-9][0-9]{{0,2}}{_BETWEEN}\Z")
 """Another country's code, behind which the same digits are somebody else's number."""
@@ -119,7 +121,8 @@ _NO_PLUS: Final = r"(?<!\+)(?<!%2B)(?<!%2b)"
 class Numbers:
     """Finds phone numbers (digits with the country code) in stored data, however people write them.
 
-    They may have `+`, `00` or no country code, a trunk prefix, and blanks, dashes, dots or brackets between the digits.
+    They may have `+`, `00` or no country code, a trunk prefix, and blanks, dashes, dots or brackets between the digits,
+    which may be those of another script.
     """
 
     def __init__(self, numbers: Sequence[str]) -> None:
@@ -146,6 +149,8 @@ class Numbers:
         return plain is not documents and self._may_be_in(plain)
 
     def _may_be_in(self, documents: bytes) -> bool:
+        if not documents.isascii():
+            documents = _latin(documents.decode("utf-8", "replace")).encode()
         digits = documents.translate(None, _NO_DIGITS)
         return any(end in digits for end in self._ends)
 
@@ -158,7 +163,7 @@ class Numbers:
     def _is_in(self, document: bytes) -> bool:
         if not self._may_be_in(document):
             return False
-        text = document.decode("utf-8", "replace")
+        text = _latin(document.decode("utf-8", "replace"))
         return any(
             found["whole"] or not _CODE.search(text, max(0, found.start() - 12), found.start())
             for found in self._pattern.finditer(text)
@@ -167,6 +172,11 @@ class Numbers:
 
 def _document(column: str | bytes) -> bytes:
     return column.encode("utf-8", "replace") if isinstance(column, str) else column
+
+
+def _latin(text: str) -> str:
+    """With the digits 0 to 9 instead of those of another script, and of full width."""
+    return _OTHER_DIGIT.sub(lambda found: str(unicodedata.decimal(found[0])), text)
 
 
 def _spaced(digits: str) -> str:

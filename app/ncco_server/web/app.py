@@ -11,7 +11,6 @@ from typing import Final, cast
 
 import structlog
 from fastapi import FastAPI, Request, Response
-from opentelemetry import trace
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -29,10 +28,8 @@ from ncco_server.web.methods import HeadMiddleware, allow_header
 from ncco_server.web.metrics import Metrics
 from ncco_server.web.openapi import document_of
 from ncco_server.web.own_service import OwnService
+from ncco_server.web.spans import shorten_url
 from ncco_server.web.webhook_http import DEADLINE_S, WebhookConfig, error_response
-
-_URL_ATTRIBUTES: Final = ("http.target", "http.url", "url.full", "url.path", "url.query")
-"""Source: OpenTelemetry's semantic conventions for HTTP, old and stable."""
 
 
 class RequestHeadMiddleware:
@@ -51,20 +48,12 @@ class RequestHeadMiddleware:
             await self._others(scope, receive, send)
             return
         path = scope["path"]
-        if (span := trace.get_current_span()).is_recording():
-            _shorten_url(span, path)
+        shorten_url(path)
         if "//" in path or path.endswith("/"):
             parts = [part for part in path.split("/") if part]
             if parts[:1] == ["webhooks"]:
                 scope["path"] = "/" + "/".join(parts)
         await self._app(scope, receive, _closing(send) if self._readiness.is_draining else send)
-
-
-def _shorten_url(span: trace.Span, path: str) -> None:
-    """Cut the path after two segments: wait tokens and callers' numbers follow."""
-    shown = "/" + "/".join([part for part in path.split("/") if part][:2])
-    known = getattr(span, "attributes", None) or {}
-    span.set_attributes({name: shown for name in _URL_ATTRIBUTES if name in known})
 
 
 def _closing(send: Send) -> Send:

@@ -14,6 +14,7 @@ from ncco_server.web.api_page import add_api_page
 from ncco_server.web.methods import HeadMiddleware
 from ncco_server.web.placing_api import router as placed_calls
 from ncco_server.web.programs import HANDLERS, ApiState, ReleasedProject
+from ncco_server.web.spans import ShortUrlMiddleware
 from ncco_server.web.tables_api import router as tables
 
 
@@ -36,11 +37,14 @@ def programs_app(
         version=VERSION,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # behind a proxy, it would lead to http and to any host
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # the paths contain numbers
         lifespan=lifespan,
         exception_handlers=HANDLERS,
     )
     app.state.api = ApiState(store, ReleasedProject(store, handlers), allowed, keys, lambda: datetime.now(UTC))
     app.add_middleware(HeadMiddleware)
+    app.add_middleware(ShortUrlMiddleware)
     add_api_page(app)
     app.include_router(placed_calls)
     app.include_router(tables)

@@ -171,6 +171,58 @@ def test_rows_with_an_id_may_be_equal(home: Path) -> None:
     assert "2 calls are to be placed" in place(home, "reminder", "--csv", "people.csv", "--batch", "b").output
 
 
+def test_the_same_batch_written_otherwise_calls_nobody_twice(home: Path) -> None:
+    flow = REMINDER.replace("day: {type: text, default: tomorrow}", "at: time, visits: int, friend: phone")
+    (home / "flows" / "reminder.yaml").write_text(
+        flow.replace("{{ day }}", "{{ at | spoken }} {{ visits }} {{ friend | digits }}")
+    )
+    header = "number,name,at,visits,friend\n"
+    (home / "people.csv").write_text(f"{header}447700900101,Ada,09:00,2,447700900102\n")
+    first = place(home, "reminder", "--csv", "people.csv", "--batch", "monday")
+    (home / "people.csv").write_text(
+        f"{header}07700 900101,Ada,9:00,02,+44 7700 900102\n+44(0)7700900101,Ada,9:00,2,07700900102\n"
+    )
+    second = place(home, "reminder", "--csv", "people.csv", "--batch", "monday")
+
+    assert "1 call is to be placed" in first.output
+    assert "0 calls are to be placed; 2 were known" in second.output
+
+
+def test_an_id_that_two_people_have_rejects_the_whole_file(home: Path) -> None:
+    (home / "people.csv").write_text("id,number,name\n1,447700900101,Ada\n1,447700900102,Bob\n")
+    result = place(home, "reminder", "--csv", "people.csv", "--batch", "monday")
+
+    assert 1 == result.exit_code
+    assert "people.csv:3: row: an earlier row has the same `id`" in result.output
+    assert [] == placed(home)
+
+
+def test_an_id_of_an_earlier_call_to_somebody_else_rejects_the_whole_file(home: Path) -> None:
+    (home / "people.csv").write_text("id,number,name\n1,447700900101,Ada\n")
+    place(home, "reminder", "--csv", "people.csv", "--batch", "monday")
+    (home / "people.csv").write_text("id,number,name\n1,+447700900101,Eve\n2,447700900103,Cy\n")
+    same_person = place(home, "reminder", "--csv", "people.csv", "--batch", "monday")
+    (home / "people.csv").write_text("id,number,name\n3,447700900104,Dan\n1,447700900102,Bob\n")
+    other_person = place(home, "reminder", "--csv", "people.csv", "--batch", "monday")
+
+    assert "1 call is to be placed; 1 were known" in same_person.output
+    assert 1 == other_person.exit_code
+    assert "people.csv:3: row: a call of this batch to another number has the same `id`" in other_person.output
+    assert ["447700900103", "447700900101"] == [row.number for row in placed(home)]
+
+
+def test_rows_that_only_differ_in_secrets_need_an_id(home: Path) -> None:
+    flow = REMINDER.replace("day: {type: text, default: tomorrow}", "code: {type: text, sensitive: true}")
+    (home / "flows" / "reminder.yaml").write_text(flow.replace(", see you {{ day }}", ""))
+    (home / "people.csv").write_text("number,name,code\n447700900101,Ada,1111\n447700900101,Ada,2222\n")
+    result = place(home, "reminder", "--csv", "people.csv", "--batch", "monday")
+
+    assert 1 == result.exit_code
+    assert "people.csv:3: row: an earlier row" in result.output
+    assert "2222" not in result.output
+    assert [] == placed(home)
+
+
 def test_a_forgotten_number_stays_known_to_its_batch(home: Path) -> None:
     place(home, "reminder", "--csv", "people.csv", "--batch", "monday")
     database = {"NCCO_DATABASE_URL": f"sqlite:///{home}/calls.db"}

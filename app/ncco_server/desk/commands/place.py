@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import click
 import orjson
@@ -20,21 +20,25 @@ import orjson
 from ncco_server.desk import options
 from ncco_server.desk.database import asynchronous, find_database, now_ms, server_store
 from ncco_server.desk.environment import server_settings
-from ncco_server.desk.exports import csv_cure, csv_reader
+from ncco_server.desk.exports import cell_text, csv_cure, csv_reader
 from ncco_server.desk.output import FINE, ISSUES, CannotRun, Progress, read_bytes
 from ncco_server.desk.project import Source
 from ncco_server.flow.model import Flow
 from ncco_server.flow.report import counted, printable
 from ncco_server.flow.scope import Variable
+from ncco_server.ncco.value_types import TYPES, Kind
+from ncco_server.service.phone_numbers import line_of
 from ncco_server.service.placing.requests import RefusedRequest, WantedCall, checked
 from ncco_server.settings.secrets import wait_keys
-from ncco_server.store import PlacedRow, Store, moment_of
+from ncco_server.store import PlacedFilter, PlacedRow, Store, moment_of
 
 LISTED_PROBLEMS: Final = 20
 """Problems that are shown."""
 MOST_ROWS: Final = 1_000_000
+PAGE: Final = 500
 NUMBER_COLUMNS: Final = ("to", "number", "phone", "phone_number")
 ID_COLUMN: Final = "id"
+_OWN_ID: Final = "Write an `id` of its own for each call."
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -122,15 +126,11 @@ async def command(
     wanted = WantedCall(flow=flow, to=number, values=values, at=at, expires_s=expires, origin="cli", batch=batch)
     rows, problems = _checked(_rows_of(wanted, file, found), row_of, progress)
     if problems:
-        for problem in problems[:LISTED_PROBLEMS]:
-            click.echo("\n".join(map(printable, problem.split("\n"))), err=True)
-        more = (
-            f"; there are {len(problems) - LISTED_PROBLEMS:,} more problems" if len(problems) > LISTED_PROBLEMS else ""
-        )
-        click.echo(f"no call was written{more}", err=True)
-        return ISSUES
+        return _refuse(problems)
     async with find_database() as store:
-        return await _write(store, rows, batch, now, progress)
+        if file is not None and (problems := await _taken(store, rows, batch)):
+            return _refuse(problems)
+        return await _write(store, [row for _, row in rows], batch, now, progress)
 
 
 class _RowPlace(NamedTuple):
@@ -146,24 +146,55 @@ class _RowPlace(NamedTuple):
         is_cell = fault.where == "to" or fault.where != column
         return f"{self.row}: {f'column {column}' if is_cell else fault.where}: {fault.problem}"
 
+    def problem(self, fault: RefusedRequest) -> str:
+        return f"{self.of(fault)}\n  fix: {fault.cure}"
+
+
+Placed: TypeAlias = tuple[_RowPlace, PlacedRow]
+
 
 def _checked(
     calls: Iterable[tuple[_RowPlace, WantedCall | RefusedRequest]],
     row_of: Callable[[WantedCall], PlacedRow],
     progress: Progress,
-) -> tuple[list[PlacedRow], list[str]]:
+) -> tuple[list[Placed], list[str]]:
     """The rows that can be stored, and every problem of all others, with its row and column."""
-    rows = []
-    problems = []
+    rows: list[Placed] = []
+    problems: list[str] = []
+    digests = dict[str, str]()
     for number, (place, call) in enumerate(calls):
         progress.tell(f"{number:,} rows checked")
         try:
             if isinstance(call, RefusedRequest):
                 raise call
-            rows.append(row_of(call))
+            row = row_of(call)
+            if digests.setdefault(row.key, row.digest) != row.digest:
+                raise RefusedRequest(
+                    "row", "an earlier row has the same `id` or, without one, differs only in sensitive values", _OWN_ID
+                )
+            rows.append((place, row))
         except RefusedRequest as error:
-            problems += [f"{place.of(fault)}\n  fix: {fault.cure}" for fault in error.faults]
+            problems += map(place.problem, error.faults)
     return rows, problems
+
+
+async def _taken(store: Store, rows: Sequence[Placed], batch: str) -> list[str]:
+    """The problem of each row whose ID belongs to a stored call of the batch to another number."""
+    numbers = dict[str, str]()
+    before = ""
+    while page := await store.placed.list(PAGE, before, PlacedFilter(batch=batch)):
+        numbers |= {row.key: row.number for row in page if row.number}  # the number of a forgotten call is not known
+        before = page[-1].id
+    fault = RefusedRequest("row", "a call of this batch to another number has the same `id`", _OWN_ID)
+    return [place.problem(fault) for place, row in rows if numbers.get(row.key, row.number) != row.number]
+
+
+def _refuse(problems: Sequence[str]) -> int:
+    for problem in problems[:LISTED_PROBLEMS]:
+        click.echo("\n".join(map(printable, problem.split("\n"))), err=True)
+    left = len(problems) - LISTED_PROBLEMS
+    click.echo("no call was written" + (f"; there are {left:,} more problems" if left > 0 else ""), err=True)
+    return ISSUES
 
 
 def _rows_of(
@@ -178,6 +209,7 @@ def _rows_of(
         return
     flow = flows.get(wanted.flow)
     params: Mapping[str, Variable] = flow.params if flow is not None else {}
+    our_line = line_of(flows.values(), flow)
     line = 0
     try:
         reader = csv_reader(read_bytes(file), (*NUMBER_COLUMNS, ID_COLUMN, *params))
@@ -189,7 +221,7 @@ def _rows_of(
             if row.get(None):
                 yield _RowPlace(f"{file}:{line}"), RefusedRequest("row", reader.SURPLUS, reader.surplus_cure)
             elif any(row.values()):
-                yield _RowPlace(f"{file}:{line}", column), _call_of(wanted, row, column, params)
+                yield _RowPlace(f"{file}:{line}", column), _call_of(wanted, row, column, params, our_line)
     except csv.Error as error:
         message = f"{file} cannot be read as CSV after line {line}: {error}"
         raise CannotRun(message, csv_cure(error)) from error
@@ -206,17 +238,34 @@ def _number_column(file: Path, columns: Sequence[str]) -> str:
 
 
 def _call_of(
-    wanted: WantedCall, row: Mapping[str, str | None], column: str, params: Mapping[str, Variable]
+    wanted: WantedCall, row: Mapping[str, str | None], column: str, params: Mapping[str, Variable], line: str
 ) -> WantedCall:
-    """Every column is a param, except the number, the ID, and empty ones without a param."""
-    cells = {name: text for name, text in row.items() if text is not None}
+    """Every column is a param, except the number, the ID, and empty ones without a param.
+
+    Without an ID, a row is the same if its number and values are, however they are written.
+    """
+    cells = {name: cell_text(text) for name, text in row.items() if text is not None}
     values = {name: text for name, text in cells.items() if name in params or text}
     number = values.pop(column, "") if column not in params else cells.get(column, "")
     own_id = values.pop(ID_COLUMN, "") if ID_COLUMN not in params else cells.get(ID_COLUMN, "")
     values = {**wanted.values, **values}
-    shown = {name: text for name, text in values.items() if name not in params or not params[name].sensitive}
-    key = own_id or sha256(orjson.dumps([wanted.flow, number, shown], option=orjson.OPT_SORT_KEYS)).hexdigest()
+    shown = {
+        name: _plain(params[name].type, text, line) if name in params else text
+        for name, text in values.items()
+        if name not in params or not params[name].sensitive
+    }
+    said = [wanted.flow, _plain(TYPES["phone"], number, line), shown]
+    key = own_id or sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).hexdigest()
     return replace(wanted, to=number, values=values, key=key)
+
+
+def _plain(kind: Kind, text: str, line: str) -> str:
+    """The same text for all that mean one value. What is no value stays as it is: its row is refused."""
+    try:
+        value = kind.cast_at(text, line)
+    except ValueError:
+        return text
+    return value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
 
 
 async def _write(store: Store, rows: Sequence[PlacedRow], batch: str, now: datetime, progress: Progress) -> int:

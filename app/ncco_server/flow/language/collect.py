@@ -225,7 +225,7 @@ class Collect(AskingExit[CollectWords]):
         if digits is None:
             return "keys were pressed, but speech was asked for"
         low, high = digits
-        if not outcome.digits.isdigit():
+        if not (outcome.digits.isascii() and outcome.digits.isdigit()):
             return "digits are needed, but another key was pressed"
         if low <= len(outcome.digits) <= high:
             return ""

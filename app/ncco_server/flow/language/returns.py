@@ -90,7 +90,7 @@ def read_answer(type_: Kind, value: object, path: str = "", line: str = "") -> A
 
 def _cast(type_: Kind, value: object, path: str, line: str) -> Any:
     try:
-        if isinstance(value, bool) and type_.family == "text":
+        if type_.family == "text" and isinstance(value, bool | list | tuple | Mapping | None):
             raise ValueError(f"{type_.described} is needed, in quotes")
         found = type_.cast_at(value, line)
     except BeyondLimit as error:

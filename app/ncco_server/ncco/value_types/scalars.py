@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, time
+from decimal import Decimal
 from typing import TypeGuard
 
 from ncco_server.issue import Fix, Issue, fault, listed, shown, wrong_type
@@ -29,7 +30,7 @@ _LONGER = re.compile(r"[+-]?(?=.*[0-9]{19})[0-9]+(\.[0-9]+)?")
 
 
 def write(value: object) -> str:
-    """`true`, `3`, `0.5`, ISO 8601. Raises ValueError for lists, maps and None."""
+    """`true`, `3`, `0.00005`, ISO 8601: what `cast` reads again. Raises ValueError for lists, maps and None."""
     match value:
         case str():
             return value
@@ -37,9 +38,10 @@ def write(value: object) -> str:
             return "true" if value else "false"
         case int() if abs(value) < LARGE:
             return str(value)
-        case float() if math.isfinite(value):
-            return str(int(value)) if value.is_integer() and abs(value) < LARGE else repr(value)
-        case int():
+        case float() if abs(value) < LARGE:
+            rounded = round(value, MOST_DIGITS)
+            return str(int(rounded)) if rounded.is_integer() else f"{Decimal(repr(rounded)):f}"
+        case int() | float() if abs(value) >= LARGE:
             raise BeyondLimit(
                 f"has more than {MOST_DIGITS} digits",
                 f"text in quotes, or a number of at most {MOST_DIGITS} digits is needed",

@@ -139,6 +139,8 @@ def checked(
         updated_at=created,
         salt=salt,
     )
+    if is_too_late(row, now):
+        raise RefusedRequest("at", "is so long ago that the call has expired", "Choose a later time, or leave it out.")
     if is_too_late(row, first):
         message = f"the first time at which this number may be called, {first:%Y-%m-%d %H:%M} UTC, is too late"
         message += f": {row.problem}" if row.problem else ""

@@ -94,6 +94,24 @@ def test_pages_of_the_console_have_no_spans(tmp_path: Path) -> None:
     assert CALLER not in server.printed
 
 
+def test_no_number_is_in_a_span_of_the_api_for_programs(tmp_path: Path) -> None:
+    port = free_port()
+    settings = {**TRACED, "NCCO_INSECURE": "1", "NCCO_API_PORT": str(port)}
+    settings["NCCO_PUBLIC_URL"] = "https://calls.example.com"
+    with running_server(tmp_path, cwd=PROJECT, env=settings, before=[INSTRUMENT]) as server:
+        for path in (f"/tables/blocked/{CALLER}", f"/nothing/at/{CALLER}"):
+            assert 404 >= loopback.get(f"http://127.0.0.1:{port}{path}", params={"search": CALLER}).status_code
+        loopback.get(f"http://{server.address}/healthz")
+        assert 0 == server.stop()
+        assert happens(lambda: '"/healthz"' in server.printed)
+
+    paths = {
+        span["attributes"]["http.target"] for span in spans_in(server.printed) if span["kind"] == "SpanKind.SERVER"
+    }
+    assert {"/tables/blocked", "/nothing/at", "/healthz"} == paths
+    assert CALLER not in server.printed
+
+
 async def test_no_text_of_an_exception_is_in_a_span() -> None:
     kept, tracers = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
     tracers.add_span_processor(SimpleSpanProcessor(kept))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+import re
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -224,6 +226,15 @@ def test_a_point_in_time_survives_a_round_trip_through_text(zone: str, moment: d
 
     assert in_utc(moment) == in_utc(type_.operand(stored))
     assert stored == type_.cast(stored) == type_.cast(write(type_.operand(stored)))
+
+
+@examples(200)
+@given(number=st.floats(-1e18, 1e18, exclude_min=True, exclude_max=True) | st.floats(-0.001, 0.001))
+def test_a_number_is_written_as_people_write_it_and_read_again(number: float) -> None:
+    written = write(number)
+
+    assert re.fullmatch(r"-?[0-9]{1,18}(\.[0-9]{1,18})?", written)
+    assert math.isclose(number, TYPES["number"].cast(written), rel_tol=1e-15, abs_tol=1e-18)
 
 
 @given(st.dates(), st.times())

@@ -68,6 +68,17 @@ async def test_an_exported_table_is_imported_unchanged(rows: list[dict[str, Any]
         assert [{name: value for name, value in row.items() if value != ""} for row in before] == after
 
 
+async def test_a_number_with_many_decimals_is_exported_as_it_can_be_imported() -> None:
+    async with Store(SqliteDatabase(None)) as store:
+        notes = table(store)
+        row = {"title": "a", "number": 1, "rate": 0.1 + 0.2 - 0.3}
+        await notes.rows.change([notes.change(row, "line 1")], milliseconds(NOW), "a test")
+        text = await exported(notes)
+
+        assert "0.000000000000000056" in text
+        assert 1 == len(changes_in(notes, text.encode()))
+
+
 @each_case(
     ("text", "faults"),
     [

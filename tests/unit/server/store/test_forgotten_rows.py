@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -28,6 +29,12 @@ from tests.support.stored_rows import NOON_MS, hook_row, new_call, placed_row, w
 ADA = 'customers["447700900123"]'
 BOB = 'customers["447700900124"]'
 DAY_MS = 86_400_000
+ARABIC, FULL_WIDTH = 0x0660, 0xFF10
+"""Their digit 0, which the others follow."""
+
+
+def in_digits(text: str, zero: int) -> str:
+    return re.sub("[0-9]", lambda digit: chr(zero + int(digit[0])), text)
 
 
 async def columns(store: Store, row: str = ADA, now: int = NOON_MS) -> dict[str, object] | None:
@@ -87,6 +94,9 @@ async def test_a_person_is_forgotten_by_the_types_of_keys_and_columns(store: Sto
         ("note", "0044 7700 900123", True),
         ("note", "+44\u00a07700\u2011900123", True),
         ("note", "room 3 07700 900123", True),
+        ("note", in_digits("call 07700 900123", ARABIC), True),
+        ("note", in_digits("447700900123", FULL_WIDTH), True),
+        ("note", in_digits("1447700900123", ARABIC), False),
         ("note", "0 7 7 0 0, 9 0 0, 1 2 3", True),
         ("note", "447700900123.0", True),
         ("note", "https://example.com/?q=%2B44+7700+900123", True),
@@ -115,9 +125,10 @@ async def test_a_call_is_found_however_its_documents_write_the_number(store: Sto
         ("leg-1", b'{"vars": {"mobile": "07700 900123"}}'),
         ("leg-2", b'{"vars": {"mobile": "+44\\u00a07700\\u2013900123"}}'),
         ("leg-3", b'{"vars": {"mobile": "+49 7700 900123"}}'),
+        ("leg-4", in_digits('{"vars": {"said": "07700 900123"}}', ARABIC).encode()),
     ):
         await store.open_call(*new_call(leg, state=state))
-    assert 2 == (await store.forget(["447700900123"])).calls
+    assert 3 == (await store.forget(["447700900123"])).calls
 
 
 MENTIONS = each_case(
@@ -125,6 +136,7 @@ MENTIONS = each_case(
     [
         ("447700900123", True),
         ("Ada, 07700 900123", True),
+        (in_digits("07700 900123", ARABIC), True),
         ("+44\u00a07700\u2011900123", True),
         ("+44 (0)7700 900-123", True),
         ("447700900123.0", True),

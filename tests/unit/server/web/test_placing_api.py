@@ -130,6 +130,7 @@ async def test_a_call_can_wait(client: Client, at: str | None) -> None:
         ({"with": {"name": ["Ada"]}}, 422, "with.name"),
         ({"at": "2036-01-01T10:00:00Z"}, 422, "at"),
         ({"at": "2026-01-01T10:00:00"}, 422, None),  # without an offset
+        ({"at": "2026-01-01T10:00:00Z", "expires": 60}, 422, "at"),
         ({"at": "1772618400"}, 422, "at"),
         ({"at": 1_772_618_400}, 422, "at"),
         ({"expires": 0}, 422, "expires"),
@@ -286,6 +287,9 @@ async def test_a_body_is_not_read_without_a_valid_key(client: Client) -> None:
         ("HEAD", "/docs", 200, None),
         ("PUT", "/calls", 405, "GET, HEAD, POST"),
         ("HEAD", "/nothing", 404, None),
+        ("POST", "/calls/", 404, None),
+        ("GET", "/calls/none/", 404, None),
+        ("GET", "/tables/", 404, None),
         ("PATCH", "/calls/none", 405, "DELETE, GET, HEAD"),
         ("POST", "/docs", 405, "GET, HEAD"),
     ],

@@ -206,6 +206,20 @@ async def test_a_request_beyond_a_limit_is_told_the_limit(
     assert (422, where, fix) == (reply.status_code, reply.json()["detail"]["where"], reply.json()["detail"]["fix"])
 
 
+@each_case(
+    ("values", "fix"),
+    [
+        ({"tier": "Gold"}, 'One of gold, standard is needed; did you mean "gold"?'),
+        ({"name": True}, "Text is needed, in quotes."),
+        ({"name": ["Ada"]}, "Text is needed, in quotes."),
+        ({"calls": "many"}, "A whole number is needed, such as 2."),
+    ],
+)
+async def test_a_value_that_does_not_fit_is_told_what_to_send(client: Client, values: object, fix: str) -> None:
+    refused = await client.patch(ADA, json=values)
+    assert (422, fix) == (refused.status_code, refused.json()["detail"]["fix"])
+
+
 async def test_a_key_beyond_the_limit_is_told_the_limit(client: Client) -> None:
     refused = (await client.put(f"/tables/notes/{'a' * 600}", json={})).json()["detail"]
     assert ("the key is 109 characters too long", True) == (refused["problem"], "at most 500" in refused["fix"])
