@@ -160,7 +160,8 @@ def check_usage(
     found = [*found]
     unreached = {issue.place.file for issue in found if issue.code == "W704"}
     handlers = ((read.flow.handler, read.flow.place.file) for read in flows if read.flow and read.flow.handler)
-    texts = (each.code.texts for each, file in handlers if file in unreached or each.never_run)
+    codes = (getattr(each, "code", None) for each, file in handlers if file in unreached or each.never_run)
+    texts = (code.texts for code in codes if code is not None)
     meant = frozenset[str]().union(*(issue.names for issue in found), *texts)
     each = facts_of(flows, meant)
     by_name = {facts.flow.name: facts for facts in reversed(each)}

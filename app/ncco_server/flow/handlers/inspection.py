@@ -11,12 +11,13 @@ from contextlib import suppress
 from functools import cache, cached_property
 from inspect import Parameter, Signature
 from itertools import pairwise
-from typing import Any, Final, NamedTuple, get_args
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from ncco_server.flow.digraph import reachable
 from ncco_server.flow.grammar.reader import HINTS, meaning_of
 from ncco_server.flow.handlers import api
-from ncco_server.flow.handlers.api import Call, Choice, Detection, NotCompleted, call_flow
+from ncco_server.flow.handlers.api import Call, Choice, call_flow
 from ncco_server.flow.handlers.signatures import (
     RANGES,
     Function,
@@ -26,7 +27,10 @@ from ncco_server.flow.handlers.signatures import (
     signature_of,
     written_signature,
 )
-from ncco_server.flow.handlers.written import Written, WrittenCode, bound_by, given_in
+from ncco_server.flow.handlers.value_kinds import COMPLETED, DIALLED, ValueKinds, can_be
+from ncco_server.flow.handlers.written import Written, WrittenCode, bound_by
+from ncco_server.flow.language.tables import TableDefinition
+from ncco_server.ncco.value_types import Kind, Word
 from ncco_server.suggest import nearest
 
 BUILT_IN: Final = ("open", "input", "id", "hash", "globals")
@@ -57,9 +61,6 @@ _CHANGES: Final = frozenset(
 _BRACED: Final = re.compile(r"\{([^\W\d]\w*)\b[^{}]*\}")
 _TAG: Final = re.compile(r"<speak\b|</(?:emphasis|lang|phoneme|prosody|say-as)\b")
 """Tags that only SSML has: a handler may also make HTML for a mail."""
-_COMPLETED: Final = "completed"
-_DIALLED: Final = frozenset({*get_args(NotCompleted), *get_args(Detection), _COMPLETED})
-_HELD: Final = frozenset({"ready", "too_long"})
 _GOES_ON: Final = "leave it out: the call is over then, unless you write `ends_call=False`"
 _BLOCKING: Final = frozenset(
     {
@@ -68,10 +69,9 @@ _BLOCKING: Final = frozenset(
         *(f"subprocess.{name}" for name in ("run", "call", "check_call", "check_output")),
     }
 )
-_OUTCOMES: Final = {"DialFailed": _DIALLED, "NoInput": frozenset({"noinput", "nomatch"})}
+_OUTCOMES: Final[Mapping[str, Kind]] = {"DialFailed": DIALLED, "NoInput": Word(("noinput", "nomatch"))}
 _ASKED: Final = ("choose", "collect", "connect")
 _NUMBERS: Final = ("int", "float")
-_ANY_TEXT: Final = frozenset[str]()
 _LEAVING: Final = (ast.Return, ast.Raise, ast.Break, ast.Continue)
 _OURS: Final[Mapping[str, Any]] = {"ncco_server.Choice": Choice, "ncco_server.call_flow": call_flow}
 """What a handler's file calls besides the methods of its call."""
@@ -108,7 +108,14 @@ def _is_awaited(method: str) -> bool:
 class HandlerCode:
     """The code of a file with a handler."""
 
-    def __init__(self, written: WrittenCode, file: str, handler: str) -> None:
+    def __init__(
+        self,
+        written: WrittenCode,
+        file: str,
+        handler: str,
+        tables: Mapping[str, TableDefinition | None] = MappingProxyType({}),
+    ) -> None:
+        self._tables = tables
         self.written = written
         self.file = file
         self.tree = written.tree
@@ -117,54 +124,6 @@ class HandlerCode:
             if isinstance(node, Function):
                 self.functions.setdefault(node.name, []).append(node)
         self.handler = handler
-
-    def _results_of(
-        self, expression: ast.expr, given: Mapping[str, Sequence[ast.expr]], seen: Set[str] = frozenset()
-    ) -> Set[str] | None:
-        """The texts that a wait can give, or `_ANY_TEXT`; None for what may be no wait."""
-        match expression:
-            case ast.Await(value=ast.Call(func=ast.Attribute(value=ast.Call() as asked, attr="or_raise"))):
-                return self._results_of(ast.Await(asked), given, seen)
-            case ast.Await(
-                value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method), args=args) as call
-            ) if name in self.calls:
-                pass
-            case ast.Name(id=name) if name not in seen and name in given:
-                found = [self._results_of(each, given, {*seen, name}) for each in given[name]]
-                known = [each for each in found if each is not None]
-                return None if len(known) < len(found) else _ANY_TEXT.union(*known) if all(known) else _ANY_TEXT
-            case _:
-                return None
-        match method, args:
-            case "choose", [_, choices, *_]:
-                return self._words_in(choices)
-            case "hold", _:
-                return _HELD
-            case "connect", _:
-                goes_on = any(each.arg in ("ends_call", None) for each in call.keywords)
-                return _DIALLED if goes_on else _DIALLED - {_COMPLETED}
-            case "collect", _ if any(
-                each.arg == "sensitive" or each.arg not in call_methods()["collect"].parameters
-                for each in call.keywords
-            ):
-                return None  # perhaps a Secret
-            case "run_flow", _:
-                return next((self._words_in(each.value) for each in call.keywords if each.arg == "outcomes"), _ANY_TEXT)
-            case (("choose" | "collect"), _):
-                return _ANY_TEXT
-            case _:
-                return None
-
-    def _words_in(self, code: ast.expr) -> frozenset[str]:
-        """The keys of a dict or the entries of a list, if all are written."""
-        written = self.written.constants.get(ast.unparse(code), code)
-        is_same = ast.unparse(code) not in self.changed
-        match written:
-            case ast.Dict(keys=words) | ast.List(elts=words) | ast.Tuple(elts=words) if is_same:
-                known = [str(each.value) for each in words if isinstance(each, ast.Constant)]
-                return frozenset(known) if len(known) == len(words) else _ANY_TEXT
-            case _:
-                return _ANY_TEXT
 
     @cached_property
     def calls(self) -> frozenset[str]:
@@ -180,9 +139,13 @@ class HandlerCode:
         handlers = map(self._call_in, self.functions.get(self.handler, ()))
         return next(typed, "") or next((name for name in handlers if name in names), "")
 
+    @cached_property
+    def kinds(self) -> ValueKinds:
+        given = {"calls": self.calls, "changed": self.changed}
+        return ValueKinds(self.written, self.replayed, self.handler, tables=self._tables, **given)
+
     def _never_equal(self, function: Function) -> Iterator[Remark]:
-        """Comparisons of what a caller did, or what came of a dial, with something else."""
-        given = given_in(function)
+        """Comparisons of a value with something that it can never be."""
         caught = {
             used: ast.unparse(each.type)
             for each in ast.walk(function)
@@ -191,32 +154,21 @@ class HandlerCode:
             if isinstance(used, ast.Attribute) and ast.unparse(used) == f"{each.name}.outcome"
         }
         for left, other in _compared_in(function):
-            results = _OUTCOMES.get(caught[left]) if left in caught else self._results_of(left, given)
-            if results is None and isinstance(getattr(other, "value", 0), str) and _is_number(left, given):
-                yield Remark("W704", other, "a number never equals a text", "compare it with a number, without quotes")
-            if results is None:
+            kind = _OUTCOMES.get(caught[left]) if left in caught else self.kinds.kind_of(left, function)
+            if kind is None:
                 continue
             match other:
-                case ast.Constant(value=str() | int() as const):
-                    pass
-                case ast.List() | ast.Tuple() | ast.Set():
+                case ast.Constant(value=const) if not can_be(kind, const):
+                    message = "a number never equals a text" if kind.family == "number" else f"this is never {const!r}"
+                    yield Remark("W704", other, message, _meant(kind, const))
+                case ast.List() | ast.Tuple() | ast.Set() if kind.family == "text":
                     yield Remark("W704", other, "this is never a list", f"write `in {ast.unparse(other)}`")
-                    continue
                 case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=key)) if self._has_choices(name):
                     yield Remark("W704", other, "this is never a `Choice`", f"write the name of the choice: `{key!r}`")
-                    continue
-                case _:
-                    continue
-            if isinstance(const, str) and (not results or const in results):
-                continue
-            near = nearest(str(const), results)
-            known = f"it is one of: {', '.join(sorted(results))}" if results else f'it is a text, such as "{const}"'
-            cure = f'did you mean "{near}"?' if near else _GOES_ON if const == _COMPLETED else known
-            yield Remark("W704", other, f"this is never {const!r}", cure)
 
     def _always_true(self, function: Function) -> Iterator[Remark]:
         """Conditions that are a text, an outcome or opening hours themselves."""
-        given = given_in(function)
+        given = self.kinds.given_in(function)
         for node in ast.walk(function):
             match node:
                 case ast.Compare(left=left, ops=[op], comparators=[ast.Constant(value=None) as none]):
@@ -242,6 +194,24 @@ class HandlerCode:
                             name in self.calls
                         ):
                             yield Remark("W704", tested, "this is always true", "write `.open` behind it")
+
+    def _unknown_columns(self, function: Function) -> Iterator[Remark]:
+        """Columns that a row lacks, and fields of its class that are no columns."""
+        for node in ast.walk(function):
+            match node:
+                case ast.Subscript(value=row, slice=ast.Constant(value=str(name)) as written):
+                    rows = self.kinds.rows_of(row, function)
+                    known = self.kinds.columns_of(rows) if rows is not None and not rows.are_several else {}
+                    if known and rows is not None and not rows.type and name not in known:
+                        cure = _one_of(name, known, "it has")
+                        yield Remark("E703", written, f"the row has no column {name}", cure)
+                case ast.Await() if (rows := self.kinds.rows_of(node, function)) is not None and rows.type:
+                    known = self.kinds.columns_of(rows)
+                    fields = self.kinds.classes[rows.type].body if known else ()
+                    for field in (each.target for each in fields if isinstance(each, ast.AnnAssign)):
+                        if isinstance(field, ast.Name) and field.id not in known:
+                            message = f'the table {rows.table} has no "{field.id}"'
+                            yield Remark("E703", field, message, _one_of(field.id, known, "write one of"))
 
     def _is_row(self, value: ast.expr) -> bool:
         match value:
@@ -358,6 +328,7 @@ class HandlerCode:
                 *_without_f(function, self._module_names),
                 *self._never_equal(function),
                 *self._always_true(function),
+                *self._unknown_columns(function),
                 *self._misfits(function),
                 *_computed_ssml(function),
                 *_revealed(function),
@@ -413,7 +384,7 @@ class HandlerCode:
         """Attributes that a call does not have, and calls that do not fit what they call."""
         call = self._call_in(function)
         known = {*call_methods(), *Call.__annotations__}
-        bound, given = _bound_in(function), given_in(function)
+        bound, given = _bound_in(function), self.kinds.given_in(function)
         for node in ast.walk(function):
             match node:
                 case ast.Attribute(value=ast.Name(id=name), attr=attr, ctx=ast.Load()) if (
@@ -435,13 +406,14 @@ class HandlerCode:
                     called = [*self._signatures_of(node, call, bound)]
                     found = (misfit_of(*each[:2], node, self.written.constants, each[2]) for each in called)
                     yield from (Remark("E703", *each) for each in found if each is not None)
-                    yield from self._wrong_texts(given, node, called)
+                    yield from self._wrong_texts(given, node, called, function)
 
     def _wrong_texts(
         self,
         values: Mapping[str, Sequence[ast.expr]],
         node: ast.Call,
         called: Iterable[tuple[str, Signature, int]],
+        function: Function,
     ) -> Iterator[Remark]:
         """What callers enter, where a function of the file wants a number or a Secret."""
         for _, signature, first in called:
@@ -451,7 +423,8 @@ class HandlerCode:
                 given = signature.bind_partial(*node.args[first:], **keywords).arguments
             for name, value in given.items():
                 wanted = signature.parameters[name].annotation
-                if not isinstance(value, ast.Name) or self._results_of(value, values) is None:
+                kind = self.kinds.kind_of(value, function) if isinstance(value, ast.Name) else None
+                if not isinstance(value, ast.Name) or value.id not in values or kind is None or kind.family != "text":
                     continue
                 message = f"`{name}` is of type {wanted}, and `{value.id}` is text"
                 if wanted in _NUMBERS:
@@ -508,7 +481,10 @@ class HandlerCode:
 
     def _outside(self, function: Function) -> Iterator[Remark]:
         own = _bound_in(function)
-        given = {**{name: each for name, each in self.written.given.items() if name not in own}, **given_in(function)}
+        given = {
+            **{name: each for name, each in self.written.given.items() if name not in own},
+            **self.kinds.given_in(function),
+        }
         known = {
             name: dotted for name, dotted in self._imported.items() if name not in own or name in imports_in(function)
         }
@@ -535,7 +511,7 @@ class HandlerCode:
         own = _bound_in(function)
         classes = (self.classes.keys() - own) | {"cls"}
         shared = (self._module_names - own) | _mutable(function)
-        given = given_in(function).items()
+        given = self.kinds.given_in(function).items()
         shared |= {
             name for name, values in given if any(isinstance(each, ast.Name) and each.id in shared for each in values)
         }
@@ -738,16 +714,29 @@ def _without_f(function: Function, names: Set[str]) -> Iterator[Remark]:
                     yield Remark("W303", node.args[0], f'"{found[0]}" stays as it is written', cure)
 
 
-def _is_number(node: ast.expr, given: Mapping[str, Sequence[ast.expr]]) -> bool:
-    match node:
-        case ast.Constant(value=value):
-            return isinstance(value, int | float)
-        case ast.Call(func=ast.Name(id=name)):
-            return name in (*_NUMBERS, "len")
-        case ast.Name(id=name) if given.get(name):
-            return all(not isinstance(each, ast.Name) and _is_number(each, given) for each in given[name])
-        case _:
-            return False
+def _one_of(name: str, known: Iterable[str], otherwise: str) -> str:
+    near = nearest(name, [*known])
+    return f'did you mean "{near}"?' if near else f"{otherwise}: {', '.join(known)}"
+
+
+def _meant(kind: Kind, const: object) -> str:
+    """What to compare a value of this type with, instead of a constant."""
+    match kind.family:
+        case "text" if kind.words:
+            return (
+                _GOES_ON
+                if const == COMPLETED
+                else _one_of(str(const), sorted(filter(None, kind.words)), "it is one of")
+            )
+        case "text":
+            return f'it is a text, such as "{const}"'
+        case "number":
+            is_written = isinstance(const, str) and const.isdecimal()
+            return f"write {const}, without quotes" if is_written else "compare it with a number, without quotes"
+        case "bool":
+            return "it is True or False: write only the value, or `not` before it"
+        case family:
+            return f"compare it with a {family}: `{family}.fromisoformat(..)`"
 
 
 def _compared_in(function: Function) -> Iterator[tuple[ast.expr, ast.expr]]:
@@ -755,6 +744,8 @@ def _compared_in(function: Function) -> Iterator[tuple[ast.expr, ast.expr]]:
     compared: Iterable[ast.expr]
     for node in ast.walk(function):
         match node:
+            case ast.Compare(left=ast.Constant() as constant, ops=[ast.Eq() | ast.NotEq()], comparators=[value]):
+                compared = [constant]
             case (
                 ast.Compare(left=value, ops=[ast.Eq()], comparators=compared)
                 | ast.Compare(left=value, ops=[ast.NotEq()], comparators=[ast.Constant()] as compared)

@@ -214,6 +214,8 @@ def raised_at(code: HandlerCode, error: BaseException) -> RaisedAt | None:
 def blamed(call: ast.expr, error: BaseException | None) -> ast.expr:
     """The argument that is wrong, or the whole expression."""
     match call, error:
+        case ast.Await(value=ast.Call() as awaited), WrongArgument():
+            return blamed(awaited, error)
         case ast.Call(), WrongArgument(argument=str(name)) if name in (given := _given_to(call)):
             return given[name]
         case ast.Call(args=[only], keywords=[]), RenderError():
