@@ -332,7 +332,7 @@ class HandlerCode:
                 *self._misfits(function),
                 *_computed_ssml(function),
                 *_revealed(function),
-                *_behind(function),
+                *_behind(function, self.written.constants),
                 *_never_raised(function, self.calls),
             ):
                 instead = f"write `await call.run({function.name}, ..)` where the handler calls it"
@@ -767,13 +767,40 @@ def _compared_in(function: Function) -> Iterator[tuple[ast.expr, ast.expr]]:
         yield from ((value, each) for each in compared)
 
 
-def _behind(function: Function) -> Iterator[Remark]:
-    """The first statement after one that never goes on."""
+def _behind(function: Function, constants: Mapping[str, ast.expr]) -> Iterator[Remark]:
+    """The first statement after one that never goes on, or the loop that never ends."""
     for node in ast.walk(function):
         for body in (getattr(node, name, ()) for name in ("body", "orelse", "finalbody")):
             for before, statement in pairwise(body if isinstance(body, list) else ()):
                 if isinstance(before, _LEAVING):
                     yield Remark("W704", statement, "no call gets to this line")
+                elif isinstance(before, ast.While) and _is_true(before.test, constants) and not _has_break(before.body):
+                    message = f"this is always true, so no call gets behind the loop, to line {statement.lineno}"
+                    yield Remark("W704", before.test, message, "write a condition that becomes false, or a `break`")
+
+
+def _is_true(test: ast.expr, constants: Mapping[str, ast.expr]) -> bool:
+    match test:
+        case ast.Constant(value=value):
+            return bool(value)
+        case ast.NamedExpr(value=value):
+            return _is_true(value, constants)
+        case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=int(at))):
+            entries = getattr(constants.get(name), "elts", ())
+            return -len(entries) <= at < len(entries) and _is_true(entries[at], {})
+        case _:
+            return False
+
+
+def _has_break(statements: Iterable[ast.AST]) -> bool:
+    """Whether these end the loop around them; those of an inner loop end that."""
+    for each in statements:
+        inner = each.orelse if isinstance(each, ast.For | ast.AsyncFor | ast.While) else ast.iter_child_nodes(each)
+        if isinstance(each, ast.Break) or (
+            not isinstance(each, Function | ast.ClassDef | ast.expr) and _has_break(inner)
+        ):
+            return True
+    return False
 
 
 def _never_raised(function: Function, calls: Set[str]) -> Iterator[Remark]:
