@@ -169,8 +169,6 @@ def _broken(text: str, data: bytes, error: expat.ExpatError, found: _Content) ->
         name, at = found.open[-1]
         message = f"<{name}> is not closed."
         length = len(name) + 1
-        cure = _xml_cure(text, error) or f"Write </{name}> after its text."
-        return replace(fault("N403", message, cure), span=(_characters(data, at), length))
     return replace(fault("N403", message, _xml_cure(text, error)), span=(_characters(data, at), length))
 
 

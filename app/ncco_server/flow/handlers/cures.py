@@ -93,7 +93,7 @@ def _key(error: KeyError, raised_by: ast.expr | None) -> str:
             return "handle None before this line: it is no key"
         case [str(key)], _ if near := nearest(key, keys):
             return f'write "{near}"'
-        case _, ast.Constant() if keys and any(each is read for each in _containers(others.values())):
+        case _, ast.Constant() if isinstance(read, dict) and keys and _is_in(read, others.values()):
             return f"write one of: {', '.join(keys[:_MOST_SHOWN])}"
         case [str() | int() as key], ast.expr() if code is not None and _root(code) in others.keys() - own.keys():
             shown = f'"{key}"' if isinstance(key, str) else key
@@ -102,12 +102,13 @@ def _key(error: KeyError, raised_by: ast.expr | None) -> str:
             return "correct the key, or write `.get(..)` if it may be missing"
 
 
-def _containers(values: Iterable[object]) -> Iterator[object]:
-    """Those of these values, and in them."""
+def _is_in(read: object, values: Iterable[object]) -> bool:
+    """Whether it is one of these values, or in one."""
     for each in values:
-        if isinstance(each, dict | list | tuple):
-            yield each
-            yield from islice(each.values() if isinstance(each, dict) else each, _MOST_KEYS)
+        inner = each.values() if isinstance(each, dict) else each if isinstance(each, list | tuple) else ()
+        if each is read or any(one is read for one in islice(inner, _MOST_KEYS)):
+            return True
+    return False
 
 
 def _root(code: ast.expr) -> str:
