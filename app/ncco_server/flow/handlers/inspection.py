@@ -71,6 +71,12 @@ _BLOCKING: Final = frozenset(
 )
 _OUTCOMES: Final[Mapping[str, Kind]] = {"DialFailed": DIALLED, "NoInput": Word(("noinput", "nomatch"))}
 _ASKED: Final = ("choose", "collect", "connect")
+_RAISED_BY: Final = {
+    "NoInput": ("choose", "collect"),
+    "DialFailed": ("connect",),
+    "RunFailed": ("run", "run_all"),
+}
+"""The methods of a call that raise each failure: the first two with `.or_raise()`."""
 _NUMBERS: Final = ("int", "float")
 _LEAVING: Final = (ast.Return, ast.Raise, ast.Break, ast.Continue)
 _OURS: Final[Mapping[str, Any]] = {"ncco_server.Choice": Choice, "ncco_server.call_flow": call_flow}
@@ -91,6 +97,13 @@ class Remark(NamedTuple):
     node: Written
     message: str
     cure: str | None = None
+
+
+class _Failures(NamedTuple):
+    """What some code may raise, or None if it is not known, and the functions of the file that it calls."""
+
+    raised: Set[str] | None
+    called: Sequence[str]
 
 
 @cache
@@ -124,6 +137,7 @@ class HandlerCode:
             if isinstance(node, Function):
                 self.functions.setdefault(node.name, []).append(node)
         self.handler = handler
+        self._failures: dict[str, _Failures] = {}
 
     @cached_property
     def calls(self) -> frozenset[str]:
@@ -153,9 +167,10 @@ class HandlerCode:
             for used in ast.walk(each)
             if isinstance(used, ast.Attribute) and ast.unparse(used) == f"{each.name}.outcome"
         }
+        dead = {used for handler, _ in self._never_raised(function) for used in ast.walk(handler)} if caught else set()
         for left, other in _compared_in(function):
             kind = _OUTCOMES.get(caught[left]) if left in caught else self.kinds.kind_of(left, function)
-            if kind is None:
+            if kind is None or left in dead:
                 continue
             match other:
                 case ast.Constant(value=const) if not can_be(kind, const):
@@ -313,12 +328,12 @@ class HandlerCode:
         }
 
     def remarks(self, forgotten: Set[int] = frozenset(), dropped: Mapping[int, str] = _NONE) -> Iterator[Remark]:
-        """Report each kind of mistake once per line.
+        """Report each kind of mistake once per line; once per function if that belongs into `call.run`.
 
         On the lines `forgotten`, some run has called a method of its call and gone on without awaiting it; on the lines
         `dropped`, it has used a coroutine, of the function with this name, as if it were its result.
         """
-        seen: set[tuple[str, int]] = set()
+        seen: set[tuple[str, object]] = set()
         has_kept = False
         for function in self.replayed:
             for remark in (
@@ -333,7 +348,7 @@ class HandlerCode:
                 *_computed_ssml(function),
                 *_revealed(function),
                 *_behind(function, self.written.constants),
-                *_never_raised(function, self.calls),
+                *(remark for _, remark in self._never_raised(function)),
             ):
                 instead = f"write `await call.run({function.name}, ..)` where the handler calls it"
                 is_apart = remark.code == "W705" and not self._call_in(function)
@@ -341,8 +356,8 @@ class HandlerCode:
                 is_certain = line in forgotten or dropped
                 code = "E706" if remark.code == "W706" and is_certain else remark.code
                 has_kept = has_kept or remark.code == "W706"
-                if (code, line) not in seen:
-                    seen.add((code, line))
+                if (code, function if is_apart else line) not in seen:
+                    seen.add((code, function if is_apart else line))
                     yield remark._replace(code=code, cure=remark.cure or (instead if is_apart else None))
         yield from self._unknown_names()
         for function in (each for named in self.functions.values() for each in named if each not in self.replayed):
@@ -350,7 +365,7 @@ class HandlerCode:
             yield from self._blocking(function)
         for function in (each for named in self.functions.values() for each in named):
             yield from _without_return(function)
-        reported = {line for code, line in seen if code in (*WITHOUT_AWAIT, "E703")}
+        reported = {line for code, line in seen if code in (*WITHOUT_AWAIT, "E703") and isinstance(line, int)}
         for node in (self.written.on_line(line) for line in sorted(forgotten - reported)):
             if node.lineno not in reported:
                 yield Remark("W706", node, "a method of the call may never be awaited, or too late")
@@ -358,6 +373,13 @@ class HandlerCode:
             node = self.written.on_line(line)
             if node.lineno not in reported:
                 yield _without_await(node, dropped[line])
+
+    def told_by(self, line: int) -> Iterable[int]:
+        """Where an issue at this line says all: in its whole function if that belongs into `call.run`."""
+        for each in self.replayed:
+            if not self._call_in(each) and each.lineno <= line <= (each.end_lineno or line):
+                return range(each.lineno, (each.end_lineno or line) + 1)
+        return (line,)
 
     @cached_property
     def changed(self) -> Set[str]:
@@ -543,6 +565,56 @@ class HandlerCode:
                         yield _without_await(made, f"{name}.{method}", is_certain=not is_kept)
                     case ast.Call(func=ast.Name(id=name)) if self._is_async(name):
                         yield _without_await(made, name, is_certain=not is_kept)
+
+    def _never_raised(self, function: Function) -> Iterator[tuple[ast.ExceptHandler, Remark]]:
+        """Each `except` of a failure that nothing in its `try` raises."""
+        for node in (each for each in ast.walk(function) if isinstance(each, ast.Try)):
+            raised = self._raised_in(node.body)
+            for handler in node.handlers if raised is not None else ():
+                name = ast.unparse(handler.type) if handler.type is not None else ""
+                if raised is None or name not in _RAISED_BY or name in raised:
+                    continue
+                methods = _RAISED_BY[name]
+                called = (each.func for part in node.body for each in ast.walk(part) if isinstance(each, ast.Call))
+                asked = [each for each in called if isinstance(each, ast.Attribute) and each.attr in methods]
+                caught = {ast.unparse(each.type) for each in node.handlers if each.type is not None}
+                cure = next((f"write `except {each}`" for each in sorted(raised - caught)), "")
+                if asked:
+                    cure = f"add `.or_raise()`, which raises {name}"
+                cure = cure or f"delete it: only {' and '.join(f'`call.{each}`' for each in methods)} can raise it"
+                at = asked[0] if len(asked) == 1 else handler.type
+                yield handler, Remark("W704", at or handler, f"`except {name}` never runs", cure)
+
+    def _raised_in(self, statements: Sequence[ast.stmt]) -> Set[str] | None:
+        """The failures that these may raise; None if not all that they call is known."""
+        first = self._failures_in(statements)
+        names = [*reachable(first.called, lambda name: self._failures_of(name).called)]
+        each = [first.raised, *(self._failures_of(name).raised for name in names)]
+        known = [raised for raised in each if raised is not None]
+        return frozenset[str]().union(*known) if len(known) == len(each) else None
+
+    def _failures_of(self, name: str) -> _Failures:
+        """Those of a function of the file."""
+        if name not in self._failures:
+            (function, *others) = self.functions[name]
+            is_known = not others and not function.decorator_list
+            self._failures[name] = self._failures_in(function.body) if is_known else _Failures(None, ())
+        return self._failures[name]
+
+    def _failures_in(self, statements: Sequence[ast.stmt]) -> _Failures:
+        found = set[str]()
+        called: dict[str, None] = {}
+        for node in (node for each in statements for node in ast.walk(each)):
+            match node:
+                case ast.Call(func=ast.Name(id=name)) if name in self.functions:
+                    called[name] = None
+                case ast.Call() if (raised := _failures_by(node, self.calls)) is not None:
+                    found |= raised
+                case ast.Await(value=ast.Call()):
+                    pass
+                case ast.Call() | ast.Await() | ast.Raise() | ast.AsyncWith() | ast.AsyncFor() | ast.With():
+                    return _Failures(None, ())
+        return _Failures(found, [*called])
 
     def _blocking(self, function: Function) -> Iterator[Remark]:
         """What holds up all calls in an asynchronous function."""
@@ -803,33 +875,22 @@ def _has_break(statements: Iterable[ast.AST]) -> bool:
     return False
 
 
-def _never_raised(function: Function, calls: Set[str]) -> Iterator[Remark]:
-    """An `except` of a failure around dials and questions that only return it, and nothing else that may raise."""
-    for node in ast.walk(function):
-        if not isinstance(node, ast.Try):
-            continue
-        inside = [each for statement in node.body for each in ast.walk(statement)]
-        called = [each.func for each in inside if isinstance(each, ast.Call)]
-        if any(isinstance(each, ast.Raise) for each in inside) or not all(_is_ours(each, calls) for each in called):
-            continue
-        if any("or_raise" in (getattr(each, "attr", ""), getattr(each, "arg", "")) for each in inside):
-            continue  # written in another way, which is an issue of its own
-        asked = [each for each in called if isinstance(each, ast.Attribute) and each.attr in _ASKED]
-        for handler in node.handlers:
-            if handler.type is not None and (name := ast.unparse(handler.type)) in _OUTCOMES:
-                message, cure = f"`except {name}` never runs", f"add `.or_raise()`, which raises {name}"
-                yield Remark("W704", asked[0] if len(asked) == 1 else handler.type, message, cure)
-
-
-def _is_ours(called: ast.expr, calls: Set[str]) -> bool:
-    """Whether it is a method of the call, or a class for its arguments."""
-    match called:
-        case ast.Attribute(value=call, attr=method):
-            return ast.unparse(call) in calls and method in call_methods()
+def _failures_by(node: ast.Call, calls: Set[str]) -> Set[str] | None:
+    """The failures that a method of the call raises; none for a built-in function; None for other calls."""
+    match node.func:
+        case ast.Attribute(value=ast.Call(func=ast.Attribute(value=call, attr=method)), attr="or_raise") if (
+            ast.unparse(call) in calls
+        ):
+            return {name for name, methods in _RAISED_BY.items() if method in methods}
+        case ast.Attribute(value=call, attr=method) if ast.unparse(call) in calls and method in call_methods():
+            is_odd = any(each.arg == "or_raise" for each in node.keywords)  # an issue of its own
+            return None if is_odd else {"RunFailed"} if method in _RAISED_BY["RunFailed"] else frozenset()
         case ast.Name(id=name):
-            return name in vars(api)
+            return frozenset() if name in vars(api) or name in vars(builtins) else None
+        case ast.Attribute(attr=attr):
+            return frozenset() if any(hasattr(each, attr) for each in (str, list, dict)) else None
         case _:
-            return False
+            return None
 
 
 def _run_again(function: Function) -> Iterator[ast.AST]:

@@ -57,9 +57,13 @@ def explore(
     if context.has_all_flows:  # a stored revision was checked when it was new, and calls may be in it
         remarks = [issue_of(each, written) for each in code.remarks(watch.forgotten, watch.dropped or watch.written)]
         without_await = {each.place.line for each in remarks if each.code == WITHOUT_AWAIT[0]}
-        reported = {each.place.line for each in remarks if each.code in ("W705", "E703")}
+        at = (each.place.line for each in remarks if each.code in ("W705", "E703"))
+        reported = {line for each in at for line in code.told_by(each)}
         said = {each.message for each in remarks}  # perhaps in another line of the same call
-        failures = ((failure, _issue_of(failure, written)) for failure in _first_failures(watch, said))
+        params = {each.place for each in linked.params.values()}
+        has_odd_param = any(each.code == "E203" and each.place in params for each in issues)  # they fail by its values
+        found = () if has_odd_param else _first_failures(watch, said)
+        failures = ((failure, _issue_of(failure, written)) for failure in found)
         issues.extend(
             issue
             for failure, issue in failures
