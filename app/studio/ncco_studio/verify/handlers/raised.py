@@ -218,7 +218,7 @@ def blamed(call: ast.expr, error: BaseException | None) -> ast.expr:
             return blamed(awaited, error)
         case ast.Call(), WrongArgument(argument=str(name)) if name in (given := _given_to(call)):
             return given[name]
-        case ast.Subscript(slice=key), KeyError():
+        case ast.Subscript(slice=key), KeyError(args=[str() | int()]):
             return key
         case ast.Call(args=[only], keywords=[]), RenderError():
             return only
