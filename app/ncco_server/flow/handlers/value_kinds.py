@@ -33,6 +33,8 @@ _ANNOTATED: Final[Mapping[str, Kind]] = {
     "Direction": Word(get_args(Direction)),
 }
 _IN_ORDER: Final = ("list", "reversed", "sorted", "tuple")
+_MOST_NAMES: Final = 30
+"""A value is looked for behind no more names."""
 _OWN_CONSTRUCTION: Final = ("__init__", "__post_init__", "__new__")
 
 
@@ -73,6 +75,7 @@ class ValueKinds:
         self._calls = calls
         self._changed = changed
         self._tables = tables
+        self._depth = 0
         self._given: dict[Function, Mapping[str, Sequence[ast.expr]]] = {}
         self._arguments: dict[Function, Set[str]] = {}
         self._kinds: dict[tuple[Function, str], Kind | None] = {}
@@ -172,7 +175,11 @@ class ValueKinds:
         """What all values of a name have in common. Those that depend on themselves are not known."""
         if (function, name) not in known:
             known[function, name] = None
+            if self._depth == _MOST_NAMES:
+                return None
+            self._depth += 1
             found = [find(*each) for each in self._values_of(name, function)]
+            self._depth -= 1
             sure = [each for each in found if each is not None]
             known[function, name] = common(sure) if sure and len(sure) == len(found) else None
         return known[function, name]
