@@ -261,10 +261,10 @@ def _nothing_after_endless_loop(actions: Sequence[object], names: Sequence[str])
         if as_number(_option(actions[index], "loop")) == 0 and not is_interruptible:
             prompt = next((at for at in range(index + 1, len(names)) if names[at] in PROMPTS), None)
             if prompt is None:
-                message = f"The {name} before this action loops forever, so it is never reached."
+                message = f"The {name} loops forever, so what follows is never reached."
                 yield fault("N912", message, path=f"/{index + 1}")
             else:
-                message = f"A {name} before this one loops forever, so this one is never heard."
+                message = f"The {name} loops forever, so what follows is never heard."
                 yield fault("N303", message, path=f"/{prompt}")
             return
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -22,6 +22,7 @@ from ncco_server.ncco import check
 from ncco_server.ncco.json_text import JsonText, NotJsonError, TextSpan, read_json
 from ncco_server.ncco.ssml import MAX_TALK_CHARACTERS
 from ncco_server.ncco.value_types import SAMPLE, Sample
+from ncco_server.ncco.value_types.scalars import as_number
 
 _Sampling: TypeAlias = Callable[[Value, Mapping[str, Any]], Any]
 
@@ -30,6 +31,8 @@ _FOLLOWING_INPUT = {"action": "input", "type": ["dtmf"], "eventUrl": _URL}
 _LEFT_OUT = object()
 """A value that the samples cannot compute."""
 _SPOKEN_RULES = ("N4", "N915", "N916")
+_LOOP_RULES: Final = ("N303", "N912")
+"""They are about what follows a prompt; the mistake is its `loop`."""
 _SHORT_TEXT: Final = MAX_TALK_CHARACTERS // 2
 """Such a text hardly ever becomes too long by its values."""
 _KEEP_ONE = "keep one of them"
@@ -176,6 +179,9 @@ def _translate(issue: NccoIssue, tried: list[_Tried], names: Mapping[str, Any]) 
     number, *path = keys_of(issue.path) or ("0",)
     if not tried:
         return
+    if issue.code in _LOOP_RULES and (loop := _loop_before(int(number), tried)) is not None:
+        yield _report(issue, loop.place)
+        return
     if int(number) == len(tried):
         yield _report(issue, tried[-1].part.place, note=" (in the step that follows)")
         return
@@ -193,6 +199,14 @@ def _translate(issue: NccoIssue, tried: list[_Tried], names: Mapping[str, Any]) 
         if isinstance(value, Literal | Computed) and issue.span is not None:
             place = value.place_of(names, *issue.span)
         yield _report(issue, place)
+
+
+def _loop_before(number: int, tried: Sequence[_Tried]) -> Value | None:
+    """The last `loop: 0` before an action; None if it is computed, or in an action list from a file."""
+    parts = (each.part for each in reversed(tried[:number]) if as_number(each.action.get("loop")) == 0)
+    part = next(parts, None)
+    loop = part.fields.get("loop") if isinstance(part, Action) else None
+    return loop if loop is not None and loop.is_literal else None
 
 
 def _holds_anyway(issue: NccoIssue, value: Value, names: Mapping[str, Any]) -> bool:

@@ -159,9 +159,8 @@ def check_usage(
     """
     found = [*found]
     unreached = {issue.place.file for issue in found if issue.code == "W704"}
-    codes = (
-        getattr(read.flow.handler, "code", None) for read in flows if read.flow and read.flow.place.file in unreached
-    )
+    handlers = ((read.flow.handler, read.flow.place.file) for read in flows if read.flow and read.flow.handler)
+    codes = (getattr(each, "code", None) for each, file in handlers if file in unreached or each.never_run)
     texts = (code.texts for code in codes if code is not None)
     meant = frozenset[str]().union(*(issue.names for issue in found), *texts)
     each = facts_of(flows, meant)

@@ -61,7 +61,7 @@ from ncco_server.flow.speech import FORMS
 from ncco_server.flow.templates.filters import FILTERS, LANGUAGE
 from ncco_server.ncco import Ncco, is_open_ended
 from ncco_server.ncco.statuses import DIAL_FAILURES
-from ncco_server.ncco.value_types import write
+from ncco_server.ncco.value_types import TYPES, write
 
 T = TypeVar("T")
 Second = TypeVar("Second")
@@ -715,20 +715,26 @@ class Call:
             key: as in `row`.
         """
         words: dict[str, Any] = self._key_in(table, key)
+        self._check_times(table, set)
         words |= {word: _columns(values) for word, values in (("set", set), ("increase", increase)) if values}
         words |= {word: True for word, is_given in (("remove", remove), ("only_new", only_new)) if is_given}
         return self._make(HandlerEffect("run", words={"save": words}, name=f"save in {table}"))
 
     def _key_in(self, table: str, key: Mapping[str, Column]) -> dict[str, Any]:
-        """The table and the key. Raises WrongArgument for a point in time in place of a date: no row has that key."""
-        dates = (
-            {each.name for each in self._tables[table].key.values() if each.type.name == "date"}
-            if table in self._tables
-            else ()
-        )
-        for name in (name for name, value in key.items() if name in dates and isinstance(value, datetime)):
-            raise WrongArgument(f"`{name}` is a date, and this is a time", f"write `{name}=...date()`", name)
+        """The table and the key. Raises WrongArgument."""
+        self._check_times(table, key)
         return {"table": WrittenText(table), **_columns(key)}
+
+    def _check_times(self, table: str, values: Mapping[str, Any]) -> None:
+        """Raises WrongArgument for a point in time in place of a date or a time of day, or a date in its place."""
+        definition = self._tables.get(table)
+        known = {**definition.key, **definition.columns} if definition is not None else {}
+        for name, value in values.items():
+            given = "datetime" if isinstance(value, datetime) else "date" if isinstance(value, date) else ""
+            wanted = known[name].type.name if name in known else ""
+            if given and (instead := _INSTEAD.get((wanted, given))):
+                message = f"`{name}` is {TYPES[wanted].described}, and this is {TYPES[given].described}"
+                raise WrongArgument(message, instead, name)
 
     def _row_of(self, table: str, stored: Any, type: Callable[..., Any] | None) -> Any:
         """None stands for no row."""
@@ -1066,6 +1072,13 @@ def _columns(values: Mapping[str, Column | Secret]) -> dict[str, Any]:
 def _text_of(value: Any) -> str:
     return WrittenText(write(value)) if isinstance(value, bool) else "" if value is None else write(value)
 
+
+_INSTEAD: Final = {
+    ("date", "datetime"): "write `.date()` behind it",
+    ("time", "datetime"): "write `.time()` behind it",
+    ("datetime", "date"): "write a `datetime`, such as `call.now`",
+}
+"""What to write if a column is of the first type, and a value of the second."""
 
 HEARD: Final = "heard"
 """The variable of a handler's flow that receives what the caller entered."""

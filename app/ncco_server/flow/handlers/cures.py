@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from enum import Enum
 from itertools import islice
+from types import ModuleType
 from typing import Final
 
 from ncco_server.flow.grammar.reader import HINTS, meaning_of
@@ -20,11 +23,15 @@ _IMPORTED: Final = re.compile(r"^cannot import name '(\w+)'")
 _IMPORTS: Final = "install it, or put the module beside the flows folder: `from crm import ..` finds crm.py there"
 _MOST_KEYS: Final = 1_000
 """A file may hold a large table."""
+_MOST_SHOWN: Final = 10
 _CHOICE: Final = re.compile(r"^Choice\.__init__\(\) got an unexpected keyword argument '(\w+)'")
 
 
-def cure_of(error: BaseException | None) -> str | None:
-    """For a name, an attribute, a method or an option that does not exist. None for most other errors."""
+def cure_of(error: BaseException | None, raised_by: ast.expr | None = None) -> str | None:
+    """For a name, an attribute, a method or an option that does not exist. None for most other errors.
+
+    `raised_by` is the code of a frame's own that raised it.
+    """
     match error:
         case WrongArgument() | SecretGone():
             return error.cure
@@ -44,7 +51,7 @@ def cure_of(error: BaseException | None) -> str | None:
         case AttributeError(name=str(name)):
             return _attribute(name, error.obj) or _said(error)
         case KeyError():
-            return _key(error)
+            return _key(error, raised_by)
         case TypeError() if found := _CHOICE.search(str(error)):
             return unknown_argument("Choice", found[1], ("dtmf", "speech")).cure
         case _:
@@ -69,16 +76,60 @@ def _names_at(error: BaseException) -> Iterator[list[str]]:
         yield [each for each in names if not each.startswith("_")]
 
 
-def _key(error: KeyError) -> str:
-    dicts = (each for names in _variables_at(error) for each in names.values() if isinstance(each, dict))
-    keys = islice((key for each in dicts for key in [*each] if isinstance(key, str)), _MOST_KEYS)
-    match error.args:
-        case [None]:
+def _key(error: KeyError, raised_by: ast.expr | None) -> str:
+    own, others = _variables_at(error)
+    code, written = (raised_by.value, raised_by.slice) if isinstance(raised_by, ast.Subscript) else (None, None)
+    read = _value(code, {**others, **own})
+    dicts = (
+        [read]
+        if isinstance(read, dict)
+        else [each for each in (*own.values(), *others.values()) if isinstance(each, dict)]
+    )
+    keys = [*islice((key for each in dicts for key in [*each] if isinstance(key, str)), _MOST_KEYS)]
+    match error.args, written:
+        case [None], ast.Name(id=name):
+            return f"write `if {name} is None:` before this line: it is no key"
+        case [None], _:
             return "handle None before this line: it is no key"
-        case [str(key)] if near := nearest(key, [*keys]):
+        case [str(key)], _ if near := nearest(key, keys):
             return f'write "{near}"'
+        case _, ast.Constant() if isinstance(read, dict) and keys and _is_in(read, others.values()):
+            return f"write one of: {', '.join(keys[:_MOST_SHOWN])}"
+        case [str() | int() as key], ast.expr() if code is not None and _root(code) in others.keys() - own.keys():
+            shown = f'"{key}"' if isinstance(key, str) else key
+            return f"add {shown} to `{ast.unparse(code)}`, or handle it before this line"
         case _:
             return "correct the key, or write `.get(..)` if it may be missing"
+
+
+def _is_in(read: object, values: Iterable[object]) -> bool:
+    """Whether it is one of these values, or in one."""
+    for each in values:
+        inner = each.values() if isinstance(each, dict) else each if isinstance(each, list | tuple) else ()
+        if each is read or any(one is read for one in islice(inner, _MOST_KEYS)):
+            return True
+    return False
+
+
+def _root(code: ast.expr) -> str:
+    while isinstance(code, ast.Attribute | ast.Subscript):
+        code = code.value
+    return code.id if isinstance(code, ast.Name) else ""
+
+
+def _value(code: ast.expr | None, names: Mapping[str, object]) -> object:
+    """What a name, an entry of a dict or list, or something of a module is; None if it is something else."""
+    match code:
+        case ast.Constant(value=value):
+            return value
+        case ast.Name(id=name):
+            return names.get(name)
+        case ast.Attribute(value=of, attr=name) if isinstance(module := _value(of, names), ModuleType):
+            return vars(module).get(name)
+        case ast.Subscript(value=of, slice=key) if type(whole := _value(of, names)) in (dict, list, tuple):
+            with suppress(LookupError, TypeError):
+                return whole[_value(key, names)]  # type: ignore[index]  # it is one of these
+    return None
 
 
 def _variables_at(error: BaseException) -> tuple[Mapping[str, object], Mapping[str, object]]:

@@ -11,12 +11,13 @@ from contextlib import suppress
 from functools import cache, cached_property
 from inspect import Parameter, Signature
 from itertools import pairwise
-from typing import Any, Final, NamedTuple, get_args
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from ncco_server.flow.digraph import reachable
 from ncco_server.flow.grammar.reader import HINTS, meaning_of
 from ncco_server.flow.handlers import api
-from ncco_server.flow.handlers.api import Call, Choice, Detection, NotCompleted, call_flow
+from ncco_server.flow.handlers.api import Call, Choice, call_flow
 from ncco_server.flow.handlers.signatures import (
     RANGES,
     Function,
@@ -26,7 +27,10 @@ from ncco_server.flow.handlers.signatures import (
     signature_of,
     written_signature,
 )
-from ncco_server.flow.handlers.written import Written, WrittenCode, bound_by, given_in
+from ncco_server.flow.handlers.value_kinds import COMPLETED, DIALLED, ValueKinds, can_be
+from ncco_server.flow.handlers.written import Written, WrittenCode, bound_by
+from ncco_server.flow.language.tables import TableDefinition
+from ncco_server.ncco.value_types import Kind, Word
 from ncco_server.suggest import nearest
 
 BUILT_IN: Final = ("open", "input", "id", "hash", "globals")
@@ -57,9 +61,6 @@ _CHANGES: Final = frozenset(
 _BRACED: Final = re.compile(r"\{([^\W\d]\w*)\b[^{}]*\}")
 _TAG: Final = re.compile(r"<speak\b|</(?:emphasis|lang|phoneme|prosody|say-as)\b")
 """Tags that only SSML has: a handler may also make HTML for a mail."""
-_COMPLETED: Final = "completed"
-_DIALLED: Final = frozenset({*get_args(NotCompleted), *get_args(Detection), _COMPLETED})
-_HELD: Final = frozenset({"ready", "too_long"})
 _GOES_ON: Final = "leave it out: the call is over then, unless you write `ends_call=False`"
 _BLOCKING: Final = frozenset(
     {
@@ -68,10 +69,15 @@ _BLOCKING: Final = frozenset(
         *(f"subprocess.{name}" for name in ("run", "call", "check_call", "check_output")),
     }
 )
-_OUTCOMES: Final = {"DialFailed": _DIALLED, "NoInput": frozenset({"noinput", "nomatch"})}
+_OUTCOMES: Final[Mapping[str, Kind]] = {"DialFailed": DIALLED, "NoInput": Word(("noinput", "nomatch"))}
 _ASKED: Final = ("choose", "collect", "connect")
+_RAISED_BY: Final = {
+    "NoInput": ("choose", "collect"),
+    "DialFailed": ("connect",),
+    "RunFailed": ("run", "run_all"),
+}
+"""The methods of a call that raise each failure: the first two with `.or_raise()`."""
 _NUMBERS: Final = ("int", "float")
-_ANY_TEXT: Final = frozenset[str]()
 _LEAVING: Final = (ast.Return, ast.Raise, ast.Break, ast.Continue)
 _OURS: Final[Mapping[str, Any]] = {"ncco_server.Choice": Choice, "ncco_server.call_flow": call_flow}
 """What a handler's file calls besides the methods of its call."""
@@ -93,6 +99,13 @@ class Remark(NamedTuple):
     cure: str | None = None
 
 
+class _Failures(NamedTuple):
+    """What some code may raise, or None if it is not known, and the functions of the file that it calls."""
+
+    raised: Set[str] | None
+    called: Sequence[str]
+
+
 @cache
 def call_methods() -> Mapping[str, Signature]:
     """Those of a call."""
@@ -108,7 +121,14 @@ def _is_awaited(method: str) -> bool:
 class HandlerCode:
     """The code of a file with a handler."""
 
-    def __init__(self, written: WrittenCode, file: str, handler: str) -> None:
+    def __init__(
+        self,
+        written: WrittenCode,
+        file: str,
+        handler: str,
+        tables: Mapping[str, TableDefinition | None] = MappingProxyType({}),
+    ) -> None:
+        self._tables = tables
         self.written = written
         self.file = file
         self.tree = written.tree
@@ -117,54 +137,7 @@ class HandlerCode:
             if isinstance(node, Function):
                 self.functions.setdefault(node.name, []).append(node)
         self.handler = handler
-
-    def _results_of(
-        self, expression: ast.expr, given: Mapping[str, Sequence[ast.expr]], seen: Set[str] = frozenset()
-    ) -> Set[str] | None:
-        """The texts that a wait can give, or `_ANY_TEXT`; None for what may be no wait."""
-        match expression:
-            case ast.Await(value=ast.Call(func=ast.Attribute(value=ast.Call() as asked, attr="or_raise"))):
-                return self._results_of(ast.Await(asked), given, seen)
-            case ast.Await(
-                value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method), args=args) as call
-            ) if name in self.calls:
-                pass
-            case ast.Name(id=name) if name not in seen and name in given:
-                found = [self._results_of(each, given, {*seen, name}) for each in given[name]]
-                known = [each for each in found if each is not None]
-                return None if len(known) < len(found) else _ANY_TEXT.union(*known) if all(known) else _ANY_TEXT
-            case _:
-                return None
-        match method, args:
-            case "choose", [_, choices, *_]:
-                return self._words_in(choices)
-            case "hold", _:
-                return _HELD
-            case "connect", _:
-                goes_on = any(each.arg in ("ends_call", None) for each in call.keywords)
-                return _DIALLED if goes_on else _DIALLED - {_COMPLETED}
-            case "collect", _ if any(
-                each.arg == "sensitive" or each.arg not in call_methods()["collect"].parameters
-                for each in call.keywords
-            ):
-                return None  # perhaps a Secret
-            case "run_flow", _:
-                return next((self._words_in(each.value) for each in call.keywords if each.arg == "outcomes"), _ANY_TEXT)
-            case (("choose" | "collect"), _):
-                return _ANY_TEXT
-            case _:
-                return None
-
-    def _words_in(self, code: ast.expr) -> frozenset[str]:
-        """The keys of a dict or the entries of a list, if all are written."""
-        written = self.written.constants.get(ast.unparse(code), code)
-        is_same = ast.unparse(code) not in self.changed
-        match written:
-            case ast.Dict(keys=words) | ast.List(elts=words) | ast.Tuple(elts=words) if is_same:
-                known = [str(each.value) for each in words if isinstance(each, ast.Constant)]
-                return frozenset(known) if len(known) == len(words) else _ANY_TEXT
-            case _:
-                return _ANY_TEXT
+        self._failures: dict[str, _Failures] = {}
 
     @cached_property
     def calls(self) -> frozenset[str]:
@@ -180,9 +153,13 @@ class HandlerCode:
         handlers = map(self._call_in, self.functions.get(self.handler, ()))
         return next(typed, "") or next((name for name in handlers if name in names), "")
 
+    @cached_property
+    def kinds(self) -> ValueKinds:
+        given = {"calls": self.calls, "changed": self.changed}
+        return ValueKinds(self.written, self.replayed, self.handler, tables=self._tables, **given)
+
     def _never_equal(self, function: Function) -> Iterator[Remark]:
-        """Comparisons of what a caller did, or what came of a dial, with something else."""
-        given = given_in(function)
+        """Comparisons of a value with something that it can never be."""
         caught = {
             used: ast.unparse(each.type)
             for each in ast.walk(function)
@@ -190,33 +167,23 @@ class HandlerCode:
             for used in ast.walk(each)
             if isinstance(used, ast.Attribute) and ast.unparse(used) == f"{each.name}.outcome"
         }
+        dead = {used for handler, _ in self._never_raised(function) for used in ast.walk(handler)} if caught else set()
         for left, other in _compared_in(function):
-            results = _OUTCOMES.get(caught[left]) if left in caught else self._results_of(left, given)
-            if results is None and isinstance(getattr(other, "value", 0), str) and _is_number(left, given):
-                yield Remark("W704", other, "a number never equals a text", "compare it with a number, without quotes")
-            if results is None:
+            kind = _OUTCOMES.get(caught[left]) if left in caught else self.kinds.kind_of(left, function)
+            if kind is None or left in dead:
                 continue
             match other:
-                case ast.Constant(value=str() | int() as const):
-                    pass
-                case ast.List() | ast.Tuple() | ast.Set():
+                case ast.Constant(value=const) if not can_be(kind, const):
+                    message = "a number never equals a text" if kind.family == "number" else f"this is never {const!r}"
+                    yield Remark("W704", other, message, _meant(kind, const))
+                case ast.List() | ast.Tuple() | ast.Set() if kind.family == "text":
                     yield Remark("W704", other, "this is never a list", f"write `in {ast.unparse(other)}`")
-                    continue
                 case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=key)) if self._has_choices(name):
                     yield Remark("W704", other, "this is never a `Choice`", f"write the name of the choice: `{key!r}`")
-                    continue
-                case _:
-                    continue
-            if isinstance(const, str) and (not results or const in results):
-                continue
-            near = nearest(str(const), results)
-            known = f"it is one of: {', '.join(sorted(results))}" if results else f'it is a text, such as "{const}"'
-            cure = f'did you mean "{near}"?' if near else _GOES_ON if const == _COMPLETED else known
-            yield Remark("W704", other, f"this is never {const!r}", cure)
 
     def _always_true(self, function: Function) -> Iterator[Remark]:
         """Conditions that are a text, an outcome or opening hours themselves."""
-        given = given_in(function)
+        given = self.kinds.given_in(function)
         for node in ast.walk(function):
             match node:
                 case ast.Compare(left=left, ops=[op], comparators=[ast.Constant(value=None) as none]):
@@ -242,6 +209,24 @@ class HandlerCode:
                             name in self.calls
                         ):
                             yield Remark("W704", tested, "this is always true", "write `.open` behind it")
+
+    def _unknown_columns(self, function: Function) -> Iterator[Remark]:
+        """Columns that a row lacks, and fields of its class that are no columns."""
+        for node in ast.walk(function):
+            match node:
+                case ast.Subscript(value=row, slice=ast.Constant(value=str(name)) as written):
+                    rows = self.kinds.rows_of(row, function)
+                    known = self.kinds.columns_of(rows) if rows is not None and not rows.are_several else {}
+                    if known and rows is not None and not rows.type and name not in known:
+                        cure = _one_of(name, known, "it has")
+                        yield Remark("E703", written, f"the row has no column {name}", cure)
+                case ast.Await() if (rows := self.kinds.rows_of(node, function)) is not None and rows.type:
+                    known = self.kinds.columns_of(rows)
+                    fields = self.kinds.classes[rows.type].body if known else ()
+                    for field in (each.target for each in fields if isinstance(each, ast.AnnAssign)):
+                        if isinstance(field, ast.Name) and field.id not in known:
+                            message = f'the table {rows.table} has no "{field.id}"'
+                            yield Remark("E703", field, message, _one_of(field.id, known, "write one of"))
 
     def _is_row(self, value: ast.expr) -> bool:
         match value:
@@ -343,12 +328,12 @@ class HandlerCode:
         }
 
     def remarks(self, forgotten: Set[int] = frozenset(), dropped: Mapping[int, str] = _NONE) -> Iterator[Remark]:
-        """Report each kind of mistake once per line.
+        """Report each kind of mistake once per line; once per function if that belongs into `call.run`.
 
         On the lines `forgotten`, some run has called a method of its call and gone on without awaiting it; on the lines
         `dropped`, it has used a coroutine, of the function with this name, as if it were its result.
         """
-        seen: set[tuple[str, int]] = set()
+        seen: set[tuple[str, object]] = set()
         has_kept = False
         for function in self.replayed:
             for remark in (
@@ -358,11 +343,12 @@ class HandlerCode:
                 *_without_f(function, self._module_names),
                 *self._never_equal(function),
                 *self._always_true(function),
+                *self._unknown_columns(function),
                 *self._misfits(function),
                 *_computed_ssml(function),
                 *_revealed(function),
-                *_behind(function),
-                *_never_raised(function, self.calls),
+                *_behind(function, self.written.constants),
+                *(remark for _, remark in self._never_raised(function)),
             ):
                 instead = f"write `await call.run({function.name}, ..)` where the handler calls it"
                 is_apart = remark.code == "W705" and not self._call_in(function)
@@ -370,8 +356,8 @@ class HandlerCode:
                 is_certain = line in forgotten or dropped
                 code = "E706" if remark.code == "W706" and is_certain else remark.code
                 has_kept = has_kept or remark.code == "W706"
-                if (code, line) not in seen:
-                    seen.add((code, line))
+                if (code, function if is_apart else line) not in seen:
+                    seen.add((code, function if is_apart else line))
                     yield remark._replace(code=code, cure=remark.cure or (instead if is_apart else None))
         yield from self._unknown_names()
         for function in (each for named in self.functions.values() for each in named if each not in self.replayed):
@@ -379,7 +365,7 @@ class HandlerCode:
             yield from self._blocking(function)
         for function in (each for named in self.functions.values() for each in named):
             yield from _without_return(function)
-        reported = {line for code, line in seen if code in (*WITHOUT_AWAIT, "E703")}
+        reported = {line for code, line in seen if code in (*WITHOUT_AWAIT, "E703") and isinstance(line, int)}
         for node in (self.written.on_line(line) for line in sorted(forgotten - reported)):
             if node.lineno not in reported:
                 yield Remark("W706", node, "a method of the call may never be awaited, or too late")
@@ -387,6 +373,13 @@ class HandlerCode:
             node = self.written.on_line(line)
             if node.lineno not in reported:
                 yield _without_await(node, dropped[line])
+
+    def told_by(self, line: int) -> Iterable[int]:
+        """Where an issue at this line says all: in its whole function if that belongs into `call.run`."""
+        for each in self.replayed:
+            if not self._call_in(each) and each.lineno <= line <= (each.end_lineno or line):
+                return range(each.lineno, (each.end_lineno or line) + 1)
+        return (line,)
 
     @cached_property
     def changed(self) -> Set[str]:
@@ -413,7 +406,7 @@ class HandlerCode:
         """Attributes that a call does not have, and calls that do not fit what they call."""
         call = self._call_in(function)
         known = {*call_methods(), *Call.__annotations__}
-        bound, given = _bound_in(function), given_in(function)
+        bound, given = _bound_in(function), self.kinds.given_in(function)
         for node in ast.walk(function):
             match node:
                 case ast.Attribute(value=ast.Name(id=name), attr=attr, ctx=ast.Load()) if (
@@ -435,13 +428,14 @@ class HandlerCode:
                     called = [*self._signatures_of(node, call, bound)]
                     found = (misfit_of(*each[:2], node, self.written.constants, each[2]) for each in called)
                     yield from (Remark("E703", *each) for each in found if each is not None)
-                    yield from self._wrong_texts(given, node, called)
+                    yield from self._wrong_texts(given, node, called, function)
 
     def _wrong_texts(
         self,
         values: Mapping[str, Sequence[ast.expr]],
         node: ast.Call,
         called: Iterable[tuple[str, Signature, int]],
+        function: Function,
     ) -> Iterator[Remark]:
         """What callers enter, where a function of the file wants a number or a Secret."""
         for _, signature, first in called:
@@ -451,7 +445,8 @@ class HandlerCode:
                 given = signature.bind_partial(*node.args[first:], **keywords).arguments
             for name, value in given.items():
                 wanted = signature.parameters[name].annotation
-                if not isinstance(value, ast.Name) or self._results_of(value, values) is None:
+                kind = self.kinds.kind_of(value, function) if isinstance(value, ast.Name) else None
+                if not isinstance(value, ast.Name) or value.id not in values or kind is None or kind.family != "text":
                     continue
                 message = f"`{name}` is of type {wanted}, and `{value.id}` is text"
                 if wanted in _NUMBERS:
@@ -508,7 +503,10 @@ class HandlerCode:
 
     def _outside(self, function: Function) -> Iterator[Remark]:
         own = _bound_in(function)
-        given = {**{name: each for name, each in self.written.given.items() if name not in own}, **given_in(function)}
+        given = {
+            **{name: each for name, each in self.written.given.items() if name not in own},
+            **self.kinds.given_in(function),
+        }
         known = {
             name: dotted for name, dotted in self._imported.items() if name not in own or name in imports_in(function)
         }
@@ -535,7 +533,7 @@ class HandlerCode:
         own = _bound_in(function)
         classes = (self.classes.keys() - own) | {"cls"}
         shared = (self._module_names - own) | _mutable(function)
-        given = given_in(function).items()
+        given = self.kinds.given_in(function).items()
         shared |= {
             name for name, values in given if any(isinstance(each, ast.Name) and each.id in shared for each in values)
         }
@@ -567,6 +565,56 @@ class HandlerCode:
                         yield _without_await(made, f"{name}.{method}", is_certain=not is_kept)
                     case ast.Call(func=ast.Name(id=name)) if self._is_async(name):
                         yield _without_await(made, name, is_certain=not is_kept)
+
+    def _never_raised(self, function: Function) -> Iterator[tuple[ast.ExceptHandler, Remark]]:
+        """Each `except` of a failure that nothing in its `try` raises."""
+        for node in (each for each in ast.walk(function) if isinstance(each, ast.Try)):
+            raised = self._raised_in(node.body)
+            for handler in node.handlers if raised is not None else ():
+                name = ast.unparse(handler.type) if handler.type is not None else ""
+                if raised is None or name not in _RAISED_BY or name in raised:
+                    continue
+                methods = _RAISED_BY[name]
+                called = (each.func for part in node.body for each in ast.walk(part) if isinstance(each, ast.Call))
+                asked = [each for each in called if isinstance(each, ast.Attribute) and each.attr in methods]
+                caught = {ast.unparse(each.type) for each in node.handlers if each.type is not None}
+                cure = next((f"write `except {each}`" for each in sorted(raised - caught)), "")
+                if asked:
+                    cure = f"add `.or_raise()`, which raises {name}"
+                cure = cure or f"delete it: only {' and '.join(f'`call.{each}`' for each in methods)} can raise it"
+                at = asked[0] if len(asked) == 1 else handler.type
+                yield handler, Remark("W704", at or handler, f"`except {name}` never runs", cure)
+
+    def _raised_in(self, statements: Sequence[ast.stmt]) -> Set[str] | None:
+        """The failures that these may raise; None if not all that they call is known."""
+        first = self._failures_in(statements)
+        names = [*reachable(first.called, lambda name: self._failures_of(name).called)]
+        each = [first.raised, *(self._failures_of(name).raised for name in names)]
+        known = [raised for raised in each if raised is not None]
+        return frozenset[str]().union(*known) if len(known) == len(each) else None
+
+    def _failures_of(self, name: str) -> _Failures:
+        """Those of a function of the file."""
+        if name not in self._failures:
+            (function, *others) = self.functions[name]
+            is_known = not others and not function.decorator_list
+            self._failures[name] = self._failures_in(function.body) if is_known else _Failures(None, ())
+        return self._failures[name]
+
+    def _failures_in(self, statements: Sequence[ast.stmt]) -> _Failures:
+        found = set[str]()
+        called: dict[str, None] = {}
+        for node in (node for each in statements for node in ast.walk(each)):
+            match node:
+                case ast.Call(func=ast.Name(id=name)) if name in self.functions:
+                    called[name] = None
+                case ast.Call() if (raised := _failures_by(node, self.calls)) is not None:
+                    found |= raised
+                case ast.Await(value=ast.Call()):
+                    pass
+                case ast.Call() | ast.Await() | ast.Raise() | ast.AsyncWith() | ast.AsyncFor() | ast.With():
+                    return _Failures(None, ())
+        return _Failures(found, [*called])
 
     def _blocking(self, function: Function) -> Iterator[Remark]:
         """What holds up all calls in an asynchronous function."""
@@ -738,16 +786,29 @@ def _without_f(function: Function, names: Set[str]) -> Iterator[Remark]:
                     yield Remark("W303", node.args[0], f'"{found[0]}" stays as it is written', cure)
 
 
-def _is_number(node: ast.expr, given: Mapping[str, Sequence[ast.expr]]) -> bool:
-    match node:
-        case ast.Constant(value=value):
-            return isinstance(value, int | float)
-        case ast.Call(func=ast.Name(id=name)):
-            return name in (*_NUMBERS, "len")
-        case ast.Name(id=name) if given.get(name):
-            return all(not isinstance(each, ast.Name) and _is_number(each, given) for each in given[name])
-        case _:
-            return False
+def _one_of(name: str, known: Iterable[str], otherwise: str) -> str:
+    near = nearest(name, [*known])
+    return f'did you mean "{near}"?' if near else f"{otherwise}: {', '.join(known)}"
+
+
+def _meant(kind: Kind, const: object) -> str:
+    """What to compare a value of this type with, instead of a constant."""
+    match kind.family:
+        case "text" if kind.words:
+            return (
+                _GOES_ON
+                if const == COMPLETED
+                else _one_of(str(const), sorted(filter(None, kind.words)), "it is one of")
+            )
+        case "text":
+            return f'it is a text, such as "{const}"'
+        case "number":
+            is_written = isinstance(const, str) and const.isdecimal()
+            return f"write {const}, without quotes" if is_written else "compare it with a number, without quotes"
+        case "bool":
+            return "it is True or False: write only the value, or `not` before it"
+        case family:
+            return f"compare it with a {family}: `{family}.fromisoformat(..)`"
 
 
 def _compared_in(function: Function) -> Iterator[tuple[ast.expr, ast.expr]]:
@@ -755,6 +816,8 @@ def _compared_in(function: Function) -> Iterator[tuple[ast.expr, ast.expr]]:
     compared: Iterable[ast.expr]
     for node in ast.walk(function):
         match node:
+            case ast.Compare(left=ast.Constant() as constant, ops=[ast.Eq() | ast.NotEq()], comparators=[value]):
+                compared = [constant]
             case (
                 ast.Compare(left=value, ops=[ast.Eq()], comparators=compared)
                 | ast.Compare(left=value, ops=[ast.NotEq()], comparators=[ast.Constant()] as compared)
@@ -776,42 +839,58 @@ def _compared_in(function: Function) -> Iterator[tuple[ast.expr, ast.expr]]:
         yield from ((value, each) for each in compared)
 
 
-def _behind(function: Function) -> Iterator[Remark]:
-    """The first statement after one that never goes on."""
+def _behind(function: Function, constants: Mapping[str, ast.expr]) -> Iterator[Remark]:
+    """The first statement after one that never goes on, or the loop that never ends."""
     for node in ast.walk(function):
         for body in (getattr(node, name, ()) for name in ("body", "orelse", "finalbody")):
             for before, statement in pairwise(body if isinstance(body, list) else ()):
                 if isinstance(before, _LEAVING):
                     yield Remark("W704", statement, "no call gets to this line")
+                elif isinstance(before, ast.While) and _is_true(before.test, constants) and not _has_break(before.body):
+                    message = f"this is always true, so no call gets behind the loop, to line {statement.lineno}"
+                    yield Remark("W704", before.test, message, "write a condition that becomes false, or a `break`")
 
 
-def _never_raised(function: Function, calls: Set[str]) -> Iterator[Remark]:
-    """An `except` of a failure around dials and questions that only return it, and nothing else that may raise."""
-    for node in ast.walk(function):
-        if not isinstance(node, ast.Try):
-            continue
-        inside = [each for statement in node.body for each in ast.walk(statement)]
-        called = [each.func for each in inside if isinstance(each, ast.Call)]
-        if any(isinstance(each, ast.Raise) for each in inside) or not all(_is_ours(each, calls) for each in called):
-            continue
-        if any("or_raise" in (getattr(each, "attr", ""), getattr(each, "arg", "")) for each in inside):
-            continue  # written in another way, which is an issue of its own
-        asked = [each for each in called if isinstance(each, ast.Attribute) and each.attr in _ASKED]
-        for handler in node.handlers:
-            if handler.type is not None and (name := ast.unparse(handler.type)) in _OUTCOMES:
-                message, cure = f"`except {name}` never runs", f"add `.or_raise()`, which raises {name}"
-                yield Remark("W704", asked[0] if len(asked) == 1 else handler.type, message, cure)
-
-
-def _is_ours(called: ast.expr, calls: Set[str]) -> bool:
-    """Whether it is a method of the call, or a class for its arguments."""
-    match called:
-        case ast.Attribute(value=call, attr=method):
-            return ast.unparse(call) in calls and method in call_methods()
-        case ast.Name(id=name):
-            return name in vars(api)
+def _is_true(test: ast.expr, constants: Mapping[str, ast.expr]) -> bool:
+    match test:
+        case ast.Constant(value=value):
+            return bool(value)
+        case ast.NamedExpr(value=value):
+            return _is_true(value, constants)
+        case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=int(at))):
+            entries = getattr(constants.get(name), "elts", ())
+            return -len(entries) <= at < len(entries) and _is_true(entries[at], {})
         case _:
             return False
+
+
+def _has_break(statements: Iterable[ast.AST]) -> bool:
+    """Whether these end the loop around them; those of an inner loop end that."""
+    for each in statements:
+        inner = each.orelse if isinstance(each, ast.For | ast.AsyncFor | ast.While) else ast.iter_child_nodes(each)
+        if isinstance(each, ast.Break) or (
+            not isinstance(each, Function | ast.ClassDef | ast.expr) and _has_break(inner)
+        ):
+            return True
+    return False
+
+
+def _failures_by(node: ast.Call, calls: Set[str]) -> Set[str] | None:
+    """The failures that a method of the call raises; none for a built-in function; None for other calls."""
+    match node.func:
+        case ast.Attribute(value=ast.Call(func=ast.Attribute(value=call, attr=method)), attr="or_raise") if (
+            ast.unparse(call) in calls
+        ):
+            return {name for name, methods in _RAISED_BY.items() if method in methods}
+        case ast.Attribute(value=call, attr=method) if ast.unparse(call) in calls and method in call_methods():
+            is_odd = any(each.arg == "or_raise" for each in node.keywords)  # an issue of its own
+            return None if is_odd else {"RunFailed"} if method in _RAISED_BY["RunFailed"] else frozenset()
+        case ast.Name(id=name):
+            return frozenset() if name in vars(api) or name in vars(builtins) else None
+        case ast.Attribute(attr=attr):
+            return frozenset() if any(hasattr(each, attr) for each in (str, list, dict)) else None
+        case _:
+            return None
 
 
 def _run_again(function: Function) -> Iterator[ast.AST]:

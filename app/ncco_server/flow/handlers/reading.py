@@ -336,7 +336,7 @@ def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: li
             message = f'the param "{name}" cannot be a {hint.__name__}: callers and flows give one value'
             issues.append(RULES["E203"].at(param.place, message, f"write one of: {known}"))
     secrets = {name: param.default for name, param in declared if param.sensitive}
-    code = HandlerCode(written, handler.file, handler.function.__name__)
+    code = HandlerCode(written, handler.file, handler.function.__name__, maker.tables)
     env = frozenset(code.env)
     handling = LoadedHandler(handler, maker, frozenset(runs), types, secrets, read.flow.calendars, code, env)
     steps = HandlerSteps(maker, read.flow.steps[_START])

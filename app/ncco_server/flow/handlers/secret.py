@@ -67,7 +67,7 @@ class Secret:
 
     def __str__(self) -> NoReturn:
         """Raises TypeError: callers would hear the stars."""
-        raise WrongArgument("a Secret cannot be part of a text", f"give it to a function, {_GIVE_IT}")
+        raise WrongArgument("a Secret cannot be part of a text", f"leave it out, or give it to a function, {_GIVE_IT}")
 
     def __format__(self, spec: str) -> str:
         return str(self)

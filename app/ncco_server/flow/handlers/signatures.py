@@ -167,7 +167,12 @@ def misfit_of(
         cure = cure if len(shown) >= len(most) else f"write `{', '.join([opening, *most]).replace('(, ', '(')})`"
         if len(most) == 1 and "Sequence" in str(known[most[0]].annotation):
             cure = f"write a list: `{opening}[{', '.join(map(ast.unparse, args))}], ..)`"
-        return CallMisfit(call, f"`{name}` takes only {len(most)}", cure)
+        first_other = args[len(most)] if len(most) < len(args) else call
+        return CallMisfit(
+            first_other,
+            f"`{name}` takes only {len(most)} without a name",
+            cure,
+        )
     missing = [f"`{each.name}`" for each in needed if each.name not in given and each.kind is not each.VAR_KEYWORD]
     if missing:
         return CallMisfit(call, f"`{name}` needs {', '.join(missing)} as well", cure)

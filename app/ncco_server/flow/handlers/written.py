@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import zip_longest
 from typing import Final, TypeAlias
 
 from ncco_server.flow.handlers.signatures import Function, arguments_of
@@ -16,6 +18,9 @@ _Names: TypeAlias = dict[str, tuple[Written, ast.expr]]
 _Texts: TypeAlias = dict[str, ast.expr]
 _MOST_NAMES: Final = 30
 """A value is looked for behind no more names: each call of a long handler would search the whole file."""
+_HOLE: Final = re.compile(r"\{\{ \w+ \}\}")
+_FIELD: Final = re.compile(r"\{[^{}]*\}")
+"""Where `Ssml.format` puts a value, and how that is written."""
 _WORDS: Final = {"name": "flow"}
 """The arguments that have another name in a flow file."""
 
@@ -113,7 +118,30 @@ class WrittenCode:
             lists = (each for each in (code, *getattr(code, "args", ())) if isinstance(each, ast.List | ast.Tuple))
             items = next((each.elts for each in lists if len(each.elts) == len(node.items)), [code] * len(node.items))
             return Seq(tuple(map(self._at, node.items, items)), self.place(code))
-        return self._text(node, self._inside(code)[1].get(node.value, code))
+        texts = self._inside(code)[1]
+        if node.value not in texts and node.value.startswith("<"):
+            return next(
+                (each for each in map(partial(self._formatted, node), texts.items()) if each), self._text(node, code)
+            )
+        return self._text(node, texts.get(node.value, code))
+
+    def _formatted(self, node: Text, written: tuple[str, ast.expr]) -> Text | None:
+        """SSML, whose values are put into this text of the file; None if it comes from another one."""
+        text, code = written
+        place = self.place(code)
+        if _HOLE.split(node.value) != _FIELD.split(text) or not self._is_literal(text, place):
+            return None
+        columns: list[int] = []
+        fields = iter([*_FIELD.findall(text), ""])
+        at = place.column + 1
+        for part, hole in zip_longest(_HOLE.split(node.value), _HOLE.findall(node.value), fillvalue=""):
+            columns += [*range(at, at + len(part)), *[at + len(part)] * len(hole)]
+            at += len(part) + len(next(fields))
+        return node._replace(place=place, origins=tuple((place.line, each) for each in columns))
+
+    def _is_literal(self, text: str, place: Place) -> bool:
+        """Whether a text is written in one line, without escapes, and with one quote before it."""
+        return self._lines[place.line - 1][place.column : place.column + len(text)] == text
 
     def _inside(self, code: ast.expr) -> tuple[_Names, _Texts]:
         """In some code and the values that it names, nearest first: arguments and entries by name, texts by value."""
@@ -140,9 +168,7 @@ class WrittenCode:
     def _text(self, text: Text, code: Written) -> Text:
         """All characters are at the beginning of the value, unless it is written as one literal without escapes."""
         place = self.place(code)
-        start = place.column
-        is_literal = self._lines[place.line - 1][start : start + len(text.value)] == text.value
-        origins = () if is_literal and text.quoted else ((place.line, place.column),)
+        origins = () if text.quoted and self._is_literal(text.value, place) else ((place.line, place.column),)
         return text._replace(place=place, origins=origins)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Final, TypeAlias
 from ncco_server.flow.grammar.forms import Notation, listed, ref
 from ncco_server.flow.grammar.locales import speaks_several, split
 from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
-from ncco_server.flow.grammar.reader import HINTS, Reader, Resolver, has_braces, items
+from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, has_braces, items
 from ncco_server.flow.grammar.targets import Destination, NewValues
 from ncco_server.flow.issues import Fix
 from ncco_server.flow.language.retry import FAILURES
@@ -142,7 +142,7 @@ def _read_choice(entry: Entry, reader: Resolver) -> ChoiceDefinition | None:
     found = reader.map(entry.value, what, f"write `{name}: {{dtmf: 1, goto: step}}`")
     if found is None:
         return None
-    fields = ChoiceDefinition.read_words(found, what, reader, place=place)
+    fields = _unswapped(ChoiceDefinition.read_words(found, what, reader, place=place), what, reader)
     choice = ChoiceDefinition.build(fields, reader, name=name)
     speech = fields.get("speech")
     sets = fields.get("set")
@@ -155,3 +155,20 @@ def _read_choice(entry: Entry, reader: Resolver) -> ChoiceDefinition | None:
         written = 'write a key or words: `Choice(9, ["word"])`' if place.is_in_python else None
         reader.report("E231", place, f"{what} can neither be pressed nor said", written)
     return choice
+
+
+def _unswapped(fields: Fields, what: str, reader: Resolver) -> Fields:
+    """Report E232 if words are in place of keys and keys in place of words, and leave out both."""
+    pressed, said = (
+        [each.value for each in items(fields.get(word)) if isinstance(each, Text)] for word in ("dtmf", "speech")
+    )
+    if not pressed or not said or any(map(_KEY.fullmatch, pressed)) or not all(map(_KEY.fullmatch, said)):
+        return fields
+    place = items(fields.get("dtmf"))[0].place
+    keys, words = (each[0] if len(each) == 1 else f"[{', '.join(each)}]" for each in (said, pressed))
+    written = f"dtmf: {keys}, speech: {words}"
+    if place.is_in_python:
+        shown = [f'"{each}"' for each in pressed]
+        written = f"Choice({keys}, {shown[0] if len(shown) == 1 else '[' + ', '.join(shown) + ']'})"
+    reader.report("E232", place, f"{what} has words in place of keys", f"write `{written}`")
+    return fields.without("dtmf", "speech")

@@ -127,7 +127,9 @@ def _cast(column: Variable, value: Value, names: Mapping[str, Any]) -> Any:
     try:
         return column.type.cast(found)
     except ValueError as error:
-        raise RenderError("E392", f'"{column.name}" {error}', str(value.place), value.used_names) from None
+        raise RenderError(
+            "E392", f'"{column.name}" does not fit: {error}', str(value.place), value.used_names
+        ) from None
 
 
 def read_saves(node: Node, reader: Resolver, *, is_later: bool = False) -> tuple[Save, ...]:
@@ -195,7 +197,9 @@ def _read_values(
             )
         elif key.value in table.columns:
             message = f'"{key.value}" of the table {table.name} is not a number, so it cannot increase'
-            reader.report("E554", key.place, message, f"write `set: {{{key.value}: ..}}`")
+            others = f"increase one of: {', '.join(columns)}; or " if columns else ""
+            written = f'set={{"{key.value}": ..}}' if key.place.is_in_python else f"set: {{{key.value}: ..}}"
+            reader.report("E554", key.place, message, f"{others}write `{written}`")
         elif table.is_whole:
             cure = (
                 None

@@ -54,7 +54,7 @@ def write_flow(flow: dict[str, Any], folder: Path) -> None:
 def errors_of(flow: dict[str, Any], folder: Path) -> list[str]:
     """The errors found, as `kind step`, warnings that the flow names, and codes of `ncco check`."""
     write_flow(flow, folder)
-    issues = json_of(ncco("check", "--format", "json", cwd=folder))["issues"]
+    issues = json_of(ncco("check", "--format", "json", cwd=folder, env=flow.get("env")))["issues"]
     codes = [issue["code"] for issue in issues if issue["severity"] == "error" or issue["code"] == flow.get("found")]
     result = ncco("prove", "--format", "json", cwd=folder, env=flow.get("env"))
     if not result.stdout.startswith("{"):

@@ -139,3 +139,9 @@ def test_a_step_that_another_process_has_played_is_known() -> None:
 
     assert names == [step.name if step is not None else "" for step in found]
     assert played_step(elsewhere, call.session, ("shop", "line 99"), context) is None
+
+
+def test_a_long_row_of_names_is_checked() -> None:
+    names = "".join(f"    x{each + 1} = x{each}\n" for each in range(1500))
+
+    assert not loaded(f'    x0 = await call.connect("447700900111")\n{names}    x1500 == "busy"\n').has_errors

@@ -214,8 +214,12 @@ def raised_at(code: HandlerCode, error: BaseException) -> RaisedAt | None:
 def blamed(call: ast.expr, error: BaseException | None) -> ast.expr:
     """The argument that is wrong, or the whole expression."""
     match call, error:
+        case ast.Await(value=ast.Call() as awaited), WrongArgument():
+            return blamed(awaited, error)
         case ast.Call(), WrongArgument(argument=str(name)) if name in (given := _given_to(call)):
             return given[name]
+        case ast.Subscript(slice=key), KeyError(args=[str() | int()]):
+            return key
         case ast.Call(args=[only], keywords=[]), RenderError():
             return only
         case _:
@@ -223,11 +227,14 @@ def blamed(call: ast.expr, error: BaseException | None) -> ast.expr:
 
 
 def _given_to(call: ast.Call) -> Mapping[str, ast.expr]:
-    """The arguments of a call by their names."""
-    given: Mapping[str, Any] = {str(each.arg): each.value for each in call.keywords}
+    """The arguments of a call by their names, and the entries of dicts in them."""
+    named = {str(each.arg): each.value for each in call.keywords}
+    given: Mapping[str, Any] = {}
     with suppress(TypeError, KeyError):
-        given = call_methods()[getattr(call.func, "attr", "")].bind(*call.args, **given).arguments
-    return given
+        given = call_methods()[getattr(call.func, "attr", "")].bind(*call.args, **named).arguments
+    dicts = [each for each in named.values() if isinstance(each, ast.Dict)]
+    pairs = (pair for each in dicts for pair in zip(each.keys, each.values, strict=True))
+    return {**{str(key.value): value for key, value in pairs if isinstance(key, ast.Constant)}, **named, **given}
 
 
 def _is_fixed_argument(code: HandlerCode, call: ast.expr | None, name: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from datetime import UTC, datetime
@@ -57,14 +57,18 @@ def explore(
     if context.has_all_flows:  # a stored revision was checked when it was new, and calls may be in it
         remarks = [issue_of(each, written) for each in code.remarks(watch.forgotten, watch.dropped or watch.written)]
         without_await = {each.place.line for each in remarks if each.code == WITHOUT_AWAIT[0]}
-        reported = {each.place.line for each in remarks if each.code in ("W705", "E703")}
+        at = (each.place.line for each in remarks if each.code in ("W705", "E703"))
+        reported = {line for each in at for line in code.told_by(each)}
         said = {each.message for each in remarks}  # perhaps in another line of the same call
-        failures = ((failure, _issue_of(failure, written)) for failure in _first_failures(watch))
+        params = {each.place for each in linked.params.values()}
+        has_odd_param = any(each.code == "E203" and each.place in params for each in issues)  # they fail by its values
+        found = () if has_odd_param else _first_failures(watch, said)
+        failures = ((failure, _issue_of(failure, written)) for failure in found)
         issues.extend(
             issue
             for failure, issue in failures
             if (not without_await or (failure.is_certain and issue.place.line not in without_await))
-            and not (issue.code in ("W703", "E703") and (issue.place.line in reported or issue.message in said))
+            and not (issue.code in ("W703", "E703") and issue.place.line in reported)
         )
         issues.extend(remarks)
         told = {issue.place.line for issue in issues if issue.place.file == file}
@@ -148,11 +152,15 @@ def _followers(watch: Watch) -> Followers:
     }
 
 
-def _first_failures(watch: Watch) -> Iterator[FailedRun]:
-    """For each line, the errors of the most usual caller who has one; none if a column has an unknown type."""
+def _first_failures(watch: Watch, said: Set[str]) -> Iterator[FailedRun]:
+    """For each line, the errors of the most usual caller who has one; none if a column has an unknown type.
+
+    Leave out those with a message that has been `said`.
+    """
     if any(type_.name == "any" for each in watch.functions.values() for type_ in each.returns.fields.values()):
         return
-    detailed = [each._replace(message=each.message + why) for each, why in watch.failures.items()]
+    unsaid = ((each, why) for each, why in watch.failures.items() if _message_of(each) not in said)
+    detailed = [each._replace(message=each.message + why) for each, why in unsaid]
     if any(each.code == "R110" for each in detailed):  # one loop may be interrupted in two lines
         detailed = [each for each in detailed if each.code != "W703"]
     found = sorted(detailed, key=lambda each: CALLERS.index(each.caller))
@@ -164,13 +172,17 @@ def _issue_of(failure: FailedRun, written: WrittenCode) -> FlowIssue:
     """An issue of the step that the run made, or of its code (E703, W703)."""
     file, line, column = failure.where.rsplit(":", 2)
     place = failure.place or written.exact(Place(file, int(line), int(column)))
-    message = failure.message.removeprefix(f"{failure.where}: ")
+    message = _message_of(failure)
     if failure.is_certain:
         return RULES["E703"].at(place, message, failure.cure)
     if failure.caller:
         message = f"for {failure.caller}: {message}"
     code = "W703" if failure.caller or failure.code not in RULES else failure.code
     return RULES[code].at(place, message, failure.cure)
+
+
+def _message_of(failure: FailedRun) -> str:
+    return failure.message.removeprefix(f"{failure.where}: ")
 
 
 def _line_of(where: str) -> int:

@@ -232,9 +232,11 @@ def undecided_dials(turn: Transition) -> int:
 
 
 def _lost_webhooks(explored: Explored, turn: Transition) -> Iterator[Violation]:
-    if not turn.is_party and not turn.heard.survives_loss:
+    """Leave out a checkpoint that nothing comes before: its webhook follows a reply of the server at once."""
+    heard = turn.heard
+    if not turn.is_party and not heard.survives_loss and (heard.input_s or heard.prompt_s):
         asks = "input" if explored.step(turn.where).tail else "no_tail"
-        yield explored.found("lost_webhook", turn.where, turn, asks if turn.heard.input_s else "checkpoint")
+        yield explored.found("lost_webhook", turn.where, turn, asks if heard.input_s else "checkpoint")
 
 
 def _silent_faults(explored: Explored, turn: Transition) -> Iterator[Violation]:
