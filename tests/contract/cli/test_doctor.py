@@ -46,9 +46,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     secrets = {"VONAGE_SIGNATURE_SECRET": SECRET, "VONAGE_APPLICATION_ID": APPLICATION_ID}
     started = Server(home, {"NCCO_INSECURE": "0", **secrets})
     started.settings["NCCO_PUBLIC_URL"] = started.url
-    started.start()
-    yield started
-    started.end()
+    with started:
+        yield started
 
 
 @pytest.fixture(scope="module")

@@ -88,10 +88,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     (home / "flows" / "shop.yaml").write_text(FLOW, encoding="utf-8")
     server = Server(home, {"NCCO_INSECURE": "0", "VONAGE_SIGNATURE_SECRET": SECRET})
     server.settings["NCCO_PUBLIC_URL"] = server.url
-    server.start()
-    with fake_application_api() as api:
+    with server, fake_application_api() as api:
         yield Place(server, api)
-    server.end()
 
 
 @pytest.fixture

@@ -28,8 +28,8 @@ from click.testing import Result
 from tests.support import loopback, postgres_server
 from tests.support.command import ncco
 from tests.support.fork_server import NCCO
+from tests.support.server import Server, plain_environment, running_server
 from tests.system.cli.projects import write_project
-from tests.system.cli.running import RunningServer, plain_environment, running_server, wait_until_ready
 
 KEY = "invented-key-of-the-backups-for-tests-only"
 LINE = """\
@@ -83,9 +83,9 @@ class Home:
         return ncco(*words, cwd=self.path, env=plain_environment(self.path, **self.env))
 
     @contextmanager
-    def serving(self) -> Iterator[RunningServer]:
+    def serving(self) -> Iterator[Server]:
         with running_server(self.path, cwd=self.path, env=self.env) as server:
-            wait_until_ready(server.address)
+            server.wait_until_ready()
             yield server
             server.stop()
 

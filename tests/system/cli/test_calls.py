@@ -17,8 +17,8 @@ import pytest
 
 from ncco_server.store import SqliteDatabase, Store
 from tests.support.fork_server import NCCO, PIPE, Forked
+from tests.support.server import plain_environment
 from tests.system.cli.projects import ncco, write_project
-from tests.system.cli.running import plain_environment
 from tests.unit.server.service.served_call import LEG, ServedCall, delivery, service_at
 
 DESK = """flow: desk

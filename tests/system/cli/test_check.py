@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.fork_server import NCCO, PIPE, STDOUT, Forked
+from tests.support.server import plain_environment
 from tests.system.cli.projects import SHOP, TYPO, ncco, write_project
-from tests.system.cli.running import plain_environment
 
 LOADED = """
 import sys

@@ -28,9 +28,8 @@ from tests.support.application_api import APPLICATION_ID, ApplicationApi, applic
 from tests.support.command import ncco
 from tests.support.fork_server import DEVNULL, NCCO, Forked
 from tests.support.keys import private_pem, public_pem, rsa_key
-from tests.support.server import free_port, write_files
+from tests.support.server import free_port, plain_environment, write_files
 from tests.support.waiting import happens
-from tests.system.cli.running import plain_environment
 
 SECRET = "an-invented-signature-$ecret-of-32-characters"
 API_SECRET = "an-invented-api-secret"

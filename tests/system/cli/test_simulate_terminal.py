@@ -13,8 +13,8 @@ import pytest
 from pexpect.fdpexpect import fdspawn
 
 from tests.support.fork_server import NCCO, Forked
+from tests.support.server import plain_environment
 from tests.system.cli.projects import write_project
-from tests.system.cli.running import plain_environment
 from tests.system.cli.simulated import AT, SHOP, saved
 
 ARROW_UP = "\x1b[A"

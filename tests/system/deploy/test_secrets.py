@@ -15,9 +15,9 @@ import yaml
 from ncco_server.desk.commands.init import SKELETON
 from ncco_server.settings.secrets import FILE_SUFFIX
 from tests.support.cases import each_case
+from tests.support.server import running_server
 from tests.support.tracked import ROOT
 from tests.system.cli.projects import SHOP, write_project
-from tests.system.cli.running import running_server
 from tests.system.repository.dockerfile import is_sent
 from tests.system.server.security.signing import status
 

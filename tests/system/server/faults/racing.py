@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 from collections import Counter
 from collections.abc import Callable
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -113,7 +113,7 @@ def _ncco_of(answer: Answer) -> list[dict[str, Any]]:
     return answer.ncco if answer.status == 200 else []
 
 
-def serving(folder: Path, office: Office, database: Database | None) -> AbstractContextManager[Served]:
+def serving(folder: Path, office: Office, database: Database | None) -> Served:
     """Start one of the two servers."""
     if database is None:
         return served(folder, office=office.url)

@@ -10,7 +10,7 @@ from typing import Any
 import jwt
 
 from tests.support import loopback
-from tests.system.cli.running import RunningServer
+from tests.support.server import Server
 
 CALL = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
 
@@ -26,7 +26,7 @@ def signed_post(body: bytes, secret: str, **changes: Any) -> str:
     return f"Bearer {jwt.encode(claims, secret, algorithm='HS256')}"
 
 
-def status(server: RunningServer, secret: str) -> int:
+def status(server: Server, secret: str) -> int:
     """The status of a server's response to an event webhook signed with a secret."""
     body = json.dumps(CALL).encode()
     headers = {"Authorization": signed_post(body, secret), "Content-Type": "application/json"}

@@ -226,7 +226,7 @@ async def test_no_secret_is_revealed(server: Server, mailbox: Mailbox, media: Me
     places = {**await asyncio.to_thread(commands, server), **await pages(server), **in_archive(server)}
     places |= {"files": " ".join(path.name for path in server.home.rglob("*")), "mail": mail.as_string()}
     places |= {"metrics": metrics(server), "rows": rows(server, storage).decode("latin-1")}
-    places |= {"log": "".join(server.lines), "asked": " ".join(media.requests)}
+    places |= {"log": server.printed, "asked": " ".join(media.requests)}
     key = pem().splitlines()[1]
     secrets = (PIN, CARD, WORDS, PASSWORD, API_SECRET, SIGNATURE, key, "eyJhbGciOi", SECRET)
 
