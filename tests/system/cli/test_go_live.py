@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 import signal
 import stat
 import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import httpx
-import jwt
 import pexpect
 import pytest
 from dotenv import dotenv_values
 from pexpect.fdpexpect import fdspawn
 
 from ncco_server.settings.logins import read_logins
-from tests.support import loopback
 from tests.support.application_api import APPLICATION_ID, ApplicationApi, application, fake_application_api
 from tests.support.command import ncco
-from tests.support.fork_server import DEVNULL, NCCO, Forked
+from tests.support.fork_server import NCCO, Forked
 from tests.support.keys import private_pem, public_pem, rsa_key
-from tests.support.server import free_port, plain_environment, write_files
-from tests.support.waiting import happens
+from tests.support.server import Server, free_port, plain_environment, write_files
+from tests.support.webhooks import facts, signed_status
 
 SECRET = "an-invented-signature-$ecret-of-32-characters"
 API_SECRET = "an-invented-api-secret"
@@ -126,32 +121,14 @@ class Shop:
     def settings(self) -> dict[str, str | None]:
         return dotenv_values(self.home / ".env")
 
-    @contextmanager
-    def serving(self) -> Iterator[None]:
-        """Run `ncco serve` as the page says, with the settings in `.env`."""
-        server = Forked([NCCO, "serve"], cwd=self.home, env=self.env, stderr=DEVNULL)
-        try:
-            assert happens(self._serves)
-            yield
-        finally:
-            server.terminate()
-            server.wait(WITHIN_S)
-
-    def _serves(self) -> bool:
-        try:
-            return loopback.get(f"{self.url}/healthz").status_code == 200
-        except httpx.TransportError:
-            return False
+    def serving(self) -> Server:
+        """`ncco serve` as the page says, with the settings in `.env`."""
+        return Server(self.home, self.env, defaults={})
 
     def post(self, name: str, **fields: Any) -> int:
         """Send a signed webhook. Returns the status of the response."""
-        body = {"to": NUMBER, "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1", **fields}
-        content = json.dumps(body).encode()
-        ids = {"api_key": "k1", "application_id": APPLICATION_ID, "iss": "Vonage", "jti": name}
-        claims = {**ids, "iat": int(time.time()), "payload_hash": hashlib.sha256(content).hexdigest()}
-        token = jwt.encode(claims, SECRET, algorithm="HS256")
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        return loopback.post(f"{self.url}/webhooks/{name}", content=content, headers=headers).status_code
+        ids = {"api_key": "k1", "application_id": APPLICATION_ID, "jti": name}
+        return signed_status(self.url, SECRET, facts(to=NUMBER, **fields), name, **ids)
 
 
 @pytest.fixture

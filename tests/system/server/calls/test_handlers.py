@@ -16,9 +16,10 @@ from tests.support.command import ncco
 from tests.support.postgres_stores import empty_database
 from tests.support.server import Server, running_server
 from tests.support.waiting import happens
+from tests.support.webhooks import callback, facts, keys
 
 ROOT = Path(__file__).resolve().parents[4]
-CALLER = {"to": "442079460150", "from": "447700900123", "conversation_uuid": "CON-1", "uuid": "leg"}
+CALLER = facts("leg", to="442079460150")
 DATABASES = ["sqlite", "postgres"]
 
 
@@ -26,11 +27,9 @@ def post(url: str, fields: dict[str, Any]) -> httpx.Response:
     return loopback.post(url, json=fields, timeout=30)
 
 
-def callback(server: Server, answer: httpx.Response, kind: str) -> str:
+def at(server: Server, answer: httpx.Response, kind: str) -> str:
     """The callback URL of a kind, at the server's current address."""
-    urls = [url for action in answer.json() for url in action.get("eventUrl", ())]
-    path = next(url for url in urls if f"/webhooks/{kind}/" in url).partition("/webhooks/")[2]
-    return f"http://{server.address}/webhooks/{path}"
+    return server.url + httpx.URL(callback(answer.json(), kind)).path
 
 
 def said(answer: httpx.Response) -> list[str]:
@@ -38,7 +37,7 @@ def said(answer: httpx.Response) -> list[str]:
 
 
 def press(server: Server, answer: httpx.Response, digits: str) -> httpx.Response:
-    return post(callback(server, answer, "input"), {"dtmf": {"digits": digits, "timed_out": False}, "uuid": "leg"})
+    return post(at(server, answer, "input"), {**keys(digits), "uuid": "leg"})
 
 
 @pytest.fixture
@@ -70,7 +69,7 @@ def test_a_handler_continues_after_kill_9_with_the_version_that_the_call_started
         server.end()
 
     with running_server(tmp_path, cwd=project, env=settings) as server:
-        busy = post(callback(server, told, "event"), {"status": "busy", "uuid": "kitchen", "direction": "outbound"})
+        busy = post(at(server, told, "event"), {"status": "busy", "uuid": "kitchen", "direction": "outbound"})
         assert said(busy)[0].startswith("The kitchen is busy.")
         new = press(server, post(f"http://{server.address}/webhooks/answer", {**CALLER, "uuid": "new"}), "2")
         assert "Your order is in the oven. It will take 20 more minutes." == said(press(server, new, "12345"))[0]

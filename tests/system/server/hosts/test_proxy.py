@@ -24,9 +24,9 @@ from ncco_server.ncco import check
 from tests.support import loopback
 from tests.support.server import Server, free_port, running_server
 from tests.support.waiting import happens
+from tests.support.webhooks import facts, signed_post
 from tests.system.cli.projects import SHOP, write_project
 from tests.system.server.hosts.proxy import NGINX, proxy, tries
-from tests.system.server.security.signing import signed_post
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="the program nginx is not installed; Debian's nginx has it")
 
@@ -59,7 +59,7 @@ class Line:
 
     def post(self, path: str, *, is_signed: bool = True, **fields: object) -> httpx.Response:
         """Send a webhook of a new call and return the response."""
-        body = json.dumps({"to": "442079460000", "from": "447700900123", "uuid": uuid4().hex, **fields}).encode()
+        body = json.dumps(facts(uuid4().hex, **fields)).encode()
         signature = {"authorization": signed_post(body, SECRET)} if is_signed else {}
         return loopback.post(f"http://{self.address}{path}", content=body, headers=signature)
 

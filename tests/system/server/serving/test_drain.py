@@ -12,8 +12,9 @@ import pytest
 from tests.contract.server.http.serving import serving
 from tests.support import loopback
 from tests.support.waiting import happens
+from tests.support.webhooks import facts
 
-CALL = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
+CALL = facts()
 HELLO = b'[{"action":"talk","text":"Hello."}]'
 NEVER = "300"
 AT_ONCE_S = 20.0

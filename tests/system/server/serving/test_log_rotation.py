@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.support import loopback
 from tests.support.server import running_server
 from tests.support.waiting import happens
+from tests.support.webhooks import facts
 from tests.system.cli.projects import SHOP, write_project
 
 
@@ -24,8 +25,7 @@ def test_a_log_file_is_rotated_while_calls_go_on(tmp_path: Path) -> None:
         server.wait_until_ready()
 
         def call(leg: str) -> int:
-            facts = {"to": "442079460000", "from": "447700900123", "uuid": leg, "conversation_uuid": f"CON-{leg}"}
-            return loopback.post(f"http://{server.address}/webhooks/answer", json=facts).status_code
+            return loopback.post(f"http://{server.address}/webhooks/answer", json=facts(leg)).status_code
 
         before = [call(f"before-{number}") for number in range(5)]
         assert happens(lambda: 5 == log.read_text().count('"uuid":"before-'))

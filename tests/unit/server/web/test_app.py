@@ -23,6 +23,7 @@ from ncco_server.service.calls import CallService
 from ncco_server.web import create_app
 from tests.support.examples import examples
 from tests.support.memory_store import MemoryStore
+from tests.support.webhooks import callback
 from tests.unit.server.web.fake_calls import FakeCalls, settings_with
 
 FLOW = """
@@ -69,18 +70,13 @@ async def served(project: Path, **values: Any) -> AsyncIterator[httpx.AsyncClien
             yield client
 
 
-def event_url(ncco: list[dict[str, Any]]) -> str:
-    [url] = [action["eventUrl"][0] for action in ncco if "eventUrl" in action]
-    return str(url)
-
-
 async def test_webhooks_leave_no_work_for_the_garbage_collector(project: Path) -> None:
     async with served(project) as client:
         await client.post("/webhooks/answer", json=CALL | {"uuid": "leg-0"})
         gc.collect()
         gc.set_debug(gc.DEBUG_SAVEALL)
         menu = (await client.post("/webhooks/answer", json=CALL)).json()
-        await client.post(event_url(menu), json=CALL | {"dtmf": {"digits": "1"}})
+        await client.post(callback(menu), json=CALL | {"dtmf": {"digits": "1"}})
         gc.collect()
         ours = {type(found) for found in gc.garbage if type(found).__module__.startswith("ncco_server.")}
         gc.set_debug(0)
@@ -136,7 +132,7 @@ def test_a_real_call_is_answered_whatever_else_arrives_on_any_route(
     async def run() -> list[httpx.Response]:
         app, service = await real_app()
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000") as client:
-            wait = event_url((await client.post("/webhooks/answer", json=CALL)).json()).rpartition("/")[2]
+            wait = callback((await client.post("/webhooks/answer", json=CALL)).json()).rpartition("/")[2]
             responses = [
                 await sent(client, route.format(wait=wait), fields, as_query=as_query)
                 for route, fields, as_query in webhooks

@@ -25,6 +25,7 @@ from ncco_server.errors import AppError, SettingsError
 from ncco_server.settings import load_settings
 from tests.support.cases import each_case
 from tests.support.server import free_port
+from tests.support.webhooks import callback
 from tests.unit.server.web.fake_calls import settings_with
 
 CALL = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
@@ -82,12 +83,8 @@ async def running(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
             yield client
 
 
-def event_url(ncco: list[dict[str, Any]]) -> str:
-    return next(str(action["eventUrl"][0]) for action in ncco if action["action"] == "input")
-
-
 async def pressed(client: httpx.AsyncClient, ncco: Any, digits: str) -> Any:
-    return (await client.post(event_url(ncco), json=CALL | {"dtmf": {"digits": digits}})).json()
+    return (await client.post(callback(ncco), json=CALL | {"dtmf": {"digits": digits}})).json()
 
 
 @each_case("prefix", ["", "/voice", "/webhooks/voice"])
@@ -102,7 +99,7 @@ async def test_a_program_serves_calls_beside_its_own_routes(home: Path, prefix: 
         dialled = await pressed(client, menu, "1")
 
     assert "Press 1 or 2." == menu[0]["text"]
-    assert event_url(menu).startswith(f"http://127.0.0.1:8000{prefix}/webhooks/input/")
+    assert callback(menu).startswith(f"http://127.0.0.1:8000{prefix}/webhooks/input/")
     assert ["phone"] == ready["flows"]
     assert ("hello", ["/hello"]) == (hello, list(paths))
     assert "447700900111" == dialled[0]["endpoint"][0]["number"]
