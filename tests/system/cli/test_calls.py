@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 
 from ncco_server.store import SqliteDatabase, Store
+from tests.support.command import ncco
 from tests.support.fork_server import NCCO, PIPE, Forked
 from tests.support.server import plain_environment
-from tests.system.cli.projects import ncco, write_project
+from tests.system.cli.projects import write_project
 from tests.unit.server.service.served_call import LEG, ServedCall, delivery, service_at
 
 DESK = """flow: desk

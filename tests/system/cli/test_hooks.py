@@ -15,10 +15,11 @@ from standardwebhooks import Webhook
 
 from ncco_server.store import HookRow, SqliteDatabase, Store
 from tests.support import loopback
+from tests.support.command import ncco
 from tests.support.server import running_server
 from tests.support.stored_rows import hook_row, webhook_row
 from tests.support.waiting import happens
-from tests.system.cli.projects import ncco, write_project
+from tests.system.cli.projects import write_project
 from tests.unit.server.service.receiver import Answer, receiving
 
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="

@@ -17,7 +17,8 @@ from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.service.delivery import Delivery
 from ncco_server.store import SqliteDatabase, Store
 from tests.support.cases import each_case
-from tests.system.cli.projects import ncco, write_project
+from tests.support.command import ncco
+from tests.system.cli.projects import write_project
 from tests.unit.server.service.served_call import ANSWER, LEG, NOON, ServedCall, delivery, service_at
 
 DESK = """flow: desk

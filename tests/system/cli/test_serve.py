@@ -21,11 +21,12 @@ from ncco_server.settings import load_settings
 from ncco_server.settings.fields import VoiceAccess
 from ncco_server.store import SqliteDatabase, Store
 from tests.support.cases import each_case
+from tests.support.command import ncco
 from tests.support.earlier_version import old_sqlite
 from tests.support.fork_server import NCCO
 from tests.support.keys import private_pem, rsa_key
 from tests.support.server import Server, plain_environment, running_server
-from tests.system.cli.projects import SHOP, TYPO, ncco, write_project
+from tests.system.cli.projects import SHOP, TYPO, write_project
 
 SECRET = "a signature secret of at least 32 characters"
 KEY = private_pem(rsa_key())

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.support.command import ncco
 from tests.support.server import standing_in
-from tests.system.cli.projects import ncco, write_project
+from tests.system.cli.projects import write_project
 from tests.system.cli.simulated import AT, SHOP, call, saved
 
 MENU = '    0.0 s  hears     "Hello . For sales, press 1 or say sales."'
@@ -343,10 +344,8 @@ def test_free_speech_accepts_no_keys(tmp_path: Path) -> None:
     assert '"Thank you."' in done.output
 
 
-def test_colours_are_only_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("NO_COLOR")
-
-    assert "\x1b" not in call(typed="1\n").output
+def test_colours_are_only_for_terminals() -> None:
+    assert "\x1b" not in call(typed="1\n", env={"NO_COLOR": None}).output
 
 
 def test_live_asks_servers_and_sends_hooks(monkeypatch: pytest.MonkeyPatch) -> None:

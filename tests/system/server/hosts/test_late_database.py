@@ -10,9 +10,10 @@ import pytest
 
 from ncco_server.ncco import check
 from tests.support import loopback, postgres_server
+from tests.support.command import ncco
 from tests.support.server import Server, running_server
 from tests.support.waiting import happens
-from tests.system.cli.projects import SHOP, ncco, write_project
+from tests.system.cli.projects import SHOP, write_project
 
 CALL: dict[str, Any] = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
 WITHIN_S = 40.0

@@ -21,11 +21,11 @@ from fastapi import FastAPI, Request
 from ncco_server.vonage.application_token import ApplicationTokens
 from ncco_studio.commands.vonage import APPLICATION_ID
 from tests.support import loopback
+from tests.support.command import ncco
 from tests.support.fork_server import NCCO
 from tests.support.server import Server, running_server
 from tests.support.serving_thread import serving_thread
 from tests.support.waiting import happens
-from tests.system.cli.projects import leave_settings_behind, ncco
 
 SDK = Path(__file__).with_name("sdk")
 KEY, CERTIFICATE = ".virtual-vonage/private.key", ".virtual-vonage/certificate.pem"
@@ -122,7 +122,7 @@ def test_a_call_can_end_when_the_connected_party_hangs_up(tmp_path: Path) -> Non
 
 
 def test_a_port_in_use_is_reported_by_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    leave_settings_behind(monkeypatch, tmp_path)
+    monkeypatch.chdir(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = ncco("vonage", "--port", str(port))
@@ -139,7 +139,7 @@ def test_a_party_needs_an_outcome() -> None:
 
 
 def test_a_file_of_people_with_a_mistake_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    leave_settings_behind(monkeypatch, tmp_path)
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "people.yaml").write_text('people: {"447700900001": {rings: 6s}}\n', encoding="utf-8")
 
     wrong = ncco("vonage", "--people", "people.yaml")
