@@ -51,7 +51,7 @@ def faults(foreign: MediaServer) -> Sequence[File]:
         File(dies=True),
         File(status=503),
         File(status=404),
-        File(b"<html>error</html>", content_type="text/html"),
+        File(b"<html>error</html>", headers={"content-type": "text/html"}),
         File(status=302, headers={"location": f"{foreign.url}/stolen"}),
         File(pieces=20, every_s=0.2, dies=True),
         File(after_s=12.0),
