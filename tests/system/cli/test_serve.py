@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import re
-import subprocess
 import threading
 import urllib.request
 from pathlib import Path
@@ -26,6 +25,7 @@ from tests.support.earlier_version import old_sqlite
 from tests.support.fork_server import NCCO
 from tests.support.keys import private_pem, rsa_key
 from tests.support.server import Server, plain_environment, running_server
+from tests.support.terminal import Terminal
 from tests.system.cli.projects import SHOP, TYPO, write_project
 
 SECRET = "a signature secret of at least 32 characters"
@@ -150,18 +150,11 @@ def test_the_greeting_says_what_to_enter_at_vonage() -> None:
 def test_a_terminal_shows_how_to_have_a_console(tmp_path: Path) -> None:
     write_project(tmp_path, shop=SHOP)
     settings = {"NCCO_CONSOLE": "1", "NCCO_CONSOLE_PORT": "8765", "NCCO_INSECURE": "1"}
-    ours, of_server = os.openpty()
-    words = [NCCO, "serve", "--log", "json"]
-    with subprocess.Popen(words, cwd=tmp_path, env=plain_environment(tmp_path, **settings), stderr=of_server) as server:
-        os.close(of_server)
-        shown = b""
-        while b"8765" not in shown:
-            shown += os.read(ours, 4096)
-        server.terminate()
-    os.close(ours)
+    terminal = Terminal(tmp_path, plain_environment(tmp_path, **settings), NCCO, "serve", "--log", "json")
 
-    assert b"No console without a password: `ncco console password`" in shown
-    assert b"http://127.0.0.1:8765/" in shown
+    terminal.sees("No console without a password: `ncco console password`")
+    terminal.sees("http://127.0.0.1:8765/")
+    terminal.close()
 
 
 def test_the_greeting_says_that_messages_stay_at_vonage_without_a_key() -> None:
