@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 import jwt
+from fastapi import FastAPI
 
 from tests.support import loopback
 
@@ -35,6 +37,15 @@ def send(server: str, url: str, **fields: Any) -> list[dict[str, Any]]:
     """Send a webhook to the path of `url` at this server. Returns the NCCO in the reply; raises HTTPStatusError."""
     reply = loopback.post(server + httpx.URL(url).path, json=fields).raise_for_status()
     return list(reply.json()) if reply.content else []
+
+
+@asynccontextmanager
+async def running_app(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """Run an application in this process. Yields its client; an exception becomes a 500, as with a real server."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000")
+    async with app.router.lifespan_context(app), client:
+        yield client
 
 
 def signed_post(body: bytes, secret: str, **changes: Any) -> str:

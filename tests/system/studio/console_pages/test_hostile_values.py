@@ -19,7 +19,7 @@ from ncco_server.table_rows import row_name
 from ncco_server.web import create_app
 from ncco_studio.console.app import create_console
 from tests.support.cases import each_case
-from tests.support.webhooks import callback, facts, keys
+from tests.support.webhooks import callback, facts, keys, running_app
 from tests.unit.studio.console.conftest import OwnPlayer, browser, logged_in, settings_for, with_worker_here
 from tests.unit.studio.console.test_messages import message
 
@@ -172,12 +172,7 @@ async def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     monkeypatch.syspath_prepend(str(tmp_path))
     given = {"insecure": True, "python_lookups": "accounts_of_tests"}
     settings = settings_for(tmp_path, database_url=f"sqlite:///{tmp_path}/calls.db", **given)
-    app = create_app(settings, dev=True)
-    transport = httpx.ASGITransport(app)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as webhooks,
-    ):
+    async with running_app(create_app(settings, dev=True)) as webhooks:
         await call(webhooks, LEG, "447700900123")
         await call(webhooks, HOSTILE, HOSTILE)
     (tmp_path / FILE).write_text(f"flow: {json.dumps(HOSTILE)}\nnumbers: [{json.dumps(HOSTILE)}]\n", encoding="utf-8")

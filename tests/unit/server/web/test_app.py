@@ -23,7 +23,7 @@ from ncco_server.service.calls import CallService
 from ncco_server.web import create_app
 from tests.support.examples import examples
 from tests.support.memory_store import MemoryStore
-from tests.support.webhooks import callback
+from tests.support.webhooks import callback, running_app
 from tests.unit.server.web.fake_calls import FakeCalls, settings_with
 
 FLOW = """
@@ -63,11 +63,8 @@ def project(tmp_path: Path) -> Path:
 async def served(project: Path, **values: Any) -> AsyncIterator[httpx.AsyncClient]:
     values = {"database_url": f"sqlite:///{project}/calls.db", "reload": False} | values
     chosen = settings_with(flows=project / "flows", templates=project / "templates", **values)
-    app = create_app(chosen, dev=True)
-    async with app.router.lifespan_context(app):
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
-            yield client
+    async with running_app(create_app(chosen, dev=True)) as client:
+        yield client
 
 
 async def test_webhooks_leave_no_work_for_the_garbage_collector(project: Path) -> None:

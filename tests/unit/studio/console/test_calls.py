@@ -22,7 +22,7 @@ from ncco_server.web import create_app
 from ncco_studio.console.app import create_console
 from ncco_studio.console.caches import VERSION_TTL_S, CallChanges
 from tests.support.stored_rows import end_call, session_row, turn_row, webhook_row
-from tests.support.webhooks import callback, facts, keys
+from tests.support.webhooks import callback, facts, keys, running_app
 from tests.unit.studio.console.conftest import logged_in, settings_for
 
 FLOWS = """\
@@ -97,11 +97,8 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
     (tmp_path / "flows" / "shop.yaml").write_text(FLOWS, encoding="utf-8")
     for name, text in zip(("personal", "desk"), PERSONAL.split("---\n"), strict=True):
         (tmp_path / "flows" / f"{name}.yaml").write_text(text, encoding="utf-8")
-    app = create_app(settings(tmp_path), dev=True)
-    base = "http://127.0.0.1:8000"
     async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base) as webhooks,
+        running_app(create_app(settings(tmp_path), dev=True)) as webhooks,
         await logged_in(create_console(settings(tmp_path), dev=True)) as console,
     ):
         yield Shop(webhooks, console, tmp_path)

@@ -20,7 +20,7 @@ from ncco_server.store import RecordingRow, Recordings
 from ncco_server.web import create_app
 from ncco_studio.console.app import create_console
 from ncco_studio.console.phone.trial_messages import tone
-from tests.support.webhooks import callback, facts, keys
+from tests.support.webhooks import callback, facts, keys, running_app
 from tests.unit.studio.console.conftest import logged_in, settings_for
 
 HOSTILE = "<script>alert(1)</script>"
@@ -305,8 +305,7 @@ async def record_both(tmp_path: Path, flows: str = FLOWS) -> None:
     for number, text in enumerate(flows.split("---\n")):
         (tmp_path / "flows" / f"{number}.yaml").write_text(text, encoding="utf-8")
     app = create_app(settings(tmp_path).model_copy(update={"insecure": True}), dev=True)
-    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000")
-    async with app.router.lifespan_context(app), client as webhooks:
+    async with running_app(app) as webhooks:
         await recorded(webhooks, "leg-message", "1")
         await recorded(webhooks, "leg-talk", "2")
 

@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from ncco_server.settings import Settings
 from ncco_server.web import create_app
 from ncco_studio.console.app import create_console
-from tests.support.webhooks import callback, facts, keys
+from tests.support.webhooks import callback, facts, keys, running_app
 from tests.unit.studio.console.conftest import logged_in, settings_for
 
 SHOP = """\
@@ -115,8 +115,7 @@ async def line(tmp_path: Path) -> AsyncIterator[Line]:
         (tmp_path / "flows" / f"{name}.yaml").write_text(text, encoding="utf-8")
     server = create_app(settings(tmp_path), dev=True)
     async with (
-        server.router.lifespan_context(server),
-        httpx.AsyncClient(transport=httpx.ASGITransport(server), base_url="http://127.0.0.1:8000") as webhooks,
+        running_app(server) as webhooks,
         await logged_in(create_console(settings(tmp_path), dev=True)) as console,
     ):
         yield Line(server, webhooks, console)
