@@ -16,7 +16,7 @@ JOBS   ?= 4
 # The tests to run for each change. The other tests are slower: `make check` runs them, too.
 FAST := $(wildcard tests/contract tests/unit)
 # These start console workers, whole servers or PostgreSQL, wait for real timeouts, or try many changes to projects.
-SLOW := tests/contract/server/check/test_mistakes.py tests/contract/cli/test_go_live.py \
+SLOW := tests/contract/server/check/test_mistakes.py \
 	$(addprefix tests/contract/server/,http check/test_faults.py check/test_examples.py store/test_durability.py \
 		store/test_table_rows.py) \
 	$(addprefix tests/unit/server/,engine/test_handlers_like_flows.py flow/hours/test_counted.py \

@@ -1,11 +1,11 @@
-"""Runs `ncco` in this process, in an empty folder and without the settings of the person who runs the tests."""
+"""Runs `ncco` in this process. tests/conftest.py removes the settings of the person who runs the tests."""
 
 from __future__ import annotations
 
 import json
-import os
 import traceback
 from collections.abc import Mapping
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +15,16 @@ from ncco_server.desk.commands import main
 
 
 def ncco(
-    *words: str | Path, cwd: Path, env: Mapping[str, str] | None = None, stdin: str | bytes | None = None
+    *words: str | Path,
+    cwd: Path | None = None,
+    env: Mapping[str, str | None] | None = None,
+    stdin: str | bytes | None = None,
 ) -> Result:
-    """The output and exit code of a command. `env` is added to an environment without settings."""
-    own = {name: None for name in os.environ if name.startswith(("NCCO_", "VONAGE_", "FLOW_", "AWS_"))}
-    before = Path.cwd()
-    os.chdir(cwd)
-    try:
+    """The output and exit code of a command in `cwd`, or else in the current folder. `env` is added to the settings."""
+    with chdir(cwd or "."):
         return CliRunner().invoke(
-            main, [str(word) for word in words], input=stdin, env=own | {"NO_COLOR": "1"} | dict(env or {})
+            main, [str(word) for word in words], input=stdin, env={"NO_COLOR": "1", **(env or {})}
         )
-    finally:
-        os.chdir(before)
 
 
 def json_of(result: Result) -> Any:

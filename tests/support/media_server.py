@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.support.application_api import APPLICATION_ID
 from tests.support.keys import private_pem, rsa_key
+from tests.support.scripted_replies import Answer, next_of
 from tests.support.serving_thread import serving_thread
 
 MP3: Final = b"ID3\x04\x00\x00\x00\x00\x00\x00" + b"\xff\xfb\x90\x64" * 2_000
@@ -30,20 +30,11 @@ def pem(private: rsa.RSAPrivateKey | None = None) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class File:
-    """The reply for a path: sent after `after_s`, in `pieces` with `every_s` between them.
-
-    With `dies` the connection is closed before the last piece.
-    """
+class File(Answer):
+    """The answer for a path."""
 
     body: bytes = MP3
-    status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
-    content_type: str = "audio/mpeg"
-    after_s: float = 0.0
-    pieces: int = 1
-    every_s: float = 0.0
-    dies: bool = False
+    headers: dict[str, str] = field(default_factory=lambda: {"content-type": "audio/mpeg"})
 
 
 @dataclass(slots=True)
@@ -58,8 +49,8 @@ class MediaServer:
     """
 
     port: int = 0
-    files: dict[str, list[File]] = field(default_factory=dict)
-    default: File | None = None
+    files: dict[str, list[Answer]] = field(default_factory=dict)
+    default: Answer | None = None
     requests: list[str] = field(default_factory=list)
     tokens: list[dict[str, Any]] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
@@ -75,7 +66,7 @@ class MediaServer:
             seen.clear()
         return self
 
-    def put(self, path: str, *files: File) -> str:
+    def put(self, path: str, *files: Answer) -> str:
         """The URL that returns these files one after another."""
         self.files[path] = list(files or (File(),))
         return f"{self.url}{path}"
@@ -86,15 +77,13 @@ class MediaServer:
         path = scope["path"]
         self.requests.append(path)
         self.headers = {name.decode(): value.decode() for name, value in scope["headers"]}
-        left = self.files.get(path)
+        file: Answer = self.default or File(b"", 404)
         if (reason := self._refusal()) is not None:
             self.refused.append(reason)
-            file = File(b'{"type":"UNAUTHORIZED"}', 401, content_type="application/json")
-        elif left is None:
-            file = self.default or File(b"", 404)
-        else:
-            file = left.pop(0) if len(left) > 1 else left[0]
-        await _send(file, send)
+            file = File(b'{"type":"UNAUTHORIZED"}', 401, {"content-type": "application/json"})
+        elif path in self.files:
+            file = next_of(self.files[path])
+        await file.send(send)
 
     def _refusal(self) -> str | None:
         scheme, _, token = self.headers.get("authorization", "").partition(" ")
@@ -106,24 +95,6 @@ class MediaServer:
             return "wrong claims"
         self.tokens.append(claims)
         return None
-
-
-async def _send(file: File, send: Callable[[Any], Awaitable[None]]) -> None:
-    await asyncio.sleep(file.after_s)
-    given = {"content-type": file.content_type, **file.headers}
-    if file.dies:
-        given["content-length"] = str(len(file.body))
-    headers = [(name.encode(), value.encode()) for name, value in given.items()]
-    await send({"type": "http.response.start", "status": file.status, "headers": headers})
-    length = -(-len(file.body) // file.pieces)
-    pieces = [file.body[at : at + length] for at in range(0, len(file.body), length or 1)]
-    if file.dies:
-        await send({"type": "http.response.body", "body": b"".join(pieces)[:-1], "more_body": True})
-        raise ConnectionError("as it was told")
-    for piece in pieces:
-        await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await asyncio.sleep(file.every_s)
-    await send({"type": "http.response.body", "body": b""})
 
 
 @contextmanager

@@ -8,15 +8,16 @@ import random
 import re
 import signal
 import socket
+import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import cycle
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import httpx
 
@@ -43,45 +44,98 @@ class NotStarted(Exception):
     """The server ended or was not ready in time; shows its output."""
 
 
+def plain_environment(home: Path, **more: str) -> dict[str, str]:
+    """The environment without this machine's settings and without the console; the database is in `home`."""
+    kept = {name: value for name, value in os.environ.items() if name.startswith(("PATH", "LANG", "COVERAGE_"))}
+    settings = {
+        "NCCO_DATABASE_URL": f"sqlite:///{home}/ncco.db",
+        "NCCO_PORT": "0",
+        "HOME": str(home),
+        "NCCO_CONSOLE": "0",
+    }
+    return {**kept, **settings, **more}
+
+
 class Server:
     """`ncco serve` for the project in `home`. It can be ended, and started again on the same port and database.
 
     Attributes:
         words: options of `ncco serve`.
-        port, url: where it listens.
+        settings: its environment, from the next start on.
+        address, url: where it listens; with port 0, only once it does.
         process: the last one that was started.
         lines: everything that it printed.
     """
 
-    def __init__(self, home: Path, settings: Mapping[str, str], *words: str) -> None:
+    def __init__(
+        self,
+        home: Path,
+        settings: Mapping[str, str],
+        *words: str,
+        cwd: Path | None = None,
+        defaults: Mapping[str, str] = DEFAULTS,
+        program: Sequence[str] = (NCCO, "serve"),
+        stdout: int | None = None,
+    ) -> None:
+        """The process runs in `cwd`, or else in `home`. If `stdout` is given, `lines` are those of stderr only."""
         self.home = home
         self.words = words
-        self.port = free_port()
-        database = {"NCCO_DATABASE_URL": f"sqlite:///{home}/calls.db"}
-        self.settings = {**DEFAULTS, "NCCO_PORT": str(self.port), **database, **settings}
-        self.url = f"http://127.0.0.1:{self.port}"
+        given = {"NCCO_PORT": str(free_port()), "NCCO_DATABASE_URL": f"sqlite:///{home}/calls.db"}
+        self.settings = {**defaults, **given, **settings}
+        self.address = f"127.0.0.1:{self.settings['NCCO_PORT']}"
         self.lines: list[str] = []
+        self._cwd = cwd or home
+        self._program = program
+        self._stdout = stdout
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
 
     def start(self) -> None:
-        """Start it and wait until it is ready. Raises NotStarted."""
-        environment = {"PATH": os.environ["PATH"], "HOME": str(self.home), **self.settings}
-        self.process = Forked(
-            [NCCO, "serve", *self.words], cwd=self.home, env=environment, stdout=PIPE, stderr=STDOUT, text=True
+        """Start it and wait until it answers. Raises NotStarted."""
+        start = Forked if self._program[0].endswith((NCCO, ".py")) else subprocess.Popen
+        self.process: subprocess.Popen[str] | Forked = start(
+            [*self._program, *self.words],
+            cwd=self._cwd,
+            env=plain_environment(self.home, **self.settings),
+            stdout=PIPE if self._stdout is None else self._stdout,
+            stderr=STDOUT if self._stdout is None else PIPE,
+            text=True,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         happens(lambda: self._serves() or self.process.poll() is not None, STARTS_WITHIN_S)
         if not self._serves():
             self.end()
-            raise NotStarted("".join(self.lines))
+            raise NotStarted(self.printed)
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.address}"
+
+    @property
+    def port(self) -> int:
+        return int(self.address.rpartition(":")[2])
 
     @property
     def pid(self) -> int:
         return self.process.pid
 
+    @property
+    def printed(self) -> str:
+        return "".join(self.lines)
+
     def send(self, number: signal.Signals) -> None:
         """Send a signal."""
         self.process.send_signal(number)
+
+    def stop(self) -> int:
+        """End it as an orchestrator does. Returns the exit code."""
+        return self.end(signal.SIGTERM)
 
     def end(self, number: signal.Signals = signal.SIGKILL) -> int:
         """Send a signal and wait for the end. Returns the exit code, negative after a kill."""
@@ -96,25 +150,41 @@ class Server:
 
     def wait_for(self, pattern: str) -> str:
         """The first match of this pattern, or of its group, in the output, after waiting for it. Raises NotStarted."""
-        found = happens(lambda: re.search(pattern, "".join(self.lines)), STARTS_WITHIN_S)
+        found = happens(lambda: re.search(pattern, self.printed), STARTS_WITHIN_S)
         if found is None:
-            raise NotStarted("".join(self.lines))
+            raise NotStarted(self.printed)
         return found[found.lastindex or 0]
 
     def wait_for_lines(self, event: str, number: int) -> None:
         """Wait some seconds until its log has this many lines of this event."""
         happens(lambda: sum(line["event"] == event for line in self.log()) >= number, HOOKS_WITHIN_S)
 
+    def is_ready(self) -> bool:
+        """Whether `/readyz` says so. The server listens before it has loaded its flows, so requests may wait."""
+        return self.readiness() == 200
+
+    def readiness(self) -> int:
+        """The status of `/readyz`."""
+        return loopback.get(f"{self.url}/readyz").status_code
+
+    def wait_until_ready(self) -> None:
+        assert happens(self.is_ready), self.printed
+
     def _serves(self) -> bool:
-        try:
-            return loopback.get(f"{self.url}/healthz").status_code == 200
-        except httpx.TransportError:
+        """Whether it answers where it says that it listens, whatever its status."""
+        found = re.search(r'listens on (https?://([^\s"]+))', self.printed)
+        if found is None:
             return False
+        self.address = found[2]
+        with suppress(httpx.TransportError):
+            return bool(loopback.get(f"{found[1]}/healthz").status_code)
+        return False
 
     def _read(self) -> None:
-        assert self.process.stdout is not None
-        with self.process.stdout as printed:
-            self.lines.extend(printed)
+        stream = self.process.stdout or self.process.stderr
+        assert stream is not None
+        with stream:
+            self.lines.extend(stream)
 
 
 def _own_ports() -> Iterator[int]:
@@ -147,16 +217,15 @@ def write_files(home: Path, files: Mapping[str, str]) -> None:
         (home / name).write_text(text, encoding="utf-8")
 
 
-@contextmanager
-def running(home: Path, files: Mapping[str, str], settings: Mapping[str, str], *words: str) -> Iterator[Server]:
-    """A server for the files of a project (by path), which are written to `home`. It is killed at the end."""
+def running(home: Path, files: Mapping[str, str], settings: Mapping[str, str], *words: str) -> Server:
+    """A server for the files of a project (by path), which are written to `home`."""
     write_files(home, files)
-    server = Server(home, settings, *words)
-    server.start()
-    try:
-        yield server
-    finally:
-        server.end()
+    return Server(home, settings, *words)
+
+
+def running_server(home: Path, *words: str, env: Mapping[str, str] | None = None, **options: Any) -> Server:
+    """A server with `words` (by default `--dev`) and a plain environment."""
+    return Server(home, plain_environment(home, **(env or {})), *(words or ("--dev",)), defaults={}, **options)
 
 
 @dataclass

@@ -20,7 +20,7 @@ from tests.support.server import DEFAULTS, write_files
 
 
 @dataclass(frozen=True)
-class Served:
+class ServedProject:
     """The server of the project in `home`; see `tests.support.server.Server`."""
 
     home: Path
@@ -51,7 +51,7 @@ def serving_thread(app: Any, port: int = 0, **options: Any) -> Iterator[int]:
 
 
 @contextmanager
-def serving_project(home: Path, files: Mapping[str, str], settings: Mapping[str, str]) -> Iterator[Served]:
+def serving_project(home: Path, files: Mapping[str, str], settings: Mapping[str, str]) -> Iterator[ServedProject]:
     """As `tests.support.server.running`, in this process."""
     lines: list[str] = []
 
@@ -70,4 +70,4 @@ def serving_project(home: Path, files: Mapping[str, str], settings: Mapping[str,
         os.environ.update(before)
     app = create_app(read, log=structlog.wrap_logger(None, processors=[write]), owns_process=False)
     with serving_thread(app, lifespan="on") as port:
-        yield Served(home, f"http://127.0.0.1:{port}", lines)
+        yield ServedProject(home, f"http://127.0.0.1:{port}", lines)

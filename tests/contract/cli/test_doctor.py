@@ -13,9 +13,9 @@ from email.utils import formatdate
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 
 from ncco_server.store import RowChange, Store
-from tests.contract.cli.test_go_live import FLOW, HASH
 from tests.contract.cli.test_recordings import in_store, row
 from tests.support.application_api import APPLICATION_ID, ApplicationApi, application, fake_application_api
 from tests.support.command import ncco
@@ -29,6 +29,17 @@ LATER_MS = 1 << 50
 LOST = Path(__file__).parents[3] / "docs" / "examples" / "lost" / "flows" / "workshop.yaml"
 SECRET = "an-invented-signature-secret"
 PLACEHOLDER_SECRET = "the signature secret of the Vonage dashboard"
+HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("correct horse battery staple")
+FLOW = """\
+flow: shop
+numbers: ["442079460000"]
+start: hello
+steps:
+  hello:
+    do:
+      - talk: "Hello."
+    goto: end
+"""
 PLACES = """\
 flow: reminder
 outbound: {from: "442079460001", on: {answered: hello}}
@@ -46,9 +57,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     secrets = {"VONAGE_SIGNATURE_SECRET": SECRET, "VONAGE_APPLICATION_ID": APPLICATION_ID}
     started = Server(home, {"NCCO_INSECURE": "0", **secrets})
     started.settings["NCCO_PUBLIC_URL"] = started.url
-    started.start()
-    yield started
-    started.end()
+    with started:
+        yield started
 
 
 @pytest.fixture(scope="module")

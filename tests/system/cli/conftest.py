@@ -1,4 +1,4 @@
-"""Every command runs in an empty folder and without settings."""
+"""Every command runs in an empty folder."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.cli.projects import leave_settings_behind
-
 
 @pytest.fixture(autouse=True)
 def _empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    leave_settings_behind(monkeypatch, tmp_path)
+    monkeypatch.chdir(tmp_path)

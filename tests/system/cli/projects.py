@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import chdir
 from pathlib import Path
-
-import pytest
-from click.testing import CliRunner, Result
-
-from ncco_server.desk.commands import main
 
 SHOP = """\
 flow: shop
@@ -38,20 +31,6 @@ def write_project(folder: Path, **flows: str) -> Path:
     return folder
 
 
-def ncco(*words: str | Path, stdin: bytes | None = None) -> Result:
-    """Run a command in this process."""
-    return CliRunner().invoke(main, [str(word) for word in words], input=stdin)
-
-
-def leave_settings_behind(patch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Change to `folder` and remove every setting of the person who runs the tests."""
-    for name in os.environ:
-        if name.startswith(("NCCO_", "VONAGE_", "FLOW_")):
-            patch.delenv(name)
-    patch.setenv("NO_COLOR", "1")
-    patch.chdir(folder)
-
-
 HOLDS = "a sale:\n  script: [hear: For sales, press: 1, hear: Your number is 447700900123, end]\n"
 
 
@@ -61,9 +40,3 @@ def project(folder: Path, scenarios: str = HOLDS, flow: str = SHOP) -> Path:
     (folder / "tests" / "scenarios").mkdir(parents=True)
     (folder / "tests" / "scenarios" / "shop.yaml").write_text(scenarios, encoding="utf-8")
     return folder
-
-
-def invoke_in(folder: Path, *words: str) -> Result:
-    """Run a command in this process, in a folder."""
-    with chdir(folder):
-        return ncco(*words)

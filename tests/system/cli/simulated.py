@@ -11,8 +11,8 @@ import yaml
 from click.testing import Result
 from starlette.types import ASGIApp
 
+from tests.support.command import ncco
 from tests.support.serving_thread import serving_thread
-from tests.system.cli.projects import ncco
 
 AT = ("--at", "2026-03-04T10:00")
 """A Wednesday morning."""
@@ -55,9 +55,9 @@ steps:
 """
 
 
-def call(*words: str | Path, typed: str = "") -> Result:
+def call(*words: str | Path, typed: str = "", **options: Any) -> Result:
     """Run `ncco simulate` on a Wednesday morning, with `typed` as its input."""
-    return ncco("simulate", *words, *AT, stdin=typed.encode())
+    return ncco("simulate", *words, *AT, stdin=typed.encode(), **options)
 
 
 def saved(file: Path) -> dict[str, Any]:

@@ -23,8 +23,7 @@ def test_a_program_requests_a_call_from_a_running_server(home: Path) -> None:
     port = free_port()
     server = Server(home, {"NCCO_API_PORT": str(port), "NCCO_DIAL_ALLOW": "44"})
     env = {"NCCO_DATABASE_URL": server.settings["NCCO_DATABASE_URL"]}
-    server.start()
-    try:
+    with server:
         made = ncco("api-key", "add", "crm", "--flows", "reminder", cwd=home, env=env)
         key = made.stdout.strip()
         headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": "1"}
@@ -34,8 +33,6 @@ def test_a_program_requests_a_call_from_a_running_server(home: Path) -> None:
         removed = ncco("api-key", "remove", "crm", cwd=home, env=env)
         refused = loopback.get(f"http://127.0.0.1:{port}/calls", headers=headers)
         again = ncco("api-key", "remove", "crm", cwd=home, env=env)
-    finally:
-        server.end()
 
     assert 0 == made.exit_code, made.output
     assert (202, "waiting") == (placed.status_code, placed.json()["state"])

@@ -28,8 +28,9 @@ from click.testing import Result
 from tests.support import loopback, postgres_server
 from tests.support.command import ncco
 from tests.support.fork_server import NCCO
+from tests.support.server import Server, plain_environment, running_server
+from tests.support.webhooks import callback, facts, keys
 from tests.system.cli.projects import write_project
-from tests.system.cli.running import RunningServer, plain_environment, running_server, wait_until_ready
 
 KEY = "invented-key-of-the-backups-for-tests-only"
 LINE = """\
@@ -83,9 +84,9 @@ class Home:
         return ncco(*words, cwd=self.path, env=plain_environment(self.path, **self.env))
 
     @contextmanager
-    def serving(self) -> Iterator[RunningServer]:
+    def serving(self) -> Iterator[Server]:
         with running_server(self.path, cwd=self.path, env=self.env) as server:
-            wait_until_ready(server.address)
+            server.wait_until_ready()
             yield server
             server.stop()
 
@@ -96,20 +97,14 @@ def new_home(folder: Path, kind: str) -> Home:
 
 
 def post(address: str, url: str, leg: str, **fields: Any) -> list[dict[str, Any]]:
-    names = {"uuid": leg, "conversation_uuid": f"CON-{leg}", "from": "447700900123", "to": "442079460000"}
-    response = client.post(f"http://{address}{urlsplit(url).path}", json=names | fields)
+    response = client.post(f"http://{address}{urlsplit(url).path}", json=facts(leg, **fields))
     response.raise_for_status()
     ncco: list[dict[str, Any]] = response.json()
     return ncco
 
 
 def press(address: str, url: str, leg: str) -> list[dict[str, Any]]:
-    return post(address, url, leg, dtmf={"digits": "1", "timed_out": False})
-
-
-def url_of(ncco: list[dict[str, Any]]) -> str:
-    url: str = next(action["eventUrl"][0] for action in ncco if action["action"] == "input")
-    return url
+    return post(address, url, leg, **keys("1"))
 
 
 @dataclass
@@ -129,9 +124,9 @@ class Load:
             if self.stopped.is_set():
                 return
             leg = f"{name}-{number}"
-            url, says = url_of(post(self.address, "/webhooks/answer", leg)), "For the end, press 1."
+            url, says = callback(post(self.address, "/webhooks/answer", leg)), "For the end, press 1."
             if number % 2:
-                url, says = url_of(press(self.address, url, leg)), "You came from 447700900123."
+                url, says = callback(press(self.address, url, leg)), "You came from 447700900123."
             self.waiting[leg] = url, says
 
     @contextmanager
@@ -302,7 +297,7 @@ def test_a_restore_recovers_deleted_data_and_asks_before_it_deletes(backed_up: t
 def test_restore_refuses_while_a_server_runs(kind: str, tmp_path: Path, backed_up: tuple[Home, Path]) -> None:
     home = new_home(tmp_path / "busy", kind)
     with home.serving() as server:
-        url = url_of(post(server.address, "/webhooks/answer", "leg-2"))
+        url = callback(post(server.address, "/webhooks/answer", "leg-2"))
         refused = home.ncco("restore", backed_up[1], "--replace")
         played = press(server.address, url, "leg-2")
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import os
 import re
 import signal
 import sqlite3
@@ -16,9 +14,11 @@ from typing import Any
 import pytest
 
 from ncco_server.store import SqliteDatabase, Store
+from tests.support.command import ncco
 from tests.support.fork_server import NCCO, PIPE, Forked
-from tests.system.cli.projects import ncco, write_project
-from tests.system.cli.running import plain_environment
+from tests.support.server import plain_environment
+from tests.support.terminal import Terminal
+from tests.system.cli.projects import write_project
 from tests.unit.server.service.served_call import LEG, ServedCall, delivery, service_at
 
 DESK = """flow: desk
@@ -289,14 +289,7 @@ def test_a_code_links_to_its_page_where_a_terminal_shows_colours(tmp_path: Path)
 
 def in_terminal(folder: Path, columns: int, *words: str, exit_code: int = 0, **env: str) -> str:
     """What a command writes to a terminal with this number of columns."""
-    ours, theirs = os.openpty()
     env = plain_environment(folder, **{"TERM": "xterm-256color", "COLUMNS": str(columns), **env})
-    process = Forked([NCCO, *words], cwd=folder, env=env, stdout=theirs, stderr=theirs)
-    os.close(theirs)
-    shown = b""
-    with contextlib.suppress(OSError):  # Linux ends a terminal with an error
-        while more := os.read(ours, 4096):
-            shown += more
-    os.close(ours)
-    assert exit_code == process.wait()
-    return shown.decode()
+    terminal = Terminal(folder, env, NCCO, *words)
+    assert exit_code == terminal.ends()
+    return terminal.shown

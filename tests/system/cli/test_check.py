@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.command import ncco
 from tests.support.fork_server import NCCO, PIPE, STDOUT, Forked
-from tests.system.cli.projects import SHOP, TYPO, ncco, write_project
-from tests.system.cli.running import plain_environment
+from tests.support.server import plain_environment
+from tests.system.cli.projects import SHOP, TYPO, write_project
 
 LOADED = """
 import sys

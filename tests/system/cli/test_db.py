@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.command import ncco
 from tests.support.earlier_version import old_sqlite
 from tests.support.postgres_stores import ask, empty_database
-from tests.system.cli.projects import ncco
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from ncco_server.desk.environment import folders
-from tests.system.cli.projects import SHOP, ncco, write_project
+from tests.support.command import ncco
+from tests.system.cli.projects import SHOP, write_project
 
 UNREADABLE = Path("/proc/self/mem")
 UNREAD = "Error: .env cannot be read\n  fix: make it a readable file of UTF-8 text, or delete it\n"

@@ -16,11 +16,12 @@ from click.testing import Result
 
 from ncco_server.store import RowChange, SqliteDatabase, Store, open_store
 from tests.support import loopback
+from tests.support.command import ncco
 from tests.support.postgres_stores import empty_database
+from tests.support.server import running_server
 from tests.support.stored_rows import new_call, revision_row, rows_of
 from tests.support.waiting import happens
-from tests.system.cli.projects import ncco, write_project
-from tests.system.cli.running import running_server, wait_until_ready
+from tests.system.cli.projects import write_project
 
 NUMBER = "447700900123"
 FLOW = """flow: hello
@@ -121,7 +122,7 @@ def test_a_file_is_rewritten_while_calls_come_in(tmp_path: Path, monkeypatch: py
 
     done: list[Result] = []
     with running_server(tmp_path, cwd=project) as server, ThreadPoolExecutor(4) as callers:
-        wait_until_ready(server.address)
+        server.wait_until_ready()
         calls = [callers.submit(call, line) for line in range(4)]
         try:
             assert happens(lambda: len(statuses) >= 40)

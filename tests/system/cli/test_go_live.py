@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import re
 import signal
 import stat
 import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import httpx
-import jwt
-import pexpect
 import pytest
 from dotenv import dotenv_values
-from pexpect.fdpexpect import fdspawn
 
 from ncco_server.settings.logins import read_logins
-from tests.support import loopback
 from tests.support.application_api import APPLICATION_ID, ApplicationApi, application, fake_application_api
 from tests.support.command import ncco
-from tests.support.fork_server import DEVNULL, NCCO, Forked
+from tests.support.fork_server import NCCO
 from tests.support.keys import private_pem, public_pem, rsa_key
-from tests.support.server import free_port, write_files
-from tests.support.waiting import happens
-from tests.system.cli.running import plain_environment
+from tests.support.server import Server, free_port, plain_environment, write_files
+from tests.support.terminal import Terminal
+from tests.support.webhooks import facts, signed_status
 
 SECRET = "an-invented-signature-$ecret-of-32-characters"
 API_SECRET = "an-invented-api-secret"
@@ -43,55 +35,28 @@ start: hello
 steps:
   hello: {do: [{talk: "Hello from the shop."}], goto: end}
 """
-WITHIN_S = 60.0
 
 
-class Terminal:
-    """A program in a terminal, and everything that it has shown."""
-
-    def __init__(self, cwd: Path, env: dict[str, str], *words: str) -> None:
-        self.shown = ""
-        ours, theirs = os.openpty()
-        self._process = Forked(
-            words, cwd=cwd, env=env, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
-        )
-        os.close(theirs)
-        self._child = fdspawn(ours, encoding="utf-8", timeout=WITHIN_S)
-
-    def expect(self, text: str) -> None:
-        """Wait until the program shows `text` after the text expected before."""
-        self._child.expect_exact(text)
-        self.shown += f"{self._child.before}{text}"
+class Screen(Terminal):
+    """The command in a terminal."""
 
     def type(self, line: str) -> None:
-        self._child.send(f"{line}\n")
+        self.send(f"{line}\n")
 
     def interrupt(self) -> int:
         """Press Ctrl-C until the program ends (readline loses a signal while it starts). Returns the exit code."""
-        while self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
+        while self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
             with suppress(subprocess.TimeoutExpired):
-                self._process.wait(3)
-        return self.end()
-
-    def end(self) -> int:
-        """Read the output to its end. Returns the exit code."""
-        self._child.expect(pexpect.EOF)
-        self.shown += f"{self._child.before}"
-        return self._process.wait(WITHIN_S)
-
-    def close(self) -> None:
-        """Kill the program, in case a test failed before it ended."""
-        self._process.kill()
-        self._process.wait()
-        self._child.close()
+                self.process.wait(3)
+        return self.ends()
 
 
 class Shop:
     """A project without settings, and the URL that its server will have."""
 
     def __init__(self, home: Path, api: ApplicationApi) -> None:
-        self.screens: list[Terminal] = []
+        self.screens: list[Screen] = []
         self.home = home
         self.api = api
         self.port = free_port()
@@ -120,39 +85,21 @@ class Shop:
             ("The same again: ", PASSWORD),
         ]
 
-    def go_live(self) -> Terminal:
-        self.screens.append(Terminal(self.home, self.env, NCCO, "go-live"))
+    def go_live(self) -> Screen:
+        self.screens.append(Screen(self.home, self.env, NCCO, "go-live", has_own_session=True))
         return self.screens[-1]
 
     def settings(self) -> dict[str, str | None]:
         return dotenv_values(self.home / ".env")
 
-    @contextmanager
-    def serving(self) -> Iterator[None]:
-        """Run `ncco serve` as the page says, with the settings in `.env`."""
-        server = Forked([NCCO, "serve"], cwd=self.home, env=self.env, stderr=DEVNULL)
-        try:
-            assert happens(self._serves)
-            yield
-        finally:
-            server.terminate()
-            server.wait(WITHIN_S)
-
-    def _serves(self) -> bool:
-        try:
-            return loopback.get(f"{self.url}/healthz").status_code == 200
-        except httpx.TransportError:
-            return False
+    def serving(self) -> Server:
+        """`ncco serve` as the page says, with the settings in `.env`."""
+        return Server(self.home, self.env, defaults={})
 
     def post(self, name: str, **fields: Any) -> int:
         """Send a signed webhook. Returns the status of the response."""
-        body = {"to": NUMBER, "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1", **fields}
-        content = json.dumps(body).encode()
-        ids = {"api_key": "k1", "application_id": APPLICATION_ID, "iss": "Vonage", "jti": name}
-        claims = {**ids, "iat": int(time.time()), "payload_hash": hashlib.sha256(content).hexdigest()}
-        token = jwt.encode(claims, SECRET, algorithm="HS256")
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        return loopback.post(f"{self.url}/webhooks/{name}", content=content, headers=headers).status_code
+        ids = {"api_key": "k1", "application_id": APPLICATION_ID, "jti": name}
+        return signed_status(self.url, SECRET, facts(to=NUMBER, **fields), name, **ids)
 
 
 @pytest.fixture
@@ -167,24 +114,24 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 def test_go_live_works_up_to_the_first_call(shop: Shop) -> None:
     screen = shop.go_live()
     for question, answer in shop.answers:
-        screen.expect(question)
+        screen.sees(question)
         screen.type(answer)
-    screen.expect("no server is running on this machine")
-    screen.expect("Enter looks again")
+    screen.sees("no server is running on this machine")
+    screen.sees("Enter looks again")
     with shop.serving():
         screen.type("")
-        screen.expect("VONAGE_API_SECRET: ")
+        screen.sees("VONAGE_API_SECRET: ")
         screen.type(API_SECRET)
-        screen.expect("instead of https://old.example.com/webhooks/answer (POST).")
-        screen.expect("Change it?")
+        screen.sees("instead of https://old.example.com/webhooks/answer (POST).")
+        screen.sees("Change it?")
         screen.type("y")
-        screen.expect("It is changed.")
-        screen.expect("Call +44 20 7946 0000 now.")
+        screen.sees("It is changed.")
+        screen.sees("Call +44 20 7946 0000 now.")
         statuses = [shop.post("answer"), shop.post("event", status="completed", duration="3")]
-        screen.expect("Hello from the shop.")
-        screen.expect("completed")
-        screen.expect("in the console: http://127.0.0.1:")
-        code = screen.end()
+        screen.sees("Hello from the shop.")
+        screen.sees("completed")
+        screen.sees("in the console: http://127.0.0.1:")
+        code = screen.ends()
 
     assert 0 == code
     assert [200, True] == [statuses[0], statuses[1] < 300]
@@ -204,9 +151,9 @@ def test_go_live_works_up_to_the_first_call(shop: Shop) -> None:
 def test_ctrl_c_at_a_question_keeps_every_answer_before_it(answered: int, shop: Shop) -> None:
     screen = shop.go_live()
     for question, answer in shop.answers[:answered]:
-        screen.expect(question)
+        screen.sees(question)
         screen.type(answer)
-    screen.expect(shop.answers[answered][0])
+    screen.sees(shop.answers[answered][0])
     code = screen.interrupt()
 
     names = [question.removesuffix(": ") for question, _ in shop.answers[: min(answered, 5)]]
@@ -219,12 +166,12 @@ def test_ctrl_c_at_a_question_keeps_every_answer_before_it(answered: int, shop: 
 def test_an_interrupted_run_continues_where_it_stopped(shop: Shop) -> None:
     first = shop.go_live()
     for question, answer in shop.answers[:3]:
-        first.expect(question)
+        first.sees(question)
         first.type(answer)
-    first.expect("VONAGE_API_KEY: ")
+    first.sees("VONAGE_API_KEY: ")
     first.interrupt()
     again = shop.go_live()
-    again.expect("VONAGE_API_KEY: ")
+    again.sees("VONAGE_API_KEY: ")
     again.interrupt()
 
     assert "NCCO_PUBLIC_URL: " not in again.shown

@@ -15,11 +15,12 @@ from standardwebhooks import Webhook
 
 from ncco_server.store import Caused, HookRow, SqliteDatabase, Store
 from tests.support import loopback
+from tests.support.command import ncco
+from tests.support.scripted_replies import Answer, receiving
+from tests.support.server import running_server
 from tests.support.stored_rows import hook_row, webhook_row
 from tests.support.waiting import happens
-from tests.system.cli.projects import ncco, write_project
-from tests.system.cli.running import running_server
-from tests.unit.server.service.receiver import Answer, receiving
+from tests.system.cli.projects import write_project
 
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 TELLING = """flow: telling
@@ -218,7 +219,7 @@ def test_hooks_of_a_call_arrive_signed_and_in_order(tmp_path: Path, database: Pa
 def test_a_parked_hook_is_sent_by_the_running_server_after_a_retry(tmp_path: Path, database: Path) -> None:
     write_project(tmp_path, telling=TELLING)
     with receiving() as receiver, running_server(tmp_path, cwd=tmp_path, env=environment(receiver.url)) as server:
-        receiver.answering(Answer(410), Answer(200))
+        receiver.answering(Answer(b"", 410), Answer(b"", 200))
         loopback.post(f"http://{server.address}/webhooks/answer", json=CALL)
         receiver.wait_for(2)
         _, before = listing()

@@ -11,7 +11,8 @@ import pytest
 
 from ncco_server.desk.commands.hours import state_of
 from ncco_server.flow.loader import load
-from tests.system.cli.projects import SHOP, ncco, write_project
+from tests.support.command import ncco
+from tests.system.cli.projects import SHOP, write_project
 
 SHARED = """\
 shared: true

@@ -16,9 +16,9 @@ from ncco_server.desk.commands.init import NEXT_COMMANDS
 from ncco_server.desk.starters import LIKE
 from tests.support import loopback
 from tests.support.cases import each_case
+from tests.support.command import ncco
+from tests.support.server import running_server
 from tests.support.tracked import ROOT
-from tests.system.cli.projects import ncco
-from tests.system.cli.running import running_server
 from tests.unit.studio.schema.editor_yaml import as_editor_reads
 
 OF_CALLERS = (

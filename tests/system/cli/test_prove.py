@@ -7,16 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.cli.projects import SHOP, invoke_in, write_project
+from tests.support.command import ncco
+from tests.system.cli.projects import SHOP, write_project
 
 FAULTY = SHOP.replace("dtmf: 1, goto: sales}\n", "dtmf: 1, goto: sales}\n    tail: false\n")
 
 
 def test_saved_violations_pass_once_the_flow_is_fixed(tmp_path: Path) -> None:
     folder = write_project(tmp_path, shop=FAULTY)
-    invoke_in(folder, "prove", "--save", "tests/scenarios")
+    ncco("prove", "--save", "tests/scenarios", cwd=folder)
     (folder / "flows" / "shop.yaml").write_text(SHOP, encoding="utf-8")
-    played = invoke_in(folder, "test")
+    played = ncco("test", cwd=folder)
 
     assert 0 == played.exit_code, played.output
 
@@ -45,7 +46,7 @@ steps:
     for name, value in {**given, "PIN": "84021739", "SEASON": "rainy season"}.items():
         monkeypatch.setenv(f"FLOW_{name}", value)
     folder = write_project(tmp_path, shop=flow)
-    shown = invoke_in(folder, "prove", "--tests", "tests/scenarios", "--save", "tests/scenarios").output
+    shown = ncco("prove", "--tests", "tests/scenarios", "--save", "tests/scenarios", cwd=folder).output
     written = "".join(path.read_text(encoding="utf-8") for path in (folder / "tests" / "scenarios").iterdir())
 
     assert "rainy season" in written
@@ -69,8 +70,8 @@ def test_texts_that_depend_on_the_path_are_the_ones_of_the_call(tmp_path: Path) 
         + '  ask3: {do: [{talk: "You said {{ v0 }}, {{ v1 }} and {{ v2 }}."}], goto: end}\n'
     )
     folder = write_project(tmp_path, shop=text)
-    written = invoke_in(folder, "prove", "--tests", "tests/scenarios")
-    played = invoke_in(folder, "test", "--min", "100")
+    written = ncco("prove", "--tests", "tests/scenarios", cwd=folder)
+    played = ncco("test", "--min", "100", cwd=folder)
 
     assert "left out" not in written.output
     assert 0 == played.exit_code, played.output
@@ -94,7 +95,7 @@ steps:
 
 def test_an_outcome_that_only_other_values_take_is_not_reported_as_unused(tmp_path: Path) -> None:
     folder = write_project(tmp_path, lottery=LOTTERY)
-    text, document = invoke_in(folder, "prove"), invoke_in(folder, "prove", "--format", "json")
+    text, document = ncco("prove", cwd=folder), ncco("prove", "--format", "json", cwd=folder)
     (proof,) = json.loads(document.stdout)["flows"]
 
     assert "  not reached with these values: add: if sum == 15\n" in text.output

@@ -17,7 +17,8 @@ from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.service.delivery import Delivery
 from ncco_server.store import SqliteDatabase, Store
 from tests.support.cases import each_case
-from tests.system.cli.projects import ncco, write_project
+from tests.support.command import ncco
+from tests.system.cli.projects import write_project
 from tests.unit.server.service.served_call import ANSWER, LEG, NOON, ServedCall, delivery, service_at
 
 DESK = """flow: desk
@@ -185,13 +186,6 @@ def test_a_sensitive_lookup_answer_ends_the_replay(returns: str) -> None:
     assert "the answer of the lookup customer is sensitive" in ncco("replay", LEG).stdout
 
 
-def test_a_missing_wait_ends_the_replay() -> None:
-    record(to_sales)
-    change("UPDATE webhooks SET wait = 9 WHERE kind = 'input-dtmf'")
-
-    assert "with the current flows, the call does not wait for its webhook here" in ncco("replay", LEG).stdout
-
-
 GREETING = """flow: desk
 default: true
 params: {who: {type: text, default: you}, pin: {type: text, default: "", sensitive: true}}
@@ -231,18 +225,26 @@ def test_sensitive_params_of_the_answer_url_are_not_stored_and_end_the_replay(me
     assert b"258014" not in b"".join(file.read_bytes() for file in Path().glob("ncco.db*"))
 
 
-def test_call_that_the_server_placed_is_not_played() -> None:
+STATE = "UPDATE calls SET state = CAST(json_set(CAST(state AS TEXT), '$.{}', 'x') AS BLOB)"
+
+
+@pytest.mark.parametrize(
+    ("statement", "why"),
+    [
+        (
+            "UPDATE webhooks SET wait = 9 WHERE kind = 'input-dtmf'",
+            "with the current flows, the call does not wait for its webhook here",
+        ),
+        (STATE.format("call.request"), "turn 1: not replayed: the server placed it"),
+        (STATE.format("parent"), "turn 1: not replayed: it is the leg of a called party"),
+    ],
+    ids=["a wait is missing", "the server placed the call", "the leg of a dialled party"],
+)
+def test_what_is_not_replayed_is_explained(statement: str, why: str) -> None:
     record(to_sales)
-    change("""UPDATE calls SET state = CAST(json_set(CAST(state AS TEXT), '$.call.request', 'r-1') AS BLOB)""")
+    change(statement)
 
-    assert "turn 1: not replayed: the server placed it" in ncco("replay", LEG).stdout
-
-
-def test_leg_of_a_dialled_party_is_not_played() -> None:
-    record(to_sales)
-    change("""UPDATE calls SET state = CAST(json_set(CAST(state AS TEXT), '$.parent', 'leg-0') AS BLOB)""")
-
-    assert "turn 1: not replayed: it is the leg of a called party" in ncco("replay", LEG).stdout
+    assert why in ncco("replay", LEG).stdout
 
 
 @pytest.mark.parametrize("statement", ["DELETE FROM revisions", "UPDATE revisions SET sources = '{}'"])

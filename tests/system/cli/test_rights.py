@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.fork_server import NCCO
+from tests.support.server import plain_environment
 from tests.system.cli.projects import project
-from tests.system.cli.running import plain_environment
 
 AS_ANYBODY = [] if os.geteuid() else ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
 """The superuser can write everywhere, unless these capabilities are dropped."""

@@ -6,8 +6,6 @@ import asyncio
 import json
 import os
 import re
-import signal
-import subprocess
 import threading
 import urllib.request
 from pathlib import Path
@@ -22,18 +20,20 @@ from ncco_server.settings import load_settings
 from ncco_server.settings.fields import VoiceAccess
 from ncco_server.store import SqliteDatabase, Store
 from tests.support.cases import each_case
+from tests.support.command import ncco
 from tests.support.earlier_version import old_sqlite
 from tests.support.fork_server import NCCO
 from tests.support.keys import private_pem, rsa_key
-from tests.system.cli.projects import SHOP, TYPO, ncco, write_project
-from tests.system.cli.running import RunningServer, plain_environment, running_server
+from tests.support.server import Server, plain_environment, running_server
+from tests.support.terminal import Terminal
+from tests.system.cli.projects import SHOP, TYPO, write_project
 
 SECRET = "a signature secret of at least 32 characters"
 KEY = private_pem(rsa_key())
 FLOWS = load({"flows/shop.yaml": SHOP}).flows.values()
 
 
-def asked(server: RunningServer, path: str) -> tuple[int, bytes]:
+def asked(server: Server, path: str) -> tuple[int, bytes]:
     with urllib.request.urlopen(f"http://{server.address}{path}", timeout=60) as reply:
         return reply.status, reply.read()
 
@@ -46,7 +46,7 @@ def test_a_closed_log_reader_breaks_no_call(tmp_path: Path) -> None:
         os.close(writing)
         os.close(reading)
         statuses = [asked(server, f"/webhooks/answer?to=442079460000&uuid={number}")[0] for number in range(3)]
-        code = server.stop(signal.SIGTERM)
+        code = server.stop()
 
     assert ([200, 200, 200], 0) == (statuses, code)
     assert "Traceback" not in server.printed
@@ -67,12 +67,12 @@ def test_flows_saved_with_an_error_affect_no_caller_after_a_restart_either(tmp_p
     write_project(tmp_path, shop=SHOP)
     with running_server(tmp_path, "--port", "0", cwd=tmp_path, env=insecure) as server:
         _, before = asked(server, "/webhooks/answer?to=442079460000&uuid=a")
-        server.stop(signal.SIGTERM)
+        server.stop()
     write_project(tmp_path, shop=TYPO)
     with running_server(tmp_path, "--port", "0", cwd=tmp_path, env=insecure) as server:
         _, after = asked(server, "/webhooks/answer?to=442079460000&uuid=b")
         _, ready = asked(server, "/readyz")
-        server.stop(signal.SIGTERM)
+        server.stop()
     shown = ncco("serve", "--dev", "--port", "0")
 
     assert json.loads(before)[0] == json.loads(after)[0]
@@ -150,18 +150,11 @@ def test_the_greeting_says_what_to_enter_at_vonage() -> None:
 def test_a_terminal_shows_how_to_have_a_console(tmp_path: Path) -> None:
     write_project(tmp_path, shop=SHOP)
     settings = {"NCCO_CONSOLE": "1", "NCCO_CONSOLE_PORT": "8765", "NCCO_INSECURE": "1"}
-    ours, of_server = os.openpty()
-    words = [NCCO, "serve", "--log", "json"]
-    with subprocess.Popen(words, cwd=tmp_path, env=plain_environment(tmp_path, **settings), stderr=of_server) as server:
-        os.close(of_server)
-        shown = b""
-        while b"8765" not in shown:
-            shown += os.read(ours, 4096)
-        server.terminate()
-    os.close(ours)
+    terminal = Terminal(tmp_path, plain_environment(tmp_path, **settings), NCCO, "serve", "--log", "json")
 
-    assert b"No console without a password: `ncco console password`" in shown
-    assert b"http://127.0.0.1:8765/" in shown
+    terminal.sees("No console without a password: `ncco console password`")
+    terminal.sees("http://127.0.0.1:8765/")
+    terminal.close()
 
 
 def test_the_greeting_says_that_messages_stay_at_vonage_without_a_key() -> None:
@@ -279,6 +272,6 @@ def test_the_server_reports_that_it_migrated_an_old_database(tmp_path: Path) -> 
     old_sqlite(tmp_path / "ncco.db")
 
     with running_server(tmp_path, cwd=tmp_path) as server:
-        server.stop(signal.SIGTERM)
+        server.stop()
 
     assert re.search(r"0015.*schema_upgraded", server.printed)

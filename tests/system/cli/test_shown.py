@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.cli.projects import SHOP, TYPO, ncco, write_project
+from tests.support.command import ncco
+from tests.system.cli.projects import SHOP, TYPO, write_project
 
 
 def test_error_exits_are_drawn_with_an_option(tmp_path: Path) -> None:

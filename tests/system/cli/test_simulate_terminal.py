@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
-import termios
 from collections.abc import Iterator
 from pathlib import Path
 
-import pexpect
 import pytest
-from pexpect.fdpexpect import fdspawn
 
-from tests.support.fork_server import NCCO, Forked
+from tests.support.fork_server import NCCO
+from tests.support.server import plain_environment
+from tests.support.terminal import Terminal
 from tests.system.cli.projects import write_project
-from tests.system.cli.running import plain_environment
 from tests.system.cli.simulated import AT, SHOP, saved
 
 ARROW_UP = "\x1b[A"
@@ -22,23 +19,12 @@ CTRL_C, CTRL_D, CTRL_U = "\x03", "\x04", "\x15"
 _STEERING = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-class Terminal:
-    """A terminal that runs the command. It is not the command's controlling terminal, so keys send no signals."""
+class SimulatedCall(Terminal):
+    """The command in a terminal."""
 
     def __init__(self, folder: Path, *words: str, **env: str) -> None:
-        ours, theirs = os.openpty()
-        termios.tcsetwinsize(theirs, (50, 160))
         env = plain_environment(folder, TERM="xterm-256color", PROMPT_TOOLKIT_NO_CPR="1", **env)
-        command = [NCCO, "simulate", *AT, *words]
-        self.process = Forked(command, cwd=folder, env=env, stdin=theirs, stdout=theirs, stderr=theirs)
-        os.close(theirs)
-        self.child = fdspawn(ours, encoding="utf-8", timeout=120)
-        self.seen = ""
-
-    def sees(self, text: str) -> None:
-        """Wait until the terminal shows `text`."""
-        self.child.expect_exact(text)
-        self.seen += f"{self.child.before}{text}"
+        super().__init__(folder, env, NCCO, "simulate", *AT, *words)
 
     def prompts(self) -> None:
         """Wait until a line can be typed; earlier keys would go to the terminal itself."""
@@ -47,19 +33,12 @@ class Terminal:
     def types(self, line: str) -> None:
         """Type a line once the prompt is there."""
         self.prompts()
-        self.child.send(f"{line}\r")
-
-    def ends_with(self) -> int:
-        """Wait for the command to end. Returns its exit code."""
-        self.child.expect(pexpect.EOF)
-        self.seen += f"{self.child.before}"
-        self.child.close()
-        return self.process.wait(30)
+        self.send(f"{line}\r")
 
     @property
     def plain(self) -> str:
         """Everything shown so far, without control sequences."""
-        return _STEERING.sub("", self.seen)
+        return _STEERING.sub("", self.shown)
 
 
 @pytest.fixture
@@ -67,15 +46,15 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     yield write_project(tmp_path, shop=SHOP)
 
 
-def asked(folder: Path, *words: str, **env: str) -> Terminal:
+def asked(folder: Path, *words: str, **env: str) -> SimulatedCall:
     """A terminal with a call that has reached the lookup's question."""
-    terminal = Terminal(folder, *words, **env)
+    terminal = SimulatedCall(folder, *words, **env)
     terminal.sees("Enter: its default")
     terminal.sees("answer>")
     return terminal
 
 
-def called(folder: Path, *words: str, **env: str) -> Terminal:
+def called(folder: Path, *words: str, **env: str) -> SimulatedCall:
     """A terminal with a call that has reached the menu."""
     terminal = asked(folder, *words, **env)
     terminal.types("")
@@ -93,7 +72,7 @@ def test_a_person_answers_lookups_and_is_asked_again_after_a_wrong_answer(folder
     terminal.sees("Hello Ann.")
     terminal.types("hangup")
 
-    assert 0 == terminal.ends_with()
+    assert 0 == terminal.ends()
     assert {"customer": [{"value": {"name": "Ann", "tier": "gold"}}]} == saved(folder / "calls.yaml")["given"]
 
 
@@ -126,7 +105,7 @@ async def orders(call: Call) -> None:
 def test_a_person_answers_a_function_and_is_asked_again_after_a_wrong_answer(tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows" / "orders.py").write_text(HANDLER)
-    terminal = Terminal(tmp_path, NCCO_PYTHON_FLOWS="orders.py")
+    terminal = SimulatedCall(tmp_path, NCCO_PYTHON_FLOWS="orders.py")
     terminal.sees("type its answer: status=.. days=.., JSON, timeout or error 503; Enter: no result; ?: help")
     terminal.types("?")
     terminal.sees("its fields, such as status=")
@@ -137,7 +116,7 @@ def test_a_person_answers_a_function_and_is_asked_again_after_a_wrong_answer(tmp
     terminal.sees("Enter: leave]")
     terminal.types("")
 
-    assert 0 == terminal.ends_with()
+    assert 0 == terminal.ends()
 
 
 @pytest.mark.parametrize(("typed", "given"), [("timeout", {"timeout": True}), ("error 503", {"error": "503"})])
@@ -147,7 +126,7 @@ def test_a_person_says_how_a_lookup_fails(folder: Path, typed: str, given: objec
     terminal.sees("Enter: silence")
     terminal.types("hangup")
 
-    assert 0 == terminal.ends_with()
+    assert 0 == terminal.ends()
     assert [given] == saved(folder / "calls.yaml")["given"]["customer"]
 
 
@@ -156,38 +135,38 @@ def test_colours_are_shown_unless_turned_off(folder: Path) -> None:
     coloured.types("hangup")
     plain.types("hangup")
 
-    assert (0, 0) == (coloured.ends_with(), plain.ends_with())
-    assert "\x1b[33m    3.6 s  hangs up\x1b[0m" in coloured.seen
-    assert "\x1b[33m" not in plain.seen
+    assert (0, 0) == (coloured.ends(), plain.ends())
+    assert "\x1b[33m    3.6 s  hangs up\x1b[0m" in coloured.shown
+    assert "\x1b[33m" not in plain.shown
 
 
 def test_tab_completes_and_arrows_go_back(folder: Path) -> None:
     terminal = called(folder)
     terminal.prompts()
-    terminal.child.send("speak sa\t")
+    terminal.send("speak sa\t")
     terminal.sees("les")  # the completion appears a moment after the key
     terminal.types("")
     terminal.sees('says      "sales"')
     terminal.sees("is being dialled")
     terminal.prompts()
-    terminal.child.send(ARROW_UP)
+    terminal.send(ARROW_UP)
     terminal.sees("speak sales")
-    terminal.child.send(CTRL_U)
+    terminal.send(CTRL_U)
     terminal.types("why")
     terminal.sees("a phrase of choice")
     terminal.types("dial busy")
     terminal.sees("you are recorded")
     terminal.types("quit")
 
-    assert 0 == terminal.ends_with()
+    assert 0 == terminal.ends()
 
 
 def test_ctrl_c_hangs_up(folder: Path) -> None:
     terminal = called(folder, "--save", "calls.yaml")
     terminal.prompts()
-    terminal.child.send(CTRL_C)
+    terminal.send(CTRL_C)
 
-    assert 0 == terminal.ends_with()
+    assert 0 == terminal.ends()
     assert "hangs up" in terminal.plain
     assert "Traceback" not in terminal.plain
     assert "- hangup" in (folder / "calls.yaml").read_text()
@@ -196,10 +175,10 @@ def test_ctrl_c_hangs_up(folder: Path) -> None:
 def test_ctrl_d_at_a_lookup_takes_its_default(folder: Path) -> None:
     terminal = asked(folder)
     terminal.prompts()
-    terminal.child.send(CTRL_D)
+    terminal.send(CTRL_D)
     terminal.sees("its default is used")
     terminal.sees("Enter: silence")
     terminal.prompts()
-    terminal.child.send(CTRL_D)
+    terminal.send(CTRL_D)
 
-    assert 0 == terminal.ends_with()
+    assert 0 == terminal.ends()

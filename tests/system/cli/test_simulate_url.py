@@ -16,9 +16,9 @@ from fastapi.responses import PlainTextResponse
 
 from ncco_studio.simulator.servers import moved
 from tests.support.cases import each_case
+from tests.support.command import ncco
 from tests.support.fork_server import NCCO, PIPE, STDOUT, Forked
-from tests.system.cli.projects import ncco
-from tests.system.cli.running import plain_environment
+from tests.support.server import plain_environment
 from tests.system.cli.simulated import call, served
 from tests.system.studio.simulator.foreign_server import app
 

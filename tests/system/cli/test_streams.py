@@ -14,10 +14,9 @@ import pytest
 from tests.support import loopback
 from tests.support.cases import each_case
 from tests.support.fork_server import NCCO, PIPE, run
-from tests.support.server import free_port
+from tests.support.server import free_port, plain_environment
 from tests.support.waiting import happens
 from tests.system.cli.projects import SHOP, write_project
-from tests.system.cli.running import plain_environment
 
 FULL = Path("/dev/full")
 

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.command import ncco
 from tests.support.server import standing_in
-from tests.system.cli.projects import SHOP, invoke_in, project, write_project
+from tests.system.cli.projects import SHOP, project, write_project
 
 
 def test_the_place_of_the_first_scenario_is_shown_for_the_project(tmp_path: Path) -> None:
     write_project(tmp_path / "shop", shop=SHOP)
     (tmp_path / "shop/tests/scenarios").mkdir(parents=True)
-    done = [invoke_in(tmp_path, "test", path) for path in ("shop", "shop/tests", "shop/tests/scenarios")]
+    done = [ncco("test", path, cwd=tmp_path) for path in ("shop", "shop/tests", "shop/tests/scenarios")]
 
     assert [2, 2, 2] == [each.exit_code for each in done]
     assert [True] * 3 == ["a project's scenarios are in tests/scenarios/" in each.stderr for each in done]
@@ -46,7 +47,7 @@ def test_a_live_turn_has_the_configured_time_for_its_lookups(tmp_path: Path, mon
     (folder / "names.py").write_text("import time\ndef slowly():\n    time.sleep(1.8)\n    return {'said': 'Ann'}\n")
     monkeypatch.setenv("NCCO_LOOKUP_BUDGET_MS", "3500")
     monkeypatch.setenv("NCCO_PYTHON_LOOKUPS", "names")
-    live = invoke_in(folder, "test", "--live")
+    live = ncco("test", "--live", cwd=folder)
     assert 0 == live.exit_code, live.output
 
 
@@ -55,9 +56,9 @@ def test_live_asks_servers_sends_hooks_and_says_so(tmp_path: Path, monkeypatch: 
     with standing_in() as crm:
         crm.answers = {"GET /x": {"name": "Ann"}}
         monkeypatch.setenv("FLOW_CRM_URL", crm.url)
-        calm = invoke_in(folder, "test")
+        calm = ncco("test", cwd=folder)
         asked = [*crm.asked, *crm.hooks]
-        live = invoke_in(folder, "test", "--live")
+        live = ncco("test", "--live", cwd=folder)
 
     assert (1, []) == (calm.exit_code, asked)
     assert 0 == live.exit_code, live.output
@@ -71,10 +72,10 @@ def test_the_line_shown_in_the_report_allows_a_refused_number(tmp_path: Path) ->
     call = 'a:\n  script: [dial: "447700900200"]\n'
     (tmp_path / "scenarios").mkdir()
     (write_project(tmp_path, main=flow) / "scenarios/a.yaml").write_text(call)
-    refused = invoke_in(tmp_path, "test")
+    refused = ncco("test", cwd=tmp_path)
     cure = 'dial_allow: ["44"]'
     (tmp_path / "scenarios/a.yaml").write_text(f"{call}  {cure}\n")
 
     assert 1 == refused.exit_code
     assert f"list their first digits next to `script`, such as `{cure}`" in refused.output
-    assert 0 == invoke_in(tmp_path, "test").exit_code
+    assert 0 == ncco("test", cwd=tmp_path).exit_code

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.cli.projects import SHOP, ncco, write_project
+from tests.support.command import ncco
+from tests.system.cli.projects import SHOP, write_project
 from tests.system.cli.simulated import served
 from tests.system.studio.simulator.foreign_server import FINDS_BOTH, app
 

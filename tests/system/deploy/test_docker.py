@@ -20,11 +20,10 @@ from ncco_studio.editor.project import ProjectFolder
 from tests.support import loopback
 from tests.support.fork_server import NCCO
 from tests.support.processes import raise_priority
-from tests.support.server import free_port
+from tests.support.server import free_port, plain_environment, running_server
 from tests.support.tracked import ROOT
 from tests.support.waiting import happens
 from tests.system.cli.projects import SHOP, write_project
-from tests.system.cli.running import plain_environment, running_server
 from tests.system.deploy.test_read_only import NO_RIGHTS
 from tests.system.repository.dockerfile import stages
 
@@ -181,12 +180,12 @@ def test_the_service_of_the_compose_file_is_the_whole_product(home: Path) -> Non
     )
     assert 0 == made.returncode
 
-    with running_server(home, "--port", ports["NCCO_PORT"], cwd=home, env=env, before=before) as server:
+    with running_server(home, "--port", ports["NCCO_PORT"], env=env, program=(*before, NCCO, "serve")) as server:
         console = f"http://127.0.0.1:{ports['NCCO_CONSOLE_PORT']}"
         with httpx.Client(base_url=console, timeout=120) as you:
             assert happens(lambda: f"console in a browser: {console}/" in server.printed)
             assert 401 == you.get("/flows").status_code
-            raise_priority(server.process.pid)
+            raise_priority(server.pid)
             opened = you.post("/login", data={"name": "you", "password": "the password of you", "next": "/flows"})
             assert (303, "/flows") == (opened.status_code, opened.headers["location"])
             cookie = opened.headers["set-cookie"].partition(";")[0]  # for TLS only, but browsers send it to loopback

@@ -28,11 +28,10 @@ from ncco_server.web.server import FINISH_S, KEEP_ALIVE_S
 from ncco_server.web.webhook_http import DEADLINE_S
 from tests.support import loopback
 from tests.support.fork_server import NCCO, run
-from tests.support.server import free_port
+from tests.support.server import free_port, plain_environment, running_server
 from tests.support.tracked import ROOT
 from tests.support.waiting import happens
 from tests.system.cli.projects import SHOP, write_project
-from tests.system.cli.running import plain_environment, running_server
 from tests.system.server.hosts.proxy import NGINX, started, wait_until_up
 
 UNIT = (ROOT / "deploy" / "ncco.service").read_text(encoding="utf-8")

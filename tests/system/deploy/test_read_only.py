@@ -17,9 +17,9 @@ import pytest
 
 from tests.support import loopback
 from tests.support.fork_server import NCCO
+from tests.support.server import plain_environment, running_server
 from tests.support.waiting import happens
 from tests.system.cli.projects import SHOP, write_project
-from tests.system.cli.running import plain_environment, running_server
 
 NO_RIGHTS = ("setpriv", "--no-new-privs", "--bounding-set", "-all", "--inh-caps", "-all")
 KEYS = ("an-invented-key-of-the-deployment", "another-invented-key-of-the-deployment")
@@ -82,8 +82,8 @@ def test_it_answers_loads_new_flows_and_stops_cleanly(home: Path) -> None:
         call = {"to": "442079460000", "from": "447700900123", "uuid": leg}
         return loopback.post(f"http://{server.address}/webhooks/answer", json=call)
 
-    before = sealed(home / "data", home / "tmp")
-    with running_server(home, "--port", "0", cwd=home / "srv", env=environment(home), before=before) as server:
+    program = (*sealed(home / "data", home / "tmp"), NCCO, "serve")
+    with running_server(home, "--port", "0", cwd=home / "srv", env=environment(home), program=program) as server:
         first = answer("leg-0")
         write_project(home / "srv", shop=SHOP.replace("For sales", "For our sales"))
         has_new_flows = happens(lambda: "For our sales" in answer(f"leg-{time.monotonic_ns()}").text)

@@ -15,11 +15,11 @@ import yaml
 from ncco_server.desk.commands.init import SKELETON
 from ncco_server.settings.secrets import FILE_SUFFIX
 from tests.support.cases import each_case
+from tests.support.server import running_server
 from tests.support.tracked import ROOT
+from tests.support.webhooks import facts, signed_status
 from tests.system.cli.projects import SHOP, write_project
-from tests.system.cli.running import running_server
 from tests.system.repository.dockerfile import is_sent
-from tests.system.server.security.signing import status
 
 FILE = ROOT / "deploy" / "compose.secrets.yml"
 SECRET_FILES = yaml.safe_load(FILE.read_text(encoding="utf-8"))
@@ -100,7 +100,7 @@ def test_a_secret_is_changed_as_the_page_says(tmp_path: Path) -> None:
     def accepted() -> tuple[int, int]:
         """The statuses of a webhook signed with the old secret and of one signed with the new, after a restart."""
         with running_server(tmp_path, "--port", "0", cwd=tmp_path, env=files | PUBLIC) as server:
-            return status(server, OLD), status(server, NEW)
+            return signed_status(server.url, OLD, facts()), signed_status(server.url, NEW, facts())
 
     before = accepted()
     subprocess.run(["sh", "-euc", changing], cwd=tmp_path, check=True)

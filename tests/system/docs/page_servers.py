@@ -16,8 +16,8 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.server import plain_environment, running_server
 from tests.support.tracked import ROOT
-from tests.system.cli.running import plain_environment, running_server
 from tests.system.docs.blocks import blocks_of, examples_of
 
 TOLD = "not run: the tests start these servers on other ports"

@@ -21,6 +21,7 @@ from ncco_server.settings import Settings
 from ncco_server.web import create_app
 from tests.support.memory_store import MemoryStore
 from tests.support.tracked import ROOT
+from tests.support.webhooks import callback, facts, keys
 
 FOLDER = f"{Path(ncco_server.__file__).parent}/"
 PAGE = (ROOT / "docs/explanation/answer.md").read_text(encoding="utf-8")
@@ -61,12 +62,10 @@ async def traced(project: Path, handlers: tuple[str, ...] = ()) -> list[set[str]
     found = []
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://calls.example.com") as client:
         for number in range(WARM + 1):
-            leg = {"uuid": f"leg-{number}", "conversation_uuid": f"conversation-{number}"}
-            call = {**leg, "from": "447700900123", "to": "442079460001"}
+            call = facts(f"leg-{number}", to="442079460001")
             with files_run() as answer:
                 reply = await client.post("/webhooks/answer", json=call)
-            url = next(action["eventUrl"][0] for action in reply.json() if "eventUrl" in action)
-            pressed = {**leg, "dtmf": {"digits": "2", "timed_out": False}}
+            url, pressed = callback(reply.json()), {**call, **keys("2")}
             with files_run() as heard:
                 reply = await client.post(url, json=pressed)
             assert "connect" in {action["action"] for action in reply.json()}

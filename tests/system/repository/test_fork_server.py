@@ -10,7 +10,7 @@ import pytest
 from tests.support.cases import each_case
 from tests.support.fork_server import DEVNULL, NCCO, PIPE, Forked, run, run_in_shell
 from tests.support.processes import left_of
-from tests.system.cli.running import plain_environment
+from tests.support.server import plain_environment
 
 
 @each_case("words", ["--version", "check --format json", "validate -"])

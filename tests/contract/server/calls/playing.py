@@ -14,7 +14,7 @@ import httpx
 from tests.contract.server.calls.cases import Case, Project
 from tests.contract.server.calls.conversation import Conversation, Reply
 from tests.support.server import Server, StandIn, running, standing_in
-from tests.support.serving_thread import Served, serving_project
+from tests.support.serving_thread import ServedProject, serving_project
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Played:
 class Stage:
     """A server of a project."""
 
-    server: Server | Served
+    server: Server | ServedProject
     stand_in: StandIn
     client: httpx.Client
 

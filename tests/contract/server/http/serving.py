@@ -9,9 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.support import loopback
 from tests.support.server import STARTS_WITHIN_S, Server, running
-from tests.support.waiting import happens
 
 FLOW = 'flow: hello\ndefault: true\nstart: hi\nsteps:\n  hi:\n    do:\n      - talk: "Hello."\n    goto: end\n'
 
@@ -50,10 +48,5 @@ def whole(answers: bytes) -> int:
 def serving(folder: Path, *words: str, **variables: str) -> Iterator[Server]:
     """Run a server with one flow. Yields it once it is ready."""
     with running(folder, {"flows/hello.yaml": FLOW}, variables, *words) as server:
-        assert happens(lambda: is_ready(server), STARTS_WITHIN_S), "".join(server.lines)
+        server.wait_until_ready()
         yield server
-
-
-def is_ready(server: Server) -> bool:
-    """Whether `/readyz` says that it is ready."""
-    return loopback.get(f"{server.url}/readyz", timeout=STARTS_WITHIN_S).status_code == 200

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from ncco_server.store import AlreadyOpen, Caused, Conflict, HookCounts, HookRow, Store
+from ncco_server.store import AlreadyOpen, Caused, Conflict, HookCounts, HookRow, Store, WebhookRow
 from tests.support.stored_rows import NOON_MS, end_call, hook_row, new_call, next_turn, webhook_row
 
 LEASE_MS = 60_000
@@ -47,12 +47,34 @@ async def test_a_hook_is_stored_with_its_turn_and_not_with_a_refused_one(store: 
     assert ["h1"] == await listed(store)
 
 
-async def test_hooks_are_stored_with_a_webhook_and_with_the_end_of_a_call(store: Store) -> None:
-    await store.open_call(*new_call("leg-1"))
-    await store.record(webhook_row("leg-1"), Caused(hooks=[hook_row("recorded")]))
-    await end_call(store, "leg-1", webhook_row("leg-1"), hooks=[hook_row("ended")])
+RECORDED = webhook_row("leg-1", 0, 1)
+# each webhook, with the leg whose calls it ends, if any; the places of those whose hook is stored
+DELIVERED: dict[str, tuple[list[tuple[WebhookRow, str | None]], list[int]]] = {
+    "a webhook and the end of a call": ([(webhook_row("leg-1"), None), (webhook_row("leg-1"), "leg-1")], [0, 1]),
+    "a webhook of another call": ([(RECORDED, None), (webhook_row("leg-2", 0, 1), None)], [0, 1]),
+    "a webhook of another turn": ([(RECORDED, None), (webhook_row("leg-1", 1, 1), None)], [0, 1]),
+    "a webhook of another wait": ([(RECORDED, None), (webhook_row("leg-1", 0, 2), None)], [0, 1]),
+    "a webhook with another status": ([(RECORDED, None), (webhook_row("leg-1", 0, 1, "x"), None)], [0, 1]),
+    "each without a wait": ([(webhook_row("leg-1"), None), (webhook_row("leg-1", id="again"), None)], [0, 1]),
+    "no second end, nor one of nobody": (
+        [(webhook_row("leg-1", id="a"), "leg-1"), (webhook_row("leg-1", id="b"), "leg-1"), (webhook_row("leg-1"), "")],
+        [0],
+    ),
+}
 
-    assert ["recorded", "ended"] == await listed(store)
+
+@pytest.mark.parametrize("claim", DELIVERED)
+async def test_which_webhooks_add_their_hooks(store: Store, claim: str) -> None:
+    webhooks, stored = DELIVERED[claim]
+    for leg in ("leg-1", "leg-2"):
+        await store.open_call(*new_call(leg))
+    for place, (webhook, ends) in enumerate(webhooks):
+        if ends is None:
+            await store.record(webhook, Caused(hooks=[hook_row(str(place))]))
+        else:
+            await end_call(store, ends, webhook, hooks=[hook_row(str(place))])
+
+    assert [str(place) for place in stored] == await listed(store)
 
 
 async def test_a_second_delivery_of_a_webhook_adds_no_hooks(store: Store) -> None:
@@ -65,27 +87,6 @@ async def test_a_second_delivery_of_a_webhook_adds_no_hooks(store: Store) -> Non
     assert ((1, "record"),) * 3 == await store.statuses("leg-1", 0)
 
 
-@pytest.mark.parametrize(
-    ("session", "turn", "wait", "status"),
-    [("leg-2", 0, 1, ""), ("leg-1", 1, 1, ""), ("leg-1", 0, 2, ""), ("leg-1", 0, 1, "x")],
-)
-async def test_another_webhook_adds_its_hooks(store: Store, session: str, turn: int, wait: int, status: str) -> None:
-    await store.open_call(*new_call("leg-1"))
-    await store.open_call(*new_call("leg-2"))
-    await store.record(webhook_row("leg-1", 0, 1), Caused(hooks=[hook_row("first")]))
-    await store.record(webhook_row(session, turn, wait, status), Caused(hooks=[hook_row("second")]))
-
-    assert ["first", "second"] == await listed(store)
-
-
-async def test_a_webhook_without_a_wait_adds_its_hooks_each_time(store: Store) -> None:
-    await store.open_call(*new_call("leg-1"))
-    await store.record(webhook_row("leg-1"), Caused(hooks=[hook_row("first")]))
-    await store.record(webhook_row("leg-1", id="again"), Caused(hooks=[hook_row("second")]))
-
-    assert ["first", "second"] == await listed(store)
-
-
 async def test_hooks_of_a_turn_are_stored_whatever_was_recorded_before(store: Store) -> None:
     await store.open_call(*new_call("leg-1"))
     session, turn, webhook = next_turn("leg-1", 1)
@@ -93,15 +94,6 @@ async def test_hooks_of_a_turn_are_stored_whatever_was_recorded_before(store: St
     await store.advance(session, turn, webhook._replace(id="again"), Caused(hooks=[hook_row("h1")]))
 
     assert ["h1"] == await listed(store)
-
-
-async def test_a_second_end_of_a_call_adds_no_hooks(store: Store) -> None:
-    await store.open_call(*new_call("leg-1"))
-    await end_call(store, "leg-1", webhook_row("leg-1"), hooks=[hook_row("first")])
-    await end_call(store, "leg-1", webhook_row("leg-1", id="again"), hooks=[hook_row("second")])
-    await end_call(store, "", webhook_row("leg-1", id="of nobody"), hooks=[hook_row("third")])
-
-    assert ["first"] == await listed(store)
 
 
 async def test_simultaneous_deliveries_add_their_hooks_once(store: Store) -> None:

@@ -13,6 +13,7 @@ import yaml
 from tests.support.cases import each_case
 from tests.support.command import json_of, ncco
 
+FLOWS = Path(__file__).with_name("flows.yaml")
 DEFAULTS = """defaults:
   talk: {language: en-GB}
   retry: {noinput: ["Sorry?"], nomatch: ["Sorry?"], tries: 2, then: bye}
@@ -27,22 +28,22 @@ ENDS = """  bye: {do: [{talk: "Goodbye."}], goto: end}
 """
 
 
-def flows_of(sort: str, name: str = "flows") -> list[Any]:
-    """The flows of a kind, `defective` or `sound`, in a file of this folder."""
-    found = yaml.load(Path(__file__).with_name(f"{name}.yaml").read_bytes(), yaml.CSafeLoader)[sort]
+def flows_of(sort: str, file: Path = FLOWS) -> list[Any]:
+    """The flows of a kind, `defective` or `sound`, in a file."""
+    found = yaml.load(file.read_bytes(), yaml.CSafeLoader)[sort]
     return [pytest.param(flow, id=flow["name"]) for flow in found]
 
 
-def files_of(flow: dict[str, Any]) -> dict[str, str]:
-    """The files of a whole project, or of a flow given by its steps."""
+def files_of(flow: dict[str, Any], name: str = "main") -> dict[str, str]:
+    """The files of a whole project, or of a flow with this name given by its steps."""
     if "files" in flow:
         return dict(flow["files"])
     steps, head = flow["steps"], flow.get("head", "").rstrip("\n")
     start = steps.partition(":")[0]
     defaults = "" if "defaults:" in head else DEFAULTS
     desk = DESK if ": desk" in steps and "\ndesk:" not in f"\n{steps}" else ""
-    text = f"flow: main\ndefault: true\nstart: {start}\n{head}\n{defaults}steps:\n{indent(steps, '  ')}{desk}{ENDS}"
-    return {f"flows/{name}.yaml": content for name, content in {"main": text, **flow.get("others", {})}.items()}
+    text = f"flow: {name}\ndefault: true\nstart: {start}\n{head}\n{defaults}steps:\n{indent(steps, '  ')}{desk}{ENDS}"
+    return {f"flows/{flow_name}.yaml": content for flow_name, content in {name: text, **flow.get("others", {})}.items()}
 
 
 def write_flow(flow: dict[str, Any], folder: Path) -> None:

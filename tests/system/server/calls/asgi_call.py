@@ -15,6 +15,7 @@ from ncco_server.assembly import policy_of
 from ncco_server.settings import load_settings
 from ncco_server.web import create_app
 from tests.support.memory_store import MemoryStore
+from tests.support.webhooks import callback, facts, keys
 from tests.unit.server.service.served_call import service_at
 
 BASE = "https://calls.example.com"
@@ -58,7 +59,7 @@ class Caller:
     @property
     def common(self) -> dict[str, Any]:
         """The fields that most webhooks contain."""
-        return {"from": "447700900123", "to": "442079460001", "uuid": self.leg, "conversation_uuid": "CON-1"}
+        return facts(self.leg, to="442079460001", conversation_uuid="CON-1")
 
     @property
     def said(self) -> list[str]:
@@ -72,8 +73,7 @@ class Caller:
 
     def url(self, kind: str) -> str:
         """The last callback URL of a kind in the current NCCO."""
-        urls: list[str] = [url for action in self.ncco for url in action.get("eventUrl", ())]
-        return [url for url in urls if f"/webhooks/{kind}/" in url][-1]
+        return callback(self.ncco, kind)
 
     async def ring(self, flow: str = "", **fields: Any) -> httpx.Response:
         """Send the answer webhook."""
@@ -81,9 +81,7 @@ class Caller:
 
     async def press(self, digits: str, url: str = "") -> httpx.Response:
         """Send the input webhook with digits."""
-        return await self.send(
-            url or self.url("input"), {**self.common, "dtmf": {"digits": digits, "timed_out": False}}
-        )
+        return await self.send(url or self.url("input"), {**self.common, **keys(digits)})
 
     async def dial(self, status: str, url: str = "") -> httpx.Response:
         """Send an event of the dialled leg."""

@@ -17,6 +17,7 @@ import yaml
 
 from tests.support import loopback
 from tests.support.server import Server, running
+from tests.support.webhooks import facts
 
 MISTAKES: Final[dict[str, str]] = yaml.safe_load(Path(__file__).with_name("handler_mistakes.yaml").read_text())
 OTHERS: Final = 4
@@ -122,7 +123,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def ring(server: Server, flow: str, caller: str = "447700900123", tries: int = 1) -> list[dict[str, Any]]:
     """The platform, too, asks again after a 503."""
     leg = f"leg-{next(_legs)}"
-    fields = {"to": "442079460000", "from": caller, "uuid": leg, "conversation_uuid": f"CON-{leg}"}
+    fields = {**facts(leg), "from": caller}
     reply = loopback.post(f"{server.url}/webhooks/answer/{flow}", json=fields)
     while reply.status_code == httpx.codes.SERVICE_UNAVAILABLE and (tries := tries - 1):
         reply = loopback.post(f"{server.url}/webhooks/answer/{flow}", json=fields)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -15,11 +14,12 @@ import pytest
 from tests.support import loopback
 from tests.support.command import ncco
 from tests.support.postgres_stores import empty_database
+from tests.support.server import Server, running_server
 from tests.support.waiting import happens
-from tests.system.cli.running import RunningServer, running_server
+from tests.support.webhooks import callback, facts, keys
 
 ROOT = Path(__file__).resolve().parents[4]
-CALLER = {"to": "442079460150", "from": "447700900123", "conversation_uuid": "CON-1", "uuid": "leg"}
+CALLER = facts("leg", to="442079460150")
 DATABASES = ["sqlite", "postgres"]
 
 
@@ -27,19 +27,17 @@ def post(url: str, fields: dict[str, Any]) -> httpx.Response:
     return loopback.post(url, json=fields, timeout=30)
 
 
-def callback(server: RunningServer, answer: httpx.Response, kind: str) -> str:
+def at(server: Server, answer: httpx.Response, kind: str) -> str:
     """The callback URL of a kind, at the server's current address."""
-    urls = [url for action in answer.json() for url in action.get("eventUrl", ())]
-    path = next(url for url in urls if f"/webhooks/{kind}/" in url).partition("/webhooks/")[2]
-    return f"http://{server.address}/webhooks/{path}"
+    return server.url + httpx.URL(callback(answer.json(), kind)).path
 
 
 def said(answer: httpx.Response) -> list[str]:
     return [action["text"] for action in answer.json() if action["action"] == "talk"]
 
 
-def press(server: RunningServer, answer: httpx.Response, digits: str) -> httpx.Response:
-    return post(callback(server, answer, "input"), {"dtmf": {"digits": digits, "timed_out": False}, "uuid": "leg"})
+def press(server: Server, answer: httpx.Response, digits: str) -> httpx.Response:
+    return post(at(server, answer, "input"), {**keys(digits), "uuid": "leg"})
 
 
 @pytest.fixture
@@ -61,17 +59,17 @@ def test_a_handler_continues_after_kill_9_with_the_version_that_the_call_started
         assert "Welcome to Luigi's." == said(answer)[0]
         asked = press(server, answer, "2")
         assert "Please enter the five digits of your order." == said(asked)[0]
-        server.stop(signal.SIGKILL)
+        server.end()
 
     handler.write_text(handler.read_text().replace("It takes", "It will take"))
     with running_server(tmp_path, cwd=project, env=settings) as server:
         told = press(server, asked, "12345")
         assert "Your order is in the oven. It takes 20 more minutes." == said(told)[0]
         assert told.content == press(server, asked, "12345").content
-        server.stop(signal.SIGKILL)
+        server.end()
 
     with running_server(tmp_path, cwd=project, env=settings) as server:
-        busy = post(callback(server, told, "event"), {"status": "busy", "uuid": "kitchen", "direction": "outbound"})
+        busy = post(at(server, told, "event"), {"status": "busy", "uuid": "kitchen", "direction": "outbound"})
         assert said(busy)[0].startswith("The kitchen is busy.")
         new = press(server, post(f"http://{server.address}/webhooks/answer", {**CALLER, "uuid": "new"}), "2")
         assert "Your order is in the oven. It will take 20 more minutes." == said(press(server, new, "12345"))[0]
@@ -110,7 +108,7 @@ def test_a_handler_that_is_broken_or_deleted_stays_in_use(tmp_path: Path, projec
         assert happens(lambda: "Hello from Luigi's." in answered())
 
 
-def _has_printed(server: RunningServer, words: str) -> bool:
+def _has_printed(server: Server, words: str) -> bool:
     return words in server.printed
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support import loopback
 from tests.support.server import running
-from tests.system.server.calls.test_own_modules import pressed
+from tests.system.server.calls.test_own_modules import answered, pressed
 
 HANDLER: Final = """
 from ncco_server import Call, call_flow
@@ -72,10 +72,9 @@ async def shop(call: Call) -> None:
 
 def test_a_handler_that_runs_again_logs_each_line_once(tmp_path: Path) -> None:
     settings = {"NCCO_PYTHON_FLOWS": "shop.py"}
-    call = {"from": "447700900123", "to": "442079460000", "uuid": "leg", "conversation_uuid": "CON-leg"}
     logged = []
     with running(tmp_path, {"flows/shop.py": LOGGING}, settings) as server:
-        ncco = loopback.post(f"{server.url}/webhooks/answer", json=call).json()
+        ncco = answered(server, "leg")
         ncco = pressed(server, ncco, "1")
         server.wait_for("found 7")
         logged += [each["event"] for each in server.log() if "in call leg" in each["event"]]

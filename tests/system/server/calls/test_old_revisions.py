@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import pytest
 
-from tests.support import loopback
 from tests.support.command import ncco
-from tests.support.server import PUBLIC_URL, Server, running
+from tests.support.server import Server, running
+from tests.support.webhooks import callback, facts, keys, send
 
 STEPS: Final = 2_000
 CALLERS: Final = 4
@@ -40,16 +40,11 @@ def project(text: str, steps: int = STEPS) -> dict[str, str]:
 
 
 def answered(server: Server, leg: str) -> Any:
-    call = {"to": "442079460001", "from": "447700900123", "uuid": leg, "conversation_uuid": f"CON-{leg}"}
-    return loopback.post(f"{server.url}/webhooks/answer", json=call).json()
+    return send(server.url, "/webhooks/answer", **facts(leg, to="442079460001"))
 
 
 def pressed(server: Server, ncco: Any, digits: str) -> Any:
-    url = next(action["eventUrl"][0] for action in ncco if action["action"] == "input")
-    body = {"dtmf": {"digits": digits, "timed_out": False}, "uuid": "leg"}
-    reply = loopback.post(url.replace(PUBLIC_URL, server.url), json=body)
-    assert 200 == reply.status_code, reply.text
-    return reply.json()
+    return send(server.url, callback(ncco), **keys(digits), uuid="leg")
 
 
 def lengthen_old_revision(database: Path) -> None:

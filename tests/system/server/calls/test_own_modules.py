@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import pytest
 
-from tests.support import loopback
-from tests.support.server import PUBLIC_URL, Server, running
+from tests.support.server import Server, running
+from tests.support.webhooks import callback, facts, keys, send
 
 HANDLER: Final = """
 from __future__ import annotations
@@ -82,14 +82,11 @@ def project(tmp_path: Path) -> Path:
 
 
 def answered(server: Server, leg: str) -> Any:
-    call = {"to": "442079460001", "from": "447700900123", "uuid": leg, "conversation_uuid": f"CON-{leg}"}
-    return loopback.post(f"{server.url}/webhooks/answer", json=call).json()
+    return send(server.url, "/webhooks/answer", **facts(leg, to="442079460001"))
 
 
 def pressed(server: Server, ncco: Any, digits: str) -> Any:
-    url = next(action["eventUrl"][0] for action in ncco if action["action"] == "input")
-    body = {"dtmf": {"digits": digits, "timed_out": False}, "uuid": "leg"}
-    return loopback.post(url.replace(PUBLIC_URL, server.url), json=body).json()
+    return send(server.url, callback(ncco), **keys(digits), uuid="leg")
 
 
 def said(ncco: Any) -> Any:

@@ -9,9 +9,9 @@ import httpx
 
 from tests.support import loopback
 from tests.support.command import ncco
-from tests.support.server import free_port
+from tests.support.fork_server import NCCO
+from tests.support.server import free_port, running_server
 from tests.support.waiting import happens
-from tests.system.cli.running import running_server
 
 HANDLER: Final = """\
 from datetime import date, time
@@ -54,7 +54,7 @@ def test_calls_to_handlers_are_placed_retried_and_have_results(tmp_path: Path) -
     (tmp_path / "people.yaml").write_text(PEOPLE)
     port, api_port = free_port(), free_port()
     words = ("--port", "0", "--speed", "100", "--people", "people.yaml")
-    with running_server(tmp_path, *words, cwd=tmp_path, command="vonage") as vonage:
+    with running_server(tmp_path, *words, cwd=tmp_path, program=(NCCO, "vonage")) as vonage:
         application = next(line.split()[-1] for line in vonage.lines if "application" in line)
         env = {
             "NCCO_PYTHON_FLOWS": "reminder.py",

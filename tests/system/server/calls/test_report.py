@@ -24,6 +24,7 @@ from ncco_server.store import open_store
 from ncco_server.web import create_app
 from ncco_studio.console.app import create_console
 from tests.support.postgres_stores import empty_database
+from tests.support.webhooks import callback, keys
 from tests.unit.studio.console.conftest import logged_in, settings_for
 
 DESK = """\
@@ -112,11 +113,6 @@ def plans(seed: int, calls: int) -> list[Plan]:
     return made
 
 
-def url_of(ncco: list[dict[str, Any]], action: str) -> str:
-    url: str = next(each["eventUrl"][0] for each in ncco if each["action"] == action)
-    return url
-
-
 class Line:
     """Makes calls to a server and sets the server's clock."""
 
@@ -142,15 +138,14 @@ class Line:
             await self.ring(plan, ncco)
         if key := {"person": "1", "declined": "1", "machine": "1", "message": "2", "served": "3"}.get(plan.kind):
             recorded.append(ncco)
-            pressed = {"digits": key, "timed_out": False}
-            ncco = await self.post(plan, url_of(ncco, "input"), {"dtmf": pressed}, plan.pause_s)
+            ncco = await self.post(plan, callback(ncco), keys(key), plan.pause_s)
             if key == "1":
                 ncco = await self.ring(plan, ncco)
         if plan.disposition == "message":
             recorded.append(ncco)
         for each in recorded:
             await self.post(
-                plan, url_of(each, "record"), {"recording_url": "https://api.nexmo.com/v1/files/1", "size": 1}
+                plan, callback(each, "record"), {"recording_url": "https://api.nexmo.com/v1/files/1", "size": 1}
             )
         if plan.kind != "unreported":
             self.now = plan.began + timedelta(seconds=plan.seconds)
@@ -158,7 +153,7 @@ class Line:
 
     async def ring(self, plan: Plan, ncco: list[dict[str, Any]]) -> list[dict[str, Any]]:
         party = {"uuid": f"{plan.leg}-b", "direction": "outbound", "to": "447700900111"}
-        url = url_of(ncco, "connect")
+        url = callback(ncco, "connect")
         if plan.kind == "declined":
             return await self.post(plan, url, party | {"status": "busy"})
         await self.post(plan, url, party | {"status": "answered"}, plan.pause_s)

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from tests.support import loopback
 from tests.support.postgres_server import USER, Server, running_server
+from tests.support.webhooks import facts, keys
 from tests.system.server.databases.serving import DOTENV, HERE, server_of, serving, settings
 
 FIRST, SECOND, DIALLED, FAILED, OVER, TERMS = (f"{letter * 8}-0000-4000-8000-000000000001" for letter in "123456")
@@ -45,20 +46,20 @@ class Caller:
 
     def ring(self, leg: str) -> None:
         """Start a new call."""
-        self.send("/webhooks/answer", {**facts(leg), "to": "442079460000", "from": "447700900123"})
+        self.send("/webhooks/answer", facts(leg))
 
     def press(self, leg: str, digits: str) -> None:
         """Press keys at the current input."""
-        self.send(self._path(leg, "input"), {**facts(leg), "dtmf": {"digits": digits, "timed_out": False}})
+        self.send(self._path(leg, "input"), facts(leg, **keys(digits)))
 
     def dial(self, leg: str, status: str) -> None:
         """Report what happened to the dialled party."""
-        self.send(self._path(leg, "connect"), {**facts(leg), "status": status, "direction": "outbound"})
+        self.send(self._path(leg, "connect"), facts(leg, status=status, direction="outbound"))
 
     def hear_terms(self, leg: str) -> None:
         """Report that the caller has reached the checkpoint."""
         payload = next(action["payload"] for action in json.loads(self._latest[leg]) if action["action"] == "notify")
-        self.send(self._path(leg, "notify"), {**facts(leg), "payload": payload})
+        self.send(self._path(leg, "notify"), facts(leg, payload=payload))
 
     def record(self, leg: str) -> None:
         """Report that a recording is ready."""
@@ -66,17 +67,12 @@ class Caller:
 
     def hang_up(self, leg: str) -> None:
         """Report the end of the call."""
-        self.send("/webhooks/event", {**facts(leg), "status": "completed", "direction": "inbound"})
+        self.send("/webhooks/event", facts(leg, status="completed", direction="inbound"))
 
     def _path(self, leg: str, kind: str) -> str:
         action = next(action for action in json.loads(self._latest[leg]) if action["action"] == kind)
         url = action["eventUrl"]
         return urlsplit(url[0] if isinstance(url, list) else url).path
-
-
-def facts(leg: str) -> dict[str, Any]:
-    """The fields of every webhook of a call."""
-    return {"uuid": leg, "conversation_uuid": f"CON-{leg}"}
 
 
 def play(ncco: str, url: str, home: Path) -> dict[str, Any]:

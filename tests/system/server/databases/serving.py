@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.fork_server import NCCO
-from tests.system.cli import running
+from tests.support.server import Server, plain_environment, running_server
 
 HERE = Path(__file__).parent
 KEY = "invented-key-of-the-databases-for-tests-only"
@@ -24,7 +24,7 @@ DOTENV = {
 def settings(home: Path, url: str, flows: str, key: str = KEY) -> dict[str, str]:
     """The environment for `ncco`. A SQLite database needs no key here: the key file is beside it."""
     given = {} if url.startswith("sqlite") else {"NCCO_KEY": key}
-    return running.plain_environment(
+    return plain_environment(
         home,
         NCCO_DATABASE_URL=url,
         NCCO_INSECURE="1",
@@ -38,20 +38,18 @@ def settings(home: Path, url: str, flows: str, key: str = KEY) -> dict[str, str]
 @contextmanager
 def serving(home: Path, url: str, flows: str, *, key: str = KEY, ncco: str = NCCO) -> Iterator[str]:
     """Run `ncco serve`. Yields its address once it is ready."""
-    with running.running_server(
-        home, "--port", "0", cwd=home, env=settings(home, url, flows, key), ncco=ncco
-    ) as server:
-        running.wait_until_ready(server.address)
+    with running_server(home, "--port", "0", env=settings(home, url, flows, key), program=(ncco, "serve")) as server:
+        server.wait_until_ready()
         yield server.address
         server.stop()
 
 
 @contextmanager
-def server_of(dotenv: Path, home: Path, *, ncco: str = NCCO) -> Iterator[running.RunningServer]:
+def server_of(dotenv: Path, home: Path, *, ncco: str = NCCO) -> Iterator[Server]:
     """Run `ncco serve` in a new project with this file as its `.env`, until the server is ready."""
     shutil.copy(dotenv, home / ".env")
     shutil.copytree(HERE / "flows" / "second", home / "flows")
-    with running.running_server(home, "--port", "0", cwd=home, ncco=ncco) as server:
-        running.wait_until_ready(server.address)
+    with running_server(home, "--port", "0", program=(ncco, "serve")) as server:
+        server.wait_until_ready()
         yield server
         server.stop()

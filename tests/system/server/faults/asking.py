@@ -43,18 +43,6 @@ def errors(answer: Answer) -> list[str]:
     return found if answer.ncco else ["no NCCO"]
 
 
-def ready(server: Served) -> int:
-    """The status of `/readyz`."""
-
-    async def ask() -> Answer:
-        wire = Wire("127.0.0.1", server.port)
-        answer = await wire.get("/readyz")
-        wire.close()
-        return answer
-
-    return asyncio.run(ask()).status
-
-
 def is_answered(server: Served, within_s: float = 30.0) -> bool:
     """Whether several answer webhooks in a row soon get their NCCO: one process may be ready before the others."""
     until, in_a_row = time.monotonic() + within_s, 0
@@ -68,9 +56,9 @@ def is_answered(server: Served, within_s: float = 30.0) -> bool:
 
 def is_ready(server: Served, within_s: float = 30.0) -> bool:
     """Whether the server soon says that it is ready."""
-    return happens(lambda: ready(server) == 200, within_s)
+    return happens(server.is_ready, within_s)
 
 
 def becomes_unready(server: Served, within_s: float = 30.0) -> bool:
     """Whether the server soon says that it is not ready: it probes its store every two seconds."""
-    return happens(lambda: ready(server) == 503, within_s)
+    return happens(lambda: server.readiness() == 503, within_s)

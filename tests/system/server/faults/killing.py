@@ -182,7 +182,7 @@ async def kill_again_and_again(
         for number in range(kills + 1):
             if number:
                 look(rows, number - 1)
-            with served(folder, office=office.url, port=0, NCCO_DATABASE_URL=url, **variables) as server:
+            with served(folder, office=office.url, NCCO_DATABASE_URL=url, **variables) as server:
                 await _replay(server, sent, _stored(rows, sent, read, losses), chance, losses)
                 if number == kills:
                     break

@@ -15,6 +15,7 @@ from random import Random
 from typing import Any, Final, TypeAlias
 
 from ncco_server.ncco import check
+from tests.support.webhooks import facts
 from tests.system.server.faults.wire import Answer, Lost, Wire
 
 Ncco: TypeAlias = list[dict[str, Any]]
@@ -155,8 +156,7 @@ class Phone:
             self._tally.ended.add(leg)
 
     def _facts(self) -> dict[str, Any]:
-        common = {"to": "442079460000", "from": "447700900123", "uuid": self._leg}
-        return {**common, "conversation_uuid": f"CON-{self._leg}"}
+        return facts(self._leg)
 
     def _recording(self) -> dict[str, Any]:
         named = {"recording_url": "https://api.nexmo.com/v1/files/1", "recording_uuid": "1", "size": "1"}

@@ -6,19 +6,19 @@ import asyncio
 import sqlite3
 from collections import Counter
 from collections.abc import Callable
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any, Final, NamedTuple
 
 from tests.support.postgres_server import Server, shared_server
+from tests.support.webhooks import callback, facts, keys
 from tests.system.server.faults.office import Office
 from tests.system.server.faults.served import Served, served
 from tests.system.server.faults.wire import Answer, Wire
 from tests.system.trial import Outcome, Trial, counted
 
-CALLER: Final = {"to": "442079460000", "from": "447700900123"}
 TOLD_S: Final = 60.0
 KEY: Final = "invented-key-of-both-servers-for-tests-only"
 OF_POSTGRES: Final = "convert_from(ncco, 'UTF8')"
@@ -77,18 +77,19 @@ class Twins:
 
     async def call(self) -> None:
         """Make a call: answer, a wrong key, sales, busy, a recording, the end. It causes three hooks."""
-        await self._twice("answer", "/webhooks/answer", self._facts())
-        await self._twice("input", self._path("input"), {**self._facts(), "dtmf": {"digits": "9", "timed_out": False}})
-        await self._twice("input", self._path("input"), {**self._facts(), "dtmf": {"digits": "4", "timed_out": False}})
+        of_call = facts(self._leg)
+        await self._twice("answer", "/webhooks/answer", of_call)
+        await self._twice("input", self._path("input"), {**of_call, **keys("9")})
+        await self._twice("input", self._path("input"), {**of_call, **keys("4")})
         notify = {"payload": self._ncco[-1]["payload"], "conversation_uuid": f"CON-{self._leg}"}
         await self._twice("notify", self._path("notify"), notify)
-        await self._twice("input", self._path("input"), {**self._facts(), "dtmf": {"digits": "1", "timed_out": False}})
-        dialled = {**self._facts(), "uuid": f"{self._leg}-b", "direction": "outbound"}
+        await self._twice("input", self._path("input"), {**of_call, **keys("1")})
+        dialled = {**of_call, "uuid": f"{self._leg}-b", "direction": "outbound"}
         await self._twice("event", self._path("event"), {**dialled, "status": "ringing"})
         await self._twice("event", self._path("event"), {**dialled, "status": "busy"})
         recording = {"recording_url": "https://api.nexmo.com/v1/files/1", "conversation_uuid": f"CON-{self._leg}"}
         await self._twice("record", self._path("event"), recording)
-        ended = {**self._facts(), "status": "completed", "direction": "inbound"}
+        ended = {**of_call, "status": "completed", "direction": "inbound"}
         await self._twice("event", "/webhooks/event", ended)
         self._races.hooks += 3
 
@@ -101,19 +102,15 @@ class Twins:
             self._races.faults[f"{kind}: two replies"] += 1
         self._ncco = _ncco_of(one) or self._ncco
 
-    def _facts(self) -> dict[str, Any]:
-        return {**CALLER, "uuid": self._leg, "conversation_uuid": f"CON-{self._leg}"}
-
     def _path(self, kind: str) -> str:
-        urls = [url for action in self._ncco for url in action.get("eventUrl", ()) if f"/webhooks/{kind}/" in url]
-        return f"/webhooks/{urls[-1].partition('/webhooks/')[2]}"
+        return f"/webhooks/{callback(self._ncco, kind).partition('/webhooks/')[2]}"
 
 
 def _ncco_of(answer: Answer) -> list[dict[str, Any]]:
     return answer.ncco if answer.status == 200 else []
 
 
-def serving(folder: Path, office: Office, database: Database | None) -> AbstractContextManager[Served]:
+def serving(folder: Path, office: Office, database: Database | None) -> Served:
     """Start one of the two servers."""
     if database is None:
         return served(folder, office=office.url)

@@ -4,49 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from ncco_server.settings import load_settings
 from ncco_server.web.server import serve
-from tests.support.fork_server import PIPE, Forked
-from tests.support.waiting import happens
+from tests.support.server import Server
 
 ROOT: Final = Path(__file__).resolve().parents[4]
 PROJECT: Final = Path(__file__).with_name("project")
-STARTS_WITHIN_S: Final = 60.0
 
 
-@dataclass(slots=True)
-class Served:
-    """The server's process.
-
-    Attributes:
-        port: the port that it listens on.
-        database: its SQLite file.
-        tasks: the number of tasks in its event loop, once per second.
-    """
-
-    process: Forked
-    database: Path
-    port: int = 0
-    tasks: list[int] = field(default_factory=list)
+class Served(Server):
+    """The server's process, whose SQLite file is `database` unless its settings name another one."""
 
     @property
-    def pid(self) -> int:
-        return self.process.pid
+    def database(self) -> Path:
+        return self.home / "calls.db"
 
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Send a signal and wait for the process to end. Returns its exit code."""
-        self.process.send_signal(number)
-        return self.process.wait(60)
+    @property
+    def tasks(self) -> list[int]:
+        """The number of tasks in its event loop, once per second."""
+        return [int(line.split()[1]) for line in self.lines if line.startswith("tasks ")]
 
     def held(self) -> dict[str, int]:
         """The process's current resources: memory in KiB, threads and open files."""
@@ -55,59 +37,22 @@ class Served:
         return {"rss_kib": int(status["VmRSS"].split()[0]), "threads": int(status["Threads"]), "files": files}
 
 
-@contextmanager
-def served(folder: Path, *, office: str = "http://127.0.0.1:9", port: int = 0, **variables: str) -> Iterator[Served]:
-    """Run a server with the flows in `project` and its database in `folder`; kill it at the end."""
-    database = folder / "calls.db"
-    given = {
-        "PATH": os.environ["PATH"],
+def served(folder: Path, *, office: str = "http://127.0.0.1:9", **variables: str) -> Served:
+    """A server with the flows in `project` and its database in `folder`."""
+    settings = {
         "PYTHONPATH": str(ROOT),
-        "NCCO_PORT": str(port),
-        "NCCO_LOG": "json",
         "NCCO_LOG_LEVEL": "error",
-        "NCCO_INSECURE": "1",
         "NCCO_PYTHON_LOOKUPS": "faults_weather",
-        "NCCO_PUBLIC_URL": "https://calls.example.com",
         "NCCO_FLOWS": str(PROJECT / "flows"),
         "NCCO_TEMPLATES": str(PROJECT / "templates"),
-        "NCCO_DATABASE_URL": f"sqlite:///{database}",
-        "NCCO_RELOAD": "0",
         "NCCO_DIAL_ALLOW": "44",
         "FLOW_OFFICE": office,
     }
-    kept = {name: os.environ[name] for name in ("COVERAGE_PROCESS_START", "COVERAGE_FILE") if name in os.environ}
-    with (folder / "log").open("a") as log:
-        process = Forked([__file__], cwd=folder, env=given | kept | variables, stdout=PIPE, stderr=log, text=True)
-    running = Served(process, database)
-    reader = threading.Thread(target=_read, args=(running,), daemon=True)
-    reader.start()
-    try:
-        _wait_until_up(running, folder)
-        yield running
-    finally:
-        process.kill()
-        process.wait()
-        reader.join()
+    return Served(folder, settings | variables, program=[__file__])
 
 
-def _read(running: Served) -> None:
-    assert running.process.stdout is not None
-    with running.process.stdout as told:
-        for line in told:
-            name, _, number = line.strip().partition(" ")
-            if name == "port":
-                running.port = int(number)
-            elif name == "tasks":
-                running.tasks.append(int(number))
-
-
-def _wait_until_up(running: Served, folder: Path) -> None:
-    happens(lambda: running.port or running.process.poll() is not None, STARTS_WITHIN_S)
-    assert running.port, (folder / "log").read_text()
-
-
-def _tell(word: str, number: int) -> None:
-    os.write(1, f"{word} {number}\n".encode())
+def _tell(words: str) -> None:
+    os.write(1, f"{words}\n".encode())
 
 
 def _tell_tasks() -> None:
@@ -117,7 +62,7 @@ def _tell_tasks() -> None:
         loop = _main_loop()
         if loop is not None:
             try:
-                _tell("tasks", len(asyncio.all_tasks(loop)))
+                _tell(f"tasks {len(asyncio.all_tasks(loop))}")
             except RuntimeError:  # the set changed while it was being counted
                 continue
 
@@ -136,4 +81,4 @@ def _main_loop() -> asyncio.AbstractEventLoop | None:
 
 if __name__ == "__main__":
     threading.Thread(target=_tell_tasks, daemon=True).start()
-    serve(load_settings(None), ready=lambda _, port: _tell("port", port))
+    serve(load_settings(None), ready=lambda host, port: _tell(f"listens on http://{host}:{port}"))

@@ -149,7 +149,7 @@ async def soak(folder: Path, plan: Plan, say: Callable[[str], None] = lambda _: 
                     break
                 await asyncio.sleep(REST_S)
                 found.after = _held(server)
-            assert 0 == server.stop(), (folder / "log").read_text()
+            assert 0 == server.stop(), server.printed
     _look_back(folder / "calls.db", found)
     return found
 

@@ -21,10 +21,10 @@ from ncco_server.settings import load_settings
 from ncco_server.store import SqliteDatabase, Store
 from ncco_server.web import create_app
 from ncco_server.web.log import configure_log
+from tests.support.webhooks import signed_post
 from tests.system.server.calls.asgi_call import BASE, Caller, Host
 from tests.system.server.faults.office import Mood, Office
 from tests.system.server.faults.served import PROJECT
-from tests.system.server.security.signing import signed_post
 
 SECRET = "invented-signature-secret-for-tests-only"
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)

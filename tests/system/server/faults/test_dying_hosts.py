@@ -47,7 +47,7 @@ async def stop_under_load(server: Served) -> tuple[Counter[int], dict[str, str],
     async with asyncio.timeout(60):
         while statuses.total() < ANSWERED_FIRST:  # noqa: ASYNC110 - of other tasks
             await asyncio.sleep(0.01)
-    server.process.send_signal(signal.SIGTERM)
+    server.send(signal.SIGTERM)
     await asyncio.gather(*callers)
     return statuses, lost, await asyncio.to_thread(server.process.wait, 60)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -65,9 +64,11 @@ async def console_pages(folder: Path, url: str, *paths: str) -> list[httpx.Respo
 @pytest.mark.parametrize("store", [sqlite, postgres])
 def test_calls_of_an_outage_are_in_every_list_when_it_is_over(store: Any, tmp_path: Path) -> None:
     write_files(tmp_path, {"flows/desk.yaml": DESK})
-    with store(tmp_path) as (url, outage):
-        server = Server(tmp_path, {"NCCO_DATABASE_URL": url, "NCCO_KEY": "invented-key-of-the-line-for-tests-only"})
-        server.start()
+    key = "invented-key-of-the-line-for-tests-only"
+    with (
+        store(tmp_path) as (url, outage),
+        Server(tmp_path, {"NCCO_DATABASE_URL": url, "NCCO_KEY": key}) as server,
+    ):
 
         def webhook(path: str, **fields: str) -> httpx.Response:
             facts = {"to": "442079460000", "from": "447700900123", "conversation_uuid": "CON-1", **fields}
@@ -79,27 +80,24 @@ def test_calls_of_an_outage_are_in_every_list_when_it_is_over(store: Any, tmp_pa
             )["calls"]
             return found
 
-        try:
-            webhook("answer", uuid=f"before-{uuid4()}")
-            begun = datetime.now(UTC)
-            legs = {f"outage-{number}-{uuid4()}" for number in range(CALLERS)}
-            with outage():
-                assert happens(lambda: webhook("answer", uuid="waiting").status_code == httpx.codes.OK)
-                heard = [webhook("answer", uuid=leg).json()[0]["action"] for leg in legs]
-            assert happens(lambda: len(listed("--failed")) > CALLERS)
-            over = datetime.now(UTC)
-            for leg in legs:
-                webhook("event", uuid=leg, status="completed", disconnected_by="user")
-            within = [f"--since={begun.isoformat()}", f"--until={over.isoformat()}"]
-            failed = listed("--failed", *within)
-            earlier = listed("--until", begun.isoformat())
-            later = listed("--since", (over + timedelta(seconds=1)).isoformat())
-            text = ncco("calls", "--failed", "--limit=99", cwd=tmp_path, env={"NCCO_DATABASE_URL": url}).output
-            why = json_of(ncco("calls", min(legs), "--format=json", cwd=tmp_path, env={"NCCO_DATABASE_URL": url}))
-            report = ncco("report", "--format", "json", cwd=tmp_path, env={"NCCO_DATABASE_URL": url}).output
-            pages = asyncio.run(console_pages(tmp_path, url, "/calls?state=failed", f"/calls/{min(legs)}", "/report"))
-        finally:
-            server.end(signal.SIGTERM)
+        webhook("answer", uuid=f"before-{uuid4()}")
+        begun = datetime.now(UTC)
+        legs = {f"outage-{number}-{uuid4()}" for number in range(CALLERS)}
+        with outage():
+            assert happens(lambda: webhook("answer", uuid="waiting").status_code == httpx.codes.OK)
+            heard = [webhook("answer", uuid=leg).json()[0]["action"] for leg in legs]
+        assert happens(lambda: len(listed("--failed")) > CALLERS)
+        over = datetime.now(UTC)
+        for leg in legs:
+            webhook("event", uuid=leg, status="completed", disconnected_by="user")
+        within = [f"--since={begun.isoformat()}", f"--until={over.isoformat()}"]
+        failed = listed("--failed", *within)
+        earlier = listed("--until", begun.isoformat())
+        later = listed("--since", (over + timedelta(seconds=1)).isoformat())
+        text = ncco("calls", "--failed", "--limit=99", cwd=tmp_path, env={"NCCO_DATABASE_URL": url}).output
+        why = json_of(ncco("calls", min(legs), "--format=json", cwd=tmp_path, env={"NCCO_DATABASE_URL": url}))
+        report = ncco("report", "--format", "json", cwd=tmp_path, env={"NCCO_DATABASE_URL": url}).output
+        pages = asyncio.run(console_pages(tmp_path, url, "/calls?state=failed", f"/calls/{min(legs)}", "/report"))
 
     assert ["connect"] * CALLERS == heard
     ended = [call for call in failed if call["id"] in legs]

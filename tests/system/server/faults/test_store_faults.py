@@ -6,7 +6,6 @@ import asyncio
 import os
 import resource
 import shutil
-import signal
 import sqlite3
 import subprocess
 import time
@@ -104,18 +103,14 @@ def test_the_server_recovers_when_its_store_can_be_written_again(server: Served,
 def test_an_unavailable_store_delays_no_caller_and_callers_still_reach_a_person(tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows" / "desk.yaml").write_text(DESK)
-    server = Server(tmp_path, {})
-    server.start()
-    try:
-        before, unready = asked(server), loopback.get(f"{server.url}/readyz").status_code
+    with Server(tmp_path, {}) as server:
+        before, unready = asked(server), server.readiness()
         (tmp_path / "calls.db").unlink()
         assert happens(lambda: asked(server).status_code != httpx.codes.SERVICE_UNAVAILABLE, HEALS_S)
         begun = time.monotonic()
         answers = [asked(server).json() for _ in range(10)]
         seconds = time.monotonic() - begun
-        readyz = loopback.get(f"{server.url}/readyz").status_code
-    finally:
-        server.end(signal.SIGTERM)
+        readyz = server.readiness()
 
     person = [{"action": "connect", "from": "442079460000", "endpoint": [{"type": "phone", "number": "447700900333"}]}]
     assert ("talk", 200) == (before.json()[0]["action"], unready)
@@ -249,7 +244,7 @@ def test_a_server_without_the_database_of_its_log_keeps_the_log_and_answers_call
 ) -> None:
     with served(tmp_path) as server, closing(_reader_of(server.database)):  # so the server cannot empty its log
         before = [post(server, "/webhooks/answer", uuid=f"leg-{number}") for number in range(20)]
-        server.stop(signal.SIGKILL)
+        server.end()
     database, log = server.database, server.database.with_name(f"{server.database.name}-wal")
     away, written = database.rename(database.with_name("away.db")), log.read_bytes()
     with served(tmp_path) as server:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from tests.system.server.security.signing import signed_post
+from tests.support.webhooks import facts, keys, signed_post
 
 RETRIED = (429, 503, 504)
 """Status codes after which Vonage retries. Source: webhook reference, retries."""
@@ -80,13 +80,11 @@ class Vonage:
 
     async def answer(self, leg: str, first: int | None = None) -> bytes:
         """Send the answer webhook. Returns the first NCCO of the call."""
-        call = {"to": "442079460000", "from": "447700900123", "uuid": leg, "conversation_uuid": f"CON-{leg}"}
-        return await self.post("/webhooks/answer", call, first)
+        return await self.post("/webhooks/answer", facts(leg), first)
 
     async def press(self, ncco: bytes, leg: str, digits: str = "1", first: int | None = None) -> bytes:
         """Press a key at an NCCO's input. Returns the next NCCO."""
-        body = {"uuid": leg, "conversation_uuid": f"CON-{leg}", "dtmf": {"digits": digits, "timed_out": False}}
-        return await self.post(input_of(ncco), body, first)
+        return await self.post(input_of(ncco), facts(leg, **keys(digits)), first)
 
     async def hang_up(self, leg: str) -> None:
         """Report the end of a call."""

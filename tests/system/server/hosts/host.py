@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -10,8 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.support.fork_server import NCCO
-from tests.support.server import free_port
-from tests.system.cli.running import RunningServer, running_server, wait_until_ready
+from tests.support.server import Server, free_port, running_server
 from tests.system.server.hosts.release import write_release
 
 KEY = "invented-key-of-both-hosts-for-tests-only"
@@ -43,18 +41,15 @@ class Host:
     words: Sequence[str] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     ncco: str = NCCO
-    server: RunningServer = field(init=False)
-    _running: AbstractContextManager[RunningServer] = field(init=False)
+    server: Server = field(init=False)
 
     def start(self) -> None:
         """Start the host and wait until it is ready."""
         port = self.address.rpartition(":")[2]
         env = {**DEFAULTS, "NCCO_DATABASE_URL": self.database, **self.env}
-        self._running = running_server(
-            self.folder, "--port", port, *self.words, cwd=self.folder, env=env, ncco=self.ncco
-        )
-        self.server = self._running.__enter__()
-        wait_until_ready(self.address)
+        self.server = running_server(self.folder, "--port", port, *self.words, env=env, program=(self.ncco, "serve"))
+        self.server.start()
+        self.server.wait_until_ready()
 
     def stop(self) -> int:
         """End the host as an orchestrator does. Returns its exit code."""
@@ -62,7 +57,7 @@ class Host:
 
     def kill(self) -> None:
         """End the host abruptly, like a power cut."""
-        self.server.stop(signal.SIGKILL)
+        self.server.end()
 
     def start_again(self) -> None:
         """Start the host again at its address."""
@@ -71,7 +66,7 @@ class Host:
 
     def close(self) -> None:
         """End the process if it still runs."""
-        self._running.__exit__(None, None, None)
+        self.server.end()
 
 
 def hosts(

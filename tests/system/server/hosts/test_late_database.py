@@ -10,15 +10,16 @@ import pytest
 
 from ncco_server.ncco import check
 from tests.support import loopback, postgres_server
+from tests.support.command import ncco
+from tests.support.server import Server, running_server
 from tests.support.waiting import happens
-from tests.system.cli.projects import SHOP, ncco, write_project
-from tests.system.cli.running import RunningServer, running_server, wait_until_ready
+from tests.system.cli.projects import SHOP, write_project
 
 CALL: dict[str, Any] = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
 WITHIN_S = 40.0
 
 
-def ask(server: RunningServer, path: str, **fields: Any) -> httpx.Response:
+def ask(server: Server, path: str, **fields: Any) -> httpx.Response:
     return loopback.post(f"http://{server.address}/webhooks/{path}", json={**CALL, **fields})
 
 
@@ -36,11 +37,11 @@ def test_a_host_that_starts_before_its_database_plays_the_failsafe_until_the_dat
         with running_server(tmp_path, cwd=tmp_path, env=env) as server:
             refused = [is_unstored(ask(server, "answer")) for _ in range(3)]
             fallback = ask(server, "fallback")
-            unready = loopback.get(f"http://{server.address}/readyz").status_code
+            unready = server.readiness()
             database.start()
             assert happens(lambda: not is_unstored(ask(server, "answer")), WITHIN_S)
             answer = ask(server, "answer")
-            wait_until_ready(server.address)
+            server.wait_until_ready()
             code = server.stop()
 
     assert ([True] * 3, 200, 503) == (refused, fallback.status_code, unready)

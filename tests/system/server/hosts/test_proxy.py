@@ -22,12 +22,11 @@ import pytest
 
 from ncco_server.ncco import check
 from tests.support import loopback
-from tests.support.server import free_port
+from tests.support.server import Server, free_port, running_server
 from tests.support.waiting import happens
+from tests.support.webhooks import facts, signed_post
 from tests.system.cli.projects import SHOP, write_project
-from tests.system.cli.running import RunningServer, running_server, wait_until_ready
 from tests.system.server.hosts.proxy import NGINX, proxy, tries
-from tests.system.server.security.signing import signed_post
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="the program nginx is not installed; Debian's nginx has it")
 
@@ -56,11 +55,11 @@ class Line:
     folder: Path
     address: str
     homes: list[Path]
-    servers: list[RunningServer]
+    servers: list[Server]
 
     def post(self, path: str, *, is_signed: bool = True, **fields: object) -> httpx.Response:
         """Send a webhook of a new call and return the response."""
-        body = json.dumps({"to": "442079460000", "from": "447700900123", "uuid": uuid4().hex, **fields}).encode()
+        body = json.dumps(facts(uuid4().hex, **fields)).encode()
         signature = {"authorization": signed_post(body, SECRET)} if is_signed else {}
         return loopback.post(f"http://{self.address}{path}", content=body, headers=signature)
 
@@ -80,11 +79,11 @@ class Line:
         """Freeze the first host. Afterwards, the yielded list has the seconds that nginx waited for it each time."""
         host, waits = self.servers[0], list[float]()
         before = len(tries(self.folder, host.address))
-        host.process.send_signal(signal.SIGSTOP)
+        host.send(signal.SIGSTOP)
         try:
             yield waits
         finally:
-            host.process.send_signal(signal.SIGCONT)
+            host.send(signal.SIGCONT)
             waits += tries(self.folder, host.address)[before:]
 
     def answers(self, times: int, **words: bool) -> Counter[int]:
@@ -98,9 +97,9 @@ def is_unstored(answer: httpx.Response) -> bool:
     return failure == "no-store"
 
 
-def until_unready(server: RunningServer) -> None:
+def until_unready(server: Server) -> None:
     """Wait until a host says that it is not ready."""
-    happens(lambda: loopback.get(f"http://{server.address}/readyz").status_code == 503, WITHIN_S)
+    happens(lambda: server.readiness() == 503, WITHIN_S)
 
 
 def until_answered(line: Line) -> httpx.Response:
@@ -112,13 +111,13 @@ def until_answered(line: Line) -> httpx.Response:
 
 
 @contextmanager
-def host(home: Path, port: int) -> Iterator[RunningServer]:
+def host(home: Path, port: int) -> Iterator[Server]:
     """Run a server in `home` and wait until it is ready."""
     home.mkdir(exist_ok=True)
     write_project(home, shop=SHOP)
     env = {"VONAGE_SIGNATURE_SECRET": SECRET, "NCCO_PUBLIC_URL": "https://calls.example.com"}
     with running_server(home, "--port", str(port), cwd=home, env=env) as server:
-        wait_until_ready(server.address)
+        server.wait_until_ready()
         yield server
 
 
@@ -219,7 +218,7 @@ def test_a_killed_host_that_starts_slowly_affects_no_caller(line: Line) -> None:
     host, _, port = line.servers[0].address.rpartition(":")
     with ThreadPoolExecutor(4) as callers:
         before = callers.map(lambda _: line.status(), range(20))
-        line.servers[0].stop(signal.SIGKILL)
+        line.servers[0].end()
         with_one = callers.map(lambda _: line.status(), range(20))
         statuses = {*before, *with_one}
         asked = len(tries(line.folder, line.servers[0].address))
@@ -292,11 +291,11 @@ def test_a_503_of_one_host_is_retried_once_and_a_host_without_database_gets_no_c
 
 def test_while_every_host_is_frozen_vonage_is_asked_to_retry_and_the_proxy_is_not_healthy(line: Line) -> None:
     for server in line.servers:
-        server.process.send_signal(signal.SIGSTOP)
+        server.send(signal.SIGSTOP)
     statuses = line.answers(1)
     health = loopback.get(f"http://{line.address}/healthz").status_code
     for server in line.servers:
-        server.process.send_signal(signal.SIGCONT)
+        server.send(signal.SIGCONT)
 
     assert ({504: 1}, 503) == (statuses, health)
 

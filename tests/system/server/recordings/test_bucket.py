@@ -16,7 +16,6 @@ import pytest
 
 from ncco_server.service.recording_files import new_recording_id
 from ncco_server.store import RecordingRow, open_store
-from tests.support import loopback
 from tests.support.application_api import APPLICATION_ID
 from tests.support.command import ncco
 from tests.support.media_server import MP3, MediaServer, media_server, pem
@@ -24,6 +23,7 @@ from tests.support.s3_server import BUCKET, SECRET, Fault, S3Server, Stored, s3_
 from tests.support.server import Server, running
 from tests.support.smtp_server import Mailbox, serving
 from tests.support.waiting import happens
+from tests.support.webhooks import callback, facts, send
 from tests.system.studio.console.server import link_of
 
 CALLER: Final = "447700900123"
@@ -82,14 +82,13 @@ def server(tmp_path: Path, storage: S3Server, media: MediaServer, mailbox: Mailb
 
 
 def answer(server: Server, leg: str) -> list[dict[str, Any]]:
-    call = {"uuid": leg, "conversation_uuid": f"CON-{leg}", "from": CALLER, "to": "442079460000"}
-    return list(loopback.post(f"{server.url}/webhooks/answer", json=call).raise_for_status().json())
+    return send(server.url, "/webhooks/answer", **{**facts(leg), "from": CALLER})
 
 
 def leave_message(server: Server, leg: str, url: str) -> None:
-    path = httpx.URL(answer(server, leg)[1]["eventUrl"][0]).path
+    recorded = callback(answer(server, leg), "record")
     body = {"recording_url": url, "recording_uuid": f"uuid-{leg}", "conversation_uuid": f"CON-{leg}", "size": len(MP3)}
-    loopback.post(server.url + path, json=body).raise_for_status()
+    send(server.url, recorded, **body)
 
 
 def recordings(server: Server) -> list[dict[str, Any]]:

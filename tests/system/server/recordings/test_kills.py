@@ -51,7 +51,7 @@ def faults(foreign: MediaServer) -> Sequence[File]:
         File(dies=True),
         File(status=503),
         File(status=404),
-        File(b"<html>error</html>", content_type="text/html"),
+        File(b"<html>error</html>", headers={"content-type": "text/html"}),
         File(status=302, headers={"location": f"{foreign.url}/stolen"}),
         File(pieces=20, every_s=0.2, dies=True),
         File(after_s=12.0),
@@ -200,5 +200,5 @@ def test_no_recording_is_lost_or_stored_twice_when_servers_are_killed(
         content = files[row.id]
         assert audio(numbers[row.id]) == content
         assert (hashlib.sha256(content).hexdigest(), len(content)) == (row.sha256, row.size)
-    lines = "".join("".join(server.lines) for server in servers)
+    lines = "".join(server.printed for server in servers)
     assert [] == [secret for secret in ("/v1/files/", "-0000-4000-8000-", "Bearer", "BEGIN", SECRET) if secret in lines]

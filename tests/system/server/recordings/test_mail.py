@@ -5,15 +5,13 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import httpx
-
-from tests.support import loopback
 from tests.support.application_api import APPLICATION_ID
 from tests.support.command import ncco
 from tests.support.media_server import MP3, File, MediaServer, media_server, pem
 from tests.support.server import Server, running, standing_in
 from tests.support.smtp_server import Mailbox, serving
 from tests.support.waiting import happens
+from tests.support.webhooks import callback, facts, send
 
 FLOW = """\
 flow: line
@@ -34,10 +32,9 @@ steps:
     events: {record: message_mail}
     goto: end
 """
-CALL = {"uuid": "leg-1", "conversation_uuid": "CON-1", "from": "447700900123", "to": "442079460000"}
 RECORDED = {
     "recording_uuid": "11111111-2222-4333-8444-555566667777",
-    "conversation_uuid": "CON-1",
+    "conversation_uuid": "CON-leg-1",
     "size": 8_011,
     "start_time": "2026-03-04T09:15:40Z",
     "end_time": "2026-03-04T09:16:10Z",
@@ -93,13 +90,12 @@ def test_a_mail_waits_for_its_recording_and_is_sent_without_one_that_is_gone(tmp
         settings = mail_settings(port, media)
         with running(tmp_path, {"flows/line.yaml": FLOW}, settings) as server:
             for caller, status in zip(expected, (200, 404), strict=True):
-                ids = {"uuid": f"leg-{caller}", "conversation_uuid": f"CON-{caller}"}
-                call = {**CALL, **ids, "from": caller}
-                record = loopback.post(f"{server.url}/webhooks/answer", json=call).json()[1]
+                call = {**facts(f"leg-{caller}"), "from": caller}
+                record = callback(send(server.url, "/webhooks/answer", **call), "record")
                 url = media.put(f"/v1/files/{caller}", File(status=503), File(status=status))
-                told = {**RECORDED, **ids, "recording_uuid": f"uuid-{caller}", "recording_url": url}
+                told = {**RECORDED, **call, "recording_uuid": f"uuid-{caller}", "recording_url": url}
                 for _ in range(2):  # Vonage can deliver it twice
-                    loopback.post(server.url + httpx.URL(record["eventUrl"][0]).path, json=told).raise_for_status()
+                    send(server.url, record, **told)
             assert happens(lambda: len(expected) <= len(media.requests) and tries_nothing(server))
             server.end()
             server.start()
@@ -125,9 +121,9 @@ def test_a_mail_does_not_wait_for_a_recording_that_no_key_can_fetch(tmp_path: Pa
     with media_server() as media, serving(mailbox) as port:
         settings = {**mail_settings(port, media), "VONAGE_PRIVATE_KEY": ""}
         with running(tmp_path, {"flows/line.yaml": FLOW}, settings) as server:
-            record = loopback.post(f"{server.url}/webhooks/answer", json=CALL).json()[1]
+            record = callback(send(server.url, "/webhooks/answer", **facts()), "record")
             told = {**RECORDED, "recording_url": media.put("/v1/files/1", File())}
-            loopback.post(server.url + httpx.URL(record["eventUrl"][0]).path, json=told).raise_for_status()
+            send(server.url, record, **told)
             happens(lambda: mailbox.taken)
 
     [(_, mail)] = mailbox.taken
@@ -141,11 +137,11 @@ def test_a_waiting_mail_blocks_no_hook_and_is_not_sent_after_its_caller_is_forgo
     with media_server() as media, serving(mailbox) as port, standing_in() as crm:
         settings = {**mail_settings(port, media), "FLOW_CRM": crm.url}
         with running(tmp_path, {"flows/line.yaml": FLOW_WITH_A_POST}, settings) as server:
-            record = loopback.post(f"{server.url}/webhooks/answer", json=CALL).json()[0]
+            record = callback(send(server.url, "/webhooks/answer", **facts()), "record")
             told = {**RECORDED, "recording_url": media.put("/v1/files/1", File(status=503))}
-            loopback.post(server.url + httpx.URL(record["eventUrl"][0]).path, json=told).raise_for_status()
-            ended = {**CALL, "status": "completed", "direction": "inbound", "timestamp": "2026-03-04T09:16:20.000Z"}
-            loopback.post(f"{server.url}/webhooks/event", json=ended).raise_for_status()
+            send(server.url, record, **told)
+            ended = facts(status="completed", direction="inbound", timestamp="2026-03-04T09:16:20.000Z")
+            send(server.url, "/webhooks/event", **ended)
             hooks = crm.wait_for_hooks(1)
             waiting = waiting_at(server, "hooks")
             forgotten = ncco("forget", "--number", "+447700900123", cwd=tmp_path, env=server.settings)

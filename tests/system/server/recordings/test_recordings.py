@@ -10,12 +10,12 @@ from typing import Any, Final
 import orjson
 import pytest
 
-from tests.support import loopback
 from tests.support.application_api import APPLICATION_ID
 from tests.support.command import ncco
 from tests.support.media_server import MP3, WAV, File, MediaServer, media_server, pem
 from tests.support.server import Server, free_port, running
 from tests.support.waiting import happens
+from tests.support.webhooks import callback, facts, keys, send
 
 CALLER: Final = "447700900123"
 WITHIN_S: Final = 200.0
@@ -62,25 +62,14 @@ def server(tmp_path_factory: pytest.TempPathFactory, media: MediaServer) -> Iter
         yield started
 
 
-def post(server: Server, url: str, **fields: Any) -> list[dict[str, Any]]:
-    path = url[url.index("/webhooks") :]
-    answer = loopback.post(f"{server.url}{path}", json=fields)
-    assert 200 == answer.status_code
-    return list(answer.json()) if answer.content else []
-
-
-def url_in(ncco_: list[dict[str, Any]], action: str) -> str:
-    return str(next(each["eventUrl"][0] for each in ncco_ if each["action"] == action))
-
-
 def leave_message(server: Server, leg: str, name_audio: str, pin_audio: str) -> str:
     """Make a call whose caller says a name and a PIN. Returns the URL for the recording's events."""
-    who = {"uuid": leg, "conversation_uuid": f"CON-{leg}", "from": CALLER, "to": "442079460000"}
-    asked = post(server, "/webhooks/answer", **who)
+    who = {**facts(leg), "from": CALLER}
+    asked = send(server.url, "/webhooks/answer", **who)
     said = {"timeout_reason": "end_on_silence_timeout", "results": [{"text": "Zerlina", "confidence": "0.9"}]}
-    asked = post(server, url_in(asked, "input"), **who, speech={**said, "recording_url": name_audio})
-    heard = {"speech": {"recording_url": pin_audio}, "dtmf": {"digits": "84021739", "timed_out": False}}
-    return url_in(post(server, url_in(asked, "input"), **who, **heard), "record")
+    asked = send(server.url, callback(asked), **who, speech={**said, "recording_url": name_audio})
+    heard = {"speech": {"recording_url": pin_audio}, **keys("84021739")}
+    return callback(send(server.url, callback(asked), **who, **heard), "record")
 
 
 def listed(server: Server) -> list[dict[str, Any]]:
@@ -96,8 +85,8 @@ def keep_message(server: Server, media: MediaServer, leg: str) -> list[dict[str,
     about = {"conversation_uuid": f"CON-{leg}", "recording_uuid": f"uuid-canary-{leg}"}
     times = {"start_time": "2026-03-04T09:15:40Z", "end_time": "2026-03-04T09:16:14Z"}
     for _ in range(2):
-        post(server, events, **about, recording_url=audio, size=len(MP3), **times)
-        post(server, events, **about, transcription_url=text, type="record", status="transcribed")
+        send(server.url, events, **about, recording_url=audio, size=len(MP3), **times)
+        send(server.url, events, **about, transcription_url=text, type="record", status="transcribed")
 
     def kept() -> list[dict[str, Any]] | None:
         rows = [row for row in listed(server) if row["call"] == leg]
@@ -127,7 +116,7 @@ def test_ids_of_other_recordings_replace_and_restore_none(server: Server, media:
     audio, other = media.put("/v1/files/first"), media.put("/v1/files/other", File(WAV))
     events = {leg: leave_message(server, leg, media.put("/v1/files/n", File(WAV)), other) for leg in ("leg-8", "leg-9")}
     about = {"recording_uuid": "uuid-canary-8", "conversation_uuid": "CON-leg-8"}
-    post(server, events["leg-8"], **about, recording_url=audio, size=len(MP3))
+    send(server.url, events["leg-8"], **about, recording_url=audio, size=len(MP3))
 
     def row() -> dict[str, Any] | None:
         kept = (
@@ -139,15 +128,15 @@ def test_ids_of_other_recordings_replace_and_restore_none(server: Server, media:
     assert kept
     forged = {**about, "recording_url": other, "size": len(WAV)}
     for url in (events["leg-9"], events["leg-8"], "/webhooks/event"):
-        post(server, url, **forged)
-        post(server, url, **about, transcription_url=other, type="record", status="transcribed")
+        send(server.url, url, **forged)
+        send(server.url, url, **about, transcription_url=other, type="record", status="transcribed")
     keep_message(server, media, "leg-10")  # whatever came before is handled
     assert kept["id"] == (row() or {})["id"]
     assert kept["sha256"] == (row() or {})["sha256"]
 
     ncco("forget", "--number", f"+{CALLER}", cwd=server.home, env=server.settings)
     for url in (*events.values(), "/webhooks/event"):
-        post(server, url, **forged)
+        send(server.url, url, **forged)
     keep_message(server, media, "leg-11")
     assert {"leg-11"} == {each["call"] for each in listed(server)}
 
@@ -155,7 +144,7 @@ def test_ids_of_other_recordings_replace_and_restore_none(server: Server, media:
 def test_without_a_key_a_message_waits_and_says_why_until_there_is_one(tmp_path: Path, media: MediaServer) -> None:
     url = media.put("/v1/files/later")
     with running(tmp_path, {"flows/line.yaml": FLOW}, {"NCCO_MEDIA_URL": media.url}) as server:
-        post(server, "/webhooks/event", conversation_uuid="CON-9", recording_uuid="r9", recording_url=url)
+        send(server.url, "/webhooks/event", conversation_uuid="CON-9", recording_uuid="r9", recording_url=url)
         (row,) = happens(lambda: [row for row in listed(server) if row["problem"]], WITHIN_S)
         assert ("waiting", 0) == (row["state"], row["tries"])
         assert "VONAGE_PRIVATE_KEY" in row["fix"]

@@ -16,7 +16,7 @@ from ncco_server.service.calls import CallService
 from ncco_server.store import Store
 from ncco_server.store.function_results import SELECT_ALL
 from tests.support.cases import each_case
-from tests.system.cli.projects import ncco
+from tests.support.command import ncco
 from tests.system.server.security.canary_host import LEG, CanaryHost, as_query, canary_host, url_of
 
 KEYS = "840217395"

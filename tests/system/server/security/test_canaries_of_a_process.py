@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 
 from tests.support import loopback
-from tests.system.cli.running import RunningServer, running_server
+from tests.support.server import Server, running_server
 from tests.system.server.security.canary_host import COMMON, PROJECT
 
 KEYS = "840217395"
@@ -24,7 +24,7 @@ BROKEN = (
 )
 
 
-def sent(server: RunningServer, request: str) -> bytes:
+def sent(server: Server, request: str) -> bytes:
     """The response to a request that no client would send."""
     host, _, port = server.address.partition(":")
     with socket.create_connection((host, int(port)), timeout=30) as connection:
@@ -51,7 +51,7 @@ def test_no_secret_is_printed_or_stored(tmp_path: Path) -> None:
         replies = [loopback.post(wait, json=pressed).content, loopback.get(wait, params={"dtmf": KEYS}).content]
         replies += [loopback.post(f"{base}/webhooks/event", content=json.dumps(pressed)[:-1]).content]
         replies += [sent(server, request) for request in BROKEN]
-        server.process.send_signal(signal.SIGKILL)
+        server.send(signal.SIGKILL)
         server.process.wait(timeout=60)
         files = b"".join(file.read_bytes() for file in sorted(tmp_path.glob("calls.db*")))
 

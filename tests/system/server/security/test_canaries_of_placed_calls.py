@@ -123,7 +123,7 @@ async def test_only_the_person_who_is_called_learns_the_code(tmp_path: Path, von
         finally:
             await asyncio.to_thread(server.end)
     shown |= {
-        "log": "".join(server.lines),
+        "log": server.printed,
         "written": written_by(server).decode("latin-1"),
         "backup": await asyncio.to_thread(in_backup, server),
     }

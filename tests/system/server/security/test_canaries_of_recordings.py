@@ -25,6 +25,7 @@ from tests.support.s3_server import SECRET, S3Server, s3_server
 from tests.support.server import Server, free_port, running
 from tests.support.smtp_server import Mailbox, serving
 from tests.support.waiting import happens
+from tests.support.webhooks import facts, send
 from tests.unit.studio.console.conftest import logged_in, settings_for
 
 PIN: Final = "84021739"
@@ -144,10 +145,8 @@ def server(
 
 def post(server: Server, url: str, **fields: Any) -> str:
     """Send a webhook of the call. Returns the last callback URL in the reply's NCCO; "" if there is none."""
-    who = {"uuid": "leg-1", "conversation_uuid": "CON-1", "from": CALLER, "to": "442079460000"}
-    path = url[url.index("/webhooks") :]
-    answer = loopback.post(f"{server.url}{path}", json={**who, **fields}).raise_for_status()
-    urls = [each["eventUrl"][0] for each in (answer.json() if answer.content else []) if "eventUrl" in each]
+    ncco = send(server.url, url, **{**facts(), "from": CALLER, **fields})
+    urls = [each["eventUrl"][0] for each in ncco if "eventUrl" in each]
     return urls[-1] if urls else ""
 
 
@@ -159,7 +158,7 @@ def play(server: Server, media: MediaServer) -> None:
     url = post(server, url, speech=said)
     url = post(server, url, dtmf={"digits": PIN, "timed_out": False}, speech={"recording_url": spoken})
     text = {"channels": [{"transcript": [{"sentence": "Please call me back."}]}]}
-    about = {"recording_uuid": "uuid-1", "conversation_uuid": "CON-1"}
+    about = {"recording_uuid": "uuid-1", "conversation_uuid": "CON-leg-1"}
     wrong = {"dtmf": PIN, "speech": WORDS, "size": len(MP3)}  # fields that do not belong here
     post(server, url, **about, **wrong, recording_url=media.put("/v1/files/1"))
     transcript = media.put("/v1/files/2", File(orjson.dumps(text)))
@@ -226,7 +225,7 @@ async def test_no_secret_is_revealed(server: Server, mailbox: Mailbox, media: Me
     places = {**await asyncio.to_thread(commands, server), **await pages(server), **in_archive(server)}
     places |= {"files": " ".join(path.name for path in server.home.rglob("*")), "mail": mail.as_string()}
     places |= {"metrics": metrics(server), "rows": rows(server, storage).decode("latin-1")}
-    places |= {"log": "".join(server.lines), "asked": " ".join(media.requests)}
+    places |= {"log": server.printed, "asked": " ".join(media.requests)}
     key = pem().splitlines()[1]
     secrets = (PIN, CARD, WORDS, PASSWORD, API_SECRET, SIGNATURE, key, "eyJhbGciOi", SECRET)
 

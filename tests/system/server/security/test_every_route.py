@@ -27,6 +27,7 @@ from ncco_server.web.programs_app import programs_app
 from ncco_studio.console.app import create_console
 from tests.support.stored_rows import placed_row
 from tests.support.tracked import ROOT
+from tests.support.webhooks import callback, facts, keys
 from tests.system.server.security.route_table import HOSTILE_TEXTS, RouteRequest, RouteTable
 from tests.unit.studio.console.conftest import (
     BASE_URL,
@@ -137,10 +138,8 @@ async def make_calls(settings: Settings) -> None:
     """A call, a message, and a call that the server is to place."""
     app = create_app(settings, dev=True)
     async with app.router.lifespan_context(app), client_of(app) as client:
-        names = {"to": "442079460002", "from": "447700900123", "uuid": LEG, "conversation_uuid": f"CON-{LEG}"}
-        reply = await client.post("/webhooks/answer", json=names)
-        (url,) = next(action["eventUrl"] for action in reply.json() if action["action"] == "input")
-        await client.post(url, json={"dtmf": {"digits": "2580", "timed_out": False}, **names})
+        reply = await client.post("/webhooks/answer", json=facts(LEG, to="442079460002"))
+        await client.post(callback(reply.json()), json=facts(LEG, to="442079460002", **keys("2580")))
     async with open_store(settings.database_url) as store:
         await store.recordings.add(message("Hello.", id=STORED, session=LEG))
         row = RowChange('do_not_call["447700900123"]', {"since": "2026-03-05"})

@@ -14,8 +14,8 @@ from ncco_server.settings import load_settings
 from ncco_server.settings.fields import SECRETS, Variables, variable
 from tests.support.cases import each_case
 from tests.support.command import ncco
+from tests.support.server import plain_environment
 from tests.system.cli.projects import SHOP, write_project
-from tests.system.cli.running import plain_environment
 
 CASES: Final = yaml.safe_load(Path(__file__).with_name("refused_secrets.yaml").read_text(encoding="utf-8"))
 GOOD, NEW = "the-signature-secret-of-the-account", "the-new-signature-secret-of-the-account"

@@ -18,9 +18,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from ncco_server.service.calls import CallService
 from ncco_server.web import create_app
 from tests.support import loopback
-from tests.support.server import free_port
+from tests.support.fork_server import NCCO
+from tests.support.server import free_port, running_server
 from tests.support.waiting import happens
-from tests.system.cli.running import running_server
 from tests.system.server.security.canary_host import PROJECT
 from tests.unit.server.web.fake_calls import FakeCalls, crash, settings_with
 
@@ -29,6 +29,7 @@ CALLER, LEG, KEYS = "447700900123", "a-leg-that-no-random-id-holds", "840217395"
 CALL = {"to": "442079460000", "from": CALLER, "uuid": LEG, "conversation_uuid": "CON-1"}
 CONVENTIONS = pytest.mark.parametrize("conventions", ["", "http/dup"])
 """Values of OTEL_SEMCONV_STABILITY_OPT_IN, which select the attribute names: the old ones, or both."""
+TRACED_SERVER = (INSTRUMENT, NCCO, "serve")
 
 
 def spans_in(printed: str) -> Iterator[dict[str, Any]]:
@@ -59,7 +60,7 @@ def test_no_number_token_or_keypress_is_in_a_span(tmp_path: Path, conventions: s
         "NCCO_PUBLIC_URL": "https://calls.example.com",
         "OTEL_SEMCONV_STABILITY_OPT_IN": conventions,
     }
-    with running_server(tmp_path, "--port", "0", cwd=PROJECT, env=settings, before=[INSTRUMENT]) as server:
+    with running_server(tmp_path, "--port", "0", cwd=PROJECT, env=settings, program=TRACED_SERVER) as server:
         base = f"http://{server.address}"
         ncco = loopback.post(f"{base}/webhooks/answer/keys", json=CALL).json()
         wait = httpx.URL(ncco[1]["eventUrl"][0]).path
@@ -81,7 +82,7 @@ def test_no_number_token_or_keypress_is_in_a_span(tmp_path: Path, conventions: s
 
 def test_pages_of_the_console_have_no_spans(tmp_path: Path) -> None:
     settings = {**TRACED, "NCCO_CONSOLE": "1", "NCCO_CONSOLE_PORT": str(free_port())}
-    with running_server(tmp_path, cwd=PROJECT, env=settings, before=[INSTRUMENT]) as server:
+    with running_server(tmp_path, cwd=PROJECT, env=settings, program=TRACED_SERVER) as server:
         console = f"http://127.0.0.1:{settings['NCCO_CONSOLE_PORT']}"
         shown = loopback.get(f"{console}/calls", params={"q": CALLER})
         loopback.get(f"http://{server.address}/healthz")

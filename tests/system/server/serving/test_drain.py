@@ -12,8 +12,9 @@ import pytest
 from tests.contract.server.http.serving import serving
 from tests.support import loopback
 from tests.support.waiting import happens
+from tests.support.webhooks import facts
 
-CALL = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
+CALL = facts()
 HELLO = b'[{"action":"talk","text":"Hello."}]'
 NEVER = "300"
 AT_ONCE_S = 20.0
@@ -24,7 +25,7 @@ def test_a_draining_server_answers_and_is_not_ready_until_a_second_signal(tmp_pa
     with serving(tmp_path, "--dev", NCCO_DRAIN_S=NEVER) as server, httpx.Client(base_url=server.url) as client:
         kept = client.post("/webhooks/answer", json=CALL)
         server.process.terminate()
-        assert happens(lambda: loopback.get(f"{server.url}/readyz").status_code != 200)
+        assert happens(lambda: not server.is_ready())
         ready = loopback.get(f"{server.url}/readyz")
         closed = client.post("/webhooks/answer", json=CALL | {"uuid": "leg-2"})
         up = client.get("/healthz")

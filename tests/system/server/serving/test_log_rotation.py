@@ -9,9 +9,10 @@ import signal
 from pathlib import Path
 
 from tests.support import loopback
+from tests.support.server import running_server
 from tests.support.waiting import happens
+from tests.support.webhooks import facts
 from tests.system.cli.projects import SHOP, write_project
-from tests.system.cli.running import running_server, wait_until_ready
 
 
 def test_a_log_file_is_rotated_while_calls_go_on(tmp_path: Path) -> None:
@@ -21,17 +22,16 @@ def test_a_log_file_is_rotated_while_calls_go_on(tmp_path: Path) -> None:
     out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)  # as `>>` and systemd's `append:` open it
     with running_server(tmp_path, "--port", "0", cwd=tmp_path, env=env, stdout=out) as server:
         os.close(out)
-        wait_until_ready(server.address)
+        server.wait_until_ready()
 
         def call(leg: str) -> int:
-            facts = {"to": "442079460000", "from": "447700900123", "uuid": leg, "conversation_uuid": f"CON-{leg}"}
-            return loopback.post(f"http://{server.address}/webhooks/answer", json=facts).status_code
+            return loopback.post(f"http://{server.address}/webhooks/answer", json=facts(leg)).status_code
 
         before = [call(f"before-{number}") for number in range(5)]
         assert happens(lambda: 5 == log.read_text().count('"uuid":"before-'))
         shutil.copyfile(log, rotated)
         os.truncate(log, 0)
-        server.process.send_signal(signal.SIGHUP)  # of a `postrotate` that some packages have
+        server.send(signal.SIGHUP)  # of a `postrotate` that some packages have
         after = [call(f"after-{number}") for number in range(5)]
         assert happens(lambda: 5 == log.read_text().count('"uuid":"after-'))
         code = server.stop()

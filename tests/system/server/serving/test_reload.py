@@ -78,13 +78,9 @@ def removals(server: ReloadingServer) -> list[dict[str, Any]]:
 @contextmanager
 def serving(folder: Path, *words: str, **settings: str) -> Iterator[ReloadingServer]:
     """Run `ncco serve` on the files in a folder. Yields once it is ready, and ends it afterwards."""
-    server = ReloadingServer(folder, settings, *words)
-    server.start()
-    try:
-        assert happens(lambda: server.readyz()["status"] == 200)
+    with ReloadingServer(folder, settings, *words) as server:
+        server.wait_until_ready()
         yield server
-    finally:
-        server.end(signal.SIGTERM)
 
 
 @pytest.fixture

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import signal
 import socket
 from pathlib import Path
 
 import pytest
 
 from ncco_server.web.lifespan import ALIVE_EVERY_S
-from tests.contract.server.http.serving import is_ready, serving
+from tests.contract.server.http.serving import serving
 from tests.support.tracked import ROOT
 
 UNIT = (ROOT / "deploy" / "ncco.service").read_text(encoding="utf-8")
@@ -24,16 +23,16 @@ def test_it_reports_once_that_it_is_ready_and_then_that_it_is_alive(tmp_path: Pa
         systemd.settimeout(60)
         with serving(tmp_path, "--dev", NOTIFY_SOCKET=address) as server:
             first = systemd.recv(100)
-            was_ready = is_ready(server)
+            was_ready = server.is_ready()
             later = [systemd.recv(100) for _ in range(2)]
-            code = server.end(signal.SIGTERM)
+            code = server.stop()
 
     assert (b"READY=1", True, [b"WATCHDOG=1"] * 2, 0) == (first, was_ready, later, code)
 
 
 def test_a_systemd_that_does_not_listen_does_no_harm(tmp_path: Path) -> None:
     with serving(tmp_path, "--dev", NOTIFY_SOCKET=f"{tmp_path}/nobody") as server:
-        code = server.end(signal.SIGTERM)
+        code = server.stop()
 
     assert 0 == code
 

@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
-
 from tests.support import loopback
 from tests.support.processes import raise_priority
 from tests.support.server import STARTS_WITHIN_S, Server, running, write_files
+from tests.support.webhooks import callback, facts, send
 
 REPOSITORY: Final = Path(__file__).parents[4]
 CALLS: Final[Sequence[tuple[str, str, Sequence[dict[str, Any]]]]] = (
@@ -71,10 +70,8 @@ def running_console(home: Path) -> Iterator[Server]:
 
 def _record_calls(url: str) -> None:
     for number, (caller, called, inputs) in enumerate(CALLS):
-        legs = {"uuid": f"aaaaaaaa-{number}", "conversation_uuid": f"CON-{number}"}
-        reply = loopback.post(f"{url}/webhooks/answer", json={"from": caller, "to": called, **legs})
-        asked = list[dict[str, Any]]()
+        call = {**facts(f"aaaaaaaa-{number}", to=called), "from": caller}
+        asked = ncco = send(url, "/webhooks/answer", **call)
         for given in inputs:
-            asked = [action for action in (reply.json() if reply.content else ()) if "eventUrl" in action] or asked
-            reply = loopback.post(url + httpx.URL(asked[0]["eventUrl"][0]).path, json={**legs, **given})
-            reply.raise_for_status()
+            asked = ncco or asked
+            ncco = send(url, callback(asked), **call, **given)

@@ -8,12 +8,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support import loopback
 from tests.support.server import Server, running
+from tests.support.webhooks import callback, facts, keys, send
 from tests.system.studio.console.browser import PATIENCE_MS, Watch, check_page, new_window, open_console
 from tests.system.studio.console.server import link_of
 from tests.unit.studio.console.test_health import FLOWS
@@ -29,10 +28,8 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 def call(server: Server, leg: str) -> None:
-    legs = {"uuid": leg, "conversation_uuid": f"CON-{leg}"}
-    ncco = loopback.post(f"{server.url}/webhooks/answer", json={"from": "447700900123", "to": "442079460000", **legs})
-    url = next(action["eventUrl"][0] for action in ncco.json() if action["action"] == "input")
-    loopback.post(server.url + httpx.URL(url).path, json={"dtmf": {"digits": "1"}, **legs}).raise_for_status()
+    ncco = send(server.url, "/webhooks/answer", **facts(leg))
+    send(server.url, callback(ncco), **facts(leg, **keys("1")))
 
 
 def test_an_open_page_shows_a_broken_lookup_and_the_end_of_its_server(browser: Browser, server: Server) -> None:

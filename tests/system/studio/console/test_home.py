@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-import httpx
 from playwright.sync_api import Browser, expect
 
-from tests.support import loopback
 from tests.support.server import running
+from tests.support.webhooks import callback, facts, keys, send
 from tests.system.studio.console.browser import NARROW, Watch, check_page, new_window, open_console
 from tests.system.studio.console.server import files_of_project, link_of
 
 
-def legs_of(number: int) -> dict[str, str]:
+def call_of(number: int) -> dict[str, str]:
     """The fields of a call from one of three callers."""
-    return {"uuid": f"aaaaaaaa-{number}", "conversation_uuid": f"CON-{number}", "from": f"44770090012{number}"}
+    return {**facts(f"aaaaaaaa-{number}", to="442079460001"), "from": f"44770090012{number}"}
 
 
 def test_who_is_on_the_line_is_shown_live_and_missed_callers_are_called_back(browser: Browser, tmp_path: Path) -> None:
@@ -31,19 +31,17 @@ def test_who_is_on_the_line_is_shown_live_and_missed_callers_are_called_back(bro
         line = page.get_by_role("region", name="On the line now")
         expect(line).to_have_count(0)
 
-        def answer(number: int) -> httpx.Response:
-            return loopback.post(f"{server.url}/webhooks/answer", json={**legs_of(number), "to": "442079460001"})
+        def answer(number: int) -> list[dict[str, Any]]:
+            return send(server.url, "/webhooks/answer", **call_of(number))
 
         def hang_up(number: int) -> None:
-            over = {"status": "completed", "direction": "inbound", "disconnected_by": "user", **legs_of(number)}
-            loopback.post(f"{server.url}/webhooks/event", json=over).raise_for_status()
+            over = {"status": "completed", "direction": "inbound", "disconnected_by": "user", **call_of(number)}
+            send(server.url, "/webhooks/event", **over)
 
-        reply = answer(0)
+        asked = answer(0)
         expect(line).to_contain_text("07700 900120 in the menu")
         check_page(page)
-        asked = next(action for action in reply.json() if "eventUrl" in action)
-        pressed = {**legs_of(0), "dtmf": {"digits": "1", "timed_out": False}}
-        loopback.post(server.url + httpx.URL(asked["eventUrl"][0]).path, json=pressed).raise_for_status()
+        send(server.url, callback(asked), **call_of(0), **keys("1"))
         expect(line).to_contain_text("at “sales”")
         hang_up(0)
         expect(line).to_have_count(0)

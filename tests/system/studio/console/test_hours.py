@@ -12,10 +12,10 @@ from typing import Final
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.support import loopback
 from tests.support.fork_server import NCCO, run
 from tests.support.postgres_stores import database_without_tables
 from tests.support.server import Server, running
+from tests.support.webhooks import facts, send
 from tests.system.studio.console.browser import NARROW, Watch, check_page, new_window, open_console
 from tests.system.studio.console.server import link_of
 
@@ -45,10 +45,8 @@ NUMBERS = count()
 
 
 def heard(server: Server, leg: str = "") -> str:
-    leg = leg or f"aaaaaaaa-{next(NUMBERS)}"
-    call = {"from": "447700900123", "to": "442079460001", "uuid": leg, "conversation_uuid": f"CON-{leg}"}
-    reply = loopback.post(f"{server.url}/webhooks/answer", json=call)
-    return str(reply.json()[0]["text"])
+    call = facts(leg or f"aaaaaaaa-{next(NUMBERS)}", to="442079460001")
+    return str(send(server.url, "/webhooks/answer", **call)[0]["text"])
 
 
 @pytest.fixture

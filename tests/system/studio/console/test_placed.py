@@ -11,9 +11,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from ncco_server.vonage.keys import new_private_key
 from tests.support.fork_server import NCCO, run
+from tests.support.server import plain_environment, running_server
 from tests.support.waiting import happens
 from tests.system.cli.projects import write_project
-from tests.system.cli.running import plain_environment, running_server
 from tests.system.studio.console.browser import NARROW, Console, check_budget, check_page, open_console
 
 REMINDER = """\

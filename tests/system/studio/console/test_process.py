@@ -18,10 +18,9 @@ import pytest
 from tests.support import loopback
 from tests.support.fork_server import NCCO, run
 from tests.support.processes import children, left_of, spawned
-from tests.support.server import free_port
+from tests.support.server import Server, free_port, plain_environment, running_server
 from tests.support.waiting import happens
 from tests.system.cli.projects import SHOP, write_project
-from tests.system.cli.running import RunningServer, plain_environment, running_server
 
 WITHIN_S = 120.0
 OTHER = {"Host": "192.0.2.1"}
@@ -29,7 +28,7 @@ ANSWER = "/webhooks/answer?to=442079460000&uuid=a"
 
 
 @contextmanager
-def server_with_console(home: Path, *words: str, **env: str | None) -> Iterator[RunningServer]:
+def server_with_console(home: Path, *words: str, **env: str | None) -> Iterator[Server]:
     """Run a server with these environment variables; None leaves a variable unset."""
     write_project(home, shop=SHOP)
     wanted = {"NCCO_CONSOLE": "1", "NCCO_CONSOLE_PORT": "0", **env}
@@ -38,7 +37,7 @@ def server_with_console(home: Path, *words: str, **env: str | None) -> Iterator[
         yield server
 
 
-def link(server: RunningServer, number: int = 0) -> str:
+def link(server: Server, number: int = 0) -> str:
     """The printed link with this number, counted from 0."""
     printed = happens(lambda: re.findall(r'http://\S+token=[^\s"]+', server.printed)[number:])
     assert printed, "no link was printed"
@@ -53,7 +52,7 @@ def test_a_link_opens_the_console_and_killing_the_console_breaks_no_call(tmp_pat
         redirected = browser.get(f"http://{server.address}/")
         assert (302, address) == (redirected.status_code, redirected.headers["location"])
 
-        (console,) = spawned(server.process.pid)
+        (console,) = spawned(server.pid)
         os.kill(console, signal.SIGKILL)
         assert [] == left_of([console])
         assert 200 == loopback.get(f"http://{server.address}{ANSWER}").status_code
@@ -63,8 +62,8 @@ def test_a_link_opens_the_console_and_killing_the_console_breaks_no_call(tmp_pat
         assert 303 == loopback.get(link(server, 1), timeout=WITHIN_S).status_code
         assert 303 == loopback.get(link(server), timeout=WITHIN_S).status_code  # it works as long as the server runs
 
-        below = children(server.process.pid)
-        assert 0 == server.stop(signal.SIGTERM)
+        below = children(server.pid)
+        assert 0 == server.stop()
         assert [] == left_of(below)
         with pytest.raises(httpx.ConnectError):
             loopback.get(address)
@@ -97,8 +96,8 @@ def in_project(home: Path, port: int) -> dict[str, Any]:
 def test_no_process_is_left_when_the_server_ends(tmp_path: Path, number: signal.Signals) -> None:
     with server_with_console(tmp_path, "--dev") as server:
         assert 303 == loopback.get(link(server), timeout=WITHIN_S).status_code
-        below = children(server.process.pid)
-        server.stop(number)
+        below = children(server.pid)
+        server.end(number)
         assert [] == left_of(below)
     assert "Traceback" not in server.printed
 
@@ -147,7 +146,7 @@ def test_the_console_does_not_take_the_port_of_the_webhooks(tmp_path: Path) -> N
 
 def test_without_a_password_a_server_for_real_calls_has_no_console(tmp_path: Path) -> None:
     with server_with_console(tmp_path, "--port", "0", NCCO_INSECURE="1") as server:
-        assert [] == children(server.process.pid)
+        assert [] == children(server.pid)
         assert 404 == loopback.get(f"http://{server.address}/").status_code
     assert "console" not in server.printed.lower()
 

@@ -8,9 +8,9 @@ from itertools import product
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support import loopback
 from tests.support.cases import each_case
 from tests.support.server import running
+from tests.support.webhooks import facts, send
 from tests.system.studio.console.browser import NARROW, WIDE, Console, Scheme, open_console
 from tests.system.studio.console.server import link_of
 
@@ -43,10 +43,9 @@ def session(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
     settings = {"NCCO_CONSOLE": "1", "NCCO_CONSOLE_PORT": "0"}
     with running(tmp_path_factory.mktemp("salon"), {"flows/salon.yaml": SALON}, settings, "--dev") as server:
         for number in range(2):
-            legs = {"uuid": f"aaaaaaaa-{number}", "conversation_uuid": f"CON-{number}", "to": "442079460001"}
-            loopback.post(f"{server.url}/webhooks/answer", json={"from": "447700900123", **legs}).raise_for_status()
-        over = {"status": "completed", "direction": "inbound", **legs}
-        loopback.post(f"{server.url}/webhooks/event", json=over).raise_for_status()
+            call = facts(f"aaaaaaaa-{number}", to="442079460001")
+            send(server.url, "/webhooks/answer", **call)
+        send(server.url, "/webhooks/event", **call, status="completed", direction="inbound")
         yield open_console(browser, link_of(server))
 
 

@@ -19,6 +19,7 @@ from ncco_server.table_rows import row_name
 from ncco_server.web import create_app
 from ncco_studio.console.app import create_console
 from tests.support.cases import each_case
+from tests.support.webhooks import callback, facts, keys, running_app
 from tests.unit.studio.console.conftest import OwnPlayer, browser, logged_in, settings_for, with_worker_here
 from tests.unit.studio.console.test_messages import message
 
@@ -171,12 +172,7 @@ async def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     monkeypatch.syspath_prepend(str(tmp_path))
     given = {"insecure": True, "python_lookups": "accounts_of_tests"}
     settings = settings_for(tmp_path, database_url=f"sqlite:///{tmp_path}/calls.db", **given)
-    app = create_app(settings, dev=True)
-    transport = httpx.ASGITransport(app)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as webhooks,
-    ):
+    async with running_app(create_app(settings, dev=True)) as webhooks:
         await call(webhooks, LEG, "447700900123")
         await call(webhooks, HOSTILE, HOSTILE)
     (tmp_path / FILE).write_text(f"flow: {json.dumps(HOSTILE)}\nnumbers: [{json.dumps(HOSTILE)}]\n", encoding="utf-8")
@@ -207,24 +203,21 @@ def placed_call() -> PlacedRow:
 
 async def call(webhooks: httpx.AsyncClient, leg: str, caller: str) -> None:
     """Make a call through all steps, with events and an error."""
-    names = {"uuid": leg, "conversation_uuid": f"CON-{leg}"}
-    fields: dict[str, Any] = {"to": "442079460000", "from": caller, **names}
-    reply = await webhooks.post("/webhooks/answer", json=fields)
-    keys = {"digits": SECRETS[0], "timed_out": False}
+    call = {**facts(leg), "from": caller}
+    reply = await webhooks.post("/webhooks/answer", json=call)
     said: list[dict[str, Any]] = [
         {"speech": {"results": [{"text": HOSTILE, "confidence": "0.9"}]}},
-        {"dtmf": {"digits": "1", "timed_out": False}},
-        {"dtmf": keys},
+        keys("1"),
+        keys(SECRETS[0]),
         {"speech": {"results": [{"text": SECRETS[1], "confidence": "0.9"}]}},
     ]
     for each in said:
-        url = next(action["eventUrl"][0] for action in reply.json() if action["action"] == "input")
-        reply = await webhooks.post(url, json={**each, **names})
+        reply = await webhooks.post(callback(reply.json()), json={**each, **call})
         assert 200 == reply.status_code
     assert "Hello" in reply.text
     events = [{"status": HOSTILE, "reason": HOSTILE, "detail": HOSTILE}, {"reason": HOSTILE}, {HOSTILE: HOSTILE}]
     for event in [*events, {"status": "completed", "direction": "inbound"}]:
-        assert 200 == (await webhooks.post("/webhooks/event", json={**event, **names})).status_code
+        assert 200 == (await webhooks.post("/webhooks/event", json={**event, **call})).status_code
 
 
 def test_every_url_that_shows_something_is_tested(tmp_path: Path) -> None:

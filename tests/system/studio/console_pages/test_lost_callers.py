@@ -9,12 +9,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
-
 from ncco_server.settings import Settings
 from ncco_server.web import create_app
 from ncco_studio.console.app import create_console
 from tests.support.cases import each_case
+from tests.support.webhooks import running_app
 from tests.unit.studio.console.conftest import logged_in, settings_for
 
 FLOW: Final = """\
@@ -79,12 +78,7 @@ async def call(project: Path, to: str, requests: Sequence[tuple[str, dict[str, A
             flow = project / "flows/shop.yaml"
             flow.write_text(flow.read_text(encoding="utf-8").replace("Goodbye", "Bye"), encoding="utf-8")
             continue
-        app = create_app(settings(project), dev=True)
-        transport = httpx.ASGITransport(app)
-        async with (
-            app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as webhooks,
-        ):
+        async with running_app(create_app(settings(project), dev=True)) as webhooks:
             reply = await webhooks.post(path or url, json=fields)
         actions = reply.json() if reply.content else []
         url = next((each["eventUrl"][0] for each in actions if each["action"] == "input"), url)

@@ -26,6 +26,7 @@ from ncco_studio.simulator.legs import Leg
 from ncco_studio.simulator.parties import Behaviour
 from ncco_studio.verify.scenarios.files import read_files
 from tests.support.command import ncco
+from tests.support.webhooks import callback, running_app
 from tests.system.cli.projects import write_project
 from tests.system.studio.simulator.own_server import own_line
 from tests.unit.server.service.served_call import ANSWER, LEG, NOON, service_at
@@ -330,12 +331,10 @@ async def test_any_received_call_is_saved_or_refused_with_a_reason(project: Path
     settings = settings_for(project, database_url=database(project), insecure=True, python_lookups=MODULE)
     app = create_app(settings, dev=True)
     names = {"uuid": "aaaaaaaa-0", "conversation_uuid": "CON-a"}
-    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000")
-    async with app.router.lifespan_context(app), client as webhooks:
+    async with running_app(app) as webhooks:
         fields = {"to": "442079460001", "from": "<b>\n", **names}
         asked = (await webhooks.post("/webhooks/answer", json=fields)).json()
-        url = next(action["eventUrl"][0] for action in asked if action["action"] == "input")
-        await webhooks.post(url, json={**given, **names})
+        await webhooks.post(callback(asked), json={**given, **names})
 
     reply = await keep(project, names["uuid"])
 

@@ -14,7 +14,7 @@ from ncco_studio.simulator.delivery import Application
 from ncco_studio.simulator.platform import Vonage
 from ncco_studio.simulator.servers import HttpServer, Request
 from tests.support.cases import each_case
-from tests.system.cli.running import running_server
+from tests.support.server import running_server
 from tests.unit.studio.simulator.scripted_server import sounds
 
 ROOT = Path(__file__).parents[4]

@@ -21,10 +21,11 @@ from fastapi import FastAPI, Request
 from ncco_server.vonage.application_token import ApplicationTokens
 from ncco_studio.commands.vonage import APPLICATION_ID
 from tests.support import loopback
+from tests.support.command import ncco
+from tests.support.fork_server import NCCO
+from tests.support.server import Server, running_server
 from tests.support.serving_thread import serving_thread
 from tests.support.waiting import happens
-from tests.system.cli.projects import leave_settings_behind, ncco
-from tests.system.cli.running import RunningServer, running_server
 
 SDK = Path(__file__).with_name("sdk")
 KEY, CERTIFICATE = ".virtual-vonage/private.key", ".virtual-vonage/certificate.pem"
@@ -51,8 +52,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def vonage(home: Path) -> Iterator[RunningServer]:
-    with running_server(home, "--port", "0", "--tls", "--speed", "4", cwd=home, command="vonage") as server:
+def vonage(home: Path) -> Iterator[Server]:
+    with running_server(home, "--port", "0", "--tls", "--speed", "4", cwd=home, program=(NCCO, "vonage")) as server:
         yield server
 
 
@@ -62,7 +63,7 @@ def needs_node() -> None:
 
 
 @pytest.mark.parametrize("program", [PYTHON, NODE], ids=["python", "node"])
-def test_vonage_s_own_sdk_places_and_controls_a_call(vonage: RunningServer, home: Path, program: Sequence[str]) -> None:
+def test_vonage_s_own_sdk_places_and_controls_a_call(vonage: Server, home: Path, program: Sequence[str]) -> None:
     if program is NODE:
         needs_node()
     trusted = str(home / CERTIFICATE)
@@ -92,12 +93,12 @@ def test_vonage_s_own_sdk_places_and_controls_a_call(vonage: RunningServer, home
         assert said in vonage.printed
 
 
-def test_the_key_is_private(vonage: RunningServer, home: Path) -> None:
+def test_the_key_is_private(vonage: Server, home: Path) -> None:
     assert f"private key   {KEY}" in vonage.printed
     assert 0o600 == (home / KEY).stat().st_mode & 0o777
 
 
-def test_without_a_token_nothing_is_returned(vonage: RunningServer, home: Path) -> None:
+def test_without_a_token_nothing_is_returned(vonage: Server, home: Path) -> None:
     trusted = ssl.create_default_context(cafile=home / CERTIFICATE)
     with httpx.Client(verify=trusted, base_url=f"https://{vonage.address}", trust_env=False) as client:
         replies = [client.get("/v1/calls"), client.post("/v1/calls", json={}), client.get("/docs")]
@@ -111,7 +112,7 @@ def test_a_call_can_end_when_the_connected_party_hangs_up(tmp_path: Path) -> Non
     ncco = [{"action": "connect", "from": "442079460000", "endpoint": [end]}, {"action": "talk", "text": "Still here."}]
     call = {"to": [{"type": "phone", "number": "447700900123"}], "from": end, "ncco": ncco}
     words = ("--port", "0", "--speed", "100", "--after-connect", "ends")
-    with running_server(tmp_path, *words, cwd=tmp_path, command="vonage") as server:
+    with running_server(tmp_path, *words, cwd=tmp_path, program=(NCCO, "vonage")) as server:
         token = ApplicationTokens(APPLICATION_ID, (tmp_path / KEY).read_text()).make(datetime.now(UTC))
         headers = {"authorization": f"Bearer {token}"}
         loopback.post(f"http://{server.address}/v1/calls", json=call, headers=headers).raise_for_status()
@@ -121,7 +122,7 @@ def test_a_call_can_end_when_the_connected_party_hangs_up(tmp_path: Path) -> Non
 
 
 def test_a_port_in_use_is_reported_by_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    leave_settings_behind(monkeypatch, tmp_path)
+    monkeypatch.chdir(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = ncco("vonage", "--port", str(port))
@@ -138,7 +139,7 @@ def test_a_party_needs_an_outcome() -> None:
 
 
 def test_a_file_of_people_with_a_mistake_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    leave_settings_behind(monkeypatch, tmp_path)
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "people.yaml").write_text('people: {"447700900001": {rings: 6s}}\n', encoding="utf-8")
 
     wrong = ncco("vonage", "--people", "people.yaml")
@@ -152,7 +153,7 @@ def test_a_file_of_people_with_a_mistake_is_refused(tmp_path: Path, monkeypatch:
 
 def test_settings_may_name_the_key_before_the_first_start(tmp_path: Path) -> None:
     with running_server(
-        tmp_path, "--port", "0", cwd=tmp_path, env={"VONAGE_PRIVATE_KEY": KEY}, command="vonage"
+        tmp_path, "--port", "0", cwd=tmp_path, env={"VONAGE_PRIVATE_KEY": KEY}, program=(NCCO, "vonage")
     ) as own:
         assert f"private key   {KEY}" in own.printed
 

@@ -8,9 +8,9 @@ import pytest
 from ncco_server.service.lookup_sources import PythonModules
 from ncco_server.service.lookups import CircuitBreakers, LookupClient
 from ncco_server.store import Store, open_store
+from tests.support.scripted_replies import Receiver, receiving
 from tests.unit.server.service.asking import PATIENCE_MS
 from tests.unit.server.service.lookup_server import LookUpServer
-from tests.unit.server.service.receiver import Receiver, receiving
 
 
 @dataclass(slots=True)

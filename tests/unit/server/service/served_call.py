@@ -20,9 +20,10 @@ from ncco_server.service.calls import CallService
 from ncco_server.service.delivery import Delivery, Reply
 from ncco_server.service.turns import Policy
 from ncco_server.store import Store
+from tests.support.webhooks import callback, facts, keys
 
 LEG = "3f9a1c77d2e84b0c9a5566778899aabb"
-ANSWER = {"to": "442079460000", "from": "447700900123", "uuid": LEG, "conversation_uuid": "CON-1"}
+ANSWER = facts(LEG, conversation_uuid="CON-1")
 POLICY = Policy(
     keys=(b"a key for tests only, 32 bytes..", b"the key before"),
     failsafe=({"action": "talk", "text": "Please call again later."},),
@@ -93,7 +94,7 @@ class ServedCall:
         return self._heard(await self.service.answer(self._delivery({**ANSWER, **fields}), flow))
 
     async def press(self, digits: str) -> Reply:
-        return await self.post("input", {"dtmf": {"digits": digits, "timed_out": False}, "uuid": LEG})
+        return await self.post("input", {**keys(digits), "uuid": LEG})
 
     async def dial(self, status: str, **fields: Any) -> Reply:
         return await self.post("event", {"status": status, "uuid": "aa01", "direction": "outbound", **fields})
@@ -108,9 +109,7 @@ class ServedCall:
 
     def token(self, kind: str) -> str:
         """The token of the last callback URL of this kind in the NCCO."""
-        urls = [url for action in self.ncco for url in action.get("eventUrl", ())]
-        last: str = [url for url in urls if f"/webhooks/{kind}/" in url][-1]
-        return last.rpartition("/")[2]
+        return callback(self.ncco, kind).rpartition("/")[2]
 
     @property
     def said(self) -> list[str]:

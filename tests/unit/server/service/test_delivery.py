@@ -16,9 +16,9 @@ from ncco_server.service.outbox import Sender
 from ncco_server.service.outgoing import new_client
 from ncco_server.service.poller import Schedule
 from ncco_server.store import HookRow, SqliteDatabase, Store
+from tests.support.scripted_replies import Answer, Receiver
 from tests.support.stored_rows import hook_row
 from tests.unit.server.service.outbox_kit import Heard, put, running, until
-from tests.unit.server.service.receiver import Answer, Receiver
 
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 QUICK = Schedule(tries=8, first_s=0.001, poll_s=0.02)
@@ -48,7 +48,9 @@ def hook(receiver: Receiver, id_: str, session: str = "leg-1") -> HookRow:
 
 
 async def test_hook_that_is_refused_at_first_arrives_with_the_same_id(store: Store, receiver: Receiver) -> None:
-    receiver.answering(Answer(500), Answer(307, {"location": "/elsewhere"}), Answer(429), Answer(200))
+    receiver.answering(
+        Answer(b"", 500), Answer(b"", 307, {"location": "/elsewhere"}), Answer(b"", 429), Answer(b"", 200)
+    )
     await put(store, hook(receiver, "h1"))
     async with sending(store) as heard:
         await until(lambda: ("h1", "sent", None) in heard.told)
@@ -59,7 +61,7 @@ async def test_hook_that_is_refused_at_first_arrives_with_the_same_id(store: Sto
 
 
 async def test_a_hook_is_sent_again_to_a_receiver_that_is_too_slow(store: Store, receiver: Receiver) -> None:
-    receiver.answering(Answer(after_s=30), Answer(200))
+    receiver.answering(Answer(after_s=30), Answer(b"", 200))
     await put(store, hook(receiver, "h1"))
     async with sending(store, try_s=1) as heard:
         await until(lambda: ("h1", "sent", None) in heard.told)
@@ -69,8 +71,8 @@ async def test_a_hook_is_sent_again_to_a_receiver_that_is_too_slow(store: Store,
 
 
 async def test_hooks_of_a_call_never_overtake_each_other(store: Store, receiver: Receiver) -> None:
-    answers = [Answer(status, after_s=0.01) for status in (500, 200, 503, 500, 200, 200, 404)]
-    receiver.answering(*answers * 4, Answer(200))
+    answers = [Answer(b"", status, after_s=0.01) for status in (500, 200, 503, 500, 200, 200, 404)]
+    receiver.answering(*answers * 4, Answer(b"", 200))
     calls = [f"leg-{number}" for number in range(4)]
     await put(store, *(hook(receiver, f"{call}-{number}", call) for number in range(5) for call in calls))
     async with sending(store) as heard:

@@ -45,7 +45,7 @@ from tests.unit.server.service.outbox_kit import until
 
 QUICK = Schedule(tries=3, draw=lambda: 0.5, first_s=0.01, poll_s=0.01, slots=8, drain_s=0.2)
 SAID = {"channels": [{"transcript": [{"sentence": "Please call"}, {"sentence": "me back."}]}, {"transcript": [{}]}]}
-TRANSCRIPT = File(orjson.dumps(SAID), content_type="application/json")
+TRANSCRIPT = File(orjson.dumps(SAID), headers={"content-type": "application/json"})
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ async def fetched(place: Place, *rows: RecordingRow) -> RecordingRow:
 
 @pytest.mark.parametrize(("body", "type_"), [(MP3, "audio/mpeg"), (WAV, "audio/wav"), (OGG, "audio/ogg")])
 async def test_a_recording_is_stored_with_its_type_and_checksum(place: Place, body: bytes, type_: str) -> None:
-    url = place.server.put("/v1/files/1", File(body, content_type="application/octet-stream", pieces=5))
+    url = place.server.put("/v1/files/1", File(body, headers={"content-type": "application/octet-stream"}, pieces=5))
     found = await fetched(place, row(url))
     file = place.folder.file(found.id)
 
@@ -205,7 +205,7 @@ async def test_a_download_that_outlives_its_lease_does_not_disturb_the_next_one(
         File(status=429, headers={"retry-after": "0"}),
         File(status=404),
         File(dies=True),
-        File(b"<html>try later</html>", content_type="audio/mpeg"),
+        File(b"<html>try later</html>"),
         File(b""),
         File(status=302, headers={"location": "/other"}),
     ],

@@ -18,8 +18,8 @@ from ncco_server.service.outbox import Verdict
 from ncco_server.service.outgoing import Disconnected, new_client
 from ncco_server.store import HookRow
 from tests.support.cases import each_case
+from tests.support.scripted_replies import Answer, Receiver
 from tests.support.stored_rows import hook_row
-from tests.unit.server.service.receiver import Answer, Receiver
 
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 OTHER = "whsec_YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXphYmNkZWY="
@@ -66,19 +66,19 @@ async def test_signature_holds_for_each_secret(receiver: Receiver, client: httpx
 @pytest.mark.parametrize(
     ("expected", "answer"),
     [
-        (Verdict("sent"), Answer(204)),
-        (Verdict("sent"), Answer(299)),
-        (Verdict("never", "status 410: the receiver wants no more hooks"), Answer(410)),
-        (Verdict("again", "status 404"), Answer(404)),
-        (Verdict("again", "status 500"), Answer(500, {"retry-after": "60"})),
-        (Verdict("again", "status 503", 60.0), Answer(503, {"retry-after": "60"})),
-        (Verdict("again", "status 429", 7.0), Answer(429, {"retry-after": " 7 "})),
-        (Verdict("again", "status 429"), Answer(429)),
-        (Verdict("again", "status 503"), Answer(503, {"retry-after": "soon"})),
-        (Verdict("again", "status 503"), Answer(503, {"retry-after": "-5"})),
-        (Verdict("again", "status 503"), Answer(503, {"retry-after": "Thu, 01 Jan 1970 00:00:00 GMT"})),
-        (Verdict("again", "status 503"), Answer(503, {"retry-after": f"Thu, 01 Jan {10**20} 00:00:00 GMT"})),
-        (Verdict("again", "status 503"), Answer(503, {"retry-after": f"Thu, 01 Jan 2026 00:00:00 +{10**20}"})),
+        (Verdict("sent"), Answer(b"", 204)),
+        (Verdict("sent"), Answer(b"", 299)),
+        (Verdict("never", "status 410: the receiver wants no more hooks"), Answer(b"", 410)),
+        (Verdict("again", "status 404"), Answer(b"", 404)),
+        (Verdict("again", "status 500"), Answer(b"", 500, {"retry-after": "60"})),
+        (Verdict("again", "status 503", 60.0), Answer(b"", 503, {"retry-after": "60"})),
+        (Verdict("again", "status 429", 7.0), Answer(b"", 429, {"retry-after": " 7 "})),
+        (Verdict("again", "status 429"), Answer(b"", 429)),
+        (Verdict("again", "status 503"), Answer(b"", 503, {"retry-after": "soon"})),
+        (Verdict("again", "status 503"), Answer(b"", 503, {"retry-after": "-5"})),
+        (Verdict("again", "status 503"), Answer(b"", 503, {"retry-after": "Thu, 01 Jan 1970 00:00:00 GMT"})),
+        (Verdict("again", "status 503"), Answer(b"", 503, {"retry-after": f"Thu, 01 Jan {10**20} 00:00:00 GMT"})),
+        (Verdict("again", "status 503"), Answer(b"", 503, {"retry-after": f"Thu, 01 Jan 2026 00:00:00 +{10**20}"})),
     ],
 )
 async def test_the_status_decides_whether_a_hook_is_retried(
@@ -91,7 +91,7 @@ async def test_the_status_decides_whether_a_hook_is_retried(
 
 async def test_a_receiver_may_set_the_time_of_the_next_try(receiver: Receiver, client: httpx.AsyncClient) -> None:
     now = NOW.replace(microsecond=0)
-    receiver.answering(Answer(503, {"retry-after": format_datetime(now + timedelta(seconds=90), usegmt=True)}))
+    receiver.answering(Answer(b"", 503, {"retry-after": format_datetime(now + timedelta(seconds=90), usegmt=True)}))
 
     assert Verdict("again", "status 503", 90.0) == await Poster(client)(hook(receiver), now)
 
@@ -105,7 +105,7 @@ async def test_a_slow_receiver_times_out(receiver: Receiver, client: httpx.Async
 
 
 async def test_a_connection_is_used_again_after_a_short_answer(receiver: Receiver, client: httpx.AsyncClient) -> None:
-    receiver.answering(Answer(chunks=3))
+    receiver.answering(Answer(b"x" * 3_000, pieces=3))
     for _ in range(2):
         await Poster(client)(hook(receiver), NOW)
 
@@ -113,13 +113,13 @@ async def test_a_connection_is_used_again_after_a_short_answer(receiver: Receive
 
 
 async def test_endless_answer_is_cut_off_and_its_status_counts(receiver: Receiver, client: httpx.AsyncClient) -> None:
-    receiver.answering(Answer(chunks=10 * ANSWER_LIMIT // 1_000))
+    receiver.answering(Answer(b"x" * 10 * ANSWER_LIMIT, pieces=1_000))
 
     assert Verdict("sent") == await Poster(client, try_s=5)(hook(receiver), NOW)
 
 
 async def test_dripping_answer_is_cut_off_and_its_status_counts(receiver: Receiver, client: httpx.AsyncClient) -> None:
-    receiver.answering(Answer(chunks=100, every_s=0.05))
+    receiver.answering(Answer(b"x" * 100_000, pieces=100, every_s=0.05))
 
     assert Verdict("sent") == await Poster(client, try_s=3)(hook(receiver), NOW)
 

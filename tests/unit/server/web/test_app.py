@@ -23,6 +23,7 @@ from ncco_server.service.calls import CallService
 from ncco_server.web import create_app
 from tests.support.examples import examples
 from tests.support.memory_store import MemoryStore
+from tests.support.webhooks import callback, running_app
 from tests.unit.server.web.fake_calls import FakeCalls, settings_with
 
 FLOW = """
@@ -62,16 +63,8 @@ def project(tmp_path: Path) -> Path:
 async def served(project: Path, **values: Any) -> AsyncIterator[httpx.AsyncClient]:
     values = {"database_url": f"sqlite:///{project}/calls.db", "reload": False} | values
     chosen = settings_with(flows=project / "flows", templates=project / "templates", **values)
-    app = create_app(chosen, dev=True)
-    async with app.router.lifespan_context(app):
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
-            yield client
-
-
-def event_url(ncco: list[dict[str, Any]]) -> str:
-    [url] = [action["eventUrl"][0] for action in ncco if "eventUrl" in action]
-    return str(url)
+    async with running_app(create_app(chosen, dev=True)) as client:
+        yield client
 
 
 async def test_webhooks_leave_no_work_for_the_garbage_collector(project: Path) -> None:
@@ -80,7 +73,7 @@ async def test_webhooks_leave_no_work_for_the_garbage_collector(project: Path) -
         gc.collect()
         gc.set_debug(gc.DEBUG_SAVEALL)
         menu = (await client.post("/webhooks/answer", json=CALL)).json()
-        await client.post(event_url(menu), json=CALL | {"dtmf": {"digits": "1"}})
+        await client.post(callback(menu), json=CALL | {"dtmf": {"digits": "1"}})
         gc.collect()
         ours = {type(found) for found in gc.garbage if type(found).__module__.startswith("ncco_server.")}
         gc.set_debug(0)
@@ -136,7 +129,7 @@ def test_a_real_call_is_answered_whatever_else_arrives_on_any_route(
     async def run() -> list[httpx.Response]:
         app, service = await real_app()
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000") as client:
-            wait = event_url((await client.post("/webhooks/answer", json=CALL)).json()).rpartition("/")[2]
+            wait = callback((await client.post("/webhooks/answer", json=CALL)).json()).rpartition("/")[2]
             responses = [
                 await sent(client, route.format(wait=wait), fields, as_query=as_query)
                 for route, fields, as_query in webhooks

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import product
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ import pytest
 from ncco_server.service.delivery import Delivery, Reply
 from ncco_server.store.database import store_wait
 from tests.support.cases import each_case
+from tests.support.webhooks import facts
 from tests.unit.server.web.fake_calls import (
     FAILSAFE,
     NCCO,
@@ -46,24 +48,58 @@ BROKEN: list[Act] = [
     give(Reply(b"", "answer", "answer")),
     give(Reply(b"\xff", "answer", "answer")),
 ]
-FIELDS = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
+DAMAGED = [b"[garbage]", b"[]x", b'[{"action":"talk"']
+FAILED = ["busy", "timeout", "unanswered", "rejected", "failed", "disconnected", "machine", "human"]
+FIELDS = facts()
+AGAIN = {"error", "fix"}
+"""The keys of a reply that asks for the webhook again."""
+CLAIMS: dict[str, tuple[list[Act], list[str], list[dict[str, Any]], int, object]] = {
+    "a broken service plays the failsafe": (BROKEN, INSTRUCTIONS, [FIELDS], 200, FAILSAFE),
+    "a called party is joined silently when the service breaks": (
+        BROKEN, ["/webhooks/onanswer/t"], [FIELDS], 200, b'[{"action":"wait","timeout":0.1}]'
+    ),
+    "an answer without an NCCO plays the failsafe": (
+        [give(Reply(None, "answer", "recorded"))], [*INSTRUCTIONS[:2], "/webhooks/placed/t"], [FIELDS], 200, FAILSAFE
+    ),
+    "the repeat of an empty NCCO is the same": (
+        [give(Reply(b"[]", "answer", "repeat", is_repeat=True))], INSTRUCTIONS[:1], [FIELDS], 200, b"[]"
+    ),
+    "a damaged stored reply plays the failsafe": (
+        [give(Reply(stored, "answer", "repeat", is_repeat=True)) for stored in DAMAGED],
+        INSTRUCTIONS[:1], [FIELDS], 200, FAILSAFE,
+    ),
+    "an event that could not be stored is requested again and the call continues": (
+        BROKEN, ["/webhooks/event"], [{"status": "busy"}], 503, AGAIN
+    ),
+    "a failed connect whose reply is played gets the failsafe": (
+        [crash], ["/webhooks/event/t"], [{"status": status, "uuid": "leg-2"} for status in FAILED], 200, FAILSAFE
+    ),
+    "an event of an unplayed action is requested again": (
+        [crash], ["/webhooks/event/t"],
+        [{"status": "ringing"}, {"status": "completed"}, {"recording_url": "https://x"}, {}], 503, AGAIN,
+    ),
+    "without the store the webhook is requested again": (
+        [lose_store], [*INSTRUCTIONS[:2], *INSTRUCTIONS[3:], "/webhooks/event", "/webhooks/event/t"],
+        [FIELDS], 503, AGAIN,
+    ),
+    "without the store the fallback URL still replies": ([lose_store], ["/webhooks/fallback"], [FIELDS], 200, NCCO),
+    "a wait that was never issued is not found": (
+        [not_know_wait], ["/webhooks/input/x", "/webhooks/notify/x", "/webhooks/event/x"], [FIELDS], 404, AGAIN
+    ),
+}  # fmt: skip
+"""What the service does, the webhooks' paths and fields, and the status and body of every reply."""
 
 
-@each_case("act", BROKEN)
-@pytest.mark.parametrize("path", INSTRUCTIONS)
-async def test_a_broken_service_plays_the_failsafe(path: str, act: Act) -> None:
-    response = await client_of(FakeCalls(act), deadline_s=0.05).post(path, json=FIELDS)
+@pytest.mark.parametrize("claim", CLAIMS)
+async def test_what_a_webhook_gets(claim: str) -> None:
+    acts, paths, webhooks, status, body = CLAIMS[claim]
+    for act, path, fields in product(acts, paths, webhooks):
+        response = await client_of(FakeCalls(act), deadline_s=0.05).post(path, json=fields)
+        found = response.json().keys() if body == AGAIN else response.content
+        kind = response.headers["content-type"]
 
-    assert (200, FAILSAFE) == (response.status_code, response.content)
-    assert ("application/json", "failed") == (response.headers["content-type"], response.headers["ncco-failure"])
-
-
-@each_case("act", BROKEN)
-async def test_a_called_party_is_joined_silently_when_the_service_breaks(act: Act) -> None:
-    response = await client_of(FakeCalls(act), deadline_s=0.05).get("/webhooks/onanswer/t", params=FIELDS)
-
-    assert [{"action": "wait", "timeout": 0.1}] == response.json()
-    assert httpx.codes.OK == response.status_code
+        assert (status, body, "application/json") == (response.status_code, found, kind), (act, path, fields)
+        assert body != FAILSAFE or "failed" == response.headers["ncco-failure"]
 
 
 async def hang_in_the_store(_: Delivery) -> None:
@@ -105,70 +141,6 @@ async def test_if_the_reply_without_the_store_breaks_too_the_failsafe_plays() ->
     response = await client_of(calls, deadline_s=0.05).post("/webhooks/fallback", json=FIELDS)
 
     assert (200, FAILSAFE) == (response.status_code, response.content)
-
-
-@pytest.mark.parametrize("path", ["/webhooks/answer", "/webhooks/answer/acme", "/webhooks/placed/t"])
-async def test_an_answer_without_an_ncco_plays_the_failsafe(path: str) -> None:
-    response = await client_of(FakeCalls(give(Reply(None, "answer", "recorded")))).post(path, json=FIELDS)
-
-    assert (200, FAILSAFE) == (response.status_code, response.content)
-
-
-async def test_the_repeat_of_an_empty_ncco_is_the_same() -> None:
-    calls = FakeCalls(give(Reply(b"[]", "answer", "repeat", is_repeat=True)))
-
-    response = await client_of(calls).post("/webhooks/answer", json=FIELDS)
-
-    assert (200, b"[]") == (response.status_code, response.content)
-
-
-@each_case("stored", [b"[garbage]", b"[]x", b'[{"action":"talk"'])
-async def test_a_damaged_stored_reply_plays_the_failsafe(stored: bytes) -> None:
-    reply = Reply(stored, "answer", "repeat", is_repeat=True)
-    response = await client_of(FakeCalls(give(reply))).post("/webhooks/answer", json=FIELDS)
-
-    assert (200, FAILSAFE) == (response.status_code, response.content)
-
-
-@each_case("act", BROKEN)
-async def test_an_event_that_could_not_be_stored_is_requested_again_and_the_call_continues(act: Act) -> None:
-    response = await client_of(FakeCalls(act), deadline_s=0.05).post("/webhooks/event", json={"status": "busy"})
-
-    assert (503, {"error", "fix"}) == (response.status_code, response.json().keys())
-
-
-@each_case("status", ["busy", "timeout", "unanswered", "rejected", "failed", "disconnected", "machine", "human"])
-async def test_a_failed_connect_whose_reply_is_played_gets_the_failsafe(status: str) -> None:
-    response = await client_of(FakeCalls(crash)).post("/webhooks/event/t", json={"status": status, "uuid": "leg-2"})
-
-    assert (200, FAILSAFE) == (response.status_code, response.content)
-
-
-@each_case("fields", [{"status": "ringing"}, {"status": "completed"}, {"recording_url": "https://x"}, {}])
-async def test_an_event_of_an_unplayed_action_is_requested_again(fields: dict[str, Any]) -> None:
-    response = await client_of(FakeCalls(crash)).post("/webhooks/event/t", json=fields)
-
-    assert (503, {"error", "fix"}) == (response.status_code, response.json().keys())
-
-
-@each_case("path", [*INSTRUCTIONS[:2], *INSTRUCTIONS[3:], "/webhooks/event", "/webhooks/event/t"])
-async def test_without_the_store_the_webhook_is_requested_again(path: str) -> None:
-    response = await client_of(FakeCalls(lose_store)).post(path, json=FIELDS)
-
-    assert (503, {"error", "fix"}) == (response.status_code, response.json().keys())
-
-
-async def test_without_the_store_the_fallback_url_still_replies() -> None:
-    response = await client_of(FakeCalls(lose_store)).post("/webhooks/fallback", json=FIELDS)
-
-    assert (200, NCCO) == (response.status_code, response.content)
-
-
-@each_case("path", ["/webhooks/input/x", "/webhooks/notify/x", "/webhooks/event/x"])
-async def test_a_wait_that_was_never_issued_is_not_found(path: str) -> None:
-    response = await client_of(FakeCalls(not_know_wait)).post(path, json=FIELDS)
-
-    assert (404, {"error", "fix"}) == (response.status_code, response.json().keys())
 
 
 async def slowly() -> AsyncIterator[bytes]:

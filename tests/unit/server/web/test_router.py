@@ -6,8 +6,7 @@ import asyncio
 import importlib
 import logging
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 from traceback import format_exception_only
@@ -25,6 +24,7 @@ from ncco_server.errors import AppError, SettingsError
 from ncco_server.settings import load_settings
 from tests.support.cases import each_case
 from tests.support.server import free_port
+from tests.support.webhooks import callback, running_app
 from tests.unit.server.web.fake_calls import settings_with
 
 CALL = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
@@ -74,25 +74,13 @@ def program(home: Path, *handlers: Any, prefix: str = "", **values: Any) -> Fast
     return app
 
 
-@asynccontextmanager
-async def running(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    async with app.router.lifespan_context(app):
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
-            yield client
-
-
-def event_url(ncco: list[dict[str, Any]]) -> str:
-    return next(str(action["eventUrl"][0]) for action in ncco if action["action"] == "input")
-
-
 async def pressed(client: httpx.AsyncClient, ncco: Any, digits: str) -> Any:
-    return (await client.post(event_url(ncco), json=CALL | {"dtmf": {"digits": digits}})).json()
+    return (await client.post(callback(ncco), json=CALL | {"dtmf": {"digits": digits}})).json()
 
 
 @each_case("prefix", ["", "/voice", "/webhooks/voice"])
 async def test_a_program_serves_calls_beside_its_own_routes(home: Path, prefix: str) -> None:
-    async with running(
+    async with running_app(
         program(home, imported(home, "phone", PHONE).phone, prefix=prefix, database_url="memory://")
     ) as client:
         menu = (await client.post(f"{prefix}/webhooks/answer", json=CALL)).json()
@@ -102,7 +90,7 @@ async def test_a_program_serves_calls_beside_its_own_routes(home: Path, prefix: 
         dialled = await pressed(client, menu, "1")
 
     assert "Press 1 or 2." == menu[0]["text"]
-    assert event_url(menu).startswith(f"http://127.0.0.1:8000{prefix}/webhooks/input/")
+    assert callback(menu).startswith(f"http://127.0.0.1:8000{prefix}/webhooks/input/")
     assert ["phone"] == ready["flows"]
     assert ("hello", ["/hello"]) == (hello, list(paths))
     assert "447700900111" == dialled[0]["endpoint"][0]["number"]
@@ -128,7 +116,7 @@ async def test_a_request_gets_the_same_reply_as_from_the_server(home: Path, sign
     settings = settings_with(flows=home / "flows", templates=home, python_flows=("phone.py",), **secret)
     replies = []
     for app in (create_app(settings, dev=True), program(home, handler, database_url="memory://", **secret)):
-        async with running(app) as client:
+        async with running_app(app) as client:
             found = [await client.request(method, path, content=content) for method, path, content in REQUESTS]
             replies.append([(each.status_code, each.headers.get("content-type"), len(each.content)) for each in found])
 
@@ -148,7 +136,7 @@ async def test_flow_files_of_the_folder_belong_to_the_handler_and_are_reloaded(h
         async def phone(call: Call) -> None:
             await call.goto("closed", why="It is Monday.")
     """
-    async with running(program(home, imported(home, "phone", code).phone, reload=True)) as client:
+    async with running_app(program(home, imported(home, "phone", code).phone, reload=True)) as client:
         before = (await client.post("/webhooks/answer", json=CALL)).json()
         (home / "flows" / "closed.yaml").write_text(flow.replace("We are", "Sorry, we are"))
         after = before
@@ -187,11 +175,11 @@ async def test_calls_in_progress_finish_with_the_version_of_the_files_they_start
     ]
     monkeypatch.setenv("NCCO_DATABASE_URL", "memory://")
     imported(home, "shop.times", "def opening() -> str:\n    return ' At nine.'\n")
-    async with running(program(home, imported(home, "shop.phone", began).phone)) as client:
+    async with running_app(program(home, imported(home, "shop.phone", began).phone)) as client:
         asked = (await client.post("/webhooks/answer", json=CALL)).json()
     imported(home, "shop.times", now)
     deployed = deployed if "ten" in now else deployed.replace("opening", "renamed")
-    async with running(program(home, imported(home, "shop.phone", deployed).phone)) as client:
+    async with running_app(program(home, imported(home, "shop.phone", deployed).phone)) as client:
         goes_on = await pressed(client, asked, "1")
         other = (await client.post("/webhooks/answer", json=CALL | {"uuid": "leg-2"})).json()
 
@@ -226,13 +214,13 @@ async def test_a_program_with_errors_in_its_flows_does_not_start(home: Path) -> 
     (home / "flows").mkdir()
     (home / "flows" / "unlisted.py").write_text(PHONE.replace("phone", "unlisted"))
     with pytest.raises(AppError, match=r"flows/unlisted\.py:1:1 E702 .*NCCO_PYTHON_FLOWS"):
-        async with running(program(home, module.phone)):
+        async with running_app(program(home, module.phone)):
             pass
 
 
 async def test_a_program_needs_no_flow_file(home: Path) -> None:
     (home / "flows").mkdir()
-    async with running(program(home, imported(home, "phone", PHONE).phone)) as client:
+    async with running_app(program(home, imported(home, "phone", PHONE).phone)) as client:
         ready = await client.get("/readyz")
 
     assert 200 == ready.status_code
@@ -241,7 +229,7 @@ async def test_a_program_needs_no_flow_file(home: Path) -> None:
 async def test_a_program_starts_before_its_database(home: Path) -> None:
     url = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
     app = program(home, imported(home, "phone", PHONE).phone, database_url=url, key=SecretStr("k" * 32))
-    async with running(app) as client:
+    async with running_app(app) as client:
         ready = await client.get("/readyz")
         hello = (await client.get("/hello")).json()
 
@@ -264,7 +252,7 @@ def test_a_handler_without_a_file_is_refused() -> None:
 
 async def test_the_log_goes_to_the_logger_of_the_package(home: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger="ncco_server"):
-        async with running(program(home, imported(home, "phone", PHONE).phone)) as client:
+        async with running_app(program(home, imported(home, "phone", PHONE).phone)) as client:
             await client.post("/webhooks/answer", json=CALL)
 
     assert [line for line in caplog.messages if line.startswith("event='webhook'") and "flow='phone'" in line]

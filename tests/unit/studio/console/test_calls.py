@@ -22,6 +22,7 @@ from ncco_server.web import create_app
 from ncco_studio.console.app import create_console
 from ncco_studio.console.caches import VERSION_TTL_S, CallChanges
 from tests.support.stored_rows import end_call, session_row, turn_row, webhook_row
+from tests.support.webhooks import callback, facts, keys, running_app
 from tests.unit.studio.console.conftest import logged_in, settings_for
 
 FLOWS = """\
@@ -68,21 +69,17 @@ class Shop:
 
     async def answer(self, leg: str, from_: str = "447700900123", to: str = "442079460000") -> str:
         """Answer a call; returns the path of its input webhook."""
-        fields = {"to": to, "from": from_, "uuid": leg, "conversation_uuid": f"CON-{leg}"}
-        reply = await self.webhooks.post("/webhooks/answer", json=fields)
-        url: str = next(action["eventUrl"][0] for action in reply.json() if action["action"] == "input")
-        return url
+        reply = await self.webhooks.post("/webhooks/answer", json={**facts(leg, to=to), "from": from_})
+        return callback(reply.json())
 
-    async def press(self, url: str, leg: str, keys: str) -> None:
+    async def press(self, url: str, leg: str, digits: str) -> None:
         """Press keys."""
-        fields = {"dtmf": {"digits": keys, "timed_out": False}, "uuid": leg, "conversation_uuid": f"CON-{leg}"}
-        reply = await self.webhooks.post(url, json=fields)
+        reply = await self.webhooks.post(url, json=facts(leg, **keys(digits)))
         assert 200 == reply.status_code
 
     async def hang_up(self, leg: str) -> None:
         """End a call."""
-        fields = {"status": "completed", "direction": "inbound", "uuid": leg, "conversation_uuid": f"CON-{leg}"}
-        await self.webhooks.post("/webhooks/event", json=fields)
+        await self.webhooks.post("/webhooks/event", json=facts(leg, status="completed", direction="inbound"))
 
     async def say(self, url: str, leg: str, words: str) -> None:
         """Say something."""
@@ -100,11 +97,8 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
     (tmp_path / "flows" / "shop.yaml").write_text(FLOWS, encoding="utf-8")
     for name, text in zip(("personal", "desk"), PERSONAL.split("---\n"), strict=True):
         (tmp_path / "flows" / f"{name}.yaml").write_text(text, encoding="utf-8")
-    app = create_app(settings(tmp_path), dev=True)
-    base = "http://127.0.0.1:8000"
     async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base) as webhooks,
+        running_app(create_app(settings(tmp_path), dev=True)) as webhooks,
         await logged_in(create_console(settings(tmp_path), dev=True)) as console,
     ):
         yield Shop(webhooks, console, tmp_path)

@@ -25,6 +25,7 @@ from ncco_studio.console.caches import Served, ServerReader
 from tests.support.application_api import APPLICATION_ID
 from tests.support.cases import each_case
 from tests.support.keys import private_pem, rsa_key
+from tests.support.webhooks import callback, facts, keys
 from tests.unit.studio.console.conftest import REPOSITORY, logged_in, settings_for
 from tests.unit.studio.console.test_messages import message
 
@@ -64,10 +65,8 @@ class Watched:
 
     async def call(self, leg: str) -> None:
         """A call that uses the lookup."""
-        fields = {"to": "442079460000", "from": "447700900123", "uuid": leg, "conversation_uuid": f"CON-{leg}"}
-        reply = await self.webhooks.post("/webhooks/answer", json=fields)
-        url = next(action["eventUrl"][0] for action in reply.json() if action["action"] == "input")
-        await self.webhooks.post(url, json={"dtmf": {"digits": "1", "timed_out": False}, "uuid": leg})
+        reply = await self.webhooks.post("/webhooks/answer", json=facts(leg))
+        await self.webhooks.post(callback(reply.json()), json=facts(leg, **keys("1")))
 
 
 def settings(project: Path) -> Settings:

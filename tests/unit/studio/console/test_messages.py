@@ -20,6 +20,7 @@ from ncco_server.store import RecordingRow, Recordings
 from ncco_server.web import create_app
 from ncco_studio.console.app import create_console
 from ncco_studio.console.phone.trial_messages import tone
+from tests.support.webhooks import callback, facts, keys, running_app
 from tests.unit.studio.console.conftest import logged_in, settings_for
 
 HOSTILE = "<script>alert(1)</script>"
@@ -267,15 +268,11 @@ steps:
 
 async def recorded(webhooks: httpx.AsyncClient, leg: str, key: str) -> None:
     """Call, press a key, and report the recording that follows."""
-    call = {"uuid": leg, "conversation_uuid": f"CON-{leg}", "from": "447700900123", "to": "442079460000"}
-    asked = next(
-        action for action in (await webhooks.post("/webhooks/answer", json=call)).json() if "eventUrl" in action
-    )
-    reply = await webhooks.post(asked["eventUrl"][0], json={"dtmf": {"digits": key, "timed_out": False}, **call})
-    record = next(action for action in reply.json() if action["action"] == "record")
+    reply = await webhooks.post("/webhooks/answer", json=facts(leg))
+    reply = await webhooks.post(callback(reply.json()), json=facts(leg, **keys(key)))
     times = {"start_time": "2026-03-04T09:15:40Z", "end_time": "2026-03-04T09:16:10Z"}
     told = {"recording_url": "https://api.nexmo.com/v1/files/1", "recording_uuid": f"rec-{leg}", "size": 8_044, **times}
-    assert (await webhooks.post(record["eventUrl"][0], json=told)).is_success
+    assert (await webhooks.post(callback(reply.json(), "record"), json=told)).is_success
 
 
 async def test_a_message_shows_its_team_and_a_recorded_conversation_is_not_a_message(
@@ -308,8 +305,7 @@ async def record_both(tmp_path: Path, flows: str = FLOWS) -> None:
     for number, text in enumerate(flows.split("---\n")):
         (tmp_path / "flows" / f"{number}.yaml").write_text(text, encoding="utf-8")
     app = create_app(settings(tmp_path).model_copy(update={"insecure": True}), dev=True)
-    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000")
-    async with app.router.lifespan_context(app), client as webhooks:
+    async with running_app(app) as webhooks:
         await recorded(webhooks, "leg-message", "1")
         await recorded(webhooks, "leg-talk", "2")
 

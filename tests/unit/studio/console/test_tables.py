@@ -18,6 +18,7 @@ from ncco_server.store import RowChange, Store
 from ncco_server.web import create_app
 from ncco_studio.console.app import create_console
 from tests.support.stored_rows import placed_row
+from tests.support.webhooks import facts, running_app
 from tests.unit.studio.console.conftest import logged_in, settings_for
 
 SHARED = """
@@ -283,12 +284,8 @@ async def test_a_file_that_is_not_csv_is_refused(tables: Tables) -> None:
 
 
 async def test_a_caller_is_blocked_beside_a_call_and_added_to_a_table(tables: Tables) -> None:
-    app = create_app(tables.settings, dev=True)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000") as vonage,
-    ):
-        answer = {"to": "442079460001", "from": ADA, "uuid": "aaaaaaaa-0000", "conversation_uuid": "CON-aaaaaaaa-0000"}
+    async with running_app(create_app(tables.settings, dev=True)) as vonage:
+        answer = {**facts("aaaaaaaa-0000", to="442079460001"), "from": ADA}
         assert 200 == (await vonage.post("/webhooks/answer", json=answer)).status_code
     path = "/calls/aaaaaaaa-0000"
     page = await tables.text(path)

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from ncco_server.settings import Settings
 from ncco_server.web import create_app
 from ncco_studio.console.app import create_console
+from tests.support.webhooks import callback, facts, keys, running_app
 from tests.unit.studio.console.conftest import logged_in, settings_for
 
 SHOP = """\
@@ -69,26 +70,22 @@ class Line:
         self.webhooks = webhooks
         self.console = console
 
-    async def call(self, leg: str, keys: Sequence[str]) -> list[dict[str, Any]]:
+    async def call(self, leg: str, pressed: Sequence[str]) -> list[dict[str, Any]]:
         """Call, press the keys in order (`""`: none in time), and hang up. Returns the last NCCO."""
-        fields = {"to": "442079460000", "from": "447700900123", "uuid": leg, "conversation_uuid": f"CON-{leg}"}
-        ncco = (await self.webhooks.post("/webhooks/answer", json=fields)).json()
-        for digits in keys:
-            url = next(action["eventUrl"][0] for action in ncco if action["action"] == "input")
-            pressed = {"digits": digits, "timed_out": not digits}
-            ncco = (await self.webhooks.post(url, json={"dtmf": pressed, "uuid": leg})).json()
+        ncco = (await self.webhooks.post("/webhooks/answer", json=facts(leg))).json()
+        for digits in pressed:
+            ncco = (await self.webhooks.post(callback(ncco), json=facts(leg, **keys(digits)))).json()
         return list(ncco)
 
     async def hang_up(self, leg: str) -> None:
         """The caller's leg ends."""
-        fields = {"uuid": leg, "conversation_uuid": f"CON-{leg}", "status": "completed", "direction": "inbound"}
-        await self.webhooks.post("/webhooks/event", json={**fields, "disconnected_by": "user"})
+        over = facts(leg, status="completed", direction="inbound", disconnected_by="user")
+        await self.webhooks.post("/webhooks/event", json=over)
 
     async def report(self, ncco: list[dict[str, Any]], status: str) -> None:
         """Send an event of the dialled party."""
-        url = next(action["eventUrl"][0] for action in ncco if action["action"] == "connect")
         fields = {"uuid": "other", "status": status, "direction": "outbound", "to": "447700900333"}
-        await self.webhooks.post(url, json=fields)
+        await self.webhooks.post(callback(ncco, "connect"), json=fields)
 
     async def page(self, query: str = "paint=traffic&days=7", flow: str = "shop") -> str:
         """What the page of the flow fetches after it has loaded."""
@@ -118,8 +115,7 @@ async def line(tmp_path: Path) -> AsyncIterator[Line]:
         (tmp_path / "flows" / f"{name}.yaml").write_text(text, encoding="utf-8")
     server = create_app(settings(tmp_path), dev=True)
     async with (
-        server.router.lifespan_context(server),
-        httpx.AsyncClient(transport=httpx.ASGITransport(server), base_url="http://127.0.0.1:8000") as webhooks,
+        running_app(server) as webhooks,
         await logged_in(create_console(settings(tmp_path), dev=True)) as console,
     ):
         yield Line(server, webhooks, console)

@@ -6,47 +6,30 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow, Project
 from ncco_studio.verify.prove import FoundViolation, Proof, never_run, prove, roots_of
 from ncco_studio.verify.prove.counterexample import counter_example
-from ncco_studio.verify.scenarios.files import ScenarioFile, WrittenScenario, numbered
-from ncco_studio.verify.scenarios.model import read_scenarios
+from ncco_studio.verify.scenarios.files import WrittenScenario, numbered
 from ncco_studio.verify.scenarios.runner import Suite, run_suite
 from ncco_studio.verify.scenarios.stage import LocalStage
 from tests.contract.studio.prove.test_flows import files_of
+from tests.system.studio.verify.scenarios.playing import file_of
 
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
-HEAD = """flow: test
-default: true
-start: {start}
-{numbers}{head}defaults:
-  talk: {{language: en-GB}}
-  retry: {{noinput: ["Sorry?"], nomatch: ["Sorry?"], tries: 2, then: bye}}
-  on: {{error: sorry}}
-steps:
-"""
+PLAYED = Path(__file__).with_name("played.yaml")
 NUMBERS = 'numbers: ["442079460000"]\n'
 """What a call from an app shows to the phones that are dialled."""
-TAIL = """  bye:
-    do:
-      - talk: "Goodbye."
-    goto: end
-  sorry:
-    do:
-      - talk: "Please call again later."
-    goto: end
-"""
 
 
 def flow_of(steps: str, head: str = "", **others: str) -> Flow:
     """A flow `test` that begins with the first of these steps; `others` are more flow files by name."""
-    start = steps.strip().partition(":")[0]
     numbers = "" if "numbers:" in head else NUMBERS
-    files = {"flows/test.yaml": HEAD.format(start=start, numbers=numbers, head=head) + steps + TAIL}
-    project = load(files | {f"flows/{name}.yaml": text for name, text in others.items()})
+    flow = {"steps": dedent(steps).lstrip("\n"), "head": numbers + head, "others": others}
+    project = load(files_of(flow, "test"))
 
     errors = [f"{issue.place}: {issue.code} {issue.message}" for issue in project.issues if issue.is_error]
     assert not errors, errors
@@ -75,10 +58,8 @@ def proofs_of(project: Project) -> list[Proof]:
 
 def play_all(project: Project, scenarios: Sequence[WrittenScenario]) -> Suite:
     """Play scenarios on the server. Returns the results."""
-    text = "\n".join(each.text for each in scenarios)
-    read, issues = read_scenarios("found.yaml", text)
-    assert not [issue.message for issue in issues if issue.is_error], issues
-    file = ScenarioFile(Path("found.yaml"), "found.yaml", text, read, tuple(issues))
+    file = file_of("\n".join(each.text for each in scenarios))
+    assert not [issue.message for issue in file.issues if issue.is_error], file.issues
     return asyncio.run(run_suite(LocalStage(project), [file]))
 
 

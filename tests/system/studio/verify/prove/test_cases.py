@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from string import Template
-from textwrap import indent
 from typing import Any
 
 import pytest
@@ -35,7 +34,7 @@ def flow_of(case: dict[str, Any]) -> tuple[str, str]:
     """The steps, and what comes before them."""
     steps = written(case["steps"], case)
     head = "".join(f"{line}\n" for line in case.get("head", "").splitlines())
-    return indent(steps, "  "), head + (LOOKUP.format(case["returns"]) if "returns" in case else "")
+    return steps, head + (LOOKUP.format(case["returns"]) if "returns" in case else "")
 
 
 @each_case("case", cases)

@@ -17,6 +17,7 @@ from tests.contract.studio.prove.test_flows import flows_of
 from tests.support.cases import each_case
 from tests.support.tracked import ROOT
 from tests.system.studio.verify.prove.proved_flows import (
+    PLAYED,
     counter_examples,
     play_all,
     project_of,
@@ -36,7 +37,7 @@ PROJECTS = [ROOT, *sorted(path.parent for path in (ROOT / "examples").glob("*/fl
 
 
 @pytest.mark.timeout(900)  # on a busy machine
-@each_case("flow", partial(flows_of, "defective", "played"))
+@each_case("flow", partial(flows_of, "defective", PLAYED))
 def test_the_fault_is_found_and_its_counterexample_has_no_other_difference(flow: dict[str, Any]) -> None:
     project = project_of(flow)
     proofs = proofs_of(project)
@@ -53,7 +54,7 @@ def test_the_fault_is_found_and_its_counterexample_has_no_other_difference(flow:
     ]
 
 
-@each_case("flow", partial(flows_of, "sound", "played"))
+@each_case("flow", partial(flows_of, "sound", PLAYED))
 def test_a_good_flow_has_no_findings_and_a_few_scenarios_cover_every_outcome(flow: dict[str, Any]) -> None:
     project = project_of(flow)
     proofs = proofs_of(project)

@@ -10,9 +10,9 @@ from ncco_studio.verify.prove.counterexample import scenario_of
 from ncco_studio.verify.prove.space import Transition
 from tests.contract.studio.prove.test_flows import flows_of
 from tests.support.cases import each_case
-from tests.system.studio.verify.prove.proved_flows import play_all, project_of, proofs_of
+from tests.system.studio.verify.prove.proved_flows import PLAYED, play_all, project_of, proofs_of
 
-SOUND = {flow.id: flow.values[0] for flow in flows_of("sound", "played")}
+SOUND = {flow.id: flow.values[0] for flow in flows_of("sound", PLAYED)}
 WAITING = sorted({*SOUND} - {"conference"})
 """Flows in which calls wait for a webhook."""
 FAULTS = ("away", "refused", "unreadable")

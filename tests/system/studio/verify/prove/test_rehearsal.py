@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
+
+import pytest
 
 from ncco_server.flow.loader import load
 from ncco_studio.verify.prove.proof import prove
@@ -21,11 +24,6 @@ steps:
 PROJECT = load({"flows/main.yaml": FLOW})
 
 
-def problem_of(**body: object) -> str:
-    (rehearsed,) = rehearse(PROJECT, [WrittenScenario("a call", {"call": {"flow": "main"}, **body})])
-    return rehearsed.problem
-
-
 def test_prompts_are_written_as_heard() -> None:
     script = [{"hear": "Press two."}, {"press": "1"}, {"hear": "Welcome."}]
     written = WrittenScenario("a call", {"call": {"to": "442079460000"}, "script": script})
@@ -35,28 +33,20 @@ def test_prompts_are_written_as_heard() -> None:
     assert [{"hear": "Press one."}, {"press": "1"}, {"hear": "Goodbye."}] == rehearsed.written.body["script"]
 
 
-def test_a_call_that_goes_another_way_is_reported() -> None:
-    problem = problem_of(script=[{"hear": "Press one."}, {"dial": "busy"}])
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ({"script": [{"hear": "Press one."}, {"dial": "busy"}]}, "no phone is ringing now"),
+        ({"script": [{"press": "1"}], "expect": {"without": "dead_end"}}, "dead_end does not happen"),
+        ({"script": [{"dial": "busy"}], "expect": {"without": "dead_end"}}, "no phone is ringing now"),
+        ({"script": [], "given": {"nobody": {"value": 1}}}, 'no flow has a lookup or function "nobody"'),
+    ],
+    ids=["goes another way", "a fault does not happen", "a fault with another difference", "cannot be made"],
+)
+def test_a_call_that_is_not_as_predicted_is_reported(body: dict[str, Any], problem: str) -> None:
+    (rehearsed,) = rehearse(PROJECT, [WrittenScenario("a call", {"call": {"flow": "main"}, **body})])
 
-    assert "no phone is ringing now" == problem
-
-
-def test_a_fault_that_does_not_happen_is_reported() -> None:
-    problem = problem_of(script=[{"press": "1"}], expect={"without": "dead_end"})
-
-    assert "dead_end does not happen" == problem
-
-
-def test_a_fault_with_another_difference_is_not_the_expected_one() -> None:
-    problem = problem_of(script=[{"dial": "busy"}], expect={"without": "dead_end"})
-
-    assert "no phone is ringing now" == problem
-
-
-def test_a_call_that_cannot_be_made_is_reported() -> None:
-    problem = problem_of(script=[], given={"nobody": {"value": 1}})
-
-    assert 'no flow has a lookup or function "nobody"' == problem
+    assert problem == rehearsed.problem
 
 
 def test_a_fault_that_does_not_happen_keeps_its_call() -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from argon2 import PasswordHasher
 from click.testing import Result
 
+from tests.contract.cli.test_doctor import FLOW, HASH, new_project
 from tests.support.application_api import APPLICATION_ID, ApplicationApi, application, fake_application_api
 from tests.support.command import ncco
 from tests.support.keys import private_pem, public_pem, rsa_key
@@ -18,18 +18,8 @@ from tests.support.server import Server, free_port
 
 SECRET = "an-invented-signature-secret-of-some-length"
 API_SECRET = "an-invented-api-secret"
-HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("correct horse battery staple")
+OLD = "https://old.example.com/a"
 KEY = rsa_key()
-FLOW = """\
-flow: shop
-numbers: ["442079460000"]
-start: hello
-steps:
-  hello:
-    do:
-      - talk: "Hello."
-    goto: end
-"""
 DIALS = (
     FLOW.replace("goto: end", "goto: ring")
     + """\
@@ -83,15 +73,11 @@ class Place(NamedTuple):
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    home = tmp_path_factory.mktemp("live")
-    (home / "flows").mkdir()
-    (home / "flows" / "shop.yaml").write_text(FLOW, encoding="utf-8")
+    home = new_project(tmp_path_factory.mktemp("live"))
     server = Server(home, {"NCCO_INSECURE": "0", "VONAGE_SIGNATURE_SECRET": SECRET})
     server.settings["NCCO_PUBLIC_URL"] = server.url
-    server.start()
-    with fake_application_api() as api:
+    with server, fake_application_api() as api:
         yield Place(server, api)
-    server.end()
 
 
 @pytest.fixture
@@ -100,9 +86,7 @@ def place(running: Place) -> Iterator[Place]:
     api, home = running.api, running.server.home
     (home / "private.key").write_text(private_pem(KEY), encoding="ascii")
     (home / "private.key").chmod(0o600)
-    api.status, api.headers, api.requests, api.stored, api.lost, api.edits = 200, {}, [], [], (), {}
-    api.loses_replies = False
-    api.numbers = b'{"count": 1, "numbers": [{"msisdn": "442079460000"}]}'
+    api.headers, api.requests, api.stored, api.lost, api.edits, api.loses_replies = {}, [], [], (), {}, False
     at_vonage(running, keys={"public_key": public_pem(KEY)})
     running.write()
     yield running
@@ -111,8 +95,12 @@ def place(running: Place) -> Iterator[Place]:
     running.before.unlink(missing_ok=True)
 
 
-def at_vonage(place: Place, **changes: Any) -> dict[str, Any]:
-    """Configure the application at Vonage, with fields that this product does not know."""
+def at_vonage(
+    place: Place, *, status: int = 200, numbers: Sequence[str] = ("442079460000",), **changes: Any
+) -> dict[str, Any]:
+    """Configure the application at Vonage, with fields that this product does not know, and what else it replies."""
+    linked = [{"msisdn": number} for number in numbers]
+    place.api.status, place.api.numbers = status, json.dumps({"count": len(linked), "numbers": linked}).encode()
     document = application(place.server.url, **changes)
     document["capabilities"]["rtc"] = {"webhooks": {"event_url": {"address": "https://chat.example.com"}}}
     document |= {"privacy": {"improve_ai": False}, "_links": {"self": {"href": "/v2/applications/x"}}}
@@ -120,39 +108,74 @@ def at_vonage(place: Place, **changes: Any) -> dict[str, Any]:
     return document
 
 
-# the missing or wrong setting, the input, the output
-ANSWERS: list[tuple[dict[str, str | None], list[str], str]] = [
-    ({"NCCO_PUBLIC_URL": None}, ["calls.example.net"], "is not an http or https URL"),
-    ({"NCCO_PUBLIC_URL": "https://calls.example.com"}, [], "has the guides' example host"),
-    ({"NCCO_PUBLIC_URL": None}, ["", " "], "NCCO_PUBLIC_URL is needed: no call can be answered without it"),
-    ({"VONAGE_SIGNATURE_SECRET": None}, ["", "  "], "VONAGE_SIGNATURE_SECRET is needed"),
-    ({"VONAGE_SIGNATURE_SECRET": None}, ["x"], "has 1 character, which is short enough to guess"),
-    ({"VONAGE_SIGNATURE_SECRET": None}, ["k3Jd9sPq2LmZx8Vb"], "choose one of at least 32 random characters"),
-    ({"VONAGE_SIGNATURE_SECRET": "k3Jd9sPq2LmZx8Vb"}, [""], "VONAGE_SIGNATURE_SECRET is needed"),
-    ({"VONAGE_SIGNATURE_SECRET": None}, ["a" * 40], "repeats the same characters"),
-    ({"VONAGE_SIGNATURE_SECRET": None}, ["correct-horse-battery-" * 3], "repeats the same characters"),
-    ({"VONAGE_SIGNATURE_SECRET": None}, [APPLICATION_ID], "is VONAGE_APPLICATION_ID, not the signature secret"),
-    ({"VONAGE_SIGNATURE_SECRET": "the signature secret of the Vonage dashboard"}, [], "is the guide's placeholder"),
-    ({"VONAGE_APPLICATION_ID": None}, ["My line"], "is not a UUID"),
-    ({"VONAGE_PRIVATE_KEY": None}, ["-----BEGIN PRIVATE KEY-----"], "that is the key itself, but .env needs its path"),
-    ({"NCCO_CONSOLE_PASSWORD_HASH": None}, ["", "secret", "secret"], "so it could be guessed"),
-    ({"NCCO_HOOK_TRIES": "many"}, [], "NCCO_HOOK_TRIES"),
-    ({"VONAGE_SIGNATURE_SECRET_FILE": "secret.txt", "VONAGE_SIGNATURE_SECRET": None}, [], "secret.txt cannot be read"),
-]
+ASKED = [API_SECRET]
+# the missing or wrong setting, what is wrong at Vonage, the input, the output
+PROBLEMS: list[tuple[dict[str, str | None], dict[str, Any], list[str], str]] = [
+    ({"NCCO_PUBLIC_URL": None}, {}, ["calls.example.net"], "is not an http or https URL"),
+    ({"NCCO_PUBLIC_URL": "https://calls.example.com"}, {}, [], "has the guides' example host"),
+    ({"NCCO_PUBLIC_URL": None}, {}, ["", " "], "NCCO_PUBLIC_URL is needed: no call can be answered without it"),
+    ({"VONAGE_SIGNATURE_SECRET": None}, {}, ["", "  "], "VONAGE_SIGNATURE_SECRET is needed"),
+    ({"VONAGE_SIGNATURE_SECRET": None}, {}, ["x"], "has 1 character, which is short enough to guess"),
+    ({"VONAGE_SIGNATURE_SECRET": None}, {}, ["k3Jd9sPq2LmZx8Vb"], "choose one of at least 32 random characters"),
+    ({"VONAGE_SIGNATURE_SECRET": "k3Jd9sPq2LmZx8Vb"}, {}, [""], "VONAGE_SIGNATURE_SECRET is needed"),
+    ({"VONAGE_SIGNATURE_SECRET": None}, {}, ["a" * 40], "repeats the same characters"),
+    ({"VONAGE_SIGNATURE_SECRET": None}, {}, ["correct-horse-battery-" * 3], "repeats the same characters"),
+    ({"VONAGE_SIGNATURE_SECRET": None}, {}, [APPLICATION_ID], "is VONAGE_APPLICATION_ID, not the signature secret"),
+    ({"VONAGE_SIGNATURE_SECRET": "the signature secret of the Vonage dashboard"}, {}, [], "is the guide's placeholder"),
+    ({"VONAGE_APPLICATION_ID": None}, {}, ["My line"], "is not a UUID"),
+    ({"VONAGE_PRIVATE_KEY": None}, {}, ["-----BEGIN PRIVATE KEY-----"], "is the key itself, but .env needs its path"),
+    ({"NCCO_CONSOLE_PASSWORD_HASH": None}, {}, ["", "secret", "secret"], "so it could be guessed"),
+    ({"NCCO_HOOK_TRIES": "many"}, {}, [], "NCCO_HOOK_TRIES"),
+    ({"VONAGE_SIGNATURE_SECRET_FILE": "s.txt", "VONAGE_SIGNATURE_SECRET": None}, {}, [], "s.txt cannot be read"),
+    ({}, {"voice": None}, ASKED, 'the application "The shop" has no Voice capability'),
+    (
+        {}, {"signed_callbacks": False}, ASKED,
+        "does not sign the webhooks of the application, so this server refuses all of them",
+    ),
+    (
+        {}, {"keys": {"public_key": public_pem(rsa_key("other"))}}, ASKED,
+        "VONAGE_PRIVATE_KEY belongs to another application",
+    ),
+    (
+        {}, {"answer_url__address": OLD}, ASKED,
+        "Vonage requests {url}/webhooks/answer (POST) instead of https://old.example.com/a (POST).",
+    ),
+    (
+        {}, {"event_url__http_method": "GET"}, ASKED,
+        "Vonage reports the progress of calls to {url}/webhooks/event (POST) instead of {url}/webhooks/event (GET).",
+    ),
+    (
+        {}, {"fallback_answer_url": None}, ASKED,
+        "If that fails, Vonage requests {url}/webhooks/fallback (POST) instead of nothing.",
+    ),
+    (
+        {}, {"fallback_answer_url": None}, ASKED,
+        'The application "The shop" at Vonage, which decides what callers of +44 20 7946 0000 hear, will change as',
+    ),
+    ({}, {"status": 401}, ASKED, "does not accept VONAGE_API_KEY with VONAGE_API_SECRET"),
+    ({}, {"numbers": []}, ASKED, "no number is linked to the application"),
+    (
+        {}, {"numbers": ["442079460001"]}, ASKED,
+        "calls to 442079460001 reach the application, but no flow takes them",
+    ),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(("settings", "typed", "says"), ANSWERS)
-def test_a_wrong_answer_is_explained_and_not_written(
-    settings: dict[str, str | None], typed: list[str], says: str, place: Place
+@pytest.mark.parametrize(("settings", "changes", "typed", "says"), PROBLEMS, ids=[row[-1] for row in PROBLEMS])
+def test_a_problem_is_explained_and_nothing_is_changed(
+    settings: dict[str, str | None], changes: dict[str, Any], typed: list[str], says: str, place: Place
 ) -> None:
+    at_vonage(place, **{"keys": {"public_key": public_pem(KEY)}, **changes})
     before = place.write(**settings)
 
     done = place.go_live(*typed)
 
-    assert says in shown(done)
+    assert says.replace("{url}", place.server.url) in shown(done)
     assert 130 == done.exit_code
     assert before == place.env.read_text(encoding="utf-8")
-    assert [] == place.api.requests
+    assert (typed != ASKED, []) == (place.api.requests == [], place.api.stored)
+    assert not place.before.exists()
+    assert API_SECRET not in done.output + before
 
 
 # an address that Vonage cannot reach, the output
@@ -177,67 +200,6 @@ def test_an_address_that_vonage_cannot_reach_is_refused(url: str, says: str, pla
     assert [1, 1] == [shown(done).count(says) for done in (typed, written)]
     assert [130, 130] == [done.exit_code for done in (typed, written)]
     assert before == place.write(NCCO_PUBLIC_URL=None)
-
-
-# the problem at Vonage, the input, the output
-APPLICATIONS: list[tuple[dict[str, Any], str]] = [
-    ({"voice": None}, 'the application "The shop" has no Voice capability'),
-    ({"signed_callbacks": False}, "does not sign the webhooks of the application, so this server refuses all of them"),
-    ({"keys": {"public_key": public_pem(rsa_key("other"))}}, "VONAGE_PRIVATE_KEY belongs to another application"),
-    (
-        {"answer_url__address": "https://old.example.com/a"},
-        "Vonage requests {url}/webhooks/answer (POST) instead of https://old.example.com/a (POST).",
-    ),
-    (
-        {"event_url__http_method": "GET"},
-        "Vonage reports the progress of calls to {url}/webhooks/event (POST) instead of {url}/webhooks/event (GET).",
-    ),
-    (
-        {"fallback_answer_url": None},
-        "If that fails, Vonage requests {url}/webhooks/fallback (POST) instead of nothing.",
-    ),
-    (
-        {"fallback_answer_url": None},
-        'The application "The shop" at Vonage, which decides what callers of +44 20 7946 0000 hear, will change as',
-    ),
-]
-
-
-@pytest.mark.parametrize(("changes", "says"), APPLICATIONS)
-def test_a_wrong_application_setting_is_explained_and_not_changed(
-    changes: dict[str, Any], says: str, place: Place
-) -> None:
-    at_vonage(place, **changes)
-    before = place.env.read_text(encoding="utf-8")
-
-    done = place.go_live(API_SECRET)
-
-    assert says.replace("{url}", place.server.url) in shown(done)
-    assert 130 == done.exit_code
-    assert [] == place.api.stored
-    assert not place.before.exists()
-    assert before == place.env.read_text(encoding="utf-8")
-    assert API_SECRET not in done.output + before
-
-
-# status of the API's replies, linked numbers, the output
-REPLIES: list[tuple[int, str, str]] = [
-    (401, "442079460000", "does not accept VONAGE_API_KEY with VONAGE_API_SECRET"),
-    (200, "", "no number is linked to the application"),
-    (200, "442079460001", "calls to 442079460001 reach the application, but no flow takes them"),
-]
-
-
-@pytest.mark.parametrize(("status", "number", "says"), REPLIES)
-def test_replies_of_the_api_are_explained(status: int, number: str, says: str, place: Place) -> None:
-    place.api.status = status
-    linked = [{"msisdn": number}] if number else []
-    place.api.numbers = json.dumps({"count": len(linked), "numbers": linked}).encode()
-
-    done = place.go_live(API_SECRET)
-
-    assert says in shown(done)
-    assert 130 == done.exit_code
 
 
 def test_the_command_waits_for_a_server_that_is_not_running(place: Place) -> None:
@@ -298,8 +260,7 @@ def test_flows_that_compute_numbers_need_prefixes(place: Place) -> None:
 
 def test_exactly_the_urls_are_replaced_at_vonage(place: Place) -> None:
     timeouts = {"answer_url__socket_timeout": 4900, "answer_url__connect_timeout": 700}
-    before = at_vonage(place, answer_url__address="https://old.example.com/a", event_url__http_method="GET", **timeouts)
-    place.api.numbers = b'{"count": 0}'  # so it does not wait for a call
+    before = at_vonage(place, numbers=(), answer_url__address=OLD, event_url__http_method="GET", **timeouts)
 
     done = place.go_live(API_SECRET, "y")
 
@@ -313,9 +274,9 @@ def test_exactly_the_urls_are_replaced_at_vonage(place: Place) -> None:
 
 
 def test_the_previous_urls_are_restored(place: Place) -> None:
-    old = "https://old.example.com/a"
-    before = at_vonage(place, answer_url__address=old, answer_url__connect_timeout=700, fallback_answer_url=None)
-    place.api.numbers = b'{"count": 0}'
+    before = at_vonage(
+        place, numbers=(), answer_url__address=OLD, answer_url__connect_timeout=700, fallback_answer_url=None
+    )
 
     place.go_live(API_SECRET, "y")
     undone = place.go_live(API_SECRET, "y", undo=True)
@@ -331,9 +292,7 @@ def test_the_previous_urls_are_restored(place: Place) -> None:
 
 
 def test_the_urls_from_before_the_first_of_several_changes_are_restored(place: Place) -> None:
-    old = "https://old.example.com/a"
-    at_vonage(place, answer_url__address=old)
-    place.api.numbers = b'{"count": 0}'
+    at_vonage(place, numbers=(), answer_url__address=OLD)
     tunnel = f"{place.server.url}/tunnel"
 
     place.go_live(API_SECRET, "y")
@@ -344,17 +303,15 @@ def test_the_urls_from_before_the_first_of_several_changes_are_restored(place: P
     place.go_live(API_SECRET, "y")
     place.go_live(API_SECRET, "y", undo=True)
 
-    assert old == place.api.stored[-1]["capabilities"]["voice"]["webhooks"]["answer_url"]["address"]
+    assert OLD == place.api.stored[-1]["capabilities"]["voice"]["webhooks"]["answer_url"]["address"]
 
 
 @pytest.mark.parametrize("is_stored", [False, True])
 def test_an_interrupted_change_can_be_undone(is_stored: bool, place: Place) -> None:
-    old = "https://old.example.com/a"
-    at_vonage(place, answer_url__address=old)
-    place.api.numbers = b'{"count": 0}'
+    at_vonage(place, numbers=(), answer_url__address=OLD)
     place.api.loses_replies = is_stored
     place.api.edits = (
-        {} if is_stored else {2: json.dumps(application(place.server.url, answer_url__address=old)).encode()}
+        {} if is_stored else {2: json.dumps(application(place.server.url, answer_url__address=OLD)).encode()}
     )
 
     place.go_live(API_SECRET, "y")
@@ -366,15 +323,14 @@ def test_an_interrupted_change_can_be_undone(is_stored: bool, place: Place) -> N
     assert 0 == undone.exit_code
     assert ("What was there before is back." if is_stored else "There is nothing to put back.") in undone.output
     webhooks = json.loads(place.api.body)["capabilities"]["voice"]["webhooks"]
-    assert old == webhooks["answer_url"]["address"]
+    assert OLD == webhooks["answer_url"]["address"]
 
 
 def test_a_url_that_somebody_changed_since_is_kept(place: Place) -> None:
-    at_vonage(place, answer_url__address="https://old.example.com/a", event_url__http_method="GET")
-    place.api.numbers = b'{"count": 0}'
+    at_vonage(place, numbers=(), answer_url__address=OLD, event_url__http_method="GET")
 
     place.go_live(API_SECRET, "y")
-    newer = at_vonage(place, answer_url__address="https://newer.example.com/a")
+    newer = at_vonage(place, numbers=(), answer_url__address="https://newer.example.com/a")
     undone = place.go_live(API_SECRET, "y", undo=True)
 
     assert "Somebody has changed answer_url to https://newer.example.com/a (POST) since, so it stays" in shown(undone)
@@ -384,7 +340,7 @@ def test_a_url_that_somebody_changed_since_is_kept(place: Place) -> None:
 
 
 def test_nothing_is_written_until_a_signed_request_reaches_the_server(place: Place) -> None:
-    at_vonage(place, answer_url__address="https://old.example.com/a")
+    at_vonage(place, answer_url__address=OLD)
     place.write(VONAGE_SIGNATURE_SECRET=f"another-{SECRET}")
 
     done = place.go_live("s", API_SECRET, "s")
@@ -396,7 +352,7 @@ def test_nothing_is_written_until_a_signed_request_reaches_the_server(place: Pla
 
 
 def test_a_value_that_vonage_stored_differently_is_found(place: Place) -> None:
-    at_vonage(place, answer_url__address="https://old.example.com/a")
+    at_vonage(place, answer_url__address=OLD)
     place.api.lost = ("signed_callbacks",)
 
     done = place.go_live(API_SECRET, "y")
@@ -405,7 +361,7 @@ def test_a_value_that_vonage_stored_differently_is_found(place: Place) -> None:
 
 
 def test_an_application_that_somebody_changed_meanwhile_is_not_touched(place: Place) -> None:
-    at_vonage(place, answer_url__address="https://old.example.com/a")
+    at_vonage(place, answer_url__address=OLD)
     other = application(place.server.url, region="us-east")
     place.api.edits = {2: json.dumps(other).encode()}
 
