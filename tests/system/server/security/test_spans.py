@@ -72,7 +72,7 @@ def test_no_number_token_or_keypress_is_in_a_span(tmp_path: Path, conventions: s
         spans = list(spans_in(server.printed))
 
     servers = [span for span in spans if span["kind"] == "SpanKind.SERVER"]
-    assert 8 == len(servers)
+    assert 7 == sum(span["name"] != "GET /healthz" for span in servers)  # that is also asked until the server answers
     assert {"POST /webhooks/answer/{flow}", "POST /webhooks/input/{wait}"} <= {span["name"] for span in servers}
     paths = {span["attributes"].get("http.target") or span["attributes"]["url.path"] for span in servers}
     assert {"/webhooks/answer", "/webhooks/input", "/other/webhooks", "/healthz"} == paths
