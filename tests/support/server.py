@@ -223,9 +223,17 @@ def running(home: Path, files: Mapping[str, str], settings: Mapping[str, str], *
     return Server(home, settings, *words)
 
 
-def running_server(home: Path, *words: str, env: Mapping[str, str] | None = None, **options: Any) -> Server:
+def running_server(
+    home: Path,
+    *words: str,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    program: Sequence[str] = (NCCO, "serve"),
+    stdout: int | None = None,
+) -> Server:
     """A server with `words` (by default `--dev`) and a plain environment."""
-    return Server(home, plain_environment(home, **(env or {})), *(words or ("--dev",)), defaults={}, **options)
+    settings = plain_environment(home, **(env or {}))
+    return Server(home, settings, *(words or ("--dev",)), cwd=cwd, defaults={}, program=program, stdout=stdout)
 
 
 @dataclass

@@ -99,7 +99,7 @@ def test_no_number_is_in_a_span_of_the_api_for_programs(tmp_path: Path) -> None:
     port = free_port()
     settings = {**TRACED, "NCCO_INSECURE": "1", "NCCO_API_PORT": str(port)}
     settings["NCCO_PUBLIC_URL"] = "https://calls.example.com"
-    with running_server(tmp_path, cwd=PROJECT, env=settings, before=[INSTRUMENT]) as server:
+    with running_server(tmp_path, cwd=PROJECT, env=settings, program=TRACED_SERVER) as server:
         for path in (f"/tables/blocked/{CALLER}", f"/nothing/at/{CALLER}"):
             assert 404 >= loopback.get(f"http://127.0.0.1:{port}{path}", params={"search": CALLER}).status_code
         loopback.get(f"http://{server.address}/healthz")
