@@ -15,7 +15,7 @@ from ncco_server.desk.recorded_calls import TimelineEntry, by_hand_in, entries_o
 from ncco_server.engine import Lookup, LookupAnswer, Session, Turn, TurnContext, begin, fail, played, resume
 from ncco_server.engine.session import CalledFunction, StoredAnswer, from_json
 from ncco_server.flow.model import Flow
-from ncco_server.ncco.webhooks import recognise, without_failure
+from ncco_server.ncco.webhooks import FallbackWebhook, recognise
 from ncco_server.service.masks import has_token
 from ncco_server.service.tokens import MAC_BYTES
 from ncco_server.service.turns import Policy, ncco_of_reply
@@ -97,7 +97,9 @@ def _resumed(
     wait = session.waits[row.wait]
     if wait.sensitive or has_token(entry.fields):
         raise CannotReplay("what the caller said or pressed is sensitive, so it was not stored")
-    webhook = None if "not_kept" in entry.fields else recognise(without_failure(entry.fields))
+    webhook = None if "not_kept" in entry.fields else recognise(entry.fields)
+    if isinstance(webhook, FallbackWebhook):
+        webhook = webhook.original
     # Those of the turn's waits before a checkpoint arrived.
     seen = (each.status.partition(":")[0] for each in before[:-1] if each.turn == row.turn and each.wait >= 0)
     return resume(flow, session, wait, webhook, context, seen=frozenset(seen if row.kind == "notify" else ()))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final, Self, TypeAlias
 
 import orjson
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 
 from ncco_server.ncco.statuses import SCREENER
 
@@ -181,6 +181,16 @@ class AnswerWebhook(LegWebhook):
     """The REST host that controls this call."""
     custom_data: Any = None
 
+    @property
+    def sip_headers(self) -> Mapping[str, str]:
+        """The custom SIP headers under their own names (`X-Tenant`, `User-to-User`)."""
+        prefix = "SipHeader_"
+        return {
+            name.removeprefix(prefix): value
+            for name, value in self.extras.items()
+            if name.startswith(prefix) and isinstance(value, str)
+        }
+
 
 FALLBACK_REASONS: Final = (
     "Connection closed.",
@@ -203,6 +213,14 @@ class FallbackWebhook(LegWebhook):
     reason: Text = None
     """One of FALLBACK_REASONS."""
     original_request: Any = None
+    _original: Webhook = PrivateAttr(default_factory=Webhook)
+
+    @property
+    def original(self) -> Webhook:
+        return self._original
+
+    def add_original(self, webhook: Webhook) -> None:
+        self._original = webhook
 
     @property
     def original_url(self) -> str | None:
@@ -474,12 +492,10 @@ def recognise(fields: Fields) -> Webhook:
         wire["status"] = SCREENER
     elif wire.get("status") == "human_answered":
         wire["status"] = "human"
-    return _class_of(wire).read(wire)
-
-
-def without_failure(fields: Fields) -> dict[str, Any]:
-    """The fields of the request that failed, from those of a `FallbackWebhook`."""
-    return {name: value for name, value in fields.items() if name not in ("original_request", "reason")}
+    webhook = _class_of(wire).read(wire)
+    if isinstance(webhook, FallbackWebhook):
+        webhook.add_original(recognise(without_failure(wire)))
+    return webhook
 
 
 def _class_of(wire: Fields) -> type[Webhook]:
@@ -495,6 +511,11 @@ def _first_fitting(values: Fields) -> type[Webhook]:
         if fits(values):
             return webhook
     return UnknownWebhook
+
+
+def without_failure(fields: Fields) -> dict[str, Any]:
+    """The fields of the request that failed, from those of a `FallbackWebhook`."""
+    return {name: value for name, value in fields.items() if name not in ("original_request", "reason")}
 
 
 def webhook_type(webhook: Webhook) -> str:

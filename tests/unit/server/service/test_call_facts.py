@@ -43,10 +43,7 @@ def test_the_facts_match_the_webhook_model(fields: dict[str, Any], custom_data: 
     assert (webhook.from_user or "") == call.from_user
     assert (webhook.uuid or "", webhook.conversation_uuid or "") == (call.uuid, call.conversation_uuid)
     assert (webhook.region_url or "", webhook.endpoint_type or "") == (call.region_url, call.endpoint_type)
-    headers = {name: text for name, text in webhook.extras.items() if name.startswith("SipHeader_")}
-    assert {name: text for name, text in headers.items() if isinstance(text, str)} == {
-        f"SipHeader_{name}": text for name, text in call.sip.items()
-    }
+    assert webhook.sip_headers == call.sip
     assert (webhook.custom_data if isinstance(webhook.custom_data, dict) else {}) == call.custom_data
 
 
