@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from ncco_server.store import Caused, EndOfCall, HookRow, Store, StoreError, open_store
+from ncco_server.store import Caused, EndOfCall, HookRow, ResultRow, Store, StoreError, open_store
 from tests.support.examples import examples
 from tests.support.postgres_stores import make_postgres
 from tests.support.stored_rows import NOON_MS, hook_row, session_row, turn_row, webhook_row
@@ -48,9 +48,12 @@ class Databases(RuleBasedStateMachine):
 
     def _outcome(self, asked: Any) -> object:
         try:
-            return self.runner.run(asked)
+            found = self.runner.run(asked)
         except StoreError as refused:
             return type(refused)
+        is_of_results = isinstance(found, list) and all(isinstance(each, ResultRow) for each in found)
+        # PostgreSQL leaves out the key of a call that it refuses
+        return [each._replace(call_key=0) for each in found] if is_of_results else found
 
     def new_hooks(self, session: str, count: int) -> list[HookRow]:
         first, self.hooks = self.hooks, self.hooks + count
