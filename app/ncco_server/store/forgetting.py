@@ -112,6 +112,8 @@ _TEXTS: Final = frozenset({"text", "url", "int", "number"})
 _ESCAPED: Final = re.compile(rb"\\u([0-9a-fA-F]{4})")
 _NO_DIGITS: Final = bytes(set(range(256)) - set(b"0123456789"))
 _OTHER_DIGIT: Final = re.compile(r"[^\D0-9]")
+_OTHER_DIGITS_BEGIN: Final = (b"\xd9", b"\xdb", b"\xdf", b"\xe0", b"\xe1", b"\xea", b"\xef", b"\xf0")
+"""The first bytes of all digits of other scripts in UTF-8: texts in European languages have none of them."""
 _BETWEEN: Final = rf"[{FILLING},+]{{0,3}}"
 _CODE: Final = re.compile(rf"(?:\+|%2[Bb]|(?<![0-9])00){_BETWEEN}[1-9][0-9]{{0,2}}{_BETWEEN}\Z")
 """Another country's code, behind which the same digits are somebody else's number."""
@@ -149,7 +151,7 @@ class Numbers:
         return plain is not documents and self._may_be_in(plain)
 
     def _may_be_in(self, documents: bytes) -> bool:
-        if not documents.isascii():
+        if any(byte in documents for byte in _OTHER_DIGITS_BEGIN):
             documents = _latin(documents.decode("utf-8", "replace")).encode()
         digits = documents.translate(None, _NO_DIGITS)
         return any(end in digits for end in self._ends)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import sys
+import unicodedata
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -18,6 +20,7 @@ import pytest_asyncio
 from ncco_server.errors import HashKeyLost, RowChanged, RowTaken
 from ncco_server.store import Caused, RowChange, SqliteDatabase, Store, open_store
 from ncco_server.store.database import Work
+from ncco_server.store.forgetting import Numbers
 from ncco_server.store.recordings import RecordingRow
 from ncco_server.store.sql import Sql
 from ncco_server.store.table_rows import HASH_KEY, INSERT_KEY, SELECT_KEY, all_rows
@@ -118,6 +121,15 @@ async def test_a_number_is_found_however_people_write_it(
     found = await store.forget(["447700900123"], tables=DECLARED)
     assert is_found == bool(found.texts)
     assert ({} if is_found else {column: value}) == await columns(store, BOB)
+
+
+def test_a_number_is_found_in_the_digits_of_each_script() -> None:
+    numbers = Numbers(["447700900123"])
+    zeros = [each for each in range(sys.maxunicode) if unicodedata.decimal(chr(each), None) == 0]
+    missed = [chr(zero) for zero in zeros if not numbers.may_be_in(in_digits("447700900123", zero).encode())]
+
+    assert [] == missed
+    assert len(zeros) > 50
 
 
 async def test_a_call_is_found_however_its_documents_write_the_number(store: Store) -> None:
