@@ -8,16 +8,29 @@ import re
 from collections import Counter
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
-from functools import cache, cached_property
+from functools import cached_property
 from inspect import Parameter, Signature
-from itertools import pairwise
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from ncco_server.flow.digraph import reachable
 from ncco_server.flow.grammar.reader import HINTS, meaning_of
 from ncco_server.flow.handlers import api
 from ncco_server.flow.handlers.api import Call, Choice, call_flow
+from ncco_server.flow.handlers.comparisons import Comparisons
+from ncco_server.flow.handlers.failures import Failures
+from ncco_server.flow.handlers.remarks import (
+    Remark,
+    behind,
+    bound_in,
+    computed_ssml,
+    depends,
+    is_secret,
+    revealed,
+    run_again,
+    secrets_as_texts,
+    without_return,
+)
 from ncco_server.flow.handlers.signatures import (
     RANGES,
     Function,
@@ -27,10 +40,9 @@ from ncco_server.flow.handlers.signatures import (
     signature_of,
     written_signature,
 )
-from ncco_server.flow.handlers.value_kinds import COMPLETED, DIALLED, ValueKinds, can_be
+from ncco_server.flow.handlers.value_kinds import ValueKinds, call_methods
 from ncco_server.flow.handlers.written import Written, WrittenCode, bound_by
 from ncco_server.flow.language.tables import TableDefinition
-from ncco_server.ncco.value_types import Kind, Word
 from ncco_server.suggest import nearest
 
 BUILT_IN: Final = ("open", "input", "id", "hash", "globals")
@@ -59,9 +71,6 @@ _CHANGES: Final = frozenset(
     }
 )
 _BRACED: Final = re.compile(r"\{([^\W\d]\w*)\b[^{}]*\}")
-_TAG: Final = re.compile(r"<speak\b|</(?:emphasis|lang|phoneme|prosody|say-as)\b")
-"""Tags that only SSML has: a handler may also make HTML for a mail."""
-_GOES_ON: Final = "leave it out: the call is over then, unless you write `ends_call=False`"
 _BLOCKING: Final = frozenset(
     {
         *("time.sleep", "urllib.request.urlopen", "socket.create_connection"),
@@ -69,16 +78,7 @@ _BLOCKING: Final = frozenset(
         *(f"subprocess.{name}" for name in ("run", "call", "check_call", "check_output")),
     }
 )
-_OUTCOMES: Final[Mapping[str, Kind]] = {"DialFailed": DIALLED, "NoInput": Word(("noinput", "nomatch"))}
-_ASKED: Final = ("choose", "collect", "connect")
-_RAISED_BY: Final = {
-    "NoInput": ("choose", "collect"),
-    "DialFailed": ("connect",),
-    "RunFailed": ("run", "run_all"),
-}
-"""The methods of a call that raise each failure: the first two with `.or_raise()`."""
 _NUMBERS: Final = ("int", "float")
-_LEAVING: Final = (ast.Return, ast.Raise, ast.Break, ast.Continue)
 _OURS: Final[Mapping[str, Any]] = {"ncco_server.Choice": Choice, "ncco_server.call_flow": call_flow}
 """What a handler's file calls besides the methods of its call."""
 _USES: Final = (
@@ -88,29 +88,6 @@ _USES: Final = (
 """What uses a value at once, as a condition or in a text."""
 _NONE: Final[Mapping[int, str]] = {}
 WITHOUT_AWAIT: Final = ("E706", "W706")
-
-
-class Remark(NamedTuple):
-    """A mistake, by the code of its rule."""
-
-    code: str
-    node: Written
-    message: str
-    cure: str | None = None
-
-
-class _Failures(NamedTuple):
-    """What some code may raise, or None if it is not known, and the functions of the file that it calls."""
-
-    raised: Set[str] | None
-    called: Sequence[str]
-
-
-@cache
-def call_methods() -> Mapping[str, Signature]:
-    """Those of a call."""
-    found = {name: each for name, each in vars(Call).items() if not name.startswith("_") and callable(each)}
-    return {name: signature_of(each) for name, each in found.items()}
 
 
 def _is_awaited(method: str) -> bool:
@@ -137,7 +114,6 @@ class HandlerCode:
             if isinstance(node, Function):
                 self.functions.setdefault(node.name, []).append(node)
         self.handler = handler
-        self._failures: dict[str, _Failures] = {}
 
     @cached_property
     def calls(self) -> frozenset[str]:
@@ -158,86 +134,13 @@ class HandlerCode:
         given = {"calls": self.calls, "changed": self.changed}
         return ValueKinds(self.written, self.replayed, self.handler, tables=self._tables, **given)
 
-    def _never_equal(self, function: Function) -> Iterator[Remark]:
-        """Comparisons of a value with something that it can never be."""
-        caught = {
-            used: ast.unparse(each.type)
-            for each in ast.walk(function)
-            if isinstance(each, ast.ExceptHandler) and each.type is not None
-            for used in ast.walk(each)
-            if isinstance(used, ast.Attribute) and ast.unparse(used) == f"{each.name}.outcome"
-        }
-        dead = {used for handler, _ in self._never_raised(function) for used in ast.walk(handler)} if caught else set()
-        for left, other in _compared_in(function):
-            kind = _OUTCOMES.get(caught[left]) if left in caught else self.kinds.kind_of(left, function)
-            if kind is None or left in dead:
-                continue
-            match other:
-                case ast.Constant(value=const) if not can_be(kind, const):
-                    message = "a number never equals a text" if kind.family == "number" else f"this is never {const!r}"
-                    yield Remark("W704", other, message, _meant(kind, const))
-                case ast.List() | ast.Tuple() | ast.Set() if kind.family == "text":
-                    yield Remark("W704", other, "this is never a list", f"write `in {ast.unparse(other)}`")
-                case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=key)) if self._has_choices(name):
-                    yield Remark("W704", other, "this is never a `Choice`", f"write the name of the choice: `{key!r}`")
+    @cached_property
+    def _failures(self) -> Failures:
+        return Failures(self.functions, self.calls)
 
-    def _always_true(self, function: Function) -> Iterator[Remark]:
-        """Conditions that are a text, an outcome or opening hours themselves."""
-        given = self.kinds.given_in(function)
-        for node in ast.walk(function):
-            match node:
-                case ast.Compare(left=left, ops=[op], comparators=[ast.Constant(value=None) as none]):
-                    values = given.get(left.id, ()) if isinstance(left, ast.Name) else (left,)
-                    if len(values) == 1 and self._is_row(values[0]):
-                        instead = (
-                            ast.unparse(left) if isinstance(op, ast.IsNot | ast.NotEq) else f"not {ast.unparse(left)}"
-                        )
-                        yield Remark("W704", none, "a row is never None", f"write `{instead}`: an empty row is false")
-                case ast.BoolOp(op=ast.Or(), values=[ast.Compare(left=left, ops=[ast.Eq()]), *others]):
-                    texts = [each for each in others if isinstance(each, ast.Constant) and each.value]
-                    cure = f"write `{ast.unparse(left)} in (..)`, with all texts in brackets"
-                    yield from (Remark("W704", each, "this text is always true", cure) for each in texts[:1])
-                case ast.If(test=test) | ast.IfExp(test=test) | ast.While(test=test):
-                    tested = test.operand if isinstance(test, ast.UnaryOp) else test
-                    values = given.get(tested.id, ()) if isinstance(tested, ast.Name) else (tested,)
-                    match values:
-                        case [ast.Await(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method)))] if (
-                            name in self.calls and method in ("connect", "hold", "run_flow")
-                        ):
-                            yield Remark("W704", tested, "this is always true", "compare it with one of its texts")
-                        case [ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="hours"))] if (
-                            name in self.calls
-                        ):
-                            yield Remark("W704", tested, "this is always true", "write `.open` behind it")
-
-    def _unknown_columns(self, function: Function) -> Iterator[Remark]:
-        """Columns that a row lacks, and fields of its class that are no columns."""
-        for node in ast.walk(function):
-            match node:
-                case ast.Subscript(value=row, slice=ast.Constant(value=str(name)) as written):
-                    rows = self.kinds.rows_of(row, function)
-                    known = self.kinds.columns_of(rows) if rows is not None and not rows.are_several else {}
-                    if known and rows is not None and not rows.type and name not in known:
-                        cure = _one_of(name, known, "it has")
-                        yield Remark("E703", written, f"the row has no column {name}", cure)
-                case ast.Await() if (rows := self.kinds.rows_of(node, function)) is not None and rows.type:
-                    known = self.kinds.columns_of(rows)
-                    fields = self.kinds.classes[rows.type].body if known else ()
-                    for field in (each.target for each in fields if isinstance(each, ast.AnnAssign)):
-                        if isinstance(field, ast.Name) and field.id not in known:
-                            message = f'the table {rows.table} has no "{field.id}"'
-                            yield Remark("E703", field, message, _one_of(field.id, known, "write one of"))
-
-    def _is_row(self, value: ast.expr) -> bool:
-        match value:
-            case ast.Await(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="row"), keywords=keywords)):
-                return name in self.calls and all(each.arg not in ("type", None) for each in keywords)
-            case _:
-                return False
-
-    def _has_choices(self, name: str) -> bool:
-        made = (value for given in self.written.given.get(name, ()) for value in getattr(given, "values", ()))
-        return any(isinstance(each, ast.Call) and ast.unparse(each.func) == "Choice" for each in made)
+    @cached_property
+    def _comparisons(self) -> Comparisons:
+        return Comparisons(self.written, self.kinds, self._failures, self.calls)
 
     @cached_property
     def words(self) -> frozenset[str]:
@@ -295,7 +198,7 @@ class HandlerCode:
         return tuple(reachable(self.functions.get(self.handler, ()), called))
 
     def _called_in(self, function: Function) -> Iterator[str]:
-        for node in _run_again(function):
+        for node in run_again(function):
             match node:
                 case ast.Call(func=ast.Name(id="map" | "filter"), args=[ast.Name(id=called), *_]):
                     yield called
@@ -341,14 +244,12 @@ class HandlerCode:
                 *self._changes(function),
                 *self._not_awaited(function),
                 *_without_f(function, self._module_names),
-                *self._never_equal(function),
-                *self._always_true(function),
-                *self._unknown_columns(function),
+                *self._comparisons.remarks(function),
                 *self._misfits(function),
-                *_computed_ssml(function),
-                *_revealed(function),
-                *_behind(function, self.written.constants),
-                *(remark for _, remark in self._never_raised(function)),
+                *computed_ssml(function),
+                *revealed(function),
+                *behind(function, self.written.constants),
+                *(remark for _, remark in self._failures.never_raised(function)),
             ):
                 instead = f"write `await call.run({function.name}, ..)` where the handler calls it"
                 is_apart = remark.code == "W705" and not self._call_in(function)
@@ -361,10 +262,10 @@ class HandlerCode:
                     yield remark._replace(code=code, cure=remark.cure or (instead if is_apart else None))
         yield from self._unknown_names()
         for function in (each for named in self.functions.values() for each in named if each not in self.replayed):
-            yield from _secrets_as_texts(function)
+            yield from secrets_as_texts(function)
             yield from self._blocking(function)
         for function in (each for named in self.functions.values() for each in named):
-            yield from _without_return(function)
+            yield from without_return(function)
         reported = {line for code, line in seen if code in (*WITHOUT_AWAIT, "E703") and isinstance(line, int)}
         for node in (self.written.on_line(line) for line in sorted(forgotten - reported)):
             if node.lineno not in reported:
@@ -406,7 +307,7 @@ class HandlerCode:
         """Attributes that a call does not have, and calls that do not fit what they call."""
         call = self._call_in(function)
         known = {*call_methods(), *Call.__annotations__}
-        bound, given = _bound_in(function), self.kinds.given_in(function)
+        bound, given = bound_in(function), self.kinds.given_in(function)
         for node in ast.walk(function):
             match node:
                 case ast.Attribute(value=ast.Name(id=name), attr=attr, ctx=ast.Load()) if (
@@ -451,7 +352,7 @@ class HandlerCode:
                 message = f"`{name}` is of type {wanted}, and `{value.id}` is text"
                 if wanted in _NUMBERS:
                     yield Remark("W703", value, message, f"write `{wanted}({value.id})`")
-                elif _is_secret(wanted):
+                elif is_secret(wanted):
                     yield Remark("E703", values[value.id][0], message, "ask for it with `sensitive=True`")
 
     def _signatures_of(self, node: ast.Call, call: str, bound: Set[str]) -> Iterator[tuple[str, Signature, int]]:
@@ -502,7 +403,7 @@ class HandlerCode:
         return False
 
     def _outside(self, function: Function) -> Iterator[Remark]:
-        own = _bound_in(function)
+        own = bound_in(function)
         given = {
             **{name: each for name, each in self.written.given.items() if name not in own},
             **self.kinds.given_in(function),
@@ -511,44 +412,44 @@ class HandlerCode:
             name: dotted for name, dotted in self._imported.items() if name not in own or name in imports_in(function)
         }
         defaults = (each for *_, value in arguments_of(function) if value is not None for each in ast.walk(value))
-        for node in (*defaults, *_run_again(function)):
+        for node in (*defaults, *run_again(function)):
             match node:
                 case ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Attribute(attr="hours")), attr="open")):
                     pass
                 case ast.Call(func=ast.Attribute(attr=attr) as called) if attr in _FILES_IF_CALLED:
-                    yield _depends(called, "a file")
+                    yield depends(called, "a file")
                 case ast.Attribute(attr=attr) if attr in _FILES:
-                    yield _depends(node, "a file")
+                    yield depends(node, "a file")
                 case ast.Attribute() | ast.Name(ctx=ast.Load()):
                     dotted = _dotted(node, known)
                     if _starts_with(dotted, _OUTSIDE) and not _starts_with(dotted, _SAME):
                         instead = "write `call.now`" if dotted.startswith("datetime") else None
-                        yield _depends(node, f"`{ast.unparse(node)}`", instead)
+                        yield depends(node, f"`{ast.unparse(node)}`", instead)
             for iterated in _iterated(node):
                 if _is_set(iterated, given):
-                    yield _depends(iterated, "the order of a set", "write `sorted(..)` around it")
+                    yield depends(iterated, "the order of a set", "write `sorted(..)` around it")
 
     def _changes(self, function: Function) -> Iterator[Remark]:
         """What other calls see: names of the module, classes, defaults of arguments."""
-        own = _bound_in(function)
+        own = bound_in(function)
         classes = (self.classes.keys() - own) | {"cls"}
         shared = (self._module_names - own) | _mutable(function)
         given = self.kinds.given_in(function).items()
         shared |= {
             name for name, values in given if any(isinstance(each, ast.Name) and each.id in shared for each in values)
         }
-        for node in _run_again(function):
+        for node in run_again(function):
             match node:
                 case ast.Global(names=[name, *_] as names):
-                    yield _depends(_stored_in(function, names) or node, _shared(name))
+                    yield depends(_stored_in(function, names) or node, _shared(name))
                 case ast.expr() if (name := _changed_by(node)) in shared or (
                     name in classes and not isinstance(node, ast.Call)
                 ):
-                    yield _depends(node, _shared(name))
+                    yield depends(node, _shared(name))
 
     def _not_awaited(self, function: Function) -> Iterator[Remark]:
         call = self._call_in(function)
-        nodes = list(_run_again(function))
+        nodes = list(run_again(function))
         awaited = {name for node in nodes if isinstance(node, ast.Await) for name in _awaited_names(node.value)}
         for parent in nodes:
             is_outcome = isinstance(parent, ast.Return) and function.name == self.handler
@@ -566,63 +467,13 @@ class HandlerCode:
                     case ast.Call(func=ast.Name(id=name)) if self._is_async(name):
                         yield _without_await(made, name, is_certain=not is_kept)
 
-    def _never_raised(self, function: Function) -> Iterator[tuple[ast.ExceptHandler, Remark]]:
-        """Each `except` of a failure that nothing in its `try` raises."""
-        for node in (each for each in ast.walk(function) if isinstance(each, ast.Try)):
-            raised = self._raised_in(node.body)
-            for handler in node.handlers if raised is not None else ():
-                name = ast.unparse(handler.type) if handler.type is not None else ""
-                if raised is None or name not in _RAISED_BY or name in raised:
-                    continue
-                methods = _RAISED_BY[name]
-                called = (each.func for part in node.body for each in ast.walk(part) if isinstance(each, ast.Call))
-                asked = [each for each in called if isinstance(each, ast.Attribute) and each.attr in methods]
-                caught = {ast.unparse(each.type) for each in node.handlers if each.type is not None}
-                cure = next((f"write `except {each}`" for each in sorted(raised - caught)), "")
-                if asked:
-                    cure = f"add `.or_raise()`, which raises {name}"
-                cure = cure or f"delete it: only {' and '.join(f'`call.{each}`' for each in methods)} can raise it"
-                at = asked[0] if len(asked) == 1 else handler.type
-                yield handler, Remark("W704", at or handler, f"`except {name}` never runs", cure)
-
-    def _raised_in(self, statements: Sequence[ast.stmt]) -> Set[str] | None:
-        """The failures that these may raise; None if not all that they call is known."""
-        first = self._failures_in(statements)
-        names = [*reachable(first.called, lambda name: self._failures_of(name).called)]
-        each = [first.raised, *(self._failures_of(name).raised for name in names)]
-        known = [raised for raised in each if raised is not None]
-        return frozenset[str]().union(*known) if len(known) == len(each) else None
-
-    def _failures_of(self, name: str) -> _Failures:
-        """Those of a function of the file."""
-        if name not in self._failures:
-            (function, *others) = self.functions[name]
-            is_known = not others and not function.decorator_list
-            self._failures[name] = self._failures_in(function.body) if is_known else _Failures(None, ())
-        return self._failures[name]
-
-    def _failures_in(self, statements: Sequence[ast.stmt]) -> _Failures:
-        found = set[str]()
-        called: dict[str, None] = {}
-        for node in (node for each in statements for node in ast.walk(each)):
-            match node:
-                case ast.Call(func=ast.Name(id=name)) if name in self.functions:
-                    called[name] = None
-                case ast.Call() if (raised := _failures_by(node, self.calls)) is not None:
-                    found |= raised
-                case ast.Await(value=ast.Call()):
-                    pass
-                case ast.Call() | ast.Await() | ast.Raise() | ast.AsyncWith() | ast.AsyncFor() | ast.With():
-                    return _Failures(None, ())
-        return _Failures(found, [*called])
-
     def _blocking(self, function: Function) -> Iterator[Remark]:
         """What holds up all calls in an asynchronous function."""
         if not isinstance(function, ast.AsyncFunctionDef):
             return
         known = self._imported | imports_in(function)
         elsewhere = {node for each in ast.walk(function) if isinstance(each, ast.Lambda) for node in ast.walk(each)}
-        for node in _run_again(function):
+        for node in run_again(function):
             if (
                 isinstance(node, ast.Call)
                 and node not in elsewhere
@@ -687,94 +538,9 @@ def _without_or_raise(node: ast.AST) -> ast.AST:
             return node
 
 
-def _computed_ssml(function: Function) -> Iterator[Remark]:
-    """Texts with tags of SSML that values are put into, which are spoken as words."""
-    for node in ast.walk(function):
-        match node:
-            case ast.JoinedStr(values=parts) if any(isinstance(each, ast.FormattedValue) for each in parts):
-                pass
-            case ast.BinOp(left=left, op=ast.Add() | ast.Mod(), right=right):
-                parts = [left, right]
-            case ast.Call(func=ast.Attribute(value=text, attr="format")):
-                parts = [text]
-            case ast.Call(func=ast.Attribute(attr="join"), args=[ast.List(elts=parts) | ast.Tuple(elts=parts)]):
-                pass
-            case _:
-                continue
-        written = [part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
-        if any(map(_TAG.search, written)):
-            cure = 'write `Ssml("<speak>..{}..</speak>").format(..)`'
-            yield Remark("E703", node, "the tags of this text are spoken as words", cure)
-
-
-def _revealed(function: Function) -> Iterator[Remark]:
-    """Secrets that are read by code which runs again, when they are gone."""
-    for node in _run_again(function):
-        match node:
-            case ast.Call(func=ast.Attribute(attr="reveal"), args=[]):
-                yield _depends(node, "a secret, which is gone then")
-
-
-def _secrets_as_texts(function: Function) -> Iterator[Remark]:
-    """Secrets that a function uses as if they were their values."""
-    typed = ((each.arg, ast.unparse(each.annotation)) for each, *_ in arguments_of(function) if each.annotation)
-    secrets = {name for name, annotation in typed if _is_secret(annotation)}
-    for node in ast.walk(function) if secrets else ():
-        match node:
-            case ast.Compare(left=left, ops=[ast.Eq() | ast.NotEq()], comparators=[right]):
-                both = [each.elts if isinstance(each, ast.Tuple) else [each] for each in (left, right)]
-                pairs = [pair for ones, others in (both, both[::-1]) for pair in zip(ones, others, strict=False)]
-                used = [one for one, other in pairs if _is_text(other)]
-            case ast.Call(func=ast.Name(id="len" | "str" | "int"), args=[each]):
-                used = [each]
-            case ast.FormattedValue(value=each) | ast.Subscript(value=each):
-                used = [each]
-            case ast.Attribute(value=each, attr=attr) if hasattr(str, attr):
-                used = [each]
-            case _:
-                continue
-        for each in used:
-            if isinstance(each, ast.Name) and each.id in secrets:
-                cure = f"write `{each.id}.reveal()`"
-                yield Remark("E703", each, f"`{each.id}` is a Secret, which has no text", cure)
-
-
-def _without_return(function: Function) -> Iterator[Remark]:
-    """A function whose annotation promises a result that it never gives."""
-    *_, last = function.body
-    results = (getattr(node, "value", None) for node in _run_again(function) if isinstance(node, ast.Return))
-    yields = any(isinstance(node, ast.Yield | ast.YieldFrom) for node in _run_again(function))
-    is_stub = isinstance(last, ast.Pass) or (isinstance(last, ast.Expr) and isinstance(last.value, ast.Constant))
-    goes_on = not isinstance(last, ast.While) and not any(isinstance(node, ast.Raise) for node in ast.walk(last))
-    if function.returns is None or any(results) or yields or is_stub or not goes_on or function.decorator_list:
-        return
-    promised = ast.unparse(function.returns)
-    if not re.search("None|NoReturn|Never|Any|object", promised):
-        yield Remark(
-            "W703",
-            function.returns,
-            f"`{function.name}` never returns a {promised}",
-            "write `return` before its result",
-        )
-
-
-def _is_secret(annotation: str) -> bool:
-    return annotation.partition(" |")[0] == "Secret"
-
-
-def _is_text(node: ast.expr) -> bool:
-    match node:
-        case ast.Constant(value=value):
-            return value is not None
-        case ast.Subscript(slice=ast.Slice()) | ast.JoinedStr():
-            return True
-        case _:
-            return False
-
-
 def _without_f(function: Function, names: Set[str]) -> Iterator[Remark]:
     """Texts with the name of a variable in braces, which only an f-string fills in."""
-    known = _bound_in(function) | names
+    known = bound_in(function) | names
     for node in ast.walk(function):
         match node:
             case ast.Call(func=ast.Attribute(attr=attr), args=[ast.Constant(value=str(text)), *_]) if (
@@ -784,134 +550,6 @@ def _without_f(function: Function, names: Set[str]) -> Iterator[Remark]:
                 if found is not None:
                     cure = 'write f before the quotes: f".."'
                     yield Remark("W303", node.args[0], f'"{found[0]}" stays as it is written', cure)
-
-
-def _one_of(name: str, known: Iterable[str], otherwise: str) -> str:
-    near = nearest(name, [*known])
-    return f'did you mean "{near}"?' if near else f"{otherwise}: {', '.join(known)}"
-
-
-def _meant(kind: Kind, const: object) -> str:
-    """What to compare a value of this type with, instead of a constant."""
-    match kind.family:
-        case "text" if kind.words:
-            return (
-                _GOES_ON
-                if const == COMPLETED
-                else _one_of(str(const), sorted(filter(None, kind.words)), "it is one of")
-            )
-        case "text":
-            return f'it is a text, such as "{const}"'
-        case "number":
-            is_written = isinstance(const, str) and const.isdecimal()
-            return f"write {const}, without quotes" if is_written else "compare it with a number, without quotes"
-        case "bool":
-            return "it is True or False: write only the value, or `not` before it"
-        case family:
-            return f"compare it with a {family}: `{family}.fromisoformat(..)`"
-
-
-def _compared_in(function: Function) -> Iterator[tuple[ast.expr, ast.expr]]:
-    """Each value, with what it is compared with."""
-    compared: Iterable[ast.expr]
-    for node in ast.walk(function):
-        match node:
-            case ast.Compare(left=ast.Constant() as constant, ops=[ast.Eq() | ast.NotEq()], comparators=[value]):
-                compared = [constant]
-            case (
-                ast.Compare(left=value, ops=[ast.Eq()], comparators=compared)
-                | ast.Compare(left=value, ops=[ast.NotEq()], comparators=[ast.Constant()] as compared)
-                | ast.Compare(
-                    left=value,
-                    ops=[ast.In() | ast.NotIn()],
-                    comparators=[ast.Tuple(elts=compared) | ast.List(elts=compared) | ast.Set(elts=compared)],
-                )
-                | ast.Compare(
-                    left=value, ops=[ast.Is() | ast.IsNot()], comparators=[ast.Constant(value=bool())] as compared
-                )
-            ):
-                pass
-            case ast.Match(subject=value, cases=cases):
-                patterns = [each for case in cases for each in ast.walk(case.pattern)]
-                compared = [each.value for each in patterns if isinstance(each, ast.MatchValue)]
-            case _:
-                continue
-        yield from ((value, each) for each in compared)
-
-
-def _behind(function: Function, constants: Mapping[str, ast.expr]) -> Iterator[Remark]:
-    """The first statement after one that never goes on, or the loop that never ends."""
-    for node in ast.walk(function):
-        for body in (getattr(node, name, ()) for name in ("body", "orelse", "finalbody")):
-            for before, statement in pairwise(body if isinstance(body, list) else ()):
-                if isinstance(before, _LEAVING):
-                    yield Remark("W704", statement, "no call gets to this line")
-                elif isinstance(before, ast.While) and _is_true(before.test, constants) and not _has_break(before.body):
-                    message = f"this is always true, so no call gets behind the loop, to line {statement.lineno}"
-                    yield Remark("W704", before.test, message, "write a condition that becomes false, or a `break`")
-
-
-def _is_true(test: ast.expr, constants: Mapping[str, ast.expr]) -> bool:
-    match test:
-        case ast.Constant(value=value):
-            return bool(value)
-        case ast.NamedExpr(value=value):
-            return _is_true(value, constants)
-        case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=int(at))):
-            entries = getattr(constants.get(name), "elts", ())
-            return -len(entries) <= at < len(entries) and _is_true(entries[at], {})
-        case _:
-            return False
-
-
-def _has_break(statements: Iterable[ast.AST]) -> bool:
-    """Whether these end the loop around them; those of an inner loop end that."""
-    for each in statements:
-        inner = each.orelse if isinstance(each, ast.For | ast.AsyncFor | ast.While) else ast.iter_child_nodes(each)
-        if isinstance(each, ast.Break) or (
-            not isinstance(each, Function | ast.ClassDef | ast.expr) and _has_break(inner)
-        ):
-            return True
-    return False
-
-
-def _failures_by(node: ast.Call, calls: Set[str]) -> Set[str] | None:
-    """The failures that a method of the call raises; none for a built-in function; None for other calls."""
-    match node.func:
-        case ast.Attribute(value=ast.Call(func=ast.Attribute(value=call, attr=method)), attr="or_raise") if (
-            ast.unparse(call) in calls
-        ):
-            return {name for name, methods in _RAISED_BY.items() if method in methods}
-        case ast.Attribute(value=call, attr=method) if ast.unparse(call) in calls and method in call_methods():
-            is_odd = any(each.arg == "or_raise" for each in node.keywords)  # an issue of its own
-            return None if is_odd else {"RunFailed"} if method in _RAISED_BY["RunFailed"] else frozenset()
-        case ast.Name(id=name):
-            return frozenset() if name in vars(api) or name in vars(builtins) else None
-        case ast.Attribute(attr=attr):
-            return frozenset() if any(hasattr(each, attr) for each in (str, list, dict)) else None
-        case _:
-            return None
-
-
-def _run_again(function: Function) -> Iterator[ast.AST]:
-    """Leave out nested functions, and what `run` calls."""
-    waiting: list[ast.AST] = [*reversed(function.body)]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                continue
-            case ast.Call(func=ast.Attribute(attr="run") as function_, args=[_, *others], keywords=keywords):
-                waiting += reversed([function_, *others, *keywords])
-            case _:
-                waiting += reversed([*ast.iter_child_nodes(node)])
-
-
-def _bound_in(function: Function) -> set[str]:
-    nodes = [*ast.walk(function)][1:]
-    found = {name for node in nodes if isinstance(node, ast.Global) for name in node.names}
-    return {name for node in nodes for name in bound_by(node)} - found
 
 
 def imports_in(tree: ast.AST) -> dict[str, str]:
@@ -1015,10 +653,6 @@ def _stored_in(function: Function, names: list[str]) -> ast.Name | None:
 
 def _shared(name: str) -> str:
     return f"`{name}`, which other calls change too"
-
-
-def _depends(node: Written, what: str, cure: str | None = None) -> Remark:
-    return Remark("W705", node, f"the handler depends on {what}, and runs again at each webhook", cure)
 
 
 def _without_await(node: Written, name: str, *, is_certain: bool = True) -> Remark:

@@ -23,10 +23,11 @@ from ncco_server.errors import RenderError
 from ncco_server.flow.handlers.api import HEARD, SECRET, CallFlow, Phone
 from ncco_server.flow.handlers.cures import cure_of, syntax_cure
 from ncco_server.flow.handlers.given import GivenHandler
-from ncco_server.flow.handlers.inspection import HandlerCode, Remark
+from ncco_server.flow.handlers.inspection import HandlerCode
 from ncco_server.flow.handlers.limits import LOAD_S, LineTracer, TooLong, in_time
 from ncco_server.flow.handlers.own_modules import OldModules, in_process, note_imported, own_modules, stored_in
 from ncco_server.flow.handlers.playback import NO_KEYS, HandlerPlayback, milliseconds
+from ncco_server.flow.handlers.remarks import Remark
 from ncco_server.flow.handlers.secret import Secret
 from ncco_server.flow.handlers.signatures import Function, arguments_of
 from ncco_server.flow.handlers.steps import EffectTemplate, StepMaker, constants

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence, Set
-from functools import cached_property
+from functools import cache, cached_property
+from inspect import Signature
 from typing import Final, NamedTuple, TypeVar, get_args
 
 from ncco_server.flow.handlers.api import Call, Detection, Direction, NotCompleted
@@ -36,6 +37,13 @@ _IN_ORDER: Final = ("list", "reversed", "sorted", "tuple")
 _MOST_NAMES: Final = 30
 """A value is looked for behind no more names."""
 _OWN_CONSTRUCTION: Final = ("__init__", "__post_init__", "__new__")
+
+
+@cache
+def call_methods() -> Mapping[str, Signature]:
+    """The methods of a call."""
+    found = {name: each for name, each in vars(Call).items() if not name.startswith("_") and callable(each)}
+    return {name: signature_of(each) for name, each in found.items()}
 
 
 class RowsRead(NamedTuple):
