@@ -24,6 +24,7 @@ from ncco_server.store import open_store
 from ncco_studio.console import (
     calls,
     editor,
+    flow_proof,
     flows,
     health,
     history,
@@ -137,7 +138,7 @@ def create_console(
             proxied_since=proxied_since,
         ),
         worker=Worker(module=language),
-        prover=Worker(seconds=flows.PROOF_STOPS_S),
+        prover=Worker(seconds=flows.PROOF_STOPS_S, module=flow_proof),
     )
     app.routes.extend(_PAGES.routes)
     # Pages are not compressed: their size would reveal something about tokens in them (BREACH).

@@ -18,7 +18,7 @@ from tests.unit.studio.editor import worker_tasks as tasks
 
 @pytest.fixture
 async def worker() -> AsyncIterator[Worker]:
-    made = Worker()
+    made = Worker(module=tasks)
     yield made
     await made.close()
 
