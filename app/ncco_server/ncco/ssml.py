@@ -22,8 +22,9 @@ OTHER_TAGS = frozenset({"audio", "mark", "voice", "w", "amazon:effect", "google:
 """Vonage does not list these. A text with one of them is probably meant as SSML."""
 
 _ROOT = re.compile(r"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*<(?:speak[\s>/]|!DOCTYPE)", re.DOTALL)
-_UNITLESS = re.compile(r"\s*\+?(\d+(?:\.\d+)?)(?!\s*m?s\s*$)\s*[a-z]*\s*", re.IGNORECASE)
-"""A time without `s` or `ms`. Source: Text-To-Speech guide, break (time)."""
+_TIME = re.compile(r"\+?(\d+(?:\.\d+)?)\s*([a-z]*)", re.IGNORECASE)
+_UNITS = ("s", "ms")
+"""Of a break's time. Source: Text-To-Speech guide, break (time)."""
 _FEWEST_MS = 20
 """Such a number without a unit is meant in milliseconds."""
 _NAMES = "|".join(sorted((re.escape(name) for name in TAGS | OTHER_TAGS), key=len, reverse=True))
@@ -43,15 +44,16 @@ class _Content:
     """Tag → its first offset in bytes."""
     open: list[tuple[str, int]] = field(default_factory=list)
     """Each with its offset in bytes."""
-    unitless: dict[str, int] = field(default_factory=dict)
-    """The time of a break → the first offset in bytes of such a tag."""
+    unitless: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """The time of a break without a unit → its number, and the first offset in bytes of such a tag."""
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         at = self.parser.CurrentByteIndex
         self.starts.setdefault(name, at)
         self.open.append((name, at))
-        if name == "break" and _UNITLESS.fullmatch(time := attributes.get("time", "")):
-            self.unitless.setdefault(time, at)
+        time = attributes.get("time", "") if name == "break" else ""
+        if (found := _TIME.fullmatch(time.strip())) and found[2].lower() not in _UNITS:
+            self.unitless.setdefault(time, (found[1], at))
 
     def end(self, _: str) -> None:
         self.open.pop()
@@ -133,11 +135,10 @@ def _check_ssml(text: str) -> Iterator[Issue]:
             yield replace(
                 fault("N916", f"Vonage's list of tags does not include {names}."), span=(start, len(unknown[0]) + 1)
             )
-        for time, at in found.unitless.items():
+        for time, (number, at) in found.unitless.items():
             start = _characters(data, at)
-            number = float(_UNITLESS.fullmatch(time)[1])  # type: ignore[index]  # it matches
-            meant = f"{number:g}{'ms' if number >= _FEWEST_MS else 's'}"
-            message = f'A break of "{time}" has no unit that Vonage knows: s or ms.'
+            meant = f"{number}{'ms' if float(number) >= _FEWEST_MS else 's'}"
+            message = f"A break of {shown(time)} has no unit that Vonage knows: s or ms."
             span = (max(start, text.find(time, start)), len(time))
             yield replace(fault("N916", message, f'Write <break time="{meant}"/>.'), span=span)
 

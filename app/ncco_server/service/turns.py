@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -29,7 +28,7 @@ from ncco_server.service.masks import MASKED, decrypted, mask
 from ncco_server.service.row_lookups import rows_of
 from ncco_server.service.tokens import make_token
 from ncco_server.service.written_rows import answer_row, caused_by, caused_by_turn, session_row, stored_ncco, turn_row
-from ncco_server.store import NOTHING_CAUSED, Caused, ResultRow, SessionRow, Store, WebhookRow
+from ncco_server.store import NOTHING_CAUSED, Caused, RecordingRow, ResultRow, SessionRow, Store, WebhookRow
 from ncco_server.store.table_rows import TableRows
 
 _log = logging.getLogger(__name__)
@@ -265,13 +264,20 @@ class Turns:
         answers = iter(await look_up(tuple([lookup for lookup in wanted if lookup.request.method != "TABLE"])))
         return tuple([next(rows if lookup.request.method == "TABLE" else answers) for lookup in wanted])
 
-    def caused_by_event(self, flow: Flow | None, session: Session, ref: WaitRef, delivery: Delivery) -> Caused:
-        """What an event of a wait causes. The store ignores it for a repeated delivery."""
+    def caused_by_event(
+        self,
+        flow: Flow | None,
+        session: Session,
+        ref: WaitRef,
+        delivery: Delivery,
+        recording: RecordingRow | None,
+    ) -> Caused:
+        """What the webhook of a wait causes. The store ignores hooks and rows of a repeated delivery."""
         if flow is None or ref.kind != "event" or delivery.problem:
-            return NOTHING_CAUSED
+            return NOTHING_CAUSED if recording is None else Caused(recording=recording)
         context = self.policy.turn_context(delivery.received_at, delivery.base_url)
         effects = engine.observe(flow, session, ref, delivery.webhook, context)
-        return caused_by(effects, session.id, delivery.received_ms)
+        return caused_by(effects, session.id, delivery.received_ms, recording)
 
     async def advance(
         self,
@@ -316,8 +322,10 @@ class Turns:
 async def without_conflict(attempt: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
     """Try again, from reading the call to writing, while others change it or its rows. Raises StoreUnavailable."""
     for _ in range(ATTEMPTS):
-        with suppress(Conflict):
+        try:
             return await attempt()
+        except Conflict:
+            continue
     raise StoreUnavailable("others keep changing this call, or a row that it wants to add")
 
 

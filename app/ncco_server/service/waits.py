@@ -49,7 +49,7 @@ async def _resume(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
     context = await turns.context(flow, delivery, cipher)
     turn = await turns.play(engine.resume(flow, session, wait, read, context, seen=seen))
     recording = announced(turns.policy, delivery, session, ref, flow, may_be_input=not wait.sensitive)
-    caused = turns.caused_by_event(flow, session, ref, delivery)._replace(recording=recording)
+    caused = turns.caused_by_event(flow, session, ref, delivery, recording)
     if turn is None:
         await _record_on_wait(turns, received, caused, ref, delivery)
         return Reply.recorded(session, delivery.kind, received)
@@ -65,7 +65,7 @@ async def _resume_closed(turns: Turns, session: Session, ref: WaitRef, delivery:
         stored = await turns.stored_reply(session.id, ref.turn, ref.index, received.status, request)
     flow = await turns.library.pinned(session.flow, session.revision) if ref.kind == "event" else None
     recording = announced(turns.policy, delivery, session, ref, flow)
-    caused = turns.caused_by_event(flow, session, ref, delivery)._replace(recording=recording)
+    caused = turns.caused_by_event(flow, session, ref, delivery, recording)
     await _record_on_wait(turns, received, caused, ref, delivery)
     if stored is None:
         return Reply.recorded(session, delivery.kind, received)

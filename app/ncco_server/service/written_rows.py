@@ -22,7 +22,7 @@ from ncco_server.ncco.webhooks import (
 )
 from ncco_server.service.delivery import Delivery
 from ncco_server.service.masks import MASKED, body_of, mask, may_hold_input, with_marks
-from ncco_server.store import Caused, HookRow, SessionRow, TurnRow, WebhookRow
+from ncco_server.store import Caused, HookRow, RecordingRow, SessionRow, TurnRow, WebhookRow
 
 REFUSED: Final = "refused"
 CALLER_NAME: Final = "caller_name"
@@ -168,8 +168,8 @@ def caused_by_turn(turn: Turn, now: int) -> Caused:
     )
 
 
-def caused_by(effects: EventEffects, session: str, now: int) -> Caused:
-    return Caused(hook_rows(effects.hooks, session, now), effects.saves)
+def caused_by(effects: EventEffects, session: str, now: int, recording: RecordingRow | None = None) -> Caused:
+    return Caused(hook_rows(effects.hooks, session, now), effects.saves, recording)
 
 
 def caused_by_end(effects: EventEffects, call: SessionRow, now: int) -> Caused:

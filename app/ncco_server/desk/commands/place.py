@@ -260,7 +260,7 @@ def _call_of(
 
 
 def _plain(kind: Kind, text: str, line: str) -> str:
-    """The same text for all that mean one value. What is no value stays as it is: its row is refused."""
+    """One text for every way to write a value; a wrong value as it is written, because its row is refused."""
     try:
         value = kind.cast_at(text, line)
     except ValueError:

@@ -10,6 +10,7 @@ import pytest
 
 from ncco_server.flow.loader import load, load_files
 from ncco_server.flow.report import report
+from ncco_server.ncco import check
 from tests.support.cases import each_case
 from tests.system.server.calls.asgi_call import Caller, serving
 
@@ -84,6 +85,15 @@ def test_junk_is_read_in_linear_time(text: str) -> None:
     report(read.issues, read.texts)
 
     assert read.has_errors
+    assert 8 > time.process_time() - begun
+
+
+@each_case("time_of_break", ["1" + " " * 100_000 + "!", "1" * 100_000 + "!", " " * 100_000 + "1"])
+def test_ssml_is_checked_in_linear_time(time_of_break: str) -> None:
+    begun = time.process_time()
+    issues = check([{"action": "talk", "text": f"<speak>a<break time='{time_of_break}'/></speak>"}])
+
+    assert time_of_break.endswith("!") != bool(issues)
     assert 8 > time.process_time() - begun
 
 

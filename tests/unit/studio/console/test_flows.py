@@ -215,8 +215,8 @@ async def played_of(tmp_path: Path, condition: str) -> dict[str, Any] | None:
 
 
 async def test_the_phone_plays_the_call_of_the_proof(tmp_path: Path) -> None:
-    whom = 'call.from == "447700900777" and call.to == "442079460001"'
-    played = await played_of(tmp_path, f"not hours.shop.open and {whom}")
+    call = 'call.from == "447700900777" and call.to == "442079460001"'
+    played = await played_of(tmp_path, f"not hours.shop.open and {call}")
 
     assert played is not None
     assert ("442079460001", "447700900777", "") == (played["to"], played["caller"], played["flow"])
