@@ -15,14 +15,13 @@ from decimal import Decimal
 from typing import Any, Final, TypeAlias, TypeVar
 
 from ncco_server.desk.call_search import FoundCalls
+from ncco_server.ncco.value_types.scalars import MOST_DIGITS
 from ncco_server.service.documents import TIMEZONE, RowDocument
 from ncco_server.store import CallRow, RecordingFilter, RecordingRow, Recordings, ResultRow
 
 BATCH: Final = 500
 DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs"}
 """The first that fits is used, unless a first line such as `sep=;` says which."""
-MOST_DECIMALS: Final = 18
-"""An import reads no more, nor does any number in text."""
 _SAID_DELIMITER: Final = re.compile(r'"?sep=([,;\t|])"?(?:\r\n?|\n)')
 """Source: Microsoft, Excel."""
 _WORKBOOK: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
@@ -103,7 +102,7 @@ def _cell(value: object, zone: tzinfo) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):
-        return f"{Decimal(str(round(value, MOST_DECIMALS))):f}"
+        return f"{Decimal(str(round(value, MOST_DIGITS))):f}"
     text = "" if value is None else str(value)
     return f"'{text}" if _is_formula(text) else text
 

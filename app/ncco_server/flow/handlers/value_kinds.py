@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, TypeVar, get_args
 
 from ncco_server.flow.handlers.api import Call, Detection, Direction, NotCompleted
 from ncco_server.flow.handlers.signatures import Function, arguments_of, signature_of
-from ncco_server.flow.handlers.written import WrittenCode, bound_by, given_in
+from ncco_server.flow.handlers.written import MOST_NAMES, WrittenCode, bound_by, given_in
 from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.scope import Variable
 from ncco_server.ncco.value_types import TYPES, Kind, Word
@@ -34,8 +34,6 @@ _ANNOTATED: Final[Mapping[str, Kind]] = {
     "Direction": Word(get_args(Direction)),
 }
 _IN_ORDER: Final = ("list", "reversed", "sorted", "tuple")
-_MOST_NAMES: Final = 30
-"""A value is looked for behind no more names."""
 _OWN_CONSTRUCTION: Final = ("__init__", "__post_init__", "__new__")
 
 
@@ -183,7 +181,7 @@ class ValueKinds:
         """What all values of a name have in common. Those that depend on themselves are not known."""
         if (function, name) not in known:
             known[function, name] = None
-            if self._depth == _MOST_NAMES:
+            if self._depth == MOST_NAMES:
                 return None
             self._depth += 1
             found = [find(*each) for each in self._values_of(name, function)]

@@ -16,7 +16,7 @@ from ncco_server.flow.nodes import LINE_BREAK, Entry, Map, Node, Place, Seq, Tex
 Written: TypeAlias = ast.expr | ast.stmt | ast.keyword | ast.pattern | ast.ExceptHandler | ast.arg
 _Names: TypeAlias = dict[str, tuple[Written, ast.expr]]
 _Texts: TypeAlias = dict[str, ast.expr]
-_MOST_NAMES: Final = 30
+MOST_NAMES: Final = 30
 """A value is looked for behind no more names: each call of a long handler would search the whole file."""
 _HOLE: Final = re.compile(r"\{\{ \w+ \}\}")
 _FIELD: Final = re.compile(r"\{[^{}]*\}")
@@ -160,7 +160,7 @@ class WrittenCode:
                             names.setdefault(_plain(str(key.value)), (key, value))
                 case ast.Constant(value=text):
                     texts.setdefault(str(text), node)
-                case ast.Name(id=name) if name in self.given and name not in seen and len(seen) < _MOST_NAMES:
+                case ast.Name(id=name) if name in self.given and name not in seen and len(seen) < MOST_NAMES:
                     seen.add(name)
                     waiting += self.given[name]
         return names, texts
