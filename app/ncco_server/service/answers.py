@@ -7,10 +7,10 @@ from functools import partial
 from ncco_server import engine
 from ncco_server.engine import CallData, Session, TraceLine, Turn
 from ncco_server.engine.interpreter import Playing
+from ncco_server.engine.records import person_of
 from ncco_server.engine.session import from_json
 from ncco_server.errors import AlreadyOpen, StoreUnavailable
 from ncco_server.flow.model import Flow
-from ncco_server.ncco.value_types import number_of_caller
 from ncco_server.service.delivery import Delivery, Reply, session_id, transfer_id
 from ncco_server.service.masks import mask
 from ncco_server.service.turns import Turns
@@ -48,7 +48,7 @@ async def _refusing(turns: Turns, delivery: Delivery) -> Flow | None:
     """Return None unless the caller is in a table of `refuse`. Raises StoreUnavailable."""
     project = turns.library.current
     call = delivery.call
-    number = number_of_caller(call.caller, call.to) if call.direction != "outbound" else ""
+    number = person_of(call) if call.direction != "outbound" else ""
     for refusal in project.refusals if number else ():
         row = refusal.table.row_of_number(number)
         if await turns.store.tables.get(row, delivery.received_ms) is not None:

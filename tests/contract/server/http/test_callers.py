@@ -59,7 +59,7 @@ def called(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Called]:
         yield Called(server, folder)
 
 
-@each_case(
+FORMS = each_case(
     "caller",
     [
         {"from": "447700900123"},
@@ -72,9 +72,13 @@ def called(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Called]:
         {"from": "sip:447700900123@198.51.100.1"},
         {"from": "sip:+447700900123@pbx.example.com:5060;user=phone"},
         {"from": "<sips:00447700900123@pbx.example.com>"},
+        {"from": "07700 900123"},
         {"from_user": "447700900123"},
     ],
 )
+
+
+@FORMS
 def test_a_blocked_number_is_refused_in_every_form(called: Called, caller: dict[str, object]) -> None:
     assert "Goodbye." == called.hear(caller)
 
@@ -93,6 +97,12 @@ def test_a_blocked_number_is_refused_in_every_form(called: Called, caller: dict[
 )
 def test_everybody_else_is_heard(called: Called, caller: dict[str, object]) -> None:
     assert "Hello." == called.hear(caller)
+
+
+@FORMS
+def test_a_table_counts_the_caller_as_the_person_that_is_refused(called: Called, caller: dict[str, object]) -> None:
+    number = {name: str(value).replace("900123", "900125") for name, value in caller.items()}
+    assert "447700900125, false." == called.hear(number, "/person")
 
 
 WITHHELD = [
