@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 import traceback
 from collections.abc import Mapping
 from contextlib import chdir
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from click.testing import CliRunner, Result
 
@@ -20,8 +22,11 @@ def ncco(
     env: Mapping[str, str | None] | None = None,
     stdin: str | bytes | None = None,
 ) -> Result:
-    """The output and exit code of a command in `cwd`, or else in the current folder. `env` is added to the settings."""
-    with chdir(cwd or "."):
+    """The output and exit code of a command in `cwd`, or else in the current folder. `env` is added to the settings.
+
+    Later tests cannot import the project's modules.
+    """
+    with chdir(cwd or "."), patch.object(sys, "path", [*sys.path]):
         return CliRunner().invoke(
             main, [str(word) for word in words], input=stdin, env={"NO_COLOR": "1", **(env or {})}
         )

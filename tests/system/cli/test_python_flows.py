@@ -28,8 +28,7 @@ def write(path: Path, name: str, number: int, imports: str = "") -> None:
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(sys, "path", [*sys.path])
+def project(tmp_path: Path) -> Path:
     folder = tmp_path / "project"
     write(folder / "flows/pizza.py", "pizza", 1)
     return folder
