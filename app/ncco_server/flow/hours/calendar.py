@@ -245,7 +245,7 @@ class CurrentHours(Mapping[str, Any]):
             raise KeyError(name)
         if name not in self._known:
             found = getattr(self, name)
-            self._known[name] = None if found == self.horizon else found
+            self._known[name] = None if isinstance(found, datetime) and found == self.horizon else found
         return self._known[name]
 
     def __iter__(self) -> Iterator[str]:
