@@ -10,6 +10,7 @@ import asyncio
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
@@ -61,6 +62,8 @@ class SqliteDatabase:
         self._open_wait_ms = open_wait_ms
         self._queue_limit = queue_limit
         self._memory = None if path else sqlite_file.connect(None, 0)
+        if self._memory is not None:
+            weakref.finalize(self, self._memory.close)
         self._place: Path | None = None
         self._writer: _Writer | None = None
         self._connection: sqlite3.Connection | None = None
@@ -80,7 +83,7 @@ class SqliteDatabase:
             self._writer = _FileWriter(path, self._busy_ms, self._queue_limit)
 
     async def close(self) -> None:
-        """In memory, data lasts until the process ends."""
+        """In memory, data lasts as long as this object."""
         writer = self._writer
         connection = self._connection
         self._writer = self._connection = self._place = None

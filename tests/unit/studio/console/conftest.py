@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import httpx
 import pytest
@@ -15,8 +15,10 @@ from argon2 import PasswordHasher
 from fastapi import FastAPI
 
 from ncco_server.settings import Settings
+from ncco_studio.console import app as application
 from ncco_studio.console.app import create_console
 from ncco_studio.console.phone.player import PhonePlayer
+from ncco_studio.console.state import Console
 
 REPOSITORY = Path(__file__).parents[4]
 BASE_URL = "http://127.0.0.1:8001"
@@ -65,18 +67,14 @@ def with_worker_here(app: FastAPI) -> FastAPI:
 class OwnPlayer(SameProcess):
     """Plays the calls of a person's subprocess in this process."""
 
-    open: ClassVar[list[PhonePlayer]] = []
-
     def __init__(self, *_: object) -> None:
         self._player = PhonePlayer()
-        self.open.append(self._player)
 
     async def run(self, function: Callable[..., Any], values: Mapping[str, Any], **_: object) -> Any:
         return await super().run(self._player.play, values)
 
     async def close(self) -> None:
         """End the calls of the person."""
-        self.open.remove(self._player)
         await asyncio.to_thread(self._player.close)
 
 
@@ -109,11 +107,18 @@ async def logged_in(app: FastAPI, *, may_change: bool = True) -> httpx.AsyncClie
 
 
 @pytest.fixture(autouse=True)
-def _no_open_calls() -> Iterator[None]:
-    """End the calls that a test left open."""
+async def _ended_consoles(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """End what a test left open: calls, subprocesses and databases."""
+    consoles: list[Console] = []
+
+    def recorded(**fields: Any) -> Console:
+        consoles.append(Console(**fields))
+        return consoles[-1]
+
+    monkeypatch.setattr(application, "Console", recorded)
     yield
-    while OwnPlayer.open:
-        OwnPlayer.open.pop().close()
+    for console in consoles:
+        await console.close()
 
 
 @pytest.fixture
