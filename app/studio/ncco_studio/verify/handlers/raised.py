@@ -205,11 +205,24 @@ def raised_at(code: HandlerCode, error: BaseException) -> RaisedAt | None:
     *_, (line, end_line, column, end_column) = islice(found.tb_frame.f_code.co_positions(), found.tb_lasti // 2 + 1)
     place = (line, end_line, column, end_column)
     nodes = (
-        node
+        _raising(node)
         for node in ast.walk(code.tree)
-        if isinstance(node, ast.expr) and place == (node.lineno, node.end_lineno, node.col_offset, node.end_col_offset)
+        if isinstance(node, ast.expr | ast.For)
+        and place == (node.lineno, node.end_lineno, node.col_offset, node.end_col_offset)
     )
     return RaisedAt(found.tb_frame, found.tb_lineno, next(nodes, None), found.tb_next is None)
+
+
+def _raising(node: ast.expr | ast.For) -> ast.expr:
+    """What Python means by the place of the whole; its versions differ."""
+    match node:
+        case ast.For(iter=part) | ast.FormattedValue(value=part):
+            return part
+        case ast.JoinedStr(values=parts):
+            filled = [each.value for each in parts if isinstance(each, ast.FormattedValue)]
+            return filled[0] if len(filled) == 1 else node
+        case _:
+            return node
 
 
 def blamed(call: ast.expr, error: BaseException | None) -> ast.expr:
