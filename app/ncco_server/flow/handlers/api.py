@@ -773,6 +773,9 @@ class Call:
             choices: what the caller can press or say, by name: a text or a member of a `StrEnum`.
             options: see `AskOptions`.
         """
+        if not isinstance(choices, Mapping):
+            message = f"the choices are a {type(choices).__name__}"
+            raise WrongArgument(message, 'write a dict: `{"name": Choice(dtmf=1)}`', "choices")
         effect = _asked("choose", text, options)
         effect.words["choices"] = {str(name): _choice(given) for name, given in choices.items()}
         effect.result = _member(choices)
@@ -892,6 +895,8 @@ class Call:
         name = options.pop("name", "")
         on = {"completed": END if ends_call else NEXT, "otherwise": NEXT}
         dialled = {"connect": endpoint, **_spelled("connect", options)}
+        if isinstance(detect, bool):
+            raise WrongArgument(f"`detect` is {detect}", 'write `detect="machine"`, "human" or "beep"', "detect")
         if detect:
             on |= dict.fromkeys([detect] if isinstance(detect, str) else detect, NEXT)
         effect: Dialled[Any] = Dialled("wait", [dialled], {"on": on}, name)  # `Dialled[Any](..)` takes longer

@@ -318,13 +318,12 @@ class HandlerCode:
                     cure = meaning_of(attr, HINTS["call"]) or cure
                     yield Remark("E703", node, f"a call has no `{attr}`", cure)
                 case ast.Call(
-                    func=ast.Attribute(value=ast.Name(id=name), attr="hold"), args=[ast.Call(func=made), *_]
-                ) if name == call and ast.unparse(made) in self._own:
-                    message, cure = (
-                        f"`{name}.hold` calls the function itself",
-                        f"write `{name}.hold({ast.unparse(made)}, ..)`",
-                    )
-                    yield Remark("E703", node, message, cure)
+                    func=ast.Attribute(value=ast.Name(id=name), attr="run" | "hold" as method),
+                    args=[ast.Call(func=made, args=args) | ast.Lambda(body=ast.Call(func=made, args=args)) as given_, *_],
+                ) if name == call and ast.unparse(made) in self._own and (method == "hold" or isinstance(given_, ast.Lambda)):
+                    parts = map(ast.unparse, [made, *args])
+                    message = f"`{name}.{method}` calls the function itself"
+                    yield Remark("E703", given_, message, f"write `{name}.{method}({', '.join(parts)})`")
                 case ast.Call():
                     called = [*self._signatures_of(node, call, bound)]
                     found = (misfit_of(*each[:2], node, self.written.constants, each[2]) for each in called)
@@ -363,11 +362,11 @@ class HandlerCode:
                 name == call and method in call_methods()
             ):
                 signature = call_methods()[method]
+                yield f"{name}.{method}(", signature, 0
                 if any(each.kind is Parameter.VAR_POSITIONAL for each in signature.parameters.values()):
                     for each in node.args[:1]:
                         if isinstance(each, ast.Name) and each.id in own:
                             yield f"{name}.{method}({each.id}", written_signature(own[each.id]), 1
-                yield f"{name}.{method}(", signature, 0
             case ast.Call(func=ast.Name(id=name)) if name in own:
                 yield f"{name}(", written_signature(own[name]), 0
             case ast.Call(func=function):
@@ -423,7 +422,8 @@ class HandlerCode:
                 case ast.Attribute() | ast.Name(ctx=ast.Load()):
                     dotted = _dotted(node, known)
                     if _starts_with(dotted, _OUTSIDE) and not _starts_with(dotted, _SAME):
-                        instead = "write `call.now`" if dotted.startswith("datetime") else None
+                        now = "call.now.date()" if dotted == "datetime.date.today" else "call.now"
+                        instead = f"write `{now}`" if dotted.startswith("datetime") else None
                         yield depends(node, f"`{ast.unparse(node)}`", instead)
             for iterated in _iterated(node):
                 if _is_set(iterated, given):

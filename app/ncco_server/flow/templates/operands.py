@@ -49,6 +49,8 @@ def are_comparable(check: ExpressionCheck, left: nodes.Expr, op: str, right: nod
     elif kinds[other] == "list" and kinds[const] == "number":
         length = f"{check.template.written_as(other).text} | length"
         cure = check.rewritten(other, length, f"write {check.shown(other)} | length")
+    elif kinds[other] == "text" and kinds[const] == "bool":
+        cure = f"write {'!=' if const.value == (op == 'eq') else '=='} \"\", or compare it with a text"
     elif kinds[other] == "bool":
         cure = "compare it with true or false, or write it on its own"
     check.report("E307", where, check.described(left, right), cure)

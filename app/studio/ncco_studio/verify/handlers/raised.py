@@ -189,7 +189,7 @@ def hidden_errors(code: HandlerCode, raised: Mapping[int, BaseException]) -> Ite
         is_wrong = isinstance(error, NameError | WrongArgument)
         if is_wrong and found and found.node and found.line == line and always_raises(code, error):
             cure = cure_of(error)
-            yield found.node, str(error).removesuffix(f": {cure}"), cure
+            yield blamed(found.node, error), str(error).removesuffix(f": {cure}"), cure
 
 
 def raised_at(code: HandlerCode, error: BaseException) -> RaisedAt | None:
