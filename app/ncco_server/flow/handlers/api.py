@@ -773,11 +773,8 @@ class Call:
             choices: what the caller can press or say, by name: a text or a member of a `StrEnum`.
             options: see `AskOptions`.
         """
-        if not isinstance(choices, Mapping):
-            message = f"the choices are a {type(choices).__name__}"
-            raise WrongArgument(message, 'write a dict: `{"name": Choice(dtmf=1)}`', "choices")
         effect = _asked("choose", text, options)
-        effect.words["choices"] = {str(name): _choice(given) for name, given in choices.items()}
+        effect.words["choices"] = _choices(choices)
         effect.result = _member(choices)
         return self._make(effect)
 
@@ -1096,6 +1093,13 @@ END: Final = WrittenText("end")
 
 def _member(given: Iterable[Any]) -> Callable[[Any], Any]:
     return lambda stored: next((name for name in given if str(name) == stored), None)
+
+
+def _choices(given: object) -> dict[str, Any]:
+    if not isinstance(given, Mapping):
+        message = f"the choices are a {type(given).__name__}"
+        raise WrongArgument(message, 'write a dict: `{"name": Choice(dtmf=1)}`', "choices")
+    return {str(name): _choice(each) for name, each in given.items()}
 
 
 def _choice(given: Choice) -> dict[str, Any]:

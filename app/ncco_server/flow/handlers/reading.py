@@ -243,7 +243,8 @@ def _not_async(text: str, path: str, line: int) -> Place | None:
     with suppress(SyntaxError, ValueError):
         code = WrittenCode(text, path)
         for function in (each for each in ast.walk(code.tree) if isinstance(each, ast.FunctionDef)):
-            awaiting = (each for each in run_again(function) if isinstance(each, ast.Await | ast.AsyncWith | ast.AsyncFor))
+            nodes = run_again(function)
+            awaiting = (each for each in nodes if isinstance(each, ast.Await | ast.AsyncWith | ast.AsyncFor))
             if any(each.lineno == line for each in awaiting):
                 return code.between(function.lineno, function.lineno, function.col_offset, function.col_offset + 3)
     return None
