@@ -75,6 +75,10 @@ class WrittenCode:
         return {each.name: each for each in ast.walk(self.tree) if isinstance(each, Function)}
 
     @cached_property
+    def _given_in(self) -> Mapping[Function, Mapping[str, Sequence[ast.expr]]]:
+        return {each: given_in(each) for each in self._functions.values()}
+
+    @cached_property
     def _first(self) -> Mapping[int, Written]:
         nodes = [node for node in ast.walk(self.tree) if isinstance(node, Written)]
         awaited = [node.value for node in nodes if isinstance(node, ast.Await) and isinstance(node.value, ast.Call)]
@@ -154,8 +158,8 @@ class WrittenCode:
         names, texts = self._found[code] = {}, {}
         seen = set[str]()
         waiting: list[ast.AST] = [code]
-        around = [each for each in self._functions.values() if each.lineno <= code.lineno <= (each.end_lineno or 0)]
-        given = {**self.given, **(given_in(around[-1]) if around else {})}
+        around = [each for each in self._given_in if each.lineno <= code.lineno <= (each.end_lineno or 0)]
+        given = {**self.given, **(self._given_in[around[-1]] if around else {})}
         for node in (node for each in waiting for node in ast.walk(each)):
             match node:
                 case ast.keyword(arg=str(name), value=value):
