@@ -137,7 +137,9 @@ class MapField:
     options: Mapping[str, Option] = field(default_factory=dict)
 
     def read(self, node: Node, what: str, reader: Reader) -> Value | None:
-        found = reader.map(node, what, f"write a map here: `{{{next(iter(self.fields))}: ..}}`")
+        name = next(iter(self.fields))
+        shown = f'dict here: `{{"{name}": ..}}`' if node.place.is_in_python else f"map here: `{{{name}: ..}}`"
+        found = reader.map(node, what, f"write a {shown}")
         return None if found is None else Object(self.read_fields(found, reader, what), found.place)
 
     def read_fields(self, node: Map, reader: Reader, what: str) -> dict[str, Value]:

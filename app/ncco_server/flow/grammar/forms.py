@@ -153,14 +153,15 @@ class Duration:
     unit: str
 
     def read(self, node: Node, what: str, reader: Reader) -> int | None:
-        text = reader.text(node, what)
+        otherwise = f"write a duration from {self.low} to {self.high}"
+        text = reader.text(node, what, otherwise)
         if text is None:
             return None
         found = self._fitting(text.value)
         if found is not None:
             return found
         meant = [each for each in meant_durations(text.value, self.unit) if self._fitting(each) is not None]
-        cure: str | Fix = f"write a duration from {self.low} to {self.high}"
+        cure: str | Fix = otherwise
         if meant:
             meant = [*dict.fromkeys(meant)]
             cure = f"write {' or '.join(meant)}"

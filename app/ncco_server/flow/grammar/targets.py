@@ -154,7 +154,7 @@ def read_given(
         needed, shown = (", ".join(each.format(name) for name in missing) for each in ('"{}"', "{}: .."))
         cure = f"add `{shown}`" if entries else f"write `{form.replace('..', shown, 1)}`"
         if place.is_in_python:
-            cure = f"write {', '.join(f'`{name}=..`' for name in missing)} as well"
+            cure = f"write {', '.join(f'`{name}=..`' for name in missing)} as well, or give it a default there"
         reader.report("E271", place, f"{what} needs {needed}", cure, owner[1:])
     return given
 

@@ -774,7 +774,7 @@ class Call:
             options: see `AskOptions`.
         """
         effect = _asked("choose", text, options)
-        effect.words["choices"] = {str(name): _choice(given) for name, given in choices.items()}
+        effect.words["choices"] = _choices(choices)
         effect.result = _member(choices)
         return self._make(effect)
 
@@ -892,6 +892,8 @@ class Call:
         name = options.pop("name", "")
         on = {"completed": END if ends_call else NEXT, "otherwise": NEXT}
         dialled = {"connect": endpoint, **_spelled("connect", options)}
+        if isinstance(detect, bool):
+            raise WrongArgument(f"`detect` is {detect}", 'write `detect="machine"`, "human" or "beep"', "detect")
         if detect:
             on |= dict.fromkeys([detect] if isinstance(detect, str) else detect, NEXT)
         effect: Dialled[Any] = Dialled("wait", [dialled], {"on": on}, name)  # `Dialled[Any](..)` takes longer
@@ -1091,6 +1093,13 @@ END: Final = WrittenText("end")
 
 def _member(given: Iterable[Any]) -> Callable[[Any], Any]:
     return lambda stored: next((name for name in given if str(name) == stored), None)
+
+
+def _choices(given: object) -> dict[str, Any]:
+    if not isinstance(given, Mapping):
+        message = f"the choices are a {type(given).__name__}"
+        raise WrongArgument(message, 'write a dict: `{"name": Choice(dtmf=1)}`', "choices")
+    return {str(name): _choice(each) for name, each in given.items()}
 
 
 def _choice(given: Choice) -> dict[str, Any]:

@@ -74,6 +74,13 @@ class Comparisons:
                             ast.unparse(left) if isinstance(op, ast.IsNot | ast.NotEq) else f"not {ast.unparse(left)}"
                         )
                         yield Remark("W704", none, "a row is never None", f"write `{instead}`: an empty row is false")
+                case ast.Compare(
+                    left=left, ops=[ast.In() | ast.NotIn()], comparators=[ast.Constant(value=str(text)) as written]
+                ):
+                    kind = self._kinds.kind_of(left, function)
+                    if kind is not None and kind.words:
+                        listed = ", ".join(f'"{each.strip()}"' for each in text.split(","))
+                        yield Remark("W704", written, "this looks for a part of this text", f"write `[{listed}]`")
                 case ast.BoolOp(op=ast.Or(), values=[ast.Compare(left=left, ops=[ast.Eq()]), *others]):
                     texts = [each for each in others if isinstance(each, ast.Constant) and each.value]
                     cure = f"write `{ast.unparse(left)} in (..)`, with all texts in brackets"

@@ -40,7 +40,7 @@ from ncco_server.flow.handlers.signatures import (
     signature_of,
     written_signature,
 )
-from ncco_server.flow.handlers.value_kinds import ValueKinds, call_methods
+from ncco_server.flow.handlers.value_kinds import ANNOTATED, ValueKinds, call_methods
 from ncco_server.flow.handlers.written import Written, WrittenCode, bound_by
 from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.suggest import nearest
@@ -79,6 +79,8 @@ _BLOCKING: Final = frozenset(
     }
 )
 _NUMBERS: Final = ("int", "float")
+_APART: Final = [{timed, other} for timed in ("date", "time", "datetime") for other in ("number", "text", "bool")]
+"""Families of types of which none is part of the other."""
 _OURS: Final[Mapping[str, Any]] = {"ncco_server.Choice": Choice, "ncco_server.call_flow": call_flow}
 """What a handler's file calls besides the methods of its call."""
 _USES: Final = (
@@ -318,13 +320,26 @@ class HandlerCode:
                     cure = meaning_of(attr, HINTS["call"]) or cure
                     yield Remark("E703", node, f"a call has no `{attr}`", cure)
                 case ast.Call(
-                    func=ast.Attribute(value=ast.Name(id=name), attr="hold"), args=[ast.Call(func=made), *_]
-                ) if name == call and ast.unparse(made) in self._own:
-                    message, cure = (
-                        f"`{name}.hold` calls the function itself",
-                        f"write `{name}.hold({ast.unparse(made)}, ..)`",
-                    )
-                    yield Remark("E703", node, message, cure)
+                    func=ast.Attribute(value=ast.Name(id=name), attr="run" | "hold" as runs),
+                    args=[ast.Call(func=made, args=args) | ast.Lambda(body=ast.Call(func=made, args=args)) as code, *_],
+                ) if (
+                    name == call
+                    and ast.unparse(made) in self._own
+                    and (runs == "hold" or isinstance(code, ast.Lambda))  # `run` may get a function that makes another
+                ):
+                    parts = map(ast.unparse, [made, *args])
+                    message = f"`{name}.{runs}` calls the function itself"
+                    yield Remark("E703", code, message, f"write `{name}.{runs}({', '.join(parts)})`")
+                case ast.Assign(
+                    targets=[ast.Tuple()],
+                    value=ast.Await(ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="run_flow")) as asked),
+                ) if name == call and not {"returns", None} & {each.arg for each in asked.keywords}:
+                    yield Remark("E703", asked, "`run_flow` gives only the outcome", "add `returns=True`")
+                case ast.Subscript(value=ast.Name() as used) | ast.Attribute(value=ast.Name() as used) if (
+                    method := _without_result(given.get(used.id, ()), call)
+                ):
+                    hook = ': a hook gets the recording, by `events={"record": ..}`' * (method == "record")
+                    yield Remark("E703", used, f"`{call}.{method}` gives no result", f"leave it out{hook}")
                 case ast.Call():
                     called = [*self._signatures_of(node, call, bound)]
                     found = (misfit_of(*each[:2], node, self.written.constants, each[2]) for each in called)
@@ -338,7 +353,7 @@ class HandlerCode:
         called: Iterable[tuple[str, Signature, int]],
         function: Function,
     ) -> Iterator[Remark]:
-        """What callers enter, where a function of the file wants a number or a Secret."""
+        """Values of other types than a function of the file wants: what callers enter, arguments in another order."""
         for _, signature, first in called:
             keywords = {str(each.arg): each.value for each in node.keywords if not first}
             given: Mapping[str, Any] = {}
@@ -347,10 +362,16 @@ class HandlerCode:
             for name, value in given.items():
                 wanted = signature.parameters[name].annotation
                 kind = self.kinds.kind_of(value, function) if isinstance(value, ast.Name) else None
-                if not isinstance(value, ast.Name) or value.id not in values or kind is None or kind.family != "text":
+                if not isinstance(value, ast.Name) or value.id not in values or kind is None:
                     continue
-                message = f"`{name}` is of type {wanted}, and `{value.id}` is text"
-                if wanted in _NUMBERS:
+                known = ANNOTATED.get(wanted)
+                message = f"`{name}` is of type {wanted}, and `{value.id}` is {kind.described}"
+                if known is not None and {known.family, kind.family} in _APART:
+                    names = ", ".join(signature.parameters)
+                    yield Remark("W703", value, message, f"give it {known.described}: the arguments are {names}")
+                elif kind.family != "text":
+                    continue
+                elif wanted in _NUMBERS:
                     yield Remark("W703", value, message, f"write `{wanted}({value.id})`")
                 elif is_secret(wanted):
                     yield Remark("E703", values[value.id][0], message, "ask for it with `sensitive=True`")
@@ -363,11 +384,11 @@ class HandlerCode:
                 name == call and method in call_methods()
             ):
                 signature = call_methods()[method]
+                yield f"{name}.{method}(", signature, 0
                 if any(each.kind is Parameter.VAR_POSITIONAL for each in signature.parameters.values()):
                     for each in node.args[:1]:
                         if isinstance(each, ast.Name) and each.id in own:
                             yield f"{name}.{method}({each.id}", written_signature(own[each.id]), 1
-                yield f"{name}.{method}(", signature, 0
             case ast.Call(func=ast.Name(id=name)) if name in own:
                 yield f"{name}(", written_signature(own[name]), 0
             case ast.Call(func=function):
@@ -423,7 +444,8 @@ class HandlerCode:
                 case ast.Attribute() | ast.Name(ctx=ast.Load()):
                     dotted = _dotted(node, known)
                     if _starts_with(dotted, _OUTSIDE) and not _starts_with(dotted, _SAME):
-                        instead = "write `call.now`" if dotted.startswith("datetime") else None
+                        now = "call.now.date()" if dotted == "datetime.date.today" else "call.now"
+                        instead = f"write `{now}`" if dotted.startswith("datetime") else None
                         yield depends(node, f"`{ast.unparse(node)}`", instead)
             for iterated in _iterated(node):
                 if _is_set(iterated, given):
@@ -528,6 +550,16 @@ def _awaited_names(value: ast.expr) -> Iterator[str]:
             inner = [each for each in ast.iter_child_nodes(value) if isinstance(each, ast.expr)]
     for each in inner:
         yield from _awaited_names(each)
+
+
+def _without_result(values: Sequence[ast.expr], call: str) -> str:
+    """The method of the call that gives no result, if that is the only value of a name."""
+    match values:
+        case [ast.Await(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method)))] if name == call:
+            known = call_methods().get(method)
+            return method if known is not None and str(known.return_annotation).endswith(", None]") else ""
+        case _:
+            return ""
 
 
 def _without_or_raise(node: ast.AST) -> ast.AST:

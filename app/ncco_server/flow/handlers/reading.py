@@ -10,6 +10,7 @@ import traceback
 import typing
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
@@ -27,7 +28,7 @@ from ncco_server.flow.handlers.inspection import HandlerCode
 from ncco_server.flow.handlers.limits import LOAD_S, LineTracer, TooLong, in_time
 from ncco_server.flow.handlers.own_modules import OldModules, in_process, note_imported, own_modules, stored_in
 from ncco_server.flow.handlers.playback import NO_KEYS, HandlerPlayback, milliseconds
-from ncco_server.flow.handlers.remarks import Remark
+from ncco_server.flow.handlers.remarks import Remark, run_again
 from ncco_server.flow.handlers.secret import Secret
 from ncco_server.flow.handlers.signatures import Function, arguments_of
 from ncco_server.flow.handlers.steps import EffectTemplate, StepMaker, constants
@@ -179,7 +180,8 @@ def _run_file(
         said = getattr(error, "msg", None) or str(error)
         written = "".join(text.splitlines()[line - 1 : line])
         cure = syntax_cure(said, written, column)
-        return _without_handler(Place(path, line, column), f"this is not Python: {said}", cure)
+        place = _not_async(text, path, line) or Place(path, line, column)
+        return _without_handler(place, f"this is not Python: {said}", cure)
     module = ModuleType(f"ncco_server_handlers_{hashlib.sha256((path + text).encode()).hexdigest()[:16]}")
     module.__file__ = path
     module.__package__ = package
@@ -236,6 +238,18 @@ def _with_handler(handler: CallFlow, path: str, literal: Mapping[int, str], text
     return HandlerFile(handler, node, literal, [], text)
 
 
+def _not_async(text: str, path: str, line: int) -> Place | None:
+    """Where a function that awaits something on this line is defined without `async`."""
+    with suppress(SyntaxError, ValueError):
+        code = WrittenCode(text, path)
+        for function in (each for each in ast.walk(code.tree) if isinstance(each, ast.FunctionDef)):
+            nodes = run_again(function)
+            awaiting = (each for each in nodes if isinstance(each, ast.Await | ast.AsyncWith | ast.AsyncFor))
+            if any(each.lineno == line for each in awaiting):
+                return code.between(function.lineno, function.lineno, function.col_offset, function.col_offset + 3)
+    return None
+
+
 def _refuse_to_ask(prompt: object = "") -> str:
     """Stand in for `input`, which would wait for somebody at the server's terminal."""
     raise EOFError("a handler cannot ask at a terminal")
@@ -269,7 +283,7 @@ def _params(handler: CallFlow) -> dict[str, Any]:
             words["sensitive"] = True
         is_single = hint not in _NO_TYPES and typing.get_origin(hint) not in _NO_TYPES
         if param.default is not param.empty and is_single:
-            words["default"] = param.default
+            words["default"] = "" if param.default is None else param.default
         found[name] = words if len(words) > 1 else words["type"]
     return found
 
@@ -336,6 +350,9 @@ def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: li
             known = ", ".join(each.__name__ for each in (*_TYPES, Secret))
             message = f'the param "{name}" cannot be a {hint.__name__}: callers and flows give one value'
             issues.append(RULES["E203"].at(param.place, message, f"write one of: {known}"))
+        if inspect.signature(handler.function).parameters[name].default is None and types[name] not in _READERS:
+            message = f'the default of the param "{name}" is None, and callers and flows give values'
+            issues.append(RULES["E203"].at(param.place, message, 'write a value, such as "" for a text'))
     secrets = {name: param.default for name, param in declared if param.sensitive}
     code = HandlerCode(written, handler.file, handler.function.__name__, maker.tables)
     env = frozenset(code.env)

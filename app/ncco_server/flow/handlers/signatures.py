@@ -158,6 +158,8 @@ def misfit_of(
             return CallMisfit(given_as, wrong.message, wrong.cure)
     needed = [each for each in known.values() if each.default is each.empty and each.kind is not each.VAR_POSITIONAL]
     shown = [_SHOWN.get(each.name, each.name) + "=.." * (each.kind is each.KEYWORD_ONLY) for each in needed]
+    if first:
+        shown[: len(args)] = map(ast.unparse, args[: len(shown)])
     others = [ast.unparse(each) for each in call.keywords if first and each.arg not in known]
     cure = f"write `{', '.join([opening, *shown, *others]).replace('(, ', '(')})`"
     try:
@@ -189,11 +191,16 @@ def _misfit(
     value = constants.get(written.id, written) if isinstance(written, ast.Name) else written
     constant = value.value if isinstance(value, ast.Constant) else value
     if needs_list and _LIST.fullmatch(annotation) and isinstance(constant, str | ast.JoinedStr):
-        return CallMisfit(written, f"`{name}` is a list", f"write `{name}=[{ast.unparse(written)}]`")
+        words = re.split(", ?", constant) if isinstance(constant, str) else None
+        items = ast.unparse(written) if words is None else ", ".join(f'"{each}"' for each in words)
+        return CallMisfit(written, f"`{name}` is a list", f"write `{name}=[{items}]`")
     if constant is value:
         return None
     if annotation == "bool" and not isinstance(constant, bool):
         return CallMisfit(written, f"`{name}` is {constant!r}", f"write `{name}=True` or `{name}=False`")
+    if annotation == "int" and isinstance(constant, str):
+        unit = " of seconds" if name.endswith("_s") else ""
+        return CallMisfit(written, f"`{name}` is {constant!r}", f"write a number{unit}, without quotes")
     if name in RANGES and constant not in RANGES[name]:
         wrong = out_of_range(name, constant)
         return CallMisfit(written, wrong.message, wrong.cure)

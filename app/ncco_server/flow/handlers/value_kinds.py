@@ -25,7 +25,7 @@ _HELD: Final = Word(("ready", "too_long"))
 _TEXT: Final = TYPES["text"]
 _NUMBER: Final = TYPES["number"]
 _NUMBERS: Final = ("int", "float", "len")
-_ANNOTATED: Final[Mapping[str, Kind]] = {
+ANNOTATED: Final[Mapping[str, Kind]] = {
     "str": _TEXT,
     "Phone": _TEXT,
     "int": _NUMBER,
@@ -102,18 +102,32 @@ class ValueKinds:
             ):
                 return self._result_of(method, call)
             case ast.Attribute(value=ast.Name(id=name), attr=attr) if name in self._calls:
-                return _ANNOTATED.get(Call.__annotations__.get(attr, ""))
+                return ANNOTATED.get(Call.__annotations__.get(attr, ""))
             case ast.Attribute() | ast.Subscript():
                 column = self.column_of(value, function)
                 return None if column is None or column.sensitive else _begun(column.type)
-            case ast.Constant(value=const):
-                return _NUMBER if isinstance(const, int | float) and not isinstance(const, bool) else None
-            case ast.Call(func=ast.Name(id=name)):
-                return _NUMBER if name in _NUMBERS else None
             case ast.Name(id=name):
                 return self._of_name(name, function, self._kinds, self.kind_of, _common) or self._annotated(
                     name, function
                 )
+            case _:
+                return self._computed(value, function)
+
+    def _computed(self, value: ast.expr, function: Function) -> Kind | None:
+        match value:
+            case ast.Constant(value=const):
+                return _NUMBER if isinstance(const, int | float) and not isinstance(const, bool) else None
+            case ast.Call(func=ast.Name(id=name)):
+                return _NUMBER if name in _NUMBERS else None
+            case ast.Call(func=ast.Attribute(value=of, attr="date" | "time" as part), args=[]):
+                whole = self.kind_of(of, function)
+                return TYPES[part] if whole is not None and whole.name == "datetime" else None
+            case ast.BinOp(left=left, op=ast.Add()):
+                kind = self.kind_of(left, function)
+                return kind if kind is not None and kind.is_timed else None
+            case ast.IfExp(body=body, orelse=orelse):
+                kinds = [kind for each in (body, orelse) if (kind := self.kind_of(each, function)) is not None]
+                return _common(kinds) if len(kinds) == 2 else None
             case _:
                 return None
 
@@ -231,7 +245,7 @@ class ValueKinds:
         if function.name != self._handler or not self._is_argument(name, function):
             return None
         hints = (each.annotation for each, *_ in arguments_of(function) if each.arg == name)
-        return next((_ANNOTATED.get(ast.unparse(each)) for each in hints if each is not None), None)
+        return next((ANNOTATED.get(ast.unparse(each)) for each in hints if each is not None), None)
 
     def _result_of(self, method: str, call: ast.Call) -> Kind | None:
         match method, call.args:
@@ -261,7 +275,7 @@ class ValueKinds:
         functions = [each for each in self._written.tree.body if isinstance(each, Function) and each.returns]
         made = Counter(name for each in self._written.tree.body for name in bound_by(each))
         hints = {each.name: ast.unparse(each.returns) for each in functions if each.returns and made[each.name] == 1}
-        return {name: _ANNOTATED[hint] for name, hint in hints.items() if hint in _ANNOTATED}
+        return {name: ANNOTATED[hint] for name, hint in hints.items() if hint in ANNOTATED}
 
     def _one_of(self, code: ast.expr) -> Kind:
         """The keys of a dict or the entries of a list, if all are written."""

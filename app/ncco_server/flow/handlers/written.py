@@ -71,6 +71,14 @@ class WrittenCode:
         return {name: each[0] for name, each in self.given.items() if len(each) == 1 and isinstance(each[0], literal)}
 
     @cached_property
+    def _functions(self) -> Mapping[str, Function]:
+        return {each.name: each for each in ast.walk(self.tree) if isinstance(each, Function)}
+
+    @cached_property
+    def _given_in(self) -> Mapping[Function, Mapping[str, Sequence[ast.expr]]]:
+        return {each: given_in(each) for each in self._functions.values()}
+
+    @cached_property
     def _first(self) -> Mapping[int, Written]:
         nodes = [node for node in ast.walk(self.tree) if isinstance(node, Written)]
         awaited = [node.value for node in nodes if isinstance(node, ast.Await) and isinstance(node.value, ast.Call)]
@@ -149,7 +157,9 @@ class WrittenCode:
             return self._found[code]
         names, texts = self._found[code] = {}, {}
         seen = set[str]()
-        waiting = [code]
+        waiting: list[ast.AST] = [code]
+        around = [each for each in self._given_in if each.lineno <= code.lineno <= (each.end_lineno or 0)]
+        given = {**self.given, **(self._given_in[around[-1]] if around else {})}
         for node in (node for each in waiting for node in ast.walk(each)):
             match node:
                 case ast.keyword(arg=str(name), value=value):
@@ -160,9 +170,12 @@ class WrittenCode:
                             names.setdefault(_plain(str(key.value)), (key, value))
                 case ast.Constant(value=text):
                     texts.setdefault(str(text), node)
-                case ast.Name(id=name) if name in self.given and name not in seen and len(seen) < MOST_NAMES:
+                case ast.Call(func=ast.Name(id=name)) if name in self._functions and name not in seen:
                     seen.add(name)
-                    waiting += self.given[name]
+                    waiting.append(self._functions[name])
+                case ast.Name(id=name) if name in given and name not in seen and len(seen) < MOST_NAMES:
+                    seen.add(name)
+                    waiting += given[name]
         return names, texts
 
     def _text(self, text: Text, code: Written) -> Text:

@@ -143,7 +143,8 @@ def _read_choice(entry: Entry, reader: Resolver) -> ChoiceDefinition | None:
     if found is None:
         return None
     fields = _unswapped(ChoiceDefinition.read_words(found, what, reader, place=place), what, reader)
-    choice = ChoiceDefinition.build(fields, reader, name=name)
+    cures = {"goto": f"add `goto: {name}`"} if name in reader.steps else {}
+    choice = ChoiceDefinition.build(fields, reader, cures=cures, name=name)
     speech = fields.get("speech")
     sets = fields.get("set")
     chooses_locale = any(isinstance(node, Map) and node.get("locale") is not None for node in (found, sets))

@@ -28,7 +28,8 @@ class OwnResult(NamedTuple):
 def read_results(node: Node, reader: Reader) -> dict[str, OwnResult]:
     found: dict[str, OwnResult] = {}
     taken_cure = "give the result another name: every call can have a result of this name"
-    for key, value in reader.entries(node, "`results`", "write `results: {booked: an appointment was booked}`"):
+    in_flow, in_python = "results: {booked: an appointment was booked}", 'results={"booked": "it was booked"}'
+    for key, value in reader.entries(node, "`results`", f"write `{in_python if node.place.is_in_python else in_flow}`"):
         what = f'the result "{key.value}"'
         reader.check_name(key, "a result", _NAME, taken=RESULTS, taken_cure=taken_cure)
         text = reader.text(value, what, f"write what it means: `{key.value}: an appointment was booked`")

@@ -128,7 +128,11 @@ def _cast(column: Variable, value: Value, names: Mapping[str, Any]) -> Any:
         return column.type.cast(found)
     except ValueError as error:
         raise RenderError(
-            "E392", f'"{column.name}" does not fit: {error}', str(value.place), value.used_names
+            "E392",
+            f'"{column.name}" does not fit: {error}',
+            str(value.place),
+            value.used_names,
+            f"give it {column.type.described} itself, not a text",
         ) from None
 
 

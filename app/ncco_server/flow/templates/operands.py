@@ -49,10 +49,17 @@ def are_comparable(check: ExpressionCheck, left: nodes.Expr, op: str, right: nod
     elif kinds[other] == "list" and kinds[const] == "number":
         length = f"{check.template.written_as(other).text} | length"
         cure = check.rewritten(other, length, f"write {check.shown(other)} | length")
-    elif kinds[other] == "bool":
-        cure = "compare it with true or false, or write it on its own"
+    elif "bool" in kinds.values():
+        cure = _beside_bool(const.value == (op == "eq"), kinds[other])
     check.report("E307", where, check.described(left, right), cure)
     return False
+
+
+def _beside_bool(is_meant: bool, family: str) -> str:
+    if family == "bool":
+        return "compare it with true or false, or write it on its own"
+    nothing = "0" if family == "number" else '""'
+    return f"write {'!=' if is_meant else '=='} {nothing}"
 
 
 def _check_point(check: ExpressionCheck, node: nodes.Const, op: str, beside: nodes.Expr) -> bool:

@@ -338,7 +338,8 @@ class WatchedPlayback(HandlerPlayback):
         at = raised_at(code, raised) if raised is not None else None
         cure = cure_of(raised, at.node if at is not None and at.is_own else None) or error.cure or None
         message = str(error).removesuffix(f": {error.cure}") if error.cure else str(error)
-        place = code.written.place(blamed(at.node, raised or error)) if at is not None and at.node is not None else None
+        node = blamed(code, at.node, raised or error) if at is not None and at.node is not None else None
+        place = code.written.place(node) if node is not None else None
         failed = FailedRun(error.code, message.removesuffix("."), error.where, place, caller, is_certain, cure)
         self.watch.failures.setdefault(failed, why if is_certain else f"{why}{after}")
 

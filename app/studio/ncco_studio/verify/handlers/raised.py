@@ -11,7 +11,7 @@ from types import CodeType, FrameType
 from typing import Any, Final, NamedTuple
 
 from ncco_server.errors import RenderError
-from ncco_server.flow.handlers.api import Call
+from ncco_server.flow.handlers.api import Call, RunFailed
 from ncco_server.flow.handlers.cures import cure_of
 from ncco_server.flow.handlers.inspection import BUILT_IN, HandlerCode, imports_in
 from ncco_server.flow.handlers.signatures import WrongArgument, are_written
@@ -189,7 +189,7 @@ def hidden_errors(code: HandlerCode, raised: Mapping[int, BaseException]) -> Ite
         is_wrong = isinstance(error, NameError | WrongArgument)
         if is_wrong and found and found.node and found.line == line and always_raises(code, error):
             cure = cure_of(error)
-            yield found.node, str(error).removesuffix(f": {cure}"), cure
+            yield blamed(code, found.node, error), str(error).removesuffix(f": {cure}"), cure
 
 
 def raised_at(code: HandlerCode, error: BaseException) -> RaisedAt | None:
@@ -225,11 +225,15 @@ def _raising(node: ast.expr | ast.For) -> ast.expr:
             return node
 
 
-def blamed(call: ast.expr, error: BaseException | None) -> ast.expr:
-    """The argument that is wrong, or the whole expression."""
+def blamed(code: HandlerCode, call: ast.expr, error: BaseException | None) -> ast.expr:
+    """The argument that is wrong, what the `except` around it catches instead, or the whole expression."""
     match call, error:
         case ast.Await(value=ast.Call() as awaited), WrongArgument():
-            return blamed(awaited, error)
+            return blamed(code, awaited, error)
+        case ast.Await(), RunFailed():
+            tries = (each for each in ast.walk(code.tree) if isinstance(each, ast.Try) and each.handlers)
+            around = [each for each in tries if any(call in ast.walk(part) for part in each.body)]
+            return (around and around[-1].handlers[-1].type) or call
         case ast.Call(), WrongArgument(argument=str(name)) if name in (given := _given_to(call)):
             return given[name]
         case ast.Subscript(slice=key), KeyError(args=[str() | int()]):

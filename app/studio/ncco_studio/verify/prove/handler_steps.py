@@ -56,7 +56,7 @@ def explore(
     steps = _steps(watch, handling)
     if context.has_all_flows:  # a stored revision was checked when it was new, and calls may be in it
         remarks = [issue_of(each, written) for each in code.remarks(watch.forgotten, watch.dropped or watch.written)]
-        without_await = {each.place.line for each in remarks if each.code == WITHOUT_AWAIT[0]}
+        errors = {each.place.line for each in remarks if each.code in (WITHOUT_AWAIT[0], "E703")}
         at = (each.place.line for each in remarks if each.code in ("W705", "E703"))
         reported = {line for each in at for line in code.told_by(each)}
         said = {each.message for each in remarks}  # perhaps in another line of the same call
@@ -67,7 +67,7 @@ def explore(
         issues.extend(
             issue
             for failure, issue in failures
-            if (not without_await or (failure.is_certain and issue.place.line not in without_await))
+            if (not errors or (failure.is_certain and issue.place.line not in errors))
             and not (issue.code in ("W703", "E703") and issue.place.line in reported)
         )
         issues.extend(remarks)

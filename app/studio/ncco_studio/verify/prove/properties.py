@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, NamedTuple
 from jinja2 import nodes
 
 from ncco_server.engine.event_hooks import ENDED
+from ncco_server.flow.action import Action
 from ncco_server.flow.digraph import reachable
 from ncco_server.flow.frame import Target
 from ncco_server.flow.language.exits import Branch
@@ -325,13 +326,17 @@ def _silences(explored: Explored) -> Iterator[Violation]:
     for turn, seconds in explored.graph.silences(most):
         kind = "silent_party" if turn.is_party else "silence"
         if problem := FAULTS[kind].exceeded(seconds, most, _duration(seconds)):
-            where = _quiet_step(explored, turn)
+            where, action = _quiet_step(explored, turn)
             cure = f"play something, so that silence lasts at most {most:g} seconds"
-            yield explored.found(kind, where, turn, message=f'{problem} in step "{where[1]}"', cure=cure)
+            at: dict[str, Any] = {}
+            if action is not None:
+                at = {"place": action.place}
+                cure = f"{cure}; `wait` counts seconds" if action.word == "wait" else cure
+            yield explored.found(kind, where, turn, message=f'{problem} in step "{where[1]}"', cure=cure, **at)
 
 
-def _quiet_step(explored: Explored, turn: Transition) -> StepKey:
-    """The step that causes a turn's silence.
+def _quiet_step(explored: Explored, turn: Transition) -> tuple[StepKey, Action | None]:
+    """The step and the action that cause a turn's silence.
 
     It is the last entered step with an endlessly silent `conversation`, or with a `wait` longer than the turn's
     `input`; otherwise the turn's last step.
@@ -341,9 +346,10 @@ def _quiet_step(explored: Explored, turn: Transition) -> StepKey:
     if ENDLESS in turn.heard:
         silent = "conversation"
     for where in reversed(turn.entered):
-        if any(action.word == silent for action in explored.step(where).actions):
-            return where
-    return turn.where
+        for action in explored.step(where).actions:
+            if action.word == silent:
+                return where, action
+    return turn.where, None
 
 
 def _silent_while_party_is_asked(explored: Explored) -> Iterator[Violation]:
