@@ -305,7 +305,7 @@ class Explorer:
         """
         is_party = bool(state.session.parent)
         first = state.first
-        trigger = self._triggers.at(state.session)[0]._replace(fault="away")
+        trigger = next(self._triggers.at(state.session))._replace(fault="away")
         turn = None
         if trigger.kind == "input" and not is_party and self._is_known_without_store(state.session.call):
             turn = without_store(self.root, "leg", state.session.call, context_at(first.moment, first.env))
