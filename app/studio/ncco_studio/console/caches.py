@@ -26,8 +26,6 @@ WATCHED_ROWS: Final = 200
 """The newest results, recordings and placed calls to watch for changes."""
 WATCHED_AGE: Final = timedelta(hours=4)
 """Open calls that began earlier are not watched: their end may never be reported."""
-FRESH_S: Final = 2.0
-"""Figures on a page are read again when they are older."""
 PATIENCE_S: Final = 2.0
 
 
@@ -149,24 +147,20 @@ NOT_KNOWN: Final = Served()
 
 
 class ServerReader:
-    """Reads a server when a page needs it, unless it was read within `fresh_s`."""
+    """Reads a server when a page needs it."""
 
-    def __init__(
-        self, served: Served = NOT_KNOWN, client: httpx.AsyncClient | None = None, fresh_s: float = FRESH_S
-    ) -> None:
+    def __init__(self, served: Served = NOT_KNOWN, client: httpx.AsyncClient | None = None) -> None:
         self._latest = ServerReading()
         self._served = served
         no_certificates = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # plain HTTP, because the server is on this host
         self._client = client or httpx.AsyncClient(timeout=PATIENCE_S, trust_env=False, verify=no_certificates)
-        self._fresh_s = fresh_s
-        self._known = ResultCache(most=1)
 
     async def close(self) -> None:
         await self._client.aclose()
 
     async def read(self) -> ServerReading:
         if self._served.url:
-            self._latest = await self._known.get(("server",), self._read, self._fresh_s)
+            self._latest = await self._read()
         return self._latest
 
     async def _read(self) -> ServerReading:

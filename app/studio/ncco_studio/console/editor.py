@@ -23,7 +23,6 @@ _STATUS: Final[dict[Reason, int]] = {
     "memory": 422,
     "killed": 503,
     "busy": 503,
-    "superseded": 409,
     "failed": 500,
 }
 
@@ -36,19 +35,15 @@ class EditorQuestion(BaseModel):
 
     Attributes:
         file: a path in the project, maybe a new one, or `pasted.json` or `pasted.yaml`.
-        unsaved: other unsaved files of the project.
         line, column: the cursor's position, from 1; the column in UTF-16 code units.
-        editor: an ID, since a file may be open in two. A new request cancels an older one.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     file: FileName
     text: FileText
-    unsaved: dict[FileName, FileText] = Field(default={}, max_length=100)
     line: int = Field(1, ge=1)
     column: int = Field(1, ge=1)
-    editor: str = Field("", max_length=64)
 
 
 router = APIRouter(prefix="/editor")
@@ -67,19 +62,16 @@ async def answer(
     session: CanLook,
     about: Literal["check", "complete", "hover", "definition"],
 ) -> JSONResponse:
-    """Drop the editor's older request of the kind if it still waits."""
-    asker = f"{about} {session.csrf_token} {question.editor} {question.file}"
-    return JSONResponse(await ask(request, session, _ANSWERS[about], asker, question=question.model_dump()))
+    asked = {**question.model_dump(), "unsaved": {}}
+    return JSONResponse(await ask(request, session, _ANSWERS[about], question=asked))
 
 
-async def ask(
-    request: Request, session: ConsoleSession, function: Callable[..., Any], asker: str = "", **values: Any
-) -> Any:
+async def ask(request: Request, session: ConsoleSession, function: Callable[..., Any], **values: Any) -> Any:
     """Call a function of `ncco_studio.editor.language`. Raises HTTPException."""
     console = console_of(request)
     asked = {"folder": console.project.as_values(), **values}
     try:
-        return await console.worker.run(function, asked, asker=asker, owner=session.id, may_repeat=True)
+        return await console.worker.run(function, asked, owner=session.id, may_repeat=True)
     except WorkNotDone as error:
         raise HTTPException(_STATUS[error.reason], str(error)) from error
 

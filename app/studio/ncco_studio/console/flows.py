@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from markupsafe import Markup
@@ -28,7 +28,7 @@ from ncco_studio.console.flow_proof import conversation, played, verdict_on
 from ncco_studio.console.pages import STATIC, View, refused, render, view_of
 from ncco_studio.console.paint import PERIODS, Overlay, Wanted, overlay_for
 from ncco_studio.console.report import PeriodQuery, count_period
-from ncco_studio.console.state import Console, TheConsole, console_of
+from ncco_studio.console.state import Console, TheConsole
 from ncco_studio.console.traffic import paint_traffic
 from ncco_studio.editor.language import drawing_of
 from ncco_studio.editor.project import ReadProject
@@ -80,13 +80,7 @@ class Picture:
 
 
 async def _picture(request: Request, flow: Flow, overlay: Overlay | None = None, *, errors: bool) -> Picture:
-    view = view_of(request)
-    painted = overlay and overlay.key
-    key = ("picture", flow.name, view, errors, painted, *(each.revision for each in (flow, *flow.subs.values())))
-    picture = await console_of(request).results.get(
-        key, lambda: asyncio.to_thread(_drawn, flow, overlay, view, errors=errors)
-    )
-    return cast(Picture, picture)
+    return await asyncio.to_thread(_drawn, flow, overlay, view_of(request), errors=errors)
 
 
 def _drawn(flow: Flow, overlay: Overlay | None, view: View, *, errors: bool) -> Picture:
@@ -156,9 +150,7 @@ async def picture_file(request: Request, console: TheConsole, name: str, _: CanL
     flow = (await console.read_project()).project.flows.get(name)
     if flow is None:
         raise HTTPException(404, "There is no such flow.")
-    view = view_of(request)
-    key = ("file", name, view, *(each.revision for each in (flow, *flow.subs.values())))
-    svg = await console.results.get(key, lambda: asyncio.to_thread(_as_file, flow, view))
+    svg = await asyncio.to_thread(_as_file, flow, view_of(request))
     return Response(svg, media_type="image/svg+xml")
 
 

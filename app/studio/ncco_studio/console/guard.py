@@ -16,7 +16,7 @@ from ncco_studio.console.pages import refused
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_BODY_BYTES: Final = 4_194_304
-"""An editor sends several files."""
+"""Our choice: a file has at most a quarter of it."""
 _TOO_LARGE: Final = f"The request is larger than {MAX_BODY_BYTES:,} bytes."
 _OTHER_ORIGIN: Final = "The request comes from a different origin."
 HEADERS: Final = {

@@ -53,14 +53,8 @@ Wanted: TypeAlias = Annotated[PaintQuery, Query()]
 
 @dataclass(frozen=True)
 class Overlay:
-    """The calls of a period, for the picture of a flow.
+    """The calls of a period, for the picture of a flow; `words` describe them in sentences."""
 
-    Attributes:
-        key: identifies the calls.
-        words: a description in sentences.
-    """
-
-    key: object
     traffic: Traffic
     words: Sequence[str]
 
@@ -83,16 +77,14 @@ def _flows_drawn(flow: Flow) -> dict[str, Flow]:
 
 
 async def _overlay(console: Console, wanted: PaintQuery, flow: Flow, read: ReadProject) -> Overlay:
-    now = datetime.now(UTC)
-    period = wanted.period_of(read, flow.name, now)
+    period = wanted.period_of(read, flow.name, datetime.now(UTC))
 
-    async def count() -> tuple[datetime, Traffic]:
+    async def count() -> Traffic:
         async with console.records() as records:
-            return now, await count_traffic(records, read.project.flows, period)
+            return await count_traffic(records, read.project.flows, period)
 
-    key = ("traffic", period.milliseconds, read.revisions)
-    counted_at, traffic = await console.results.get(key, count, STALE_S)
-    return Overlay((*key, counted_at), traffic, list(_traffic_words(flow, traffic, period)))
+    traffic = await console.results.get(("traffic", period.milliseconds, read.revisions), count, STALE_S)
+    return Overlay(traffic, list(_traffic_words(flow, traffic, period)))
 
 
 def _day(day: date) -> str:

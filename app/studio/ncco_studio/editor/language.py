@@ -78,12 +78,11 @@ _BETWEEN_FILES: Final = frozenset({"E210", "E211", "E212", "W213"})
 def check(folder: Json, question: Json) -> Json:
     """Return every issue of a text, and of the project if the text is one of its files, with fixes.
 
-    For `folder` see `ProjectFolder.as_values`. `question` has `file`, `text` and `unsaved`; in other functions also
+    For `folder` see `ProjectFolder.as_values`. `question` has `file` and `text`; in other functions also `unsaved`,
     `line` and `column`.
     """
     file = question["file"]
     text = question["text"]
-    unsaved = question["unsaved"]
     if file == PASTED_JSON:
         return {"issues": [_json_issue(text, file, each) for each in check_text(text)[0]]}
     node, faults = read_yaml(file, text) if file == PASTED_YAML else (None, [])
@@ -91,11 +90,10 @@ def check(folder: Json, question: Json) -> Json:
         return {"issues": shown_issues(faults or _ncco_issues(node), {file: text}, _check_ncco)}
     project = project_in(folder)
     if file != PASTED_YAML:
-        read = project.with_texts({**unsaved, file: text})
+        read = project.with_texts({file: text})
         return {"issues": shown_issues(read.issues, read.texts, lambda texts: project.load(texts, "project").issues)}
-    texts = {**_saved(folder), **unsaved}
     name, _ = names_written_in(text)
-    others = {path: other for path, other in texts.items() if not name or names_written_in(other)[0] != name}
+    others = {path: other for path, other in _saved(folder).items() if not name or names_written_in(other)[0] != name}
 
     def own_issues(changed: Mapping[str, str]) -> list[FlowIssue]:
         issues = project.load({**others, **changed}, "files").issues

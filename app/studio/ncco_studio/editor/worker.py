@@ -34,17 +34,14 @@ BUSY: Final = 6
 """Multiplies the time limit if other processes keep the processors busy."""
 START_SECONDS: Final = 60
 """For starting the subprocess on a busy machine."""
-_LENGTH_BYTES: Final = 4
-"""A message is its length, followed by JSON."""
 
-Reason: TypeAlias = Literal["time", "memory", "killed", "busy", "superseded", "failed"]
+Reason: TypeAlias = Literal["time", "memory", "killed", "busy", "failed"]
 
 _CURES: Final[Mapping[Reason, str]] = {
     "time": "It took longer than {seconds:g} seconds and was stopped. Shorten the text, or split it.",
     "memory": "It took too much memory and was stopped. Shorten the text, or split it.",
     "killed": "Something outside the server ended or prevented it; perhaps this machine is low on memory. Try again.",
     "busy": "Too many checks are running at the moment. Try again in a few seconds.",
-    "superseded": "A newer request from the same editor replaced this one.",
     "failed": "It could not be done. Please report this message, and include the server's log.",
 }
 
@@ -80,34 +77,26 @@ class Worker:
         self._turn = asyncio.Lock()
         self._waiting: Counter[str] = Counter()
         self._own_turns: dict[str, asyncio.Lock] = {}
-        self._newest: dict[str, object] = {}
 
     async def run(
         self,
         function: Callable[..., Any],
         values: Mapping[str, Any],
         *,
-        asker: str = "",
         owner: str = "",
         seconds: float | None = None,
         may_repeat: bool = False,
     ) -> Any:
         """Run a function whose values and result are JSON. Raises WorkNotDone.
 
-        `function` must never come from a request. `asker` drops an older request of the same asker that still waits; ""
-        drops none. Each `owner` gets its turn. `seconds` limits processor time. With `may_repeat`, the function is
-        called once more if something outside kills the subprocess.
+        `function` must never come from a request. Each `owner` gets its turn. `seconds` limits processor time. With
+        `may_repeat`, the function is called once more if something outside kills the subprocess.
         """
         if self._waiting[owner] >= MOST_WAITING:
             raise WorkNotDone("busy")
-        request = object()
-        if asker:
-            self._newest[asker] = request
         self._waiting[owner] += 1
         try:
             async with self._own_turns.setdefault(owner, asyncio.Lock()), self._turn:
-                if asker and self._newest.get(asker) is not request:
-                    raise WorkNotDone("superseded")
                 limit = self._seconds if seconds is None else seconds
                 try:
                     return await self._ask(function, values, limit)
@@ -119,8 +108,6 @@ class Worker:
             self._waiting[owner] -= 1
             if not self._waiting[owner]:
                 del self._waiting[owner], self._own_turns[owner]
-            if self._newest.get(asker) is request:
-                del self._newest[asker]
 
     async def _ask(self, function: Callable[..., Any], values: Mapping[str, Any], seconds: float) -> Any:
         request = {"module": function.__module__, "name": function.__name__, "values": values, "seconds": seconds}
@@ -148,7 +135,9 @@ class Worker:
         paths = os.pathsep.join(filter(None, sys.path))
         env = {**self._env, "PYTHONPATH": paths, "PYTHONUTF8": "1"}
         try:
-            self._process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, env=env)
+            self._process = await asyncio.create_subprocess_exec(
+                *command, stdin=PIPE, stdout=PIPE, env=env, limit=MEMORY_BYTES
+            )
         except OSError as error:  # the machine has no process, memory or descriptor left
             raise WorkNotDone("killed") from error
         await asyncio.wait_for(_receive(self._process), START_SECONDS)
@@ -176,19 +165,17 @@ class Worker:
 
 async def _send(process: Process, message: Mapping[str, Any]) -> None:
     assert process.stdin is not None  # noqa: S101 - it was started with a pipe
-    process.stdin.write(_framed(message))
+    process.stdin.write(_line(message))
     await process.stdin.drain()
 
 
-def _framed(message: Mapping[str, Any]) -> bytes:
-    data = json.dumps(message).encode()
-    return len(data).to_bytes(_LENGTH_BYTES) + data
+def _line(message: Mapping[str, Any]) -> bytes:
+    return json.dumps(message).encode() + b"\n"
 
 
 async def _receive(process: Process) -> dict[str, Any]:
     assert process.stdout is not None  # noqa: S101 - it was started with a pipe
-    length = int.from_bytes(await process.stdout.readexactly(_LENGTH_BYTES))
-    return dict(json.loads(await process.stdout.readexactly(length)))
+    return dict(json.loads(await process.stdout.readuntil()))
 
 
 def _serve(module: str) -> None:
@@ -203,8 +190,8 @@ def _serve(module: str) -> None:
     import_module(module)
     gc.freeze()
     _write(replies, {})
-    while length := requests.read(_LENGTH_BYTES):
-        _write(replies, _reply(json.loads(requests.read(int.from_bytes(length)))))
+    for request in requests:
+        _write(replies, _reply(json.loads(request)))
 
 
 def _reply(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -224,7 +211,7 @@ def _reply(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _write(replies: BinaryIO, message: Mapping[str, Any]) -> None:
-    replies.write(_framed(message))
+    replies.write(_line(message))
     replies.flush()
 
 

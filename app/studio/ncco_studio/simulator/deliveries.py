@@ -117,7 +117,7 @@ class Deliveries:
                 break
             yield from pause(assumes.retry_after_s)
             jti = next(self._ids) if assumes.repeated_jti == "new" else jti
-            result = yield from self._attempt(delivery, fault.of_retry, jti)
+            result = yield from self._attempt(delivery, NO_FAULT, jti)
         delivery.is_over = True
         return result
 

@@ -46,14 +46,13 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class NetworkFault:
-    """The faults of one delivery, which always succeeds in the end, by a retry or the fallback.
+    """The faults of one delivery, which always succeeds in the end.
 
     Attributes:
         late_s: later webhooks may overtake this one if the call does not wait.
         slow_s: the reply's delay, less than the timeout.
         is_doubled: the copy is sent after `again_s`, and its reply ignored.
         loses_reply: which causes a retry.
-        loses_every_reply: which causes a fallback.
         is_unsigned: at the first attempt. Source: webhooks guide, internal signing failure.
     """
 
@@ -62,7 +61,6 @@ class NetworkFault:
     is_doubled: bool = False
     again_s: float = 0.0
     loses_reply: bool = False
-    loses_every_reply: bool = False
     is_unsigned: bool = False
 
     def __str__(self) -> str:
@@ -71,14 +69,9 @@ class NetworkFault:
             f"slow by {self.slow_s:g} s": self.slow_s,
             f"sent again {self.again_s:g} s later": self.is_doubled,
             "reply lost": self.loses_reply,
-            "and so are all others": self.loses_every_reply,
             "not signed": self.is_unsigned,
         }
         return ", ".join(text for text, happened in effects.items() if happened)
-
-    @property
-    def of_retry(self) -> NetworkFault:
-        return NetworkFault(loses_reply=True) if self.loses_every_reply else NO_FAULT
 
 
 NO_FAULT: Final = NetworkFault()
@@ -95,27 +88,23 @@ class Chaos:
 
     Args:
         rate: probability of each kind of fault, from 0 to 1.
-        fallback_rate: probability that every reply is lost; above 0, the application needs a fallback URL.
     """
 
-    def __init__(self, seed: int, rate: float = 0.25, fallback_rate: float = 0.0) -> None:
+    def __init__(self, seed: int, rate: float = 0.25) -> None:
         self.seed = seed
         self._rate = rate
-        self._fallback_rate = fallback_rate
         self._random = random.Random(seed)  # noqa: S311 - reproducible, not secret
 
     def next_fault(self, *, is_awaited: bool) -> NetworkFault:
         luck = [self._random.random() for _ in range(8)]
         hit = [chance < self._rate for chance in luck]
-        loses_every = is_awaited and self._fallback_rate > 0 and self._random.random() < self._fallback_rate
         return NetworkFault(
             late_s=round(luck[5] * (MOST_SLOW_S if is_awaited else MOST_LATE_S), 3) if hit[0] else 0.0,
             slow_s=round(luck[6] * MOST_SLOW_S, 3) if hit[1] else 0.0,
             is_doubled=hit[2],
             again_s=round(max(luck[7] * 2 - 1, 0) * MOST_LATE_S, 3) if hit[2] else 0.0,
-            loses_reply=hit[3] or loses_every,
-            loses_every_reply=loses_every,
-            is_unsigned=hit[4] and not hit[3] and not loses_every,
+            loses_reply=hit[3],
+            is_unsigned=hit[4] and not hit[3],
         )
 
 

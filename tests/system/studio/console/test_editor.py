@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from playwright.sync_api import Locator, Page, Route, expect
 
@@ -131,6 +132,21 @@ def test_keys_are_completed_explained_and_linked(page: Page) -> None:
     expect(editor.locator(".cm-activeLine")).to_have_text("sales:")
     editor.get_by_text("choices").hover()
     expect(page.locator(".cm-hover")).to_contain_text("A menu")
+
+
+def test_the_definition_of_a_name_in_another_file_opens_that_file(page: Page, project: Path) -> None:
+    caller = FLOW.replace("gotoo: sales", "goto: {run: farewell}")
+    (project / "flows" / "shop.yaml").write_text(caller, encoding="utf-8")
+    farewell = "flow: farewell\nstart: bye\nsteps:\n  bye: {do: [{talk: Goodbye.}], goto: end}\n"
+    (project / "flows" / "farewell.yaml").write_text(farewell, encoding="utf-8")
+    page.goto("/phone?file=flows/shop.yaml&line=9")
+    editor = page.locator("flow-editor")
+    expect(editor.locator(".cm-activeLine")).to_contain_text("farewell")
+    editor.evaluate(f"editor => editor.goTo(9, {caller.splitlines()[8].index('farewell') + 2})")
+    page.keyboard.press("F12")
+
+    expect(page.get_by_label("File")).to_have_value("flows/farewell.yaml")
+    expect(editor.locator(".cm-activeLine")).to_contain_text("farewell")
 
 
 def processor_s(page: Page) -> float:

@@ -87,7 +87,7 @@ async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
         httpx.AsyncClient(mounts=mounts) as reader,
         await logged_in(console) as client,
     ):
-        console.state.console.server = ServerReader(SERVED, reader, fresh_s=0)
+        console.state.console.server = ServerReader(SERVED, reader)
         yield Watched(server, webhooks, client)
 
 

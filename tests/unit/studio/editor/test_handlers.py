@@ -41,7 +41,7 @@ def test_unsaved_code_is_not_run(folder: ProjectFolder, tmp_path: Path, file: st
     values = {**folder.as_values(), "root": str(tmp_path), "roots": []}
 
     assert {(file, "E702")} <= codes(folder.with_texts(unsaved).issues)
-    assert "E702" in str(language.check(values, {"file": file, "text": typed, "unsaved": {}}))
+    assert "E702" in str(language.check(values, {"file": file, "text": typed}))
     assert "E702" in str(answers.check(values, {"unsaved": unsaved, "too_large": []}))
     assert not (tmp_path / "ran").exists()
 

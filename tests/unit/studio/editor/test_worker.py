@@ -93,19 +93,6 @@ async def test_printed_output_is_not_taken_for_the_reply(worker: Worker) -> None
     assert "heard" == await worker.run(tasks.chatter, {})
 
 
-async def test_a_newer_request_of_the_same_editor_replaces_a_waiting_one(worker: Worker) -> None:
-    running = asyncio.create_task(worker.run(tasks.sleep, {"seconds": 0.2}))
-    await asyncio.sleep(0)
-    asked = [worker.run(tasks.double, {"number": each}, asker="an editor") for each in range(3)]
-    other = worker.run(tasks.double, {"number": 5}, asker="another editor")
-
-    *older, newest, beside = await asyncio.gather(*asked, other, return_exceptions=True)
-
-    assert ["superseded", "superseded"] == [each.reason for each in older if isinstance(each, WorkNotDone)]
-    assert (4, 10) == (newest, beside)
-    await running
-
-
 async def test_requests_over_the_limit_are_refused_at_once(worker: Worker) -> None:
     running = [asyncio.create_task(worker.run(tasks.double, {"number": 1})) for _ in range(MOST_WAITING)]
     await asyncio.sleep(0)

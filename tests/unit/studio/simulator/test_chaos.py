@@ -62,25 +62,6 @@ async def test_after_a_lost_reply_the_webhook_is_sent_again_with_a_new_token() -
     assert twice[0].headers["authorization"] != twice[1].headers["authorization"]
 
 
-async def test_if_every_reply_is_lost_the_fallback_url_is_used() -> None:
-    luck = Luck(NetworkFault(loses_reply=True, loses_every_reply=True))
-    line = Line({"answer": [talk("never said")], "fallback": [talk("two")]}, chaos=luck)
-
-    call = await line.call()
-    await call.listen()
-
-    assert ["talk two", "ended"] == sounds(call)
-    assert 2 == len(line.bodies("answer"))
-    assert ["Socket timeout."] == [body["reason"] for body in line.bodies("fallback")]
-
-
-def test_only_webhooks_that_the_call_waits_for_lose_every_reply() -> None:
-    chaos = Chaos(1, rate=0, fallback_rate=1)
-
-    assert NetworkFault(loses_reply=True, loses_every_reply=True) == chaos.next_fault(is_awaited=True)
-    assert NetworkFault() == chaos.next_fault(is_awaited=False)
-
-
 async def test_a_delivery_may_first_arrive_without_its_signature() -> None:
     line, _ = await played(NetworkFault(is_unsigned=True))
 

@@ -1,10 +1,9 @@
 // <flow-editor name="flows/reception.yaml" language="yaml">text</flow-editor>: an editor that is checked while you type.
 //
-// Attributes: name (the file), language (yaml or json), readonly, placeholder.
-// Properties: value, name, unsaved (texts of other files by name, sent with each check).
-// Methods: goTo(line, column), setIssues(list), apply(fix), check().
-// Events, which bubble: edited (300 ms after the last key), issues (detail: the list), definition (detail: a place in
-// another file). Lines and columns count from 1, columns in UTF-16 code units.
+// Attributes: name (the file), language (yaml or json), placeholder. Property: value.
+// Methods: goTo(line, column), check().
+// Events: edited (300 ms after the last key), definition (detail: a place in another file).
+// Lines and columns count from 1, columns in UTF-16 code units.
 import {
   ChangeSet, Compartment, EditorState, EditorView, autocompletion, closeBrackets, drawSelection, foldGutter,
   highlightActiveLine, highlightActiveLineGutter, highlightSelectionMatches, history, hoverTooltip, indentOnInput, json,
@@ -23,10 +22,8 @@ const OPENS = /^( *(?:- +)*)[^\s#][^#]*:$/; // `key:`, whose value begins on the
 const COMPLETE_AFTER = /[\w-]$|[:.|@] ?$|\{[{%] ?$/;
 
 class FlowEditor extends HTMLElement {
-  static observedAttributes = ["name", "language", "readonly"];
+  static observedAttributes = ["name", "language"];
 
-  unsaved = {};
-  #id = Math.random().toString(36).slice(2);
   #view;
   #quiet;
   #checking = false;
@@ -40,17 +37,11 @@ class FlowEditor extends HTMLElement {
   #found = document.createElement("section");
   #settings = new Compartment();
   #scheme = matchMedia("(prefers-color-scheme: dark)");
-  #schemeChanged = () => this.#configure();
 
   connectedCallback() {
     if (!this.#view) this.#build(this.textContent);
-    this.#scheme.addEventListener("change", this.#schemeChanged);
+    this.#scheme.addEventListener("change", () => this.#configure());
     this.check();
-  }
-
-  disconnectedCallback() {
-    clearTimeout(this.#quiet);
-    this.#scheme.removeEventListener("change", this.#schemeChanged);
   }
 
   attributeChangedCallback() {
@@ -59,10 +50,6 @@ class FlowEditor extends HTMLElement {
 
   get name() {
     return this.getAttribute("name") ?? "";
-  }
-
-  set name(name) {
-    this.setAttribute("name", name);
   }
 
   get value() {
@@ -91,12 +78,6 @@ class FlowEditor extends HTMLElement {
     this.#view.focus();
   }
 
-  /** Underline and list these issues of the present text. */
-  setIssues(issues) {
-    this.#answered = true;
-    this.#show(issues, summarized(issues));
-  }
-
   #begin() {
     this.#answered = false;
     this.#show([], "Checking …");
@@ -112,7 +93,7 @@ class FlowEditor extends HTMLElement {
   }
 
   /** Apply the edits of a fix to this file. It can be undone. */
-  apply({ edits }) {
+  #apply({ edits }) {
     const changes = edits.map((edit) => ({
       from: this.#offset(edit, this.#checked),
       to: this.#offset({ line: edit.end_line, column: edit.end_column }, this.#checked),
@@ -130,12 +111,11 @@ class FlowEditor extends HTMLElement {
     this.#checking = true;
     const { name, value } = this;
     try {
-      const asked = { editor: this.#id, file: name, text: value, unsaved: this.unsaved };
-      const { issues } = value.trim() ? await post("/editor/check", asked) : { issues: [] };
+      const { issues } = value.trim() ? await post("/editor/check", { file: name, text: value }) : { issues: [] };
       this.#unreachable = false;
       if (!this.#again && name === this.name && value === this.value) {
-        this.setIssues(issues);
-        this.dispatchEvent(new CustomEvent("issues", { bubbles: true, detail: issues }));
+        this.#answered = true;
+        this.#show(issues, summarized(issues));
       }
     } catch (problem) {
       if (!this.#unreachable) announce(`This text cannot be checked. ${problem.message}`, { error: true });
@@ -182,7 +162,6 @@ class FlowEditor extends HTMLElement {
     const label = `${this.name || "Text"}. Press Escape, then Tab to leave the editor.`;
     return [
       LANGUAGES[this.getAttribute("language") ?? "yaml"]?.() ?? [],
-      EditorState.readOnly.of(this.hasAttribute("readonly")),
       LONG_LINE.test(text) ? [] : EditorView.lineWrapping,
       EditorView.darkTheme.of(this.#scheme.matches),
       EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false", tabindex: "0" }),
@@ -199,7 +178,7 @@ class FlowEditor extends HTMLElement {
     clearTimeout(this.#quiet);
     this.#quiet = setTimeout(() => {
       this.#configure();
-      this.dispatchEvent(new CustomEvent("edited", { bubbles: true }));
+      this.dispatchEvent(new CustomEvent("edited"));
       this.check();
     }, QUIET_MS);
   }
@@ -218,7 +197,7 @@ class FlowEditor extends HTMLElement {
   #ask(question, position) {
     this.#asked[question]?.abort();
     this.#asked[question] = new AbortController();
-    const asked = { editor: this.#id, file: this.name, text: this.value, ...this.#place(position) };
+    const asked = { file: this.name, text: this.value, ...this.#place(position) };
     return post(`/editor/${question}`, asked, { signal: this.#asked[question].signal });
   }
 
@@ -226,13 +205,12 @@ class FlowEditor extends HTMLElement {
     const { doc } = this.#view.state;
     const from = this.#offset(issue);
     const to = Math.min(Math.max(from + issue.length, from + 1), doc.length);
-    const actions = this.#fixes(issue).map((fix) => ({ name: fix.title, apply: () => this.apply(fix) }));
+    const actions = this.#fixes(issue).map((fix) => ({ name: fix.title, apply: () => this.#apply(fix) }));
     const renderMessage = () => sentences(issue);
     return { from, to, severity: issue.severity, message: issue.message, renderMessage, actions };
   }
 
   #fixes({ fixes }) {
-    if (this.hasAttribute("readonly")) return [];
     return fixes.filter(({ edits }) => edits.every(({ file }) => file === this.name));
   }
 
@@ -243,7 +221,7 @@ class FlowEditor extends HTMLElement {
       where.addEventListener("click", () => this.#go(issue));
       const cures = this.#fixes(issue).map((fix) => {
         const button = element("button", "small", fix.title);
-        button.addEventListener("click", () => this.apply(fix));
+        button.addEventListener("click", () => this.#apply(fix));
         return button;
       });
       const row = element("div", "row");
@@ -260,14 +238,14 @@ class FlowEditor extends HTMLElement {
 
   #go({ file, line, column }) {
     if (file === this.name) this.goTo(line, column);
-    else this.dispatchEvent(new CustomEvent("definition", { bubbles: true, detail: { file, line, column } }));
+    else this.dispatchEvent(new CustomEvent("definition", { detail: { file, line, column } }));
     return true;
   }
 
   #applyFirst() {
     const { number } = this.#view.state.doc.lineAt(this.#view.state.selection.main.head);
     const fix = this.#issues.filter(({ file, line }) => file === this.name && line === number).flatMap((issue) => this.#fixes(issue))[0];
-    if (fix) this.apply(fix);
+    if (fix) this.#apply(fix);
     else announce("No fix is known for this line.");
     return true;
   }
@@ -278,7 +256,7 @@ class FlowEditor extends HTMLElement {
     const { empty, head } = state.selection.main;
     const { from, to, text } = state.doc.lineAt(head);
     const opened = OPENS.exec(text.trimEnd());
-    const isYaml = (this.getAttribute("language") ?? "yaml") === "yaml" && !state.readOnly;
+    const isYaml = (this.getAttribute("language") ?? "yaml") === "yaml";
     if (!isYaml || !empty || !opened || state.sliceDoc(head, to).trim()) return false;
     const insert = `\n${" ".repeat(opened[1].length + 2)}`;
     this.#view.dispatch({

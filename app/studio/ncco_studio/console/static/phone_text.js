@@ -122,6 +122,10 @@ for (const id of ["file", "line"]) {
   });
 }
 
+editor.addEventListener("definition", ({ detail: { file, line, column } }) => {
+  if (isPasted()) announce(`This is in line ${line} of ${file}.`);
+  else goTo(file, line, column);
+});
 editor.addEventListener("edited", () => {
   name();
   $("save").disabled = !isSavable();

@@ -9,7 +9,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import cycle, islice, product
@@ -160,10 +159,6 @@ class Explorer:
         self._counted_on_entry = {(first.flow, first.step) for first in firsts if first.name == ENTERED}
         self._known: dict[Any, State] = {}
         self._waiting = deque[State]()
-        self._taken = set[Any]()
-        """By state and number of failed attempts."""
-        self._left_alike: dict[Any, list[Transition]] = {}
-        """Turns that ignore the number of failed attempts, by the key of the state and by trigger."""
         self._heard_by_parties = set[Any]()
         """Keys of the flows already played to dialled parties."""
         self._nccos: dict[Any, PlayedNcco] = {}
@@ -271,22 +266,12 @@ class Explorer:
             self._add(None, trigger, moment, env, played, arrival=arrival)
 
     def _explore_trigger(self, state: State, trigger: Trigger) -> None:
-        """Add every turn that a trigger can lead to from a state.
-
-        Accepted input and faults have the same result after any number of failed attempts, so they are played once.
-        """
-        key = (state.key, trigger.kind, trigger.fault, frozen(trigger.line))
-        for each in self._left_alike.get(key, ()):
-            self.space.add(replace(each, source=state, trigger=trigger))
-        if key in self._left_alike:
-            return
+        """Add every turn that a trigger can lead to from a state."""
         moment = state.first.moment
         env = state.first.env
         turns = self._at_moments(moment, state, partial(self._resume, state.session, trigger, env))
-        added = [self._add(state, trigger, at, env, played) for at, played in turns]
-        found = [each for each in added if each is not None]
-        if found and all(each.kind in ("accepted", "fault") for each in found):
-            self._left_alike[key] = found
+        for at, played in turns:
+            self._add(state, trigger, at, env, played)
 
     def _decides_by_name(self, state: State) -> bool:
         return not self._reads_input and self.root.named(state.where[0]).steps[state.where[1]].exit.decides_by_name
@@ -320,7 +305,7 @@ class Explorer:
         """
         is_party = bool(state.session.parent)
         first = state.first
-        trigger = self._triggers.at(state.session)[0]._replace(fault="away")
+        trigger = next(self._triggers.at(state.session))._replace(fault="away")
         turn = None
         if trigger.kind == "input" and not is_party and self._is_known_without_store(state.session.call):
             turn = without_store(self.root, "leg", state.session.call, context_at(first.moment, first.env))
@@ -353,7 +338,7 @@ class Explorer:
                 return
             session = played.turn.session
             goes_on = not session.is_over and played.follow.entered == [*each.entered]
-            target = self.space.new_state(session, given=source.given) if goes_on else None
+            target = self.space.new_state(session, source.given, is_repeated=True) if goes_on else None
             self._add(source, each.trigger, each.moment, each.env, played, target=target)
             if target is None:
                 return
@@ -362,17 +347,11 @@ class Explorer:
     # turns
 
     def _at_moments(self, first: datetime, before: State | None, play: Play) -> Iterator[tuple[datetime, PlayedTurn]]:
-        """Play at the first moment, and at others only if a step reads the clock or opening hours.
-
-        One turn is enough for an outcome already taken in this state.
-        """
-        playing = self._followed(before, partial(play, first))
-        turns = [next(playing)]
-        is_known = before is not None and self._is_known(before, turns[0])
-        turns += [] if is_known else playing
+        """Play at the first moment, and at others only if a step reads the clock or opening hours."""
+        turns = [*self._followed(before, partial(play, first))]
         is_timed = any(self._reads_time(before, played) for played in turns)
         yield from ((first, played._replace(is_timed=is_timed)) for played in turns)
-        for moment in (each for each in self.moments if is_timed and each != first and not is_known):
+        for moment in (each for each in self.moments if is_timed and each != first):
             if self._is_late():
                 break
             for played in self._followed(before, partial(play, moment)):
@@ -387,17 +366,6 @@ class Explorer:
             yield played._replace(follow=follow)
             if self._is_unusual or self._is_late():
                 break
-
-    def _is_known(self, state: State, played: PlayedTurn) -> bool:
-        turn = played.turn
-        if turn is None or played.follow is None or not self._decides_by_name(state):
-            return False
-        taken = [key for key in played.follow.taken[:1] if key[:2] == state.where]
-        session = turn.session
-        key = (state.key, *taken, session.tries, session.asr_errors, session.position)
-        is_known = bool(taken) and key in self._taken
-        self._taken.add(key)
-        return is_known
 
     def _reads_time(self, before: State | None, played: PlayedTurn) -> bool:
         if played.follow is None:
@@ -479,10 +447,10 @@ class Explorer:
         session = self.states.bounded(session)
         is_movable = may_be_moved(self.root, session)
         kept = given if is_movable else NO_PARAMS
-        alike = (self.envs.index(env), is_movable, frozen(kept), *self.states.key(session, moment, env))
-        key = (alike, session.tries, session.asr_errors, session.position)
+        counts = session.tries, session.asr_errors, session.position
+        key = (*counts, self.envs.index(env), is_movable, frozen(kept), *self.states.key(session, moment, env))
         if key not in self._known:
-            self._known[key] = self.space.new_state(session, alike, kept)
+            self._known[key] = self.space.new_state(session, kept)
             self._waiting.append(self._known[key])
         return self._known[key]
 

@@ -49,19 +49,15 @@ class State:
         number: from 0, in the order of discovery.
         session: of the first call in the state.
         first: the first turn found that leads to it.
-        key: identifies the state, apart from failed attempts; None for a copy from an unrolled dial loop.
         given: the params of a placed call that machine detection can still move.
+        is_repeated: whether it is a copy from an unrolled dial loop.
     """
 
     number: int
     session: Session
-    key: Any
     given: Mapping[str, Any]
+    is_repeated: bool
     first: Transition = field(init=False)
-
-    @property
-    def is_repeated(self) -> bool:
-        return self.key is None
 
     @property
     def where(self) -> StepKey:
@@ -179,9 +175,9 @@ class StateSpace:
     stopped: str = ""
     seconds: float = 0.0
 
-    def new_state(self, session: Session, key: Any = None, given: Mapping[str, Any] = NO_PARAMS) -> State:
+    def new_state(self, session: Session, given: Mapping[str, Any], *, is_repeated: bool = False) -> State:
         """The next transition must lead to the state."""
-        self.states.append(State(len(self.states), session, key, given))
+        self.states.append(State(len(self.states), session, given, is_repeated))
         return self.states[-1]
 
     def add(self, made: Transition) -> None:

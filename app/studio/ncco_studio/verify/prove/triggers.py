@@ -82,21 +82,12 @@ class Trigger(NamedTuple):
 
 @dataclass(slots=True)
 class Triggers:
-    """The triggers of each step, cached."""
+    """The triggers of each step, without faults."""
 
     root: Flow
     values: Representatives
-    _made: dict[tuple[Any, ...], tuple[Trigger, ...]] = field(default_factory=dict)
 
-    def at(self, session: Session) -> tuple[Trigger, ...]:
-        """Leave out faults."""
-        steering = tuple((wait.index, wait.kind, wait.name) for wait in session.waits if wait.steers)
-        key = (session.at, session.step, session.locale, steering)
-        if key not in self._made:
-            self._made[key] = tuple(self._at(session))
-        return self._made[key]
-
-    def _at(self, session: Session) -> Iterator[Trigger]:
+    def at(self, session: Session) -> Iterator[Trigger]:
         flow = self.root.named(session.at)
         step = flow.steps[session.step]
         for wait in (wait for wait in session.waits if wait.steers):
