@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -23,18 +24,16 @@ def painted(page: Page, address: str) -> Locator:
     return page.locator("#picture svg")
 
 
-def seen(page: Page) -> tuple[float, float, float]:
-    """How far the picture is scrolled right and down, and how wide it is drawn."""
-    frame = page.locator("#picture")
-    right, down = frame.evaluate("frame => [frame.scrollLeft, frame.scrollTop]")
-    return right, down, frame.evaluate("frame => frame.querySelector('svg').clientWidth")
+def seen(picture: Locator) -> Sequence[float]:
+    """The visible part of the picture: x, y, width and height."""
+    return [float(number) for number in str(picture.get_attribute("viewBox")).split()]
 
 
 def node(page: Page, step: str) -> Locator:
     return page.locator(f'#picture .node[data-step="{step}"]')
 
 
-def test_a_picture_opens_readable_scrolls_and_can_be_zoomed(page: Page, picture: Locator) -> None:
+def test_a_picture_opens_readable_and_buttons_keys_wheel_and_drag_move_and_zoom(page: Page, picture: Locator) -> None:
     size = "parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a"
     texts = picture.locator("text").evaluate_all(f"all => all.map((text) => [{size}, text.getBoundingClientRect()])")
     frame = page.locator("#picture").bounding_box()
@@ -45,30 +44,47 @@ def test_a_picture_opens_readable_scrolls_and_can_be_zoomed(page: Page, picture:
     assert max(box["bottom"] for _, box in texts) <= frame["y"] + frame["height"]
 
     page.get_by_role("button", name="Fit").click()
-    fitted = seen(page)
-    assert frame["width"] >= fitted[2]
+    fitted = seen(picture)
 
-    for _ in range(4):
-        page.get_by_role("button", name="Zoom in").click()
-    zoomed = seen(page)
-    assert zoomed[2] > fitted[2]
-    assert min(zoomed[:2]) > 0  # its middle stays
+    page.get_by_role("button", name="Zoom in").click()
+    assert seen(picture)[2] < fitted[2]
     page.locator("#picture").focus()
+    page.keyboard.press("-")
+    assert pytest.approx(fitted[2]) == seen(picture)[2]
     page.keyboard.press("ArrowRight")
-    page.wait_for_function(f"document.getElementById('picture').scrollLeft > {zoomed[0]}")
-    page.get_by_role("button", name="Fit").click()
-    assert fitted == seen(page)
+    assert seen(picture)[0] > fitted[0]
+    page.keyboard.press("0")
+    assert pytest.approx(fitted) == seen(picture)
+
+    box = picture.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 60, box["y"] + 300)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 160, box["y"] + 300, steps=4)
+    page.mouse.up()
+    assert seen(picture)[0] < fitted[0]
+    dragged = picture.get_attribute("viewBox") or ""
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -240)
+    page.keyboard.up("Control")
+    expect(picture).not_to_have_attribute("viewBox", dragged)  # `wheel` does not wait for its effect
+    assert seen(picture)[2] < fitted[2]
 
 
 def test_the_page_scrolls_through_the_whole_picture_on_a_phone(page: Page) -> None:
     page.set_viewport_size({"width": NARROW, "height": 844})
     page.goto("/flows/reception")
     expect(page.get_by_text("Adding calls to the picture")).to_have_count(0)
+    frame = page.locator("#picture")
+    expect(frame).to_have_css("touch-action", "pan-y")
     outside = """frame => [...frame.querySelectorAll(".node")].filter((node) => {
         const [box, around] = [node.getBoundingClientRect(), frame.getBoundingClientRect()];
         return box.top < around.top || box.bottom > around.bottom;
     }).length"""
-    assert 0 == page.locator("#picture").evaluate(outside)
+    assert 0 == frame.evaluate(outside)
+
+    page.get_by_role("button", name="Zoom in").click()
+    expect(frame).to_have_css("touch-action", "none")
 
 
 def test_a_picture_that_was_moved_stays_where_it_is_when_calls_are_painted(page: Page) -> None:
@@ -80,15 +96,16 @@ def test_a_picture_that_was_moved_stays_where_it_is_when_calls_are_painted(page:
     page.route("**/painted?*", hold)
     with page.expect_request("**/painted?*"):
         page.goto("/flows/reception")
-    for _ in range(4):
-        page.get_by_role("button", name="Zoom in").click()
-    page.locator("#picture").evaluate("frame => frame.scrollBy(20, -30)")
-    zoomed = seen(page)
+    picture = page.locator("#picture svg")
+    page.get_by_role("button", name="Zoom in").click()
+    page.locator("#picture").focus()
+    page.keyboard.press("ArrowRight")
+    zoomed = seen(picture)
 
     waiting.pop().continue_()
     expect(page.get_by_text("Adding calls to the picture")).to_have_count(0)
 
-    assert pytest.approx(zoomed[:2]) == seen(page)[:2]
+    assert pytest.approx(zoomed) == seen(picture)
 
 
 def test_a_step_is_chosen_by_keyboard_search_and_click_with_a_link_to_its_line(page: Page, picture: Locator) -> None:
