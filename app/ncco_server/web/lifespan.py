@@ -17,7 +17,6 @@ from structlog.typing import FilteringBoundLogger
 
 from ncco_server.garbage import collect_rarely
 from ncco_server.settings import Settings
-from ncco_server.store import Leases
 from ncco_server.web.health import Readiness
 from ncco_server.web.own_service import OwnService
 from ncco_server.web.tasks import (
@@ -115,7 +114,7 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness, 
     metrics = config.metrics
     log = config.log
     service = config.calls
-    jobs = Jobs(Leases(service.store.database), metrics, log)
+    jobs = Jobs(metrics, log)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -175,7 +174,7 @@ async def _look_after_store(
     for work in (
         partial(jobs.every, "count-calls", count),
         partial(jobs.every, "save-flows", service.library.save_used),
-        partial(jobs.hold, "calls", partial(look_after_calls, config, own.voice, jobs)),
+        partial(look_after_calls, config, own.voice, jobs),
     ):
         await stack.enter_async_context(running(after(opened, work)))
 
