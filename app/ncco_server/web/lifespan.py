@@ -98,11 +98,6 @@ async def report_to_systemd() -> None:
             await asyncio.sleep(ALIVE_EVERY_S)
 
 
-LONGEST_PRELOAD_S: Final = 5.0
-"""Startup waits for open calls' older revisions, and turns all callers away until then; our choice.
-
-Callers who need the rest wait while they are loaded later.
-"""
 FIND_S: Final = 2.0
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -137,7 +132,6 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness, 
             await enter(running(after(opened, partial(first, first_read, was_read))))
             if opened.is_set():
                 await either(was_read, service.library.begun)
-                await service.library.preloaded(LONGEST_PRELOAD_S)
             if not was_read.is_set() and service.library.begun.is_set():
                 in_use = sorted(service.library.current.flows)
                 log.warning("flows not read yet", in_use=in_use, cure="shorten them, or check the folder's drive")
