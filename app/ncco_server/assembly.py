@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.errors import SettingsError
 from ncco_server.flow.files import search_beside
 from ncco_server.service.functions import AnswerLookups
-from ncco_server.service.outbox import Post, Verdict
+from ncco_server.service.outbox import Verdict
 from ncco_server.service.recording_files import BucketAddress
 from ncco_server.service.turns import Policy
 from ncco_server.settings import Settings, load_settings
@@ -71,28 +71,8 @@ def with_current_keys(env_file: Path | None, bucket: BucketAddress) -> BucketAdd
     return bucket._replace(key_id=key_id, secret_key=secret_key, token=token)
 
 
-T = TypeVar("T")
-
-
-class OnDemand(Generic[T]):
-    """Makes something when first needed, in a thread: imports of `make` may take 0.1 s."""
-
-    def __init__(self, make: Callable[[], T]) -> None:
-        self._make = make
-        self._making = asyncio.Lock()
-        self.made: T | None = None
-
-    async def get(self) -> T:
-        if self.made is not None:
-            return self.made
-        async with self._making:
-            if self.made is None:
-                self.made = await asyncio.to_thread(self._make)
-            return self.made
-
-
 class Clients:
-    """What calls other systems; imported and made on first use.
+    """What calls other systems; imported and made on first use, unless `released.ready` has imported it before.
 
     `watch` wraps the function that answers a lookup. Without a `store`, emails have no recordings attached.
     """
@@ -107,10 +87,7 @@ class Clients:
         self._watch = watch
         self._store = store
         self._bucket = recording_files_of(settings) if store is not None and settings.bucket is not None else None
-        self._lookups = OnDemand(self._make_lookups)
-        self._poster = OnDemand(self._make_poster)
-        self.post = sending_with(self._poster)
-        self.mail = sending_with(OnDemand(self._make_mailer))
+        self._made = AsyncExitStack()
 
     def look_ups(self) -> AnswerLookups:
         answer: AnswerLookups | None = None
@@ -118,10 +95,9 @@ class Clients:
         async def look_up(lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
             nonlocal answer
             if answer is None:
-                client = await self._lookups.get()
                 from ncco_server.service.lookups import lookups_of_turn  # noqa: PLC0415 - only for flows with lookups
 
-                answer = lookups_of_turn(self._watch(client.answer), self._settings.lookup_budget_ms)
+                answer = lookups_of_turn(self._watch(self._lookups.answer), self._settings.lookup_budget_ms)
             return await answer(lookups)
 
         return look_up
@@ -129,27 +105,37 @@ class Clients:
     @property
     def late_functions(self) -> int:
         """Plain functions that still run after their time limit."""
-        return self._lookups.made.late_functions if self._lookups.made is not None else 0
+        return self._lookups.late_functions if "_lookups" in vars(self) else 0
 
     async def close(self) -> None:
-        if self._poster.made is not None:
-            await self._poster.made.client.aclose()
-        if self._lookups.made is not None:
-            await self._lookups.made.close()
+        await self._made.aclose()
 
-    def _make_lookups(self) -> LookupClient:
+    async def post(self, hook: HookRow, now: datetime) -> Verdict:
+        return await self._poster(hook, now)
+
+    async def mail(self, hook: HookRow, now: datetime) -> Verdict:
+        return await self._mailer(hook, now)
+
+    @cached_property
+    def _lookups(self) -> LookupClient:
         from ncco_server.service.lookups import LookupClient  # noqa: PLC0415 - only for flows with lookups
 
         settings = self._settings
-        return LookupClient(settings.lookup_budget_ms, settings.private_hosts, settings.python_modules)
+        client = LookupClient(settings.lookup_budget_ms, settings.private_hosts, settings.python_modules)
+        self._made.push_async_callback(client.close)
+        return client
 
-    def _make_poster(self) -> Poster:
+    @cached_property
+    def _poster(self) -> Poster:
         from ncco_server.service.hook_posts import Poster  # noqa: PLC0415 - only for flows with hooks
         from ncco_server.service.outgoing import new_client  # noqa: PLC0415 - only for flows with hooks
 
-        return Poster(new_client(self._settings.private_hosts), self._settings.hook_secrets)
+        client = new_client(self._settings.private_hosts)
+        self._made.push_async_callback(client.aclose)
+        return Poster(client, self._settings.hook_secrets)
 
-    def _make_mailer(self) -> Mailer:
+    @cached_property
+    def _mailer(self) -> Mailer:
         from ncco_server.service.mail import Attach, Mailer, attach_from, attach_nothing  # noqa: PLC0415 - only for flows that mail
 
         attach: Attach = attach_nothing
@@ -157,10 +143,3 @@ class Clients:
         if self._store is not None and files is not None:
             attach = attach_from(self._store.recordings, files, has_key=not self._settings.missing_to_fetch)
         return Mailer(self._settings.mail_server, attach)
-
-
-def sending_with(made: OnDemand[Poster] | OnDemand[Mailer] | OnDemand[Post]) -> Post:
-    async def send(hook: HookRow, now: datetime) -> Verdict:
-        return await (await made.get())(hook, now)
-
-    return send

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -22,9 +21,6 @@ TRY_TIMEOUT_S: Final = 15.0
 """Source: Standard Webhooks, Request timeout (15 to 30 s)."""
 BODY_LIMIT: Final = 256 * 1024
 """Our choice; Standard Webhooks asks for less than 20 KB."""
-ANSWER_LIMIT: Final = 64 * 1024
-"""Bytes to read, so that the connection can be reused."""
-ANSWER_S: Final = 1.0
 
 _MAY_RETRY_AFTER: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 """They may come with `Retry-After`. Source: RFC 6585, 4; RFC 9110, 15.6.4."""
@@ -66,9 +62,7 @@ class Poster:
         }
         encoded = [(name.encode(), text.encode()) for name, text in headers.items()]
         async with self.client.stream("POST", hook.url, content=hook.body, headers=encoded) as answer:
-            verdict = _verdict(answer, now)
-            await _drain(answer)
-        return verdict
+            return _verdict(answer, now)
 
     def _signature(self, id_: str, now: datetime, body: str) -> dict[str, str]:
         """Receivers refuse a timestamp older than 5 minutes.
@@ -124,14 +118,3 @@ def seconds_until(text: str, now: datetime) -> float:
     except (ValueError, OverflowError):  # such as the year 99999999999
         return 0.0
     return max(0.0, ((until if until.tzinfo else until.replace(tzinfo=UTC)) - now).total_seconds())
-
-
-async def _drain(answer: httpx.Response) -> None:
-    """Read a short rest, so that the connection can be reused."""
-    with suppress(TimeoutError, httpx.RequestError):
-        async with asyncio.timeout(ANSWER_S):
-            size = 0
-            async for chunk in answer.aiter_raw():
-                size += len(chunk)
-                if size > ANSWER_LIMIT:
-                    break

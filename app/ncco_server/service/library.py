@@ -36,10 +36,6 @@ PINNED_BYTES: Final = 2 * 1024 * 1024
 
 A loaded flow takes about 60 times the memory of its source.
 """
-IN_USE_BYTES: Final = 2 * PINNED_BYTES
-"""Limits open calls' revisions: callers notice when a busy machine loads 2,000 steps."""
-NOTED_CALLS: Final = 2_000
-"""Open calls, the newest ones, whose revisions are loaded before callers need them: a start must not read all calls."""
 FIRST_READ_S: Final = 2.0
 """A starting server then uses the released project; our choice.
 
@@ -87,7 +83,6 @@ class Library:
         self._pinned = PinnedFlows()
         self._loading: dict[tuple[str, str], asyncio.Task[Flow | None]] = {}
         self._parsing = asyncio.Lock()
-        self._preloading: asyncio.Task[None] | None = None
 
     @property
     def is_awaited(self) -> bool:
@@ -115,14 +110,11 @@ class Library:
             if project.has_errors or self.removed:
                 self.rejected += 1
                 if self.loaded_at is None and in_use.flows:
-                    await self._note_open_calls()
                     self._swap(in_use, now)
                 self.is_stale = False
                 return project
             await self._store.save_revisions([_row(flow, now) for flow in project.flows.values()])
             await self._store.replace_revision(released_row(project, now))
-            await self._note_open_calls()
-            self._pin_used(in_use, project)
             self._swap(project, now)
             self.is_stale = False
             return project
@@ -139,7 +131,6 @@ class Library:
                 released = await self._released(NO_PROJECT)
                 if released.flows:
                     self.is_stale = True
-                    await self._note_open_calls()
                     self._swap(released, datetime.now(UTC))
         return await reading
 
@@ -152,26 +143,6 @@ class Library:
     async def _is_released(self, project: Project) -> bool:
         row = await self._store.revision(RELEASED)
         return row is not None and orjson.loads(row.sources) == sources_of(project)
-
-    async def preloaded(self, seconds: float) -> None:
-        """Wait at most this long for the older revisions of open calls."""
-        if self._preloading is not None:
-            await asyncio.wait({self._preloading}, timeout=seconds)
-
-    async def _preload(self) -> None:
-        for flow, revision in self._pinned.in_use:
-            if not self._pinned.has_room:
-                return
-            with suppress(StoreError):  # this revision will be loaded on demand
-                await self.pinned(flow, revision)
-
-    async def _note_open_calls(self) -> None:
-        """Do nothing while the store is unavailable."""
-        with suppress(StoreError):
-            async with self._store.records() as records:
-                found = await records.open_revisions(since=0, most=NOTED_CALLS)
-            found.sort(key=lambda each: each[2], reverse=True)  # what most calls need is loaded first
-            self._pinned.in_use = tuple((flow, revision) for flow, revision, _ in found)
 
     async def save_used(self) -> None:
         """Another host may have deleted the revisions in use. Raises StoreUnavailable."""
@@ -230,7 +201,6 @@ class Library:
         if found is None:
             return None
         flow = replace(found, revision=revision)
-        await self._note_open_calls()
         self._pinned.add(flow)
         return flow
 
@@ -238,13 +208,6 @@ class Library:
         row = await self._store.revision(RELEASED)
         before = None if row is None else await asyncio.to_thread(released_project, row, read, self._handlers)
         return before or NO_PROJECT
-
-    def _pin_used(self, before: Project, after: Project) -> None:
-        for flow in before.flows.values():
-            key = (flow.name, flow.revision)
-            now = after.flows.get(flow.name)
-            if key in self._pinned.in_use and not (now is not None and now.revision == flow.revision):
-                self._pinned.add(flow)
 
     def _swap(self, project: Project, now: datetime) -> None:
         for flow in self.current.flows.values():
@@ -254,28 +217,17 @@ class Library:
         self._by_number = {number: flow for flow in project.flows.values() for number in flow.numbers}
         self._default = next((flow for flow in project.flows.values() if flow.default), None)
         self.current = project
-        if self.loaded_at is None:
-            self._preloading = asyncio.create_task(self._preload())
         self.loaded_at = now
         self.begun.set()
 
 
 class PinnedFlows:
-    """Loaded older revisions, limited by their sources' total size. At least one is kept.
+    """Loaded older revisions, limited by their sources' total size. At least one is kept."""
 
-    Flows of open calls (`in_use`) are unloaded last.
-    """
-
-    def __init__(self, limit: int = PINNED_BYTES, in_use_limit: int = IN_USE_BYTES) -> None:
+    def __init__(self, limit: int = PINNED_BYTES) -> None:
         self._limit = limit
-        self._in_use_limit = in_use_limit
         self._flows: OrderedDict[tuple[str, str], tuple[Flow, int]] = OrderedDict()
         self._bytes = 0
-        self.in_use: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def has_room(self) -> bool:
-        return self._bytes < self._in_use_limit
 
     def get(self, key: tuple[str, str]) -> Flow | None:
         if key not in self._flows:
@@ -290,14 +242,8 @@ class PinnedFlows:
         size = sum(len(text) for path, text in flow.sources.items() if not path.startswith(MODULES))
         self._flows[key] = flow, size
         self._bytes += size
-        for other in [other for other in self._flows if other not in self.in_use and other != key]:
-            self._drop_over(self._limit, other)
-        for other in [other for other in self._flows if other != key]:
-            self._drop_over(self._in_use_limit, other)
-
-    def _drop_over(self, limit: int, key: tuple[str, str]) -> None:
-        if self._bytes > limit:
-            self._bytes -= self._flows.pop(key)[1]
+        while self._bytes > self._limit and len(self._flows) > 1:
+            self._bytes -= self._flows.popitem(last=False)[1][1]
 
 
 def _startable(project: Project, name: str) -> Flow | None:

@@ -77,7 +77,6 @@ async def fetch(client: httpx.AsyncClient, request: LookupRequest, key: str, beg
             asked.method, asked.url, headers=asked.headers, content=asked.content, extensions={BEGINS: begins}
         ) as response:
             if failure := _failure_of(response.status_code):
-                await _drain(response)
                 raise failure
             body = await _read_body(response)
     except PrivateAddress:
@@ -125,14 +124,6 @@ def _failure_of(status: int) -> LookupFailure | None:
 
 def _raw_chunks(response: httpx.Response) -> AsyncIterable[bytes]:
     return cast(httpx.AsyncByteStream, response.stream)
-
-
-async def _drain(response: httpx.Response) -> None:
-    """Read a short rest, so that the connection can be reused."""
-    length = response.headers.get("content-length", "")
-    if length.isdecimal() and int(length) <= BODY_LIMIT:
-        async for _ in _raw_chunks(response):
-            pass
 
 
 async def _read_body(response: httpx.Response) -> bytes:

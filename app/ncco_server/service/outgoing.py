@@ -10,12 +10,12 @@ import ipaddress
 import re
 import socket
 import ssl
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from functools import cache, partial
 from typing import Any, Final, TypeAlias
 
-import h11
 import httpcore
 import httpx
 
@@ -123,13 +123,9 @@ Resolve: TypeAlias = Callable[[str, int], Sequence[str]]
 REQUESTS_PER_HOST: Final = 500
 CONNECTING_PER_HOST: Final = 16
 """The event loop opens about a thousand a second: more at once would slow each other down."""
-IDLE_PER_HOST: Final = 50
-IDLE_S: Final = 4.0
-"""Most servers keep idle connections longer, so a request rarely uses one that is being closed."""
 FIRST_TRY_S: Final = 0.25
 """Source: RFC 8305, 8."""
 ADDRESS_LIMIT: Final = 4
-ANSWER_LIMIT: Final = 128 * 1024
 
 _FAULTS: Final = (
     httpcore.TimeoutException,
@@ -167,7 +163,7 @@ def new_client(
     """Only `private_hosts` may have private addresses. Callers set time limits."""
     return httpx.AsyncClient(
         transport=CheckedTransport(private_hosts, resolve or resolve_by_system, network),
-        headers={"User-Agent": "ncco-server"},
+        headers={"User-Agent": "ncco-server", "Connection": "close"},
         follow_redirects=False,
         trust_env=False,
         timeout=None,  # noqa: S113 - every use has its own deadline
@@ -187,7 +183,7 @@ def trusted_certificates() -> ssl.SSLContext:
 
 
 class CheckedTransport(httpx.AsyncBaseTransport):
-    """Keeps a connection pool for each host."""
+    """Opens a connection for each request, so that a cancelled one leaves nothing to clean up (docs/decisions.md)."""
 
     def __init__(
         self,
@@ -197,7 +193,8 @@ class CheckedTransport(httpx.AsyncBaseTransport):
     ) -> None:
         self._ssl_context = trusted_certificates()
         self._network = network or CheckedNetwork(frozenset(map(str.lower, private_hosts)), resolve)
-        self._hosts: dict[tuple[bytes, bytes, int], HostConnections] = {}
+        self._places = defaultdict[str, asyncio.Semaphore](lambda: asyncio.Semaphore(REQUESTS_PER_HOST))
+        self._connecting = defaultdict[str, asyncio.Semaphore](lambda: asyncio.Semaphore(CONNECTING_PER_HOST))
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Raise httpx.TransportError."""
@@ -212,123 +209,40 @@ class CheckedTransport(httpx.AsyncBaseTransport):
             extensions=request.extensions,
         )
         with _as_httpx():
-            answer, body = await self._host(asked.url.origin).send(asked)
+            answer, closing = await self._send(asked)
+        body = _Body(answer, closing)
         return httpx.Response(answer.status, headers=answer.headers, stream=body, extensions=answer.extensions)
 
-    def _host(self, origin: httpcore.Origin) -> HostConnections:
-        key = origin.scheme, origin.host, origin.port
-        if key not in self._hosts:
-            self._hosts[key] = HostConnections(origin, self._ssl_context, self._network)
-        return self._hosts[key]
+    async def _send(self, request: httpcore.Request) -> tuple[httpcore.Response, AsyncExitStack]:
+        """Return also what closes the connection. Raises httpcore's errors."""
+        origin = request.url.origin
+        begins = request.extensions.get(BEGINS, _nothing)
+        connection = httpcore.AsyncHTTPConnection(origin, self._ssl_context, network_backend=self._network)
 
-    async def aclose(self) -> None:
-        for host in self._hosts.values():
-            await host.aclose()
+        async def trace(event: str, info: Mapping[str, Any]) -> None:
+            if event == "connection.connect_tcp.complete":  # httpcore leaves it open if the TLS handshake is cancelled
+                closing.push_async_callback(info["return_value"].aclose)
+            elif event == "http11.send_request_headers.started":
+                await opening.aclose()
+                begins()
+
+        request.extensions = {**request.extensions, "trace": trace}
+        async with AsyncExitStack() as closing:
+            await closing.enter_async_context(self._places[str(origin)])
+            async with AsyncExitStack() as opening:
+                await opening.enter_async_context(self._connecting[str(origin)])
+                begins()
+                answer = await connection.handle_async_request(request)
+            return answer, closing.pop_all()
 
 
 def _nothing() -> None: ...
 
 
-class HostConnections:
-    """One host's connections: each request has its own until its response is read.
-
-    Only idle ones are listed, so a cancelled request leaves nothing to clean up (docs/decisions.md).
-    """
-
-    def __init__(
-        self, origin: httpcore.Origin, ssl_context: ssl.SSLContext, network: httpcore.AsyncNetworkBackend
-    ) -> None:
-        self._origin = origin
-        self._ssl_context = ssl_context
-        self._network = network
-        self._places = asyncio.Semaphore(REQUESTS_PER_HOST)
-        self._connecting = asyncio.Semaphore(CONNECTING_PER_HOST)
-        self._idle: list[httpcore.AsyncHTTPConnection] = []
-        self._closing: set[asyncio.Task[None]] = set()
-
-    async def send(self, request: httpcore.Request) -> tuple[httpcore.Response, httpx.AsyncByteStream]:
-        """Raise httpcore's errors."""
-        await self._places.acquire()
-        connection = self._idle_connection()
-        opening = ExitStack()
-        if connection is None:
-            try:
-                await self._connecting.acquire()
-            except BaseException:
-                self._places.release()
-                raise
-            opening.callback(self._connecting.release)
-            connection = self._idle_connection() or self._new_connection()
-
-        begins = request.extensions.get(BEGINS, _nothing)
-
-        async def trace(event: str, info: Mapping[str, Any]) -> None:
-            if event == "http11.send_request_headers.started":
-                opening.close()
-                begins()
-
-        request.extensions = {**request.extensions, "trace": trace}
-        begins()
-        try:
-            answer = await connection.handle_async_request(request)
-        except BaseException:
-            self.give_back(connection)
-            raise
-        finally:
-            opening.close()
-        return answer, _Body(self, connection, answer)
-
-    def give_back(self, connection: httpcore.AsyncHTTPConnection) -> None:
-        self._places.release()
-        is_usable = connection.is_idle() and not connection.is_closed() and not connection.has_expired()
-        if is_usable and len(self._idle) < IDLE_PER_HOST:
-            self._idle.append(connection)
-            asyncio.get_running_loop().call_later(IDLE_S + 1, self._close_expired)
-        else:
-            self._close(connection)
-
-    async def aclose(self) -> None:
-        while self._idle:
-            self._close(self._idle.pop())
-        if self._closing:
-            await asyncio.wait(self._closing)
-
-    def _idle_connection(self) -> httpcore.AsyncHTTPConnection | None:
-        self._close_expired()
-        return self._idle.pop() if self._idle else None
-
-    def _new_connection(self) -> httpcore.AsyncHTTPConnection:
-        return httpcore.AsyncHTTPConnection(
-            self._origin, self._ssl_context, keepalive_expiry=IDLE_S, network_backend=self._network
-        )
-
-    def _close_expired(self) -> None:
-        for connection in [connection for connection in self._idle if connection.has_expired()]:
-            self._idle.remove(connection)
-            self._close(connection)
-
-    def _close(self, connection: httpcore.AsyncHTTPConnection) -> None:
-        """Use a task, which goes on if the request is cancelled."""
-        task = asyncio.create_task(connection.aclose())
-        self._closing.add(task)
-        task.add_done_callback(self._closed)
-
-    def _closed(self, task: asyncio.Task[None]) -> None:
-        self._closing.discard(task)
-        if not task.cancelled():
-            task.exception()  # errors on closing do not matter
-
-
 class _Body(httpx.AsyncByteStream):
-    """Closing a body, even twice, gives its connection back."""
-
-    def __init__(
-        self, host: HostConnections, connection: httpcore.AsyncHTTPConnection, answer: httpcore.Response
-    ) -> None:
-        self._host = host
-        self._connection = connection
+    def __init__(self, answer: httpcore.Response, closing: AsyncExitStack) -> None:
         self._answer = answer
-        self._is_closed = False
+        self._closing = closing
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         with _as_httpx():
@@ -336,13 +250,7 @@ class _Body(httpx.AsyncByteStream):
                 yield chunk
 
     async def aclose(self) -> None:
-        if self._is_closed:
-            return
-        self._is_closed = True
-        try:
-            await self._answer.aclose()
-        finally:
-            self._host.give_back(self._connection)
+        await self._closing.aclose()
 
 
 @contextmanager
@@ -390,10 +298,10 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
         for address in others:
             limit = FIRST_TRY_S if timeout is None else min(timeout, FIRST_TRY_S)
             try:
-                return _Stream(await self._network.connect_tcp(address, port, limit, local_address, socket_options))
+                return await self._network.connect_tcp(address, port, limit, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 continue
-        return _Stream(await self._network.connect_tcp(last, port, timeout, local_address, socket_options))
+        return await self._network.connect_tcp(last, port, timeout, local_address, socket_options)
 
     async def _addresses(self, host: str, port: int) -> Sequence[str]:
         try:
@@ -420,64 +328,3 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
         if not found:
             raise NoAddress(f"{host} has no address")
         return found
-
-
-class _Stream(httpcore.AsyncNetworkStream):
-    """Closes if its TLS handshake is cancelled, and is not reused after unexpected data.
-
-    Another request would read that as its response.
-    """
-
-    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
-        self._stream = stream
-        self._received = bytearray()
-        self._has_surplus = False
-
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - of httpcore
-        data = await self._stream.read(max_bytes, timeout)
-        if len(self._received) <= ANSWER_LIMIT:
-            self._received += data
-        return data
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - of httpcore
-        self._received.clear()
-        await self._stream.write(buffer, timeout)
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - the interface of httpcore
-    ) -> httpcore.AsyncNetworkStream:
-        try:
-            return _Stream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
-        except asyncio.CancelledError:
-            await self._stream.aclose()
-            raise
-
-    def get_extra_info(self, info: str) -> Any:
-        """Report unread data: httpcore then does not reuse the connection."""
-        if info == "is_readable":
-            if self._received:
-                self._has_surplus = not _is_one_answer(bytes(self._received))
-                self._received.clear()
-            if self._has_surplus:
-                return True
-        return self._stream.get_extra_info(info)
-
-
-def _is_one_answer(received: bytes) -> bool:
-    parser = h11.Connection(h11.CLIENT)
-    parser.send(h11.Request(method="GET", target="/", headers=[("Host", "-")]))
-    parser.send(h11.EndOfMessage())
-    parser.receive_data(received)
-    try:
-        event = parser.next_event()
-        while isinstance(event, h11.InformationalResponse | h11.Response | h11.Data):
-            event = parser.next_event()
-    except h11.RemoteProtocolError:
-        return False
-    return isinstance(event, h11.EndOfMessage) and not parser.trailing_data[0]

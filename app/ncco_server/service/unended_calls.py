@@ -63,10 +63,8 @@ class UnendedCalls:
     most_read: int = MOST_READ
     _webhooks: tuple[int, int] | None = None
     """The next search for early ends covers the webhooks after the first key, up to the second."""
-    _done: tuple[int, int] = (-1, -1)
-    """Start time and key of the last call that was too old."""
-    _next: tuple[int, int] | None = None
-    """The same of the last call that was read, if some are left for the next search."""
+    _next: tuple[int, int] = (-1, -1)
+    """Start time and key of the last call that was read, if some are left for the next search."""
     _asked_at: dict[str, int] = field(default_factory=dict)
 
     async def end(self, now: datetime) -> EndedCounts:
@@ -74,9 +72,8 @@ class UnendedCalls:
         now_ms = milliseconds(now)
         too_old = milliseconds(now - self._max_age)
         ended = EndedCounts()
-        done = self._done
-        after = self._next or done
-        self._next = None
+        after = self._next
+        self._next = (-1, -1)
         read = 0
         asked_at = dict[str, int]()
         async with self.service.store.records() as records:
@@ -98,9 +95,6 @@ class UnendedCalls:
                     ended.lost += await end_lost(self.service, call.id, now)
                 after = call.created_at, call.key
                 read += 1
-                if is_too_old:
-                    done = after
-        self._done = done
         self._asked_at = {id_: at for id_, at in self._asked_at.items() if at > too_old} | asked_at
         return ended
 

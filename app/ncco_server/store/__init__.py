@@ -21,8 +21,6 @@ from ncco_server.store.changes import ChangeRow as ChangeRow
 from ncco_server.store.database import Database
 from ncco_server.store.database import give_way as give_way
 from ncco_server.store.function_results import FunctionResultRow as FunctionResultRow
-from ncco_server.store.leases import LeaseRow as LeaseRow
-from ncco_server.store.leases import Leases as Leases
 from ncco_server.store.placed import PlacedCalls as PlacedCalls
 from ncco_server.store.placed_rows import COMPLETED as COMPLETED
 from ncco_server.store.placed_rows import AttemptResult as AttemptResult

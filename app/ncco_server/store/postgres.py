@@ -106,9 +106,6 @@ _DURABLE: Final = (
 )
 """Overrides a database that acknowledges commits before they are on disk."""
 
-_UNFLUSHED: Final = "BEGIN; SET LOCAL synchronous_commit = off"
-"""The next commit that waits for the disk flushes those before it."""
-
 _RETURNING: Final = " RETURNING id, key"
 
 
@@ -151,15 +148,13 @@ class PostgresDatabase:
         return await self._reading.fetch(sql, *values)
 
     def write(
-        self, work: Callable[[], Work[T]], keys: Sequence[str] = (), *, is_long: bool = False, is_flushed: bool = True
+        self, work: Callable[[], Work[T]], keys: Sequence[str] = (), *, is_long: bool = False
     ) -> Coroutine[Any, Any, T]:
         if self._writer is None or self._background is None:
             raise not_open(self.label)
         if keys and not is_long:
             return self._writer.write(work, keys)
-        return self._background.use(
-            partial(_transact, work=work, locked=keys, begin="BEGIN" if is_flushed else _UNFLUSHED), is_conflict
-        )
+        return self._background.use(partial(_transact, work=work, locked=keys), is_conflict)
 
     async def trim(self) -> None:
         """Does nothing, because autovacuum removes deleted rows."""
@@ -397,10 +392,8 @@ async def _send_together(connection: Connection, statements: Sequence[Statement]
     return [found.get(values[0], []) for values in every]
 
 
-async def _transact(
-    connection: Connection, work: Callable[[], Work[T]], locked: Sequence[str] = (), begin: str = "BEGIN"
-) -> T:
-    async with _transaction(connection, begin):
+async def _transact(connection: Connection, work: Callable[[], Work[T]], locked: Sequence[str] = ()) -> T:
+    async with _transaction(connection):
         if locked:
             await _lock_names(connection, locked)
         return await _run(connection, work())
@@ -432,9 +425,9 @@ async def _fetch(connection: Connection, sql: str, values: Sequence[object]) -> 
 
 
 @asynccontextmanager
-async def _transaction(connection: Connection, begin: str = "BEGIN") -> AsyncIterator[None]:
+async def _transaction(connection: Connection) -> AsyncIterator[None]:
     """Unlike this one, asyncpg's awaits ROLLBACK even if the network is down and the task cancelled."""
-    await connection.execute(begin)
+    await connection.execute("BEGIN")
     try:
         yield
     except Exception:

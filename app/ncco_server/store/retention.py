@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from typing import Any, Final
 
-from ncco_server.store import changes, function_results
+from ncco_server.store import changes, function_results, table_rows
 from ncco_server.store.database import Database, Many, Work
 from ncco_server.store.hooks import FREE_NEXT
 from ncco_server.store.results import count_before_deletion
@@ -56,17 +56,8 @@ _DELETE_OLD_PLACED: Final = Sql(f"""
 """)
 
 # Rows that a turn is changing are left for the next sweep, so that it never waits.
-_DELETE_EXPIRED_ROWS: Final = Sql(
-    f"""
-    DELETE FROM {ROWS_TABLE}
-    WHERE name IN (SELECT name FROM {ROWS_TABLE} WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)
-    RETURNING name
-    """,
-    sqlite=f"""
-    DELETE FROM {ROWS_TABLE}
-    WHERE name IN (SELECT name FROM {ROWS_TABLE} WHERE expires_at <= $1 LIMIT $2)
-    RETURNING name
-    """,
+_SELECT_EXPIRED_ROWS: Final = Sql(f"SELECT name FROM {ROWS_TABLE} WHERE expires_at <= $1 LIMIT $2").locking(
+    "FOR UPDATE SKIP LOCKED"
 )
 
 
@@ -86,7 +77,9 @@ def sweep(before: int, limit: int, now: int) -> Work[int]:
     yield function_results.DELETE_OLD, (before,)
     yield changes.DELETE_OLD, (changes.first_id(max(0, before)),)
     yield changes.DELETE_EXPIRED, (now,)
-    deleted += len((yield _DELETE_EXPIRED_ROWS, (now, limit)))
+    expired = yield _SELECT_EXPIRED_ROWS, (now, limit)
+    yield Many(table_rows.DELETE_ROW, expired)
+    deleted += len(expired)
     deleted += yield from _sweep_placed(before, limit)
     hooks = yield from _old_keys(OLDEST_HOOKS, before, limit, now)
     return deleted + (yield from delete_hooks(hooks))

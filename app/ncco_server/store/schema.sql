@@ -374,7 +374,7 @@ CREATE TABLE ncco_sums (
     PRIMARY KEY (level, quarter, result, flow, line, own, until_s)
 );
 
--- Leases of work that one process at a time does. `beat` grows with every change.
+-- Only earlier versions use it: leases of work that one process at a time did.
 
 CREATE TABLE ncco_leases (
     name text NOT NULL,

@@ -17,7 +17,6 @@ from structlog.typing import FilteringBoundLogger
 
 from ncco_server.garbage import collect_rarely
 from ncco_server.settings import Settings
-from ncco_server.store import Leases
 from ncco_server.web.health import Readiness
 from ncco_server.web.own_service import OwnService
 from ncco_server.web.tasks import (
@@ -99,11 +98,6 @@ async def report_to_systemd() -> None:
             await asyncio.sleep(ALIVE_EVERY_S)
 
 
-LONGEST_PRELOAD_S: Final = 5.0
-"""Startup waits for open calls' older revisions, and turns all callers away until then; our choice.
-
-Callers who need the rest wait while they are loaded later.
-"""
 FIND_S: Final = 2.0
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -115,7 +109,7 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness, 
     metrics = config.metrics
     log = config.log
     service = config.calls
-    jobs = Jobs(Leases(service.store.database), metrics, log)
+    jobs = Jobs(metrics, log)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -138,7 +132,6 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness, 
             await enter(running(after(opened, partial(first, first_read, was_read))))
             if opened.is_set():
                 await either(was_read, service.library.begun)
-                await service.library.preloaded(LONGEST_PRELOAD_S)
             if not was_read.is_set() and service.library.begun.is_set():
                 in_use = sorted(service.library.current.flows)
                 log.warning("flows not read yet", in_use=in_use, cure="shorten them, or check the folder's drive")
@@ -175,7 +168,7 @@ async def _look_after_store(
     for work in (
         partial(jobs.every, "count-calls", count),
         partial(jobs.every, "save-flows", service.library.save_used),
-        partial(jobs.hold, "calls", partial(look_after_calls, config, own.voice, jobs)),
+        partial(look_after_calls, config, own.voice, jobs),
     ):
         await stack.enter_async_context(running(after(opened, work)))
 

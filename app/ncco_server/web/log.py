@@ -5,7 +5,6 @@ Callers' input and numbers only appear in the format `pretty`; sensitive values 
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import os
@@ -13,7 +12,6 @@ import select
 import stat
 import sys
 import traceback
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -131,8 +129,7 @@ def writing_to(log: FilteringBoundLogger) -> WriteLine:
 class LineStream:
     """A text stream that never blocks or raises, so a failing log cannot break a call.
 
-    Without a reader, lines are dropped and counted. They are written once per round of the event loop, because each
-    write is a system call.
+    Without a reader, lines are dropped and counted.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -142,7 +139,6 @@ class LineStream:
         self._poll = _poll(stream)
         self._lost = 0
         self._is_cut = False
-        self._waiting: deque[bytes] = deque()
 
     def write(self, text: str) -> int:
         self.info(text.encode("utf-8", "replace").removesuffix(b"\n"))
@@ -150,26 +146,7 @@ class LineStream:
 
     def info(self, line: bytes) -> None:
         """Take a line without a line break. structlog calls the method named after the level."""
-        self._waiting.append(line + b"\n")
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            self._write_waiting()
-        else:
-            if len(self._waiting) == 1:
-                loop.call_soon(self._write_waiting)
-
-    debug = warning = error = critical = info
-
-    def _write_waiting(self) -> None:
-        lines = []
-        with suppress(IndexError):  # until none is left; another thread may write some too
-            while True:
-                lines.append(self._waiting.popleft())
-        for text in [b"".join(lines)] if self._poll is None else lines:
-            self._write_or_drop(text)
-
-    def _write_or_drop(self, text: bytes) -> None:
+        text = line + b"\n"
         whole = self._notice() + text if self._lost else text
         rest = whole
         size = len(whole) if self._poll is None else PIPE_BYTES
@@ -184,6 +161,8 @@ class LineStream:
         else:
             self._lost = 1
             self._is_cut = True
+
+    debug = warning = error = critical = info
 
     def flush(self) -> None: ...
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from structlog.typing import FilteringBoundLogger
 
-from ncco_server.assembly import Clients, OnDemand, policy_of, sending_with
+from ncco_server.assembly import Clients, policy_of
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.flow.loader import load_files
 from ncco_server.service.calls import CallService
-from ncco_server.service.outbox import Listener, Post, Sender, Verdict, by_kind
+from ncco_server.service.outbox import Listener, Sender, Verdict, by_kind
 from ncco_server.service.poller import Schedule
 from ncco_server.settings import Settings
 from ncco_server.store import HookCounts, HookRow, open_store
@@ -99,9 +99,8 @@ class OwnService:
         handlers = (*given, *settings.python_flows)
         store = open_store(settings.database_url)
         self._clients = Clients(settings, partial(counted_lookups, metrics=metrics, log=log), store)
-        places = OnDemand(self._make_places)
         metrics.late_functions.set_function(lambda: self._clients.late_functions)
-        post = by_kind(self._clients.post, self._clients.mail, sending_with(places))
+        post = by_kind(self._clients.post, self._clients.mail, self._place)
         self.sender = Sender(store, post, Schedule(settings.hook_tries), HookLog(metrics, log), clock=clock)
         self.calls = CallService(
             store,
@@ -133,7 +132,7 @@ class OwnService:
             await self._voice_client.aclose()
         await self._clients.close()
 
-    def _make_places(self) -> Post:
-        from ncco_server.service.placing.hooks import places_calls  # noqa: PLC0415 - only for flows that place calls
+    async def _place(self, hook: HookRow, now: datetime) -> Verdict:
+        from ncco_server.service.placing.hooks import place  # noqa: PLC0415 - only for flows that place calls
 
-        return places_calls(self.calls)
+        return await place(self.calls, hook, now)

@@ -61,17 +61,15 @@ async def run_recordings(config: WebhookConfig, jobs: Jobs) -> None:
     fetcher = Fetcher(store.recordings, files, _media(settings, log), listener=listener, clock=config.clock)
     check = file_check(store, files, config.metrics, log)
 
-    async def look_after() -> None:
-        kept = settings.kept_for
-
-        async def remove() -> None:
-            if removed := await sweep_recordings(store.recordings, files, config.clock(), kept):
-                log.info("recordings removed", files=removed)
-
-        await jobs.every("remove-recordings", remove)
+    async def remove() -> None:
+        if removed := await sweep_recordings(store.recordings, files, config.clock(), settings.kept_for):
+            log.info("recordings removed", files=removed)
 
     try:
-        async with running(jobs.hold("recordings", look_after)), running(jobs.every("check-recordings", check)):
+        async with (
+            running(jobs.every("remove-recordings", remove)),
+            running(jobs.every("check-recordings", check)),
+        ):
             await fetcher.run()
     finally:
         await fetcher.close()

@@ -13,10 +13,10 @@ from structlog.typing import FilteringBoundLogger
 
 from ncco_server.errors import StoreError, StoreUnusable
 from ncco_server.service.call_results import add_up
-from ncco_server.service.jobs import JOBS, Job, JobListener, every, hold
+from ncco_server.service.jobs import JOBS, Job, JobListener, every
 from ncco_server.service.retention import sweep_calls
 from ncco_server.service.unended_calls import UnendedCalls
-from ncco_server.store import Backups, Leases, Store, milliseconds
+from ncco_server.store import Backups, Store, milliseconds
 from ncco_server.web.metrics import Metrics
 from ncco_server.web.webhook_http import WebhookConfig
 
@@ -113,17 +113,13 @@ async def _open_later(
 class Jobs(JobListener):
     """Runs a server's jobs. Logs each problem once, and shows in the metrics since when a job has failed."""
 
-    def __init__(self, leases: Leases, metrics: Metrics, log: FilteringBoundLogger) -> None:
-        self._leases = leases
+    def __init__(self, metrics: Metrics, log: FilteringBoundLogger) -> None:
         self._log = log
         self._failing_since = metrics.jobs_failing_since
         self._failing: dict[str, str] = {}
 
     async def every(self, name: str, job: Job) -> None:
         await every(JOBS[name], job, name, self)
-
-    async def hold(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        await hold(self._leases, name, work, self)
 
     def began(self, job: str) -> None:
         if job not in self._failing:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import partial
 
 import orjson
 
 from ncco_server.engine.session import from_json
 from ncco_server.errors import StoreUnavailable
-from ncco_server.service.outbox import Post, Verdict
+from ncco_server.service.outbox import Verdict
 from ncco_server.service.placing.ends import SESSION
 from ncco_server.service.placing.requests import RefusedRequest, WantedCall, checked
 from ncco_server.service.turns import Turns
@@ -19,11 +18,7 @@ LIBRARY_S = 5.0
 """The flows may not be loaded yet, because the store is unavailable."""
 
 
-def places_calls(turns: Turns) -> Post:
-    return partial(_place, turns)
-
-
-async def _place(turns: Turns, hook: HookRow, now: datetime) -> Verdict:
+async def place(turns: Turns, hook: HookRow, now: datetime) -> Verdict:
     """The hook's ID identifies repeated attempts."""
     if turns.library.is_awaited:
         return Verdict("later", "the flows are not loaded yet", LIBRARY_S)

@@ -6,8 +6,6 @@ from ncco_server.store import (
     ApiKeyRow,
     BackupRow,
     Backups,
-    LeaseRow,
-    Leases,
     PlacingControl,
     RecordingRow,
     Store,
@@ -43,15 +41,6 @@ async def test_only_the_last_backup_is_known(store: Store) -> None:
         found.append(await backups.last())
 
     assert [None, BackupRow(1, 10), BackupRow(2, 20)] == found
-
-
-async def test_a_lease_changes_if_it_is_as_it_was_seen(store: Store) -> None:
-    leases = Leases(store.database)
-    first = await leases.get("work")
-    changed = [await leases.change("work", holder, first) for holder in ("a", "b")]
-
-    assert (LeaseRow(), [True, False]) == (first, changed)
-    assert LeaseRow("a", 1) == await leases.get("work")
 
 
 @each_case(

@@ -1,4 +1,4 @@
-"""A process that looks after the calls of a database, in turn with others.
+"""A process that looks after the calls of a database, beside others.
 
 python job_process.py URL MINUTES     MINUTES: how far its clock is ahead
 """
@@ -11,12 +11,11 @@ from datetime import UTC, datetime, timedelta
 
 from ncco_server.flow.loader import load
 from ncco_server.service.call_results import add_up
-from ncco_server.service.jobs import JobListener, every, hold
+from ncco_server.service.jobs import JobListener, every
 from ncco_server.service.library import Library
 from ncco_server.service.retention import sweep_calls
-from ncco_server.store import Leases, open_store
+from ncco_server.store import open_store
 
-BEAT_S = 0.2
 KEPT_FOR = timedelta(days=30)
 
 
@@ -32,10 +31,7 @@ async def main(url: str, ahead: timedelta) -> None:
         async def delete() -> None:
             await sweep_calls(store, library, datetime.now(UTC) + ahead, KEPT_FOR)
 
-        async def work() -> None:
-            await asyncio.gather(*(every(0.05, job, "job", JobListener()) for job in (add_up_results, delete)))
-
-        await hold(Leases(store.database), "calls", work, JobListener(), beat_s=BEAT_S)
+        await asyncio.gather(*(every(0.05, job, "job", JobListener()) for job in (add_up_results, delete)))
 
 
 if __name__ == "__main__":

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-from pathlib import Path
 
-import pytest
-
-from tests.support.postgres_stores import ask, empty_database
-from tests.support.waiting import happens
+from tests.support.postgres_stores import ask
 from tests.system.server.hosts.caller import Vonage, releases_in
-from tests.system.server.hosts.host import Host, hosts
+from tests.system.server.hosts.host import Host
 
 RACES = 30
 
@@ -43,26 +38,6 @@ async def test_a_call_continues_when_its_host_dies(two_hosts: list[Host]) -> Non
     assert [[1], [1], [1]] == [releases_in(ncco) for ncco in heard]
     assert b"goodbye" in heard[-1]
     assert ([], 2) == (vonage.failed, vonage.passed_on)
-
-
-def holders() -> list[object]:
-    """The process that looks after the calls, if any."""
-    return [holder for (holder,) in ask("SELECT holder FROM ncco_leases WHERE name = 'calls' AND holder <> ''")]
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM])
-@pytest.mark.usefixtures("night")
-def test_another_host_takes_over_the_calls_of_one_that_ends_or_freezes(tmp_path: Path, number: signal.Signals) -> None:
-    url = empty_database()
-    with hosts(tmp_path / "first", url, (1,)) as (host,):
-        assert happens(lambda: holders() != [])
-        first = holders()
-        with hosts(tmp_path / "second", url, (2,)):
-            host.server.process.send_signal(number)
-            is_taken_over = happens(lambda: holders() not in ([], first))
-            host.server.process.send_signal(signal.SIGCONT)
-
-    assert is_taken_over
 
 
 async def test_racing_deliveries_at_both_hosts_get_the_same_bytes_and_count_once(two_hosts: list[Host]) -> None:

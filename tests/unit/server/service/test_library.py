@@ -16,7 +16,7 @@ from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow, Project
 from ncco_server.service.library import Library, PinnedFlows
 from ncco_server.service.released import RELEASED, removals
-from ncco_server.store import RevisionRow, SessionRow, TurnRow, WebhookRow
+from ncco_server.store import RevisionRow
 from tests.support.cases import each_case
 from tests.support.memory_store import MemoryStore
 
@@ -201,42 +201,6 @@ async def test_an_unavailable_store_is_asked_again_for_the_last_good_flows(store
     assert {"left", "right"} == set(library.current.flows)
 
 
-@pytest.mark.parametrize(("later", "loaded"), [([], 0), ([project("newer")], 1)], ids=["released", "older"])
-async def test_the_revisions_of_open_calls_are_loaded_before_a_start_ends(
-    later: list[Project], loaded: int, store: CountingStore
-) -> None:
-    old = project("old")
-    await reloaded(store, old, *later)
-    revision = old.flows["left"].revision
-    session = SessionRow("leg", "leg", "", "left", revision, 1, b"{}", False, 1, 1)
-    turn = TurnRow("leg", 1, b"[]", b"[]", b"{}", "w", -1, -1, "", 1)
-    await store.open_call(session, turn, WebhookRow("w", "answer", "leg", -1, -1, "", "leg", "", "POST", b"", 1))
-
-    after = await reloaded(store, project("new"))
-    await after.preloaded(seconds=60)
-    assert loaded == store.asked
-    found = await after.pinned("left", revision)
-
-    assert found is not None
-    assert (revision, loaded) == (found.revision, store.asked)
-
-
-async def test_the_revision_of_the_oldest_call_is_loaded_however_many_calls_are_newer(store: CountingStore) -> None:
-    old, new = project("old"), project("new")
-    await reloaded(store, old, new)
-    for number in range(1_001):
-        revision = (new if number else old).flows["left"].revision
-        leg = f"leg{number}"
-        session = SessionRow(leg, leg, "", "left", revision, 1, b"{}", False, number + 1, number + 1)
-        turn = TurnRow(leg, 1, b"[]", b"[]", b"{}", leg, -1, -1, "", 1)
-        await store.open_call(session, turn, WebhookRow(leg, "answer", leg, -1, -1, "", leg, "", "POST", b"", 1))
-
-    after = await reloaded(store, new)
-    await after.preloaded(seconds=60)
-
-    assert 1 == store.asked
-
-
 def test_the_cache_of_older_revisions_is_limited_by_the_size_of_their_sources() -> None:
     pinned = PinnedFlows(limit=2 * len(ASKING))
     revisions = [replace(project(str(n)).flows["left"], revision=str(n)) for n in range(3)]
@@ -246,24 +210,12 @@ def test_the_cache_of_older_revisions_is_limited_by_the_size_of_their_sources() 
     assert [None, None, "2"] == [flow and flow.revision for flow in (pinned.get(("left", str(n))) for n in range(3))]
 
 
-def test_a_revision_beyond_every_limit_is_kept_until_the_next_one() -> None:
+def test_a_revision_beyond_the_limit_is_kept_until_the_next_one() -> None:
     flow = project("0").flows["left"]
-    pinned = PinnedFlows(limit=1, in_use_limit=1)
+    pinned = PinnedFlows(limit=1)
     pinned.add(flow)
 
     assert flow is pinned.get((flow.name, flow.revision))
-
-
-def test_revisions_of_open_calls_stay_loaded_beyond_the_limit_of_others() -> None:
-    revisions = [replace(project(str(n)).flows["left"], revision=str(n)) for n in range(6)]
-    size = sum(map(len, revisions[0].sources.values()))
-    pinned = PinnedFlows(limit=2 * size, in_use_limit=3 * size)
-    pinned.in_use = tuple((flow.name, flow.revision) for flow in revisions[:4])
-    for flow in revisions:
-        pinned.add(flow)
-
-    kept = [flow.revision for flow in revisions if pinned.get((flow.name, flow.revision)) is not None]
-    assert ["2", "3", "5"] == kept
 
 
 SHOP: Final = {"flow": "shop", "default": "true", "entry": "true", "numbers": '["442079460000"]'}

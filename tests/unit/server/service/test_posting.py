@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 from standardwebhooks import Webhook
 
-from ncco_server.service.hook_posts import ANSWER_LIMIT, BODY_LIMIT, Poster, failure_of_request, seconds_until
+from ncco_server.service.hook_posts import BODY_LIMIT, Poster, failure_of_request, seconds_until
 from ncco_server.service.outbox import Verdict
 from ncco_server.service.outgoing import Disconnected, new_client
 from ncco_server.store import HookRow
@@ -104,16 +104,8 @@ async def test_a_slow_receiver_times_out(receiver: Receiver, client: httpx.Async
     assert Verdict("again", "no answer within 0.1 s", is_slow=True) == verdict
 
 
-async def test_a_connection_is_used_again_after_a_short_answer(receiver: Receiver, client: httpx.AsyncClient) -> None:
-    receiver.answering(Answer(b"x" * 3_000, pieces=3))
-    for _ in range(2):
-        await Poster(client)(hook(receiver), NOW)
-
-    assert 1 == len({post.port for post in receiver.posts})
-
-
 async def test_endless_answer_is_cut_off_and_its_status_counts(receiver: Receiver, client: httpx.AsyncClient) -> None:
-    receiver.answering(Answer(b"x" * 10 * ANSWER_LIMIT, pieces=1_000))
+    receiver.answering(Answer(b"x" * 1_000_000, pieces=1_000))
 
     assert Verdict("sent") == await Poster(client, try_s=5)(hook(receiver), NOW)
 

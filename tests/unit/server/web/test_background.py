@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from ncco_server.service.outbox import Verdict
 from ncco_server.settings import Settings
-from ncco_server.store import HookCounts, Leases, SqliteDatabase, milliseconds, open_store
+from ncco_server.store import HookCounts, milliseconds, open_store
 from ncco_server.web.app import create_app
 from ncco_server.web.metrics import Metrics
 from ncco_server.web.own_service import HookLog
@@ -79,7 +79,7 @@ def since(metrics: Metrics, job: str) -> float | None:
 
 
 def jobs_of(metrics: Metrics) -> Jobs:
-    return Jobs(Leases(SqliteDatabase()), metrics, structlog.get_logger())
+    return Jobs(metrics, structlog.get_logger())
 
 
 def test_a_job_that_fails_again_and_again_is_shown_since_its_first_run_and_logged_once_for_each_problem() -> None:
@@ -119,7 +119,5 @@ async def test_a_server_can_stop_while_a_job_runs(tmp_path: Path) -> None:
                 await asyncio.sleep(0.01)
     async with open_store(url) as store, store.records() as records:
         left = await records.calls(CALLS)
-        lease = await Leases(store.database).get("calls")
 
     assert 0 < len(left) < CALLS
-    assert "" == lease.holder

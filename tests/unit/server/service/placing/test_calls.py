@@ -14,7 +14,7 @@ import pytest
 
 from ncco_server.engine import WaitRef
 from ncco_server.service.outbox import Verdict
-from ncco_server.service.placing.hooks import places_calls
+from ncco_server.service.placing.hooks import place
 from ncco_server.service.placing.placer import Placer, PlacingPolicy
 from ncco_server.service.placing.requests import RefusedRequest
 from ncco_server.service.placing.webhooks import urls_of
@@ -326,7 +326,7 @@ steps:
 
 async def send_hooks(world: World) -> list[Verdict]:
     """Send every waiting hook twice, because the first reply may be lost."""
-    send = places_calls(world.service)
+    send = partial(place, world.service)
     verdicts = []
     for hook in await world.store.hooks.first(100):
         await send(hook, world.now)
