@@ -33,6 +33,9 @@ OPEN_WAIT_MS: Final = 5_000
 
 GROUP_LIMIT: Final = 256
 
+CHECKPOINT_AFTER: Final = 250
+"""The write-ahead log, then about 2 MB long, is written back."""
+
 TRIM_S: Final = 1.0
 """Limits the tries to empty a write-ahead log that is in use."""
 
@@ -292,16 +295,35 @@ class _FileWriter(_Writer):
         self._file = _identity(path)
         self._log_path = path.with_name(f"{path.name}-wal")
         self._log: tuple[int, int] | None = None
+        self._written = 0
+        self._written_back: asyncio.Future[None] | None = None
         self._thread = ThreadPoolExecutor(1, f"writer of {path.name}")
 
     async def close(self) -> None:
         await super().close()
+        if self._written_back is not None:
+            await asyncio.wait({self._written_back})
         await self._apart(self._disconnect)
         self._thread.shutdown()
 
     async def commit(self, group: list[WriteItem]) -> None:
+        """Also write a long log back: SQLite would do so while callers wait.
+
+        A thread writes most of it back during commits, and the last pages when no write is waiting: SQLite only
+        restarts a log that is written back completely.
+        """
         await super().commit(group)
         self._log = self._log or _identity(self._log_path)
+        self._written += len(group)
+        if self._written_back is None:
+            if self._written >= CHECKPOINT_AFTER:
+                self._written = 0
+                loop = asyncio.get_running_loop()
+                self._written_back = loop.run_in_executor(None, sqlite_file.write_back, self._path)
+        elif self._written_back.done() and not self.queue and self._connection is not None:
+            self._written_back = None
+            with suppress(sqlite3.Error):  # harmless: the next checkpoint writes the log back
+                await self._apart(sqlite_file.checkpoint, self._connection)
 
     async def _begun(self) -> sqlite3.Connection:
         """Start a transaction; waits while another process writes.
