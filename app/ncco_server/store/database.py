@@ -155,7 +155,7 @@ class Database(Protocol):
         """Read as of the last commit."""
 
     def write(
-        self, work: Callable[[], Work[T]], keys: Sequence[str] = (), *, is_long: bool = False
+        self, work: Callable[[], Work[T]], keys: Sequence[str] = (), *, is_long: bool = False, is_flushed: bool = True
     ) -> Coroutine[Any, Any, T]:
         """Run an operation in one transaction; return its result or raise its error, once its rows are on disk.
 
@@ -166,6 +166,8 @@ class Database(Protocol):
             keys: the sessions and legs of all calls it may touch, or the names of rows of tables. An operation with
                 keys is short, has priority, is grouped, and must not contain `Many`.
             is_long: the same rows are kept from others, but it is run like an operation without keys.
+            is_flushed: False for a long one whose rows may get to the disk with the next operation, so that calls need
+                not wait for the disk because of it.
         """
 
     async def trim(self) -> None:
@@ -200,6 +202,7 @@ class WriteItem:
     work: Callable[[], Work[Any]]
     done: asyncio.Future[Any]
     keys: Sequence[str]
+    is_flushed: bool = True
     result: Any = None
     error: Exception | None = None
 
@@ -226,10 +229,10 @@ class GroupWriter(ABC):
         self._queue_limit = queue_limit
         self._task: asyncio.Task[None] | None = None
 
-    async def write(self, work: Callable[[], Work[T]], keys: Sequence[str]) -> T:
+    async def write(self, work: Callable[[], Work[T]], keys: Sequence[str], *, is_flushed: bool = True) -> T:
         if len(self.queue) >= self._queue_limit:
             raise StoreUnavailable(f"{self._queue_limit} writes to {self.label} are already waiting")
-        item = WriteItem(work, asyncio.get_running_loop().create_future(), keys)
+        item = WriteItem(work, asyncio.get_running_loop().create_future(), keys, is_flushed)
         self.queue.append(item)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name=f"writer of {self.label}")

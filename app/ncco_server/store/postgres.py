@@ -106,6 +106,9 @@ _DURABLE: Final = (
 )
 """Overrides a database that acknowledges commits before they are on disk."""
 
+_UNFLUSHED: Final = "BEGIN; SET LOCAL synchronous_commit = off"
+"""The next commit that waits for the disk flushes those before it."""
+
 _RETURNING: Final = " RETURNING id, key"
 
 
@@ -148,13 +151,15 @@ class PostgresDatabase:
         return await self._reading.fetch(sql, *values)
 
     def write(
-        self, work: Callable[[], Work[T]], keys: Sequence[str] = (), *, is_long: bool = False
+        self, work: Callable[[], Work[T]], keys: Sequence[str] = (), *, is_long: bool = False, is_flushed: bool = True
     ) -> Coroutine[Any, Any, T]:
         if self._writer is None or self._background is None:
             raise not_open(self.label)
         if keys and not is_long:
             return self._writer.write(work, keys)
-        return self._background.use(partial(_transact, work=work, locked=keys), is_conflict)
+        return self._background.use(
+            partial(_transact, work=work, locked=keys, begin="BEGIN" if is_flushed else _UNFLUSHED), is_conflict
+        )
 
     async def trim(self) -> None:
         """Does nothing, because autovacuum removes deleted rows."""
@@ -392,8 +397,10 @@ async def _send_together(connection: Connection, statements: Sequence[Statement]
     return [found.get(values[0], []) for values in every]
 
 
-async def _transact(connection: Connection, work: Callable[[], Work[T]], locked: Sequence[str] = ()) -> T:
-    async with _transaction(connection):
+async def _transact(
+    connection: Connection, work: Callable[[], Work[T]], locked: Sequence[str] = (), begin: str = "BEGIN"
+) -> T:
+    async with _transaction(connection, begin):
         if locked:
             await _lock_names(connection, locked)
         return await _run(connection, work())
@@ -425,9 +432,9 @@ async def _fetch(connection: Connection, sql: str, values: Sequence[object]) -> 
 
 
 @asynccontextmanager
-async def _transaction(connection: Connection) -> AsyncIterator[None]:
+async def _transaction(connection: Connection, begin: str = "BEGIN") -> AsyncIterator[None]:
     """Unlike this one, asyncpg's awaits ROLLBACK even if the network is down and the task cancelled."""
-    await connection.execute("BEGIN")
+    await connection.execute(begin)
     try:
         yield
     except Exception:

@@ -110,11 +110,11 @@ class SqliteDatabase:
             await asyncio.sleep(_PAUSE_S)
 
     def write(
-        self, work: Callable[[], Work[T]], keys: Sequence[str] = (), *, is_long: bool = False
+        self, work: Callable[[], Work[T]], keys: Sequence[str] = (), *, is_long: bool = False, is_flushed: bool = True
     ) -> Coroutine[Any, Any, T]:
         if self._writer is None:
             raise not_open(self.label)
-        return self._writer.write(work, () if is_long else keys)
+        return self._writer.write(work, () if is_long else keys, is_flushed=is_flushed)
 
     async def trim(self) -> None:
         if self.path is not None:
@@ -250,7 +250,7 @@ class _Writer(GroupWriter):
             item.settle()
 
     async def _write(self, group: list[WriteItem], run: Run) -> None:
-        connection = await self._begun()
+        connection = await self._begun(group)
         try:
             if all(item.keys for item in group):
                 _run_all(connection, group, run)
@@ -273,7 +273,7 @@ class _Writer(GroupWriter):
             connection.execute("ROLLBACK TO item")
         connection.execute("RELEASE item")
 
-    async def _begun(self) -> sqlite3.Connection:
+    async def _begun(self, _: list[WriteItem]) -> sqlite3.Connection:
         assert self._connection is not None  # noqa: S101 - for the type
         self._connection.execute("BEGIN IMMEDIATE")
         return self._connection
@@ -295,6 +295,7 @@ class _FileWriter(_Writer):
         self._file = _identity(path)
         self._log_path = path.with_name(f"{path.name}-wal")
         self._log: tuple[int, int] | None = None
+        self._is_flushed = True
         self._written = 0
         self._written_back: asyncio.Future[None] | None = None
         self._thread = ThreadPoolExecutor(1, f"writer of {path.name}")
@@ -325,7 +326,7 @@ class _FileWriter(_Writer):
             with suppress(sqlite3.Error):  # harmless: the next checkpoint writes the log back
                 await self._apart(sqlite_file.checkpoint, self._connection)
 
-    async def _begun(self) -> sqlite3.Connection:
+    async def _begun(self, group: list[WriteItem]) -> sqlite3.Connection:
         """Start a transaction; waits while another process writes.
 
         It waits in the writer's thread: a busy event loop would ask for the lock too rarely, as would SQLite with its
@@ -337,6 +338,10 @@ class _FileWriter(_Writer):
         try:
             if self._connection is None:
                 self._connection = sqlite_file.connect(self._path, 0)
+            is_flushed = any(item.is_flushed for item in group)
+            if is_flushed != self._is_flushed:
+                sqlite_file.flush(self._connection, is_flushed=is_flushed)
+                self._is_flushed = is_flushed
             self._connection.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             if not sqlite_file.is_busy(error):
@@ -393,6 +398,7 @@ class _FileWriter(_Writer):
         connection = self._connection
         self._connection = None
         self._log = None
+        self._is_flushed = True
         if connection is not None:
             with suppress(Exception):  # the file may be damaged
                 connection.close()

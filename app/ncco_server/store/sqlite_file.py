@@ -159,6 +159,11 @@ def connect(path: Path | None, busy_ms: int, mode: str = "rw") -> sqlite3.Connec
     return connection
 
 
+def flush(connection: sqlite3.Connection, *, is_flushed: bool) -> None:
+    """Whether commits wait for the disk. The next one that does flushes those before it, which are in the same log."""
+    connection.execute(f"PRAGMA synchronous = {'FULL' if is_flushed else 'NORMAL'}").close()
+
+
 def prepare(path: Path, wait_ms: int) -> None:
     """Migrate a file, and check that it is undamaged and writable. Raises StoreUnusable or StoreUnavailable.
 

@@ -266,16 +266,19 @@ class TableRows(InDatabase):
 
         return await self.database.write(work, names_of(changes))
 
-    async def change_together(self, changes: Sequence[RowChange], now: int, changed_by: str) -> None:
+    async def change_together(
+        self, changes: Sequence[RowChange], now: int, changed_by: str, *, is_flushed: bool = True
+    ) -> None:
         """Change many rows in one transaction, with few statements. None of them must be new (`is_new`)."""
         work = partial(write_together, changes, now, changed_by)
-        await self.database.write(work, names_of(changes), is_long=True)
+        await self.database.write(work, names_of(changes), is_long=True, is_flushed=is_flushed)
 
     async def change_many(self, changes: Sequence[RowChange], now: int, changed_by: str) -> None:
         """Use several transactions, so that callers can use the store."""
         for start in range(0, len(changes), CHANGED_SIZE):
             began = time.monotonic()
-            await self.change_together(changes[start : start + CHANGED_SIZE], now, changed_by)
+            after = start + CHANGED_SIZE
+            await self.change_together(changes[start:after], now, changed_by, is_flushed=after >= len(changes))
             await give_way(began, CHANGED_REST, CHANGED_REST_S)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pkgutil
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 
 import asyncpg
 from hypothesis import given
@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 
 from ncco_server import store as store_package
 from ncco_server.store import RowChange, SqliteDatabase, Store, open_store
+from ncco_server.store.database import Database, Work
 from ncco_server.store.postgres_copy import loaded_text, stored_text
 from ncco_server.store.sql import TABLES as ALL_TABLES
 from ncco_server.store.sql import ListSql, Sql
-from ncco_server.store.table_rows import CHANGED_SIZE, write_together
+from ncco_server.store.table_rows import CHANGED_SIZE, TableRows, write_together
 from tests.support.cases import each_case
-from tests.support.postgres_stores import database_without_tables
+from tests.support.postgres_stores import database_without_tables, make_postgres
 
 TABLES: Final = "|".join((*ALL_TABLES, "attempt"))
 SMALL: Final = "ncco_api_keys|ncco_backups|ncco_forgotten|ncco_function_results|probes|revisions|sqlite_master"
@@ -98,6 +99,9 @@ def test_unicode_text_is_read_back_without_nul_characters(text: str) -> None:
     assert text == loaded_text(kept) or "\ud800" in text
 
 
+SYNCHRONOUS: Final = Sql("SHOW synchronous_commit", sqlite="PRAGMA synchronous")
+
+
 def statements_of(changes: list[RowChange]) -> int:
     """How many are sent to write the rows to an empty table."""
     work = write_together(changes, 0, "a test")
@@ -117,3 +121,37 @@ def test_a_batch_takes_as_many_statements_as_a_row(*, is_removal: bool) -> None:
     changes = [RowChange(name, {} if is_removal else {"calls": 1}, is_removal=is_removal) for name in names]
     assert statements_of(changes[:1]) == statements_of(changes)
     assert statements_of(changes) <= 4
+
+
+class NotedLevels:
+    """Notes how each write of a database gets to the disk."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.levels: list[object] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._database, name)
+
+    def write(self, work: Callable[[], Work[Any]], *keys: Any, **options: Any) -> Any:
+        def noted() -> Work[Any]:
+            ((level,),) = yield SYNCHRONOUS, ()
+            self.levels.append(level)
+            return (yield from work())
+
+        return self._database.write(noted, *keys, **options)
+
+
+@each_case("kind", ["sqlite", "postgres"])
+async def test_only_the_end_of_a_long_change_waits_for_the_disk(kind: str, tmp_path: Path) -> None:
+    no, yes = (1, 2) if kind == "sqlite" else ("off", "on")
+    store = Store(SqliteDatabase(tmp_path / "calls.db")) if kind == "sqlite" else make_postgres(tmp_path)
+    changes = [RowChange(f'people["{447_000_000_000 + number}"]', {}) for number in range(2 * CHANGED_SIZE + 1)]
+    async with store:
+        noted = NotedLevels(store.database)
+        rows = TableRows(cast("Database", noted))
+        await rows.change_many(changes, 0, "a test")
+        await rows.change_together(changes[:1], 1, "a test")
+        await rows.change_many(changes[:1], 2, "a test")
+        assert len(changes) == len(await rows.of_table("people", limit=len(changes) + 1))
+    assert [no, no, yes, yes, yes] == noted.levels

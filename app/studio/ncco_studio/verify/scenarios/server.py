@@ -44,9 +44,11 @@ class FailingDatabase(SqliteDatabase):
         self._require()
         return await super().read(sql, *values)
 
-    async def write(self, work: Callable[[], Work[T]], keys: Sequence[str] = (), *, is_long: bool = False) -> T:
+    async def write(
+        self, work: Callable[[], Work[T]], keys: Sequence[str] = (), *, is_long: bool = False, is_flushed: bool = True
+    ) -> T:
         self._require()
-        return await super().write(work, keys, is_long=is_long)
+        return await super().write(work, keys, is_long=is_long, is_flushed=is_flushed)
 
     def _require(self) -> None:
         if self.is_away:
