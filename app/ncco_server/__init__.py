@@ -29,24 +29,7 @@ _MODULES = {
     "turn_of": "ncco_server.testing",
 }
 
-__all__ = [
-    "Call",
-    "Choice",
-    "DialFailed",
-    "Ncco",
-    "NoInput",
-    "Phone",
-    "Row",
-    "RunFailed",
-    "Secret",
-    "Ssml",
-    "call_flow",
-    "check",
-    "create_app",
-    "idempotency_key",
-    "ncco_router",
-    "turn_of",
-]
+__all__ = list(_MODULES)
 
 
 def __getattr__(name: str) -> Any:

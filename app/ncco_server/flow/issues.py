@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from ncco_server.flow.nodes import Place
-from ncco_server.issue import Fix, RuleBook, parts_of
+from ncco_server.issue import Fix as Fix  # noqa: PLC0414 - who reports an issue needs both
+from ncco_server.issue import RuleBook, parts_of
 from ncco_server.suggest import nearest
 
 Severity = Literal["error", "warning"]
@@ -35,22 +36,6 @@ LONGEST_TEXT: Final = 1_000
 
 PHASES: Final = ("parse", "shape", "resolve", "analyse")
 """An error of an earlier phase may hide later issues: `flow.unknown`."""
-
-__all__ = [
-    "EXPRESSION_RULES",
-    "PROMPT_RULES",
-    "RULES",
-    "RUNNING_RULES",
-    "Fix",
-    "FlowIssue",
-    "FlowRule",
-    "Severity",
-    "by_place",
-    "did_you_mean",
-    "meant_word",
-    "unset_variable",
-    "write_one_of",
-]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from itertools import product
 from math import prod
@@ -22,9 +22,7 @@ from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.scope import ScopeTypes
-from ncco_server.flow.templates.budget import MAX_OPERATIONS, operations_of
 from ncco_server.flow.templates.expression_check import known_type
-from ncco_server.flow.templates.filters import FILTERS, Absent, Filter, Unfit, as_text
 from ncco_server.flow.templates.references import Reference, walk
 from ncco_server.flow.templates.values import Computed, Expression, Native, Value
 from ncco_server.flow.values import Object, find, leaves
@@ -43,7 +41,6 @@ def check_actions(facts: Facts) -> Iterator[FlowIssue]:
     yield from _check_errors(facts)
     yield from _check_words(facts)
     yield from _check_lengths(facts)
-    yield from _check_work(facts)
     yield from _check_nameless(facts)
 
 
@@ -218,30 +215,16 @@ def _try(
 
 
 _TAG = re.compile(r"<[^>]*>")
-_LONGEST: Final[Mapping[str, Any]] = {
-    "int": -999_999_999_999_999_999,
-    "number": -0.12345678901234566,
-    "bool": False,
-    "phone": "4" * 15,
-}
 
 
 def _check_lengths(facts: Facts) -> Iterator[FlowIssue]:
-    """Report W641 for every talk that is too long when its values are at their longest.
+    """Report W641 for every talk that is too long when its allowed words are at their longest.
 
-    Maximum lengths are known of allowed words, numbers, true or false, and the digits of a `collect`. Any other text
-    counts as empty.
+    Any other value counts as empty.
     """
-    written = facts.written
-    entered = {
-        name: max(digits[1] for digits in each if digits is not None)
-        for name, each in facts.collected.items()
-        if None not in each and name not in written
-    }
-    reader = facts.source.reader
-    measure = _Measure(reader.scope, entered, reader.language)
+    scope = facts.source.reader.scope
     for text in (text for step in facts.steps for text in _texts_of(step)):
-        longest = measure.block(text.template.body)
+        longest = _longest(text.template.body, scope)
         if longest > MAX_TALK_CHARACTERS:
             message = (
                 f"this text has {longest:,} characters when its values are at their longest; "
@@ -250,104 +233,26 @@ def _check_lengths(facts: Facts) -> Iterator[FlowIssue]:
             yield RULES["W641"].at(text.place, message)
 
 
-def _check_work(facts: Facts) -> Iterator[FlowIssue]:
-    """Report W648 for every text with more steps than a turn's budget.
-
-    A list's length is known if it is in the text, or in a variable that nothing sets. Other lists count as one entry.
-    """
-
-    def entries(of: nodes.Node) -> int:
-        match of:
-            case nodes.List(items=items):
-                return len(items)
-            case nodes.Name(name=name) if name in known:
-                return len(known[name])
-        return 1
-
-    changed = facts.written | facts.collected.keys() | facts.flow.params.keys()
-    variables = facts.flow.variables.items()
-    known = {name: each.default for name, each in variables if isinstance(each.default, list) and name not in changed}
-    used = (each.value for step in facts.steps for each in uses_of(step))
-    texts = (leaf for source in used if not isinstance(source, Expression) for leaf in leaves(source))
-    for place, text in {text.place: text for text in texts if isinstance(text, Computed)}.items():
-        operations = operations_of(text.template.body, entries)
-        if operations > MAX_OPERATIONS:
-            yield RULES["W648"].at(
-                place, f"this text takes {operations:,} operations; a turn may take {MAX_OPERATIONS:,}"
-            )
+def _longest(body: Iterable[nodes.Node], scope: ScopeTypes) -> int:
+    length = 0
+    for part in body:
+        match part:
+            case nodes.TemplateData(data=text):
+                length += len(_TAG.sub("", text))
+            case nodes.If(body=then, elif_=arms, else_=other):
+                length += max(_longest(each, scope) for each in (then, *(arm.body for arm in arms), other))
+            case nodes.Expr():
+                kind = known_type(scope, part)
+                length += max(map(len, kind.words), default=0) if kind is not None else 0
+            case nodes.Output() | nodes.For() | nodes.Scope():
+                length += _longest(part.iter_child_nodes(), scope)
+    return length
 
 
 def _texts_of(step: Step) -> Iterator[Computed]:
     for effect in uses_of(step):
         if effect.name == "talk.text" and not isinstance(effect.value, Expression):
             yield from (leaf for leaf in leaves(effect.value) if isinstance(leaf, Computed))
-
-
-@dataclass(frozen=True, slots=True)
-class _Measure:
-    """Computes the maximum length of texts in characters, and values of that length.
-
-    `entered` has the most digits of variables that only keypresses fill.
-    """
-
-    scope: ScopeTypes
-    entered: Mapping[str, int]
-    language: str
-
-    def block(self, body: Iterable[nodes.Node]) -> int:
-        return sum(self._part(part) for part in body)
-
-    def _part(self, part: nodes.Node) -> int:
-        match part:
-            case nodes.Output():
-                return self.block(part.nodes)
-            case nodes.TemplateData():
-                return len(_TAG.sub("", part.data))
-            case nodes.If():
-                return max(self.block(body) for body in (part.body, *(arm.body for arm in part.elif_), part.else_))
-            case nodes.For():
-                return self.block(part.body) + self.block(part.else_)
-            case nodes.Scope():
-                return self.block(part.body)
-            case nodes.Expr():
-                return _length(self.longest(part))
-        return 0
-
-    def longest(self, node: nodes.Expr) -> Any:
-        """One of the longest values of an expression; "" if their length is unknown."""
-        match node:
-            case nodes.Const(value=value):
-                return value
-            case nodes.Name(name=name) if name in self.entered:
-                return "7" * self.entered[name]
-            case nodes.Getitem(arg=nodes.Slice(start=low, stop=nodes.Const(value=int() as high))) if high > 0:
-                first = low.value if isinstance(low, nodes.Const) and low.value else 0
-                return "x" * (high - max(first, 0))
-            case nodes.CondExpr(expr1=then, expr2=nodes.Expr() as other):
-                return max(self.longest(then), self.longest(other), key=_length)
-            case nodes.BinExpr(left=left, right=right) if isinstance(node, nodes.Add | nodes.Sub):
-                return "x" * (_length(self.longest(left)) + _length(self.longest(right)))
-            case nodes.Filter(node=nodes.Expr() as of, name=name, args=args):
-                return self._filtered(FILTERS[name], self.longest(of), [self.longest(each) for each in args])
-        kind = known_type(self.scope, node)
-        if kind is None:
-            return ""
-        return max(kind.words, key=len) if kind.words else _LONGEST.get(kind.name, "")
-
-    def _filtered(self, known: Filter, value: Any, args: list[Any]) -> Any:
-        if known.name == "default":
-            return max([value, *args], key=_length)
-        try:
-            return known.apply(value, *([self.language] if known.is_localised else []), *args)
-        except (Unfit, Absent):
-            return value
-
-
-def _length(value: Any) -> int:
-    try:
-        return len(as_text(value))
-    except Unfit:
-        return 0
 
 
 def _check_nameless(facts: Facts) -> Iterator[FlowIssue]:

@@ -55,7 +55,7 @@ class Facts:
         meant: names probably meant to be filled in, such as a plain `name` instead of `{{ name }}`.
         read: names in values and conditions, and in `meant`.
         brought: variables filled by another flow's return, or by `save` with `into`.
-        collected: by variable, the fewest and most digits of each `collect` that fills it; None for speech.
+        collected: the variables that a `collect` fills.
         open: the names of opening hours in use; "" for all of `hours`.
     """
 
@@ -66,7 +66,7 @@ class Facts:
     read: set[str] = field(default_factory=set)
     assigned: dict[str, list[Value | Expression]] = field(default_factory=dict)
     brought: set[str] = field(default_factory=set)
-    collected: dict[str, list[tuple[int, int] | None]] = field(default_factory=dict)
+    collected: set[str] = field(default_factory=set)
     asked: set[str] = field(default_factory=set)
     sent_hooks: set[str] = field(default_factory=set)
     results: set[str] = field(default_factory=set)
@@ -120,11 +120,7 @@ class Facts:
         self._use(step.effects)
         self.asked.update(asking.name for asking in step.asks)
         self.brought.update(save.into for save in step.saves if save.into)
-        asked = step.exit.asked
-        digits = asked.lengths if asked is not None and not asked.free_speech else None
-        for way, _ in step.leaving:
-            if way.fills is not None:
-                self.collected.setdefault(way.fills.name, []).append(digits)
+        self.collected.update(way.fills.name for way, _ in step.leaving if way.fills is not None)
 
     def _use(self, effects: Iterable[Effect]) -> None:
         for effect in effects:

@@ -148,7 +148,7 @@ def check_never_set(facts: Facts) -> Iterator[FlowIssue]:
     A variable with a non-empty default or an explicit `default: false` is a constant. W639 covers spoken and dialled
     texts.
     """
-    filled = facts.written | facts.collected.keys() | facts.flow.params.keys() | facts.meant
+    filled = facts.written | facts.collected | facts.flow.params.keys() | facts.meant
     names = [name for name in facts.flow.variables if name in facts.read and name not in filled]
     never = {name: variable for name in names if _is_empty(variable := facts.flow.variables[name])}
     begun = {name for name, variable in never.items() if _begins_empty(variable)}

@@ -196,7 +196,7 @@ def _variables(facts: Facts) -> Iterator[FlowIssue]:
     for name, variable in facts.flow.variables.items():
         if name in facts.read or name in facts.flow.params or not variable.is_declared:
             continue
-        if name in facts.written | facts.collected.keys():
+        if name in facts.written | facts.collected:
             how = "set" if name in facts.written else "collected"
             yield RULES["W631"].at(variable.place, f'the variable "{name}" is {how}, but nothing reads it')
         else:

@@ -6,7 +6,6 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
 from typing import Any, ClassVar, Final, Literal, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -16,7 +15,7 @@ from ncco_server.ncco.value_types import DATETIME, TYPES, Kind, Word, record
 DAY_MINUTES: Final = 1440
 DAY_S: Final = 86_400
 _EPOCH: Final = date(1970, 1, 1).toordinal()
-_SAMPLE_S: Final = 43_200
+_HALF_DAY_S: Final = 43_200
 
 
 class Span(NamedTuple):
@@ -38,13 +37,6 @@ class OffsetPeriod(NamedTuple):
 
     start: int
     end: int
-    offset: int
-
-
-class OffsetChange(NamedTuple):
-    """From `at` (seconds since 1970 in UTC) on, the clocks are `offset` seconds ahead of UTC."""
-
-    at: int
     offset: int
 
 
@@ -342,44 +334,17 @@ def _after(calendar: Calendar, day: date, minute: int) -> datetime:
 
 
 def offset_periods(zone: ZoneInfo, start: int, end: int) -> Iterator[OffsetPeriod]:
-    at = start
-    offset = offset_at(zone, start)
-    for year in range(_year(start), _year(end) + 1):
-        for change in offset_changes(zone, year):
-            if at < change.at < end:
-                yield OffsetPeriod(at, change.at, offset)
-                at, offset = change
-    yield OffsetPeriod(at, end, offset)
-
-
-@lru_cache(maxsize=512)
-def offset_changes(zone: ZoneInfo, year: int) -> tuple[OffsetChange, ...]:
-    """A year's changes (UTC). Two less than twelve hours apart may be missed."""
-    found: list[OffsetChange] = []
-    before = _new_year(year) - 1
-    offset = offset_at(zone, before)
-    for sample in range(before + _SAMPLE_S, _new_year(year + 1), _SAMPLE_S):
-        now = offset_at(zone, sample)
-        if now != offset:
-            found.append(OffsetChange(_first_second_after_change(zone, before, sample), now))
-        before = sample
-        offset = now
-    return tuple(found)
-
-
-def _first_second_after_change(zone: ZoneInfo, low: int, high: int) -> int:
-    after = offset_at(zone, high)
-    return low + bisect_left(range(low, high), True, key=lambda at: offset_at(zone, at) == after)
+    """One for each half day, or two if the clocks change. Of two changes in it, one may be missed."""
+    for low in range(start, end, _HALF_DAY_S):
+        high = min(low + _HALF_DAY_S, end)
+        before, after = offset_at(zone, low), offset_at(zone, high - 1)
+        change = low
+        if before != after:
+            change += bisect_left(range(low, high), True, key=lambda at: offset_at(zone, at) == after)
+            yield OffsetPeriod(low, change, before)
+        yield OffsetPeriod(change, high, after)
 
 
 def offset_at(zone: ZoneInfo, at: int) -> int:
     offset = datetime.fromtimestamp(at, zone).utcoffset()
     return int(offset.total_seconds()) if offset else 0
-
-
-def _year(at: int) -> int:
-    return datetime.fromtimestamp(at, UTC).year
-
-
-def _new_year(year: int) -> int:
-    return int(datetime(year, 1, 1, tzinfo=UTC).timestamp())

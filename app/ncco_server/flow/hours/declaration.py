@@ -5,14 +5,14 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field, replace
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, ClassVar, Final
 from zoneinfo import ZoneInfo
 
 from ncco_server.flow.grammar.forms import TEXT, Notation, about, listed, named, ref
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import HINTS, Reader
-from ncco_server.flow.hours.calendar import NEVER, Calendar, SpecialHours, Week, offset_changes
+from ncco_server.flow.hours.calendar import NEVER, Calendar, SpecialHours, Week
 from ncco_server.flow.hours.holidays import (
     FIRST_YEAR,
     Holidays,
@@ -120,12 +120,16 @@ def _check_summer_time(words: HoursWords, reader: Reader) -> None:
     territories = importlib.import_module("babel.core").get_global("territory_zones")  # slow to import
     for country in sorted(countries):
         zones = [zone for name in territories.get(country, ()) if (zone := find_zone(name)) is not None]
-        if zones and all(offset_changes(zone, FIRST_YEAR) for zone in zones):
+        if zones and all(map(_changes_clocks, zones)):
             message = f"the clocks in {words.zone.key} never change, but in {country} they do"
             fix = Fix(f"write `timezone: {zones[0].key}`", "word", zones[0].key)
             cure = fix if len(zones) == 1 else "write a city's zone, such as Europe/London"
             reader.report("W523", written.place, message, cure)
             return
+
+
+def _changes_clocks(zone: ZoneInfo) -> bool:
+    return len({datetime(FIRST_YEAR, month, 1, tzinfo=zone).utcoffset() for month in range(1, 13)}) > 1
 
 
 def _without_expressions(node: Node, what: str, reader: Reader) -> Node:

@@ -137,15 +137,7 @@ def find_star(fault: SyntaxFault) -> FlowIssue | None:
     line = fault.first_line
     if not _STAR.match(line.text, line.indent) or fault.in_brackets:
         return None
-    stop = line.end
-    for number in range(line.number + 1, len(fault.source.starts) + 1):
-        below = fault.source.line(number)
-        if below.text.strip() and below.indent < line.indent:
-            break
-        stop = below.end
-    items = re.compile(rf"(?m)^([ ]{{{line.indent}}})\*(?=[ ])")
-    written = items.sub(r"\1-", fault.source.text[line.start : stop])
-    fix = fault.source.rewritten(line.start, stop, written, f"write - {line.text.strip()[1:].strip()}")
+    fix = fault.source.rewritten(line.first, line.first + 1, "-", f"write - {line.text.strip()[1:].strip()}")
     return fault.issue("E108", line.first, line.first + 1, "an item of a list begins with a dash, not with *", fix)
 
 

@@ -6,7 +6,7 @@ for once per entry, before it starts. A filter whose work grows with a text or a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from jinja2 import nodes
@@ -47,27 +47,26 @@ def spend(names: Mapping[str, Any], operations: int) -> None:
         budget.spend(operations)
 
 
-def operations_of(body: Iterable[nodes.Node], entries: Callable[[nodes.Node], int] = lambda of: 0) -> int:
-    """`entries` returns the length of a loop's list."""
-    return sum(_operations(node, entries) for node in body)
+def operations_of(body: Iterable[nodes.Node]) -> int:
+    """Without the bodies of loops, which are paid for once per entry."""
+    return sum(map(_operations, body))
 
 
-def repeated_operations(loop: nodes.For, entries: Callable[[nodes.Node], int] = lambda of: 0) -> int:
-    return 1 + operations_of(loop.body, entries)
+def repeated_operations(loop: nodes.For) -> int:
+    return 1 + operations_of(loop.body)
 
 
-def _operations(node: nodes.Node, entries: Callable[[nodes.Node], int]) -> int:
+def _operations(node: nodes.Node) -> int:
     match node:
         case nodes.For():
-            own = 1 + operations_of([node.iter, *node.else_], entries)
-            return own + entries(node.iter) * repeated_operations(node, entries)
+            return 1 + operations_of([node.iter, *node.else_])
         case nodes.Output():
             own = sum(not isinstance(child, nodes.TemplateData) for child in node.nodes)
         case nodes.Filter():
             own = _LOCALISED if FILTERS[node.name].is_localised else 1
         case _:
             own = 0 if isinstance(node, _FREE) else 1
-    return own + operations_of(node.iter_child_nodes(), entries)
+    return own + operations_of(node.iter_child_nodes())
 
 
 def size_of(value: object) -> int:

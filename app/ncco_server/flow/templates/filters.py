@@ -164,11 +164,14 @@ _GIVEN: Final[Mapping[str, Kind | None]] = {
 }
 _TEXTS: Final = ("text",)
 
+FILTERS: Final[dict[str, Filter]] = {}
+"""Docs and messages list them in the order of this file."""
+
 
 def _filter(
     example: str, takes: tuple[str, ...], args: tuple[str, ...] = (), **properties: Any
 ) -> Callable[[Callable[..., Any]], Filter]:
-    """Declare a filter. The rest is read from its function.
+    """Add a filter to FILTERS. The rest is read from its function.
 
     The first parameter is the operand; `language` makes the filter localised. The others are arguments; those with a
     default are optional. The function may raise ValueError instead of Unfit.
@@ -191,7 +194,7 @@ def _filter(
             if parameter.default is parameter.empty and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
         ]
         usage = re.search(rf"\| {name}(\([^)]*\))?", example)
-        return Filter(
+        FILTERS[name] = Filter(
             **{
                 "name": name,
                 "summary": inspect.getdoc(function) or "",
@@ -206,6 +209,7 @@ def _filter(
                 **properties,
             }
         )
+        return FILTERS[name]
 
     return declare
 
@@ -429,34 +433,3 @@ def trim(value: object) -> str:
 def upper(value: object) -> str:
     """Makes all letters upper case."""
     return _text(value).upper()
-
-
-_ALL: Final = (
-    capitalize,
-    contains,
-    date_,
-    default_,
-    digits,
-    ends_with,
-    first,
-    in_zone,
-    int_,
-    join,
-    last,
-    length,
-    list_,
-    lower,
-    number,
-    replace,
-    round_,
-    spell,
-    spoken,
-    starts_with,
-    text,
-    time_,
-    title,
-    trim,
-    upper,
-)
-FILTERS: Final[dict[str, Filter]] = {each.name: each for each in _ALL}
-"""Docs and messages list them in this order."""

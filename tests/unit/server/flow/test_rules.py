@@ -77,7 +77,6 @@ PLACES = {
     "W607": "flows/bad.yaml:9:67",
     "W609": "flows/bad.yaml:7:9",
     "W638": "flows/bad.yaml:22:32",
-    "W648": "flows/bad.yaml:11:15",
     "W703": "flows/pizza.py:6:21",
     "W704": "flows/pizza.py:6:18",
     "W705": "flows/pizza.py:7:17",
