@@ -1,11 +1,11 @@
 from ncco_server.flow.handlers.api import Call as Call
 from ncco_server.flow.handlers.api import Choice as Choice
-from ncco_server.flow.handlers.api import DialFailed as DialFailed
-from ncco_server.flow.handlers.api import NoInput as NoInput
 from ncco_server.flow.handlers.api import Phone as Phone
 from ncco_server.flow.handlers.api import Row as Row
-from ncco_server.flow.handlers.api import RunFailed as RunFailed
 from ncco_server.flow.handlers.api import call_flow as call_flow
+from ncco_server.flow.handlers.effects import DialFailed as DialFailed
+from ncco_server.flow.handlers.effects import NoInput as NoInput
+from ncco_server.flow.handlers.effects import RunFailed as RunFailed
 from ncco_server.flow.handlers.results import idempotency_key as idempotency_key
 from ncco_server.flow.handlers.secret import Secret as Secret
 from ncco_server.flow.handlers.ssml import Ssml as Ssml

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from ncco_server.engine.interpreter import Playing, begin_placed, resume_with, waiting_handler
 from ncco_server.engine.session import NOTHING, CallData, LookupAnswer, Turn, TurnContext, WaitRef
-from ncco_server.flow.handlers.api import Called, CallFlow, NoInput, RunFailed
+from ncco_server.flow.handlers.api import CallFlow
+from ncco_server.flow.handlers.effects import Called, NoInput, RunFailed
 from ncco_server.flow.handlers.given import GivenHandler
 from ncco_server.flow.handlers.results import as_json
 from ncco_server.flow.handlers.secret import Secret

@@ -16,8 +16,8 @@ from __future__ import annotations
 import hashlib
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
@@ -40,6 +40,22 @@ from typing import (
 )
 
 from ncco_server.errors import RenderError
+from ncco_server.flow.handlers.effects import (
+    END,
+    HEARD,
+    NEXT,
+    READY,
+    SECRET,
+    Called,
+    CallerQuestion,
+    ColumnUrl,
+    Completed,
+    Detection,
+    Dialled,
+    HandlerEffect,
+    HeldFunction,
+    WrittenText,
+)
 from ncco_server.flow.handlers.options import (
     AskOptions,
     ConnectOptions,
@@ -50,8 +66,7 @@ from ncco_server.flow.handlers.options import (
     TalkOptions,
     TransferOptions,
 )
-from ncco_server.flow.handlers.results import as_json, restored
-from ncco_server.flow.handlers.secret import Secret, secrets_in
+from ncco_server.flow.handlers.secret import Secret
 from ncco_server.flow.handlers.signatures import RANGES, WrongArgument, out_of_range, signature_of, unknown_argument
 from ncco_server.flow.hours.calendar import Calendar, CurrentHours
 from ncco_server.flow.language.selection import MOST_ROWS, ROWS
@@ -59,8 +74,7 @@ from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.scope import Variable
 from ncco_server.flow.speech import FORMS
 from ncco_server.flow.templates.filters import FILTERS, LANGUAGE
-from ncco_server.ncco import Ncco, is_open_ended
-from ncco_server.ncco.statuses import DIAL_FAILURES
+from ncco_server.ncco import Ncco
 from ncco_server.ncco.value_types import TYPES, write
 
 T = TypeVar("T")
@@ -70,66 +84,17 @@ Effect = TypeVar("Effect", bound="HandlerEffect[Any]")
 Args = TypeVarTuple("Args")
 Name = TypeVar("Name", bound="LiteralString | StrEnum")
 Handler: TypeAlias = Callable[..., Awaitable[str | None]]
-NotCompleted: TypeAlias = Literal["busy", "timeout", "unanswered", "rejected", "failed", "disconnected"]
-Completed: TypeAlias = Literal["completed"]
-Detection: TypeAlias = Literal["machine", "human", "beep"]
 Direction: TypeAlias = Literal["inbound", "outbound"]
 Phone = NewType("Phone", str)
 """The type of a handler's argument that is a phone number: the digits with the country code."""
-Reached = TypeVar("Reached", bound="Completed | Detection")
 Endpoint: TypeAlias = str | Mapping[str, Any]
 
 MOST_LOGGED: Final = 100
 """Lines of a turn; our choice."""
 
 
-class RunFailed(Exception):
-    """A function for `Call.run` raised an error, returned no JSON, or took too long. The message says which."""
-
-
 Column: TypeAlias = str | float | date | time | None
 """A value of a column of a table, or of its key; also a `datetime` or a bool. None is a value that is missing."""
-FailedTry: TypeAlias = Literal["noinput", "nomatch"]
-
-
-class NoInput(Exception):
-    """The caller gave no answer, or none that fits, at the last try.
-
-    Attributes:
-        question: what the caller was asked; "" if that was played before.
-        outcome: `noinput` or `nomatch`, at the last try.
-    """
-
-    def __init__(self, question: str, outcome: FailedTry = "noinput") -> None:
-        super().__init__(f"the caller has not answered: {outcome}")
-        self.question = question
-        self.outcome = outcome
-
-
-class DialFailed(Exception):
-    """Nobody was reached.
-
-    Attributes:
-        outcome: what came of the dial, such as `busy`.
-        tried: the number that was dialled, as `***` and its last three digits; "" if it was no phone number or several.
-    """
-
-    def __init__(self, outcome: str, tried: str = "") -> None:
-        super().__init__(f"nobody was reached: {outcome}")
-        self.outcome = outcome
-        self.tried = tried
-
-
-class WrittenText(str):
-    """A text that is the same in every call, though it is not written in the handler's file."""
-
-    __slots__ = ()
-
-
-class ColumnUrl(str):
-    """A URL of a table, which names its host; "" if its row has none."""
-
-    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,124 +137,6 @@ class Row:
         return self.ok
 
 
-@dataclass(slots=True, eq=False)
-class HandlerEffect(Coroutine[Any, Any, T]):
-    """What a handler does next: it plays something, waits, leaves, or runs a function.
-
-    Attributes:
-        does: `play`: actions before the next wait; `wait`; `leave`: the handler does not go on; `run`: a function, or
-            a row of a table, with `row`, `rows` or `save` in `words`.
-        first: what the step does before its actions, as in a flow file: `send`, a list, and `result`.
-        do, words: the actions, and how the step ends, as in a flow file.
-        function: what `run` calls, without arguments.
-        result: makes the result of the handler's `await` from the stored JSON value.
-        asks: whether it may be asked again.
-        held: the function that a `hold` calls again and again.
-        flow: the flow that it goes to or runs.
-        together: those that it runs at once.
-        problem: why there is no result, once the handler goes on: `noinput` or `nomatch` of a question.
-        returns: the values that it takes from the flow that it runs; None to take only the outcome.
-    """
-
-    does: Literal["play", "wait", "leave", "run"]
-    do: Sequence[Mapping[str, Any]] = ()
-    words: dict[str, Any] = field(default_factory=dict)
-    name: str = ""
-    function: Called | None = None
-    limit_ms: int = 0
-    result: Callable[[Any], T] = lambda stored: stored
-    is_awaited: bool = False
-    asks: bool = False
-    first: Mapping[str, Any] = field(default_factory=dict)
-    held: HeldFunction | None = None
-    flow: str | None = None
-    together: Sequence[HandlerEffect[Any]] = ()
-    problem: str = ""
-    returns: Mapping[str, Variable] | None = None
-
-    @property
-    def is_open_ended(self) -> bool:
-        return any(map(_is_open_ended, self.do))
-
-    def leading(self, targets: Mapping[str, WrittenText]) -> HandlerEffect[T]:
-        """Put the steps that follow its outcomes in place of `NEXT`."""
-        words = dict(self.words)
-        ends = END
-        if "choices" in words:
-            choices = words["choices"]
-            words["choices"] = {name: {**each, "goto": targets.get(name, ends)} for name, each in choices.items()}
-        if "collect" in words:
-            words["goto"] = targets.get("collected", ends)
-        if "retry" in words:
-            then = {name: targets.get(name, ends) for name in ("noinput", "nomatch")}
-            words["retry"] = {**words["retry"], "then": then}
-        if "on" in words:
-            words["on"] = {name: targets.get(name, ends) if to is NEXT else to for name, to in words["on"].items()}
-        return replace(self, words=words)
-
-    def __await__(self) -> Generator[HandlerEffect[T], Any, T]:
-        self.is_awaited = True
-        return self.result((yield self))
-
-    def send(self, value: object) -> NoReturn:
-        """It is a coroutine so that type checkers find a missing `await`; nothing else drives it."""
-        raise TypeError("await what a method of the call returns")
-
-    def throw(self, *error: Any) -> NoReturn:
-        self.send(None)
-
-    def close(self) -> None:
-        pass
-
-
-class CallerQuestion(HandlerEffect[T | None]):
-    """A question to the caller. Its result is None after the last failed attempt."""
-
-    __slots__ = ()
-
-    def or_raise(self) -> Coroutine[Any, Any, T]:
-        """The same question, but after the last failed attempt it raises NoInput."""
-        result = self.result
-
-        def answer(stored: Any) -> T:
-            found = result(stored)
-            if found is None:
-                question = next((str(item["talk"]) for item in self.do if "talk" in item), "")
-                raise NoInput(question, "nomatch" if self.problem == "nomatch" else "noinput")
-            return found
-
-        effect: HandlerEffect[Any] = self
-        effect.result = answer
-        return effect
-
-
-class Dialled(HandlerEffect[NotCompleted | Reached]):
-    """A call to another party. Its result is what came of it."""
-
-    __slots__ = ()
-
-    def or_raise(self) -> Coroutine[Any, Any, Literal["disconnected"] | Reached]:
-        """The same call, but `busy`, `timeout`, `unanswered`, `rejected` and `failed` raise DialFailed."""
-        result = self.result
-
-        def outcome(stored: Any) -> Any:
-            if stored in DIAL_FAILURES:
-                raise DialFailed(stored, _masked(self.do[-1]["connect"]))
-            return result(stored)
-
-        effect: HandlerEffect[Any] = self
-        effect.result = outcome
-        return effect
-
-
-def _masked(endpoint: Any) -> str:
-    """The last three digits of a phone number; "" for anything else."""
-    if isinstance(endpoint, (list, tuple)) and len(endpoint) == 1:
-        (endpoint,) = endpoint
-    number = endpoint.get("number", "") if isinstance(endpoint, Mapping) else endpoint
-    return f"***{number[-3:]}" if isinstance(number, str) and number.removeprefix("+").isdigit() else ""
-
-
 def _options(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
@@ -314,12 +161,6 @@ def _spelled(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
         if name not in (known := _arguments_of(method)):
             raise unknown_argument(method, name, known)
     return {_SPELLINGS.get(name, name): value for name, value in options.items() if value is not None}
-
-
-def _is_open_ended(item: Mapping[str, Any]) -> bool:
-    word = item.get("action") or next(iter(item))
-    options = item[word] if isinstance(item.get(word), Mapping) else item
-    return is_open_ended({**options, "action": word})
 
 
 _WORDS: Final = frozenset({"action", "type", "mode"})
@@ -1082,14 +923,6 @@ _INSTEAD: Final = {
 }
 """What to write if a column is of the first type, and a value of the second."""
 
-HEARD: Final = "heard"
-"""The variable of a handler's flow that receives what the caller entered."""
-SECRET: Final = "heard_secret"  # noqa: S105 - a name
-"""The variable that receives it if it is sensitive."""
-NEXT: Final = WrittenText("next")
-"""The name of the step that follows a wait: where the handler goes on."""
-END: Final = WrittenText("end")
-
 
 def _member(given: Iterable[Any]) -> Callable[[Any], Any]:
     return lambda stored: next((name for name in given if str(name) == stored), None)
@@ -1204,55 +1037,6 @@ def _question(
 
 
 _QUESTION: Final = frozenset(inspect.signature(_question).parameters) - {"text", "said"}
-
-
-@dataclass(frozen=True, slots=True)
-class Called:
-    """A function with its arguments, as `Call.run` calls it."""
-
-    function: Callable[..., Any]
-    arguments: tuple[Any, ...] = field(repr=False)
-
-    def __post_init__(self) -> None:
-        if not callable(self.function):
-            raise WrongArgument("this is a value, not a function", "write `call.run(f, ..)` for `f(..)`", "function")
-
-    @property
-    def name(self) -> str:
-        return getattr(self.function, "__qualname__", type(self.function).__name__)
-
-    @property
-    def secrets(self) -> Iterator[Secret]:
-        """Those that it gets."""
-        return secrets_in((self.function, self.arguments))
-
-    def __call__(self) -> Any:
-        """Return the result as a JSON value, or an awaitable with that."""
-        found = self.function(*self.arguments)
-        return self._awaited(found) if inspect.isawaitable(found) else as_json(self.function, found)
-
-    async def _awaited(self, result: Awaitable[Any]) -> Any:
-        return as_json(self.function, await result)
-
-    def restored(self, stored: Any) -> Any:
-        """Raises RunFailed."""
-        try:
-            return restored(self.function, stored)
-        except ValueError:
-            raise RunFailed(f"the stored result of {self.name} does not fit its return type") from None
-
-
-READY: Final = "ready"
-"""The field of a held function's answer that ends the wait."""
-
-
-@dataclass(frozen=True, slots=True)
-class HeldFunction:
-    """A function that a `hold` calls again and again; `name` is that of its lookup."""
-
-    name: str
-    called: Called
-    limit_ms: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from types import ModuleType
 from typing import Final
 
 from ncco_server.flow.grammar.reader import HINTS, meaning_of
-from ncco_server.flow.handlers.api import Call, Row, RunFailed
+from ncco_server.flow.handlers.api import Call, Row
+from ncco_server.flow.handlers.effects import RunFailed
 from ncco_server.flow.handlers.secret import SecretGone
 from ncco_server.flow.handlers.signatures import WrongArgument, near_name, unknown_argument
 from ncco_server.suggest import nearest

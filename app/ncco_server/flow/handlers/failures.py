@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Final, NamedTuple
 
 from ncco_server.flow.digraph import reachable
-from ncco_server.flow.handlers import api
+from ncco_server.flow.handlers import api, effects
 from ncco_server.flow.handlers.remarks import Remark
 from ncco_server.flow.handlers.signatures import Function
 from ncco_server.flow.handlers.value_kinds import call_methods
@@ -101,7 +101,7 @@ def _raised_by(node: ast.Call, calls: Set[str]) -> Set[str] | None:
             is_odd = any(each.arg == "or_raise" for each in node.keywords)  # an issue of its own
             return None if is_odd else {"RunFailed"} if method in _RAISED_BY["RunFailed"] else frozenset()
         case ast.Name(id=name):
-            return frozenset() if name in vars(api) or name in vars(builtins) else None
+            return frozenset() if any(name in vars(each) for each in (api, effects, builtins)) else None
         case ast.Attribute(attr=attr):
             return frozenset() if any(hasattr(each, attr) for each in (str, list, dict)) else None
         case _:

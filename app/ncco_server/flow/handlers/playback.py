@@ -16,12 +16,11 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from ncco_server.errors import RenderError
-from ncco_server.flow.handlers.api import (
+from ncco_server.flow.handlers.api import Call, CallFlow
+from ncco_server.flow.handlers.effects import (
     END,
     NEXT,
-    Call,
     Called,
-    CallFlow,
     DialFailed,
     HandlerEffect,
     NoInput,

@@ -21,8 +21,9 @@ from types import MappingProxyType, ModuleType
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from ncco_server.errors import RenderError
-from ncco_server.flow.handlers.api import HEARD, SECRET, CallFlow, Phone
+from ncco_server.flow.handlers.api import CallFlow, Phone
 from ncco_server.flow.handlers.cures import cure_of, syntax_cure
+from ncco_server.flow.handlers.effects import HEARD, SECRET
 from ncco_server.flow.handlers.given import GivenHandler
 from ncco_server.flow.handlers.inspection import HandlerCode
 from ncco_server.flow.handlers.limits import LOAD_S, LineTracer, TooLong, in_time

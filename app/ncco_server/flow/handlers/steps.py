@@ -16,7 +16,7 @@ from jinja2 import StrictUndefined
 
 from ncco_server.errors import RenderError
 from ncco_server.flow.grammar.reader import Fields, Resolver, read_fields
-from ncco_server.flow.handlers.api import HEARD, READY, SECRET, ColumnUrl, HandlerEffect, HeldFunction, WrittenText
+from ncco_server.flow.handlers.effects import HEARD, READY, SECRET, ColumnUrl, HandlerEffect, HeldFunction, WrittenText
 from ncco_server.flow.handlers.secret import Secret, SecretGone
 from ncco_server.flow.handlers.ssml import Ssml, SsmlPiece
 from ncco_server.flow.handlers.written import WrittenCode

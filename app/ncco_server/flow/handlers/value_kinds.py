@@ -9,7 +9,8 @@ from functools import cache, cached_property
 from inspect import Signature
 from typing import Final, NamedTuple, TypeVar, get_args
 
-from ncco_server.flow.handlers.api import Call, Detection, Direction, NotCompleted
+from ncco_server.flow.handlers.api import Call, Direction
+from ncco_server.flow.handlers.effects import Detection, NotCompleted
 from ncco_server.flow.handlers.signatures import Function, arguments_of, signature_of
 from ncco_server.flow.handlers.written import MOST_NAMES, WrittenCode, bound_by, given_in
 from ncco_server.flow.language.tables import TableDefinition

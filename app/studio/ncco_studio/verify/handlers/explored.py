@@ -12,8 +12,9 @@ from types import CoroutineType
 from typing import Any, ClassVar, Final, NamedTuple, Self, TypeAlias
 
 from ncco_server.errors import RenderError
-from ncco_server.flow.handlers.api import Call, Called, Effect, HandlerEffect
+from ncco_server.flow.handlers.api import Call, Effect
 from ncco_server.flow.handlers.cures import cure_of
+from ncco_server.flow.handlers.effects import Called, HandlerEffect
 from ncco_server.flow.handlers.limits import LineTracer
 from ncco_server.flow.handlers.playback import NOT_CAUGHT, HandlerPlayback, Recorded
 from ncco_server.flow.handlers.reading import LoadedHandler

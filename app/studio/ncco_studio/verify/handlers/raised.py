@@ -11,8 +11,9 @@ from types import CodeType, FrameType
 from typing import Any, Final, NamedTuple
 
 from ncco_server.errors import RenderError
-from ncco_server.flow.handlers.api import Call, RunFailed
+from ncco_server.flow.handlers.api import Call
 from ncco_server.flow.handlers.cures import cure_of
+from ncco_server.flow.handlers.effects import RunFailed
 from ncco_server.flow.handlers.inspection import BUILT_IN, HandlerCode, imports_in
 from ncco_server.flow.handlers.signatures import WrongArgument, are_written
 from ncco_server.flow.handlers.value_kinds import call_methods

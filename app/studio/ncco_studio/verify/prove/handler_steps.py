@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from types import CoroutineType
 from typing import Any, Final
 
-from ncco_server.flow.handlers.api import WrittenText
+from ncco_server.flow.handlers.effects import WrittenText
 from ncco_server.flow.handlers.inspection import WITHOUT_AWAIT
 from ncco_server.flow.handlers.limits import LineTracer
 from ncco_server.flow.handlers.reading import HandlerSteps, LoadedHandler, issue_of

@@ -11,7 +11,7 @@ from typing import Final
 from jinja2 import nodes
 
 from ncco_server.flow.action import Action
-from ncco_server.flow.handlers import api
+from ncco_server.flow.handlers import effects
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.templates.filters import FILTERS
 from ncco_server.flow.templates.references import Occurrence, is_computed, walk
@@ -144,9 +144,9 @@ class Literals:
             path = (name,) if name == "now" else ("call", name)
             self._note_compared(flow, path, literals, "truth")
         heard = compared.of(HEARD)
-        self._note_compared(flow, (api.HEARD,), heard, "truth")
+        self._note_compared(flow, (effects.HEARD,), heard, "truth")
         parts = (TextPart("begins", each) for each in heard if isinstance(each, str) and each)
-        self._notes_at(flow, (api.HEARD,)).parts |= dict.fromkeys(parts)
+        self._notes_at(flow, (effects.HEARD,)).parts |= dict.fromkeys(parts)
         for name in handler.params:
             self._note_compared(flow, (name,), compared.of(name))
 
