@@ -150,23 +150,70 @@ class Session(NamedTuple):
 
 R = TypeVar("R", CallData, OpenWait, Level, Session)
 
-_USUAL: Final = Session._fields[: Session._fields.index("at")]
-"""The other fields are only written if they are not empty."""
+_FIRST_RARE: Final = Session._fields.index("at")
+"""From this field on, only those that are not empty are written."""
 
 
 def to_json(session: Session) -> bytes:
-    fields: dict[str, Any] = dict(zip(_USUAL, session, strict=False))
-    if any(session[len(_USUAL) :]):
-        fields |= {name: value for name, value in session._asdict().items() if value and name not in _USUAL}
-    call = fields["call"] = session.call._asdict()
-    if not call["request"]:  # hosts with the previous version do not know it
-        del call["request"]
-    fields["waits"] = [wait._asdict() for wait in session.waits]
+    # Written out here and below: `_asdict` takes 14 thousand instructions more of each webhook.
+    fields: dict[str, Any] = {
+        "id": session.id,
+        "flow": session.flow,
+        "revision": session.revision,
+        "call": _call_fields(session.call),
+        "turn": session.turn,
+        "step": session.step,
+        "tries": session.tries,
+        "asr_errors": session.asr_errors,
+        "position": session.position,
+        "dialled": session.dialled,
+        "variables": session.variables,
+        "entered_at": session.entered_at,
+        "heard": session.heard,
+        "waits": [_wait_fields(wait) for wait in session.waits],
+        "is_over": session.is_over,
+    }
+    if any(rare := session[_FIRST_RARE:]):
+        fields |= {name: value for name, value in zip(Session._fields[_FIRST_RARE:], rare, strict=True) if value}
     if session.callers:
         fields["callers"] = [level._asdict() for level in session.callers]
     if session.observers:
         fields["observers"] = [list(observer) for observer in session.observers]
     return orjson.dumps(fields)
+
+
+def _call_fields(call: CallData) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "to": call.to,
+        "from_number": call.from_number,
+        "from_user": call.from_user,
+        "uuid": call.uuid,
+        "conversation_uuid": call.conversation_uuid,
+        "region_url": call.region_url,
+        "endpoint_type": call.endpoint_type,
+        "direction": call.direction,
+        "sip": call.sip,
+        "custom_data": call.custom_data,
+    }
+    if call.request:  # hosts with the previous version do not know it
+        fields["request"] = call.request
+    return fields
+
+
+def _wait_fields(wait: OpenWait) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "index": wait.index,
+        "kind": wait.kind,
+        "name": wait.name,
+        "step": wait.step,
+        "steers": wait.steers,
+        "sensitive": wait.sensitive,
+    }
+    if wait.flow:
+        fields["flow"] = wait.flow
+    if wait.runs:
+        fields["runs"] = wait.runs
+    return fields
 
 
 def _reader(kind: type[R]) -> Callable[[Mapping[str, Any]], R]:
