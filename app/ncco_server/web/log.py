@@ -5,6 +5,7 @@ Callers' input and numbers only appear in the format `pretty`; sensitive values 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -12,6 +13,7 @@ import select
 import stat
 import sys
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -129,7 +131,8 @@ def writing_to(log: FilteringBoundLogger) -> WriteLine:
 class LineStream:
     """A text stream that never blocks or raises, so a failing log cannot break a call.
 
-    Without a reader, lines are dropped and counted.
+    Without a reader, lines are dropped and counted. They are written once per round of the event loop, because each
+    write is a system call.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -139,6 +142,7 @@ class LineStream:
         self._poll = _poll(stream)
         self._lost = 0
         self._is_cut = False
+        self._waiting: deque[bytes] = deque()
 
     def write(self, text: str) -> int:
         self.info(text.encode("utf-8", "replace").removesuffix(b"\n"))
@@ -146,7 +150,26 @@ class LineStream:
 
     def info(self, line: bytes) -> None:
         """Take a line without a line break. structlog calls the method named after the level."""
-        text = line + b"\n"
+        self._waiting.append(line + b"\n")
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._write_waiting()
+        else:
+            if len(self._waiting) == 1:
+                loop.call_soon(self._write_waiting)
+
+    debug = warning = error = critical = info
+
+    def _write_waiting(self) -> None:
+        lines = []
+        with suppress(IndexError):  # until none is left; another thread may write some too
+            while True:
+                lines.append(self._waiting.popleft())
+        for text in [b"".join(lines)] if self._poll is None else lines:
+            self._write_or_drop(text)
+
+    def _write_or_drop(self, text: bytes) -> None:
         whole = self._notice() + text if self._lost else text
         rest = whole
         size = len(whole) if self._poll is None else PIPE_BYTES
@@ -161,8 +184,6 @@ class LineStream:
         else:
             self._lost = 1
             self._is_cut = True
-
-    debug = warning = error = critical = info
 
     def flush(self) -> None: ...
 

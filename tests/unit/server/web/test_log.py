@@ -268,14 +268,16 @@ def test_a_truncated_line_ends_before_the_next_one(pipe: tuple[io.TextIOWrapper,
     ]
 
 
-async def test_lines_are_written_at_once_and_by_other_threads_too(pipe: tuple[io.TextIOWrapper, int]) -> None:
+async def test_all_lines_of_one_round_are_written_at_its_end(pipe: tuple[io.TextIOWrapper, int]) -> None:
     stream, reading = pipe
     lines = LineStream(stream)
     lines.write("one\n")
     await asyncio.to_thread(lines.write, "from a thread\n")
     lines.write("two\n")
+    lines.write("three\n")
+    await asyncio.sleep(0)
 
-    assert [b"one", b"from a thread", b"two"] == os.read(reading, 1_000).splitlines()
+    assert [b"one", b"from a thread", b"two", b"three"] == os.read(reading, 1_000).splitlines()
 
 
 def test_a_closed_reader_raises_nothing(pipe: tuple[io.TextIOWrapper, int]) -> None:
