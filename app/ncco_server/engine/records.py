@@ -7,15 +7,13 @@ from typing import Any
 
 from ncco_server.engine.session import CallData
 from ncco_server.flow.runtime import Outcome
-from ncco_server.ncco.value_types import E164, is_withheld, number_of_caller
+from ncco_server.ncco.value_types import E164, number_of_caller
 
 NOTHING_HEARD: Mapping[str, Any] = {"digits": "", "text": "", "confidence": 0.0}
 
 
 def _number(caller: str, line: str) -> str:
-    if E164.fullmatch(caller):  # nearly always
-        return "" if is_withheld(caller) else caller
-    return number_of_caller(caller, line)
+    return caller if E164.fullmatch(caller) else number_of_caller(caller, line)
 
 
 def person_of(call: CallData) -> str:
