@@ -166,7 +166,15 @@ class _TreeBuilder:
     def _finish(self, piece: Piece, word: Token) -> None:
         wanted = word.text.removeprefix("end")
         open_ = [block.word for block in self.blocks]
-        if wanted in open_:
+        is_other = wanted in open_[:-1] and open_[-1] != wanted
+        if (
+            is_other
+            and self._ends_after(piece, open_[-1]) < 1
+            and self._ends_after(piece, wanted) >= open_.count(wanted)
+        ):
+            piece.refuse("E322", word, f'"{word.text}" closes "{open_[-1]}"', f"write {{% end{open_[-1]} %}}")
+            self._close()
+        elif wanted in open_:
             while self.blocks[-1].word != wanted:
                 self.unclosed.append(self.blocks[-1])
                 self._close()
@@ -180,6 +188,12 @@ class _TreeBuilder:
         elif wanted not in self.reported_tags:
             cure = f"leave it out, or open it with {{% {wanted} ... %}}"
             piece.refuse("E322", word, f'nothing opens this "{word.text}"', cure)
+
+    def _ends_after(self, piece: Piece, word: str) -> int:
+        """How many blocks that are open here end after it."""
+        rest = self.template.source[piece.close :]
+        begun, ended = (len(re.findall(rf"\{{%[-+]?\s*{each}\b", rest)) for each in (word, f"end{word}"))
+        return ended - begun
 
     def _close(self) -> None:
         """A loop with an unreadable head is left out, with its contents."""
