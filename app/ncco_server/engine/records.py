@@ -17,7 +17,7 @@ def _number(caller: str, line: str) -> str:
 
 
 def person_of(call: CallData) -> str:
-    """The digits of the number to which `refuse` and tables compare; "" for a withheld number or another name."""
+    """The digits of the number of the person on the line; "" for a withheld number or another name."""
     return _number(call.to, call.from_number) if call.direction == "outbound" else _number(call.caller, call.to)
 
 
