@@ -148,8 +148,6 @@ E7xx: handlers in Python. Wxxx: warnings.
 
 EXPRESSION_RULES: Final = _book("expressions")
 
-PROMPT_RULES: Final = _book("prompts")
-
 RUNNING_RULES: Final = _book("running")
 """Only a running call can break them."""
 

@@ -1,4 +1,4 @@
-"""API keys, the last backup and leases; and what rows say of themselves."""
+"""API keys and the last backup; and what rows say of themselves."""
 
 from __future__ import annotations
 
