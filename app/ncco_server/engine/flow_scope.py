@@ -99,9 +99,13 @@ class FlowScope(NamedTuple):
         return answer
 
     def kept_lookups(self, mask: Callable[[str], str]) -> Mapping[str, Any]:
+        if not self.flow.sensitive_paths:
+            return self.lookups
         return {**self.lookups, **self.hidden, **{name: self.masked(name, mask) for name in sorted(self.asked)}}
 
     def kept(self, secrets: TurnSecrets) -> Mapping[str, Any]:
+        if not (self.secrets or self.tokens):
+            return self.variables
         found = {name: self.variables[name] for name in self.secrets & self.variables.keys()}
         spoken = self.flow.spoken
         hidden = {
@@ -138,6 +142,8 @@ def _restored(
         for name, value in variables.items()
         if name in declared and declared[name].sensitive and value != declared[name].default
     }
+    if not (tokens or flow.sensitive_paths):
+        return FlowScope(flow, variables, lookups, step)
     known = {} if cipher is None else _decrypted(flow, tokens, cipher)
     variables = {name: value for name, value in variables.items() if name not in tokens} | known
     tokens = {name: token for name, token in tokens.items() if name not in known}

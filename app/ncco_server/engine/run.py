@@ -74,7 +74,7 @@ class Run:
         self.asked: dict[str, int] = {}
         self.entered: list[tuple[Flow, Step]] = []
         self.trace: list[TraceLine] = []
-        self._built: NccoBuilder | None = None
+        self._builder = NccoBuilder(root, before.id, before.turn + 1, before.dialled, self.context)
         self._refused: set[str] = set()
         self._used_exits: set[tuple[str, str]] = set()
         self._marks: list[Savepoint] = []
@@ -130,16 +130,8 @@ class Run:
         self.is_failsafe = True
         self.note("failed", "", "failsafe", because=because)
 
-    @property
-    def _builder(self) -> NccoBuilder:
-        if self._built is None:
-            before = self.before
-            self._built = NccoBuilder(self.root, before.id, before.turn + 1, before.dialled, self.context)
-        return self._built
-
     def frame(self, names: Mapping[str, Any], position: int = 0, waited: float = 0.0) -> Frame:
-        dialled = self._built.dialled if self._built else self.before.dialled
-        return Frame(names, position, waited, self._may_dial, self.context.dial_limit - dialled)
+        return Frame(names, position, waited, self._may_dial, self.context.dial_limit - self._builder.dialled)
 
     def _may_dial(self, number: str) -> bool:
         """The trace shows each refused number once."""
@@ -202,7 +194,7 @@ class Run:
 
     def _play_ready(self, stretch: Stretch, *, entered: int) -> bool:
         """`entered`: how many steps of the stretch (0 or 1) were entered before."""
-        if self._built and self._built.drafts:
+        if self._builder.drafts:
             return False
         before = self.before
         ncco = stretch.play(self.scopes.names(), self.context, before.id, before.turn + 1, before.dialled)
