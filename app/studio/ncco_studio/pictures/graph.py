@@ -130,7 +130,7 @@ def draw(
     """Draw the flows and all that calls can reach from them.
 
     `shown_way` returns the words for a way without a label of its own, `shown_action` those for an action. Without
-    `has_addresses`, a phrase replaces the path of the webhook that answers a flow's linked numbers.
+    `has_addresses`, a phrase replaces the path of the webhook that answers a flow's calls.
     """
     shown: dict[str, Flow] = {}
     for flow in flows:
@@ -258,7 +258,7 @@ def entrances(
     found = [f"call to {shown(number)}" for number in flow.numbers]
     found += [f"call to any{'' if has_all else ' other'} number"] if flow.default else []
     if flow.entry:
-        found.append(f"/webhooks/answer/{flow.name}" if has_addresses else "call to a number linked to it")
+        found.append(f"/webhooks/answer/{flow.name}" if has_addresses else "call sent to this flow")
     found += ["placed call"] if flow.outbound is not None else []
     return tuple(found) or (f"run {flow.name}",)
 

@@ -158,10 +158,11 @@ async def test_a_line_that_all_steps_share_goes_another_way_for_one(owner: httpx
     ("step", "values", "says"),
     [
         ("news", {"what": "rename", "name": "offers"}, ["Step news is now named offers, in 3 places"]),
-        ("menu", {"what": "lead", "line": "/steps/menu/choices/cake/goto", "name": "end"}, ["cake: news → end"]),
+        ("menu", {"what": "lead", "line": "/steps/menu/choices/cake/goto", "name": "end"}, ["menu, cake: news → end"]),
         ("menu", {"what": "add", "line": THEN, "name": "bye", "says": "Bye!"},
-         ["silence, another answer: end → bye → end", "Bye: new: Bye!"]),
-        ("hello", {"what": "add", "name": "ad", "says": "Cake!"}, ["afterwards: news → ad → news", "Ad: new: Cake!"]),
+         ["menu, silence, another answer: end → bye → end", "Bye: new: Bye!"]),
+        ("hello", {"what": "add", "name": "ad", "says": "Cake!"},
+         ["hello, afterwards: news → ad → news", "Ad: new: Cake!"]),
         ("news", {"what": "delete"}, ["What led to news leads to menu", "News: removed: We have cake."]),
     ],
 )  # fmt: skip

@@ -200,13 +200,20 @@ async def test_a_new_name_of_a_step_is_listed_as_such_and_goes_back_to_the_pictu
     shown = await owner.history()
     assert "<strong>Closed, name:</strong> <del>closed</del> → <ins>away</ins>" in re.sub(r"\s+", " ", shown)
     assert "We are closed" not in shown.partition("<details")[0]
-    assert '<a href="/flows/salon#salon/away">Salon: saved.</a>' in shown
+    assert '<a href="/flows/salon#salon/away">Salon: Step closed is now named away, in 2 places.</a>' in shown
 
     address, values = await owner.newest_undo()
     review = await owner.client.post(address, data=values)
 
     assert 'href="/flows/salon#salon/away">Cancel<' in review.text
     assert "/flows/salon?saved=away#salon/away" == await owner.send("/change-save", form_of(review))
+
+
+async def test_a_line_that_leads_elsewhere_is_listed_in_words(owner: Owner) -> None:
+    led = {"flow": "salon", "step": "hello", "what": "lead", "line": "/steps/hello/branch/1/else", "name": "end"}
+    await owner.send("/change-save", form_of(await owner.client.post("/change-step", data=led)))
+
+    assert ">Salon: hello, else: closed → end.</a>" in await owner.history()
 
 
 async def test_an_old_undo_of_a_file_leaves_what_somebody_has_saved_since(owner: Owner, tmp_path: Path) -> None:
@@ -220,7 +227,8 @@ async def test_an_old_undo_of_a_file_leaves_what_somebody_has_saved_since(owner:
     address, values = await save("Hello.", "Hi.")
     await save("We are closed.", "Closed.")
     late = await owner.client.post(address, data=values)
-    assert (409, True) == (late.status_code, "Nothing is undone: the file has changed since." in late.text)
+    assert (422, True) == (late.status_code, "Nothing is undone, since the file has changed" in late.text)
+    assert "Earlier versions" in late.text
     assert 2 == (await owner.history()).count(f'<a href="{FILE}">')
 
     for version in (tmp_path / "flows/.history").iterdir():

@@ -30,7 +30,7 @@ from ncco_studio.console.change.fields import SECTIONS, FormField, NewLine, grou
 from ncco_studio.console.change.form import NOT_SAVED, SAVED_MEANWHILE, CannotChange, changed, decided, merged, tidied
 from ncco_studio.console.change.heard import heard_on, steps_by_hours, week_heard
 from ncco_studio.console.change.notation import date_in_words, first_day, joined_times, time_fields
-from ncco_studio.console.change.steps import STEP_FIELDS, picture_of, review_step
+from ncco_studio.console.change.steps import STEP_FIELDS, made_by, picture_of, review_step
 from ncco_studio.console.editor import check_size
 from ncco_studio.console.history import Change, record
 from ncco_studio.console.pages import refused, render
@@ -282,8 +282,7 @@ def _review_version(request: Request, file: str, form: Mapping[str, str]) -> Res
     before = folder.current().texts.get(file, "")  # a deleted file can come back
     digest = digest_of(before)
     if form.get("digest", digest) != digest:
-        problem = "Nothing is undone: the file has changed since."
-        return refused(request, 409, problem, "Its page lists the versions to which you can go back.")
+        return _form(request, file, problem="nothing is undone, since the file has changed")
     return _reviewed(request, file, form, (before, kept.text))
 
 
@@ -362,14 +361,17 @@ def _save(request: Request, form: Mapping[str, str]) -> Response | tuple[FileCha
     draft = change_of(folder, file, before, text)
     if draft.has_errors and not is_new:
         return _form(request, file, problem=NOT_SAVED, form=form, draft=draft)
+    step = {name: form.get(name, "") for name in STEP_FIELDS} if "what" in form else {}
     if form.get("digest") not in ("", digest_of(before)):
-        if "what" in form:
-            typed = {name: form.get(name, "") for name in STEP_FIELDS}
-            return review_step(request, typed, "Somebody else has saved other changes meanwhile. They stay.")
+        if step:
+            return review_step(request, step, "Somebody else has saved other changes meanwhile. They stay.")
         if _changes(form, draft.fields):
             return _review(request, file, form)
+    made = made_by(request, step) if step else None
+    if isinstance(made, Response):
+        return made
     try:
-        return draft, save(request, draft, text or None, form.get("digest", ""))
+        return draft, save(request, draft, text or None, form.get("digest", ""), made.done if made else "")
     except CannotSave as error:
         problem = f"{error}; {error.cure}"
         if is_new:

@@ -141,22 +141,28 @@ def change_step(
     return _page(request, typed) if edit else review_step(request, typed)
 
 
-def review_step(request: Request, typed: Mapping[str, str], notice: str = "") -> Response:
-    """Show the changed file for confirmation. `typed` has all fields of the form."""
-    folder = console_of(request).project
-    read = folder.current()
+def made_by(request: Request, typed: Mapping[str, str]) -> MadeChange | Response:
+    """Return the form if the change cannot be made. `typed` has all fields of the form."""
+    read = console_of(request).project.current()
     flow = read.project.flows.get(typed["flow"])
     step = flow.steps.get(typed["step"]) if flow else None
     if flow is None or step is None:
         return _page(request, typed)
-    file = flow.place.file
     try:
-        made = _made(read, flow, step.name, typed, _lines(request, flow, step))
+        return _made(read, flow, step.name, typed, _lines(request, flow, step))
     except (CannotRename, ValueError) as error:
         return _page(request, typed, str(error))
     except (LookupError, NoSuchValue):
         return _page(request, typed, "this step can only be changed in the editor")
-    draft = change_of(folder, file, read.texts[file], made.text)
+
+
+def review_step(request: Request, typed: Mapping[str, str], notice: str = "") -> Response:
+    """Show the changed file for confirmation."""
+    made = made_by(request, typed)
+    if isinstance(made, Response):
+        return made
+    folder = console_of(request).project
+    draft = change_of(folder, made.file, folder.current().texts[made.file], made.text)
     if draft.has_errors:
         return _page(request, typed, "this change causes an error", draft.issues)
     return render(
@@ -164,11 +170,11 @@ def review_step(request: Request, typed: Mapping[str, str], notice: str = "") ->
         "change_review.html",
         draft=draft,
         differences=[] if typed["what"] == "rename" else draft.differences,
-        title=step.name,
+        title=typed["step"],
         done=made.done,
         typed={**typed, "at": made.at},
         again="/change-step",
-        back=picture_of(flow.name, step.name),
+        back=picture_of(typed["flow"], typed["step"]),
         notice=notice,
     )
 
@@ -178,8 +184,9 @@ def picture_of(flow: str, step: str, query: str = "") -> str:
 
 
 class MadeChange(NamedTuple):
-    """The file's text, what is done, and the step to look at."""
+    """A file and its new text, what is done, and the step to look at."""
 
+    file: str
     text: str
     done: str
     at: str
@@ -193,7 +200,7 @@ def _made(read: ReadProject, flow: Flow, step: str, typed: Mapping[str, str], li
     if typed["what"] == "rename":
         new = _new_name(flow, typed["name"])
         text = with_edits(read.texts, edits_of(uses, read.texts, new))[file]
-        return MadeChange(text, f"Step {step} is now named {new}, in {counted(len(uses), 'place')}", new)
+        return MadeChange(file, text, f"Step {step} is now named {new}, in {counted(len(uses), 'place')}", new)
     line = next((each for each in lines if each.name == typed["line"]), None)
     if line is None:
         raise CannotRename("this line is no longer in the file: choose another one")
@@ -201,19 +208,19 @@ def _made(read: ReadProject, flow: Flow, step: str, typed: Mapping[str, str], li
         edits = edits_of([each for each in uses if not each.is_definition], read.texts, line.target)
         changed = YamlText(with_edits(read.texts, edits)[file])
         changed.remove(("steps", step))
-        return MadeChange(changed.text, f"What led to {step} leads to {line.target}", line.target)
+        return MadeChange(file, changed.text, f"What led to {step} leads to {line.target}", line.target)
     changed = YamlText(read.texts[file])
     if typed["what"] == "lead":
         new = typed["name"]
         _put(changed, line.path, new)
-        return MadeChange(changed.text, f"{line.label}: {line.target} → {new}", step)
+        return MadeChange(file, changed.text, f"{step}, {line.label}: {line.target} → {new}", step)
     new = _new_name(flow, typed["name"])
     says = typed["says"].strip()
     if not says:
         raise CannotRename("a step needs a name, and what callers hear: write both")
     _put(changed, line.path, new)
     changed.add(("steps",), new, f"{{do: [{{talk: {quoted(says)}}}], goto: {written(line.target)}}}")
-    return MadeChange(changed.text, f"{line.label}: {line.target} → {new} → {line.target}", new)
+    return MadeChange(file, changed.text, f"{step}, {line.label}: {line.target} → {new} → {line.target}", new)
 
 
 def _new_name(flow: Flow, name: str) -> str:
