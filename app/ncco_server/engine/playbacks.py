@@ -12,6 +12,7 @@ from ncco_server.engine.session import NOTHING, TurnContext
 from ncco_server.errors import RenderError
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.runtime import AWAITED, RECORDED, Handling, PlayedHandler
+from ncco_server.flow.templates.filters import MAX_TEXT
 
 
 def _handling_of(flow: Flow) -> Handling:
@@ -81,7 +82,7 @@ class Playbacks:
     def logged(self) -> Iterator[str]:
         for playback in self._played.values():
             for line in playback.logged(self._context.now):
-                yield NOT_SHOWN if self._secrets.are_in(line) else line
+                yield NOT_SHOWN if self._secrets.are_in(line) else line[:MAX_TEXT]
 
     def values(self, flow: str) -> Mapping[str, Any]:
         """What the latest steps of the handler say; empty before it is played."""

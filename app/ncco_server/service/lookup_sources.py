@@ -23,7 +23,7 @@ import httpx
 import orjson
 
 from ncco_server.flow.files import search_beside
-from ncco_server.flow.handlers.limits import HELD_S, TooLong, guarded
+from ncco_server.flow.handlers.limits import GUARD, HELD_S, TooLong, guarded
 from ncco_server.flow.handlers.results import running_key
 from ncco_server.flow.language.lookups import LookupRequest
 from ncco_server.service.outgoing import BEGINS, NoAddress, PrivateAddress, UntrustedCertificate
@@ -211,7 +211,10 @@ class PythonModules:
 
 
 def guard_tasks(loop: asyncio.AbstractEventLoop) -> None:
-    """Guard also the tasks that functions start. In such a task, `sys.exit()` ends only the function."""
+    """Guard also the tasks that handlers and functions start, and the ends of their asynchronous generators.
+
+    In such a task, `sys.exit()` ends only the function.
+    """
 
     async def ended(waiting: Coroutine[Any, Any, Any]) -> Any:
         try:
@@ -220,7 +223,7 @@ def guard_tasks(loop: asyncio.AbstractEventLoop) -> None:
             raise RuntimeError(type(error).__name__) from error
 
     def new_task(loop: asyncio.AbstractEventLoop, waiting: Any, **options: Any) -> asyncio.Task[Any]:
-        is_started_here = running_key.get("") and inspect.iscoroutine(waiting)
+        is_started_here = (GUARD.is_running or running_key.get("")) and asyncio.iscoroutine(waiting)
         return asyncio.Task(ended(waiting) if is_started_here else waiting, loop=loop, **options)
 
     if loop.get_task_factory() is None:

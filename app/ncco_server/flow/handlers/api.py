@@ -265,13 +265,14 @@ class Call:
         drawn = hashlib.blake2b(f"{self._uuid} {self._drawn}".encode(), digest_size=8).digest()
         return (int.from_bytes(drawn) >> 11) * 2.0**-53
 
-    def log(self, message: str) -> None:
+    def log(self, message: object) -> None:
         """Write a line to the server's log, with the call's ID: once, although the handler runs again and again.
 
-        It is written when the turn is stored. A line with a sensitive value of this turn is replaced.
+        It is written when the turn is stored, as text of at most 10,000 characters. A line with a sensitive value of
+        this turn is replaced.
         """
         if len(self.logged) < MOST_LOGGED:
-            self.logged.append(message)
+            self.logged.append(f"{message}")
 
     def talk(self, text: str, **options: Unpack[TalkOptions]) -> Coroutine[Any, Any, None]:
         """Say a text: plain words, or SSML; see `Ssml`. The handler goes on at once; what follows comes after it.

@@ -159,6 +159,11 @@ class LoopGuard:
         self._is_wanted = threading.Event()
         os.register_at_fork(after_in_child=self._forget_thread)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether code of flow authors runs in the main thread."""
+        return self._slice is not None
+
     def _forget_thread(self) -> None:
         self._thread = None
         self._is_wanted = threading.Event()

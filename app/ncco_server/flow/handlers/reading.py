@@ -17,7 +17,7 @@ from datetime import date, datetime, time
 from functools import partial
 from math import inf
 from pathlib import PurePosixPath
-from types import MappingProxyType, ModuleType
+from types import CodeType, MappingProxyType, ModuleType
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from ncco_server.errors import RenderError
@@ -192,24 +192,37 @@ def _run_file(
     sys.modules[module.__name__] = module  # dataclasses and pydantic look up annotations there
     tracer = LineTracer(path)
 
-    def run() -> None:
+    def run(_: None) -> HandlerFile:
         _is_running.set(True)  # in this thread only
-        tracer.run(lambda _: exec(code, module.__dict__), most=inf)  # noqa: S102 - the operator has listed the file
+        try:
+            exec(code, module.__dict__)  # noqa: S102 - the operator has listed the file
+        except TooLong:
+            raise
+        except BaseException as error:  # noqa: BLE001 - the author's code may raise anything, `sys.exit()` too
+            return _failed(error, path, text)
+        return _handler_in(module, path, code, text)
 
     try:
-        in_time(run, tracer, limit_s=limit_s)
+        return in_time(partial(tracer.run, run, most=inf), tracer, limit_s=limit_s)
     except TooLong:
         message = f"this line is still running after {limit_s:g} s"
         return _without_handler(Place(path, tracer.latest, 1), message, "do this in a function for `call.run`")
-    except BaseException as error:  # noqa: BLE001 - the author's code may raise anything, `sys.exit()` too
-        own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
-        at = own[-1] if own else traceback.FrameSummary(path, 1, "")
-        line = at.lineno or 1
-        place = WrittenCode(text, path).between(line, at.end_lineno or line, at.colno or 0, at.end_colno or 0)
-        said = getattr(error, "msg", None) or str(error)
-        said = said.partition(" (")[0] if isinstance(error, ImportError) else said
-        return _without_handler(place, f"this line raised {type(error).__name__}: {said}", cure_of(error))
-    made = {id(each): each for each in vars(module).values() if isinstance(each, CallFlow) and each.file == path}
+    except BaseException as error:  # noqa: BLE001 - the author's objects may raise anything when they are looked at
+        return _without_handler(Place(path, tracer.latest, 1), f"this line raised {type(error).__name__}")
+
+
+def _failed(error: BaseException, path: str, text: str) -> HandlerFile:
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
+    at = own[-1] if own else traceback.FrameSummary(path, 1, "")
+    line = at.lineno or 1
+    place = WrittenCode(text, path).between(line, at.end_lineno or line, at.colno or 0, at.end_colno or 0)
+    said = getattr(error, "msg", None) or str(error)
+    said = said.partition(" (")[0] if isinstance(error, ImportError) else said
+    return _without_handler(place, f"this line raised {type(error).__name__}: {said}", cure_of(error))
+
+
+def _handler_in(module: ModuleType, path: str, code: CodeType, text: str) -> HandlerFile:
+    made = {id(each): each for each in vars(module).values() if type(each) is CallFlow and each.file == path}
     handlers = sorted(made.values(), key=lambda each: each.line)
     if not handlers:
         message = "no function of this file is decorated with `call_flow`"

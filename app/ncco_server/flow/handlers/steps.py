@@ -256,7 +256,7 @@ class EffectTemplate:
         found = text[:1] in _FIRST and _KINDS.match(text)
         kind = "u" if isinstance(text, ColumnUrl) else found.lastgroup if found else "t"
         name = f"{kind}{HOLE}{len(self.values)}"
-        self.values[name] = text
+        self.values[name] = str.__str__(text)  # not one of the author's code, which would run outside of its time limit
         return name
 
     def _secret_hole(self, secret: Secret) -> str:

@@ -104,11 +104,12 @@ def read_number(written: object, line: str = "") -> str:
     if not isinstance(written, str | int) or isinstance(written, bool):
         raise ValueError("a phone number is needed, such as 447700900123")
     text = str(as_digits(written))
-    if text.strip() and is_withheld(text):
-        raise ValueError("a phone number is needed: this stands for a withheld one")
+    is_named = text.strip() and is_withheld(text)
     bare = text.removeprefix("+")  # the usual forms first, since files have thousands
     is_plain = E164.fullmatch(bare) and (not line or len(bare) > _OFTEN_NATIONAL or bare != text)
-    digits = bare if is_plain else _digits(_unwrapped(text), line)
+    digits = bare if is_named or is_plain else _digits(_unwrapped(text), line)
+    if is_named or digits in _NOBODY:
+        raise ValueError("a phone number is needed: this stands for a withheld one")
     number = without_trunk_prefix(digits)
     if number != digits and not _TRUNK.search(text):
         raise ValueError(

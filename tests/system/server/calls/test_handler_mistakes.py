@@ -80,6 +80,34 @@ def named(name):
     return in_a_task
 """
     + CALLED,
+    "started": """
+import asyncio
+
+async def mistaken(mistake) -> None:
+    mistake()
+
+async def FORM(call: Call) -> None:
+    mistake = MISTAKES.get(call.from_)
+    if mistake is not None:
+        asyncio.create_task(mistaken(mistake))
+    await call.talk("No mistake.")
+""",
+    "dropped": """
+def named(name):
+    async def numbers():
+        try:
+            yield 1
+            yield 2
+        finally:
+            MISTAKES[name]()
+    async def dropping() -> int:
+        async for number in numbers():
+            return number
+        return 0
+    dropping.__qualname__ = f"dropping_{name}"
+    return dropping
+"""
+    + CALLED.replace("    if", "    await call.talk('Before.')\n    if"),
 }
 _legs: Final = count()
 
@@ -161,3 +189,12 @@ def test_a_mistake_in_an_async_function_is_a_failure_of_the_function(server: Ser
     (heard,) = among_others(server, form, mistake)
     assert heard.startswith("It failed: the function ")
     assert f"in {form}.py:" in heard or "held up" not in heard
+
+
+@pytest.mark.parametrize(("form", "heard"), [("started", "No mistake."), ("dropped", "Before.")])
+@pytest.mark.parametrize("mistake", ["a loop", "a loop that catches everything", "a sleep in a finally", "sys.exit"])
+def test_a_mistake_in_what_runs_after_a_turn_does_not_hold_others(
+    server: Server, form: str, heard: str, mistake: str
+) -> None:
+    assert [heard] == among_others(server, form, mistake)
+    assert [["Good day."]] * OTHERS == [said(ring(server, "good", tries=3)) for _ in range(OTHERS)]

@@ -92,3 +92,24 @@ def test_a_handler_that_runs_again_logs_each_line_once(tmp_path: Path) -> None:
         "number 2: 3, in call leg",
         "found 7, in call leg",
     ] == logged
+
+
+WORDY: Final = """
+from ncco_server import Call, call_flow
+
+
+@call_flow(default=True)
+async def shop(call: Call) -> None:
+    call.log(7)
+    call.log("x" * 20_000)
+    await call.talk("Hello.")
+"""
+
+
+def test_a_logged_line_may_be_any_value_and_has_a_limit(tmp_path: Path) -> None:
+    with running(tmp_path, {"flows/shop.py": WORDY}, {"NCCO_PYTHON_FLOWS": "shop.py"}) as server:
+        assert ["Hello."] == [action["text"] for action in answered(server, "leg")]
+        server.wait_for("xx, in call leg")
+        logged = [each["event"] for each in server.log() if "in call leg" in each["event"]]
+
+    assert ["7, in call leg", "x" * 10_000 + ", in call leg"] == logged

@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from ncco_server.engine import TurnContext, played_step
-from ncco_server.flow.handlers.reading import Explore, LoadedHandler
+from ncco_server.flow.handlers.reading import Explore, LoadedHandler, run_file
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Project
 from ncco_studio.verify.prove.handler_steps import explore
@@ -49,6 +49,24 @@ def test_a_handler_is_loaded_whatever_it_does(body: str) -> None:
     assert isinstance(flow.handler, LoadedHandler)
     assert [] == flow.handler.flow.function.__globals__["RUNS"]
     assert [] == list(flow.steps)
+
+
+@each_case(
+    ("code", "codes"),
+    [
+        (
+            "class Odd(Exception):\n    def __str__(self):\n        while True:\n            pass\nraise Odd\n",
+            ["E701"],
+        ),
+        ("class Odd(Exception):\n    def __str__(self):\n        raise SystemExit(3)\nraise Odd\n", ["E701"]),
+        (HEAD.replace("call: Call", "call: Call, a: 'exit(3)' = 1"), ["E701"]),
+        (f"{HEAD}class Lazy:\n    @property\n    def __class__(self):\n        raise RuntimeError\nx = Lazy()\n", []),
+    ],
+)
+def test_a_file_is_read_whatever_its_objects_do_when_they_are_looked_at(code: str, codes: list[str]) -> None:
+    found = run_file("flows/shop.py", code, limit_s=0.5)
+
+    assert codes == [each.code for each in found.issues]
 
 
 @each_case("written", ["@call_flow\nasync def late_shop", '@call_flow(name="late-shop")\nasync def night'])
