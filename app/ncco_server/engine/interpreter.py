@@ -92,7 +92,7 @@ def _follow(run: Run, target: Target) -> Playing[Step | None]:
     if target.runs is not None:
         run.note("ran", run.step, target.runs.flow, where=target.place)
         run.scopes.begin(target.runs, run.step)
-        name = run.scopes.flow.start
+        name = run.scopes.flow.beginning
     elif target.sets:
         set_all(run, target.sets)
     if name is not None and run.scopes.flow.handler is not None:
@@ -311,7 +311,7 @@ def begin(
     for name, text in given.items():
         with suppress(ValueError):
             run.scopes.assign(name, param_of_query(flow.params[name].type, text))
-    return (yield from _start(run, Target(flow.start, flow.place)))
+    return (yield from _start(run, Target(flow.beginning, flow.place)))
 
 
 def begin_placed(
@@ -319,7 +319,9 @@ def begin_placed(
 ) -> Playing[Turn]:
     """`detected`: `human`, `machine` or `beep` if the result of machine detection came first, or ""."""
     outbound = flow.outbound
-    target = Target(flow.start, flow.place) if outbound is None else outbound.ways.get(detected, outbound.answered)
+    target = Target(flow.beginning, flow.place)
+    if outbound is not None and flow.handler is None:
+        target = outbound.ways.get(detected, outbound.answered)
     run = Run(flow, new_session(flow, session_id, call), context)
     run.scopes.give(values)
     return (yield from _start(run, target))
@@ -375,7 +377,7 @@ def begin_called(flow: Flow, session_id: str, parent: Session, wait: OpenWait, c
         parent=parent.id,
     )
     run = Run(flow, session, context)
-    return (yield from _start(run, Target(heard.flow.start, heard.flow.place)))
+    return (yield from _start(run, Target(heard.flow.beginning, heard.flow.place)))
 
 
 def _start(run: Run, target: Target) -> Playing[Turn]:

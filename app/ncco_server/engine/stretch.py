@@ -132,7 +132,7 @@ def first_turn(
     playback: PlayedHandler | None,
 ) -> Turn | None:
     """None unless one stretch leads to the first wait of the call. `record` is that of `call_record`."""
-    step = flow.steps[flow.start] if playback is None else playback.step(flow.start)
+    step = flow.steps[flow.beginning] if playback is None else playback.step(flow.beginning)
     stretch = stretch_of(flow, step, is_root=True) if step is not None else None
     if stretch is None or stretch.ends or not stretch.is_enterable:
         return None

@@ -207,6 +207,11 @@ class Flow:
     handler: Handling | None = field(default=None, compare=False, repr=False)
     stretches: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
+    @property
+    def beginning(self) -> str:
+        """The step where a call begins; "" for the first that a handler makes, which may be before its `start`."""
+        return self.start if self.handler is None else ""
+
     def named(self, name: str) -> Flow:
         """Return this flow itself for ""."""
         return self if name in {"", self.name} else self.subs[name]

@@ -97,7 +97,7 @@ class Unknown:
         name = node.get("flow") if isinstance(node, Map) else None
         self._flow = name.value if isinstance(name, Text) else ""
         self._is_shared = isinstance(node, Map) and node.get("shared") is not None
-        self._of_file = self._of_defaults = self._of_declarations = self._of_signature = _NEVER
+        self._of_file = self._of_defaults = self._of_declarations = self._of_signature = self._of_steps = _NEVER
         self._of_parts: dict[_Part, int] = {}
         self._of_lines: dict[int, int] = {}
         self._of_names: dict[str, int] = {}
@@ -148,6 +148,9 @@ class Unknown:
                 first[phase] = min(entry.at, first.get(phase, entry.at))
         if part.section != "steps" or part.at[0] == issue.place.line:
             _lower(self._of_keys, part.name, phase)
+        if issue.code == "E102" and issue.place.column == part.at[1]:  # one of the two may have another name
+            self._of_steps = min(phase, self._of_steps)
+            self._of_declarations = min(phase, self._of_declarations)
         before = "".join(char for place, char in self._beginning(part) if place < issue.place[1:3])
         is_whole = (not before and not _is_known_word(issue)) or (
             before == ":" and (part.name == part.section or issue.code == "E201")
@@ -232,6 +235,8 @@ class Unknown:
         if issue.code in _INHERITED and self._of_defaults < phase:
             return True
         if _is_about_name(issue) and self._of_declarations < phase:
+            return True
+        if issue.code == OF_STEPS and self._of_steps < phase:
             return True
         if not _is_about_value(issue) and self._of_parts.get(self._part(issue.place[1:3]), _NEVER) < phase:
             return True

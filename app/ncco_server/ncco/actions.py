@@ -19,6 +19,7 @@ from ncco_server.ncco.types import (
     SPEECH_LANGUAGE,
     TONES,
     VOICE_LANGUAGE,
+    ConversationId,
     FreeForm,
     NonBlank,
     OneOrList,
@@ -487,7 +488,7 @@ class Transfer(NccoModel):
     rules: ClassVar[tuple[OptionRule, ...]] = (checks.mute_or_can_speak,)
 
     action: Literal["transfer"] = "transfer"
-    conversation_id: Annotated[str, NonBlank("the id of a conversation")]
+    conversation_id: Annotated[str, ConversationId("the id of a conversation")]
     """The conversation to move to; `conversation_id` is accepted too."""
     can_hear: Annotated[list[str] | None, LEG_UUIDS] = None
     """The legs that this caller hears; everyone if missing, nobody if empty."""

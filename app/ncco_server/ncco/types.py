@@ -23,6 +23,7 @@ from ncco_server.ncco.value_types.kind import check_value, unwritable
 from ncco_server.ncco.value_types.scalars import is_whole_number
 
 USER_TO_USER = "User-to-User"
+_NUMBER = re.compile(r"\+?[0-9][0-9 ]*")
 BCP47 = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
 
 
@@ -53,6 +54,14 @@ class NonBlank(PlainText):
     def json_schema(self) -> JsonSchema:
         schema: JsonSchema = {"type": ["string", "integer"] if self.digits else "string"}
         return schema if self.may_be_blank else schema | {"pattern": "\\S"}
+
+
+class ConversationId(NonBlank):
+    """Digits alone, which are a phone number, cause a warning."""
+
+    def check(self, value: object) -> list[Issue]:
+        is_number = isinstance(value, str) and _NUMBER.fullmatch(value)
+        return [fault("N923", f"{shown(value)} is a phone number.")] if is_number else super().check(value)
 
 
 class SpokenText(PlainText):

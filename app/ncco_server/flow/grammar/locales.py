@@ -164,10 +164,11 @@ def split(node: Map, what: str, reader: Resolver) -> dict[str, Node] | None:
         reader.report("E562", node.place, f"{what} is written per locale, but this flow has no `locales`", cure)
         return None
     strange = [entry.key for entry in node.entries if entry.key.value not in reader.locales]
+    free = [name for name in reader.locales if node.get(name) is None]
     for key in strange:
-        report_unknown(key, f'{what}: this flow has no locale "{key.value}"', reader)
+        report_unknown(key, f'{what}: this flow has no locale "{key.value}"', reader, free)
     found = {name: value for name in reader.locales if (value := node.get(name)) is not None}
-    missing = [] if strange else [name for name in reader.locales if name not in found]
+    missing = [] if strange else free
     for name in missing:
         reader.report("E560", node.place, f'{what} lacks the locale "{name}"', f"add `{name}: ..` to this map")
     return None if strange or missing else found
@@ -179,9 +180,12 @@ def _language_for(key: str) -> str:
     return max(known, key=lambda voice: voice in {"en-GB", f"{code}-{code.upper()}"}, default=code)
 
 
-def report_unknown(key: Text, message: str, reader: Resolver) -> None:
+def report_unknown(key: Text, message: str, reader: Resolver, free: Collection[str] | None = None) -> None:
+    """`free` are the locales that are not written beside it."""
+    names = [*(reader.locales if free is None else free)]
     code = base_language(key.value.replace("_", "-"))
     alike = (name for name, locale in reader.locales.items() if code in {name.lower(), base_language(locale.language)})
-    meant = next(alike, None) or nearest(key.value, reader.locales)
-    cure = did_you_mean(meant) if meant else f"write one of: {', '.join(reader.locales)}"
+    meant = next(alike, None) or nearest(key.value, reader.locales) or (names[0] if len(names) == 1 else None)
+    others = f"write one of: {', '.join(names)}" if names else "delete it, or add it to `locales`"
+    cure = did_you_mean(meant) if meant else others
     reader.report("E561", key.place, message, cure)

@@ -143,8 +143,10 @@ def read_given(
     if node is not None and reader.map(node, f"the input of {what}", whole) is None:
         return ()
     entries = node.entries if isinstance(node, Map) else ()
-    for key in (entry.key for entry in entries if entry.key.value not in params):
+    for key, value in (entry for entry in entries if entry.key.value not in params):
         cure = None if params else "delete it, or declare it there under `params`"
+        if isinstance(value, Map) and value.entries and params.keys() >= {*value.keys()}:
+            cure = f"delete `{key.value}:` and the braces around what is in it"
         reader.unknown("E270", key, params, f'{what} takes no "{key.value}"', cure, names=owner[1:])
     known = {name: param.variable for name, param in params.items()}
     given = assigned(entries, known, f"`params` of {what}", reader)
@@ -283,10 +285,10 @@ def _report_step(text: Text, reader: Resolver) -> None:
     cure: str | Fix | None = None
     form, _, rest = name.partition(" ")
     if name in reader.flows:
-        words = f"to continue in the flow with this name, write `{{run: {name}}}`"
-        written = f"{{run: {name}}}"
-        is_bare = not any(param.is_required for param in reader.flows[name].params.values())
-        cure = Fix(words, "characters", written) if is_bare else words
+        given = ", ".join(f"{each}: .." for each, param in reader.flows[name].params.items() if param.is_required)
+        written = f"{{run: {name}, with: {{{given}}}}}" if given else f"{{run: {name}}}"
+        words = f"to continue in the flow with this name, write `{written}`"
+        cure = words if given else Fix(words, "characters", written)
     elif own is not None and name in own.outcomes:
         written = f"{{return: {name}}}"
         cure = Fix(f"to return the outcome with this name, write `{written}`", "characters", written)

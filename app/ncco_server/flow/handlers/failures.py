@@ -48,12 +48,19 @@ class Failures:
                 if raised is None or name not in _RAISED_BY or name in raised:
                     continue
                 methods = _RAISED_BY[name]
-                called = (each.func for part in node.body for each in ast.walk(part) if isinstance(each, ast.Call))
-                asked = [each for each in called if isinstance(each, ast.Attribute) and each.attr in methods]
+                called = [each for part in node.body for each in ast.walk(part) if isinstance(each, ast.Call)]
+                functions = [each.func for each in called]
+                asked: list[ast.expr] = [
+                    each for each in functions if isinstance(each, ast.Attribute) and each.attr in methods
+                ]
                 caught = {ast.unparse(each.type) for each in node.handlers if each.type is not None}
                 cure = next((f"write `except {each}`" for each in sorted(raised - caught)), "")
                 if asked:
                     cure = f"add `.or_raise()`, which raises {name}"
+                own = [each for each in called if ast.unparse(each.func) in self._functions]
+                if name == "RunFailed" and len(own) == 1 and self._calls.isdisjoint(map(ast.unparse, own[0].args)):
+                    asked = [own[0].func]
+                    cure = f"write `call.run({', '.join(map(ast.unparse, [own[0].func, *own[0].args]))})`"
                 cure = cure or f"delete it: only {' and '.join(f'`call.{each}`' for each in methods)} can raise it"
                 at = asked[0] if len(asked) == 1 else handler.type
                 yield handler, Remark("W704", at or handler, f"`except {name}` never runs", cure)

@@ -267,7 +267,8 @@ class HandlerCode:
             yield from secrets_as_texts(function)
             yield from self._blocking(function)
         for function in (each for named in self.functions.values() for each in named):
-            yield from without_return(function)
+            is_used = function.name in self._used and function.name in self._own
+            yield from without_return(function, is_used=is_used)
         reported = {line for code, line in seen if code in (*WITHOUT_AWAIT, "E703") and isinstance(line, int)}
         for node in (self.written.on_line(line) for line in sorted(forgotten - reported)):
             if node.lineno not in reported:
@@ -290,6 +291,21 @@ class HandlerCode:
         nodes = list(ast.walk(self.tree))
         added = {name for node in nodes if isinstance(node, ast.AugAssign) for name in bound_by(node.target)}
         return added | {_changed_by(node) for node in nodes}
+
+    @cached_property
+    def _used(self) -> Set[str]:
+        """The functions whose results are used."""
+        found = set[str]()
+        nodes = [*ast.walk(self.tree)]
+        unused = {node.value for node in nodes if isinstance(node, ast.Expr | ast.Return)}
+        for node in nodes:
+            match node:
+                case (
+                    ast.Await(value=ast.Call(func=ast.Name(id=name)))
+                    | ast.Await(value=ast.Call(func=ast.Attribute(attr="run"), args=[ast.Name(id=name), *_]))
+                ) if node not in unused:
+                    found.add(name)
+        return found
 
     def _unknown_names(self) -> Iterator[Remark]:
         """Names that nothing in the file makes, in functions that only calls run."""
@@ -444,8 +460,7 @@ class HandlerCode:
                 case ast.Attribute() | ast.Name(ctx=ast.Load()):
                     dotted = _dotted(node, known)
                     if _starts_with(dotted, _OUTSIDE) and not _starts_with(dotted, _SAME):
-                        now = "call.now.date()" if dotted == "datetime.date.today" else "call.now"
-                        instead = f"write `{now}`" if dotted.startswith("datetime") else None
+                        instead = meaning_of(dotted, HINTS["outside"]) if self._call_in(function) else None
                         yield depends(node, f"`{ast.unparse(node)}`", instead)
             for iterated in _iterated(node):
                 if _is_set(iterated, given):

@@ -80,23 +80,20 @@ def secrets_as_texts(function: Function) -> Iterator[Remark]:
                 yield Remark("E703", each, f"`{each.id}` is a Secret, which has no text", cure)
 
 
-def without_return(function: Function) -> Iterator[Remark]:
-    """A function whose annotation promises a result that it never gives."""
+def without_return(function: Function, *, is_used: bool) -> Iterator[Remark]:
+    """A function whose annotation, or a use of it, promises a result that it never gives."""
     *_, last = function.body
     results = (getattr(node, "value", None) for node in run_again(function) if isinstance(node, ast.Return))
     yields = any(isinstance(node, ast.Yield | ast.YieldFrom) for node in run_again(function))
     is_stub = isinstance(last, ast.Pass) or (isinstance(last, ast.Expr) and isinstance(last.value, ast.Constant))
     goes_on = not isinstance(last, ast.While) and not any(isinstance(node, ast.Raise) for node in ast.walk(last))
-    if function.returns is None or any(results) or yields or is_stub or not goes_on or function.decorator_list:
+    if any(results) or yields or is_stub or not goes_on or function.decorator_list:
         return
-    promised = ast.unparse(function.returns)
-    if not re.search("None|NoReturn|Never|Any|object", promised):
-        yield Remark(
-            "W703",
-            function.returns,
-            f"`{function.name}` never returns a {promised}",
-            "write `return` before its result",
-        )
+    promised = ast.unparse(function.returns) if function.returns else "None"
+    if is_used or not re.search("None|NoReturn|Never|Any|object", promised):
+        message = f"`{function.name}` never returns {'a result' if is_used else f'a {promised}'}"
+        place = last if isinstance(last, ast.Expr) or function.returns is None else function.returns
+        yield Remark("W703", place, message, "write `return` before its result")
 
 
 def behind(function: Function, constants: Mapping[str, ast.expr]) -> Iterator[Remark]:

@@ -53,15 +53,15 @@ class CallMisfit(NamedTuple):
     cure: str
 
 
-def unknown_argument(function: str, name: str, known: Iterable[str]) -> WrongArgument:
-    """The error for an argument that a method or function does not have."""
+def unknown_argument(function: str, name: str, known: Iterable[str], lacking: Sequence[str] = ()) -> WrongArgument:
+    """The error for an argument that a method or function does not have; it may be the only one that is `lacking`."""
     names = [each for each in known if each.islower()]
     shapes = ("dtmf", "speech", "talk") if function in ("choose", "collect") else (function,)
     foreign = [_in_python(OPTION_NAMES.get(shape, {}).get(folded(name), "")) for shape in shapes]
     snake = _in_python(name)
     said = [meaning_of(name, HINTS[hints]) or "" for hints in ("call option", "choice")]
     usual = [word for each in said for word in each.split()]
-    likely = (*usual, *foreign, nearest(snake, names), *snake.split("_"))
+    likely = (*usual, *foreign, nearest(snake, names), *snake.split("_"), *lacking[: len(lacking) == 1])
     meant = next((each for each in likely if each in names), "")
     hint = meaning_of(name, HINTS.get(f"arguments of {function}", {})) or next(
         (each for each in said if "`" in each), ""
@@ -152,11 +152,12 @@ def misfit_of(
     keywords = {str(each.arg): each.value for each in call.keywords if not first}
     kinds = {each.kind for each in known.values()}
     name = _NAMES.findall(opening)[-1]
+    needed = [each for each in known.values() if each.default is each.empty and each.kind is not each.VAR_POSITIONAL]
+    lacking = [each.name for each in needed[len(args) :] if each.name not in keywords]
     for given_as in call.keywords if not first and Parameter.VAR_KEYWORD not in kinds else ():
         if given_as.arg and given_as.arg not in known:
-            wrong = unknown_argument(name, given_as.arg, known)
+            wrong = unknown_argument(name, given_as.arg, known, lacking)
             return CallMisfit(given_as, wrong.message, wrong.cure)
-    needed = [each for each in known.values() if each.default is each.empty and each.kind is not each.VAR_POSITIONAL]
     shown = [_SHOWN.get(each.name, each.name) + "=.." * (each.kind is each.KEYWORD_ONLY) for each in needed]
     if first:
         shown[: len(args)] = map(ast.unparse, args[: len(shown)])
@@ -170,6 +171,10 @@ def misfit_of(
         if len(most) == 1 and "Sequence" in str(known[most[0]].annotation):
             cure = f"write a list: `{opening}[{', '.join(map(ast.unparse, args))}], ..)`"
         first_other = args[len(most)] if len(most) < len(args) else call
+        if isinstance(first_other, ast.Dict) and Parameter.VAR_KEYWORD in kinds:
+            pairs = zip(first_other.keys, first_other.values, strict=True)
+            words = [f"{ast.unparse(key)[1:-1]}={ast.unparse(value)}" for key, value in pairs if key is not None]
+            cure = f"write `{opening}{', '.join([*map(ast.unparse, args[: len(most)]), *words])})`"
         return CallMisfit(
             first_other,
             f"`{name}` takes only {len(most)} without a name",

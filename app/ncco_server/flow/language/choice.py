@@ -26,6 +26,7 @@ _KEY_SCHEMA: Final = {
 }
 _NAME: Final = re.compile(r"\w[\w-]*")
 _SEVERAL: Final = re.compile(r" *[/|;] *(?=[^\W\d])| +or +")
+_COMMA: Final = re.compile(" *, *")
 _QUOTED_LIST: Final = re.compile(r"\[.*\]")
 _TAKEN: Final = frozenset({"noinput", "nomatch", "asr_error", "error", "collected", "end"})
 
@@ -65,7 +66,10 @@ def _read_phrases(node: Node, what: str, reader: Reader) -> dict[str, str]:
             reader.report("E235", text.place, f'"{text.value}" contains no words')
         else:
             found[text.value] = folded
-        if not isinstance(node, Seq) and len(several := _SEVERAL.split(text.value)) > 1 and all(several):
+        several = _SEVERAL.split(text.value)
+        if text.value.count(",") > 1:  # one is in "yes, please", too
+            several = _COMMA.split(text.value)
+        if not isinstance(node, Seq) and len(several) > 1 and all(several):
             written = f"[{', '.join(several)}]"
             message = f'"{text.value}" is one phrase'
             reader.report("W236", text.place, message, Fix(f"write `{written}`", "word", written))

@@ -352,9 +352,10 @@ def _read_else(lines: tuple[Node, ...], place: Place, reader: Reader) -> Target 
         if not has_stray:
             reader.report("E250", place, "`branch` has no `else` for calls that match no other line")
         return None
-    for behind in lines[index + 1 :]:
+    for behind in lines[index + 1 : index + 2]:  # one is enough, if `else` comes before several lines
         fix = Fix(RULES["E251"].cure, "delete_item")
-        reader.report("E251", behind.place, "this line of `branch` comes after `else` and is never reached", fix)
+        cure = fix if lines[-1] is behind else "move the line `else` to the end"
+        reader.report("E251", behind.place, "this line of `branch` comes after `else` and is never reached", cure)
     step = found.get("else") if isinstance(found, Map) else None
     otherwise = None if step is None else Else.read(found, "the `else` line", reader)
     return otherwise.target if otherwise else None

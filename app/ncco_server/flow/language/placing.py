@@ -21,7 +21,7 @@ from ncco_server.flow.issues import Fix
 from ncco_server.flow.language.outgoing import plain_json
 from ncco_server.flow.nodes import Node
 from ncco_server.flow.templates.values import Value
-from ncco_server.ncco.value_types import TYPES, Kind, PlainText
+from ncco_server.ncco.value_types import TYPES, Kind, PlainText, milliseconds
 
 _STORED: Final = "stored until the call is placed"
 
@@ -38,6 +38,8 @@ class Moment(PlainText):
             moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip())
         except ValueError:
             moment = None
+        if milliseconds(str(value)) is not None:
+            raise ValueError(f"write `after: {value}` for a delay")
         if moment is None or moment.tzinfo is None:
             raise ValueError(f"{self.described} is needed")
         return moment.isoformat()

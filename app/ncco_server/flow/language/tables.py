@@ -333,7 +333,8 @@ def key_hints(table: TableDefinition, node: Map, known: Collection[str], hints: 
 def read_key(table: TableDefinition, fields: Fields, reader: Resolver) -> dict[str, Value] | None:
     """Report E552 if a value of the key is missing; None if one cannot be read."""
     missing = [name for name in table.key if name not in fields.values]
-    if missing and fields.is_whole:
+    inner = {entry.key.value for each in fields.values.values() if isinstance(each, Map) for entry in each.entries}
+    if missing and fields.is_whole and not inner.issuperset(missing):  # else that is reported
         shown = " and ".join(f'"{name}"' for name in missing)
         message = f"{fields.what} does not say which row of {table.name}: {shown} is missing"
         cure = f"write `table: {table.name}, {table.shown_key}`"

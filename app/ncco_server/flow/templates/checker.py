@@ -15,10 +15,13 @@ from ncco_server.flow.templates.filters import FILTERS, speech_package
 from ncco_server.flow.templates.foreign import FOREIGN
 from ncco_server.flow.templates.operators import COMPARISONS, ORDERED
 from ncco_server.flow.templates.references import operand_of, root_names, walk
+from ncco_server.flow.templates.tree import HOLE
 from ncco_server.ncco.value_types import ANY, POINTS, TYPES, Kind, Word, common_type, list_of
 from ncco_server.suggest import nearest
 
 _PREFIX: Final = "FLOW_"
+_GROUPS: Final = ("params", "vars", "variables", "lookups", "lookup", "flow")
+"""What other systems, and the file itself, write before a name."""
 _TRUTHS: Final = ("open", "ok")
 """Fields of opening hours and lookups that are meant where the whole is written as a condition."""
 
@@ -115,9 +118,13 @@ class Checker(ExpressionCheck, NodeVisitor):
         name = node.name
         if type_ is None:
             near = [each for each in (self.owner_of(name), nearest(name, self.scope)) if each]
-            cure: str | Fix = f"write one of: {', '.join(sorted(self.scope))}"
+            known = ", ".join(sorted(each for each in self.scope if HOLE not in each))
+            value = f"the value of {name}, or " if self.template.place(node).is_in_python else ""
+            cure: str | Fix = f"write {value}one of: {known}"
             if near:
                 cure = did_you_mean(*near)
+            elif any(node in each.nodes for each in self.template.body if isinstance(each, nodes.Output)):
+                cure = f"{cure}; if it is text, write {name} without braces"
             if name == "event":
                 cure = "`event` exists only in hooks: delete it here"
             if beside is not None and beside.family == "text" and (name in beside.words or not near):
@@ -140,9 +147,9 @@ class Checker(ExpressionCheck, NodeVisitor):
 
     def visit_Getattr(self, node: nodes.Getattr) -> Kind | None:
         match node.node:
-            case nodes.Name(name="params" | "vars" as group) if group not in self.scope and node.attr in self.scope:
+            case nodes.Name(name=group) if group in _GROUPS and group not in self.scope and node.attr in self.scope:
                 cure = self.rewritten(node, node.attr, f"write {node.attr}")
-                self.report("E303", node.node, f'unknown name "{group}"', cure)
+                self.report("E303", node, f'unknown name "{group}"', cure)
                 return None
         of = self.type_of(node.node)
         return entries.field_type(self, node, node.attr, of) if of is not None else None

@@ -54,6 +54,8 @@ def _field_cure(check: ExpressionCheck, node: nodes.Getattr | nodes.Getitem, key
         return did_you_mean(meant)
     if alias in of.fields:
         return did_you_mean(alias)
+    if key == "rows" and "ok" in of.fields:
+        return f"leave out `.{key}` and its number: {shown} is one row, whose fields are: {', '.join(of.fields)}"
     if FOREIGN.calls.get(key) == "length" and (length := length_of(check, node.node, of)):
         return check.rewritten(node, *length)
     if of.fields:

@@ -16,12 +16,16 @@ _MS_OF: Final = {
     "hour": 3_600_000,
     "day": 86_400_000,
     "week": 7 * 86_400_000,
+    "month": 30 * 86_400_000,
+    "year": 365 * 86_400_000,
 }
-"""Months and years have no fixed length."""
+"""Months and years have no fixed length, so these are only proposed."""
 
 _DURATION: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|s|m|h|d)")
 _PIECE: Final = re.compile(r"([0-9]{1,9}(?:[.,][0-9]{1,6})?)\s*([^\W\d_]*\.?)\s*")
 _ISO: Final = re.compile(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
+_CLOCK: Final = re.compile(r"()()(\d+):(\d\d):(\d\d)")
+_LETTERS: Final = {"w": "week", "y": "year"}
 
 
 def milliseconds(text: str) -> int | None:
@@ -56,7 +60,7 @@ def shown_duration(ms: int, unit: str = "") -> str:
 
 def _meant_ms(text: str) -> tuple[int, str] | None:
     """Milliseconds, and the unit in which they are written; "" for several, or one that we do not have."""
-    if (iso := _ISO.fullmatch(text)) and any(iso.groups()):
+    if (iso := _ISO.fullmatch(text) or _CLOCK.fullmatch(text)) and any(iso.groups()):
         sizes = ("week", "day", "hour", "minute", "second")
         return sum(int(number or 0) * _MS_OF[size] for number, size in zip(iso.groups(), sizes, strict=True)), ""
     pieces = list(_PIECE.finditer(text))
@@ -79,5 +83,5 @@ def _unit(word: str) -> tuple[int, str] | None:
         return None
     if letter in UNITS_MS:
         return UNITS_MS[letter], letter
-    size = _MS_OF["week"] if letter == "w" else _MS_OF.get(unit_of(word)) if len(letter) > 1 else None
+    size = _MS_OF.get(unit_of(word) if len(letter) > 1 else _LETTERS.get(letter, ""))
     return None if size is None else (size, next((name for name, ms in UNITS_MS.items() if ms == size), ""))

@@ -27,7 +27,7 @@ from ncco_studio.verify.prove.expressions import expressions_of, paths_of, templ
 from ncco_studio.verify.prove.literals import Literals
 from ncco_studio.verify.prove.samples import Representatives
 from ncco_studio.verify.prove.uses import assigned, collected_digits, flows_run_from, played_by, tested_by, uses_in
-from ncco_studio.verify.sample_values import LONGEST_SAMPLE, Compared, Path, different, with_part
+from ncco_studio.verify.sample_values import LONGEST_SAMPLE, Compared, Path, cast_or_none, different, with_part
 from ncco_studio.verify.scenarios.model import ANY_NUMBER, FROM
 
 
@@ -130,7 +130,10 @@ def _given_to(root: Flow, name: str, values: Representatives) -> list[Any]:
     param = root.params[name]
     is_read = bool(values.literals.of(root.name, (name,)).names)
     usual = param.default if param.has_default else param.type.sample
-    return different([usual, *values.samples(root.name, name, param.type)]) if is_read else [param.type.sample]
+    if not is_read:
+        return [param.type.sample]
+    given = (each for each in values.samples(root.name, name, param.type) if cast_or_none(param.type, each) is not None)
+    return different([usual, *given])
 
 
 def _queries(root: Flow, values: Representatives) -> Iterator[tuple[Path, list[Any]]]:

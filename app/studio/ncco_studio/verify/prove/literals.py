@@ -17,6 +17,7 @@ from ncco_server.flow.templates.filters import FILTERS
 from ncco_server.flow.templates.references import Occurrence, is_computed, walk
 from ncco_server.flow.templates.values import Computed, Expression, Native, Value
 from ncco_server.flow.values import Array, Object, leaves
+from ncco_server.ncco.value_types import POINTS
 from ncco_studio.verify.handlers.constants import HEARD, Constant
 from ncco_studio.verify.handlers.explored import ExploredHandler, explored_in
 from ncco_studio.verify.prove.expressions import (
@@ -147,8 +148,9 @@ class Literals:
         self._note_compared(flow, (effects.HEARD,), heard, "truth")
         parts = (TextPart("begins", each) for each in heard if isinstance(each, str) and each)
         self._notes_at(flow, (effects.HEARD,)).parts |= dict.fromkeys(parts)
-        for name in handler.params:
-            self._note_compared(flow, (name,), compared.of(name))
+        for name, type_ in handler.params.items():
+            marks: tuple[Mark, ...] = ("related",) if type_ in POINTS and "now" in handler.reads else ()
+            self._note_compared(flow, (name,), compared.of(name), *marks)
 
     def _note_compared(self, flow: str, path: Path, literals: Iterable[Constant], *marks: Mark) -> None:
         notes = self._notes_at(flow, path)
