@@ -7,6 +7,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from math import inf
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Final, NamedTuple
 from ncco_server.service.placing.requests import WantedCall, checked
 from ncco_server.store import Store, open_store
 from tests.support.fork_server import Forked
+from tests.support.waiting import happens
 from tests.system.server.faults import refusing_process
 from tests.system.server.faults.placed_calls import REMINDER, flows_of, utc_now
 from tests.system.server.faults.refusing_process import WRITERS
@@ -66,8 +68,8 @@ async def refuse_while_killing(
         try:
             for name, log in logs.items():
                 processes[name] = _start(name, url, log)
-                while name.startswith("writer") and not _lines(log):  # or the calls may be over before it begins
-                    await asyncio.sleep(0.02)
+                if name.startswith("writer"):  # or the calls may be over before it begins
+                    await asyncio.to_thread(happens, partial(_lines, log))
             pause_s = 0.2 + calls / 400 / max(kills, 1)  # spread over the run
             while found.kills < kills:
                 await asyncio.sleep(chance.uniform(0, pause_s))
