@@ -26,7 +26,7 @@ from tests.support.examples import examples
 from tests.support.keys import private_pem, rsa_key
 from tests.support.memory_store import MemoryStore
 from tests.support.postgres_stores import make_postgres
-from tests.support.stored_rows import results_of
+from tests.support.stored_rows import new_call, results_of
 from tests.unit.server.service.served_call import LEG, NOON, ServedCall, delivery, service_of
 
 FLOW: Final = """
@@ -130,6 +130,15 @@ async def test_a_call_whose_end_was_never_reported_ends_by_its_age(call: ServedC
     assert [{"name": "ended", "how": "lost", "call_result": "lost"}] == await events(store)
     assert row is not None
     assert row.is_over
+
+
+async def test_vonage_is_asked_only_about_legs(call: ServedCall, store: Store) -> None:
+    await call.ring()
+    await store.open_call(*new_call("of a program", leg=""))
+    voice, asked = voice_of(status="answered")
+    await UnendedCalls(call.service, voice).end(NOON + timedelta(minutes=61))
+
+    assert [f"https://api.nexmo.com/v1/calls/{LEG}"] == asked
 
 
 async def test_a_call_ends_before_it_may_be_deleted(call: ServedCall, store: Store) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncco_server.ncco.webhooks import as_text, recognise
+from ncco_server.ncco.webhooks import recognise
 from ncco_server.web.webhook_http import read_fields, read_query
 from tests.support.cases import each_case
 
@@ -98,11 +98,6 @@ def test_many_shallow_lists_do_not_count_as_deep_nesting() -> None:
 )
 def test_a_query_is_read_as_sent_and_the_last_value_of_a_name_counts(fields: dict[str, str], query: bytes) -> None:
     assert (fields, "") == read_query(query)
-
-
-@each_case(("text", "value"), [("a", "a"), ("2", 2), ("0.5", 0.5), ("", True), ("", None), ("", ["a"])])
-def test_a_value_of_json_becomes_the_text_that_a_form_would_have(text: str, value: object) -> None:
-    assert text == as_text(value)
 
 
 @pytest.mark.parametrize("content_type", [FORM, b""])
