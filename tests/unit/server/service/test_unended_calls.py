@@ -46,22 +46,15 @@ steps:
       other: {dtmf: 3, goto: {run: other}}
       out: {dtmf: 4, goto: end}
     retry: {then: end}
-  dial:
-    do: [{connect: "447700900111"}]
-    on: {completed: end, otherwise: menu}
-  room:
-    do: [{conversation: team}]
-    goto: end
+  dial: {do: [{connect: "447700900111"}], on: {completed: end, otherwise: menu}}
+  room: {do: [{conversation: team}], goto: end}
 """
 OTHER: Final = """
 flow: other
 entry: true
 start: ask
 steps:
-  ask:
-    do: [{talk: "Press 1."}]
-    choices: {one: {dtmf: 1, goto: end}}
-    retry: {then: end}
+  ask: {do: [{talk: "Press 1."}], choices: {one: {dtmf: 1, goto: end}}, retry: {then: end}}
 """
 MOVED: Final = {"conversation_uuid_from": "CON-1", "conversation_uuid_to": "CON-2", "uuid": LEG, "type": "transfer"}
 LATER: Final = NOON + timedelta(hours=49)
