@@ -126,8 +126,8 @@ async def test_a_call_whose_end_was_never_reported_ends_by_its_age(call: ServedC
 
 
 async def test_vonage_is_asked_only_about_legs(call: ServedCall, store: Store) -> None:
-    await call.ring()
     await store.open_call(*new_call("of a program", leg=""))
+    await call.ring()
     voice, asked = voice_of(status="answered")
     await UnendedCalls(call.service, voice).end(NOON + timedelta(minutes=61))
 
