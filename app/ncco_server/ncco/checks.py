@@ -32,8 +32,8 @@ def is_open_ended(action: Options) -> bool:
     return word in _OPEN_ENDED or (word == "record" and _has_end(action))
 
 
-def _has_end(record: object) -> bool:
-    return any(_option(record, end) is not None for end in RECORD_ENDS)
+def _has_end(record: Options) -> bool:
+    return any(record.get(end) is not None for end in RECORD_ENDS)
 
 
 MAX_HEADERS_BYTES = 512
@@ -224,11 +224,7 @@ def _name(action: object, known: Collection[str]) -> str:
     return name if isinstance(name, str) and name in known else UNKNOWN
 
 
-def _option(action: object, name: str) -> object:
-    return action.get(name) if isinstance(action, dict) else None
-
-
-def _barge_in_needs_input(actions: Sequence[object], names: Sequence[str]) -> Iterator[Issue]:
+def _barge_in_needs_input(actions: Sequence[Any], names: Sequence[str]) -> Iterator[Issue]:
     """An input must directly follow the prompts that it can interrupt.
 
     They may be one or more talks, or one or more streams. A mixture causes only a warning. Source: NCCO reference, Talk
@@ -236,7 +232,7 @@ def _barge_in_needs_input(actions: Sequence[object], names: Sequence[str]) -> It
     """
     index = 0
     while index < len(names):
-        if names[index] in PROMPTS and is_true(_option(actions[index], "bargeIn")):
+        if names[index] in PROMPTS and is_true(actions[index].get("bargeIn")):
             end = next((at for at in range(index, len(names)) if names[at] not in PROMPTS), len(names))
             follower = names[end] if end < len(names) else None
             path = f"/{index}/bargeIn"
@@ -249,7 +245,7 @@ def _barge_in_needs_input(actions: Sequence[object], names: Sequence[str]) -> It
         index += 1
 
 
-def _nothing_after_endless_loop(actions: Sequence[object], names: Sequence[str]) -> Iterator[Issue]:
+def _nothing_after_endless_loop(actions: Sequence[Any], names: Sequence[str]) -> Iterator[Issue]:
     """Loop 0 ends only if the caller interrupts it. Source: NCCO reference, Talk (loop) and Stream (loop)."""
     is_interruptible = False
     for index, name in enumerate(names[:-1]):
@@ -257,8 +253,8 @@ def _nothing_after_endless_loop(actions: Sequence[object], names: Sequence[str])
             is_interruptible = False
         if name not in PROMPTS:
             continue
-        is_interruptible = is_interruptible or is_true(_option(actions[index], "bargeIn"))
-        if as_number(_option(actions[index], "loop")) == 0 and not is_interruptible:
+        is_interruptible = is_interruptible or is_true(actions[index].get("bargeIn"))
+        if as_number(actions[index].get("loop")) == 0 and not is_interruptible:
             prompt = next((at for at in range(index + 1, len(names)) if names[at] in PROMPTS), None)
             if prompt is None:
                 message = f"The {name} loops forever, so what follows is never reached."
@@ -269,7 +265,7 @@ def _nothing_after_endless_loop(actions: Sequence[object], names: Sequence[str])
             return
 
 
-def _last_record_has_time(actions: Sequence[object], names: Sequence[str]) -> Iterator[Issue]:
+def _last_record_has_time(actions: Sequence[Any], names: Sequence[str]) -> Iterator[Issue]:
     """A record without an end condition lasts as long as the call, which does not wait for it.
 
     With a beep it is meant to take a message, but the call ends before anybody can leave one. Source: NCCO
@@ -285,7 +281,7 @@ def _last_record_has_time(actions: Sequence[object], names: Sequence[str]) -> It
     if not prompts:
         yield fault("N913", "The call ends as soon as this recording has begun.", path=f"/{last}")
         return
-    is_endless = any(as_number(_option(prompt, "loop")) == 0 for prompt in prompts)
-    if is_true(_option(record, "beepStart")) and not is_endless:
+    is_endless = any(as_number(prompt.get("loop")) == 0 for prompt in prompts)
+    if is_true(record.get("beepStart")) and not is_endless:
         cure = 'Add "timeOut": 60, endOnSilence or endOnKey, so that the call waits for the message.'
         yield fault("N913", "What follows does not wait for this recording, and ends the call.", cure, f"/{last}")

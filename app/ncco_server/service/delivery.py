@@ -193,7 +193,7 @@ def _text(fields: Mapping[str, object], name: str) -> str:
 
 def _digits(number: str) -> str:
     """A query turns the `+` of a number into a space."""
-    if number.isdecimal() and number.isascii() and not number.startswith("00"):
+    if number.isdecimal() and not number.startswith("00"):
         return number
     try:
         return read_number(number)

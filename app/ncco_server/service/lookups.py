@@ -128,7 +128,7 @@ class LookupClient:
     async def _body(self, request: LookupRequest, key: str, left_ms: float) -> tuple[bytes, bool]:
         """Return also whether the JSON text was cached. Raises LookupFailure."""
         digest = cache_key(request) if request.cache_ms else b""
-        cached = self._cache.get(digest) if digest else None
+        cached = self._cache.get(digest)
         if cached is not None and _is_accepted(request, cached):
             return cached, True
         if left_ms <= 0:

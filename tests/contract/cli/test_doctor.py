@@ -29,6 +29,8 @@ LATER_MS = 1 << 50
 LOST = Path(__file__).parents[3] / "docs" / "examples" / "lost" / "flows" / "workshop.yaml"
 SECRET = "an-invented-signature-secret"
 PLACEHOLDER_SECRET = "the signature secret of the Vonage dashboard"
+PLACEHOLDER_ID = "aaaaaaaa-bbbb-cccc-dddd-0123456789ab"
+DAMAGED_KEY = "-----BEGIN PRIVATE KEY-----\nYWJj\n-----END PRIVATE KEY-----"
 HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("correct horse battery staple")
 FLOW = """\
 flow: shop
@@ -98,6 +100,10 @@ class Report:
         """The messages of a check, by status; the worst is the last."""
         return {each["status"]: each["message"] for each in self.findings if each["check"] == check}
 
+    def about(self, setting: str) -> list[tuple[str, str]]:
+        """The check and the status of each finding about a setting."""
+        return [(each["check"], each["status"]) for each in self.findings if each["setting"] == setting]
+
 
 def doctor(cwd: Path, settings: Mapping[str, str], *words: str) -> Report:
     result = ncco("doctor", "--format", "json", *words, cwd=cwd, env=settings)
@@ -113,13 +119,12 @@ def asked(server: Server, api: ApplicationApi, **changed: str) -> Report:
 def test_a_configured_server_is_recognised_through_its_public_url(server: Server, api: ApplicationApi) -> None:
     found = asked(server, api)
 
-    assert "leads to this server" in found.of("public url")["ok"]
-    assert [["ok"]] * 4 == [list(found.of(check)) for check in ("server", "flows", "proof", "clock")]
+    assert [["ok"]] * 5 == [list(found.of(check)) for check in ("server", "public url", "flows", "proof", "clock")]
     assert ["ok"] * 3 == [status for name in ("answer", "fallback", "event") for status in found.of(f"{name} url")]
     assert ["ok"] == list(found.of("webhooks"))
     assert "442079460000" in found.of("numbers")["ok"]
     assert "eu-west" in found.of("vonage")["ok"]
-    assert "short enough to guess" in found.of("settings")["warning"]
+    assert [("settings", "warning")] == found.about("VONAGE_SIGNATURE_SECRET")
     assert 0 == found.exit_code
     assert ["GET", "GET"] == [method for method, *_ in api.requests]
 
@@ -134,17 +139,17 @@ def test_the_configuration_at_vonage_is_compared(server: Server, api: Applicatio
     found = asked(server, api)
 
     assert f"{public}/old" in found.of("answer url")["error"]
-    assert "with GET" in found.of("event url")["warning"]
-    assert "refuses all" in found.of("signing")["error"]
+    assert "warning" in found.of("event url")
+    assert ["error"] == list(found.of("signing"))
 
 
 @pytest.mark.parametrize(
     ("reply", "status", "says"),
     [
         ((401, b"{}"), "error", "VONAGE_API_KEY"),
-        ((404, b"{}"), "error", "no application"),
+        ((404, b"{}"), "error", APPLICATION_ID),
         ((503, b""), "unchecked", "503"),
-        ((200, b"<html>"), "unchecked", "does not reply with an application"),
+        ((200, b"<html>"), "unchecked", "application"),
     ],
 )
 def test_a_refusing_api_and_a_failing_one_are_distinguished(
@@ -179,8 +184,8 @@ def test_a_private_key_of_another_application_is_an_error(server: Server, api: A
 
     own, other = (asked(server, api, VONAGE_PRIVATE_KEY=str(file)) for file in keys)
 
-    assert "belongs to the application" in own.of("key")["ok"]
-    assert "another application" in other.of("key")["error"]
+    assert ["ok"] == list(own.of("key"))
+    assert [("key", "error")] == other.about("VONAGE_PRIVATE_KEY")
     assert "own.key" in own.of("files")["warning"]
 
 
@@ -196,7 +201,7 @@ def test_the_certificate_of_the_public_url_is_checked(project: Path, tmp_path: P
         done = run(words, cwd=project, env=environment, capture_output=True, text=True, timeout=60)
         trusted = Report(done.returncode, done.stdout)
 
-    assert "self-signed" in untrusted.of("tls")["error"]
+    assert ["error"] == list(untrusted.of("tls"))
     assert {} == trusted.of("tls")
 
 
@@ -205,7 +210,7 @@ def test_offline_sends_nothing(server: Server, api: ApplicationApi) -> None:
     found = doctor(server.home, {**server.settings, **access}, "--offline")
 
     assert [] == api.requests
-    assert "--offline" in found.of("network")["unchecked"]
+    assert ["unchecked"] == list(found.of("network"))
     assert 0 == found.exit_code
 
 
@@ -213,8 +218,8 @@ def test_another_program_on_the_port_is_an_error(project: Path, api: Application
     port = api.url.rpartition(":")[2]
     found = doctor(project, {"NCCO_PORT": port, "NCCO_PUBLIC_URL": api.url})
 
-    assert "another program" in found.of("server")["error"]
-    assert "which this server would not" in found.of("public url")["error"]
+    assert ["error"] == list(found.of("server"))
+    assert ("public url", "error") in found.about("NCCO_PUBLIC_URL")
 
 
 @pytest.mark.parametrize("taken", ["NCCO_PORT", "NCCO_CONSOLE_PORT"])
@@ -226,53 +231,49 @@ def test_port_of_another_program_is_found_offline(project: Path, taken: str) -> 
         found = doctor(project, {**ports, **hashed}, "--offline")
         other.shutdown()
 
-    assert "another program" in found.of("console" if "CONSOLE" in taken else "server")["error"]
+    assert "error" in found.of("console" if "CONSOLE" in taken else "server")
 
 
 def test_port_of_both_listeners_is_found_offline(project: Path) -> None:
     clash = {"NCCO_CONSOLE_PASSWORD_HASH": HASH, "NCCO_CONSOLE_PORT": "8000"}
 
-    assert "the same port as NCCO_PORT" in doctor(project, clash, "--offline").of("console")["error"]
+    assert "NCCO_PORT" in doctor(project, clash, "--offline").of("console")["error"]
 
 
 def test_a_placeholder_from_the_guides_is_reported_once(project: Path) -> None:
     found = doctor(project, {"VONAGE_APPLICATION_ID": "the ID of the application"}, "--offline")
     placeholder = doctor(project, {"VONAGE_SIGNATURE_SECRET": PLACEHOLDER_SECRET}, "--offline")
 
-    assert 1 == sum("VONAGE_APPLICATION_ID" in each["message"] for each in found.findings)
+    assert [("settings", "error")] == found.about("VONAGE_APPLICATION_ID")
     assert "secrets" not in [each["check"] for each in placeholder.findings]
 
 
 @pytest.mark.parametrize(
-    ("settings", "check", "status", "says"),
+    ("settings", "check", "status", "setting"),
     [
         ({}, "settings", "error", "NCCO_PUBLIC_URL"),
         ({"NCCO_PORT": "x"}, "settings", "error", "NCCO_PORT"),
-        ({"VONAGE_SIGNATURE_SECRET": PLACEHOLDER_SECRET}, "settings", "error", "placeholder"),
+        ({"VONAGE_SIGNATURE_SECRET": PLACEHOLDER_SECRET}, "settings", "error", "VONAGE_SIGNATURE_SECRET"),
         ({"VONAGE_API_SECRET": "the API secret of the Vonage dashboard"}, "settings", "error", "VONAGE_API_SECRET"),
-        ({"VONAGE_APPLICATION_ID": "aaaaaaaa-bbbb-cccc-dddd-0123456789ab"}, "settings", "error", "placeholder"),
-        ({"VONAGE_APPLICATION_ID": "shop"}, "application", "error", "not a UUID"),
-        ({"NCCO_PUBLIC_URL": "https://calls.example.com"}, "settings", "error", "calls.example.com"),
-        ({"NCCO_METRICS_PORT": "8000"}, "settings", "error", "the same port as NCCO_PORT"),
+        ({"VONAGE_APPLICATION_ID": PLACEHOLDER_ID}, "settings", "error", "VONAGE_APPLICATION_ID"),
+        ({"VONAGE_APPLICATION_ID": "shop"}, "application", "error", "VONAGE_APPLICATION_ID"),
+        ({"NCCO_PUBLIC_URL": "https://calls.example.com"}, "settings", "error", "NCCO_PUBLIC_URL"),
+        ({"NCCO_METRICS_PORT": "8000"}, "settings", "error", "NCCO_METRICS_PORT"),
         ({"NCCO_PORT": "x", "NCCO_LOG": "xml"}, "settings", "error", "NCCO_LOG"),
-        (
-            {"VONAGE_PRIVATE_KEY": "-----BEGIN PRIVATE KEY-----\nYWJj\n-----END PRIVATE KEY-----"},
-            "key",
-            "error",
-            "damaged",
-        ),
+        ({"VONAGE_PRIVATE_KEY": DAMAGED_KEY}, "key", "error", "VONAGE_PRIVATE_KEY"),
         ({"NCCO_VONAGE_API_URL": "https://api.nexmo.com.example.net"}, "settings", "error", "NCCO_VONAGE_API_URL"),
-        ({"NCCO_DATABASE_URL": "memory://"}, "database", "warning", "loses all calls"),
-        ({"NCCO_DATABASE_URL": "sqlite:///flows/shop.yaml"}, "database", "error", "shop.yaml"),
-        ({"NCCO_FLOWS": "nowhere"}, "flows", "error", "nowhere"),
+        ({"NCCO_DATABASE_URL": "memory://"}, "database", "warning", ""),
+        ({"NCCO_DATABASE_URL": "sqlite:///flows/shop.yaml"}, "database", "error", ""),
+        ({"NCCO_FLOWS": "nowhere"}, "flows", "error", ""),
         ({"NCCO_PROT": "1"}, "settings", "warning", "NCCO_PROT"),
     ],
 )
-def test_local_problems_are_found(project: Path, settings: dict[str, str], check: str, status: str, says: str) -> None:
+def test_local_problems_are_found(
+    project: Path, settings: dict[str, str], check: str, status: str, setting: str
+) -> None:
     found = doctor(project, settings, "--offline")
 
-    same = [each for each in found.findings if (each["check"], each["status"]) == (check, status)]
-    assert says in " ".join(each["message"] for each in same)
+    assert (check, status) in found.about(setting)
     assert all(each["fix"] for each in found.findings if each["status"] in ("error", "warning"))
     assert (1 if any(each["status"] == "error" for each in found.findings) else 0) == found.exit_code
 
@@ -284,8 +285,7 @@ def test_flows_with_errors_and_lost_callers_are_found(project: Path) -> None:
     flow.write_text(FLOW.replace("goto: end", "goto: ende"), encoding="utf-8")
     wrong = doctor(project, {}, "--offline")
 
-    assert "ncco prove" in lost.of("proof")["warning"]
-    assert "1 error" in wrong.of("flows")["error"]
+    assert "warning" in lost.of("proof")
     assert "E214" in wrong.of("flows")["error"]
 
 
@@ -297,12 +297,12 @@ def test_missing_settings_for_recordings_are_found(project: Path) -> None:
     key = {"VONAGE_PRIVATE_KEY": private_pem(rsa_key()), "VONAGE_APPLICATION_ID": APPLICATION_ID}
     hosts = {"NCCO_DATABASE_URL": "postgresql://127.0.0.1:9/calls"}
 
-    assert "no flow records" == unused.of("recordings")["ok"]
-    assert "without VONAGE_PRIVATE_KEY" in doctor(project, {}, "--offline").of("recordings")["warning"]
+    assert ["ok"] == list(unused.of("recordings"))
+    assert "VONAGE_PRIVATE_KEY" in doctor(project, {}, "--offline").of("recordings")["warning"]
     assert "ncco.db-recordings" in doctor(project, key, "--offline").of("recordings")["ok"]
-    assert "each host" in doctor(project, {**key, **hosts}, "--offline").of("recordings")["warning"]
-    assert "other users" in doctor(project, {**key, "NCCO_RECORDINGS": "kept"}, "--offline").of("recordings")["warning"]
-    assert "no recordings are kept" == doctor(project, {"NCCO_RECORDINGS": "off"}, "--offline").of("recordings")["ok"]
+    assert "warning" in doctor(project, {**key, **hosts}, "--offline").of("recordings")
+    assert "warning" in doctor(project, {**key, "NCCO_RECORDINGS": "kept"}, "--offline").of("recordings")
+    assert ["ok"] == list(doctor(project, {"NCCO_RECORDINGS": "off"}, "--offline").of("recordings"))
 
 
 def test_computed_numbers_without_an_allowed_prefix_are_found(project: Path) -> None:
@@ -312,9 +312,9 @@ def test_computed_numbers_without_an_allowed_prefix_are_found(project: Path) -> 
     )
     refused, allowed = (doctor(project, given, "--offline") for given in ({}, {"NCCO_DIAL_ALLOW": "44,49"}))
 
-    assert "computed numbers (shop.hello) are never dialled" in refused.of("dialling")["warning"]
+    assert "shop.hello" in refused.of("dialling")["warning"]
     assert "NCCO_DIAL_ALLOW" in refused.output
-    assert "if they begin with 44, 49" in allowed.of("dialling")["ok"]
+    assert "44, 49" in allowed.of("dialling")["ok"]
 
 
 def test_a_project_that_only_places_calls_is_fine_and_a_pause_is_reported(project: Path) -> None:
@@ -336,10 +336,10 @@ def test_a_project_that_only_places_calls_is_fine_and_a_pause_is_reported(projec
 
     assert "error" not in ready.of("flows")
     assert "VONAGE_PRIVATE_KEY" in without_key.of("placing")["warning"]
-    assert "calls can be placed" == ready.of("placing")["ok"]
-    assert "placing calls is paused by anna: wrong list" == paused.of("placing")["warning"]
+    assert ["ok"] == list(ready.of("placing"))
+    assert "anna: wrong list" in paused.of("placing")["warning"]
     assert "ncco place --resume" in paused.output
-    assert "the account has no credit left" == held.of("placing")["warning"]
+    assert "the account has no credit left" in held.of("placing")["warning"]
 
 
 def test_a_flow_that_only_its_address_starts_is_not_said_to_take_calls_to_any_number(project: Path) -> None:
@@ -348,7 +348,8 @@ def test_a_flow_that_only_its_address_starts_is_not_said_to_take_calls_to_any_nu
 
     found = doctor(project, {}, "--offline")
 
-    assert {"ok": "1 flow without issues; calls start only at /webhooks/answer/shop"} == found.of("flows")
+    assert ["ok"] == list(found.of("flows"))
+    assert "/webhooks/answer/shop" in found.of("flows")["ok"]
 
 
 def test_files_of_recordings_that_are_lost_are_counted(project: Path) -> None:
@@ -362,7 +363,7 @@ def test_files_of_recordings_that_are_lost_are_counted(project: Path) -> None:
     (folder / ("1" * 32)).write_bytes(b"audio")
     found = doctor(project, {}, "--offline")
 
-    assert "the audio of 1 recording is lost; only the newest 100 were checked" == found.of("recordings")["error"]
+    assert "1 recording" in found.of("recordings")["error"]
     assert "ncco recordings retry --lost" in found.output
     (folder / ("2" * 32)).write_bytes(b"audio")
     assert "error" not in doctor(project, {}, "--offline").of("recordings")
@@ -380,9 +381,9 @@ def test_hashes_of_forgotten_numbers_without_their_key_are_found(project: Path) 
     in_store(project, add)
     lost = doctor(project, {}, "--offline")
 
-    assert "forgotten numbers still match" == whole.of("tables")["ok"]
-    assert "the table do_not_call has hashes of forgotten numbers" in lost.of("tables")["error"]
-    assert "Restore the row #key of ncco_rows from a backup" in lost.output
+    assert ["ok"] == list(whole.of("tables"))
+    assert "do_not_call" in lost.of("tables")["error"]
+    assert "ncco_rows" in lost.output
 
 
 def test_sums_that_differ_from_the_calls_are_found_and_corrected(project: Path) -> None:
@@ -398,10 +399,9 @@ def test_sums_that_differ_from_the_calls_are_found_and_corrected(project: Path) 
     database = project / "ncco.db"
     run_in(database, "UPDATE ncco_sums SET calls = 3")
     wrong = doctor(project, {}, "--offline")
-    corrected = [ncco("db", "recount", cwd=project).stdout for _ in range(2)]
+    ncco("db", "recount", cwd=project)
 
-    assert "reports are wrong: 4 sums differ from the stored calls" == wrong.of("reports")["warning"]
-    assert ["4 wrong sums corrected\n", "all sums are right\n"] == corrected
+    assert "4 sums" in wrong.of("reports")["warning"]
     assert {} == doctor(project, {}, "--offline").of("reports")
 
 
@@ -412,8 +412,7 @@ def test_doctor_writes_nothing(project: Path) -> None:
 
     assert before == sorted(path.name for path in project.rglob("*"))
     assert SECRET not in result.output
-    assert "2 errors" not in result.output
-    assert "1 error" in result.output
+    assert 1 == result.exit_code
 
 
 def test_a_database_that_must_be_upgraded_is_not_changed(project: Path) -> None:
@@ -423,7 +422,7 @@ def test_a_database_that_must_be_upgraded_is_not_changed(project: Path) -> None:
 
     found = doctor(project, {"NCCO_DATABASE_URL": f"sqlite:///{old}"}, "--offline")
 
-    assert "this version needs" in found.of("database")["warning"]
+    assert ["warning"] == list(found.of("database"))
     assert before == old.read_bytes()
 
 

@@ -39,6 +39,8 @@ An action of an NCCO is written in full, or as
     {digits: 1}                     an `input` with `type: [dtmf]` and `dtmf: {maxDigits: 1}`, to `<input>` by POST
     {digits: 1, speech: [sales]}    the same with `type: [dtmf, speech]` and `speech: {context: [sales]}`
     {digits: 1, speech: {...}}      the same with these settings of speech
+    {dials: '4477..', timeout: 15}  a `connect` from 442079460000 whose events come to `<event>` by POST
+    {reached: held}                 the `notify` of this checkpoint, to `<notify>` by POST
 """
 
 from __future__ import annotations
@@ -150,6 +152,13 @@ def _action(given: str | dict[str, Any]) -> dict[str, Any]:
             return {**waiting, "type": ["dtmf", "speech"], "dtmf": {"maxDigits": number}, "speech": settings}
         case {"digits": number}:
             return {**waiting, "type": ["dtmf"], "dtmf": {"maxDigits": number}}
+        case {"dials": number, **options}:
+            events = {"eventType": "synchronous", "eventUrl": ["<event>"], "eventMethod": "POST"}
+            endpoint = [{"type": "phone", "number": number}]
+            return {"action": "connect", "from": "442079460000", "endpoint": endpoint, **events, **options}
+        case {"reached": name}:
+            payload = {"checkpoint": name, "leg": "{call}"}
+            return {"action": "notify", "payload": payload, "eventUrl": ["<notify>"], "eventMethod": "POST"}
     return given
 
 

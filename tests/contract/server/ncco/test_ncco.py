@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ncco_server.ncco import DtmfSettings, InputWebhook, Ncco, PhoneEndpoint, check, recognise, webhook_type
+from ncco_server.ncco import (
+    DtmfSettings,
+    InputWebhook,
+    Ncco,
+    PhoneEndpoint,
+    check,
+    options_are_clean,
+    recognise,
+    webhook_type,
+)
 from tests.support.cases import each_case
 
 FOLDER = Path(__file__).parent
@@ -88,6 +97,10 @@ def test_the_builder_checks_rules_between_actions() -> None:
 def test_the_builder_accepts_only_actions(wrong: Any, name: str) -> None:
     with pytest.raises(TypeError, match=f"takes actions, not a {name}:"):
         Ncco.build_ncco(wrong)
+
+
+def test_a_text_that_cannot_be_sent_is_not_clean() -> None:
+    assert [True, False] == [options_are_clean({"action": "talk", "text": text}, ["text"]) for text in ("a", "\ud800")]
 
 
 def test_a_whole_number_is_written_without_decimals() -> None:

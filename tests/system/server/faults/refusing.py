@@ -7,6 +7,8 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
 from math import inf
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -14,6 +16,7 @@ from typing import Final, NamedTuple
 from ncco_server.service.placing.requests import WantedCall, checked
 from ncco_server.store import Store, open_store
 from tests.support.fork_server import Forked
+from tests.support.waiting import happens
 from tests.system.server.faults import refusing_process
 from tests.system.server.faults.placed_calls import REMINDER, flows_of, utc_now
 from tests.system.server.faults.refusing_process import WRITERS
@@ -59,10 +62,14 @@ async def refuse_while_killing(
     found = RefusedCalls()
     async with open_store(url) as store:
         await _add(store, calls)
-        names = [f"caller {share}" for share in range(callers)] + [f"writer {share}" for share in range(WRITERS)]
+        names = [f"writer {share}" for share in range(WRITERS)] + [f"caller {share}" for share in range(callers)]
         logs = {name: folder / f"{name}.log" for name in names}
-        processes = {name: _start(name, url, log) for name, log in logs.items()}
+        processes = dict[str, Forked]()
         try:
+            for name, log in logs.items():
+                processes[name] = _start(name, url, log)
+                if name.startswith("writer"):  # or the calls may be over before it begins
+                    await asyncio.to_thread(happens, partial(_lines, log))
             pause_s = 0.2 + calls / 400 / max(kills, 1)  # spread over the run
             while found.kills < kills:
                 await asyncio.sleep(chance.uniform(0, pause_s))
@@ -108,7 +115,7 @@ async def _judge(found: RefusedCalls, store: Store, logs: Mapping[str, Sequence[
     tries = defaultdict[str, list[tuple[int, float, str]]](list)  # its start, its end and its result
     changes = defaultdict[str, list[Line]](list)
     for name, lines in logs.items():
-        for line, following in zip(lines, [*lines[1:], Line("", "", 0)], strict=True):
+        for line, following in pairwise([*lines, Line("", "", 0)]):
             if name.startswith("writer"):
                 changes[line.number].append(line)
                 found.changes[line.event] += line.event in ("added", "removed", "forgotten")

@@ -21,6 +21,13 @@ from ncco_studio.console.app import create_console
 from ncco_studio.editor import language
 from ncco_studio.editor.worker import Worker
 from tests.support.cases import each_case
+from tests.system.studio.console_pages.proof_tasks import (
+    Prover,
+    allow_proof,
+    proof_begins,
+    proof_env,
+    prove_when_allowed,
+)
 from tests.unit.studio.console.conftest import (
     REPOSITORY,
     OwnPlayer,
@@ -31,7 +38,6 @@ from tests.unit.studio.console.conftest import (
     with_worker_here,
 )
 from tests.unit.studio.console.test_messages import message
-from tests.unit.studio.editor.worker_tasks import Prover, allow_proof, proof_begins, proof_env, prove_when_allowed
 
 if sys.platform != "win32":
     import resource

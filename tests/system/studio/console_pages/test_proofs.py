@@ -12,9 +12,16 @@ import httpx
 import pytest
 
 from ncco_studio.console.app import create_console
+from tests.system.studio.console_pages.proof_tasks import (
+    Prover,
+    allow_proof,
+    proof_begins,
+    proof_env,
+    proofs_begun,
+    prove_when_allowed,
+)
 from tests.unit.studio.console.conftest import logged_in, settings_for
 from tests.unit.studio.editor import worker_tasks
-from tests.unit.studio.editor.worker_tasks import Prover, allow_proof, proof_begins, proof_env, proofs_begun
 
 FLOW = 'flow: main\nstart: hello\nsteps:\n  hello: {do: [{talk: "Hello."}], goto: end}\n'
 PROOF = "/flows/main/proof"
@@ -34,7 +41,7 @@ async def somebody(project: Path, proof: Callable[..., Any], seconds: float = 60
 
 
 async def test_a_page_opens_before_its_proof_which_two_tabs_share(tmp_path: Path) -> None:
-    async with somebody(tmp_path, worker_tasks.prove_when_allowed) as client:
+    async with somebody(tmp_path, prove_when_allowed) as client:
         tabs = [asyncio.create_task(client.post(PROOF)) for _ in range(2)]
         await proof_begins(tmp_path)
         page = await client.get("/flows/main")
@@ -68,7 +75,7 @@ async def test_a_proof_that_fails_says_why_and_what_to_do(
 
 
 async def test_a_flow_saved_meanwhile_is_proved_again(tmp_path: Path) -> None:
-    async with somebody(tmp_path, worker_tasks.prove_when_allowed) as client:
+    async with somebody(tmp_path, prove_when_allowed) as client:
         before = asyncio.create_task(client.post(PROOF))
         await proof_begins(tmp_path)
         allow_proof(tmp_path)

@@ -64,6 +64,8 @@ def test_the_state_of_a_call_is_described_in_words(
         ("", "record", {}),
         ("not readable: the body is empty", "input", {"not_kept": "the body is empty"}),
         ("beep_start", "event-machine", {"sub_state": "beep_start"}),
+        ("to 447700900111", "event-ringing", {"direction": "outbound", "to": "447700900111"}),
+        ("after 5 s", "event-completed", {"direction": "inbound", "to": "442079460000", "duration": "5"}),
         ("", "transfer", {}),
         ("by the fallback URL (Socket timeout.)", "answer", {"reason": "Socket timeout.", "original_request": {}}),
         ("by the fallback URL (no reason)", "answer", {"original_request": {}}),

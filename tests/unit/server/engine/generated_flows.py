@@ -9,8 +9,7 @@ HEAD = """
 flow: test
 default: true
 start: a
-vars:
-  team: {type: text, default: sales}
+vars: {team: {type: text, default: sales}}
 defaults:
   talk: {language: en-GB}
   retry: {noinput: ["Sorry {{ team }}?"], then: z}

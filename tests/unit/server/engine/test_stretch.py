@@ -175,26 +175,14 @@ PLAIN: Final = """
 flow: plain
 default: true
 start: welcome
-vars:
-  bleep: {type: bool, default: "true"}
+vars: {bleep: {type: bool, default: "true"}}
 defaults:
   retry: {noinput: ["Sorry {{ call.from }}."], nomatch: ["No."], then: end}
   on: {error: sorry}
 steps:
-  welcome:
-    do:
-      - talk: "Hello {{ call.from }}."
-    goto: menu
-  menu:
-    do:
-      - talk: "Press 1."
-    choices:
-      one: {dtmf: 1, goto: end}
-  sorry:
-    do:
-      - talk: "Sorry."
-      - connect: "447700900333"
-    goto: end
+  welcome: {do: [{talk: "Hello {{ call.from }}."}], goto: menu}
+  menu: {do: [{talk: "Press 1."}], choices: {one: {dtmf: 1, goto: end}}}
+  sorry: {do: [{talk: "Sorry."}, {connect: "447700900333"}], goto: end}
 """
 
 

@@ -79,7 +79,7 @@ def test_a_number_is_read_as_digits(sent: str) -> None:
     assert CallData(to="447700900123", from_number="447700900123") == call_of({"to": sent, "from": sent})
 
 
-@each_case("sent", ["anonymous", "+", "sip:+44@example.com", "0044 7700"])
+@each_case("sent", ["anonymous", "+", "sip:+44@example.com", "0044 7700", "\uff14\uff147700900123"])
 def test_a_value_that_is_not_a_number_is_read_unchanged(sent: str) -> None:
     assert sent == call_of({"from": sent}).from_number
 

@@ -6,30 +6,20 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-import pytest_asyncio
 from standardwebhooks import Webhook
 
 from ncco_server.service.hook_posts import Poster
 from ncco_server.service.outbox import Sender
 from ncco_server.service.outgoing import new_client
 from ncco_server.service.poller import Schedule
-from ncco_server.store import HookRow, SqliteDatabase, Store
+from ncco_server.store import HookRow, Store
 from tests.support.scripted_replies import Answer, Receiver
 from tests.support.stored_rows import hook_row
 from tests.unit.server.service.outbox_kit import Heard, put, running, until
 
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 QUICK = Schedule(tries=8, first_s=0.001, poll_s=0.02)
-
-
-@pytest_asyncio.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    made = Store(SqliteDatabase(tmp_path / "calls.db"))
-    await made.open()
-    yield made
-    await made.close()
 
 
 @asynccontextmanager

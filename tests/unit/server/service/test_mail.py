@@ -15,7 +15,6 @@ from typing import Any, cast
 
 import orjson
 import pytest
-import pytest_asyncio
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from ncco_server.service.mail import (
@@ -31,7 +30,7 @@ from ncco_server.service.mail import (
 from ncco_server.service.outbox import Sender, Verdict, by_kind
 from ncco_server.service.poller import Schedule
 from ncco_server.service.recording_folder import RecordingFolder
-from ncco_server.store import HookRow, RecordingRow, Recordings, SqliteDatabase, Store
+from ncco_server.store import HookRow, RecordingRow, Recordings, Store
 from tests.support.cases import each_case
 from tests.support.keys import self_signed
 from tests.support.smtp_server import Mailbox, serving
@@ -292,14 +291,6 @@ async def test_server_without_tls_gets_no_mail_unless_it_is_loopback() -> None:
 
 
 # outbox
-
-
-@pytest_asyncio.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    made = Store(SqliteDatabase(tmp_path / "calls.db"))
-    await made.open()
-    yield made
-    await made.close()
 
 
 @asynccontextmanager

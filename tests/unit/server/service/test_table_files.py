@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ncco_server.desk.table_files import changes_in, check_names, csv_of
 from ncco_server.flow.loader import load
 from ncco_server.service.tables import RefusedRows, Table
-from ncco_server.store import SqliteDatabase, Store, milliseconds
+from ncco_server.store import RowChange, SqliteDatabase, Store, milliseconds
 from tests.support.cases import each_case
 from tests.support.examples import examples
 
@@ -66,6 +66,16 @@ async def test_an_exported_table_is_imported_unchanged(rows: list[dict[str, Any]
         await notes.rows.change(again, milliseconds(NOW), "a test")
         after = [row.columns for row in (await notes.page(NOW)).rows]
         assert [{name: value for name, value in row.items() if value != ""} for row in before] == after
+
+
+async def test_a_column_that_the_table_no_longer_has_is_not_shown() -> None:
+    async with Store(SqliteDatabase(None)) as store:
+        name = table(store).name_of(["a", "1"])
+        await store.tables.change([RowChange(name, {"text": "kept", "former": 1})], 1, "a test")
+        row = await table(store).get(name, NOW)
+
+        assert row is not None
+        assert {"text": "kept"} == row.columns
 
 
 async def test_a_number_with_many_decimals_is_exported_as_it_can_be_imported() -> None:

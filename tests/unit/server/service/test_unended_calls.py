@@ -26,7 +26,7 @@ from tests.support.examples import examples
 from tests.support.keys import private_pem, rsa_key
 from tests.support.memory_store import MemoryStore
 from tests.support.postgres_stores import make_postgres
-from tests.support.stored_rows import results_of
+from tests.support.stored_rows import new_call, results_of
 from tests.unit.server.service.served_call import LEG, NOON, ServedCall, delivery, service_of
 
 FLOW: Final = """
@@ -46,22 +46,15 @@ steps:
       other: {dtmf: 3, goto: {run: other}}
       out: {dtmf: 4, goto: end}
     retry: {then: end}
-  dial:
-    do: [{connect: "447700900111"}]
-    on: {completed: end, otherwise: menu}
-  room:
-    do: [{conversation: team}]
-    goto: end
+  dial: {do: [{connect: "447700900111"}], on: {completed: end, otherwise: menu}}
+  room: {do: [{conversation: team}], goto: end}
 """
 OTHER: Final = """
 flow: other
 entry: true
 start: ask
 steps:
-  ask:
-    do: [{talk: "Press 1."}]
-    choices: {one: {dtmf: 1, goto: end}}
-    retry: {then: end}
+  ask: {do: [{talk: "Press 1."}], choices: {one: {dtmf: 1, goto: end}}, retry: {then: end}}
 """
 MOVED: Final = {"conversation_uuid_from": "CON-1", "conversation_uuid_to": "CON-2", "uuid": LEG, "type": "transfer"}
 LATER: Final = NOON + timedelta(hours=49)
@@ -130,6 +123,15 @@ async def test_a_call_whose_end_was_never_reported_ends_by_its_age(call: ServedC
     assert [{"name": "ended", "how": "lost", "call_result": "lost"}] == await events(store)
     assert row is not None
     assert row.is_over
+
+
+async def test_vonage_is_asked_only_about_legs(call: ServedCall, store: Store) -> None:
+    await store.open_call(*new_call("of a program", leg=""))
+    await call.ring()
+    voice, asked = voice_of(status="answered")
+    await UnendedCalls(call.service, voice).end(NOON + timedelta(minutes=61))
+
+    assert [f"https://api.nexmo.com/v1/calls/{LEG}"] == asked
 
 
 async def test_a_call_ends_before_it_may_be_deleted(call: ServedCall, store: Store) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.unit.studio.console.conftest import REPOSITORY, SameProcess, logged_in, make_console
+from tests.unit.studio.console.conftest import REPOSITORY, OwnPlayer, SameProcess, logged_in, make_console
 
 MAIN = """\
 flow: main
@@ -160,6 +160,7 @@ async def test_a_refuted_flow_shows_the_call_that_refutes_it(tmp_path: Path) -> 
         broken=main(target="helo").replace("main", "other").replace("60000", "60001"),
     )
     app = make_console(tmp_path)
+    app.state.console.phone_calls.make_worker = OwnPlayer
     async with await logged_in(app) as client:
         page = (await client.post("/flows/main/proof")).text
         found = re.search(r'data-play="([^"]*)"', page)
@@ -198,12 +199,12 @@ steps:
 """
 
 
-async def proof_of(tmp_path: Path, text: str) -> str:
-    """The page of the proof of a flow `main`."""
-    app = make_console(write(tmp_path, main=text))
+async def proof_of(tmp_path: Path, text: str, flow: str = "main", **settings: Any) -> str:
+    """The page of the proof of a flow, by default of this one."""
+    app = make_console(write(tmp_path, main=text), **settings)
     app.state.console.prover = SameProcess()
     async with await logged_in(app) as client:
-        return (await client.post("/flows/main/proof")).text
+        return (await client.post(f"/flows/{flow}/proof")).text
 
 
 async def played_of(tmp_path: Path, condition: str) -> dict[str, Any] | None:
@@ -252,22 +253,16 @@ hooks: {told: {place: {flow: main, to: "{{ call.to }}", after: 24h}}}
 
 
 async def test_a_sound_flow_is_proved(tmp_path: Path) -> None:
-    app = make_console(write(tmp_path, main=MENU.replace("LOST", "goodbye")))
-    async with await logged_in(app) as client:
-        page = (await client.post("/flows/main/proof")).text
-    await app.state.console.prover.close()
+    page = await proof_of(tmp_path, MENU.replace("LOST", "goodbye"))
 
     assert "main is proved" in words(page)
     assert "data-play" not in page
 
 
 async def test_a_handler_is_proved(tmp_path: Path) -> None:
-    write(tmp_path, other=main())
+    (tmp_path / "flows").mkdir()
     (tmp_path / "flows/pizza.py").write_text((REPOSITORY / "examples/bakery/flows/bakery.py").read_text())
-    app = make_console(tmp_path, python_flows="pizza.py")
-    async with await logged_in(app) as client:
-        page = (await client.post("/flows/bakery/proof")).text
-    await app.state.console.prover.close()
+    page = await proof_of(tmp_path, main(), "bakery", python_flows="pizza.py")
 
     assert "Every path through bakery was explored" in words(page)
 

@@ -20,6 +20,7 @@ from ncco_server.store import AttemptResult, PlacedCalls, PlacedRow, PlacingLimi
 from ncco_server.vonage.keys import new_private_key
 from ncco_studio.console.app import create_console
 from ncco_studio.console.phone.incoming import IncomingCalls
+from tests.support.stored_rows import placed_row
 from tests.unit.studio.console.conftest import logged_in, settings_for
 
 NUMBER = "447700900123"
@@ -77,28 +78,9 @@ class Line:
         """A waiting call, as another program requested it."""
         known = len(await self.placed.list(999))
         now = round(time.time() * 1000) + known
-        row = PlacedRow(
-            id=f"{known:032x}",
-            key=f"key {known}",
-            digest="",
-            origin="api",
-            owner="crm",
-            batch="",
-            flow="reminder",
-            number=number,
-            params='{"name": "Ada", "code": "2580"}',
-            chain=0,
-            state="waiting",
-            outcome="",
-            problem="",
-            tries=0,
-            wanted_at=now,
-            expires_at=None,
-            due_at=now,
-            cancelled_at=None,
-            created_at=now,
-            updated_at=now,
-        )
+        times = dict.fromkeys(("wanted_at", "due_at", "created_at", "updated_at"), now)
+        ids = {"id": f"{known:032x}", "key": f"key {known}", "origin": "api", "owner": "crm"}
+        row = placed_row(number=number, params='{"name": "Ada", "code": "2580"}', **ids, **times)
         (stored,) = await self.placed.add([row._replace(**changes)])
         return stored
 

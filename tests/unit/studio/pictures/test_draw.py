@@ -14,8 +14,7 @@ start: menu
 defaults: {on: {error: sorry}}
 steps:
   menu:
-    do:
-      - talk: "For sales, press 1 or say sales. For support, press 2, or stay on the line."
+    do: [{talk: "For sales, press 1 or say sales. For support, press 2, or stay on the line."}]
     choices:
       sales: {dtmf: 1, speech: [sales, buy, order, purchase], goto: sales}
       support: {dtmf: [2, 22], goto: split}
@@ -27,14 +26,8 @@ steps:
       - if: call.from == "447700900124"
         goto: ask
       - else: sorry
-  ask:
-    collect: {into: pin, digits: 4}
-    retry: {tries: 1, then: end}
-    goto: check
-  check:
-    run: child
-    with: {team: "{{ pin }}"}
-    on: {done: end, otherwise: sorry, error: end}
+  ask: {collect: {into: pin, digits: 4}, retry: {tries: 1, then: end}, goto: check}
+  check: {run: child, with: {team: "{{ pin }}"}, on: {done: end, otherwise: sorry, error: end}}
   sales:
     do:
       - record: {split: conversation}
@@ -42,17 +35,9 @@ steps:
       - wait: 1
       - connect: ["447700900111", {type: app, user: anna}]
     on: {completed: end, busy: sorry, timeout: sorry, otherwise: terms}
-  terms:
-    do:
-      - talk: "Terms."
-      - checkpoint: heard
-    on: {heard: end}
+  terms: {do: [{talk: "Terms."}, {checkpoint: heard}], on: {heard: end}}
   sorry:
-    do:
-      - talk: "Sorry."
-      - connect: "{{ call.to }}"
-        from: "447700900000"
-      - ncco: last.json.j2
+    do: [{talk: "Sorry."}, {connect: "{{ call.to }}", from: "447700900000"}, {ncco: last.json.j2}]
     goto: end
 """
 CHILD = """\
@@ -60,14 +45,11 @@ flow: child
 params: {team: text}
 outcomes: [done, given_up]
 start: hold
-lookups:
-  place: {get: "https://example.com/place", returns: {free: bool}, default: {free: false}}
+lookups: {place: {get: "https://example.com/place", returns: {free: bool}, default: {free: false}}}
 steps:
   hold:
     lookup: place
-    do:
-      - talk: "You are waiting for {{ team }}."
-      - notify: {team: "{{ team }}"}
+    do: [{talk: "You are waiting for {{ team }}."}, {notify: {team: "{{ team }}"}}]
     hold: {until: place.free, up_to: 10m}
     on: {ready: {return: done}, too_long: {return: given_up}}
 """
@@ -169,19 +151,14 @@ default: true
 start: ring
 steps:
   ring:
-    do:
-      - connect: ["447700900111", "447700900222"]
-        onAnswer: {run: whisper}
+    do: [{connect: ["447700900111", "447700900222"], onAnswer: {run: whisper}}]
     on: {completed: end, otherwise: end}
 """
 HEARD = """\
 flow: whisper
 start: say
 steps:
-  say:
-    do:
-      - talk: "A call for you."
-    goto: end
+  say: {do: [{talk: "A call for you."}], goto: end}
 """
 
 

@@ -39,8 +39,7 @@ MONDAY: Final = datetime(2026, 3, 2, 12, tzinfo=UTC)
 FLOW: Final = """
 flow: main
 default: true
-lookups:
-  one: {get: "https://example.com/one", returns: {kind: bool, size: int}}
+lookups: {one: {get: "https://example.com/one", returns: {kind: bool, size: int}}}
 start: first
 steps:
   first:

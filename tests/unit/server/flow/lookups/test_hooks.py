@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ncco_server.flow.language.hooks import Hook
-from tests.support.cases import each_case
 from tests.unit.server.flow.loading_flows import flow_of
 
 CRM = 'hooks: {told: {post: "{{ env.CRM_URL }}/told"}}\n'
@@ -40,50 +39,10 @@ def test_an_explicit_body_is_the_whole_body_and_keeps_types() -> None:
     } == hook.json
 
 
-@each_case(("expected", "json"), [(["a"], "[a]"), ("a", "a"), (5, "5"), ("5", '"5"')])
-def test_body_may_be_anything_that_json_has(expected: object, json: str) -> None:
-    assert expected == sent(f'hooks: {{told: {{post: "https://x.example", json: {json}}}}}\n').json
-
-
-def test_param_hides_a_variable_of_the_same_name() -> None:
-    head = """
-        vars: {team: {type: text, default: support}}
-        hooks: {told: {post: "https://x.example", params: {team: text}, json: "{{ team }}"}}
-        """
-
-    assert "sales" == sent(head, "{told: {team: sales}}").json
-
-
-# What cannot be rendered
-
-
-def test_a_hook_that_cannot_be_rendered_says_why_and_does_not_break_the_call() -> None:
-    hook = sent('hooks: {told: {post: "https://x.example/{{ call.custom_data.order }}"}}\n')
-
-    assert ("told", "", None) == (hook.name, hook.url, hook.json)
-    assert hook.problem.startswith("E391: flows/test.yaml:4:")
-    assert "call.custom_data.order" in hook.problem
-
-
-def test_param_that_cannot_be_rendered_is_the_hooks_problem_too() -> None:
-    head = 'hooks: {told: {post: "https://x.example", params: {order: text}}}\n'
-
-    hook = sent(head, '{told: {order: "{{ call.custom_data.order }}"}}')
-
-    assert hook.problem.startswith("E391: flows/test.yaml:6:")
-
-
 def test_value_that_json_cannot_hold_is_the_hooks_problem() -> None:
     hook = sent(CRM + "vars: {note: {type: text}}\n", note="\ud800")
 
     assert "flows/test.yaml:4:9: text with complete characters is needed" == hook.problem
-
-
-def test_setting_that_is_missing_is_the_hooks_problem() -> None:
-    assert sent(CRM, env={}).problem.startswith("E39")
-
-
-# Events
 
 
 NOW = datetime(2026, 3, 4, 9, 15, 27, tzinfo=UTC)

@@ -57,7 +57,16 @@ def test_a_value_that_is_not_text_is_refused(name: object) -> None:
         checked(wanted, FLOWS, ALLOWED, NOON, KEYS)
 
 
-def test_a_key_may_be_any_text() -> None:
-    wanted = WantedCall(flow="reminder", to="447700900123", values={"name": "Ada"}, origin="cli", key="\ud800")
+def key_of(**more: Any) -> str:
+    wanted = WantedCall(flow="reminder", to="447700900123", values={"name": "Ada"}, **more)
+    return checked(wanted, FLOWS, ALLOWED, NOON, KEYS).key
 
-    assert 64 == len(checked(wanted, FLOWS, ALLOWED, NOON, KEYS).key)
+
+def test_a_key_may_be_any_text() -> None:
+    assert 64 == len(key_of(origin="cli", key="\ud800"))
+
+
+def test_the_same_key_of_somebody_else_is_another_one() -> None:
+    owners = [{"origin": "api", "owner": "ada"}, {"origin": "api", "owner": "eve"}, {"origin": "cli", "owner": "ada"}]
+
+    assert 3 == len({key_of(**each, key="order 7") for each in owners})
