@@ -152,7 +152,8 @@ def _action(given: str | dict[str, Any]) -> dict[str, Any]:
             return {**waiting, "type": ["dtmf", "speech"], "dtmf": {"maxDigits": number}, "speech": settings}
         case {"digits": number}:
             return {**waiting, "type": ["dtmf"], "dtmf": {"maxDigits": number}}
-        case {"dials": number, **options}:
+        case {"dials": number}:
+            options = {name: value for name, value in given.items() if name != "dials"}
             events = {"eventType": "synchronous", "eventUrl": ["<event>"], "eventMethod": "POST"}
             endpoint = [{"type": "phone", "number": number}]
             return {"action": "connect", "from": "442079460000", "endpoint": endpoint, **events, **options}
