@@ -141,10 +141,10 @@ class Project(Part):
 
 
 def _action(given: str | dict[str, Any]) -> dict[str, Any]:
+    if isinstance(given, str):
+        return {"action": "talk", "text": given}
     waiting = {"action": "input", "eventUrl": ["<input>"], "eventMethod": "POST"}
     match given:
-        case str(text):
-            return {"action": "talk", "text": text}
         case {"bargeIn": str(text)} if "action" not in given:
             return {"action": "talk", "text": text, "bargeIn": True}
         case {"digits": number, "speech": speech}:

@@ -99,8 +99,9 @@ def test_the_builder_accepts_only_actions(wrong: Any, name: str) -> None:
         Ncco.build_ncco(wrong)
 
 
-def test_a_text_that_cannot_be_sent_is_not_clean() -> None:
-    assert [True, False] == [options_are_clean({"action": "talk", "text": text}, ["text"]) for text in ("a", "\ud800")]
+@each_case(("text", "is_clean"), [("a", True), ("", False), (" ", False), ("\ud800", False)])
+def test_a_text_that_cannot_be_spoken_is_not_clean(text: str, is_clean: bool) -> None:
+    assert is_clean is options_are_clean({"action": "talk", "text": text}, ["text"])
 
 
 def test_a_whole_number_is_written_without_decimals() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ncco_server.ncco.durations import Durations
+from ncco_server.ncco.durations import Durations, is_spoken
 from tests.support.cases import each_case
 
 
@@ -46,6 +46,13 @@ def test_words_take_their_time_by_language(text: str, language: str, seconds: fl
 def test_ssml_changes_the_duration(ssml: str, seconds: float) -> None:
     """Source: Text-To-Speech guide, break and prosody."""
     assert seconds == Durations().talk(ssml)
+
+
+@each_case(
+    ("text", "is_heard"), [("Hi", True), ("<speak> </speak>", False), ("<speak><sub alias='Hi'/></speak>", True)]
+)
+def test_an_alias_is_heard_instead_of_its_text(text: str, is_heard: bool) -> None:
+    assert is_heard is is_spoken(text)
 
 
 def test_pace_makes_all_speech_faster() -> None:
