@@ -422,7 +422,9 @@ class ExploredHandler(LoadedHandler):
         if isinstance(request, TableRead | TableSearch):
             return samples_of_row(self.maker.rows[name].definition, self.compared)
         called = request.code
-        return samples_of(called.function, self.compared) if isinstance(called, Called) else Samples((), True)
+        if not isinstance(called, Called):
+            return Samples((), True)
+        return self.watch.tracer.run(lambda function: samples_of(function, self.compared), called.function)
 
     def state(self, facts: Mapping[str, Any], env: Mapping[str, str], variables: Mapping[str, Any]) -> Any:
         """Equal for calls in which the handler goes on in the same way."""
