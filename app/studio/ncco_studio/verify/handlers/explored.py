@@ -15,7 +15,7 @@ from ncco_server.errors import RenderError
 from ncco_server.flow.handlers.api import Call, Effect
 from ncco_server.flow.handlers.cures import cure_of
 from ncco_server.flow.handlers.effects import Called, HandlerEffect
-from ncco_server.flow.handlers.limits import LineTracer
+from ncco_server.flow.handlers.limits import LineTracer, TooLong
 from ncco_server.flow.handlers.playback import NOT_CAUGHT, HandlerPlayback, Recorded
 from ncco_server.flow.handlers.reading import LoadedHandler
 from ncco_server.flow.handlers.results import misfits
@@ -424,7 +424,11 @@ class ExploredHandler(LoadedHandler):
         called = request.code
         if not isinstance(called, Called):
             return Samples((), True)
-        return self.watch.tracer.run(lambda function: samples_of(function, self.compared), called.function)
+        try:
+            return self.watch.tracer.run(lambda function: samples_of(function, self.compared), called.function)
+        except TooLong:
+            self.watch.tracer.is_late = True
+            raise
 
     def state(self, facts: Mapping[str, Any], env: Mapping[str, str], variables: Mapping[str, Any]) -> Any:
         """Equal for calls in which the handler goes on in the same way."""
