@@ -117,7 +117,7 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness, 
             enter = stack.enter_async_context
             if owns_process:
                 collect_rarely()
-                _guard_functions(settings)
+            _guard_functions(settings, is_included=not owns_process)
             opened = await enter(opened_store(service.store, log))
             stack.push_async_callback(own.close)
             await enter(running(after(opened, own.sender.run)))  # on exit, attempts get a few seconds to finish
@@ -151,8 +151,8 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness, 
     return lifespan
 
 
-def _guard_functions(settings: Settings) -> None:
-    if settings.python_flows or settings.python_lookups:
+def _guard_functions(settings: Settings, *, is_included: bool) -> None:
+    if is_included or settings.python_flows or settings.python_lookups:
         from ncco_server.service.lookup_sources import guard_tasks  # noqa: PLC0415 - only for flows with Python
 
         guard_tasks(asyncio.get_running_loop())

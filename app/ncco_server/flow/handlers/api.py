@@ -1110,8 +1110,8 @@ def call_flow(
     def decorate(function: Handler) -> CallFlow:
         written = {
             **({"numbers": _listed(numbers)} if numbers else {}),
-            **({"default": True} if default else {}),
-            **({"entry": True} if entry else {}),
+            **({"default": default} if default else {}),
+            **({"entry": entry} if entry else {}),
             **({"outcomes": _listed(outcomes)} if outcomes else {}),
             **words,
         }

@@ -33,12 +33,19 @@ def idempotency_key() -> str:
         raise RuntimeError("only a function that `call.run` or a lookup calls has an idempotency key") from None
 
 
-@lru_cache(maxsize=1000)
 def adapter_of(function: Callable[..., Any]) -> TypeAdapter[Any]:
     """Of its return type; of any value if that is unknown."""
     try:
+        return _adapter_of(function)
+    except TypeError:  # an object that has no hash, such as a dataclass with `__call__`
+        return _adapter_of(type(function).__call__)
+
+
+@lru_cache(maxsize=1000)
+def _adapter_of(function: Callable[..., Any]) -> TypeAdapter[Any]:
+    try:
         return TypeAdapter(_portable(typing.get_type_hints(function, include_extras=True).get("return", Any)))
-    except Exception:  # noqa: BLE001 - an annotation may be any expression
+    except (Exception, SystemExit):  # noqa: BLE001 - an annotation may be any expression
         return TypeAdapter(Any)
 
 
@@ -72,8 +79,8 @@ def misfits(function: Callable[..., Any], stored: Any) -> dict[str, str]:
             ".".join(map(str, each["loc"])): "is missing" if each["type"] == "missing" else each["msg"]
             for each in error.errors(include_url=False, include_context=False, include_input=False)
         }
-    except ValueError as error:
-        return {"": str(error)}
+    except Exception as error:  # noqa: BLE001 - validators of the author may raise anything
+        return {"": str(error) or type(error).__name__}
     return {}
 
 

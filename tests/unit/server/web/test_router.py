@@ -96,6 +96,40 @@ async def test_a_program_serves_calls_beside_its_own_routes(home: Path, prefix: 
     assert "447700900111" == dialled[0]["endpoint"][0]["number"]
 
 
+ENDLESS = """
+import asyncio
+import sys
+import time
+from ncco_server import Call, call_flow
+
+async def late() -> None:
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        pass
+
+async def leaving() -> None:
+    sys.exit(1)
+
+async def start() -> None:
+    asyncio.create_task(late())
+
+@call_flow(default=True)
+async def phone(call: Call) -> None:
+    asyncio.create_task(leaving())
+    await call.run(start)
+    await call.talk("Hello.")
+"""
+
+
+async def test_a_task_of_a_handler_or_a_function_does_not_hold_the_program(home: Path) -> None:
+    async with running_app(program(home, imported(home, "phone", ENDLESS).phone, database_url="memory://")) as client:
+        began = asyncio.get_running_loop().time()
+        played = (await client.post("/webhooks/answer", json=CALL)).json()
+        assert "hello" == (await client.get("/hello")).json()
+        assert asyncio.get_running_loop().time() < began + 10
+    assert ["Hello."] == [action["text"] for action in played]
+
+
 REQUESTS = (
     ("POST", "/webhooks/answer", b"x" * 300_000),
     ("POST", "/webhooks/answer", b""),

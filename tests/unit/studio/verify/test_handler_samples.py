@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Final, NotRequired, TypedDict
 from uuid import UUID
 
 import pytest
-from pydantic import BaseModel, Field, PositiveInt
+from pydantic import BaseModel, Field, PositiveInt, field_validator
 
 from ncco_server.flow.handlers.results import misfits
 from ncco_studio.verify.handlers.samples import samples_of
@@ -42,6 +43,29 @@ class Person(TypedDict, total=False):
 
     name: str
     home: Address | None
+
+
+class Coded(BaseModel):
+    """A record whose validator raises what pydantic does not expect."""
+
+    code: str
+
+    @field_validator("code")
+    @classmethod
+    def known(cls, code: str) -> str:
+        if not code:
+            raise SystemExit(3)
+        return {"a": "one"}[code]
+
+
+@dataclass
+class Client:
+    """An object that can be called and has no hash."""
+
+    url: str
+
+    def __call__(self) -> bool:
+        return bool(self.url)
 
 
 def returning(hint: Any) -> Callable[..., Any]:
@@ -136,3 +160,10 @@ def test_a_proof_says_which_lines_no_call_has_run() -> None:
     line = (HEAD + body).splitlines().index('        await call.talk("A rare one.")') + 1
     (lines,) = proof.verdict.lines
     assert (3, 4, ((line, line),)) == lines.statements
+
+
+def test_types_and_functions_of_any_kind_have_samples() -> None:
+    assert ((True, False), True) == samples_of(Client("https://crm.example.com"))
+    assert () == samples_of(returning(Coded)).values
+    assert {"": "'b'"} == misfits(returning(Coded), {"code": "b"})
+    assert samples_of(returning("exit(3)")) == samples_of(returning(Any))

@@ -42,6 +42,28 @@ def test_a_line_that_never_ends_is_reported() -> None:
     assert issue.place.line in (7, 8)
 
 
+def test_a_validator_of_a_result_that_never_ends_is_reported() -> None:
+    code = f"""{HEAD}    await call.run(find)
+
+from pydantic import BaseModel, field_validator
+
+class Order(BaseModel):
+    code: str
+    @field_validator("code")
+    @classmethod
+    def known(cls, code):
+        while True:
+            pass
+
+async def find() -> Order: ...
+"""
+
+    (issue,) = handler_issues(project_of(code))
+
+    assert "W703" == issue.code
+    assert issue.place.line in (16, 17)
+
+
 @each_case("clause", ["finally", "except BaseException"])
 def test_a_line_that_blocks_when_a_wait_is_left_is_named(clause: str) -> None:
     code = f"""{HEAD}    try:

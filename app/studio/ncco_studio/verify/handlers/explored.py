@@ -15,7 +15,7 @@ from ncco_server.errors import RenderError
 from ncco_server.flow.handlers.api import Call, Effect
 from ncco_server.flow.handlers.cures import cure_of
 from ncco_server.flow.handlers.effects import Called, HandlerEffect
-from ncco_server.flow.handlers.limits import LineTracer
+from ncco_server.flow.handlers.limits import LineTracer, TooLong
 from ncco_server.flow.handlers.playback import NOT_CAUGHT, HandlerPlayback, Recorded
 from ncco_server.flow.handlers.reading import LoadedHandler
 from ncco_server.flow.handlers.results import misfits
@@ -422,7 +422,13 @@ class ExploredHandler(LoadedHandler):
         if isinstance(request, TableRead | TableSearch):
             return samples_of_row(self.maker.rows[name].definition, self.compared)
         called = request.code
-        return samples_of(called.function, self.compared) if isinstance(called, Called) else Samples((), True)
+        if not isinstance(called, Called):
+            return Samples((), True)
+        try:
+            return self.watch.tracer.run(lambda function: samples_of(function, self.compared), called.function)
+        except TooLong:
+            self.watch.tracer.is_late = True
+            raise
 
     def state(self, facts: Mapping[str, Any], env: Mapping[str, str], variables: Mapping[str, Any]) -> Any:
         """Equal for calls in which the handler goes on in the same way."""

@@ -90,7 +90,8 @@ def samples_of(function: Callable[..., Any], compared: ComparedConstants = NOTHI
 
 
 def _fits(adapter: TypeAdapter[Any], value: Any) -> bool:
-    with suppress(ValueError):
+    """Validators of the author may raise anything."""
+    with suppress(Exception, SystemExit):
         adapter.validate_python(value)
         return True
     return False
