@@ -237,13 +237,15 @@ def _handler_in(module: ModuleType, path: str, code: CodeType, text: str) -> Han
 def _with_handler(handler: CallFlow, path: str, literal: Mapping[int, str], text: str) -> HandlerFile:
     place = Place(path, handler.line, 1)
     first, *others = [*inspect.signature(handler.function).parameters, ""]
-    if first and _hint_of(handler, first, None) in {*_TYPES, Secret}:
-        shown = ", ".join(["call: Call", first, *filter(None, others)])
-        message = f'the first argument of a handler is the call, not "{first}"'
-        defined = (node for node in ast.walk(ast.parse(text)) if isinstance(node, Function))
-        (argument, *_), *_ = next(arguments_of(node) for node in defined if node.name == handler.function.__name__)
-        cure = f"write `async def {handler.function.__name__}({shown})`"
-        return _without_handler(WrittenCode(text, path).place(argument), message, cure)
+    if not first or _hint_of(handler, first, None) in {*_TYPES, Secret}:
+        shown = ", ".join(["call: Call", *filter(None, [first, *others])])
+        message = f'the first argument of a handler is the call, not "{first}"' if first else "a handler needs the call"
+        name = handler.function.__name__
+        code = WrittenCode(text, path)
+        defined = next(node for node in ast.walk(code.tree) if isinstance(node, Function) and node.name == name)
+        argument = next((argument for argument, *_ in arguments_of(defined)), None)
+        at = Place(path, defined.lineno, 1) if argument is None else code.place(argument)
+        return _without_handler(at, message, f"write `async def {name}({shown})`")
     try:
         node = _node(handler, path, text)
     except RenderError as error:
