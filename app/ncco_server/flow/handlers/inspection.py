@@ -70,6 +70,7 @@ _CHANGES: Final = frozenset(
         *("pop", "popitem", "popleft", "remove", "discard", "clear"),
     }
 )
+_KEPT: Final = "keep it in a table, with `call.row` and `call.save`, or change it in a function for `call.run`"
 _BRACED: Final = re.compile(r"\{([^\W\d]\w*)\b[^{}]*\}")
 _BLOCKING: Final = frozenset(
     {
@@ -478,11 +479,11 @@ class HandlerCode:
         for node in run_again(function):
             match node:
                 case ast.Global(names=[name, *_] as names):
-                    yield depends(_stored_in(function, names) or node, _shared(name))
+                    yield depends(_stored_in(function, names) or node, _shared(name), _KEPT)
                 case ast.expr() if (name := _changed_by(node)) in shared or (
                     name in classes and not isinstance(node, ast.Call)
                 ):
-                    yield depends(node, _shared(name))
+                    yield depends(node, _shared(name), _KEPT)
 
     def _not_awaited(self, function: Function) -> Iterator[Remark]:
         call = self._call_in(function)

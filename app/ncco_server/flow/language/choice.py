@@ -66,9 +66,7 @@ def _read_phrases(node: Node, what: str, reader: Reader) -> dict[str, str]:
             reader.report("E235", text.place, f'"{text.value}" contains no words')
         else:
             found[text.value] = folded
-        several = _SEVERAL.split(text.value)
-        if text.value.count(",") > 1:  # one is in "yes, please", too
-            several = _COMMA.split(text.value)
+        several = (_COMMA if text.value.count(",") > 1 else _SEVERAL).split(text.value)  # one may be "yes, please"
         if not isinstance(node, Seq) and len(several) > 1 and all(several):
             written = f"[{', '.join(several)}]"
             message = f'"{text.value}" is one phrase'

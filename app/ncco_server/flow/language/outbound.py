@@ -96,10 +96,9 @@ class NotReached(MapForm):
     @classmethod
     def read(cls, node: Node, what: str, reader: Reader, *, place: Place | None = None, **made: Any) -> Self | None:
         if isinstance(node, Text) and isinstance(reader, Resolver) and reader.hooks:
-            meant = [node.value] if node.value in reader.hooks else [*reader.hooks]
-            written = f"{{send: {meant[0]}}}"
-            cure = f"write `{{send: hook}}` with one of: {', '.join(meant)}; no step can follow"
-            fix = Fix(f"write `{written}`", "characters", written) if len(meant) == 1 else cure
+            hooks = [node.value] if node.value in reader.hooks else [*reader.hooks]
+            written = " or ".join(f"{{send: {hook}}}" for hook in hooks)
+            fix = Fix(f"write `{written}`", "characters", written) if len(hooks) == 1 else f"write {written}"
             reader.report("E201", node.place, f"{what} is a text", fix)
             return None
         return super().read(node, what, reader, place=place, **made)

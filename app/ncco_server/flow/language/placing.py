@@ -38,10 +38,9 @@ class Moment(PlainText):
             moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip())
         except ValueError:
             moment = None
-        if milliseconds(str(value)) is not None:
-            raise ValueError(f"write `after: {value}` for a delay")
         if moment is None or moment.tzinfo is None:
-            raise ValueError(f"{self.described} is needed")
+            is_delay = milliseconds(str(value)) is not None
+            raise ValueError(f"write `after: {value}` for a delay" if is_delay else f"{self.described} is needed")
         return moment.isoformat()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from typing import Final
 
 from jinja2 import nodes
@@ -72,17 +71,10 @@ def _check_point(check: ExpressionCheck, node: nodes.Const, op: str, beside: nod
         type_.cast(node.value)
     except ValueError as error:
         message = f'"{node.value}" is not {type_.described}, but {check.described(beside)}'
-        part = check.converted(beside, [kind for kind in POINTS if _is_written(node.value, kind)])
+        part = check.converted(beside, [kind for kind in POINTS if not TYPES[kind].check(node.value)])
         check.report("E307", node, message, _unquoted(check, node, type_.family) or part or str(error))
         return False
     return True
-
-
-def _is_written(text: str, kind: str) -> bool:
-    with suppress(ValueError):
-        TYPES[kind].cast(text)
-        return True
-    return False
 
 
 def check_literal(check: ExpressionCheck, node: nodes.Expr, beside: nodes.Expr) -> None:
