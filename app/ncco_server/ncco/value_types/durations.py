@@ -16,16 +16,13 @@ _MS_OF: Final = {
     "hour": 3_600_000,
     "day": 86_400_000,
     "week": 7 * 86_400_000,
-    "month": 30 * 86_400_000,
-    "year": 365 * 86_400_000,
 }
-"""Months and years have no fixed length, so these are only proposed."""
+"""Months and years have no fixed length."""
 
 _DURATION: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|s|m|h|d)")
 _PIECE: Final = re.compile(r"([0-9]{1,9}(?:[.,][0-9]{1,6})?)\s*([^\W\d_]*\.?)\s*")
 _ISO: Final = re.compile(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 _CLOCK: Final = re.compile(r"()()(\d+):(\d\d):(\d\d)")
-_LETTERS: Final = {"w": "week", "y": "year"}
 
 
 def milliseconds(text: str) -> int | None:
@@ -83,5 +80,5 @@ def _unit(word: str) -> tuple[int, str] | None:
         return None
     if letter in UNITS_MS:
         return UNITS_MS[letter], letter
-    size = _MS_OF.get(unit_of(word) if len(letter) > 1 else _LETTERS.get(letter, ""))
+    size = _MS_OF["week"] if letter == "w" else _MS_OF.get(unit_of(word)) if len(letter) > 1 else None
     return None if size is None else (size, next((name for name, ms in UNITS_MS.items() if ms == size), ""))
