@@ -61,7 +61,8 @@ def unknown_argument(function: str, name: str, known: Iterable[str], lacking: Se
     snake = _in_python(name)
     said = [meaning_of(name, HINTS[hints]) or "" for hints in ("call option", "choice")]
     usual = [word for each in said for word in each.split()]
-    likely = (*usual, *foreign, nearest(snake, names), *snake.split("_"), *lacking[: len(lacking) == 1])
+    only = lacking if len(lacking) == 1 else ()
+    likely = (*usual, *foreign, nearest(snake, names), *snake.split("_"), *only)
     meant = next((each for each in likely if each in names), "")
     hint = meaning_of(name, HINTS.get(f"arguments of {function}", {})) or next(
         (each for each in said if "`" in each), ""
