@@ -25,6 +25,7 @@ from starlette.templating import Jinja2Templates
 from ncco_server.flow.report import as_sentence, counted
 from ncco_server.service.phone_numbers import dialable, readable
 from ncco_server.store import moment_of
+from ncco_studio.console.change.fields import group_title
 
 HERE: Final = Path(__file__).parent
 STATIC: Final = HERE / "static"
@@ -104,6 +105,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "as_json": partial(json.dumps, ensure_ascii=False, indent=2),
         "as_sentence": as_sentence,
+        "as_title": group_title,
         "counted": counted,
         "with_code": _with_code,
     }
