@@ -8,7 +8,7 @@ BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 RUNS  := $(VENV)/.runs
 # What makes packages is needed only while they are installed.
-BUILD := $(CURDIR)/$(VENV)/.build
+BUILD := $(VENV)/.build
 PYTHON ?=
 # Number of test processes: more than a small machine has processors, because tests often wait.
 JOBS   ?= 4
@@ -151,7 +151,7 @@ $(RUNS): requirements.txt requirements-build.txt $(PROJECTS)
 	@echo "installing what the server needs"
 	@$(INSTALL) --no-deps --require-hashes -r requirements.txt
 	@$(INSTALL) --no-deps --require-hashes -r requirements-build.txt --target $(BUILD)
-	@PYTHONPATH=$(BUILD) $(INSTALL) --no-deps --no-build-isolation -e . -e app/studio
+	@PYTHONPATH="$(CURDIR)/$(BUILD)" $(INSTALL) --no-deps --no-build-isolation -e . -e app/studio
 	@rm -rf $(BUILD); $(BIN)/python -m pip uninstall -qq -y setuptools
 	@touch $(RUNS)
 
