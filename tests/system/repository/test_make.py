@@ -6,7 +6,9 @@ import importlib.resources
 import json
 import os
 import re
+import shlex
 import subprocess
+from pathlib import Path
 
 import jsonschema
 import yaml
@@ -19,10 +21,10 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS = tuple(re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.M))
 
 
-def run(*command: str) -> subprocess.CompletedProcess[str]:
+def run(*command: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     # What `make test` exports must not affect the `make` under test.
     env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=env)
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, env=env)
 
 
 def test_help_lists_every_target() -> None:
@@ -36,6 +38,19 @@ def test_help_lists_every_target() -> None:
 @each_case("target", TARGETS)
 def test_every_target_is_well_formed(target: str) -> None:
     assert 0 == run("make", "-n", "-s", target).returncode
+
+
+def test_the_path_of_the_clone_may_have_a_space(tmp_path: Path) -> None:
+    clone = tmp_path / "my project"
+    for name in tracked_files():
+        if name.endswith(("Makefile", ".txt", "pyproject.toml")):
+            (clone / name).parent.mkdir(parents=True, exist_ok=True)
+            (clone / name).write_text(text_of(name), encoding="utf-8")
+
+    commands = run("make", "-n", *TARGETS, cwd=clone).stdout
+
+    assert f"{clone}/" in commands
+    assert [] == [word for word in shlex.split(commands) if word.startswith("project/")]
 
 
 def test_check_runs_each_test_once() -> None:
