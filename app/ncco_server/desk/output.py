@@ -9,6 +9,8 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -86,12 +88,16 @@ def exit_code_of(command: Callable[[], int | None]) -> int:
     return code
 
 
-def open_closed_streams() -> None:
-    """Connect a closed standard stream (`>&-`), which is None in Python, to /dev/null."""
+def prepare_streams() -> None:
+    """Connect a closed standard stream (`>&-`), which is None in Python, to /dev/null. Print UTF-8 in any locale."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
+        stream = getattr(sys, name)
+        if stream is None:
             stream = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - open for as long as the process
             setattr(sys, name, stream)
+        if mode == "w" and isinstance(stream, TextIOWrapper):
+            with suppress(OSError):  # of a device, such as one that is full
+                stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # a file's name may hold any bytes
 
 
 def _flush_streams() -> None:

@@ -48,6 +48,16 @@ def test_a_closed_stream_is_handled(tmp_path: Path, words: str, code: int) -> No
     assert "Traceback" not in done.stderr
 
 
+@each_case("words", ["graph shop", "render shop", "simulate shop"])
+def test_output_is_utf_8_in_any_locale(tmp_path: Path, words: str) -> None:
+    shop = SHOP.replace("For sales", "Für Köln")
+    env = plain_environment(write_project(tmp_path, shop=shop)) | {"LC_ALL": "C", "PYTHONUTF8": "0"}
+    done = subprocess.run([NCCO, *words.split()], cwd=tmp_path, env=env, capture_output=True, check=False, input=b"1\n")
+
+    assert (0, b"") == (done.returncode, done.stderr.partition(b"Traceback")[2])
+    assert "Für Köln" in done.stdout.decode()
+
+
 @pytest.mark.skipif(not FULL.exists(), reason="the system has no device that is always full")
 @pytest.mark.parametrize("words", ["check", "render shop"])
 def test_output_that_cannot_be_written_ends_with_2(tmp_path: Path, words: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import click
 
-from ncco_server.desk.output import exit_code_of, open_closed_streams, report_ignored, shows_colours
+from ncco_server.desk.output import exit_code_of, prepare_streams, report_ignored, shows_colours
 from ncco_server.desk.studio import NAMES, command_of, find_studio
 from ncco_server.garbage import collect_rarely
 
@@ -71,7 +71,7 @@ class _Commands(click.Group):
 
         Commands print with colours; `click.echo` removes these if they cannot be shown.
         """
-        open_closed_streams()
+        prepare_streams()
         if sys.unraisablehook is sys.__unraisablehook__:
             sys.unraisablehook = report_ignored
         ctx.color = shows_colours()
