@@ -87,7 +87,9 @@ def stored_secret(database_url: str, suffix: str = KEY_SUFFIX) -> str:
     try:
         return _read(file) if file.exists() else _create(file)
     except (OSError, UnicodeDecodeError) as fault:
-        raise SettingsError("NCCO_KEY", f"is not set, and {file} cannot be used: {fault}", _CURE) from fault
+        why = fault.strerror if isinstance(fault, OSError) else fault
+        cure = f"Let this user read and write it and its folder, or {_CURE[0].lower()}{_CURE[1:]}"
+        raise SettingsError("NCCO_KEY", f"is not set, and {file} cannot be used: {why}", cure) from fault
 
 
 def wait_keys(settings: Settings) -> tuple[bytes, ...]:

@@ -75,8 +75,10 @@ def test_an_invalid_key_file_is_reported(content: bytes, tmp_path: Path) -> None
 
 def test_a_read_only_folder_for_the_key_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(SettingsError, match="NCCO_KEY"):
+    with pytest.raises(SettingsError, match=r"calls\.db-key cannot be used: File exists") as caught:
         keys_of(database_url=f"sqlite:///{tmp_path}/file/calls.db")
+
+    assert "write" in caught.value.cure
 
 
 def test_a_shared_database_needs_a_shared_key() -> None:
