@@ -153,13 +153,16 @@ def _replacement(found: re.Match[str]) -> str:
 
 _QUOTED_OR_COMMENT = re.compile(r"""(?<![^\s\[{,:(-])(?:"(?:\\.|[^"\\])*(?:"|$)|'(?:''|[^'])*(?:'|$))|(?<!\S)#.*""")
 _OPENING = re.compile(
-    r"""(?P<dashes>(?:-[ \t]++)*+)
+    r"""(?P<dashes>(?:-[ \t]++)*)
         (?:(?P<key>(?:"[^"]*+"|'[^']*+')[ \t]*+
-                  |[^\s:"'\[\]{}\#&*!|>%@`,][^:]*+(?::(?![ \t]|$)[^:]*+)*+)
+                  |[^\s:"'\[\]{}\#&*!|>%@`,][^:]*+(?::(?![ \t]|$)[^:]*+)*)
            (?P<colon>:)(?=[ \t]|$))?""",
     re.VERBOSE,
 )
-"""Nothing is tried twice, so a long line is read in one pass."""
+"""Nothing is tried twice, so a long line is read in one pass.
+
+Groups are not possessive: Python before 3.11.5 (Debian 12) repeats one with alternatives wrongly (cpython#106052).
+"""
 
 EXPRESSION_KEYS = frozenset({"if", "until", "check"})
 """Keys of expressions, which may contain quotes without being quoted."""
