@@ -162,11 +162,11 @@ $(READY): requirements-dev.txt $(PROJECTS)
 	@$(INSTALL) --no-deps --no-build-isolation -e . -e app/studio
 	@touch $(RUNS) $(READY)
 
-SUITABLE := 'import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))'
+SUITABLE := 'import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))'
 define FIND_PYTHON
-found=; for name in $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python); do \
+found=; for name in $(or $(PYTHON),python3.14 python3.13 python3.12 python3.11 python3 python); do \
 	"$$name" -c $(SUITABLE) 2>/dev/null && { found=$$name; break; }; done; \
-	[ -n "$$found" ] || { echo "Python 3.11, 3.12 or 3.13 with the venv module is needed; tried: $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)." >&2; \
+	[ -n "$$found" ] || { echo "Python 3.11 to 3.14 with the venv module is needed; tried: $(or $(PYTHON),python3.14 python3.13 python3.12 python3.11 python3 python)." >&2; \
 	echo "Install one, or name it: make setup PYTHON=/path/to/python3.12" >&2; exit 1; }
 endef
 define MAKE_VENV

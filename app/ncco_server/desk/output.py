@@ -31,7 +31,7 @@ BROKEN_PIPE: Final = 141
 
 FIRST_TOLD_S: Final = 0.3
 TOLD_EVERY_S: Final = 1.0
-_LONGEST_NAME: Final = 200
+LONGEST_NAME: Final = 200
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
@@ -78,7 +78,7 @@ def exit_code_of(command: Callable[[], int | None]) -> int:
         if error.filename is not None:  # standard output has no file name
             cure = "change its permissions, or name another" if isinstance(error, PermissionError) else "name another"
             cure = "free some space there, or name another" if error.errno in _DISK_FULL else cure
-            raise CannotRun(f"{str(error.filename)[:_LONGEST_NAME]}: {error.strerror}", cure) from error
+            raise CannotRun(f"{str(error.filename)[:LONGEST_NAME]}: {error.strerror}", cure) from error
         if error.errno not in _DISK_FULL:
             raise
         _flush_streams()

@@ -21,7 +21,7 @@ from ncco_server.desk.environment import (
     python_flows,
     python_lookups,
 )
-from ncco_server.desk.output import ISSUES, CannotRun, read_text
+from ncco_server.desk.output import ISSUES, LONGEST_NAME, CannotRun, read_text
 from ncco_server.desk.studio import explorer
 from ncco_server.flow.files import (
     HANDLER_SUFFIX,
@@ -103,7 +103,7 @@ class Source:
         """
         if not self.flows.is_dir():
             cure = "run it in the project's folder, or name the folder with --flows or NCCO_FLOWS"
-            raise CannotRun(f"there is no flow folder at {self.flows}", cure)
+            raise CannotRun(f"there is no flow folder at {str(self.flows)[:LONGEST_NAME]}", cure)
         return self._read_files() if self.files else read_project(self.flows, self.templates)
 
     def load_flow(self, name: str) -> LoadedProject:

@@ -68,7 +68,7 @@ def test_an_unsupported_python_is_refused_with_a_fix(tmp_path: os.PathLike[str])
     made = run("make", "setup", "PYTHON=no-such-python", f"VENV={tmp_path}/venv")
 
     assert 2 == made.returncode
-    assert "Python 3.11, 3.12 or 3.13 with the venv module is needed; tried: no-such-python." in made.stderr
+    assert "Python 3.11 to 3.14 with the venv module is needed; tried: no-such-python." in made.stderr
     assert "make setup PYTHON=" in made.stderr
 
 

@@ -13,10 +13,13 @@ from ncco_server.ncco.value_types.scalars import write
 
 Point: TypeAlias = datetime | date | time
 
-_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d(:?\d\d)?)?", re.ASCII)
+_MOMENT: Final = re.compile(
+    r"\d{4}-\d\d-\d\d[T ](?!24)\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d(:?\d\d)?)?", re.ASCII
+)
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _OTHER_YEAR: Final = re.compile(r"(?:0000|\d{5,6})-\d\d-\d\d(?:[T ].*)?", re.ASCII)
-_TIME: Final = re.compile(r"\d\d?:\d\d(:\d\d)?", re.ASCII)
+_TIME: Final = re.compile(r"(?!24)\d\d?:\d\d(:\d\d)?", re.ASCII)
+"""Python 3.14 reads 24:00 as 00:00."""
 
 
 def point_of(value: object) -> Point | None:
