@@ -125,7 +125,7 @@ def test_a_folder_that_is_missing_is_reported(tmp_path: Path) -> None:
         add(tmp_path / "no" / "logins.json", "anna")
 
 
-@pytest.mark.parametrize(
+@each_case(
     "text",
     [
         "",

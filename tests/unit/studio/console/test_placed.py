@@ -20,6 +20,7 @@ from ncco_server.store import AttemptResult, PlacedCalls, PlacedRow, PlacingLimi
 from ncco_server.vonage.keys import new_private_key
 from ncco_studio.console.app import create_console
 from ncco_studio.console.phone.incoming import IncomingCalls
+from tests.support.cases import each_case
 from tests.support.stored_rows import placed_row
 from tests.unit.studio.console.conftest import logged_in, settings_for
 
@@ -144,7 +145,7 @@ async def test_a_form_submitted_twice_requests_one_call(line: Line) -> None:
     assert "has already placed another call" in other.text
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("changes", "told"),
     [
         ({"to": "12"}, "Is not a phone number. A phone number is needed: 7 to 15 digits with the country code"),
