@@ -28,12 +28,12 @@ from ncco_server.flow.language.shared import SharedWords
 from ncco_server.flow.language.step import STEP_WORDS
 from ncco_studio.editing import names as flow_names
 from ncco_studio.editing.names import ProjectNames
-from ncco_studio.schema import flow_schema
+from ncco_studio.schema import OfferedNames, flow_schema
 from tests.support.cases import each_case
 from tests.support.tracked import ROOT, tracked_files
 from tests.unit.studio.schema.editor_yaml import as_editor_reads
 
-FOREIGN_NAMES = {kind: (letter,) for kind, letter in zip(flow_names.NAME_KINDS, "abcdefghij", strict=True)}
+FOREIGN_NAMES: OfferedNames = dict(zip(flow_names.NAME_KINDS, zip("abcdefghij", strict=True), strict=True))
 LOADING_EXAMPLES = [
     f"{code} {kind}"
     for code, rule in (*RULES.items(), *RUNNING_RULES.items())
@@ -48,19 +48,24 @@ PROJECTS = sorted(
 
 
 @cache
+def flow_files(*, with_names: bool = False) -> Any:
+    return flow_schema(FOREIGN_NAMES if with_names else None)
+
+
+@cache
 def validator(*, with_names: bool = False) -> jsonschema.Draft7Validator:
-    return jsonschema.Draft7Validator(flow_schema(FOREIGN_NAMES if with_names else None))
+    return jsonschema.Draft7Validator(flow_files(with_names=with_names))
 
 
 def definitions() -> Any:
-    return validator().schema["definitions"]
+    return flow_files()["definitions"]
 
 
 @pytest.mark.parametrize("with_names", [False, True], ids=["plain", "foreign names"])
 def test_the_schema_is_valid(with_names: bool) -> None:
     draft = jsonschema.Draft7Validator(jsonschema.Draft7Validator.META_SCHEMA)
 
-    assert [] == [error.message for error in draft.iter_errors(validator(with_names=with_names).schema)]
+    assert [] == [error.message for error in draft.iter_errors(flow_files(with_names=with_names))]
 
 
 @each_case("name", LOADING_EXAMPLES)
