@@ -67,7 +67,7 @@ def test_removing_the_last_login_deletes_the_file(file: Path) -> None:
 
 
 def test_simultaneous_changes_are_all_kept(file: Path) -> None:
-    people = [f"anna{number:02}" for number in range(24)]
+    people = [f"anna{number:02}" for number in range(80)]
     words = [sys.executable, "-c", ADD, str(file), HASH, *people[::2]]
     with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
