@@ -122,7 +122,7 @@ class Calendar:
 
     def decided(self, now: datetime) -> ByHand | None:
         """What somebody decided by hand for this moment."""
-        at = seconds(now) if self.by_hand else 0
+        at = seconds(now)
         return next((each for each in self.by_hand if each.start <= at < each.end), None)
 
     def is_open(self, now: datetime) -> bool:
