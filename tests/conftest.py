@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import signal
+import sys
 from collections.abc import Generator, Iterator
 
 import pytest
@@ -22,6 +23,9 @@ settings.load_profile("repeatable")
 
 for name in [name for name in os.environ if name.startswith(("NCCO_", "VONAGE_", "FLOW_", "AWS_", "OTEL_"))]:
     del os.environ[name]  # settings of other programs on this machine must not reach the tests
+
+# For each request to an application in this process, httpx searches all folders for this module, which is missing.
+sys.modules["sniffio"] = None  # type: ignore[assignment]  # so that it is not searched
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

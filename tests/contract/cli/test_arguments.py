@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.cases import each_case
 from tests.support.command import ncco
 
 
@@ -15,7 +16,7 @@ def shop(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("words", "said"),
     [
         ("chek", "Did you mean one of: 'check', 'schema'?"),

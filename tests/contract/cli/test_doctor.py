@@ -18,6 +18,7 @@ from argon2 import PasswordHasher
 from ncco_server.store import RowChange, Store
 from tests.contract.cli.test_recordings import in_store, row
 from tests.support.application_api import APPLICATION_ID, ApplicationApi, application, fake_application_api
+from tests.support.cases import each_case
 from tests.support.command import ncco
 from tests.support.earlier_version import old_sqlite
 from tests.support.fork_server import NCCO, run
@@ -248,7 +249,7 @@ def test_a_placeholder_from_the_guides_is_reported_once(project: Path) -> None:
     assert "secrets" not in [each["check"] for each in placeholder.findings]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("settings", "check", "status", "setting"),
     [
         ({}, "settings", "error", "NCCO_PUBLIC_URL"),

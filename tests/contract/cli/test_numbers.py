@@ -17,7 +17,7 @@ from tests.support.cases import each_case
 from tests.support.command import json_of
 from tests.support.command import ncco as run
 
-NUMBERS = yaml.safe_load(Path(__file__).with_name("numbers.yaml").read_text(encoding="utf-8"))
+NUMBERS = yaml.load(Path(__file__).with_name("numbers.yaml").read_bytes(), yaml.CSafeLoader)
 READ: dict[str, str] = NUMBERS["read"]
 REFUSED: dict[str, str] = NUMBERS["refused"]
 FLOWS = {

@@ -120,7 +120,7 @@ def test_calls_are_listed_newest_first(recorded: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("words", "ids"),
     [
         (["--number", "447700900123"], [PIN, SALES]),

@@ -16,6 +16,7 @@ from ncco_server.service.masks import MaskedText, has_token, mask, with_marks, w
 from ncco_server.store import Store, Timeline
 from ncco_studio.console.conversation import DOTS, conversation
 from ncco_studio.console.phone.repetition import recorded_of
+from tests.support.cases import each_case
 from tests.support.stored_rows import NOON_MS
 from tests.unit.server.service.served_call import LEG, POLICY, ServedCall, delivery, service_of
 
@@ -104,7 +105,7 @@ async def test_a_sensitive_answer_stays_hidden(store: Store) -> None:
     assert "the answer of the lookup note is sensitive, so it was not stored" == turn["because"]
 
 
-@pytest.mark.parametrize("text", [*LIKE, "text:", "text:text:secret:a", "a secret:b", "text:secret"])
+@each_case("text", [*LIKE, "text:", "text:text:secret:a", "a secret:b", "text:secret"])
 def test_marks_are_taken_off_again(text: str) -> None:
     token = mask(b"key", "session", text)
     kept = orjson.loads(orjson.dumps(with_marks({"a": [text, token], "b": (text,)})))

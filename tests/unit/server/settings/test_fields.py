@@ -67,7 +67,7 @@ def test_every_setting_that_can_be_wrong_has_a_fix(field: str) -> None:
     assert [item.text for item in Variables.model_fields[field].metadata if isinstance(item, Cure)]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("expected", "field", "name", "value"),
     [
         (EVERYWHERE, "host", "NCCO_HOST", EVERYWHERE),
@@ -112,10 +112,11 @@ def test_every_setting_that_can_be_wrong_has_a_fix(field: str) -> None:
 def test_a_variable_is_read(
     expected: object, field: str, name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert expected == getattr(loaded(monkeypatch, **{name: value}), field)
+    with monkeypatch.context() as patched:
+        assert expected == getattr(loaded(patched, **{name: value}), field)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("name", "value", "said"),
     [
         ("NCCO_HOST", "http://127.0.0.1", '"http://127.0.0.1" is neither a host name nor an IP address'),
@@ -205,7 +206,8 @@ def test_a_variable_is_read(
 def test_a_wrong_value_is_reported_with_its_fix(
     name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    error = refused(monkeypatch, **{name: value})
+    with monkeypatch.context() as patched:
+        error = refused(patched, **{name: value})
 
     assert name == error.setting
     assert said in error.message

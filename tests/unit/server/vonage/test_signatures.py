@@ -214,7 +214,7 @@ def test_a_request_without_a_token_is_unsigned(reason: str, header: bytes | None
     assert reason == caught.value.reason
 
 
-@pytest.mark.parametrize(
+@each_case(
     "secret",
     [
         "-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----",

@@ -90,7 +90,7 @@ CLAIMS: dict[str, tuple[list[Act], list[str], list[dict[str, Any]], int, object]
 """What the service does, the webhooks' paths and fields, and the status and body of every reply."""
 
 
-@pytest.mark.parametrize("claim", CLAIMS)
+@each_case("claim", CLAIMS)
 async def test_what_a_webhook_gets(claim: str) -> None:
     acts, paths, webhooks, status, body = CLAIMS[claim]
     for act, path, fields in product(acts, paths, webhooks):

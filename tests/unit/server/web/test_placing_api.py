@@ -42,7 +42,7 @@ steps:
 """
 NOW_MS = 1_772_618_400_000
 CALL = {"flow": "reminder", "to": "447700900123", "with": {"name": "Ada"}}
-NUMBERS = yaml.safe_load((Path(__file__).parents[3] / "contract/cli/numbers.yaml").read_text(encoding="utf-8"))
+NUMBERS = yaml.load((Path(__file__).parents[3] / "contract/cli/numbers.yaml").read_bytes(), yaml.CSafeLoader)
 Client = httpx.AsyncClient
 
 

@@ -36,7 +36,7 @@ tables:
 FLOW = "flow: main\nnumbers: ['442079460000']\nstart: a\nsteps: {a: {do: [{talk: Hello.}], goto: end}}\n"
 ADA = "/tables/customers/447700900123"
 SECRET = "83726451"
-NUMBERS = yaml.safe_load((Path(__file__).parents[3] / "contract/cli/numbers.yaml").read_text(encoding="utf-8"))
+NUMBERS = yaml.load((Path(__file__).parents[3] / "contract/cli/numbers.yaml").read_bytes(), yaml.CSafeLoader)
 Client = httpx.AsyncClient
 
 

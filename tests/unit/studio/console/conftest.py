@@ -19,6 +19,7 @@ from ncco_studio.console import app as application
 from ncco_studio.console.app import create_console
 from ncco_studio.console.phone.player import PhonePlayer
 from ncco_studio.console.state import Console
+from ncco_studio.editor.project import ProjectFolder
 
 REPOSITORY = Path(__file__).parents[4]
 BASE_URL = "http://127.0.0.1:8001"
@@ -27,6 +28,7 @@ BASE_URL = "http://127.0.0.1:8001"
 PASSWORDS = {"change": "correct horse battery staple", "look": "looking only"}
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 HASHES = {role: CHEAP.hash(password) for role, password in PASSWORDS.items()}
+OWN: dict[tuple[str, ...], ProjectFolder] = {}
 CSRF = re.compile('<meta name="csrf-token" content="([0-9a-f]{64})">')
 
 
@@ -108,11 +110,13 @@ async def logged_in(app: FastAPI, *, may_change: bool = True) -> httpx.AsyncClie
 
 @pytest.fixture(autouse=True)
 async def _ended_consoles(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
-    """End what a test left open: calls, subprocesses and databases."""
+    """End what a test left open: calls, subprocesses and databases. The flows in this repository are read once."""
     consoles: list[Console] = []
 
-    def recorded(**fields: Any) -> Console:
-        consoles.append(Console(**fields))
+    def recorded(project: ProjectFolder, **fields: Any) -> Console:
+        if project.flows == REPOSITORY / "flows":
+            project = OWN.setdefault((str(project.env), *project.modules, *project.handlers), project)
+        consoles.append(Console(project=project, **fields))
         return consoles[-1]
 
     monkeypatch.setattr(application, "Console", recorded)

@@ -36,6 +36,7 @@ from tests.unit.studio.console.conftest import (
     log_in,
     make_console,
     settings_for,
+    with_worker_here,
 )
 
 EVIL = "https://evil.example.com"
@@ -237,8 +238,7 @@ async def test_wrong_passwords_slow_the_login_and_the_right_one_still_works() ->
 
 async def test_logins_and_saves_are_logged_without_the_password(tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
-    settings = settings_for(tmp_path)
-    app = create_console(settings, dev=True)
+    app = with_worker_here(create_console(settings_for(tmp_path), dev=True))
     with capture_logs() as lines:
         async with browser(app) as client:
             await client.post("/login", data={"password": "wr0ng"}, headers={"X-Forwarded-For": "192.0.2.1"})
@@ -623,11 +623,13 @@ async def test_a_body_that_is_too_large_is_refused(console: FastAPI, client: htt
     assert (413, 413, 200) == (declared.status_code, streamed.status_code, accepted.status_code)
 
 
-@pytest.mark.parametrize("path", ["/editor/check", "/editor/complete", "/phone/save", "/phone/calls", "/phone/setup"])
-@pytest.mark.parametrize(
-    "headers",
-    [{}, {"X-CSRF-Token": "0" * 64}, {"Content-Type": "application/x-www-form-urlencoded"}],
-    ids=["none", "a wrong one", "in a form"],
+@each_case(
+    ("path", "headers"),
+    [
+        (path, headers)
+        for path in ("/editor/check", "/editor/complete", "/phone/save", "/phone/calls", "/phone/setup")
+        for headers in ({}, {"X-CSRF-Token": "0" * 64}, {"Content-Type": "application/x-www-form-urlencoded"})
+    ],
 )
 async def test_the_body_of_a_request_without_the_token_is_not_read(path: str, headers: dict[str, str]) -> None:
     read: list[bytes] = []

@@ -17,9 +17,10 @@ import pytest
 
 from ncco_server.settings.fields import VoiceAccess
 from ncco_server.store import AttemptResult, PlacedCalls, PlacedRow, PlacingLimits
-from ncco_server.vonage.keys import new_private_key
 from ncco_studio.console.app import create_console
 from ncco_studio.console.phone.incoming import IncomingCalls
+from tests.support.cases import each_case
+from tests.support.keys import private_pem, rsa_key
 from tests.support.stored_rows import placed_row
 from tests.unit.studio.console.conftest import logged_in, settings_for
 
@@ -144,7 +145,7 @@ async def test_a_form_submitted_twice_requests_one_call(line: Line) -> None:
     assert "has already placed another call" in other.text
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("changes", "told"),
     [
         ({"to": "12"}, "Is not a phone number. A phone number is needed: 7 to 15 digits with the country code"),
@@ -303,7 +304,7 @@ async def line_that_waits(tmp_path: Path, *, is_virtual: bool) -> AsyncIterator[
     settings = settings_for(tmp_path, database_url=f"sqlite:///{tmp_path}/calls.db", dial_allow="44")
     nowhere = "http://127.0.0.1:9"
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        access = VoiceAccess(nowhere, "an-application", new_private_key())
+        access = VoiceAccess(nowhere, "an-application", private_pem(rsa_key()))
         incoming = IncomingCalls(settings, access, nowhere, listener) if is_virtual else None
         console = create_console(settings, dev=True, incoming=incoming)
         await console.state.console.store.open()

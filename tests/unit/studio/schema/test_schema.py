@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +28,12 @@ from ncco_server.flow.language.shared import SharedWords
 from ncco_server.flow.language.step import STEP_WORDS
 from ncco_studio.editing import names as flow_names
 from ncco_studio.editing.names import ProjectNames
-from ncco_studio.schema import flow_schema
+from ncco_studio.schema import OfferedNames, flow_schema
 from tests.support.cases import each_case
 from tests.support.tracked import ROOT, tracked_files
 from tests.unit.studio.schema.editor_yaml import as_editor_reads
 
-PLAIN = flow_schema()
-DEFINITIONS = PLAIN["definitions"]
-VALIDATOR = jsonschema.Draft7Validator(PLAIN)
-FOREIGN_NAMES = flow_schema({kind: (letter,) for kind, letter in zip(flow_names.NAME_KINDS, "abcdefghij", strict=True)})
-FOREIGN_VALIDATOR = jsonschema.Draft7Validator(FOREIGN_NAMES)
-
-
+FOREIGN_NAMES: OfferedNames = dict(zip(flow_names.NAME_KINDS, zip("abcdefghij", strict=True), strict=True))
 LOADING_EXAMPLES = [
     f"{code} {kind}"
     for code, rule in (*RULES.items(), *RUNNING_RULES.items())
@@ -52,11 +47,25 @@ PROJECTS = sorted(
 )
 
 
-@pytest.mark.parametrize("schema", [PLAIN, FOREIGN_NAMES], ids=["plain", "foreign names"])
-def test_the_schema_is_valid(schema: dict[str, Any]) -> None:
+@cache
+def flow_files(*, with_names: bool = False) -> Any:
+    return flow_schema(FOREIGN_NAMES if with_names else None)
+
+
+@cache
+def validator(*, with_names: bool = False) -> jsonschema.Draft7Validator:
+    return jsonschema.Draft7Validator(flow_files(with_names=with_names))
+
+
+def definitions() -> Any:
+    return flow_files()["definitions"]
+
+
+@pytest.mark.parametrize("with_names", [False, True], ids=["plain", "foreign names"])
+def test_the_schema_is_valid(with_names: bool) -> None:
     draft = jsonschema.Draft7Validator(jsonschema.Draft7Validator.META_SCHEMA)
 
-    assert [] == [error.message for error in draft.iter_errors(schema)]
+    assert [] == [error.message for error in draft.iter_errors(flow_files(with_names=with_names))]
 
 
 @each_case("name", LOADING_EXAMPLES)
@@ -79,7 +88,8 @@ def faults_of(root: Path) -> list[str]:
     flows = [read(text) for path, text in texts.items() if is_flow_file(path)]
 
     assert flows or any(path.endswith(HANDLER_SUFFIX) for path in texts)
-    errors = [error for flow in flows for each in (VALIDATOR, FOREIGN_VALIDATOR) for error in each.iter_errors(flow)]
+    both = (validator(), validator(with_names=True))
+    errors = [error for flow in flows for each in both for error in each.iter_errors(flow)]
     return [f"{list(error.absolute_path)}: {error.message}" for error in errors]
 
 
@@ -185,7 +195,7 @@ defaults: {talk: {language: en-GB}}
 
 @pytest.mark.parametrize("text", [RICH, SHARED])
 def test_every_form_of_every_word_is_valid(text: str) -> None:
-    found = [f"{list(error.absolute_path)}: {error.message}" for error in VALIDATOR.iter_errors(read(text))]
+    found = [f"{list(error.absolute_path)}: {error.message}" for error in validator().iter_errors(read(text))]
 
     assert [] == found
 
@@ -220,12 +230,12 @@ def test_common_mistakes_are_invalid(right: str, wrong: str) -> None:
     text = RICH.replace(right, wrong, 1)
 
     assert RICH != text
-    assert not VALIDATOR.is_valid(read(text))
+    assert not validator().is_valid(read(text))
 
 
 @pytest.mark.parametrize("wrong", ["shared: true\nsteps: {}\n", "shared: true\nvars: {}\n"])
 def test_a_shared_file_has_no_steps_and_variables(wrong: str) -> None:
-    assert not VALIDATOR.is_valid(read(wrong))
+    assert not validator().is_valid(read(wrong))
 
 
 @each_case(
@@ -249,7 +259,7 @@ def test_a_shared_file_has_no_steps_and_variables(wrong: str) -> None:
 def test_every_key_of_the_loader_is_in_the_schema_with_a_description(
     place: tuple[str, ...], words: tuple[str, ...]
 ) -> None:
-    node = DEFINITIONS
+    node = definitions()
     for key in place:
         node = node[key]
 
@@ -259,14 +269,14 @@ def test_every_key_of_the_loader_is_in_the_schema_with_a_description(
 
 @each_case("word", ACTIONS)
 def test_every_option_of_an_action_is_described(word: str) -> None:
-    properties = DEFINITIONS[f"{word}_pasted"]["properties"]
+    properties = definitions()[f"{word}_pasted"]["properties"]
 
     assert [] == [name for name, schema in properties.items() if not schema.get("description")]
 
 
 @each_case("kind", ENDPOINT_TYPES)
 def test_every_endpoint_accepts_its_own_fields_and_the_fields_of_connect(kind: str) -> None:
-    properties = DEFINITIONS[f"{kind}_target"]["properties"]
+    properties = definitions()[f"{kind}_target"]["properties"]
 
     assert {"type", "timeout", "from"} <= set(properties)
     assert kind == properties["type"]["const"]

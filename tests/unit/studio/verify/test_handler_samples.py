@@ -9,12 +9,12 @@ from decimal import Decimal
 from typing import Annotated, Any, Final, NotRequired, TypedDict
 from uuid import UUID
 
-import pytest
 from pydantic import BaseModel, Field, PositiveInt, field_validator
 
 from ncco_server.flow.handlers.results import misfits
 from ncco_studio.verify.handlers.samples import samples_of
 from ncco_studio.verify.prove import prove
+from tests.support.cases import each_case
 from tests.unit.server.engine.handled_call import project_of
 
 MONDAY: Final = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -75,7 +75,7 @@ def returning(hint: Any) -> Callable[..., Any]:
     return find
 
 
-@pytest.mark.parametrize(
+@each_case(
     "hint",
     [
         Decimal,

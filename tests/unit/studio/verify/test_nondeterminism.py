@@ -9,6 +9,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ncco_server.engine.session import to_json
 from tests.support.cases import each_case
 from tests.unit.server.engine.handled_call import HandledCall, project_of
 from tests.unit.studio.verify.test_handler_proofs import cases, code_of
@@ -19,27 +20,23 @@ await call.choose(said, {"one": Choice(1)}, name="menu")
 """
 TURN: Final = """
 import sys
-from ncco_server.engine.session import from_json, to_json
+from ncco_server.engine.session import from_json
 from tests.unit.server.engine.handled_call import HandledCall, project_of
 
-code, *before = sys.stdin.read().split(chr(0))
+code, before = sys.stdin.read().split(chr(0))
 call = HandledCall(project_of(code, explores=False).flows["shop"])
-if not before:
-    sys.stdout.buffer.write(to_json(call.turn.session))
-else:
-    call.turn = call.turn._replace(session=from_json(before[0]))
-    call.press("1")
-    print([line.because for line in call.turn.trace if line.what == "R111"])
+call.turn = call.turn._replace(session=from_json(before))
+call.press("1")
+print([line.because for line in call.turn.trace if line.what == "R111"])
 """
 
 
 def found_in_another_process(code: str) -> str:
-    def run(seed: str, given: str) -> str:
-        env = {**os.environ, "PYTHONHASHSEED": seed}
-        done = subprocess.run([sys.executable, "-c", TURN], input=given, env=env, stdout=-1, text=True, check=True)
-        return done.stdout.strip()
-
-    return run("2", f"{code}\0{run('1', code)}")
+    call = HandledCall(project_of(code, explores=False).flows["shop"])
+    seed = "2" if "1" == os.environ.get("PYTHONHASHSEED") else "1"
+    given = f"{code}\0{to_json(call.turn.session).decode()}"
+    env = {**os.environ, "PYTHONHASHSEED": seed}
+    return subprocess.run([sys.executable, "-c", TURN], input=given, env=env, stdout=-1, text=True, check=True).stdout
 
 
 def found_in_the_next_turn(code: str, after: str) -> str:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from itertools import cycle, islice, product
 from typing import Any, Final, TypeAlias
 
@@ -138,10 +138,10 @@ class Explorer:
         progress: Callable[[int, int], None] = lambda _found, _waiting: None,
     ) -> None:
         root = self.root = with_closings(root, now)
+        self._now = now
         literals = Literals(root)
         values = Representatives(literals, now, variables_for(root, literals, env), is_brief=bounds.is_brief)
         self.values = values
-        self.moments = moments_of(root, values, now)
         self.space = StateSpace(root)
         self.liveness = Liveness(root)
         self.states = States(root, literals, self.liveness)
@@ -166,6 +166,11 @@ class Explorer:
         """Whether one value of a call differs from that of the first one, in a brief exploration."""
         self._clock = time.process_time if bounds.is_brief else time.monotonic
         self._began = self._reported = self._clock()
+
+    @cached_property
+    def moments(self) -> tuple[datetime, ...]:
+        """`now` is the first one. Most handlers read neither the clock nor opening hours: no others are looked for."""
+        return moments_of(self.root, self.values, self._now)
 
     def explore(self) -> StateSpace:
         """Explore without faults, then with one fault in each state."""
@@ -261,7 +266,7 @@ class Explorer:
                 return begin_placed(self.root, "leg", arrival.call, arrival.given, context, detected=arrival.detected)
             return begin(self.root, "leg", arrival.call, context_at(now, env), arrival.given)
 
-        for moment, played in self._at_moments(self.moments[0], None, play):
+        for moment, played in self._at_moments(self._now, None, play):
             trigger = Trigger("call", {"dial": {"outcome": arrival.detected}} if arrival.detected else {})
             self._add(None, trigger, moment, env, played, arrival=arrival)
 
@@ -351,7 +356,7 @@ class Explorer:
         turns = [*self._followed(before, partial(play, first))]
         is_timed = any(self._reads_time(before, played) for played in turns)
         yield from ((first, played._replace(is_timed=is_timed)) for played in turns)
-        for moment in (each for each in self.moments if is_timed and each != first):
+        for moment in (each for each in (self.moments if is_timed else ()) if each != first):
             if self._is_late():
                 break
             for played in self._followed(before, partial(play, moment)):

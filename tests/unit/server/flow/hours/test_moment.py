@@ -168,7 +168,7 @@ def test_times_of_opening_and_closing_agree_with_each_moment(by_hand: list[ByHan
     assert hours.next_close == next((moment for moment, opens in changes if not opens), None)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("hour", "by_hand", "expected"),
     [
         (10, (), (True, "open", "")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import product, repeat
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -52,16 +53,16 @@ def test_a_value_is_spoken_as_the_case_says(name: str, args: tuple[Any, ...], va
     assert expected == (found.isoformat() if isinstance(found, datetime) else found)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize(
-    ("type_name", "form"), [(name, "") for name in POINTS] + [("date", "day"), ("datetime", "time")]
+@each_case(
+    ("form", "zone", "language"),
+    [*product([*zip(POINTS, repeat("")), ("date", "day"), ("datetime", "time")], ["", "America/New_York"], LANGUAGES)],
 )
-@pytest.mark.parametrize("zone", ["", "America/New_York"])
-def test_a_date_or_a_time_is_spoken_like_its_text(type_name: str, form: str, zone: str, language: str) -> None:
+def test_a_date_or_a_time_is_spoken_like_its_text(form: tuple[str, str], zone: str, language: str) -> None:
+    type_name, how = form
     type_ = TYPES[type_name].with_zone(zone)
-    said = speech.spoken(type_.operand(type_.sample), language, form)
+    said = speech.spoken(type_.operand(type_.sample), language, how)
 
-    assert speech.spoken(type_.sample, language, form) == said
+    assert speech.spoken(type_.sample, language, how) == said
 
 
 @examples(150)
