@@ -148,8 +148,7 @@ def _refuse_doctype(*_: object) -> None:
 
 
 def _broken(text: str, data: bytes, error: expat.ExpatError, found: _Content) -> Issue:
-    lines = data.split(b"\n")
-    at = min(sum(len(line) + 1 for line in lines[: error.lineno - 1]) + error.offset, len(data))
+    at = min(found.parser.ErrorByteIndex, len(data))
     if ampersand := _BARE_AMPERSAND.search(text):
         message = "& begins an entity in SSML."
         cure = "Write & as &amp;."
@@ -166,11 +165,20 @@ def _broken(text: str, data: bytes, error: expat.ExpatError, found: _Content) ->
     if not rest and found.open:
         cure = f"Write </{found.open[-1][0]}> at the end."
         return replace(fault("N403", message, cure), span=(_characters(data, at), length))
-    if reason in _NOT_CLOSED and len(found.open) > 1:
+    closing = _CLOSING.match(text, max(_characters(data, at) - len("</"), 0))
+    opened = [name for name, _ in found.open]
+    if closing and opened and closing[1] not in opened:
+        meant = f"</{opened[-1]}>"
+        cure = "Delete it." if meant in text[closing.end() :] else f"Write {meant}."
+        return replace(
+            fault("N403", f"{closing[0]} closes no tag.", cure), span=(closing.start(), len(closing[0]))
+        )
+    if reason in _NOT_CLOSED and len(opened) > 1:
         name, at = found.open[-1]
         message = f"<{name}> is not closed."
         length = len(name) + 1
-    return replace(fault("N403", message, _xml_cure(text, error)), span=(_characters(data, at), length))
+    cure = _xml_cure(text, error) or (f"Write </{opened[-1]}> before {closing[0]}." if closing and opened else None)
+    return replace(fault("N403", message, cure), span=(_characters(data, at), length))
 
 
 def _characters(data: bytes, at: int) -> int:
@@ -178,6 +186,7 @@ def _characters(data: bytes, at: int) -> int:
 
 
 _NOT_CLOSED = (expat.errors.XML_ERROR_TAG_MISMATCH, expat.errors.XML_ERROR_NO_ELEMENTS)
+_CLOSING = re.compile(r"</([^<>\s]+)\s*>")
 _BARE_AMPERSAND = re.compile(r"&(?!#\d+;|#x[0-9a-fA-F]+;|amp;|lt;|gt;|quot;|apos;)(\w+;)?")
 _UNENDED_BREAK = re.compile(r"<break\b[^<>]*(?<!/)>(?!\s*</break)")
 
