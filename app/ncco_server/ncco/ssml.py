@@ -170,15 +170,13 @@ def _broken(text: str, data: bytes, error: expat.ExpatError, found: _Content) ->
     if closing and opened and closing[1] not in opened:
         meant = f"</{opened[-1]}>"
         cure = "Delete it." if meant in text[closing.end() :] else f"Write {meant}."
-        return replace(
-            fault("N403", f"{closing[0]} closes no tag.", cure), span=(closing.start(), len(closing[0]))
-        )
+        return replace(fault("N403", f"{closing[0]} closes no tag.", cure), span=(closing.start(), len(closing[0])))
     if reason in _NOT_CLOSED and len(opened) > 1:
         name, at = found.open[-1]
         message = f"<{name}> is not closed."
         length = len(name) + 1
-    cure = _xml_cure(text, error) or (f"Write </{opened[-1]}> before {closing[0]}." if closing and opened else None)
-    return replace(fault("N403", message, cure), span=(_characters(data, at), length))
+    before = f"Write </{opened[-1]}> before {closing[0]}." if closing and opened else None
+    return replace(fault("N403", message, _xml_cure(text, error) or before), span=(_characters(data, at), length))
 
 
 def _characters(data: bytes, at: int) -> int:

@@ -1,0 +1,115 @@
+"""Puts what the author has written into the example of a fix: a list or a text where a map is needed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from itertools import chain
+from typing import Final
+
+from ncco_server.flow.nodes import Map, Node, Seq, Text
+
+_EXAMPLE: Final = re.compile(r"`([^`{]*\{)([^`]*)(\})`")
+_VALUE: Final = re.compile(r'(?<=: )("[^"]*"|[^\s,\[\]{}]+)')
+_KINDS: Final = tuple(
+    re.compile(each)
+    for each in (
+        r"\d+(?:\.\d+)?",
+        r"\d+(?:\.\d+)?(?:ms|s|m|h|d)",
+        r"\d\d?:\d\d-\d\d?:\d\d",
+        r"(?:https?|wss?)://\S+",
+        r"\{\{.*\}\}",
+        r"[A-Za-z_][\w-]*",
+        r"\.\.",
+    )
+)
+"""What can take each other's place: numbers, durations, opening hours, URLs, computed values, words; and a hole."""
+_HOLE: Final = len(_KINDS) - 1
+_LONGEST: Final = 90
+
+
+def with_own_values(cure: str, node: Node) -> str:
+    """The fix, whose first map in backticks has the values of a text or a list, if it is clear where they belong."""
+    return _EXAMPLE.sub(lambda found: _with(node, *found.groups()), cure, count=1)
+
+
+def _with(node: Node, opening: str, inner: str, closing: str) -> str:
+    if isinstance(node, Text):
+        inner = _with_text(node, inner)
+    elif isinstance(node, Seq) and (entries := _entries(node, inner)):
+        inner = _in_a_line(f"{key}: {value}" for key, value in entries.items())
+    return f"`{opening}{inner}{closing}`"
+
+
+def _kind(text: str) -> int:
+    """Its index; -1 for any other text."""
+    return next((index for index, each in enumerate(_KINDS) if each.fullmatch(text.strip('"'))), -1)
+
+
+def _with_text(node: Text, example: str) -> str:
+    """The example with the text as its first value of this kind; as the last one if all of them are the same."""
+    kind = _kind(node.value)
+    found = [each for each in _VALUE.finditer(example) if _kind(each[0]) in (kind, _HOLE) and _is_outermost(each)]
+    if kind < 0 or not found or "\n" in node.value:
+        return example
+    chosen = found[-1] if len({each[0] for each in found}) == 1 else found[0]
+    return example[: chosen.start()] + written(node) + example[chosen.end() :]
+
+
+def _is_outermost(value: re.Match[str]) -> bool:
+    before = value.string[: value.start()]
+    return before.count("{") == before.count("}")
+
+
+def _entries(node: Seq, example: str) -> dict[str, str]:
+    """By key: of a list of names, of maps with one entry each, or of maps that begin with their name."""
+    if all(isinstance(item, Text) for item in node.items):
+        first = _VALUE.search(example)
+        value = first[0] if first and first[0].isalpha() and first[0] + " " not in example else ".."
+        return {_key(item): value for item in node.items}
+    maps = [item.entries for item in node.items if isinstance(item, Map) and item.entries]
+    if len(maps) < len(node.items):
+        return {}
+    if all(len(each) == 1 for each in maps):
+        pairs = [(_key(key), value) for key, value in chain.from_iterable(maps)]
+    else:
+        heads = {each[0].key.value for each in maps}
+        if len(heads) > 1 or f"{min(heads)}:" in example or not all(isinstance(each[0].value, Text) for each in maps):
+            return {}
+        pairs = [
+            (_key(first.value), rest[0].value if len(rest) == 1 else Map(tuple(rest), first.key.place))
+            for first, *rest in maps
+        ]
+    found = {key: written(value) for key, value in pairs}
+    return found if len(found) == len(pairs) else {}
+
+
+def _key(node: Node) -> str:
+    return node.value if isinstance(node, Text) and re.fullmatch(r"[\w.-]+", node.value) else written(node)
+
+
+def written(node: Node) -> str:
+    """In one line: of a long value, only what it is."""
+    match node:
+        case Text():
+            return f'"{node.value}"' if node.quoted else node.value
+        case Map():
+            return f"{{{_in_a_line(f'{_key(key)}: {_short(value)}' for key, value in node.entries)}}}"
+    return f"[{_in_a_line(map(_short, node.items))}]"
+
+
+def _short(node: Node) -> str:
+    shown = written(node)
+    if len(shown) <= _LONGEST // 3:
+        return shown
+    return ".." if isinstance(node, Text) else f"{shown[0]}..{shown[-1]}"
+
+
+def _in_a_line(parts: Iterable[str]) -> str:
+    """Not all of them, if that is too long."""
+    shown: list[str] = []
+    for part in parts:
+        if sum(map(len, shown)) + len(part) > _LONGEST:
+            return ", ".join([*shown, ".."])
+        shown.append(part)
+    return ", ".join(shown)
