@@ -24,40 +24,30 @@ _ARGUMENT: Final = re.compile(
 
 def in_python(cure: str) -> str:
     """The fix with the Python of each passage of YAML, such as `"talk": {"style": 2}`. Other code stays as it is."""
-    written = _CODE.sub(lambda code: f"`{_entries(code[1])}`", cure)
+    written = _CODE.sub(lambda code: f"`{_code(code[1])}`", cure)
     return _CONSTANT.sub(lambda word: _WORDS[word[0]], written)
 
 
-def _entries(code: str) -> str:
+def _code(code: str) -> str:
     try:
         node = yaml.compose(code, yaml.CSafeLoader)
-    except yaml.YAMLError:
+        if not isinstance(node, yaml.MappingNode):
+            return code
+        return _value(node) if node.flow_style else ", ".join(map(_argument, *zip(*node.value, strict=True)))
+    except (yaml.YAMLError, ValueError):
         return code
-    if not isinstance(node, yaml.MappingNode) or not all(map(_is_ours, _keys(node))):
-        return code
-    if node.flow_style:
-        return _value(node)
-    if any(value.value == "" and not value.style for _, value in node.value):
-        return code
-    return ", ".join(
-        f"{key.value}={_value(value)}" if _ARGUMENT.fullmatch(key.value) else _entry(key, value)
-        for key, value in node.value
-    )
 
 
-def _keys(node: yaml.Node) -> list[yaml.Node]:
-    """All keys in the node."""
-    if isinstance(node, yaml.MappingNode):
-        return [each for key, value in node.value for each in (key, *_keys(value))]
-    return [each for item in node.value for each in _keys(item)] if isinstance(node, yaml.SequenceNode) else []
-
-
-def _is_ours(key: yaml.Node) -> bool:
-    """Whether a key is written as in a flow file, and not in Python already."""
-    return isinstance(key, yaml.ScalarNode) and not key.style and _KEY.fullmatch(key.value) is not None
+def _argument(key: yaml.Node, value: yaml.Node) -> str:
+    entry = _entry(key, value)
+    if entry.endswith(': ""'):
+        raise ValueError("a line of Python")
+    return f"{key.value}={_value(value)}" if _ARGUMENT.fullmatch(key.value) else entry
 
 
 def _entry(key: yaml.Node, value: yaml.Node) -> str:
+    if not isinstance(key, yaml.ScalarNode) or key.style or not _KEY.fullmatch(key.value):
+        raise ValueError("not as in a flow file")
     return ".." if key.value == ".." else f'"{key.value}": {_value(value)}'
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from ncco_server.flow.nodes import Map, Node, Seq, Text
 
-_EXAMPLE: Final = re.compile(r"`([^`{]*\{)([^`]*)(\})`")
+_EXAMPLE: Final = re.compile(r"`([^`{]*\{)([^`]*)(\}\]?)`")
 _VALUE: Final = re.compile(r'(?<=: )("[^"]*"|[^\s,\[\]{}]+)')
 _KINDS: Final = tuple(
     re.compile(each)
