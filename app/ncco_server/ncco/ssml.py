@@ -25,6 +25,8 @@ _ROOT = re.compile(r"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*<(?:sp
 _TIME = re.compile(r"\+?(\d+(?:\.\d+)?)\s*([a-z]*)", re.IGNORECASE)
 _UNITS = ("s", "ms")
 """Of a break's time. Source: Text-To-Speech guide, break (time)."""
+_BREAK = frozenset({"time", "strength"})
+"""The attributes of a break. Source: Text-To-Speech guide, break."""
 _FEWEST_MS = 20
 """Such a number without a unit is meant in milliseconds."""
 _NAMES = "|".join(sorted((re.escape(name) for name in TAGS | OTHER_TAGS), key=len, reverse=True))
@@ -47,10 +49,15 @@ class _Content:
     unitless: dict[str, tuple[str, int]] = field(default_factory=dict)
     """The time of a break without a unit → its number, and the first offset in bytes of such a tag."""
 
+    unmeasured: tuple[str, int] | None = None
+    """An attribute of a break without a length, and the offset in bytes of its tag."""
+
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         at = self.parser.CurrentByteIndex
         self.starts.setdefault(name, at)
         self.open.append((name, at))
+        if name == "break" and attributes and attributes.keys().isdisjoint(_BREAK):
+            self.unmeasured = self.unmeasured or (min(attributes), at)
         time = attributes.get("time", "") if name == "break" else ""
         if (found := _TIME.fullmatch(time.strip())) and found[2].lower() not in _UNITS:
             self.unitless.setdefault(time, (found[1], at))
@@ -135,6 +142,12 @@ def _check_ssml(text: str) -> Iterator[Issue]:
             yield replace(
                 fault("N916", f"Vonage's list of tags does not include {names}."), span=(start, len(unknown[0]) + 1)
             )
+        if found.unmeasured:
+            attribute, at = found.unmeasured
+            start = _characters(data, at)
+            message = f"A break has no {attribute}, so its length is the default."
+            span = (max(start, text.find(attribute, start)), len(attribute))
+            yield replace(fault("N916", message, "Write time, such as <break time='1s'/>."), span=span)
         for time, (number, at) in found.unitless.items():
             start = _characters(data, at)
             meant = f"{number}{'ms' if float(number) >= _FEWEST_MS else 's'}"
