@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Final
 
 from ncco_server.flow.nodes import Map, Node, Seq, Text
+from ncco_server.flow.templates.tree import HOLE
 
 _EXAMPLE: Final = re.compile(r"`([^`{]*\{)([^`]*)(\}\]?)`")
 _VALUE: Final = re.compile(r'(?<=: )("[^"]*"|[^\s,\[\]{}]+)')
@@ -25,6 +26,8 @@ _KINDS: Final = tuple(
 )
 """What can take each other's place: numbers, durations, opening hours, URLs, computed values, words; and a hole."""
 _HOLE: Final = len(_KINDS) - 1
+_QUOTED: Final = re.compile(r"[,\[\]{}]|: | #")
+"""What a text has in quotes only, within a map in one line."""
 _LONGEST: Final = 90
 
 
@@ -92,7 +95,8 @@ def written(node: Node) -> str:
     """In one line: of a long value, only what it is."""
     match node:
         case Text():
-            return f'"{node.value}"' if node.quoted else node.value
+            is_quoted = node.quoted or _QUOTED.search(node.value)
+            return ".." if HOLE in node.value else f'"{node.value}"' if is_quoted else node.value
         case Map():
             return f"{{{_in_a_line(f'{_key(key)}: {_short(value)}' for key, value in node.entries)}}}"
     return f"[{_in_a_line(map(_short, node.items))}]"
