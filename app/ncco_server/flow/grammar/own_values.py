@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Final
 
-from ncco_server.flow.nodes import Map, Node, Seq, Text
+from ncco_server.flow.nodes import Map, Node, Seq, Text, texts_in
 from ncco_server.flow.templates.tree import HOLE
 
 _EXAMPLE: Final = re.compile(r"`([^`{]*\{)([^`]*)(\}\]?)`")
@@ -26,6 +26,8 @@ _KINDS: Final = tuple(
 )
 """What can take each other's place: numbers, durations, opening hours, URLs, computed values, words; and a hole."""
 _HOLE: Final = len(_KINDS) - 1
+_RANGE: Final = re.compile(r"(?<![\w:.-])(\d[\d:]*)(-|\.\.)(\d[\d:]*)")
+_SETTING: Final = re.compile(r"\benv\.\w+")
 _QUOTED: Final = re.compile(r"[,\[\]{}]|: | #")
 """What a text has in quotes only, within a map in one line."""
 _LONGEST: Final = 90
@@ -33,7 +35,22 @@ _LONGEST: Final = 90
 
 def with_own_values(cure: str, node: Node) -> str:
     """The fix, whose first map in backticks has the values of a text or a list, if it is clear where they belong."""
+    if isinstance(node, Map):
+        return _with_parts([each.value for each in texts_in(node)], cure)
     return _EXAMPLE.sub(lambda found: _with(node, *found.groups()), cure, count=1)
+
+
+def _with_parts(values: Sequence[str], cure: str) -> str:
+    """With the range that a map's two values are, such as `6..8`, or with its setting, such as `env.TOKEN`."""
+    example = _RANGE.search(cure)
+    if len(values) == 2 and example and [*map(_digits, values)] == [*map(_digits, example.group(1, 3))]:
+        return cure.replace(example[0], example[2].join(values), 1)
+    settings = {each for value in values for each in _SETTING.findall(value)}
+    return _SETTING.sub(settings.pop(), cure) if len(settings) == 1 else cure
+
+
+def _digits(text: str) -> str:
+    return re.sub(r"\d+", "0", text)
 
 
 def _with(node: Node, opening: str, inner: str, closing: str) -> str:
