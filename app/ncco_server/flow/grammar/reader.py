@@ -45,6 +45,7 @@ _USES: Final = {
     "lookups": ("lookup", "lookup: {0}", ""),
     "results": ("result", "result: {0}", 'await call.result("{0}")'),
     "steps": ("step", "goto: {0}", ""),
+    "tables": ("table", "save: {{table: {0}, ..}}", 'await call.save("{0}", ..)'),
 }
 """How a name of each kind is used in a flow file and in Python."""
 
