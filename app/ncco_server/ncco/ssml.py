@@ -47,17 +47,17 @@ class _Content:
     open: list[tuple[str, int]] = field(default_factory=list)
     """Each with its offset in bytes."""
     unitless: dict[str, tuple[str, int]] = field(default_factory=dict)
-    """The time of a break without a unit → its number, and the first offset in bytes of such a tag."""
+    """The time of a break without a unit → its number, and the first offset in bytes of such a tag.
 
-    unmeasured: tuple[str, int] | None = None
-    """An attribute of a break without a length, and the offset in bytes of its tag."""
+    Also another attribute of a break that has none for its length → "".
+    """
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         at = self.parser.CurrentByteIndex
         self.starts.setdefault(name, at)
         self.open.append((name, at))
         if name == "break" and attributes and attributes.keys().isdisjoint(_BREAK):
-            self.unmeasured = self.unmeasured or (min(attributes), at)
+            self.unitless.setdefault(min(attributes), ("", at))
         time = attributes.get("time", "") if name == "break" else ""
         if (found := _TIME.fullmatch(time.strip())) and found[2].lower() not in _UNITS:
             self.unitless.setdefault(time, (found[1], at))
@@ -142,16 +142,12 @@ def _check_ssml(text: str) -> Iterator[Issue]:
             yield replace(
                 fault("N916", f"Vonage's list of tags does not include {names}."), span=(start, len(unknown[0]) + 1)
             )
-        if found.unmeasured:
-            attribute, at = found.unmeasured
-            start = _characters(data, at)
-            message = f"A break has no {attribute}, so its length is the default."
-            span = (max(start, text.find(attribute, start)), len(attribute))
-            yield replace(fault("N916", message, "Write time, such as <break time='1s'/>."), span=span)
         for time, (number, at) in found.unitless.items():
             start = _characters(data, at)
-            meant = f"{number}{'ms' if float(number) >= _FEWEST_MS else 's'}"
+            meant = f"{number}{'ms' if float(number or 1) >= _FEWEST_MS else 's'}"
             message = f"A break of {shown(time)} has no unit that Vonage knows: s or ms."
+            if not number:
+                meant, message = "1s", f"A break has no {time}, so its length is the default."
             span = (max(start, text.find(time, start)), len(time))
             yield replace(fault("N916", message, f'Write <break time="{meant}"/>.'), span=span)
 

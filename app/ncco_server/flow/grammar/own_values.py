@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import Final
 
@@ -57,7 +57,7 @@ def _with(node: Node, opening: str, inner: str, closing: str) -> str:
     if isinstance(node, Text):
         inner = _with_text(node, inner)
     elif isinstance(node, Seq) and (entries := _entries(node, inner)):
-        inner = _in_a_line(f"{key}: {value}" for key, value in entries.items())
+        inner = ", ".join(f"{key}: {value}" for key, value in entries.items())
     return f"`{opening}{inner}{closing}`"
 
 
@@ -108,29 +108,15 @@ def _key(node: Node) -> str:
     return node.value if isinstance(node, Text) and re.fullmatch(r"[\w.-]+", node.value) else written(node)
 
 
-def written(node: Node) -> str:
+def written(node: Node, longest: int = _LONGEST) -> str:
     """In one line: of a long value, only what it is."""
     match node:
         case Text():
             is_quoted = node.quoted or _QUOTED.search(node.value)
-            return ".." if HOLE in node.value else f'"{node.value}"' if is_quoted else node.value
+            shown = ".." if HOLE in node.value else f'"{node.value}"' if is_quoted else node.value
+            return shown if len(shown) <= longest else ".."
         case Map():
-            return f"{{{_in_a_line(f'{_key(key)}: {_short(value)}' for key, value in node.entries)}}}"
-    return f"[{_in_a_line(map(_short, node.items))}]"
-
-
-def _short(node: Node) -> str:
-    shown = written(node)
-    if len(shown) <= _LONGEST // 3:
-        return shown
-    return ".." if isinstance(node, Text) else f"{shown[0]}..{shown[-1]}"
-
-
-def _in_a_line(parts: Iterable[str]) -> str:
-    """Not all of them, if that is too long."""
-    shown: list[str] = []
-    for part in parts:
-        if sum(map(len, shown)) + len(part) > _LONGEST:
-            return ", ".join([*shown, ".."])
-        shown.append(part)
-    return ", ".join(shown)
+            entries = ", ".join(f"{_key(key)}: {written(value, longest // 3)}" for key, value in node.entries)
+            return f"{{{entries if len(entries) < longest else '..'}}}"
+    items = ", ".join(written(item, longest // 3) for item in node.items)
+    return f"[{items if len(items) < longest else '..'}]"

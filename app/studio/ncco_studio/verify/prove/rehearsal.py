@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -89,20 +88,13 @@ def rehearse(project: Project, scenarios: Iterable[WrittenScenario]) -> list[Reh
         stage = LocalStage(project)
         return [await _play(stage, scenario) for scenario in scenarios]
 
-    with _without_log():
-        return asyncio.run(play_all())
-
-
-@contextmanager
-def _without_log() -> Iterator[None]:
-    """Log no exceptions of handlers and functions: the proof reports them."""
-    log = logging.getLogger("ncco_server.service")
-    before = log.level
+    log = logging.getLogger("ncco_server.service")  # of exceptions, which the proof reports
+    level = log.level
     log.setLevel(logging.CRITICAL)
     try:
-        yield
+        return asyncio.run(play_all())
     finally:
-        log.setLevel(before)
+        log.setLevel(level)
 
 
 async def _play(stage: LocalStage, written: WrittenScenario) -> Rehearsed:
