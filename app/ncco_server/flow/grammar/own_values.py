@@ -70,7 +70,7 @@ def _with_text(node: Text, example: str) -> str:
     """The example with the text as its first value of this kind; as the last one if all of them are the same."""
     kind = _kind(node.value)
     found = [each for each in _VALUE.finditer(example) if _kind(each[0]) in (kind, _HOLE) and _is_outermost(each)]
-    if kind < 0 or not found or "\n" in node.value:
+    if kind < 0 or not found or "\n" in node.value or f"{node.value}:" in example:
         return example
     chosen = found[-1] if len({each[0] for each in found}) == 1 else found[0]
     return example[: chosen.start()] + written(node) + example[chosen.end() :]
