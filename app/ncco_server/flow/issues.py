@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from ncco_server.flow.nodes import Place
+from ncco_server.flow.python_form import in_python
 from ncco_server.issue import Fix as Fix  # noqa: PLC0414 - who reports an issue needs both
 from ncco_server.issue import RuleBook, parts_of
 from ncco_server.suggest import nearest
@@ -122,9 +123,9 @@ class FlowRule:
         return self.phase or ("resolve" if self.severity == "error" else "analyse")
 
     def at(self, place: Place, message: str, cure: str | Fix | None = None, names: Iterable[str] = ()) -> FlowIssue:
-        """Without a `cure`, the rule's own cure is used."""
+        """Without a `cure`, the rule's own cure is used. It may be in YAML for a handler's file, too."""
         words, quick_fix = parts_of(cure, self.cure, self.quick_fix)
-        texts = _shortened(message), _shortened(words)
+        texts = _shortened(message), _shortened(in_python(words) if place.is_in_python else words)
         return FlowIssue(self.code, self.severity, place, *texts, names=frozenset(names), quick_fix=quick_fix)
 
 

@@ -157,6 +157,8 @@ class Unknown:
         )
         if is_whole and (part.section in _NAMING or part is self._parts[0]):  # it may be about any name
             self._of_declarations = min(phase, self._of_declarations)
+        if issue.code == "E201":  # the value may be a name that it declares
+            self._add_names(_WORD.findall(self._own(issue)), phase)
         is_step = part.section == "steps" and part.name != "steps"
         if (is_step or not _is_misspelt(issue)) and (part, phase) not in self._searched:
             self._searched.add((part, phase))
@@ -243,7 +245,7 @@ class Unknown:
         return self._uses_unknown_name(issue, phase)
 
     def _uses_unknown_name(self, issue: FlowIssue, phase: int) -> bool:
-        own = self._line(issue.place.line)[issue.place.column - 1 :][: issue.place.length]
+        own = self._own(issue)
         names = [*issue.names]
         if _is_about_name(issue) and issue.code != _FIELD:
             names += _WORD.findall(own)
@@ -252,6 +254,9 @@ class Unknown:
         if any(self._of_names.get(word, _NEVER) < phase for word in names):
             return True
         return nearest(own, [key for key, found in self._of_keys.items() if found < phase]) is not None
+
+    def _own(self, issue: FlowIssue) -> str:
+        return self._line(issue.place.line)[issue.place.column - 1 :][: issue.place.length]
 
     def _earliest_on(self, line: int) -> int:
         if line not in self._named:

@@ -25,6 +25,8 @@ _ROOT = re.compile(r"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*<(?:sp
 _TIME = re.compile(r"\+?(\d+(?:\.\d+)?)\s*([a-z]*)", re.IGNORECASE)
 _UNITS = ("s", "ms")
 """Of a break's time. Source: Text-To-Speech guide, break (time)."""
+_BREAK = frozenset({"time", "strength"})
+"""The attributes of a break. Source: Text-To-Speech guide, break."""
 _FEWEST_MS = 20
 """Such a number without a unit is meant in milliseconds."""
 _NAMES = "|".join(sorted((re.escape(name) for name in TAGS | OTHER_TAGS), key=len, reverse=True))
@@ -45,12 +47,17 @@ class _Content:
     open: list[tuple[str, int]] = field(default_factory=list)
     """Each with its offset in bytes."""
     unitless: dict[str, tuple[str, int]] = field(default_factory=dict)
-    """The time of a break without a unit → its number, and the first offset in bytes of such a tag."""
+    """The time of a break without a unit → its number, and the first offset in bytes of such a tag.
+
+    Also another attribute of a break that has none for its length → "".
+    """
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         at = self.parser.CurrentByteIndex
         self.starts.setdefault(name, at)
         self.open.append((name, at))
+        if name == "break" and attributes and attributes.keys().isdisjoint(_BREAK):
+            self.unitless.setdefault(min(attributes), ("", at))
         time = attributes.get("time", "") if name == "break" else ""
         if (found := _TIME.fullmatch(time.strip())) and found[2].lower() not in _UNITS:
             self.unitless.setdefault(time, (found[1], at))
@@ -137,8 +144,10 @@ def _check_ssml(text: str) -> Iterator[Issue]:
             )
         for time, (number, at) in found.unitless.items():
             start = _characters(data, at)
-            meant = f"{number}{'ms' if float(number) >= _FEWEST_MS else 's'}"
+            meant = f"{number}{'ms' if float(number or 1) >= _FEWEST_MS else 's'}"
             message = f"A break of {shown(time)} has no unit that Vonage knows: s or ms."
+            if not number:
+                meant, message = "1s", f"A break has no {time}, so its length is the default."
             span = (max(start, text.find(time, start)), len(time))
             yield replace(fault("N916", message, f'Write <break time="{meant}"/>.'), span=span)
 
@@ -148,8 +157,7 @@ def _refuse_doctype(*_: object) -> None:
 
 
 def _broken(text: str, data: bytes, error: expat.ExpatError, found: _Content) -> Issue:
-    lines = data.split(b"\n")
-    at = min(sum(len(line) + 1 for line in lines[: error.lineno - 1]) + error.offset, len(data))
+    at = min(found.parser.ErrorByteIndex, len(data))
     if ampersand := _BARE_AMPERSAND.search(text):
         message = "& begins an entity in SSML."
         cure = "Write & as &amp;."
@@ -166,11 +174,18 @@ def _broken(text: str, data: bytes, error: expat.ExpatError, found: _Content) ->
     if not rest and found.open:
         cure = f"Write </{found.open[-1][0]}> at the end."
         return replace(fault("N403", message, cure), span=(_characters(data, at), length))
-    if reason in _NOT_CLOSED and len(found.open) > 1:
+    closing = _CLOSING.match(text, max(_characters(data, at) - len("</"), 0))
+    opened = [name for name, _ in found.open]
+    if closing and opened and closing[1] not in opened:
+        meant = f"</{opened[-1]}>"
+        cure = "Delete it." if meant in text[closing.end() :] else f"Write {meant}."
+        return replace(fault("N403", f"{closing[0]} closes no tag.", cure), span=(closing.start(), len(closing[0])))
+    if reason in _NOT_CLOSED and len(opened) > 1:
         name, at = found.open[-1]
         message = f"<{name}> is not closed."
         length = len(name) + 1
-    return replace(fault("N403", message, _xml_cure(text, error)), span=(_characters(data, at), length))
+    before = f"Write </{opened[-1]}> before {closing[0]}." if closing and opened else None
+    return replace(fault("N403", message, _xml_cure(text, error) or before), span=(_characters(data, at), length))
 
 
 def _characters(data: bytes, at: int) -> int:
@@ -178,6 +193,7 @@ def _characters(data: bytes, at: int) -> int:
 
 
 _NOT_CLOSED = (expat.errors.XML_ERROR_TAG_MISMATCH, expat.errors.XML_ERROR_NO_ELEMENTS)
+_CLOSING = re.compile(r"</([^<>\s]+)\s*>")
 _BARE_AMPERSAND = re.compile(r"&(?!#\d+;|#x[0-9a-fA-F]+;|amp;|lt;|gt;|quot;|apos;)(\w+;)?")
 _UNENDED_BREAK = re.compile(r"<break\b[^<>]*(?<!/)>(?!\s*</break)")
 

@@ -55,9 +55,7 @@ def _check_entrances(flows: tuple[ReadFlow, ...]) -> Iterator[FlowIssue]:
     run = {name for each in flows if each.flow is not None for name in each.flow.runs if name != each.name}
     for flow in flows:
         if flow.words.name is not None and not flow.words.has_entrance and flow.name not in run:
-            is_in_python = flow.flow is not None and flow.flow.handler is not None
-            cure = "give `call_flow` the argument `numbers`, `default=True` or `entry=True`" if is_in_python else None
-            yield RULES["W213"].at(flow.words.name.place, f'no call can start in the flow "{flow.name}"', cure)
+            yield RULES["W213"].at(flow.words.name.place, f'no call can start in the flow "{flow.name}"')
 
 
 def _check_refusals(flows: tuple[ReadFlow, ...], refusals: Iterable[CallerRefusal]) -> Iterator[FlowIssue]:

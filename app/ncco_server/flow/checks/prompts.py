@@ -434,10 +434,7 @@ def _check_count(prompt: SpokenPrompt, low: int, high: int) -> Iterator[FlowIssu
     message = f'the prompt says "{prompt.words(first.start, first.end)}", and this step takes {_shown((low, high))}'
     digits = first.low if first.low == first.high else f"{first.low}..{first.high}"
     place = prompt.place(first.start, first.end)
-    option = f"digits: {digits}"
-    if place.is_in_python:
-        option = f"digits={first.low if first.low == first.high else (first.low, first.high)}"
-    yield RULES["W606"].at(place, message, f"say {_shown((low, high))}, or write `{option}`")
+    yield RULES["W606"].at(place, message, f"say {_shown((low, high))}, or write `digits: {digits}`")
 
 
 def _counts(text: PromptText, start: int, end: int) -> Iterator[_Count]:

@@ -183,10 +183,8 @@ def check_usage(
 
 def _declared(facts: Facts) -> Iterator[FlowIssue]:
     if facts.flow.outbound is not None and facts.flow.outbound.unless is None:
-        is_in_python = facts.flow.handler is not None
-        cure = 'write `"unless": "do_not_call"`, or `"unless": []`, in `outbound`' if is_in_python else None
         message = f'the flow "{facts.flow.name}" does not say which numbers it must not call'
-        yield RULES["W556"].at(facts.flow.outbound.place, message, cure)
+        yield RULES["W556"].at(facts.flow.outbound.place, message)
     yield from _variables(facts)
     yield from _outside(facts)
     yield from _sections(facts.source.sections, (facts,), facts.flow.place.file)

@@ -138,8 +138,7 @@ class MapField:
 
     def read(self, node: Node, what: str, reader: Reader) -> Value | None:
         name = next(iter(self.fields))
-        shown = f'dict here: `{{"{name}": ..}}`' if node.place.is_in_python else f"map here: `{{{name}: ..}}`"
-        found = reader.map(node, what, f"write a {shown}")
+        found = reader.map(node, what, f"write `{{{name}: ..}}` here")
         return None if found is None else Object(self.read_fields(found, reader, what), found.place)
 
     def read_fields(self, node: Map, reader: Reader, what: str) -> dict[str, Value]:

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 
 import yaml
 
+from ncco_server.flow.grammar.own_values import with_own_values, written
 from ncco_server.flow.issues import RULES, Fix, FlowIssue, did_you_mean, meant_word, write_one_of
 from ncco_server.flow.nodes import NOWHERE, Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.scope import ScopeTypes, Signature, Variable
@@ -37,6 +38,16 @@ OPTION_OWNERS: Final[Mapping[str, list[str]]] = {
     for name in dict.fromkeys(name for shape in SHAPES.values() for name in shape.options)
 }
 """The options of actions, in lower case, with the actions that have them."""
+
+_USES: Final = {
+    "flows": ("flow", "{{run: {0}}}", 'await call.goto("{0}")'),
+    "hooks": ("hook", "send: {0}", 'await call.send("{0}")'),
+    "lookups": ("lookup", "lookup: {0}", ""),
+    "results": ("result", "result: {0}", 'await call.result("{0}")'),
+    "steps": ("step", "goto: {0}", ""),
+    "tables": ("table", "save: {{table: {0}, ..}}", 'await call.save("{0}", ..)'),
+}
+"""How a name of each kind is used in a flow file and in Python."""
 
 _NODE_TYPES = {Text: "a text", Map: "a map", Seq: "a list"}
 
@@ -66,9 +77,8 @@ class Reader:
     def _of_type(self, node: Node, wanted: type[N], what: str, cure: str | None) -> N | None:
         if isinstance(node, wanted):
             return node
-        self.report(
-            "E201", node.place, f"{what} is {_NODE_TYPES[type(node)]}", cure or f"write {_NODE_TYPES[wanted]} here"
-        )
+        cure = with_own_values(cure or _in_shape(node, wanted), node)
+        self.report("E201", node.place, f"{what} is {_NODE_TYPES[type(node)]}", cure)
         return None
 
     def entries(self, node: Node | None, what: str, cure: str | None = None) -> tuple[Entry, ...]:
@@ -166,6 +176,13 @@ class Resolver(Reader):
     own: Signature | None = None
     inherited: Mapping[str, Map] = field(default_factory=dict)
 
+    def use_of(self, name: Text) -> str | None:
+        """How to use a name that is of another kind than the one that is needed."""
+        for names, (noun, *forms) in _USES.items():
+            if name.value in getattr(self, names) and (form := forms[name.place.is_in_python]):
+                return f'"{name.value}" is a {noun}: write `{form.format(name.value)}`'
+        return None
+
     def value(self, node: Node, type_: Kind, escape: Escape, what: str) -> Value | None:
         text = self.text(node, what)
         if text is None:
@@ -258,7 +275,9 @@ def read_fields(
         word = entry.key.value
         if word in known:
             continue
-        meant = meaning_of(word, hints or {})
+        meant = meaning_of(word, hints or {}) or (None if nearest(word, known) else synonym(word, known))
+        if meant is None and isinstance(entry.value, Map) and entry.value.entries and {*entry.value.keys()} <= {*known}:
+            meant = f"write `{written(entry.value)[1:-1]}` without `{word}:` around it"
         if meant in meanings:
             continue
         meanings |= {meant} if meant else set()
@@ -275,7 +294,9 @@ def read_fields(
                 code, entry.key.place, message, did_you_mean(meant) if meant else home or write_one_of([*known])
             )
         else:
-            rename = Fix(f"write `{meant}`", "word", meant) if meant.isidentifier() else meant
+            rename = (
+                Fix(f"write `{meant}`", "word", meant) if meant.isidentifier() else with_own_values(meant, entry.value)
+            )
             at = entry.key.place
             there = next((each.key.place for each in node.entries if each.key.value == meant), NOWHERE)
             is_inherited = there.file != at.file or (there.line != at.line and there.column != at.column)
@@ -298,6 +319,22 @@ def elsewhere(word: str) -> str | None:
 def meaning_of(word: str, hints: Mapping[str, str]) -> str | None:
     spellings = {word.lower(), folded(word)}
     return next((meaning for words, meaning in hints.items() if not spellings.isdisjoint(words.split())), None)
+
+
+def _in_shape(node: Node, wanted: type[Node]) -> str:
+    match node:
+        case Text() if wanted is Seq and not has_braces(node):
+            return f"write a list: `[{node.value}]`"
+        case Seq(items=[Text() as only]) if wanted is Text:
+            return f"write `{only.value}`"
+    return f"write {_NODE_TYPES[wanted]} here"
+
+
+def synonym(word: str, known: Collection[str]) -> str | None:
+    """The only known word that has another system's word as a synonym in any map."""
+    spellings = {word.lower(), folded(word)}
+    found = [each for each in known if not spellings.isdisjoint(HINTS["anywhere"].get(each, "").split())]
+    return found[0] if len(found) == 1 else None
 
 
 def items(node: Node | None) -> tuple[Node, ...]:

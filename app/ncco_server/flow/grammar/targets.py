@@ -310,13 +310,8 @@ def read_run(name: Text, given: Node | None, reader: Resolver, *, comes_back: bo
     """Report E272 for an unknown flow, which is still returned."""
     signature = reader.flows.get(name.value)
     if signature is None:
-        is_step = name.value in reader.steps
-        cure = (
-            f"the flows are: {', '.join(sorted(reader.flows))}; to continue at this step, write `goto: {name.value}`"
-            if is_step
-            else None
-        )
-        reader.unknown("E272", name, sorted(reader.flows), f'there is no flow "{name.value}"', cure)
+        message = f'there is no flow "{name.value}"'
+        reader.unknown("E272", name, sorted(reader.flows), message, reader.use_of(name))
     if signature is None:
         return Runs(name.value, (), comes_back)
     if not signature.is_whole:
@@ -344,5 +339,6 @@ def _check_outcome(name: Text, reader: Resolver) -> None:
     elif not own.outcomes:
         if any(issue.code == "E273" for issue in reader.issues):
             return
-        cure = f"add `outcomes: [{name.value}]` to the flow, with all the other outcomes that it returns"
+        otherwise = f"add `outcomes: [{name.value}]` to the flow, with all the other outcomes that it returns"
+        cure = reader.use_of(name) or otherwise
     reader.unknown("E273", name, own.outcomes, message, cure)

@@ -21,6 +21,7 @@ from ncco_server.flow.handlers.signatures import WrongArgument, near_name, unkno
 from ncco_server.suggest import nearest
 
 _IMPORTED: Final = re.compile(r"^cannot import name '(\w+)'")
+_CODE: Final = re.compile("`[^`]+`")
 _IMPORTS: Final = "install it, or put the module beside the flows folder: `from crm import ..` finds crm.py there"
 _MOST_KEYS: Final = 1_000
 """A file may hold a large table."""
@@ -50,13 +51,21 @@ def cure_of(error: BaseException | None, raised_by: ast.expr | None = None) -> s
         case ImportError():
             return _IMPORTS
         case AttributeError(name=str(name)):
-            return _attribute(name, error.obj) or _said(error)
+            return _with_name(_attribute(name, error.obj) or _said(error), raised_by)
         case KeyError():
             return _key(error, raised_by)
         case TypeError() if found := _CHOICE.search(str(error)):
             return unknown_argument("Choice", found[1], ("dtmf", "speech")).cure
         case _:
-            return _said(error)
+            return _with_name(_said(error), raised_by)
+
+
+def _with_name(cure: str | None, raised_by: ast.expr | None) -> str | None:
+    """The cure with the author's name for what it calls `value` or `row`."""
+    match raised_by:
+        case ast.Attribute(value=ast.Name(id=name)) | ast.Subscript(value=ast.Name(id=name)):
+            return cure and _CODE.sub(lambda code: re.sub(r"\b(?:value|row)\b", name, code[0]), cure)
+    return cure
 
 
 def syntax_cure(said: str, written: str, column: int) -> str | None:

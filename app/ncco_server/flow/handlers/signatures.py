@@ -10,7 +10,7 @@ from functools import cache
 from inspect import Parameter, Signature
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from ncco_server.flow.grammar.reader import HINTS, meaning_of
+from ncco_server.flow.grammar.reader import HINTS, meaning_of, synonym
 from ncco_server.flow.language.selection import MOST_ROWS
 from ncco_server.ncco.hints import OPTION_NAMES
 from ncco_server.suggest import folded, nearest
@@ -62,7 +62,7 @@ def unknown_argument(function: str, name: str, known: Iterable[str], lacking: Se
     said = [meaning_of(name, HINTS[hints]) or "" for hints in ("call option", "choice")]
     usual = [word for each in said for word in each.split()]
     only = lacking if len(lacking) == 1 else ()
-    likely = (*usual, *foreign, nearest(snake, names), *snake.split("_"), *only)
+    likely = (*usual, synonym(name, names), *foreign, nearest(snake, names), *snake.split("_"), *only)
     meant = next((each for each in likely if each in names), "")
     hint = meaning_of(name, HINTS.get(f"arguments of {function}", {})) or next(
         (each for each in said if "`" in each), ""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from ncco_server.flow.grammar.own_values import with_own_values
 from ncco_server.flow.grammar.reader import HINTS, Reader, meaning_of
 from ncco_server.flow.hours.calendar import DAY_MINUTES, Span, Spans, Week
 from ncco_server.flow.issues import RULES, Fix, did_you_mean
@@ -77,7 +78,7 @@ def read_spans(node: Node, what: str, reader: Reader) -> Spans | None:
     """
     if isinstance(node, Map):
         cure = "write hours such as 09:00-17:30, or a list of them"
-        reader.report("E201", node.place, f"{what} is a map", cure)
+        reader.report("E201", node.place, f"{what} is a map", with_own_values(cure, node))
         return None
     pieces = list(_texts_of(node, what, reader))
     if [text for text, _ in pieces] == [CLOSED]:

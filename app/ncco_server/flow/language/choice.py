@@ -141,7 +141,8 @@ def _read_choice(entry: Entry, reader: Resolver) -> ChoiceDefinition | None:
         taken_cure = f"write it under `retry`: `retry: {{{name}: [..], then: step}}`"
     cure = "name the choice after its meaning; keys go in `dtmf`"
     reader.check_name(entry.key, "a choice", _NAME, cure, taken=_TAKEN, taken_cure=taken_cure)
-    found = reader.map(entry.value, what, f"write `{name}: {{dtmf: 1, goto: step}}`")
+    key = name if name.isdigit() else 1
+    found = reader.map(entry.value, what, f"write `{name}: {{dtmf: {key}, goto: step}}`")
     if found is None:
         return None
     fields = _unswapped(ChoiceDefinition.read_words(found, what, reader, place=place), what, reader)

@@ -365,7 +365,6 @@ class HoldOutcomes(MapForm):
     """The `on` next to `hold`."""
 
     unknown_code: ClassVar = "E277"
-    hints: ClassVar = HINTS["hold_outcomes"]
     others: ClassVar = ("error",)
     example: ClassVar = "on: {ready: end, too_long: end}"
     is_at_key: ClassVar = True

@@ -85,7 +85,7 @@ def _read_numbers(node: Node, what: str, reader: Reader) -> tuple[tuple[str, Pla
         shown = node.value if isinstance(node, Text) else "442079460000"
         numbers = [each.strip() for each in shown.split(",")]
         written = f"[{', '.join(map(quote, numbers))}]"
-        cure = f"write `numbers={written}`" if node.place.is_in_python else f"write `numbers: {written}`"
+        cure = f"write `numbers: {written}`"
         is_one_word = isinstance(node, Text) and not node.quoted
         fix = Fix(cure, "characters", written) if is_one_word and all(map(str.isdigit, numbers)) else cure
         reader.report("E201", node.place, "`numbers` is not a list", fix)

@@ -35,7 +35,7 @@ from ncco_server.flow.language.outgoing import (
 )
 from ncco_server.flow.language.placing import PlacedFlow
 from ncco_server.flow.language.saves import OWN_NAMES, Save, read_saves
-from ncco_server.flow.nodes import Entry, Map, Node, Text
+from ncco_server.flow.nodes import Entry, Map, Node
 from ncco_server.flow.scope import Param, ScopeTypes
 from ncco_server.flow.templates.values import Native, Value
 from ncco_server.flow.values import Object, leaves
@@ -243,8 +243,7 @@ def _read_hook(entry: Entry, reader: Resolver) -> HookDefinition | None:
     place = entry.key.place
     what = f'the hook "{name}"'
     reader.check_name(entry.key, "a hook", _NAME, "use letters, digits, _, - and .")
-    shown = entry.value.value if isinstance(entry.value, Text) else "https://.."
-    found = reader.map(entry.value, what, f'write `{name}: {{post: "{shown}"}}`')
+    found = reader.map(entry.value, what, f'write `{name}: {{post: "https://.."}}`')
     if found is None:
         return HookDefinition(name=name, written=Fields(what, place, {}, {}))
     fields = HookDefinition.read_words(found, what, reader, place=place)

@@ -18,7 +18,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeAlias
 from ncco_server.flow.frame import Target
 from ncco_server.flow.grammar.forms import TEXT, Duration, Notation, listed, offered
 from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
-from ncco_server.flow.grammar.reader import HINTS, UNWRITTEN, Reader, Resolver, items, meaning_of
+from ncco_server.flow.grammar.reader import HINTS, UNWRITTEN, Reader, Resolver, items, synonym
 from ncco_server.flow.grammar.targets import Destination
 from ncco_server.flow.issues import Fix, did_you_mean, meant_word
 from ncco_server.flow.language.hooks import SentHook, SentHooks
@@ -53,7 +53,7 @@ def _read_retried(node: Node, what: str, reader: Resolver) -> frozenset[str] | N
         if text.value in RETRIED:
             found.append(text.value)
             continue
-        near = nearest(text.value, RETRIED) or meaning_of(text.value, HINTS["outbound_outcomes"])
+        near = nearest(text.value, RETRIED) or synonym(text.value, RETRIED)
         message = f'"{text.value}" is not an outcome that another attempt may follow'
         reader.report("E293", text.place, message, did_you_mean(near) if near else None)
     return frozenset(found)
@@ -67,7 +67,6 @@ def _read_within(node: Node, what: str, reader: Reader) -> str | None:
 class OutboundRetry(MapForm):
     """When to try again."""
 
-    hints: ClassVar = HINTS["outbound_retry"]
     cures: ClassVar = {"on": "write e.g. `on: [timeout, busy, unanswered]`"}
     unknown_code: ClassVar = "E292"
     example: ClassVar = "retry: {on: [timeout, busy], after: 10m, tries: 3}"
@@ -107,7 +106,7 @@ class NotReached(MapForm):
 class OutboundWays(MapForm):
     """The words of `on` in `outbound`."""
 
-    hints: ClassVar = {**HINTS["outbound_outcomes"], **HINTS["outbound_on"]}
+    hints: ClassVar = HINTS["outbound_on"]
     unknown_code: ClassVar = "E292"
     example: ClassVar = "on: {answered: step, otherwise: {send: hook}}"
 

@@ -329,15 +329,8 @@ def _report_undeclared(kind: type[D], name: Text, known: Mapping[str, D], reader
     message = f'there is no {kind.noun} "{name.value}"'
     parts = [part.strip() for part in name.value.split(",")]
     example = f"{kind.section}: {{{name.value}: {kind.example}}}"
-    if name.place.is_in_python:
-        example = f'{kind.section}={{"{name.value}": ..}}'
-    cure = None if known else f"declare it: `{example}`"
-    if name.value in reader.hooks or name.value in reader.lookups:
-        noun, word = ("hook", "send") if name.value in reader.hooks else ("lookup", "lookup")
-        more = f", or name a {kind.noun}: {', '.join(sorted(known))}" if known else ""
-        message = f'"{name.value}" is a {noun}'
-        cure = f"write `{word}: {name.value}`{more}"
-    elif name.value in reader.variables and kind.section == "lookups":
+    cure = reader.use_of(name) or (None if known else f"declare it: `{example}`")
+    if name.value in reader.variables and kind.section == "lookups":
         message = f'"{name.value}" is a variable of this flow, which hides any {kind.noun} with that name'
         cure = "give the variable another name"
     elif (called := _CALLED.fullmatch(name.value)) and called[1] in known:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ncco_server.flow.grammar.map_form import MapForm
-from ncco_server.flow.grammar.reader import HINTS, Resolver, items
+from ncco_server.flow.grammar.reader import Resolver, items
 from ncco_server.flow.grammar.targets import FlowName, read_given
 from ncco_server.flow.language.tables import TableOfNumbers
 from ncco_server.flow.nodes import Node, Text
@@ -17,7 +17,6 @@ from ncco_server.flow.nodes import Node, Text
 class CallerRefusal(MapForm):
     """The callers that another flow takes."""
 
-    hints: ClassVar = HINTS["refuse"]
     example: ClassVar = "refuse: {table: blocked, run: refused}"
     cures: ClassVar = {"table": "name a table of numbers: `table: blocked`", "run": "name a flow: `run: refused`"}
 

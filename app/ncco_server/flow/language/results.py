@@ -28,8 +28,7 @@ class OwnResult(NamedTuple):
 def read_results(node: Node, reader: Reader) -> dict[str, OwnResult]:
     found: dict[str, OwnResult] = {}
     taken_cure = "give the result another name: every call can have a result of this name"
-    in_flow, in_python = "results: {booked: an appointment was booked}", 'results={"booked": "it was booked"}'
-    for key, value in reader.entries(node, "`results`", f"write `{in_python if node.place.is_in_python else in_flow}`"):
+    for key, value in reader.entries(node, "`results`", "write `results: {booked: an appointment was booked}`"):
         what = f'the result "{key.value}"'
         reader.check_name(key, "a result", _NAME, taken=RESULTS, taken_cure=taken_cure)
         text = reader.text(value, what, f"write what it means: `{key.value}: an appointment was booked`")
@@ -45,8 +44,7 @@ def _read_named(node: Node, what: str, reader: Resolver) -> str | None:
     if text is None or text.value in reader.results:
         return text.value if text is not None else None
     known = sorted(reader.results)
-    in_flow, in_python = f'results: {{{text.value}: ".."}}', f'results={{"{text.value}": ".."}}'
-    declaration = f"declare it: `{in_python if text.place.is_in_python else in_flow}`"
+    declaration = reader.use_of(text) or f'declare it: `results: {{{text.value}: ".."}}`'
     cure: str | Fix = meant_word(
         text.value, known, f"{declaration}, or write one of: {', '.join(known)}" if known else declaration
     )

@@ -146,8 +146,7 @@ class RetryWords(MapForm):
             if tries and len(prompts) >= tries:
                 message = f"prompt {tries} of `{name}` is never played: after try {tries} the call goes to `then`"
                 at = prompts[tries - 1].place
-                option = f"tries={len(prompts) + 1}" if at.is_in_python else f"tries: {len(prompts) + 1}"
-                reader.report("W241", at, message, f"write `{option}`, or delete the prompt")
+                reader.report("W241", at, message, f"write `tries: {len(prompts) + 1}`, or delete the prompt")
         return words
 
 

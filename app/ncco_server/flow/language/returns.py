@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
+from ncco_server.flow.grammar.own_values import with_own_values
 from ncco_server.flow.grammar.reader import Fields, Reader, Resolver, has_braces
 from ncco_server.flow.grammar.variables import listed_type, optional_type, read_type
 from ncco_server.flow.issues import Fix
@@ -229,7 +230,7 @@ def _read_type(node: Node, what: str, path: Path, secrets: set[Path], reader: Re
         is_wrong = _report_misdescribed(node, what, reader)
         return None if is_wrong else _read_fields(node, path, secrets, reader)
     if isinstance(node, Seq) and len(node.items) > 1 and all(isinstance(each, Map) for each in node.items):
-        reader.report("E201", node.place, f"{what} has several maps", f"write one map: {_as_one_map(node)}")
+        reader.report("E201", node.place, f"{what} has several maps", with_own_values("write `[{..}]`", node))
         return None
     if (item := _entry_type(node)) is not None:
         inner = _read_type(item, f"an entry of {what}", (*path, None), secrets, reader)
@@ -247,12 +248,6 @@ def _meant_type(text: str) -> Fix | None:
         return Fix(f"write `{optional}`", "word", optional)
     listed = f"[{listed_type(text)}]"
     return Fix(f"write `{listed}`", "characters", listed) if listed != "[]" else None
-
-
-def _as_one_map(node: Seq) -> str:
-    pairs = (entry for item in node.items if isinstance(item, Map) for entry in item.entries)
-    written = (f"{key.value}: {value.value if isinstance(value, Text) else '..'}" for key, value in pairs)
-    return f"[{{{', '.join(written)}}}]"
 
 
 def _read_url(node: Node, what: str, reader: Reader, *, may_be_empty: bool) -> Kind:

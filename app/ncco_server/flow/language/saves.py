@@ -192,7 +192,7 @@ def _read_values(
     table = words.table
     named = node.value if isinstance(node, Text) and node.value in columns else ""
     sample = named or next(iter(columns), "name")
-    entries = reader.entries(node, f"`{word}`", f"write `{word}: {{{sample}: ..}}`")
+    entries = reader.entries(node, f"`{word}`", f"write `{word}: {{{sample}: {1 if word == 'increase' else '..'}}}`")
     for key in (entry.key for entry in entries if entry.key.value not in columns):
         if key.value in table.key:
             message = f'"{key.value}" is in the key of the table {table.name}, not one of its columns'
@@ -202,8 +202,7 @@ def _read_values(
         elif key.value in table.columns:
             message = f'"{key.value}" of the table {table.name} is not a number, so it cannot increase'
             others = f"increase one of: {', '.join(columns)}; or " if columns else ""
-            written = f'set={{"{key.value}": ..}}' if key.place.is_in_python else f"set: {{{key.value}: ..}}"
-            reader.report("E554", key.place, message, f"{others}write `{written}`")
+            reader.report("E554", key.place, message, f"{others}write `set: {{{key.value}: ..}}`")
         elif table.is_whole:
             cure = (
                 None

@@ -68,7 +68,6 @@ class TableDefinition(MapForm):
     """One entry of `tables`."""
 
     is_named: ClassVar = True
-    hints: ClassVar = HINTS["table"]
     cures: ClassVar = {"key": "add `key: {number: phone}`"}
     example: ClassVar = "{key: {number: phone}}"
 
@@ -209,7 +208,8 @@ def _read_columns(fields: Fields, word: str, types: Collection[str], reader: Rea
         ]:
             sample = f"{{{', '.join(names)}}}"
         known = ", ".join(type_ for type_ in types if type_ != "words")
-        reader.map(node, f"`{word}` of {fields.what}", f"write each value with its type ({known}): `{word}: {sample}`")
+        cure = f"write `{word}: {sample}`, each value with its type: {known}"
+        reader.map(node, f"`{word}` of {fields.what}", cure)
         return {each.value: unreadable(Entry(each, each)) for each in named}
     found = {
         name: param.variable
@@ -285,7 +285,9 @@ def read_table_name(node: Node, what: str, reader: Resolver) -> TableDefinition 
         if cure := _not_a_table(text.value, known):
             reader.report("E550", text.place, f'there is no table "{text.value}"', cure)
             return None
-        declaration = f"declare it in a shared file: `tables: {{{text.value}: {TableDefinition.example}}}`"
+        declaration = (
+            reader.use_of(text) or f"declare it in a shared file: `tables: {{{text.value}: {TableDefinition.example}}}`"
+        )
         cure = meant_word(
             text.value, known, f"{declaration}, or write one of: {', '.join(known)}" if known else declaration
         )

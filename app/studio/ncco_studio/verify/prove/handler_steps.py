@@ -167,7 +167,9 @@ def _first_failures(watch: Watch, said: Set[str]) -> Iterator[FailedRun]:
         detailed = [each for each in detailed if each.code != "W703"]
     found = sorted(detailed, key=lambda each: CALLERS.index(each.caller))
     first = {each.where: each.caller for each in reversed(found)}
-    yield from (each for each in found if each.caller == first[each.where])
+    usual = [each for each in found if each.caller == first[each.where]]
+    others = {each.place for each in usual if each.place is not None and "'NoneType'" not in each.message}
+    yield from (each for each in usual if each.place not in others or "'NoneType'" not in each.message)
 
 
 def _issue_of(failure: FailedRun, written: WrittenCode) -> FlowIssue:

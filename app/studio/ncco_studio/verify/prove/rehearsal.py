@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -87,7 +88,13 @@ def rehearse(project: Project, scenarios: Iterable[WrittenScenario]) -> list[Reh
         stage = LocalStage(project)
         return [await _play(stage, scenario) for scenario in scenarios]
 
-    return asyncio.run(play_all())
+    log = logging.getLogger("ncco_server.service")  # of exceptions, which the proof reports
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        return asyncio.run(play_all())
+    finally:
+        log.setLevel(level)
 
 
 async def _play(stage: LocalStage, written: WrittenScenario) -> Rehearsed:
