@@ -165,7 +165,7 @@ def always_raises(code: HandlerCode, error: BaseException) -> bool:
         case TypeError() if _is_method(code, raised.node):
             return True  # what it returns cannot be awaited
         case UnboundLocalError():
-            unbound = frozenset(frame.f_code.co_varnames) - frame.f_locals.keys()
+            unbound = frozenset(frame.f_code.co_varnames).difference(frame.f_locals)
             return _are_bound_later(code, unbound, raised.line)
         case NameError(name=str(name)):
             return name not in frame.f_code.co_freevars and not code.may_be_global(name)

@@ -36,7 +36,7 @@ def state_of(playback: HandlerPlayback, ignored_names: Set[str] = frozenset()) -
         if frame is not None:
             code = frame.f_code
             kept = frame.f_locals
-            read = live_variables(code).get(frame.f_lasti, kept.keys()) - ignored_names
+            read = live_variables(code).get(frame.f_lasti, set(kept)) - ignored_names
             live = [
                 (name, comparable(value))
                 for name, value in sorted(kept.items())
