@@ -328,7 +328,7 @@ class LookupAnswer(NamedTuple):
         status: the HTTP status of an error; 0 for none.
         cure: what the operator can do; "" if the lookup's source must change.
         is_late: whether the time limit was reached.
-        is_cut_off: whether the server closed meanwhile.
+        is_cut_off: whether it never began, or the server closed meanwhile: a function may then be called again.
     """
 
     value: Any

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
@@ -17,6 +19,9 @@ from ncco_server.store.database import store_wait
 
 AnswerLookups: TypeAlias = Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]
 """Answers lookups concurrently, in the same order. Never raises."""
+
+reply_due: ContextVar[float] = ContextVar("reply_due", default=math.inf)
+"""When the webhook is answered with an error, in seconds of the event loop: its lookups must end before."""
 
 UNSTORED_LIMIT: Final = 500
 """Our choice."""

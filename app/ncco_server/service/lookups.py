@@ -19,10 +19,19 @@ import httpx
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.flow.files import BUDGET_MS
 from ncco_server.flow.language.lookups import LookupRequest
+from ncco_server.service.functions import reply_due
 from ncco_server.service.lookup_sources import LookupFailure, PythonFunctions, PythonModules, fetch, read_json
 from ncco_server.service.outgoing import new_client
 
 GRACE_MS: Final = 50
+RESERVE_S: Final = 0.5
+"""What a turn needs, after its lookups, to play, store and reply."""
+MOST_RESERVED_S: Final = 2.0
+"""On a busy machine, and for lookups that have not begun. Half of the deadline; our choice."""
+LEAST_QUEUED_S: Final = 0.25
+LOOK_S: Final = 0.1
+STEPS_OF_TURN: Final = 10
+"""So often a turn waits for the event loop after its lookups."""
 CACHE_SIZE: Final = 512
 FAILURES: Final = 5
 PAUSE_S: Final = 10.0
@@ -143,7 +152,10 @@ class LookupClient:
         return await self._in_time(asked, left_ms, is_shared=True), False
 
     def _start(self, request: LookupRequest, key: str, digest: bytes = b"") -> _Asked:
-        asked = _Asked(min(request.timeout_ms, self.budget_ms) / 1000, self.budget_ms / 1000)
+        left_s = _due() - asyncio.get_running_loop().time()
+        queued_s = min(self.budget_ms / 1000, max(LEAST_QUEUED_S, left_s - MOST_RESERVED_S))
+        source = request.function or _AFTER_HOST.split(request.url.partition("://")[2], maxsplit=1)[0].lower()
+        asked = _Asked(source, min(request.timeout_ms, self.budget_ms) / 1000, queued_s)
         asked.task = asyncio.create_task(self._ask(request, key, digest, asked))
         self._tasks.add(asked.task)
         asked.task.add_done_callback(self._finished)
@@ -159,10 +171,18 @@ class LookupClient:
         task = asked.task
         now = asyncio.get_running_loop().time
         budget_ends_at = now() + left_ms / 1000
+        reply_at = _due()
+        delay_s = 0.0
         try:
-            while not task.done() and (patience_s := min(budget_ends_at, asked.ends_at + GRACE_MS / 1000) - now()) > 0:
+            while not task.done():
+                reserve_s = min(MOST_RESERVED_S, RESERVE_S + delay_s * STEPS_OF_TURN)
+                due = reply_at - reserve_s
+                wait_until = min(budget_ends_at, asked.ends_at + GRACE_MS / 1000, due, now() + LOOK_S)
+                if wait_until <= now():
+                    break
                 changes: set[asyncio.Future[Any]] = {task} if asked.has_begun.done() else {task, asked.has_begun}
-                await asyncio.wait(changes, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(changes, timeout=wait_until - now(), return_when=asyncio.FIRST_COMPLETED)
+                delay_s = max(delay_s, now() - wait_until)
         finally:
             if not is_shared:
                 task.cancel()
@@ -170,15 +190,18 @@ class LookupClient:
             raise LookupFailure("the server is closing", is_cut_off=True)
         if task.done():
             return task.result()
+        if not asked.has_begun.done():
+            raise asked.not_made()
         if now() >= budget_ends_at:
             message = f"timed out after {left_ms:.0f} ms, all that remained of the {self.budget_ms} ms for all lookups"
             raise LookupFailure(message, is_late=True)
+        if now() >= due:
+            raise LookupFailure("timed out: on this busy machine, the reply would be late", is_late=True)
         raise LookupFailure(f"timed out after {asked.limit_s * 1000:.0f} ms", is_late=True)
 
     async def _ask(self, request: LookupRequest, key: str, digest: bytes, asked: _Asked) -> bytes:
         """Cache a valid answer under `digest`, if given. Raises LookupFailure."""
-        source = request.function or _AFTER_HOST.split(request.url.partition("://")[2], maxsplit=1)[0].lower()
-        with self._breakers.closed(source) as check_again:
+        with self._breakers.closed(asked.source) as check_again:
             try:
                 async with asyncio.timeout_at(asked.ends_at) as timer:
 
@@ -194,7 +217,7 @@ class LookupClient:
                         body = await fetch(self.http, request, key, begins)
             except TimeoutError:
                 if not asked.has_begun.done():
-                    raise LookupFailure(f"not made: too many others are waiting for {source}", is_late=True) from None
+                    raise asked.not_made() from None
                 message = f"timed out after {asked.limit_s * 1000:.0f} ms"
                 raise LookupFailure(message, is_outage=True, is_late=True) from None
         if digest and _is_accepted(request, body):
@@ -210,15 +233,25 @@ class _Asked:
 
     task: asyncio.Task[bytes]
 
-    def __init__(self, limit_s: float, budget_s: float) -> None:
+    def __init__(self, source: str, limit_s: float, queued_s: float) -> None:
+        self.source = source
         self.limit_s = limit_s
-        self.ends_at = asyncio.get_running_loop().time() + budget_s
+        self.ends_at = asyncio.get_running_loop().time() + queued_s
         self.has_begun: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
     def begin(self) -> None:
         if not self.has_begun.done():
             self.has_begun.set_result(True)
         self.ends_at = asyncio.get_running_loop().time() + self.limit_s
+
+    def not_made(self) -> LookupFailure:
+        return LookupFailure(f"not made: too many others are waiting for {self.source}", is_late=True, is_cut_off=True)
+
+
+def _due() -> float:
+    """When the reply is due. Infinite if it will be late anyway: then a repeated webhook gets the answer."""
+    due = reply_due.get()
+    return due if due - RESERVE_S > asyncio.get_running_loop().time() else math.inf
 
 
 def _is_accepted(request: LookupRequest, body: bytes) -> bool:

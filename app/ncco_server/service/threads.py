@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 LOOK_S: Final = 0.005
 COMPUTES: Final = 0.4
 """A share of a processor: with the event loop beside it, code that computes gets half."""
+WAITS: Final = 0.1
 MOST_UNCLEAR: Final = 10
 
 T = TypeVar("T")
@@ -32,7 +33,7 @@ class Threads:
         self.late = 0
         self._leaves_half = leaves_half and hasattr(time, "pthread_getcpuclockid")
         self._gate = asyncio.Lock()
-        self._clocks: dict[object, int] = {}
+        self._clocks: dict[object, int | None] = {}
         self._each = each
         self._places: dict[str, asyncio.Semaphore] = {}
 
@@ -57,6 +58,8 @@ class Threads:
             else:
                 future.set_result(result)
 
+        self._clocks[future] = None  # until it runs, nobody knows whether it computes
+
         def work() -> None:
             if self._leaves_half:
                 self._clocks[future] = time.pthread_getcpuclockid(threading.get_ident())
@@ -70,6 +73,7 @@ class Threads:
         try:
             threading.Thread(target=work, name=key, daemon=True).start()
         except RuntimeError:  # no more threads can be started
+            self._clocks.pop(future, None)
             places.release()
             raise
         try:
@@ -93,25 +97,33 @@ class Threads:
             raise
 
     async def _until_others_wait(self) -> None:
-        """Functions begin one after the other. A late one is not waited for."""
+        """Functions begin one after the other. A late one is not waited for.
+
+        On a busy machine it looks until the process has got some time: a function that computes has its part of that.
+        """
         unclear = 0
         async with self._gate:
             while self._clocks and unclear < MOST_UNCLEAR:
-                before, began = self._used(), time.monotonic()
+                if not unclear:
+                    before, began, process_began = self._used(), time.monotonic(), time.process_time()
                 await asyncio.sleep(LOOK_S)
                 took_s = time.monotonic() - began
-                used_s = sum(used - before.get(function, used) for function, used in self._used().items())
-                if used_s > took_s * COMPUTES:
+                used_s = sum(used - before.get(function, 0) for function, used in self._used().items())
+                if used_s > LOOK_S * COMPUTES:
                     unclear = 0
-                elif took_s < 2 * LOOK_S:
+                    continue
+                is_idle = took_s < 2 * LOOK_S and used_s < LOOK_S * WAITS
+                is_enough = time.process_time() - process_began > 4 * LOOK_S
+                if (is_idle or is_enough) and None not in self._clocks.values():
                     return
-                else:  # the machine or the event loop is busy
-                    unclear += 1
+                unclear += 1
 
     def _used(self) -> Mapping[object, float]:
         """Processor time of the functions that run."""
         found = {}
         for function, clock in list(self._clocks.items()):
+            if clock is None:
+                continue
             with suppress(OSError):  # its thread has just ended
                 found[function] = time.clock_gettime(clock)
         return found

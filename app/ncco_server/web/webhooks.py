@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
 from time import perf_counter
@@ -31,6 +32,7 @@ from ncco_server.ncco.webhooks import (
     Webhook,
 )
 from ncco_server.service.delivery import JOIN_SILENTLY, Reply
+from ncco_server.service.functions import reply_due
 from ncco_server.store.database import is_store_wait
 from ncco_server.vonage.signatures import Refusal
 from ncco_server.web.log import log_webhook
@@ -178,7 +180,8 @@ class WebhookRoute(APIRoute):
     async def _response(self, request: WebhookRequest) -> Response:
         config = request.config
         try:
-            async with asyncio.timeout(config.deadline_s):
+            async with asyncio.timeout(config.deadline_s) as deadline:
+                reply_due.set(deadline.when() or math.inf)
                 await request.receive_webhook()
                 response: WebhookResponse = await self.endpoint(request, **request.scope["path_params"])
                 _require_playable(response.reply, must_play=self.begins_call)

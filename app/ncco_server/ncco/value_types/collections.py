@@ -7,10 +7,11 @@ import math
 from collections.abc import ItemsView, Mapping
 from dataclasses import dataclass, field
 from datetime import date, time
+from decimal import Decimal
 from typing import Any, Final
 
 from ncco_server.issue import Fix, Issue, fault, shown, wrong_type
-from ncco_server.ncco.value_types.kind import SAMPLE, JsonSchema, Kind, check_value
+from ncco_server.ncco.value_types.kind import SAMPLE, BeyondLimit, JsonSchema, Kind, check_value
 from ncco_server.ncco.value_types.scalars import LARGE, PlainText, write
 
 MAX_ITEMS = 200
@@ -243,7 +244,7 @@ class SentMap(dict[str, Any]):
         return SentText()
 
 
-def texts_of(value: object, depth: int = 0) -> Any:
+def texts_of(value: Any, depth: int = 0) -> Any:
     """Values as text, within maps and lists; what is nested too deep or cannot be text is ""."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
@@ -253,6 +254,8 @@ def texts_of(value: object, depth: int = 0) -> Any:
         return [texts_of(each, depth + 1) for each in value[:MAX_ITEMS]]
     try:
         return write(value)
+    except BeyondLimit:
+        return f"{Decimal(value):f}" if isinstance(value, int) or math.isfinite(value) else ""
     except ValueError:
         return ""
 

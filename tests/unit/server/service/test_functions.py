@@ -19,7 +19,7 @@ from ncco_server.flow.loader import load
 from ncco_server.flow.model import Project
 from ncco_server.service.calls import CallService
 from ncco_server.service.functions import UNSTORED_LIMIT
-from ncco_server.service.lookups import LookupClient, lookups_of_turn
+from ncco_server.service.lookups import RESERVE_S, LookupClient, lookups_of_turn
 from ncco_server.store import FunctionResultRow, Store, open_store
 from ncco_server.store.database import Database
 from ncco_server.store.function_results import SELECT_ALL, FunctionResults
@@ -267,7 +267,7 @@ async def test_a_function_that_takes_too_long_is_not_called_again_when_its_webho
     caller.ncco = (await patient.post("/webhooks/answer", json=ANSWER)).json()
     path = f"/webhooks/input/{caller.token('input')}"
     fields = {"dtmf": {"digits": "7", "timed_out": False}, "uuid": LEG}
-    late = await client_of(caller.service, deadline_s=1.0).post(path, json=fields)
+    late = await client_of(caller.service, deadline_s=RESERVE_S * 0.9).post(path, json=fields)
     await until(lambda: "7" in shop.ran)
     shop.globals["MAY_END"].set()
     again = await patient.post(path, json=fields)
