@@ -26,12 +26,9 @@ from ncco_server.service.outgoing import new_client
 GRACE_MS: Final = 50
 RESERVE_S: Final = 0.5
 """What a turn needs, after its lookups, to play, store and reply."""
-MOST_RESERVED_S: Final = 2.0
-"""On a busy machine, and for lookups that have not begun. Half of the deadline; our choice."""
+LATEST_BEGIN_S: Final = 2.0
+"""A lookup that has not begun so long before the reply is due is not made. Half of the deadline; our choice."""
 LEAST_QUEUED_S: Final = 0.25
-LOOK_S: Final = 0.1
-STEPS_OF_TURN: Final = 10
-"""So often a turn waits for the event loop after its lookups."""
 CACHE_SIZE: Final = 512
 FAILURES: Final = 5
 PAUSE_S: Final = 10.0
@@ -153,7 +150,7 @@ class LookupClient:
 
     def _start(self, request: LookupRequest, key: str, digest: bytes = b"") -> _Asked:
         left_s = _due() - asyncio.get_running_loop().time()
-        queued_s = min(self.budget_ms / 1000, max(LEAST_QUEUED_S, left_s - MOST_RESERVED_S))
+        queued_s = min(self.budget_ms / 1000, max(LEAST_QUEUED_S, left_s - LATEST_BEGIN_S))
         source = request.function or _AFTER_HOST.split(request.url.partition("://")[2], maxsplit=1)[0].lower()
         asked = _Asked(source, min(request.timeout_ms, self.budget_ms) / 1000, queued_s)
         asked.task = asyncio.create_task(self._ask(request, key, digest, asked))
@@ -171,18 +168,14 @@ class LookupClient:
         task = asked.task
         now = asyncio.get_running_loop().time
         budget_ends_at = now() + left_ms / 1000
-        reply_at = _due()
-        delay_s = 0.0
+        due = _due() - RESERVE_S
         try:
-            while not task.done():
-                reserve_s = min(MOST_RESERVED_S, RESERVE_S + delay_s * STEPS_OF_TURN)
-                due = reply_at - reserve_s
-                wait_until = min(budget_ends_at, asked.ends_at + GRACE_MS / 1000, due, now() + LOOK_S)
-                if wait_until <= now():
-                    break
+            while (
+                not task.done()
+                and (patience_s := min(budget_ends_at, asked.ends_at + GRACE_MS / 1000, due) - now()) > 0
+            ):
                 changes: set[asyncio.Future[Any]] = {task} if asked.has_begun.done() else {task, asked.has_begun}
-                await asyncio.wait(changes, timeout=wait_until - now(), return_when=asyncio.FIRST_COMPLETED)
-                delay_s = max(delay_s, now() - wait_until)
+                await asyncio.wait(changes, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
             if not is_shared:
                 task.cancel()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -23,7 +21,6 @@ from tests.support.webhooks import facts
 
 MISTAKES: Final[dict[str, str]] = yaml.safe_load(Path(__file__).with_name("handler_mistakes.yaml").read_text())
 OTHERS: Final = 4
-COMPUTING_CALLERS: Final = 20
 SORRY: Final = "flow: sorry\nstart: say\nsteps:\n  say: {do: [talk: Something went wrong.], goto: end}\n"
 GOOD: Final = "flow: good\nentry: true\nstart: say\nsteps:\n  say: {do: [talk: Good day.], goto: end}\n"
 HEAD: Final = "from ncco_server import Call, RunFailed, call_flow\n"
@@ -34,20 +31,6 @@ def fine(text: str) -> str:
 @call_flow(entry=True, on_error="sorry")
 async def good_python(call: Call) -> None:
     await call.talk(await call.run(fine, "Good day.", limit_ms=3500))
-"""
-COMPUTING: Final = """
-import time
-
-def compute() -> int:
-    until = time.thread_time() + 1.5
-    while time.thread_time() < until:
-        pass
-    return 1
-
-@call_flow(entry=True, on_error="sorry")
-async def computing(call: Call) -> None:
-    await call.run(compute, limit_ms=3500)
-    await call.talk("Computed.")
 """
 CALLED: Final = """
 FUNCTIONS = {name: named(name) for name in MISTAKES}
@@ -150,13 +133,7 @@ def code_of(form: str) -> str:
 
 def files() -> dict[str, str]:
     handlers = {f"flows/{form}.py": code_of(form) for form in FORMS}
-    return {
-        "flows/sorry.yaml": SORRY,
-        "flows/good.yaml": GOOD,
-        "flows/good_python.py": HEAD + GOOD_PYTHON,
-        **handlers,
-        "flows/computing.py": HEAD + COMPUTING,
-    }
+    return {"flows/sorry.yaml": SORRY, "flows/good.yaml": GOOD, "flows/good_python.py": HEAD + GOOD_PYTHON, **handlers}
 
 
 @pytest.fixture(scope="module")
@@ -221,22 +198,3 @@ def test_a_mistake_in_what_runs_after_a_turn_does_not_hold_others(
 ) -> None:
     assert [heard] == among_others(server, form, mistake)
     assert [["Good day."]] * OTHERS == [said(ring(server, "good", tries=3)) for _ in range(OTHERS)]
-
-
-@pytest.fixture
-def busy_machine() -> Iterator[None]:
-    loop = "while True: pass"
-    busy = [subprocess.Popen([sys.executable, "-c", loop]) for _ in range(4)]
-    yield
-    for process in busy:
-        process.kill()
-        process.wait()
-
-
-@pytest.mark.usefixtures("busy_machine")
-def test_callers_whose_functions_compute_at_once_hear_a_flow_in_time(server: Server) -> None:
-    with ThreadPoolExecutor(COMPUTING_CALLERS) as pool:
-        calls = [pool.submit(ring, server, "computing") for _ in range(COMPUTING_CALLERS)]
-        heard = [said(call.result()) for call in calls]
-
-    assert {("Computed.",), ("Something went wrong.",)} >= {tuple(texts) for texts in heard}
