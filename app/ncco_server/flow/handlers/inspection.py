@@ -450,7 +450,11 @@ class HandlerCode:
             name: dotted for name, dotted in self._imported.items() if name not in own or name in imports_in(function)
         }
         defaults = (each for *_, value in arguments_of(function) if value is not None for each in ast.walk(value))
-        for node in (*defaults, *run_again(function)):
+        nodes = [*run_again(function)]
+        waits = (node.value for node in nodes if isinstance(node, ast.Await))
+        awaited = {each.func for each in waits if isinstance(each, ast.Call)}
+        told = set[ast.AST]()
+        for node in (*defaults, *nodes):
             match node:
                 case ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Attribute(attr="hours")), attr="open")):
                     pass
@@ -458,11 +462,18 @@ class HandlerCode:
                     yield depends(called, "a file")
                 case ast.Attribute(attr=attr) if attr in _FILES:
                     yield depends(node, "a file")
-                case ast.Attribute() | ast.Name(ctx=ast.Load()):
+                case ast.Attribute() | ast.Name(ctx=ast.Load()) if node not in told:
                     dotted = _dotted(node, known)
                     if _starts_with(dotted, _OUTSIDE) and not _starts_with(dotted, _SAME):
-                        instead = meaning_of(dotted, HINTS["outside"]) if self._call_in(function) else None
-                        yield depends(node, f"`{ast.unparse(node)}`", instead)
+                        what = f"`{ast.unparse(node)}`"
+                        has_call = self._call_in(function)
+                        instead = meaning_of(dotted, HINTS["outside"]) if has_call else None
+                        remark = depends(node, what, instead)
+                        if has_call and node in awaited and dotted.startswith("asyncio."):
+                            told.update(ast.walk(node))
+                            message = f"{what} waits for the event loop, which a handler cannot"
+                            remark = Remark("E703", node, message, instead or "put it into a function for `call.run`")
+                        yield remark
             for iterated in _iterated(node):
                 if _is_set(iterated, given):
                     yield depends(iterated, "the order of a set", "write `sorted(..)` around it")
