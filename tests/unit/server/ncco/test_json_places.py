@@ -39,8 +39,8 @@ def test_an_issue_is_at_the_name_of_an_option_at_its_value_or_within_it() -> Non
         ("<speak>a&nbsp;b</speak>", "&nbsp;", "Write the character itself"),
         ("<speak>a", "", "Write </speak>"),
         ("<speak ", "<", "Close every tag"),
-        ("<speak>a <p>b</speak>", "<p", "Close every tag"),
-        ("<speak>a</p>", "p", "Close every tag"),
+        ("<speak>a <p>b</speak>", "<p", "Write </p> before </speak>"),
+        ("<speak>a</p>", "</p>", "Write </speak>"),
         ("<speak><s a>b</s></speak>", ">", "Close every tag"),
     ],
 )
