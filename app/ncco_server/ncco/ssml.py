@@ -46,21 +46,26 @@ class _Content:
     """Tag → its first offset in bytes."""
     open: list[tuple[str, int]] = field(default_factory=list)
     """Each with its offset in bytes."""
-    unitless: dict[str, tuple[str, int]] = field(default_factory=dict)
-    """The time of a break without a unit → its number, and the first offset in bytes of such a tag.
-
-    Also another attribute of a break that has none for its length → "".
-    """
+    breaks: dict[str, tuple[str, str, int]] = field(default_factory=dict)
+    """What is wrong in a break → the message, the time that is meant, and the first offset in bytes of such a tag."""
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         at = self.parser.CurrentByteIndex
         self.starts.setdefault(name, at)
         self.open.append((name, at))
-        if name == "break" and attributes and attributes.keys().isdisjoint(_BREAK):
-            self.unitless.setdefault(min(attributes), ("", at))
-        time = attributes.get("time", "") if name == "break" else ""
+        if name == "break":
+            self._read_break(attributes, at)
+
+    def _read_break(self, attributes: Mapping[str, str], at: int) -> None:
+        if attributes and attributes.keys().isdisjoint(_BREAK):
+            other = min(attributes)
+            message = f"A break has no attribute {other}, so it has its default length."
+            self.breaks.setdefault(other, (message, "1s", at))
+        time = attributes.get("time", "")
         if (found := _TIME.fullmatch(time.strip())) and found[2].lower() not in _UNITS:
-            self.unitless.setdefault(time, (found[1], at))
+            meant = f"{found[1]}{'ms' if float(found[1]) >= _FEWEST_MS else 's'}"
+            message = f"A break of {shown(time)} has no unit that Vonage knows: s or ms."
+            self.breaks.setdefault(time, (message, meant, at))
 
     def end(self, _: str) -> None:
         self.open.pop()
@@ -142,13 +147,9 @@ def _check_ssml(text: str) -> Iterator[Issue]:
             yield replace(
                 fault("N916", f"Vonage's list of tags does not include {names}."), span=(start, len(unknown[0]) + 1)
             )
-        for time, (number, at) in found.unitless.items():
+        for wrong, (message, meant, at) in found.breaks.items():
             start = _characters(data, at)
-            meant = f"{number}{'ms' if float(number or 1) >= _FEWEST_MS else 's'}"
-            message = f"A break of {shown(time)} has no unit that Vonage knows: s or ms."
-            if not number:
-                meant, message = "1s", f"A break has no {time}, so its length is the default."
-            span = (max(start, text.find(time, start)), len(time))
+            span = (max(start, text.find(wrong, start)), len(wrong))
             yield replace(fault("N916", message, f'Write <break time="{meant}"/>.'), span=span)
 
 

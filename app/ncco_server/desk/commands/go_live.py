@@ -34,7 +34,7 @@ from ncco_server.desk.findings import Finding, error, print_finding
 from ncco_server.desk.logins import give_login, hashed, login_name
 from ncco_server.desk.machine_checks import refused_setting, settings_findings
 from ncco_server.desk.network_checks import checking_client, running_tunnels
-from ncco_server.desk.output import FINE, INTERRUPTED, ISSUES, CannotRun
+from ncco_server.desk.output import FINE, INTERRUPTED, ISSUES, LONGEST_NAME, CannotRun
 from ncco_server.desk.project import Source
 from ncco_server.desk.studio import find_studio
 from ncco_server.desk.vonage_checks import urls_to_change
@@ -140,7 +140,8 @@ def command(*, undo: bool) -> int:
         return _undo()
     if not (flows := folders(None, None)[0]).is_dir():
         raise CannotRun(
-            f"there is no flow folder at {flows}", "run it in the project's folder; `ncco init DIR` creates one"
+            f"there is no flow folder at {str(flows)[:LONGEST_NAME]}",
+            "run it in the project's folder; `ncco init DIR` creates one",
         )
     if variables().get(variable("demo"), "") not in ("", "0"):
         raise CannotRun("this is a demonstration with simulated calls", "make a project for real ones: ncco init DIR")
