@@ -14,6 +14,7 @@ LOOK_S: Final = 0.005
 COMPUTES: Final = 0.4
 """A share of a processor: with the event loop beside it, code that computes gets half."""
 WAITS: Final = 0.1
+"""A function that uses less of it only waits."""
 MOST_UNCLEAR: Final = 10
 
 T = TypeVar("T")
