@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 from ncco_server.engine.drafts import without_webhooks
 from ncco_server.engine.flow_scope import new_scope
 from ncco_server.engine.outcome import REACHED, hear
-from ncco_server.engine.playbacks import begun_playback
+from ncco_server.engine.playbacks import begun_handler
 from ncco_server.engine.records import call_record, heard_record
 from ncco_server.engine.run import Run
 from ncco_server.engine.secrets import NOT_SHOWN
@@ -297,17 +297,16 @@ def begin(
     """`given` has texts for the flow's params; one that does not fit is ignored."""
     budget = Budget()
     record = call_record(call)
-    playback = None
-    is_compilable = not given
-    if is_compilable and flow.handler is not None:
-        playback, is_compilable = begun_playback(flow, record, context)
+    handler = begun_handler(flow, record, context) if flow.handler is not None and not given else None
+    is_compilable = not given and (handler is None or handler.is_compilable)
     if is_compilable and not context.by_hand:
+        playback = handler.playback if handler is not None else None
         turn = first_turn(flow, session_id, call, context, record=record, budget=budget, playback=playback)
         if turn is not None:
             return turn
     run = Run(flow, new_session(flow, session_id, call), context, budget)
-    if playback is not None:
-        run.scopes.begin_handler(playback)
+    if handler is not None:
+        run.scopes.begin_handler(handler)
     for name, text in given.items():
         with suppress(ValueError):
             run.scopes.assign(name, param_of_query(flow.params[name].type, text))

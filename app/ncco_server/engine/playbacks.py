@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from ncco_server.engine.flow_scope import FlowScope
 from ncco_server.engine.secrets import NOT_SHOWN, TurnSecrets
@@ -21,18 +21,31 @@ def _handling_of(flow: Flow) -> Handling:
     return handling
 
 
-def begun_playback(flow: Flow, call: Mapping[str, Any], context: TurnContext) -> tuple[PlayedHandler, bool]:
-    """Return also whether the first turn can be compiled: the handler gets to its first wait, and logs nothing."""
+class BegunHandler(NamedTuple):
+    """A handler at its first wait, or at its first error.
+
+    Attributes:
+        known: where the sensitive values of the turn come, by token.
+        is_compilable: whether the handler has got to its first wait, and logged nothing.
+    """
+
+    playback: PlayedHandler
+    known: dict[str, str]
+    is_compilable: bool
+
+
+def begun_handler(flow: Flow, call: Mapping[str, Any], context: TurnContext) -> BegunHandler:
     handling = _handling_of(flow)
     params = {name: flow.variables[name].default for name in flow.params}
+    known: dict[str, str] = {}
     playback = handling.playback(
-        call, context.env, params, NOTHING, context.keys, calendars=flow.calendars_with(context.by_hand)
+        call, context.env, params, known, context.keys, calendars=flow.calendars_with(context.by_hand)
     )
     try:
         playback.play(handling.begun(context.now))
     except RenderError:
-        return playback, False
-    return playback, not playback.logged(context.now)
+        return BegunHandler(playback, known, is_compilable=False)
+    return BegunHandler(playback, known, is_compilable=not playback.logged(context.now))
 
 
 class Playbacks:
@@ -100,13 +113,14 @@ class Playbacks:
                     return step
         return None
 
-    def begun(self, scope: FlowScope, playback: PlayedHandler | None) -> FlowScope:
-        """The scope after the handler's start, which it may have behind it; `playback` has begun already."""
-        if playback is not None:
-            self._played[scope.flow.name] = playback
+    def begun(self, scope: FlowScope, handler: BegunHandler | None) -> FlowScope:
+        """The scope after the handler's start, which it may have behind it."""
+        if handler is not None:
+            self._played[scope.flow.name] = handler.playback
+            self._known = handler.known
         if scope.variables[RECORDED]:
             return scope
-        begun = _handling_of(scope.flow).begun(self._context.now) if playback is None else playback.recorded
+        begun = _handling_of(scope.flow).begun(self._context.now) if handler is None else handler.playback.recorded
         return scope.with_variable(RECORDED, begun)
 
     def recorded(self, scope: FlowScope, value: Any, problem: str) -> FlowScope:

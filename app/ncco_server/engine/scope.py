@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from ncco_server.engine.flow_scope import FlowScope, new_scope, scopes_of
-from ncco_server.engine.playbacks import Playbacks
+from ncco_server.engine.playbacks import BegunHandler, Playbacks
 from ncco_server.engine.records import NOTHING_HEARD, call_record
 from ncco_server.engine.secrets import NOT_SHOWN, TurnSecrets, masked, values_at
 from ncco_server.engine.session import Level, Observer, Session, StoredAnswer, TurnContext
@@ -147,10 +147,10 @@ class Scopes:
     def logged(self) -> Iterator[str]:
         return self._playbacks.logged
 
-    def begin_handler(self, playback: PlayedHandler | None = None) -> None:
-        """Do nothing if the call has come to a handler before. `playback` has begun already."""
+    def begin_handler(self, handler: BegunHandler | None = None) -> None:
+        """Do nothing if the call has come to a handler before."""
         if self.flow.handler is not None:
-            self._change(self._playbacks.begun(self._scope, playback))
+            self._change(self._playbacks.begun(self._scope, handler))
 
     def record(self, value: Any, problem: str = "", *, sensitive: bool = False) -> None:
         """Raises RenderError."""

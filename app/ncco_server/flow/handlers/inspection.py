@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from inspect import Parameter, Signature
 from types import MappingProxyType
 from typing import Any, Final
@@ -90,6 +90,8 @@ _USES: Final = (
 )
 """What uses a value at once, as a condition or in a text."""
 _NONE: Final[Mapping[int, str]] = {}
+_HEARD: Final = ("talk", "stream", "choose", "collect", "connect")
+"""Methods of a call whose first argument callers hear, or that ring it."""
 WITHOUT_AWAIT: Final = ("E706", "W706")
 
 
@@ -251,6 +253,7 @@ class HandlerCode:
                 *self._misfits(function),
                 *computed_ssml(function),
                 *revealed(function),
+                *self._told_secrets(function),
                 *behind(function, self.written.constants),
                 *(remark for _, remark in self._failures.never_raised(function)),
             ):
@@ -265,7 +268,7 @@ class HandlerCode:
                     yield remark._replace(code=code, cure=remark.cure or (instead if is_apart else None))
         yield from self._unknown_names()
         for function in (each for named in self.functions.values() for each in named if each not in self.replayed):
-            yield from secrets_as_texts(function)
+            yield from secrets_as_texts(ast.walk(function), partial(self.kinds.is_secret, function=function))
             yield from self._blocking(function)
         for function in (each for named in self.functions.values() for each in named):
             is_used = function.name in self._used and function.name in self._own
@@ -362,6 +365,24 @@ class HandlerCode:
                     found = (misfit_of(*each[:2], node, self.written.constants, each[2]) for each in called)
                     yield from (Remark("E703", *each) for each in found if each is not None)
                     yield from self._wrong_texts(given, node, called, function)
+
+    def _told_secrets(self, function: Function) -> Iterator[Remark]:
+        """Secrets that the handler itself uses as texts, or that callers would hear or ring."""
+        is_secret = partial(self.kinds.is_secret, function=function)
+        nodes = [*run_again(function)]
+        yield from secrets_as_texts(
+            nodes, is_secret, "leave it out, or give it to a function: `await call.run(function, NAME)`"
+        )
+        for node in nodes:
+            match node:
+                case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method), args=[first, *_]) if (
+                    name == self._call_in(function) and method in _HEARD
+                ):
+                    for each in filter(is_secret, first.elts if isinstance(first, ast.List | ast.Tuple) else [first]):
+                        message = f"`{ast.unparse(each)}` is a Secret, which can be neither spoken nor dialled"
+                        yield Remark("E703", each, message, "leave `sensitive` out where it comes from")
+                case _:
+                    pass
 
     def _wrong_texts(
         self,

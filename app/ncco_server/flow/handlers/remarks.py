@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -56,11 +56,11 @@ def revealed(function: Function) -> Iterator[Remark]:
                 yield depends(node, "a secret, which is gone then")
 
 
-def secrets_as_texts(function: Function) -> Iterator[Remark]:
-    """Secrets that a function uses as if they were their values."""
-    typed = ((each.arg, ast.unparse(each.annotation)) for each, *_ in arguments_of(function) if each.annotation)
-    secrets = {name for name, annotation in typed if is_secret(annotation)}
-    for node in ast.walk(function) if secrets else ():
+def secrets_as_texts(
+    nodes: Iterable[ast.AST], is_secret: Callable[[ast.expr], object], cure: str = "write `NAME.reveal()`"
+) -> Iterator[Remark]:
+    """Secrets that code uses as if they were their values. NAME in the cure is the secret."""
+    for node in nodes:
         match node:
             case ast.Compare(left=left, ops=[ast.Eq() | ast.NotEq()], comparators=[right]):
                 both = [each.elts if isinstance(each, ast.Tuple) else [each] for each in (left, right)]
@@ -68,16 +68,21 @@ def secrets_as_texts(function: Function) -> Iterator[Remark]:
                 used = [one for one, other in pairs if _is_text(other)]
             case ast.Call(func=ast.Name(id="len" | "str" | "int"), args=[each]):
                 used = [each]
-            case ast.FormattedValue(value=each) | ast.Subscript(value=each):
+            case ast.FormattedValue(value=each, conversion=-1) | ast.Subscript(value=each):
                 used = [each]
             case ast.Attribute(value=each, attr=attr) if hasattr(str, attr):
                 used = [each]
             case _:
                 continue
-        for each in used:
-            if isinstance(each, ast.Name) and each.id in secrets:
-                cure = f"write `{each.id}.reveal()`"
-                yield Remark("E703", each, f"`{each.id}` is a Secret, which has no text", cure)
+        for each in filter(is_secret, used):
+            name = ast.unparse(each)
+            yield Remark("E703", each, f"`{name}` is a Secret, which has no text", cure.replace("NAME", name))
+
+
+def secret_arguments(function: Function) -> Set[str]:
+    return {
+        each.arg for each, *_ in arguments_of(function) if each.annotation and is_secret(ast.unparse(each.annotation))
+    }
 
 
 def without_return(function: Function, *, is_used: bool) -> Iterator[Remark]:

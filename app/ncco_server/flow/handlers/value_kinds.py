@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, TypeVar, get_args
 
 from ncco_server.flow.handlers.api import Call, Direction
 from ncco_server.flow.handlers.effects import Detection, NotCompleted
+from ncco_server.flow.handlers.remarks import secret_arguments
 from ncco_server.flow.handlers.signatures import Function, arguments_of, signature_of
 from ncco_server.flow.handlers.written import MOST_NAMES, WrittenCode, bound_by, given_in
 from ncco_server.flow.language.tables import TableDefinition
@@ -87,6 +88,7 @@ class ValueKinds:
         self._arguments: dict[Function, Set[str]] = {}
         self._kinds: dict[tuple[Function, str], Kind | None] = {}
         self._rows: dict[tuple[Function, str], RowsRead | None] = {}
+        self._secrets: dict[tuple[Function, str], bool | None] = {}
 
     def given_in(self, function: Function) -> Mapping[str, Sequence[ast.expr]]:
         if function not in self._given:
@@ -129,6 +131,23 @@ class ValueKinds:
             case ast.IfExp(body=body, orelse=orelse):
                 kinds = [kind for each in (body, orelse) if (kind := self.kind_of(each, function)) is not None]
                 return _common(kinds) if len(kinds) == 2 else None
+            case _:
+                return None
+
+    def is_secret(self, value: ast.expr, function: Function) -> bool | None:
+        """Whether it is a `Secret`, if it is anything; None if that is not known."""
+        match value:
+            case ast.Await(
+                value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="collect"), keywords=keywords)
+            ) if name in self._calls:
+                return any(each.arg == "sensitive" and ast.unparse(each.value) == "True" for each in keywords) or None
+            case ast.Attribute() | ast.Subscript():
+                column = self.column_of(value, function)
+                return (column is not None and column.sensitive) or None
+            case ast.Name(id=name) if name in secret_arguments(function):
+                return True
+            case ast.Name(id=name):
+                return self._of_name(name, function, self._secrets, self.is_secret, _equal)
             case _:
                 return None
 

@@ -39,7 +39,11 @@ FAR: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Dates and times far from any other, by kind."""
 SECRET: Final = "kept to itself"  # noqa: S105 - a sample
-"""Of what is sensitive. It must differ from all other samples: a text that is equal to a secret is masked."""
+_SECRETS: Final[Mapping[str, Any]] = {
+    **dict.fromkeys(("text", "any"), SECRET),
+    **{"phone": "447700900765", "int": 70707, "number": 70707.5, "url": "https://example.com/kept.mp3"},
+}
+"""Of what is sensitive, by type. They must differ from all other samples: a text that is equal to one is masked."""
 _SOME_DAY: Final = date(2026, 3, 5)
 _BY_FORM: Final[Mapping[str, str]] = {
     "datetime": "2026-03-05T09:30",
@@ -235,6 +239,10 @@ def usual_of(type_: Kind) -> Any:
     if type_.words or type_.hosts or type_.is_timed:
         return type_.sample
     return SAMPLES.get(type_.name, type_.empty)
+
+
+def secret_of(type_: Kind) -> Any:
+    return usual_of(type_) if type_.words or type_.hosts else _SECRETS.get(type_.name, usual_of(type_))
 
 
 def _numbers(name: str, compared: Compared) -> list[Any]:

@@ -19,7 +19,7 @@ from tests.support.command import json_of, ncco
 from tests.unit.server.engine.handled_call import project_of
 
 MONDAY: Final = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
-HEAD: Final = "from ncco_server import Call, Choice, DialFailed, NoInput, RunFailed, call_flow\n"
+HEAD: Final = "from ncco_server import Call, Choice, DialFailed, NoInput, RunFailed, Secret, call_flow\n"
 OTHER: Final = "flow: {name}\n{words}\nstart: only\nsteps:\n  only: {{do: [talk: Bye.], goto: {to}}}\n"
 
 
@@ -34,6 +34,16 @@ APPLICATIONS: Final = Path(__file__).parent / "applications"
 CALLS: Final = cases("applications/scenarios")
 WITHOUT_AWAIT: Final = cases("missing_awaits")
 PEOPLE: Final = "shared: true\ntables:\n  people: {key: {number: phone}, columns: {name: text}}\n"
+OWNERS: Final = """\
+shared: true
+tables:
+  owners:
+    key: {number: phone}
+    columns:
+      mobile: {type: phone, sensitive: true}
+      born: {type: date, sensitive: true}
+      visits: {type: int, sensitive: true}
+"""
 ORDER: Final = """\
 async def order():
     return "pizza"
@@ -169,7 +179,7 @@ def test_an_exception_of_a_handler_is_reported_and_not_logged(tmp_path: Path, ca
 
 @each_case("case", SOUND.values(), ids=SOUND.keys())
 def test_a_correct_handler_has_no_findings(case: Mapping[str, Any]) -> None:
-    found, status = checked(code_of(case), {})
+    found, status = checked(code_of(case), {"flows/shared.yaml": OWNERS})
 
     assert ([], case["is"]) == ([each for each in found if each.file == "flows/shop.py"], status)
 

@@ -20,11 +20,11 @@ from ncco_studio.verify.handlers.patterns import is_in, text_matching
 from ncco_studio.verify.sample_values import (
     FAR,
     SAMPLES,
-    SECRET,
     Compared,
     different,
     each_once,
     is_whole,
+    secret_of,
     usual_of,
     values_of,
     with_part,
@@ -106,7 +106,7 @@ def samples_of_row(definition: LookupDefinition, compared: ComparedConstants) ->
         return Samples(tuple({ROWS: each} for each in lists), are_all=False)
     secrets = definition.returns.secrets
     columns = {
-        name: (SECRET,) if (name,) in secrets else _values(type_, compared.of(name))
+        name: (secret_of(type_),) if (name,) in secrets else _values(type_, compared.of(name))
         for name, type_ in definition.returns.fields.items()
     }
     rows = different(_records(columns, compared.together))
