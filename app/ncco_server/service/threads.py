@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
+from ncco_server.flow.handlers.limits import MAY_STAY
+
 LOOK_S: Final = 0.005
 COMPUTES: Final = 0.4
 """A share of a processor: with the event loop beside it, code that computes gets half."""
@@ -72,7 +74,7 @@ class Threads:
                 _discard(result)
 
         try:
-            threading.Thread(target=work, name=key, daemon=True).start()
+            threading.Thread(target=work, name=f"{MAY_STAY}: {key}", daemon=True).start()
         except RuntimeError:  # no more threads can be started
             self._clocks.pop(future, None)
             places.release()

@@ -30,6 +30,8 @@ MOST_LINES: Final = 200_000
 """The limit where it cannot be a time; our choice."""
 LOAD_S: Final = 10.0
 """The limit for a file's own code, and for all runs that find the steps of its handler; our choice."""
+MAY_STAY: Final = "may stay"
+"""How the names of threads begin that may still run when the process ends."""
 BUSY: Final = 10
 """How many times longer code may take if other processes use the processors; our choice."""
 _SIGNAL: Final = signal.SIGVTALRM
@@ -117,7 +119,7 @@ def in_time(work: Callable[[], T], *tracers: LineTracer, limit_s: float = LOAD_S
         except BaseException as error:  # noqa: BLE001 - raised again below
             done.set_exception(error)
 
-    threading.Thread(target=partial(copy_context().run, run), name="loads a handler", daemon=True).start()
+    threading.Thread(target=partial(copy_context().run, run), name=MAY_STAY, daemon=True).start()
     while True:
         with suppress(FutureTimeout):
             return done.result(limit_s / 20)

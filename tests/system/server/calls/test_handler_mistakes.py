@@ -198,3 +198,38 @@ def test_a_mistake_in_what_runs_after_a_turn_does_not_hold_others(
 ) -> None:
     assert [heard] == among_others(server, form, mistake)
     assert [["Good day."]] * OTHERS == [said(ring(server, "good", tries=3)) for _ in range(OTHERS)]
+
+
+NEVER_RETURNS: Final = """
+from pydantic import BaseModel, field_validator
+
+class Order(BaseModel):
+    size: int
+
+    @field_validator("size")
+    @classmethod
+    def known(cls, size: int) -> int:
+        while size:
+            size += 1
+        return size
+
+def find() -> Order:
+    return Order(size=1)
+
+@call_flow(default=True)
+async def shop(call: Call) -> None:
+    try:
+        await call.run(find)
+    except RunFailed:
+        await call.talk("Nothing was found.")
+"""
+
+
+def test_a_server_ends_beside_a_function_that_never_returns_to_its_caller_in_rust(tmp_path: Path) -> None:
+    code = {"flows/shop.py": HEAD + NEVER_RETURNS}
+    with running(tmp_path, code, {"NCCO_PYTHON_FLOWS": "shop.py"}) as started:
+        heard = said(ring(started, "shop"))
+        started.process.terminate()
+        ended_with = started.process.wait(60)
+
+    assert (["Nothing was found."], 0) == (heard, ended_with)
