@@ -113,7 +113,7 @@ def run() -> None:
     try:
         main()
     except SystemExit as ended:
-        from ncco_server.flow.handlers.limits import MAY_STAY  # costs 10 ms, which the command has not to wait for
+        from ncco_server.flow.handlers.limits import MAY_STAY  # noqa: PLC0415 - 10 ms at each start
 
         if any(each.name.startswith(MAY_STAY) for each in threading.enumerate()):
             sys.stdout.flush()
