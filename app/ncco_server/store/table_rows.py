@@ -24,7 +24,7 @@ from ncco_server.table_rows import RowChange, has_number_as_key, hash_of_row, ke
 PIECE: Final = 500
 CHANGED_SIZE: Final = 200
 """Rows per transaction of a long change, which then takes two or three milliseconds."""
-CHANGED_REST: Final = 0.5
+CHANGED_REST: Final = 0.25
 """How long a long change rests after each transaction, as a part of the time that it took."""
 CHANGED_REST_S: Final = 0.008
 """The shortest rest."""
