@@ -28,6 +28,7 @@ from ncco_server.service.call_results import results_of
 from ncco_server.service.phone_numbers import dialable, readable, sought_digits
 from ncco_server.store import CallFilter, CallRow, RecordingFilter, Records, ResultRow, Timeline, milliseconds
 from ncco_studio.console.access import CanChange, CanLook
+from ncco_studio.console.change.fields import group_title
 from ncco_studio.console.conversation import conversation
 from ncco_studio.console.download import csv_response, json_response, titled_response
 from ncco_studio.console.history import Change, record
@@ -259,7 +260,8 @@ def _cells(row: CallRow, result: ResultRow | None, now_ms: int, texts: Mapping[s
     call = _shown(row, result, now_ms, texts)
     who = readable(call["caller"], call["to"]) or "withheld"
     line = readable(call["to"], call["to"])
-    return call | {"who": who, "line": line, "where": _step(result) if result else ""}
+    flow = group_title(call["flow"])
+    return call | {"who": who, "line": line, "flow": flow, "where": _step(result) if result else ""}
 
 
 @router.post("/calls/{name:path}/keep")

@@ -8,7 +8,7 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
@@ -88,6 +88,17 @@ def _hidden(context: Context, **values: object) -> Markup:
     )
 
 
+@pass_context
+def _flow_title(context: Context, name: str) -> str:
+    """Owners read titles, developers names."""
+    return group_title(name) if context["view"] == "owner" else name
+
+
+@pass_context
+def _flow_titles(context: Context, names: Iterable[str]) -> dict[str, str]:
+    return {name: _flow_title(context, name) for name in names}
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
@@ -107,6 +118,8 @@ def _environment() -> Environment:
         "as_sentence": as_sentence,
         "as_title": group_title,
         "counted": counted,
+        "flow_title": _flow_title,
+        "flow_titles": _flow_titles,
         "with_code": _with_code,
     }
     return environment

@@ -365,7 +365,7 @@ async def test_every_call_is_downloaded_with_its_result(shop: Shop) -> None:
     assert 1 == len((await shop.console.get("/calls.csv?flow=none")).text.splitlines())
 
 
-async def test_owners_download_what_the_page_shows(shop: Shop) -> None:
+async def test_owners_read_titles_and_download_what_the_page_shows(shop: Shop) -> None:
     await shop.answer("aaaaaaaa-0000", "447700900123")
     await shop.answer("aaaaaaaa-0001", "anonymous")
     reply = await shop.console.get("/calls-of-line.csv")
@@ -373,9 +373,12 @@ async def test_owners_download_what_the_page_shows(shop: Shop) -> None:
 
     assert reply.content.startswith(b"\xef\xbb\xbfWhen,Caller,Name,Called,Flow,Length,What happened,")
     assert ["withheld", "07700 900123"] == [row["Caller"] for row in rows]
-    assert {"on the line now"} == {row["What happened"] for row in rows}
+    assert {("Shop", "on the line now")} == {(row["Flow"], row["What happened"]) for row in rows}
     shop.console.cookies.set(f"ncco-view-{shop.console.base_url.port or 'http'}", "owner")
-    assert "/calls-of-line.csv?flow=shop" in (await shop.console.get("/calls?flow=shop")).text
+    page = (await shop.console.get("/calls?flow=shop")).text
+    assert "/calls-of-line.csv?flow=shop" in page
+    assert '<option value="shop" selected>Shop</option>' in page
+    assert '<a href="/flows/shop">Shop</a>' in (await shop.console.get("/calls/aaaaaaaa-0000")).text
     assert 1 == len((await shop.console.get("/calls-of-line.csv?flow=none")).text.splitlines())
 
 
