@@ -34,6 +34,8 @@ def summary(kind: str, fields: Mapping[str, Any]) -> str:
             what += f"; Vonage says that it took {fields['duration']} s" if fields.get("duration") else ""
         case "record" if fields.get("size"):
             what = f"a recording of {fields['size']} bytes"
+        case "transcription" if not fields.get("transcription_url"):
+            what = "it failed"
     reason = fallback_reason(fields)
     return ", ".join(part for part in (what, reason and f"by the fallback URL ({reason})") if part)
 

@@ -61,6 +61,8 @@ def test_the_state_of_a_call_is_described_in_words(
         ("", "notify", {"payload": 7}),
         ("Socket timeout.", "fallback", {"reason": "Socket timeout."}),
         ("a recording of 4 bytes", "record", {"size": 4}),
+        ("it failed", "transcription", {"type": "record", "status": "transcription_failed"}),
+        ("", "transcription", {"status": "transcribed", "transcription_url": "https://api.vonage.com/v1/files/a"}),
         ("", "record", {}),
         ("not readable: the body is empty", "input", {"not_kept": "the body is empty"}),
         ("beep_start", "event-machine", {"sub_state": "beep_start"}),
