@@ -153,6 +153,7 @@ $(RUNS): requirements.txt requirements-build.txt $(PROJECTS)
 	@$(INSTALL) --no-deps --require-hashes -r requirements-build.txt --target $(BUILD)
 	@PYTHONPATH="$(CURDIR)/$(BUILD)" $(INSTALL) --no-deps --no-build-isolation -e . -e app/studio
 	@rm -rf $(BUILD); $(BIN)/python -m pip uninstall -qq -y setuptools
+	@find $(VENV)/lib -path '*/pip/*' -name __pycache__ -prune -exec rm -rf {} +  # 7 MB
 	@touch $(RUNS)
 
 $(READY): requirements-dev.txt $(PROJECTS)
