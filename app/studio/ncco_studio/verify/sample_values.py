@@ -38,10 +38,10 @@ FAR: Final[Mapping[str, tuple[str, ...]]] = {
     "datetime": ("2000-01-01T09:30:00+00:00", "2100-01-01T09:30:00+00:00"),
 }
 """Dates and times far from any other, by kind."""
-SECRET: Final = "kept to itself"  # noqa: S105 - a sample
 _SECRETS: Final[Mapping[str, Any]] = {
-    **dict.fromkeys(("text", "any"), SECRET),
+    **dict.fromkeys(("text", "any"), "kept to itself"),
     **{"phone": "447700900765", "int": 70707, "number": 70707.5, "url": "https://example.com/kept.mp3"},
+    **{"date": "1971-04-13", "time": "04:44", "datetime": "1971-04-13T04:44:00+00:00"},
 }
 """Of what is sensitive, by type. They must differ from all other samples: a text that is equal to one is masked."""
 _SOME_DAY: Final = date(2026, 3, 5)
@@ -242,7 +242,8 @@ def usual_of(type_: Kind) -> Any:
 
 
 def secret_of(type_: Kind) -> Any:
-    return usual_of(type_) if type_.words or type_.hosts else _SECRETS.get(type_.name, usual_of(type_))
+    usual = usual_of(type_)
+    return usual if type_.words or type_.hosts else _SECRETS.get(type_.name, usual)
 
 
 def _numbers(name: str, compared: Compared) -> list[Any]:

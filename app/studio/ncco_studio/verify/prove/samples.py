@@ -14,7 +14,6 @@ from ncco_server.ncco.value_types import TYPES, Kind
 from ncco_studio.verify.prove.expressions import ENTRY, LENGTH
 from ncco_studio.verify.prove.literals import Literals
 from ncco_studio.verify.sample_values import (
-    SECRET,
     USUAL,
     Name,
     Path,
@@ -25,6 +24,7 @@ from ncco_studio.verify.sample_values import (
     formed,
     is_whole,
     others_of,
+    secret_of,
     usual_of,
     values_of,
 )
@@ -121,19 +121,21 @@ class Representatives:
             for name, inner in type_.fields.items()
         }
         for name in [name for name in choices if (flow, *path, name) in self._secrets]:
-            choices[name] = self._sensitive_values(flow, (*path, name), choices[name])
+            choices[name] = self._sensitive_values(flow, (*path, name), type_.fields[name], choices[name])
         found, how = self.combined(choices, MOST_ANSWERS)
         if how:
             self.chosen[".".join(path)] = (how,)
         return found
 
-    def _sensitive_values(self, flow: str, path: Path, values: list[Any]) -> list[Any]:
-        """Leave out texts that other fields also use."""
+    def _sensitive_values(self, flow: str, path: Path, type_: Kind, values: list[Any]) -> list[Any]:
+        """Leave out what other fields also use."""
         compared = self.literals.of(flow, path)
         key = ".".join(path)
-        if compared.has("related") or not compared.excludes(SECRET):
+        secret = secret_of(type_)
+        if compared.has("related") or not compared.excludes(str(secret)):
             return values
-        found = [SECRET if value in USUAL["text"] else value for value in values]
+        usual = USUAL.get(type_.name, (usual_of(type_),))
+        found = [secret if value in usual else value for value in values]
         self.chosen |= {key: tuple(found)} if key in self.chosen else {}
         return found
 
