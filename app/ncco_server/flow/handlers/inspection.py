@@ -24,7 +24,6 @@ from ncco_server.flow.handlers.remarks import (
     behind,
     bound_in,
     computed_ssml,
-    depends,
     is_secret,
     revealed,
     run_again,
@@ -40,45 +39,13 @@ from ncco_server.flow.handlers.signatures import (
     signature_of,
     written_signature,
 )
+from ncco_server.flow.handlers.surroundings import Surroundings, changed_by, dotted_name
 from ncco_server.flow.handlers.value_kinds import ANNOTATED, ValueKinds, call_methods
 from ncco_server.flow.handlers.written import Written, WrittenCode, bound_by
 from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.suggest import nearest
 
-BUILT_IN: Final = ("open", "input", "id", "hash", "globals")
-_OUTSIDE: Final = (
-    *("asyncio", "aiohttp", "http.client", "httpx", "random", "requests", "secrets", "select", "socket", "sqlite3"),
-    *("ssl", "subprocess", "threading", "time", "urllib.request", "uuid", "glob", "shutil", "tempfile"),
-    *("numpy.random", "psycopg", "psycopg2", "asyncpg", "sqlalchemy", "redis", "smtplib", "ftplib", "boto3"),
-    *("aiofiles", "aiosqlite", "grpc", "pika", "pymongo", "pymysql", "shelve", "urllib3", "websockets"),
-    *("concurrent.futures", "multiprocessing", "platform", "getpass"),
-    *("os.environ", "os.getenv", "os.urandom", "os.getpid", "os.listdir", "os.scandir", "os.stat", "os.path.exists"),
-    *("os.system", "os.popen", "os.getcwd", "os.cpu_count", "os.getloadavg", "os.walk", "os.path.getmtime"),
-    *("datetime.datetime.now", "datetime.datetime.utcnow", "datetime.datetime.today", "datetime.date.today"),
-    *BUILT_IN,
-)
-"""Whole modules and single names that differ between runs, block, or have an effect outside."""
-_FILES: Final = frozenset({"read_text", "read_bytes", "write_text", "write_bytes", "iterdir", "unlink", "mkdir"})
-_FILES_IF_CALLED: Final = frozenset({"open", "exists", "is_file", "is_dir", "stat", "rglob"})
-"""Attributes have these names, too."""
-_SAME: Final = ("uuid.UUID", "uuid.uuid3", "uuid.uuid5", "time.strptime", "asyncio.CancelledError", "time.struct_time")
-"""Their results are always the same."""
-_CHANGES: Final = frozenset(
-    {
-        *("append", "appendleft", "extend", "insert", "add", "put", "put_nowait"),
-        *("update", "setdefault", "sort"),
-        *("pop", "popitem", "popleft", "remove", "discard", "clear"),
-    }
-)
-_KEPT: Final = "keep it in a table, with `call.row` and `call.save`, or change it in a function for `call.run`"
 _BRACED: Final = re.compile(r"\{([^\W\d]\w*)\b[^{}]*\}")
-_BLOCKING: Final = frozenset(
-    {
-        *("time.sleep", "urllib.request.urlopen", "socket.create_connection"),
-        *(f"requests.{name}" for name in ("get", "post", "put", "patch", "delete", "head", "request")),
-        *(f"subprocess.{name}" for name in ("run", "call", "check_call", "check_output")),
-    }
-)
 _NUMBERS: Final = ("int", "float")
 _APART: Final = [{timed, other} for timed in ("date", "time", "datetime") for other in ("number", "text", "bool")]
 """Families of types of which none is part of the other."""
@@ -146,6 +113,10 @@ class HandlerCode:
     @cached_property
     def _comparisons(self) -> Comparisons:
         return Comparisons(self.written, self.kinds, self._failures, self.calls)
+
+    @cached_property
+    def _surroundings(self) -> Surroundings:
+        return Surroundings(self.written, self.kinds, self.classes.keys(), self._call_in)
 
     @cached_property
     def words(self) -> frozenset[str]:
@@ -245,10 +216,10 @@ class HandlerCode:
         has_kept = False
         for function in self.replayed:
             for remark in (
-                *self._outside(function),
-                *self._changes(function),
+                *self._surroundings.outside(function),
+                *self._surroundings.changes(function),
                 *self._not_awaited(function),
-                *_without_f(function, self._module_names),
+                *_without_f(function, self._surroundings.module_names),
                 *self._comparisons.remarks(function),
                 *self._misfits(function),
                 *computed_ssml(function),
@@ -269,7 +240,7 @@ class HandlerCode:
         yield from self._unknown_names()
         for function in (each for named in self.functions.values() for each in named if each not in self.replayed):
             yield from secrets_as_texts(ast.walk(function), partial(self.kinds.is_secret, function=function))
-            yield from self._blocking(function)
+            yield from self._surroundings.blocking(function)
         for function in (each for named in self.functions.values() for each in named):
             is_used = function.name in self._used and function.name in self._own
             yield from without_return(function, is_used=is_used)
@@ -294,7 +265,7 @@ class HandlerCode:
         """Names of objects that the file changes in place."""
         nodes = list(ast.walk(self.tree))
         added = {name for node in nodes if isinstance(node, ast.AugAssign) for name in bound_by(node.target)}
-        return added | {_changed_by(node) for node in nodes}
+        return added | {changed_by(node) for node in nodes}
 
     @cached_property
     def _used(self) -> Set[str]:
@@ -430,7 +401,7 @@ class HandlerCode:
             case ast.Call(func=ast.Name(id=name)) if name in own:
                 yield f"{name}(", written_signature(own[name]), 0
             case ast.Call(func=function):
-                if ours := _OURS.get(_dotted(function, self._imported)):
+                if ours := _OURS.get(dotted_name(function, self._surroundings.imported)):
                     yield f"{ours.__name__}(", signature_of(ours), 0
 
     @cached_property
@@ -461,62 +432,6 @@ class HandlerCode:
                     return True
         return False
 
-    def _outside(self, function: Function) -> Iterator[Remark]:
-        own = bound_in(function)
-        given = {
-            **{name: each for name, each in self.written.given.items() if name not in own},
-            **self.kinds.given_in(function),
-        }
-        known = {
-            name: dotted for name, dotted in self._imported.items() if name not in own or name in imports_in(function)
-        }
-        defaults = (each for *_, value in arguments_of(function) if value is not None for each in ast.walk(value))
-        nodes = [*run_again(function)]
-        waits = (node.value for node in nodes if isinstance(node, ast.Await))
-        awaited = {each.func for each in waits if isinstance(each, ast.Call)}
-        told = set[ast.AST]()
-        for node in (*defaults, *nodes):
-            match node:
-                case ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Attribute(attr="hours")), attr="open")):
-                    pass
-                case ast.Call(func=ast.Attribute(attr=attr) as called) if attr in _FILES_IF_CALLED:
-                    yield depends(called, "a file")
-                case ast.Attribute(attr=attr) if attr in _FILES:
-                    yield depends(node, "a file")
-                case ast.Attribute() | ast.Name(ctx=ast.Load()) if node not in told:
-                    dotted = _dotted(node, known)
-                    if _starts_with(dotted, _OUTSIDE) and not _starts_with(dotted, _SAME):
-                        what = f"`{ast.unparse(node)}`"
-                        has_call = self._call_in(function)
-                        instead = meaning_of(dotted, HINTS["outside"]) if has_call else None
-                        remark = depends(node, what, instead)
-                        if has_call and node in awaited and dotted.startswith("asyncio."):
-                            told.update(ast.walk(node))
-                            message = f"{what} waits for the event loop, which a handler cannot"
-                            remark = Remark("E703", node, message, instead or "put it into a function for `call.run`")
-                        yield remark
-            for iterated in _iterated(node):
-                if _is_set(iterated, given):
-                    yield depends(iterated, "the order of a set", "write `sorted(..)` around it")
-
-    def _changes(self, function: Function) -> Iterator[Remark]:
-        """What other calls see: names of the module, classes, defaults of arguments."""
-        own = bound_in(function)
-        classes = (self.classes.keys() - own) | {"cls"}
-        shared = (self._module_names - own) | _mutable(function)
-        given = self.kinds.given_in(function).items()
-        shared |= {
-            name for name, values in given if any(isinstance(each, ast.Name) and each.id in shared for each in values)
-        }
-        for node in run_again(function):
-            match node:
-                case ast.Global(names=[name, *_] as names):
-                    yield depends(_stored_in(function, names) or node, _shared(name), _KEPT)
-                case ast.expr() if (name := _changed_by(node)) in shared or (
-                    name in classes and not isinstance(node, ast.Call)
-                ):
-                    yield depends(node, _shared(name), _KEPT)
-
     def _not_awaited(self, function: Function) -> Iterator[Remark]:
         call = self._call_in(function)
         nodes = list(run_again(function))
@@ -537,49 +452,9 @@ class HandlerCode:
                     case ast.Call(func=ast.Name(id=name)) if self._is_async(name):
                         yield _without_await(made, name, is_certain=not is_kept)
 
-    def _blocking(self, function: Function) -> Iterator[Remark]:
-        """What holds up all calls in an asynchronous function."""
-        if not isinstance(function, ast.AsyncFunctionDef):
-            return
-        known = self._imported | imports_in(function)
-        elsewhere = {node for each in ast.walk(function) if isinstance(each, ast.Lambda) for node in ast.walk(each)}
-        for node in run_again(function):
-            if (
-                isinstance(node, ast.Call)
-                and node not in elsewhere
-                and (dotted := _dotted(node.func, known)) in _BLOCKING
-            ):
-                sleeps = "`await asyncio.sleep(..)`, or " if dotted == "time.sleep" else ""
-                message = f"`{dotted}` holds up all calls in an asynchronous function"
-                yield Remark("W703", node, message, f"write {sleeps}`def` instead of `async def`")
-
     def _is_async(self, name: str) -> bool:
         found = self.functions.get(name, ())
         return bool(found) and all(isinstance(each, ast.AsyncFunctionDef) for each in found)
-
-    @cached_property
-    def _module_names(self) -> set[str]:
-        return {
-            each.id
-            for node in self.tree.body
-            if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign)
-            for each in ast.walk(node)
-            if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
-        }
-
-    @cached_property
-    def _imported(self) -> dict[str, str]:
-        """What a name stands for: a module, something of a module, or what is made with that."""
-        found = {name: name for name in BUILT_IN} | imports_in(self.tree)
-        for node in self.tree.body:
-            if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
-                continue
-            parts = (_dotted(each, found) for each in ast.walk(node.value))
-            made = [part for part in parts if _starts_with(part, _OUTSIDE) and not _starts_with(part, _SAME)]
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            if made and not isinstance(node.value, ast.Lambda):
-                found |= {target.id: made[0] for target in targets if isinstance(target, ast.Name)}
-        return found
 
 
 def _awaited_names(value: ast.expr) -> Iterator[str]:
@@ -632,107 +507,9 @@ def _without_f(function: Function, names: Set[str]) -> Iterator[Remark]:
                     yield Remark("W303", node.args[0], f'"{found[0]}" stays as it is written', cure)
 
 
-def imports_in(tree: ast.AST) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for node in ast.walk(tree):
-        match node:
-            case ast.Import(names=aliases):
-                found |= {
-                    alias.asname or alias.name.partition(".")[0]: alias.name
-                    if alias.asname
-                    else alias.name.partition(".")[0]
-                    for alias in aliases
-                }
-            case ast.ImportFrom(module=str(module), names=aliases, level=0):
-                found |= {alias.asname or alias.name: f"{module}.{alias.name}" for alias in aliases}
-    return found
-
-
-def _dotted(node: ast.AST, known: dict[str, str]) -> str:
-    """Such as `datetime.datetime.now`; "" if unknown."""
-    match node:
-        case ast.Name(id=name):
-            return known.get(name, "")
-        case ast.Attribute(value=value, attr=attr):
-            before = _dotted(value, known)
-            return f"{before}.{attr}" if before else ""
-        case _:
-            return ""
-
-
-def _starts_with(dotted: str, names: Iterable[str]) -> bool:
-    return any(dotted == name or dotted.startswith(f"{name}.") for name in names)
-
-
-_IN_ORDER: Final = ("list", "tuple", "enumerate", "iter", "map", "filter", "zip", "reversed")
-"""Their result has the order of what they are given."""
-
-
-def _iterated(node: ast.AST) -> Sequence[ast.expr]:
-    match node:
-        case ast.For(iter=iterated) | ast.comprehension(iter=iterated) | ast.Starred(value=iterated):
-            return (iterated,)
-        case ast.Assign(targets=[ast.Tuple() | ast.List()], value=iterated):
-            return (iterated,)
-        case ast.Call(func=ast.Name(id=name), args=args) if name in _IN_ORDER:
-            return args
-        case ast.Call(func=ast.Attribute(attr="join" | "fromkeys"), args=[iterated, *_]):
-            return (iterated,)
-        case ast.Call(func=ast.Attribute(value=iterated, attr="pop"), args=[]):
-            return (iterated,)
-        case _:
-            return ()
-
-
-def _is_set(node: ast.AST, given: Mapping[str, Sequence[ast.expr]]) -> bool:
-    match node:
-        case ast.Set() | ast.SetComp() | ast.Call(func=ast.Name(id="set" | "frozenset")):
-            return True
-        case ast.Name(id=name) if given.get(name):
-            return all(_is_set(each, {**given, name: ()}) for each in given[name])
-        case ast.BinOp(left=left, op=ast.BitOr() | ast.BitAnd() | ast.Sub() | ast.BitXor(), right=right):
-            return _is_set(left, given) or _is_set(right, given)
-        case _:
-            return False
-
-
 def _at_once(statement: ast.stmt) -> Iterable[ast.AST]:
     """What the statement runs when the module is loaded."""
     return (statement,) if isinstance(statement, Function | ast.ClassDef) else ast.walk(statement)
-
-
-def _mutable(function: Function) -> set[str]:
-    """All calls share the default of these arguments."""
-    made = (ast.List, ast.Dict, ast.Set, ast.Call)
-    return {each.arg for each, _, default in arguments_of(function) if isinstance(default, made)}
-
-
-def _changed_by(node: ast.AST) -> str:
-    """The name of an object that this changes in place, or ""."""
-    match node:
-        case (
-            ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=attr))
-            | ast.Call(func=ast.Attribute(value=ast.Subscript(value=ast.Name(id=name)), attr=attr))
-        ) if attr in _CHANGES:
-            return name
-        case (
-            ast.Call(func=ast.Name(id="next" | "setattr" | "delattr"), args=[ast.Name(id=name), *_])
-            | ast.Subscript(value=ast.Name(id=name), ctx=ast.Store() | ast.Del())
-            | ast.Attribute(value=ast.Name(id=name), ctx=ast.Store() | ast.Del())
-        ):
-            return name
-        case _:
-            return ""
-
-
-def _stored_in(function: Function, names: list[str]) -> ast.Name | None:
-    """Where it gives the first of these names a value."""
-    found = (each for each in ast.walk(function) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store))
-    return min((each for each in found if each.id in names), key=lambda each: each.lineno, default=None)
-
-
-def _shared(name: str) -> str:
-    return f"`{name}`, which other calls change too"
 
 
 def _without_await(node: Written, name: str, *, is_certain: bool = True) -> Remark:

@@ -14,8 +14,9 @@ from ncco_server.errors import RenderError
 from ncco_server.flow.handlers.api import Call
 from ncco_server.flow.handlers.cures import cure_of
 from ncco_server.flow.handlers.effects import RunFailed
-from ncco_server.flow.handlers.inspection import BUILT_IN, HandlerCode, imports_in
+from ncco_server.flow.handlers.inspection import HandlerCode
 from ncco_server.flow.handlers.signatures import WrongArgument, are_written
+from ncco_server.flow.handlers.surroundings import BUILT_IN, imports_in
 from ncco_server.flow.handlers.value_kinds import call_methods
 from ncco_server.flow.handlers.written import bound_by
 
