@@ -74,7 +74,7 @@ async def test_the_calls_of_the_page_are_heard_on_the_phone(page: str) -> None:
     async with await logged_in(app) as client:
         for table in _ROWS.finditer(text_of(page)):
             await follow(Phone(client), await called_text(page, table.start(), client), table[1].splitlines())
-    await app.state.console.phone_calls.close()
+    await app.state.console.close()
 
 
 async def follow(phone: Phone, called: dict[str, str], rows: list[str]) -> None:

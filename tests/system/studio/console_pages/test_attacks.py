@@ -68,7 +68,7 @@ async def app(project: Path) -> AsyncIterator[FastAPI]:
     app = with_worker_here(make_console(project))
     app.state.console.phone_calls.make_worker = OwnPlayer
     yield app
-    await app.state.console.phone_calls.close()
+    await app.state.console.close()
 
 
 @pytest.fixture

@@ -189,7 +189,7 @@ async def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
         row = RowChange(row_name("notes", [HOSTILE]), {"text": HOSTILE, "pin": SECRETS[0]})
         await console.state.console.store.tables.change([row], 0, HOSTILE)
         yield {"known": known, "stranger": stranger}
-    await console.state.console.phone_calls.close()
+    await console.state.console.close()
 
 
 def placed_call() -> PlacedRow:

@@ -82,8 +82,11 @@ async def call(project: Path, to: str, requests: Sequence[tuple[str, dict[str, A
             reply = await webhooks.post(path or url, json=fields)
         actions = reply.json() if reply.content else []
         url = next((each["eventUrl"][0] for each in actions if each["action"] == "input"), url)
-    async with await logged_in(create_console(settings(project), dev=True)) as console:
-        return (await console.get(f"/calls/{LEG['uuid']}")).text
+    console = create_console(settings(project), dev=True)
+    async with await logged_in(console) as client:
+        page = (await client.get(f"/calls/{LEG['uuid']}")).text
+    await console.state.console.close()
+    return page
 
 
 def pressed(keys: str) -> tuple[str, dict[str, Any]]:

@@ -139,7 +139,7 @@ async def keep(project: Path, id_: str, **more: Any) -> httpx.Response:
         reply = await client.post(f"/calls/{id_}/keep", headers={"HX-Request": "true"})
         if reply.status_code == 200:
             assert "Keep as scenario" in (await client.get(f"/calls/{id_}")).text
-    await console.state.console.phone_calls.close()
+    await console.state.console.close()
     return reply
 
 
@@ -296,8 +296,10 @@ async def test_a_call_without_a_flow_is_not_saved(project: Path) -> None:
 
 async def page_of(project: Path, id_: str) -> str:
     settings = settings_for(project, database_url=database(project))
-    async with await logged_in(create_console(settings, dev=True)) as client:
+    console = create_console(settings, dev=True)
+    async with await logged_in(console) as client:
         page = (await client.get(f"/calls/{id_}")).text
+    await console.state.console.close()
     return " ".join(html.unescape(re.sub("<[^>]*>", " ", page)).split()).replace(" ,", ",")
 
 
