@@ -32,7 +32,7 @@ from ncco_studio.verify.handlers.states import comparable
 from ncco_studio.verify.outcomes import Following
 from ncco_studio.verify.prove.samples import Representatives
 from ncco_studio.verify.prove.uses import flows_run_from
-from ncco_studio.verify.sample_values import Compared, around
+from ncco_studio.verify.sample_values import Compared, around, values_of
 
 TriggerKind = Literal["call", "detected", "input", "dial", "checkpoint", "held", "leg", "fault"]
 Answers: TypeAlias = tuple[tuple[str, LookupAnswer], ...]
@@ -166,7 +166,9 @@ class Triggers:
             if said:
                 self.values.chosen["input.text"] = tuple(said)
             return [unusual, *said, *(f"{phrase} {text}" for phrase in _phrases(asked) for text in said if text)]
-        texts = list(filter(None, self._collected(flow, variable).written()))
+        compared = self._collected(flow, variable)
+        fitting = [] if variable.type.name == "text" else values_of(variable.type, compared, self.values.now)
+        texts = list(filter(None, [*compared.written(), *map(_said, fitting)]))
         self.values.chosen[f"{flow.name}.{variable.name}"] = tuple(dict.fromkeys([*texts, unusual]))
         return [*texts, unusual]
 
@@ -188,6 +190,10 @@ class Triggers:
             found.parts |= each.parts
         found.literals |= dict.fromkeys((*env, *variable.type.words))
         return found
+
+
+def _said(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def pressed(wait: OpenWait, digits: str) -> Trigger:
