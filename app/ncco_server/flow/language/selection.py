@@ -96,8 +96,9 @@ class Selection:
 
     @property
     def present(self) -> frozenset[str]:
-        """The columns with a value in every row that is found."""
-        return frozenset(_present(self.where.node) if self.where is not None else ()) & self.table.columns.keys()
+        """The columns, and values of the key, that are not empty in any row that is found."""
+        needed = frozenset(_present(self.where.node) if self.where is not None else ())
+        return (needed & self.table.columns.keys()) | self.table.key.keys()
 
     def search(self, names: Mapping[str, Any]) -> TableSearch:
         """Without rows if a value of the key is empty or of another type. Raises RenderError."""

@@ -18,6 +18,7 @@ from ncco_server.engine.dialling import PREMIUM_PREFIXES
 from ncco_server.engine.interpreter import Playing
 from ncco_server.flow.action import CONNECTED, HELD
 from ncco_server.flow.actions.waits import connect_of
+from ncco_server.flow.language.selection import ROWS
 from ncco_server.flow.language.tables import TableRead
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.runtime import Asked
@@ -379,7 +380,10 @@ class PossibleTurns:
                 self.values.chosen[f"{flow.name}.{lookup.name}"] = samples
             return samples
         asked = next(asks for asks in flow.steps[lookup.step].all_asks if asks.name == lookup.name)
-        return self.values.answers(lookup.flow, lookup.name, asked.definition.returns)
+        selection = asked.definition.selection
+        present = selection.present if selection is not None else ()
+        found = self.values.answers(lookup.flow, lookup.name, asked.definition.returns, present)
+        return found if selection is None else [each for each in found if each.get(ROWS) != []]  # that is a missing row
 
 
 def _state_of(
