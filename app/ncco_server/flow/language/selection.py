@@ -123,7 +123,14 @@ class Selection:
             found += missing
         if self.is_first:
             return found[0].stored if found else None
-        return {ROWS: [row.values for row in found[: self.most]]} if found else None
+        return {ROWS: [row.stored for row in found[: self.most]]} if found else None
+
+    def completed(self, answer: object) -> object:
+        """The rows of a list with the defaults of their columns."""
+        if not isinstance(answer, Mapping) or not isinstance(rows := answer.get(ROWS), list):
+            return answer
+        empty = self.table.row_defaults
+        return {**answer, ROWS: [{**empty, **row} if isinstance(row, Mapping) else row for row in rows]}
 
     def _found(self, rows: Iterable[StoredRow], names: Mapping[str, Any]) -> Iterator[_FoundRow]:
         types = self.types

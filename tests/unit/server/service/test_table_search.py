@@ -8,6 +8,7 @@ import pytest
 
 from ncco_server.engine import Lookup
 from ncco_server.flow.language.selection import TableSearch
+from ncco_server.flow.language.tables import TableRead
 from ncco_server.flow.loader import load
 from ncco_server.service.row_lookups import rows_of
 from ncco_server.store import RowChange, SqliteDatabase, Store
@@ -103,8 +104,9 @@ async def job_answer(words: str, columns: dict[str, Any]) -> Any:
     (asked,) = project.flows["main"].steps["a"].asks
     async with Store(SqliteDatabase(None)) as store:
         await store.tables.change([RowChange('jobs["j1"]', columns)], AT_MS - 10, "a test")
-        request = asked.request({"call": {"person": ""}})._replace(at_ms=AT_MS)
-        (answer,) = await rows_of(store, (Lookup("a", "found", request, ""),))
+        request = asked.request({"call": {"person": ""}})
+        assert isinstance(request, TableRead | TableSearch)
+        (answer,) = await rows_of(store, (Lookup("a", "found", request._replace(at_ms=AT_MS), ""),))
     value, problem = asked.definition.cast_answer(answer.value, answer.problem)
     return value if value["ok"] else problem
 
@@ -137,3 +139,13 @@ async def test_a_row_with_an_empty_date_is_found_although_the_column_has_a_defau
 @each_case("where", ["number == call.person", "call.person == number", 'number == call.person and note == ""'])
 async def test_a_withheld_number_is_not_that_of_a_row_without_one(where: str) -> None:
     assert "there is no such row" in await job_answer(f"where: {where}, order: id", {})
+
+
+def test_rows_that_a_scenario_gives_may_lack_columns_as_a_row_may() -> None:
+    project = load({"flows/shared.yaml": JOBS % "order: id", "flows/main.yaml": JOB_CALL})
+    (asked,) = project.flows["main"].steps["a"].asks
+
+    value, problem = asked.definition.cast_answer({"rows": [{"id": "j1", "price": 3}]})
+
+    assert "" == problem
+    assert [(3, "", "2026-03-05")] == [(row["price"], row["size"], row["due"]) for row in value["rows"]]
