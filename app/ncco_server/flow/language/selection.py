@@ -132,7 +132,7 @@ class Selection:
         empty = self.table.row_defaults
         return {**answer, ROWS: [{**empty, **row} if isinstance(row, Mapping) else row for row in rows]}
 
-    def _found(self, rows: Iterable[StoredRow], names: Mapping[str, Any]) -> Iterator[_FoundRow]:
+    def _found(self, rows: Iterable[StoredRow], names: Mapping[str, Any]) -> Iterator[_ChosenRow]:
         types = self.types
         present = self.present
         for key, columns in rows:
@@ -141,7 +141,7 @@ class Selection:
             row = {**self.table.row_defaults, **stored}
             values = {name: _operand(type_, row[name]) for name, type_ in types.items()}
             if all(row[name] != "" for name in present) and self._holds({**names, **values}):
-                yield _FoundRow(row, stored)
+                yield _ChosenRow(row, stored)
 
     def _holds(self, names: Mapping[str, Any]) -> bool:
         """False if the row lacks a value that the condition needs."""
@@ -151,7 +151,7 @@ class Selection:
             return False
 
 
-class _FoundRow(NamedTuple):
+class _ChosenRow(NamedTuple):
     """A row with the defaults of its columns, and as it is stored."""
 
     values: dict[str, Any]
