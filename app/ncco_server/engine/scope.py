@@ -239,8 +239,9 @@ class Scopes:
         self.returned = {assignment.name: assignment.value.render(names) for assignment in target.sets}
         step = self.leave()
         for name, value in self.returned.items():
-            if name in self.flow.variables:
-                self.assign(name, value)
+            if (variable := self.flow.variables.get(name)) is not None:
+                has_zone = variable.type.is_timed and value != ""
+                self.assign(name, variable.type.cast(value) if has_zone else value)
         return step
 
     def leave(self) -> Step:

@@ -19,6 +19,7 @@ from ncco_server.flow.runtime import Way
 from ncco_server.flow.templates.operators import step_of
 from ncco_server.flow.templates.references import walk
 from ncco_server.flow.templates.values import Computed, Expression, Native, Value
+from ncco_server.flow.values import in_locale
 
 N = TypeVar("N")
 Graph: TypeAlias = Mapping[N, Mapping[N, Way]]
@@ -148,7 +149,8 @@ def _assigned(step: Step) -> Iterator[tuple[str, Value | Expression]]:
 
 def direction(counter: str, value: Value | Expression) -> int:
     """1 for an assignment like `x + 2`, -1 for `x - 2`; otherwise 0."""
-    match value.template.body if isinstance(value, Native | Computed) else []:
+    counted_by = value if isinstance(value, Expression) else in_locale(value, "")  # all locales count alike
+    match counted_by.template.body if isinstance(counted_by, Native | Computed) else []:
         case [nodes.Output(nodes=[node])] if (found := step_of(node)) is not None:
             counted, step = found
             if isinstance(counted, nodes.Name) and counted.name == counter:

@@ -84,14 +84,21 @@ class Selection:
     @property
     def returned(self) -> Returned:
         secrets = [name for name, column in self.table.columns.items() if column.sensitive]
-        present = set(_present(self.where.node)) if self.where is not None else set()
+        columns = self.table.returned.type.fields if self.is_first else {}  # the lookup's default completes them
         types = {
-            name: replace(each, may_be_empty=False) if name in present else each for name, each in self.types.items()
+            name: replace(each, may_be_empty=False) if name in self.present else each
+            for name, each in {**self.types, **columns}.items()
         }
         if self.is_first:
             return Returned(record(types), frozenset((name,) for name in secrets))
         rows = list_of(record(types))
         return Returned(record({ROWS: rows}), frozenset((ROWS, None, name) for name in secrets))
+
+    @property
+    def present(self) -> frozenset[str]:
+        """The columns, and values of the key, that are not empty in any row that is found."""
+        needed = frozenset(_present(self.where.node) if self.where is not None else ())
+        return (needed & self.table.columns.keys()) | self.table.key.keys()
 
     def search(self, names: Mapping[str, Any]) -> TableSearch:
         """Without rows if a value of the key is empty or of another type. Raises RenderError."""
@@ -110,25 +117,31 @@ class Selection:
         found = list(self._found(rows, names))
         if self.order:
             type_ = self.types[self.order]
-            missing = [row for row in found if row[self.order] == ""]
-            found = [row for row in found if row[self.order] != ""]
-            found.sort(key=lambda row: type_.operand(row[self.order]), reverse=self.is_descending)
+            missing = [row for row in found if row.values[self.order] == ""]
+            found = [row for row in found if row.values[self.order] != ""]
+            found.sort(key=lambda row: type_.operand(row.values[self.order]), reverse=self.is_descending)
             found += missing
         if self.is_first:
-            return found[0] if found else None
-        return {ROWS: found[: self.most]} if found else None
+            return found[0].stored if found else None
+        return {ROWS: [row.stored for row in found[: self.most]]} if found else None
 
-    def _found(self, rows: Iterable[StoredRow], names: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    def completed(self, answer: object) -> object:
+        """The rows of a list with the defaults of their columns."""
+        if not isinstance(answer, Mapping) or not isinstance(rows := answer.get(ROWS), list):
+            return answer
+        empty = self.table.row_defaults
+        return {**answer, ROWS: [{**empty, **row} if isinstance(row, Mapping) else row for row in rows]}
+
+    def _found(self, rows: Iterable[StoredRow], names: Mapping[str, Any]) -> Iterator[_ChosenRow]:
         types = self.types
-        empty = {
-            name: column.default if column.default is not None else "" for name, column in self.table.columns.items()
-        }
+        present = self.present
         for key, columns in rows:
             known = {name: value for name, value in columns.items() if name in self.table.columns}
-            row = {**dict(zip(self.table.key, key, strict=False)), **empty, **known}
+            stored = {**dict(zip(self.table.key, key, strict=False)), **known}
+            row = {**self.table.row_defaults, **stored}
             values = {name: _operand(type_, row[name]) for name, type_ in types.items()}
-            if self.where is None or self._holds({**names, **values}):
-                yield row
+            if all(row[name] != "" for name in present) and self._holds({**names, **values}):
+                yield _ChosenRow(row, stored)
 
     def _holds(self, names: Mapping[str, Any]) -> bool:
         """False if the row lacks a value that the condition needs."""
@@ -136,6 +149,13 @@ class Selection:
             return self.where is None or bool(self.where.evaluate(names))
         except RenderError:
             return False
+
+
+class _ChosenRow(NamedTuple):
+    """A row with the defaults of its columns, and as it is stored."""
+
+    values: dict[str, Any]
+    stored: dict[str, Any]
 
 
 class _Missing(str):
@@ -157,13 +177,21 @@ def _operand(type_: Kind, value: Any) -> Any:
 
 
 def _present(condition: nodes.Node) -> Iterator[str]:
-    """Names with a value wherever a condition holds: without one, `until > now` and `number != ""` do not."""
+    """Names with a value wherever a condition holds.
+
+    Without one, `until > now` and `number != ""` do not, nor does `number == call.person`, even if both are missing.
+    """
     match condition:
         case nodes.And(left=left, right=right):
             yield from (*_present(left), *_present(right))
         case nodes.Compare(expr=nodes.Name(name=name), ops=[nodes.Operand(op="ne", expr=nodes.Const(value=""))]):
             yield name
-        case nodes.Compare(expr=first, ops=[nodes.Operand(op="gt" | "gteq" | "lt" | "lteq", expr=second)]):
+        case (
+            nodes.Compare(ops=[nodes.Operand(op="eq", expr=nodes.Const(value=""))])
+            | nodes.Compare(expr=nodes.Const(value=""))
+        ):
+            return
+        case nodes.Compare(expr=first, ops=[nodes.Operand(op="eq" | "gt" | "gteq" | "lt" | "lteq", expr=second)]):
             yield from (each.name for each in (first, second) if isinstance(each, nodes.Name))
 
 

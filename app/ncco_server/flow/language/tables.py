@@ -107,8 +107,10 @@ class TableDefinition(MapForm):
     @property
     def column_types(self) -> dict[str, Kind]:
         """For rows that no lookup's default completes: without a default of its own, a column may be ""."""
-        columns = self.columns.items()
-        return {name: replace(each.type, may_be_empty=each.default in (None, "")) for name, each in columns}
+        return {
+            name: replace(each.type, may_be_empty=each.type.begins_unknown or each.default in (None, ""))
+            for name, each in self.columns.items()
+        }
 
     def row_of_number(self, number: str) -> str:
         """Return "" unless a phone number, in digits, finds a row."""

@@ -40,6 +40,7 @@ tables:
   owners:
     key: {number: phone}
     columns:
+      name: text
       mobile: {type: phone, sensitive: true}
       born: {type: date, sensitive: true}
       visits: {type: int, sensitive: true}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -97,18 +97,22 @@ def _fits(adapter: TypeAdapter[Any], value: Any) -> bool:
     return False
 
 
-def samples_of_row(definition: LookupDefinition, compared: ComparedConstants) -> Samples:
-    """Rows that differ from the first one in one column each; for rows, lists of one of these and of all."""
-    if definition.selection is not None:
-        one = replace(definition, returns=replace(definition.selection, is_first=True).returned, selection=None)
-        found = samples_of_row(one, compared).values
-        lists = [*([each] for each in found), [*found[: definition.selection.most]]]
+def samples_of_row(definition: LookupDefinition, compared: ComparedConstants, present: Collection[str] = ()) -> Samples:
+    """Rows that differ from the first one in one column each; for rows, lists of one of these and of all.
+
+    Columns that are `present` are never "".
+    """
+    if (selection := definition.selection) is not None:
+        one = replace(definition, returns=replace(selection, is_first=True).returned, selection=None)
+        found = samples_of_row(one, compared, selection.present).values
+        lists = [*([each] for each in found), [*found[: selection.most]]]
         return Samples(tuple({ROWS: each} for each in lists), are_all=False)
     secrets = definition.returns.secrets
     columns = {
         name: (secret_of(type_),) if (name,) in secrets else _values(type_, compared.of(name))
         for name, type_ in definition.returns.fields.items()
     }
+    columns |= {name: [each for each in columns[name] if each != ""] for name in present}
     rows = different(_records(columns, compared.together))
     are_whole = all(map(is_whole, definition.returns.fields.values()))
     return Samples(tuple(rows[:MOST]), are_whole and len(columns) <= 1 and len(rows) <= MOST)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import combinations, islice, product
@@ -10,6 +10,7 @@ from math import prod
 from typing import Any, Final
 
 from ncco_server.flow.language.returns import Returned
+from ncco_server.flow.language.selection import ROWS
 from ncco_server.ncco.value_types import TYPES, Kind
 from ncco_studio.verify.prove.expressions import ENTRY, LENGTH
 from ncco_studio.verify.prove.literals import Literals
@@ -55,9 +56,13 @@ class Representatives:
     is_brief: bool = False
     _secrets: set[tuple[str | None, ...]] = field(default_factory=set)
     """The sensitive fields of lookups, as (flow, lookup, field ...)."""
+    _present: set[tuple[str, ...]] = field(default_factory=set)
+    """Those that are never empty."""
 
-    def answers(self, flow: str, name: str, returns: Returned) -> list[dict[str, Any]]:
-        self._secrets |= {(flow, name, *way) for way in returns.secrets}
+    def answers(self, flow: str, name: str, returns: Returned, present: Collection[str] = ()) -> list[dict[str, Any]]:
+        """`present` are the fields of the answer, or of its rows, that are never ""."""
+        self._secrets |= {(flow, name, *(ENTRY if part is None else part for part in way)) for way in returns.secrets}
+        self._present |= {(flow, name, *way, field) for way in ((), (ROWS, ENTRY)) for field in present}
         return self._records(flow, (name,), returns.type)
 
     def combined(self, choices: Mapping[Name, list[Any]], most: int) -> tuple[list[dict[Name, Any]], str]:
@@ -86,6 +91,8 @@ class Representatives:
             known = {**self.literals.of(flow, path).literals, **self.literals.of(flow, (*path, ENTRY)).literals}
             return self._lists(flow, path, different(["something", "something else", *known]))
         found = values_of(type_, self.literals.of(flow, path), self.now)
+        if (flow, *path) in self._present:
+            found = [value for value in found if value != ""]
         if not is_whole(type_):
             self.chosen[".".join(path)] = tuple(found)
         return found
@@ -128,14 +135,14 @@ class Representatives:
         return found
 
     def _sensitive_values(self, flow: str, path: Path, type_: Kind, values: list[Any]) -> list[Any]:
-        """Leave out what other fields also use."""
+        """Replace values that other fields also use: they would be masked there, or make the answer invalid."""
         compared = self.literals.of(flow, path)
         key = ".".join(path)
         secret = secret_of(type_)
         if compared.has("related") or not compared.excludes(str(secret)):
             return values
         usual = USUAL.get(type_.name, (usual_of(type_),))
-        found = [secret if value in usual else value for value in values]
+        found = [secret if each in usual and each not in compared.literals else each for each in values]
         self.chosen |= {key: tuple(found)} if key in self.chosen else {}
         return found
 

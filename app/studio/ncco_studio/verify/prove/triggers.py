@@ -18,6 +18,7 @@ from ncco_server.engine.dialling import PREMIUM_PREFIXES
 from ncco_server.engine.interpreter import Playing
 from ncco_server.flow.action import CONNECTED, HELD
 from ncco_server.flow.actions.waits import connect_of
+from ncco_server.flow.language.selection import ROWS
 from ncco_server.flow.language.tables import TableRead
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.runtime import Asked
@@ -32,7 +33,7 @@ from ncco_studio.verify.handlers.states import comparable
 from ncco_studio.verify.outcomes import Following
 from ncco_studio.verify.prove.samples import Representatives
 from ncco_studio.verify.prove.uses import flows_run_from
-from ncco_studio.verify.sample_values import Compared, around
+from ncco_studio.verify.sample_values import Compared, around, values_of
 
 TriggerKind = Literal["call", "detected", "input", "dial", "checkpoint", "held", "leg", "fault"]
 Answers: TypeAlias = tuple[tuple[str, LookupAnswer], ...]
@@ -166,7 +167,9 @@ class Triggers:
             if said:
                 self.values.chosen["input.text"] = tuple(said)
             return [unusual, *said, *(f"{phrase} {text}" for phrase in _phrases(asked) for text in said if text)]
-        texts = list(filter(None, self._collected(flow, variable).written()))
+        compared = self._collected(flow, variable)
+        fitting = [] if variable.type.name == "text" else values_of(variable.type, compared, self.values.now)
+        texts = list(filter(None, [*compared.written(), *map(_said, fitting)]))
         self.values.chosen[f"{flow.name}.{variable.name}"] = tuple(dict.fromkeys([*texts, unusual]))
         return [*texts, unusual]
 
@@ -188,6 +191,10 @@ class Triggers:
             found.parts |= each.parts
         found.literals |= dict.fromkeys((*env, *variable.type.words))
         return found
+
+
+def _said(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def pressed(wait: OpenWait, digits: str) -> Trigger:
@@ -373,7 +380,10 @@ class PossibleTurns:
                 self.values.chosen[f"{flow.name}.{lookup.name}"] = samples
             return samples
         asked = next(asks for asks in flow.steps[lookup.step].all_asks if asks.name == lookup.name)
-        return self.values.answers(lookup.flow, lookup.name, asked.definition.returns)
+        selection = asked.definition.selection
+        present = selection.present if selection is not None else ()
+        found = self.values.answers(lookup.flow, lookup.name, asked.definition.returns, present)
+        return found if selection is None else [each for each in found if each.get(ROWS) != []]  # that is a missing row
 
 
 def _state_of(

@@ -133,7 +133,7 @@ class Fitting:
             word, _, name = error.where.partition(".")
             values = call.written.get("with")
             given = {key.value: key.place for key, _ in values.entries} if isinstance(values, Map) else {}
-            place = given.get(name) or call.at(word if word in call.written.values and not name else "place")
+            place = given.get(name) or call.at(word if word in call.written.values else "place")
             reader.report("S106", place, str(error).removesuffix("."), error.cure)
         return call
 
