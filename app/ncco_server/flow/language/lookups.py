@@ -268,6 +268,8 @@ class LookupDefinition(Definition):
             if value is None:
                 return self.default_answer, NO_ROW
             value = {**self.default, **value} if isinstance(value, Mapping) else value
+            if self.selection is not None:
+                value = self.selection.completed(value)
         try:
             return {**self.returns.read(value), OK: True}, ""
         except Misfit as misfit:

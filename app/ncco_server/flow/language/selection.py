@@ -93,6 +93,14 @@ class Selection:
         rows = list_of(record(types))
         return Returned(record({ROWS: rows}), frozenset((ROWS, None, name) for name in secrets))
 
+    def completed(self, answer: Any) -> Any:
+        """A test may give rows with some columns: the others have their defaults, as in a row that is stored."""
+        given = answer.get(ROWS) if isinstance(answer, Mapping) and not self.is_first else None
+        if not isinstance(given, list):
+            return answer
+        defaults = self.table.row_defaults
+        return {**answer, ROWS: [{**defaults, **row} if isinstance(row, Mapping) else row for row in given]}
+
     def search(self, names: Mapping[str, Any]) -> TableSearch:
         """Without rows if a value of the key is empty or of another type. Raises RenderError."""
         part = self.table.key_values(self.key, names)
