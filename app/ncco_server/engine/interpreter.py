@@ -297,7 +297,7 @@ def begin(
     """`given` has texts for the flow's params; one that does not fit is ignored."""
     budget = Budget()
     record = call_record(call)
-    handler = begun_handler(flow, record, context) if flow.handler is not None and not given else None
+    handler = begun_handler(flow, session_id, record, context) if flow.handler is not None and not given else None
     is_compilable = not given and (handler is None or handler.is_compilable)
     if is_compilable and not context.by_hand:
         playback = handler.playback if handler is not None else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple
 
 from ncco_server.engine.flow_scope import FlowScope
@@ -34,13 +35,13 @@ class BegunHandler(NamedTuple):
     is_compilable: bool
 
 
-def begun_handler(flow: Flow, call: Mapping[str, Any], context: TurnContext) -> BegunHandler:
+def begun_handler(flow: Flow, session_id: str, call: Mapping[str, Any], context: TurnContext) -> BegunHandler:
     handling = _handling_of(flow)
     params = {name: flow.variables[name].default for name in flow.params}
     known: dict[str, str] = {}
-    playback = handling.playback(
-        call, context.env, params, known, context.keys, calendars=flow.calendars_with(context.by_hand)
-    )
+    calendars = flow.calendars_with(context.by_hand)
+    mask = partial(context.mask, session_id)
+    playback = handling.playback(call, context.env, params, known, context.keys, calendars=calendars, mask=mask)
     try:
         playback.play(handling.begun(context.now))
     except RenderError:
@@ -57,16 +58,23 @@ class Playbacks:
         self._secrets = secrets
         self._played: dict[str, PlayedHandler] = {}
         self._known: dict[str, str] = {}
+        self._public = frozenset(each for each in call.values() if isinstance(each, str))
 
     def at(self, scope: FlowScope) -> PlayedHandler:
+        """Refuse a handler that says a sensitive value. What the call's own record has anyway is none."""
+        playback = self._played_to(scope)
+        said = (text for text in playback.computed if text not in self._public) if self._known else ()
+        if any(map(self._secrets.are_in, said)):
+            message = "the handler says a sensitive value, which would be stored: give it to a function only"
+            raise RenderError("R110", message, str(scope.flow.place), frozenset())
+        return playback
+
+    def _played_to(self, scope: FlowScope) -> PlayedHandler:
         recorded = scope.variables[RECORDED]
         playback = self._played.get(scope.flow.name)
         if playback is None or not playback.follows(recorded):
             playback = self._played[scope.flow.name] = self._new(scope)
         playback.play(recorded, scope.variables.get(AWAITED, ()))
-        if self._known and any(map(self._secrets.are_in, playback.computed)):
-            message = "the handler says a sensitive value, which would be stored: give it to a function only"
-            raise RenderError("R110", message, str(scope.flow.place), frozenset())
         return playback
 
     def _new(self, scope: FlowScope) -> PlayedHandler:
@@ -74,7 +82,7 @@ class Playbacks:
         context = self._context
         calendars = scope.flow.calendars_with(context.by_hand)
         return _handling_of(scope.flow).playback(
-            self._call, context.env, params, self._known, context.keys, calendars=calendars
+            self._call, context.env, params, self._known, context.keys, calendars=calendars, mask=self._secrets.mask
         )
 
     def _param_of(self, scope: FlowScope, name: str) -> Any:
@@ -125,12 +133,12 @@ class Playbacks:
 
     def recorded(self, scope: FlowScope, value: Any, problem: str) -> FlowScope:
         """The scope with a result of the handler's wait or function."""
-        item = self.at(scope).item(value, problem, self._context.now)
+        item = self._played_to(scope).item(value, problem, self._context.now)
         return scope.with_variable(RECORDED, [*scope.variables[RECORDED], item])
 
     def returned(self, scope: FlowScope, outcome: str, values: Mapping[str, Any]) -> FlowScope:
         """The scope with the outcome of the flow that the handler has run, and with the values that it takes."""
-        taken = self.at(scope).returns
+        taken = self._played_to(scope).returns
         if taken is None:
             return self.recorded(scope, outcome, "")
         found = {name: values[name] for name in taken if name in values}

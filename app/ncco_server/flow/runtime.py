@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -125,8 +125,9 @@ class Handling(Protocol):
         keys: Sequence[bytes],
         *,
         calendars: Mapping[str, Any] | None = None,
+        mask: Callable[[str], str] = str,
     ) -> PlayedHandler:
-        """`known` has the sensitive values of this turn, by token; `keys` are for digests."""
+        """`known` has the sensitive values of this turn, by token; `keys` are for digests, `mask` makes tokens."""
 
 
 class Offer(Protocol):

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from types import CoroutineType, MappingProxyType
 from typing import (
     Any,
@@ -54,6 +54,7 @@ from ncco_server.flow.handlers.effects import (
     Dialled,
     HandlerEffect,
     HeldFunction,
+    TimeText,
     WrittenText,
 )
 from ncco_server.flow.handlers.options import (
@@ -66,7 +67,7 @@ from ncco_server.flow.handlers.options import (
     TalkOptions,
     TransferOptions,
 )
-from ncco_server.flow.handlers.secret import Secret
+from ncco_server.flow.handlers.secret import Secret, default_secret
 from ncco_server.flow.handlers.signatures import RANGES, WrongArgument, out_of_range, signature_of, unknown_argument
 from ncco_server.flow.hours.calendar import Calendar, CurrentHours
 from ncco_server.flow.language.selection import MOST_ROWS, ROWS
@@ -232,6 +233,7 @@ class Call:
         tables: Mapping[str, TableDefinition] = MappingProxyType({}),
         returns: Mapping[str, Mapping[str, Variable]] = MappingProxyType({}),
         waits: Sequence[str] = (),
+        mask: Callable[[str], str] = str,
     ) -> None:
         vars(self).update(facts)
         self.from_ = facts["from"]
@@ -245,6 +247,7 @@ class Call:
         self._tables = tables
         self._returns = returns
         self._waits = waits
+        self._mask = mask
         self._uuid: str = facts["uuid"]
         self._drawn = 0
 
@@ -437,7 +440,7 @@ class Call:
         `record` with `endOnSilence`, it is sent when the caller gets there.
         """
         given = {
-            name: value if isinstance(value, (list, tuple, Mapping, Secret)) else write(value)
+            name: value if isinstance(value, (list, tuple, Mapping, Secret)) else _written(value)
             for name, value in _options(**params).items()
         }
         return self._make(HandlerEffect("play", first={"send": [{hook: given} if given else hook]}))
@@ -583,7 +586,7 @@ class Call:
         definition = self._tables[table]
         known = {**definition.key, **definition.columns}
         values = definition.row_defaults if stored is None else stored
-        secret = self._secret if stored is not None else Secret.of
+        secret = self._secret if stored is not None else partial(default_secret, mask=self._mask)
         columns = {name: _column(known[name], each, secret) for name, each in values.items()}
         if type is None:
             return Row(columns, stored is not None)
@@ -914,7 +917,11 @@ def _columns(values: Mapping[str, Column | Secret]) -> dict[str, Any]:
 
 
 def _text_of(value: Any) -> str:
-    return WrittenText(write(value)) if isinstance(value, bool) else "" if value is None else write(value)
+    return WrittenText(write(value)) if isinstance(value, bool) else "" if value is None else _written(value)
+
+
+def _written(value: Any) -> str:
+    return TimeText(write(value)) if isinstance(value, date | time) else write(value)
 
 
 _INSTEAD: Final = {

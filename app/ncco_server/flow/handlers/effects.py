@@ -66,6 +66,12 @@ class ColumnUrl(str):
     __slots__ = ()
 
 
+class TimeText(str):
+    """A date or a time that a handler has not got from a text, so it is no secret, whatever digits it has."""
+
+    __slots__ = ()
+
+
 HEARD: Final = "heard"
 """The variable of a handler's flow that receives what the caller entered."""
 SECRET: Final = "heard_secret"  # noqa: S105 - a name

@@ -164,6 +164,7 @@ class HandlerPlayback:
         known: Mapping[str, str],
         keys: Sequence[bytes] = NO_KEYS,
         waits: list[str],
+        mask: Callable[[str], str] = str,
         call: Callable[..., Call] = Call,
         tracer: LineTracer | None = None,
     ) -> None:
@@ -173,7 +174,7 @@ class HandlerPlayback:
         self._path = flow.path or flow.file
         self._env = NotedEnv(env)
         declared = {"tables": maker.tables, "returns": maker.returns}
-        self.call = call(facts, self._env, calendars, maker.language, known, waits=waits, **declared)
+        self.call = call(facts, self._env, calendars, maker.language, known, waits=waits, mask=mask, **declared)
         self._waits = waits
         self._keys = keys
         self._tracer = tracer

@@ -8,7 +8,6 @@ import inspect
 import sys
 import traceback
 import typing
-from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
@@ -30,7 +29,7 @@ from ncco_server.flow.handlers.limits import LOAD_S, LineTracer, TooLong, in_tim
 from ncco_server.flow.handlers.own_modules import OldModules, in_process, note_imported, own_modules, stored_in
 from ncco_server.flow.handlers.playback import NO_KEYS, HandlerPlayback, milliseconds
 from ncco_server.flow.handlers.remarks import Remark, run_again
-from ncco_server.flow.handlers.secret import Secret
+from ncco_server.flow.handlers.secret import Secret, default_secret
 from ncco_server.flow.handlers.signatures import Function, arguments_of
 from ncco_server.flow.handlers.steps import EffectTemplate, StepMaker, constants
 from ncco_server.flow.handlers.written import WrittenCode
@@ -107,16 +106,20 @@ class LoadedHandler:
         keys: Sequence[bytes] = NO_KEYS,
         *,
         calendars: Mapping[str, Calendar] | None = None,
+        mask: Callable[[str], str] = str,
         make: Callable[..., HandlerPlayback] | None = None,
     ) -> HandlerPlayback:
         arguments = {name: self._argument(name, value) for name, value in params.items()}
         waits: list[str] = []
         if self.secrets:
-            public = {default: default for default in self.secrets.values()}
-            arguments |= {name: Secret(params[name], ChainMap(dict(known), public), waits) for name in self.secrets}
+            heard = dict(known)
+            arguments |= {
+                name: default_secret(default, mask) if params[name] == default else Secret(params[name], heard, waits)
+                for name, default in self.secrets.items()
+            }
         make = make or partial(HandlerPlayback, self.flow, self.maker)
         calendars = self.calendars if calendars is None else calendars
-        return make(facts, env, arguments, calendars=calendars, known=known, keys=keys, waits=waits)
+        return make(facts, env, arguments, calendars=calendars, known=known, keys=keys, waits=waits, mask=mask)
 
     def _argument(self, name: str, value: Any) -> Any:
         reader = _READERS.get(self.params[name])

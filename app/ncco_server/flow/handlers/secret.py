@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import partial
 from types import FunctionType, MethodType
@@ -93,6 +93,12 @@ class Secret:
     def __reduce__(self) -> NoReturn:
         """Raises TypeError: a secret is not stored."""
         raise TypeError("a Secret cannot be stored")
+
+
+def default_secret(value: str, mask: Callable[[str], str]) -> Secret:
+    """It is public, and never gone. `mask` makes the tokens of the call's other secrets."""
+    token = mask(value)
+    return Secret(token, {token: value})
 
 
 def secrets_in(value: Any, depth: int = 0) -> Iterator[Secret]:

@@ -16,7 +16,16 @@ from jinja2 import StrictUndefined
 
 from ncco_server.errors import RenderError
 from ncco_server.flow.grammar.reader import Fields, Resolver, read_fields
-from ncco_server.flow.handlers.effects import HEARD, READY, SECRET, ColumnUrl, HandlerEffect, HeldFunction, WrittenText
+from ncco_server.flow.handlers.effects import (
+    HEARD,
+    READY,
+    SECRET,
+    ColumnUrl,
+    HandlerEffect,
+    HeldFunction,
+    TimeText,
+    WrittenText,
+)
 from ncco_server.flow.handlers.secret import Secret, SecretGone
 from ncco_server.flow.handlers.ssml import Ssml, SsmlPiece
 from ncco_server.flow.handlers.written import WrittenCode
@@ -437,7 +446,7 @@ class StepMaker:
     def computed(self, said: Sequence[EffectAt]) -> Iterator[str]:
         for effect, _ in said:
             for text in _texts([effect.name, effect.first, effect.do, effect.words]):
-                if id(text) not in self._literal:
+                if id(text) not in self._literal and not isinstance(text, TimeText):
                     yield text
 
     def _key(self, name: str, said: Sequence[EffectAt], values: dict[str, Any]) -> tuple[Any, ...]:

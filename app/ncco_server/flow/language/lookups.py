@@ -278,7 +278,8 @@ class LookupDefinition(Definition):
     def redact(self, answer: Answer, sensitive: SensitiveValues, mask: Callable[[str], str]) -> tuple[Answer, str]:
         """The answer with masked values; and why masking failed, or ""."""
         try:
-            masked = Redactor(sensitive, mask).redact(self.returns.type, answer, self.returns.secrets)
+            redactor = Redactor(sensitive, mask, is_row=self.method == "TABLE")
+            masked = redactor.redact(self.returns.type, answer, self.returns.secrets)
             return {**masked, OK: answer[OK]}, ""
         except Misfit as misfit:
             return self.default_answer, str(misfit)

@@ -117,10 +117,14 @@ _PUBLIC: Final = frozenset({"words", "bool"})
 
 
 class Redactor:
-    """Replaces sensitive values with tokens; `mask` returns the token for a text."""
+    """Replaces sensitive values with tokens; `mask` returns the token for a text.
 
-    def __init__(self, sensitive: SensitiveValues, mask: Callable[[str], str]) -> None:
+    `is_row`: a row of our own table, which has its columns in the open: those that are no text stay.
+    """
+
+    def __init__(self, sensitive: SensitiveValues, mask: Callable[[str], str], *, is_row: bool = False) -> None:
         self._sensitive = sensitive
+        self._is_row = is_row
         self._mask = mask
 
     def redact(self, type_: Kind, value: Any, secrets: Collection[Path], path: str = "") -> Any:
@@ -141,7 +145,7 @@ class Redactor:
             return {str(self._text(name)): self.redact(type_.entry, each, (), path) for name, each in value.items()}
         if isinstance(value, str) and type_.name in ("text", "any"):
             return self._text(value)
-        if value is None or isinstance(value, bool) or not self._sensitive.are_part_of(value):
+        if self._is_row or value is None or isinstance(value, bool) or not self._sensitive.are_part_of(value):
             return value
         if type_ == ANY:
             return self._mask(str(value))

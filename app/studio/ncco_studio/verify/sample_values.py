@@ -38,6 +38,8 @@ FAR: Final[Mapping[str, tuple[str, ...]]] = {
     "datetime": ("2000-01-01T09:30:00+00:00", "2100-01-01T09:30:00+00:00"),
 }
 """Dates and times far from any other, by kind."""
+DIGITS: Final = "2345678901"
+"""The digits of which entries are made: the first one, unless something is compared with that."""
 _SECRETS: Final[Mapping[str, Any]] = {
     **dict.fromkeys(("text", "any"), "kept to itself"),
     **{"phone": "447700900765", "int": 70707, "number": 70707.5, "url": "https://example.com/kept.mp3"},

@@ -211,3 +211,15 @@ def test_the_results_of_rows_are_their_columns_and_whether_they_are_new(tmp_path
     assert "row of callers" == turn_of(regular, [], flows=tmp_path).waits_for
     with pytest.raises(ValueError, match="result 1: a row is a dict"):
         turn_of(regular, ["Ada"], flows=tmp_path)
+
+
+@call_flow
+async def best(call: Call) -> None:
+    rows = await call.rows("callers", order="-calls")
+    await call.talk(", ".join(f"{row['name']} {row['calls']}" for row in rows))
+
+
+def test_given_rows_need_no_other_columns_than_those_that_matter(tmp_path: Path) -> None:
+    (tmp_path / "shared.yaml").write_text(CALLERS)
+    rows = [{"number": "447700900123", "name": "Ada"}, {"number": "447700900124", "name": "Bert", "calls": 2}]
+    assert ["Ada 0, Bert 2"] == turn_of(best, [rows], flows=tmp_path).said

@@ -44,6 +44,18 @@ tables:
       mobile: {type: phone, sensitive: true}
       born: {type: date, sensitive: true}
       visits: {type: int, sensitive: true}
+      pin: {type: text, sensitive: true}
+"""
+CHECK: Final = """\
+flow: check
+params: {pin: {type: text, sensitive: true}}
+outcomes: [right, wrong]
+start: ask
+steps:
+  ask:
+    do: [talk: "Is it yours? Press 1."]
+    choices: {yours: {dtmf: 1, goto: {return: right}}}
+    retry: {then: {return: wrong}}
 """
 ORDER: Final = """\
 async def order():
@@ -145,6 +157,16 @@ def test_what_or_raise_raises_may_go_to_the_error_flow(ask: str) -> None:
 
     assert [] == [each for each in found if each.code not in ("W213", "after_connect")]
     assert status in ("proved", "walked")
+
+
+def test_a_flow_that_waits_after_it_got_a_secret_is_no_mistake_of_its_caller() -> None:
+    asks = 'owner = await call.row("owners", number=call.from_)\n'
+    runs = 'came = await call.run_flow("check", outcomes=["right", "wrong"], pin=owner["pin"])\n'
+    code = code_of({"body": f'{asks}{runs}await call.talk(f"It is {{came}}.")\n'})
+
+    issues = project_of(code, {"flows/shared.yaml": OWNERS, "flows/check.yaml": CHECK}).issues
+
+    assert [] == [each for each in issues if each.place.file == "flows/shop.py"]
 
 
 def test_an_issue_of_a_line_that_always_fails_says_what_it_raises() -> None:

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 from ncco_server.flow.handlers.written import given_in
 from ncco_studio.verify.handlers.patterns import text_matching
-from ncco_studio.verify.sample_values import SAMPLES
+from ncco_studio.verify.sample_values import DIGITS, SAMPLES
 
 Constant: TypeAlias = str | int | float
 Fields: TypeAlias = Set[str] | None
@@ -37,12 +37,26 @@ _STEPS: Final[Mapping[type[ast.cmpop], int]] = {ast.Eq: 0, ast.In: 0, ast.GtE: 0
 """How far from a constant a value lies for which a comparison holds."""
 
 
+def _secrets_entered(node: ast.AST) -> Iterator[str]:
+    match node:
+        case ast.Call(func=ast.Attribute(attr="collect"), keywords=keywords):
+            given = {each.arg: each.value for each in keywords}
+        case _:
+            return
+    match given.get("sensitive"), given.get("digits"):
+        case ast.Constant(value=True), ast.Constant(value=int(least)):
+            yield DIGITS[0] * least
+        case ast.Constant(value=True), ast.Tuple(elts=[ast.Constant(value=int(least)), _]):
+            yield DIGITS[0] * least
+
+
 class ComparedConstants:
     """The constants of a file with a handler.
 
     Attributes:
         keys: of the maps that it reads by a constant.
         together: for conditions with several fields, a constant for each of them.
+        secrets: what sample callers enter where it asks for digits that are sensitive.
     """
 
     def __init__(self, tree: ast.Module) -> None:
@@ -55,6 +69,7 @@ class ComparedConstants:
                 for each in constants if fields is None or fields else ():
                     known = self._fields.get(each, _NO_FIELDS)
                     self._fields[each] = None if fields is None or known is None else known | fields
+        self.secrets = list(dict.fromkeys(text for node in ast.walk(tree) for text in _secrets_entered(node)))
         self.together = list(self._demands_in(tree.body, {}))
 
     def of(self, field: str) -> list[Constant]:

@@ -28,7 +28,7 @@ from ncco_server.flow.language.selection import TableSearch
 from ncco_server.flow.language.tables import TableRead
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Place
-from ncco_server.flow.runtime import RECORDED
+from ncco_server.flow.runtime import AWAITED, RECORDED
 from ncco_server.ncco.value_types import ANY, E164
 from ncco_studio.verify.handlers.constants import NOTHING, ComparedConstants
 from ncco_studio.verify.handlers.raised import always_raises, blamed, raised_at
@@ -238,6 +238,8 @@ class _SampleEnv(dict[str, str]):
 class WatchedPlayback(HandlerPlayback):
     """Notes what the handler does and fails at. Code that blocks ends the exploration with TooLong."""
 
+    _is_back = False
+
     def __init__(
         self,
         handler: ExploredHandler,
@@ -290,6 +292,7 @@ class WatchedPlayback(HandlerPlayback):
     def play(self, recorded: Sequence[Any], awaited: Sequence[Any] = ()) -> None:
         """Each coroutine of this thread notes the line that makes it."""
         self.watch.playback = self
+        self._is_back = bool(awaited) and awaited[0] == len(recorded)
         depth = sys.get_coroutine_origin_tracking_depth()
         sys.set_coroutine_origin_tracking_depth(1)
         try:
@@ -321,7 +324,8 @@ class WatchedPlayback(HandlerPlayback):
     def _make(self, said: Sequence[EffectAt]) -> None:
         super()._make(said)
         if self.made is not None:
-            self.made.check_secrets()
+            if not self._is_back:  # if it is, the flow that it runs has got its secrets
+                self.made.check_secrets()
             self.watch.note(self.made, self._origin, self.because)
 
     def _note_failure(self, error: RenderError) -> None:
@@ -430,7 +434,13 @@ class ExploredHandler(LoadedHandler):
             self.watch.tracer.is_late = True
             raise
 
-    def state(self, facts: Mapping[str, Any], env: Mapping[str, str], variables: Mapping[str, Any]) -> Any:
+    def state(
+        self,
+        facts: Mapping[str, Any],
+        env: Mapping[str, str],
+        variables: Mapping[str, Any],
+        mask: Callable[[str], str],
+    ) -> Any:
         """Equal for calls in which the handler goes on in the same way."""
         params = {name: variables[name] for name in self.params if name in variables}
         begun = (facts, params, variables[RECORDED])
@@ -439,9 +449,9 @@ class ExploredHandler(LoadedHandler):
         if latest is not None and not self.secrets and latest.begun == begun:
             playback = latest
         else:
-            playback = self.playback(facts, env, params, {})
+            playback = self.playback(facts, env, params, {}, mask=mask)
             try:
-                playback.play(variables[RECORDED])
+                playback.play(variables[RECORDED], variables.get(AWAITED, ()))
             except RenderError as error:
                 return str(error)
         kinds = tuple(_kind_of(facts[name]) for name in sorted(self.passed_on))

@@ -109,13 +109,22 @@ def samples_of_row(definition: LookupDefinition, compared: ComparedConstants, pr
         return Samples(tuple({ROWS: each} for each in lists), are_all=False)
     secrets = definition.returns.secrets
     columns = {
-        name: (secret_of(type_),) if (name,) in secrets else _values(type_, compared.of(name))
+        name: _secrets(type_, compared) if (name,) in secrets else _values(type_, compared.of(name))
         for name, type_ in definition.returns.fields.items()
     }
     columns |= {name: [each for each in columns[name] if each != ""] for name in present}
     rows = different(_records(columns, compared.together))
     are_whole = all(map(is_whole, definition.returns.fields.values()))
     return Samples(tuple(rows[:MOST]), are_whole and len(columns) <= 1 and len(rows) <= MOST)
+
+
+def _secrets(type_: Kind, compared: ComparedConstants) -> Sequence[Any]:
+    """Also what callers enter, which the handler may compare with it."""
+    found = [secret_of(type_)]
+    for text in compared.secrets:
+        with suppress(ValueError):
+            found.append(type_.cast(text))
+    return different(found)
 
 
 def _records(fields: Mapping[str, Sequence[Any]], together: Sequence[Mapping[str, Constant]]) -> list[dict[str, Any]]:

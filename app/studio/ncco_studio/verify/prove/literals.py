@@ -150,7 +150,8 @@ class Literals:
         self._notes_at(flow, (effects.HEARD,)).parts |= dict.fromkeys(parts)
         for name, type_ in handler.params.items():
             marks: tuple[Mark, ...] = ("related",) if type_ in POINTS and "now" in handler.reads else ()
-            self._note_compared(flow, (name,), compared.of(name), *marks)
+            entered = compared.secrets if name in handler.secrets else ()
+            self._note_compared(flow, (name,), [*compared.of(name), *entered], *marks)
 
     def _note_compared(self, flow: str, path: Path, literals: Iterable[Constant], *marks: Mark) -> None:
         notes = self._notes_at(flow, path)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 from ncco_server.engine import Session, awaits_detection
@@ -18,6 +19,7 @@ from ncco_studio.verify.prove.literals import Literals
 from ncco_studio.verify.prove.liveness import Liveness, When
 from ncco_studio.verify.prove.samples import LONGEST_LIST
 from ncco_studio.verify.prove.space import State
+from ncco_studio.verify.prove.triggers import mask
 from ncco_studio.verify.prove.uses import DECIDES
 from ncco_studio.verify.sample_values import Path
 
@@ -77,7 +79,11 @@ class States:
     def _handled(self, flow: str, session: Session, variables: Mapping[str, Any], env: Mapping[str, str]) -> Any:
         """Where a handler waits, with which local variables; None in a flow file."""
         handler = explored_in(self.root.named(flow))
-        return None if handler is None else handler.state(call_record(session.call), env, variables)
+        return (
+            None
+            if handler is None
+            else handler.state(call_record(session.call), env, variables, partial(mask, session.id))
+        )
 
     def _own(self, session: Session) -> dict[Path, Any]:
         here = (session.at or self.root.name, session.step)

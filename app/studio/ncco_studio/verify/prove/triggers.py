@@ -33,7 +33,7 @@ from ncco_studio.verify.handlers.states import comparable
 from ncco_studio.verify.outcomes import Following
 from ncco_studio.verify.prove.samples import Representatives
 from ncco_studio.verify.prove.uses import flows_run_from
-from ncco_studio.verify.sample_values import Compared, around, values_of
+from ncco_studio.verify.sample_values import DIGITS, Compared, around, values_of
 
 TriggerKind = Literal["call", "detected", "input", "dial", "checkpoint", "held", "leg", "fault"]
 Answers: TypeAlias = tuple[tuple[str, LookupAnswer], ...]
@@ -53,7 +53,6 @@ NO_DIAL_LIMIT: Final = 1_000_000
 """States ignore how often a call has dialled."""
 ALL_PREFIXES: Final = ("sip:", "sips:", *"123456789", *PREMIUM_PREFIXES)
 """Every number and address: what a server may dial is a setting, not part of the flow."""
-_DIGITS: Final = "2345678901"
 _UNUSUAL: Final = ("something nobody would say here", "blue elephants", "xyz", "quite different words", "88888888")
 _NOTHING: Final[Mapping[str, Any]] = {}
 
@@ -151,9 +150,9 @@ class Triggers:
         texts = (*compared.texts, *compared.made(low, high), *numbers, *far)
         fitting = (text for text in texts if text.isascii() and text.isdigit() and low <= len(text) <= high)
         found = list(dict.fromkeys(fitting))
-        others = [digit * low for digit in _DIGITS if digit * low not in found and compared.excludes(digit * low)]
-        found += others[:1] or ([_DIGITS[0] * low] if not found else [])
-        found += [_DIGITS[0] * high] if high > low and _DIGITS[0] * high not in found else []
+        others = [digit * low for digit in DIGITS if digit * low not in found and compared.excludes(digit * low)]
+        found += others[:1] or ([DIGITS[0] * low] if not found else [])
+        found += [DIGITS[0] * high] if high > low and DIGITS[0] * high not in found else []
         self.values.chosen[f"{flow.name}.{variable.name}"] = tuple(found)
         return [*found, *(["2" * (low - 1)] if low > 1 else []), "*"]
 
@@ -426,15 +425,15 @@ def _with_changes(lookup: Lookup, answer: LookupAnswer) -> LookupAnswer:
 
 def context_at(now: datetime, env: Mapping[str, str], dials: int = NO_DIAL_LIMIT) -> TurnContext:
     """`dials`: maximum number of dials in a call."""
-    return TurnContext(now, _link, _mask, env, FAILSAFE, ALL_PREFIXES, dials, _CIPHER)
+    return TurnContext(now, _link, mask, env, FAILSAFE, ALL_PREFIXES, dials, _CIPHER)
 
 
 def _link(ref: WaitRef) -> str:
     return f"https://ncco.example.com/{ref.kind}/{ref.turn}/{ref.index}"
 
 
-def _mask(session: str, secret: str) -> str:
-    return "hidden"
+def mask(session: str, secret: str) -> str:
+    return f"hidden {secret}"
 
 
 class _PlainCipher:
