@@ -28,7 +28,7 @@ from ncco_server.flow.language.selection import TableSearch
 from ncco_server.flow.language.tables import TableRead
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Place
-from ncco_server.flow.runtime import AWAITED, RECORDED
+from ncco_server.flow.runtime import RECORDED
 from ncco_server.ncco.value_types import ANY, E164
 from ncco_studio.verify.handlers.constants import NOTHING, ComparedConstants
 from ncco_studio.verify.handlers.raised import always_raises, blamed, raised_at
@@ -236,8 +236,13 @@ class _SampleEnv(dict[str, str]):
 
 
 class WatchedPlayback(HandlerPlayback):
-    """Notes what the handler does and fails at. Code that blocks ends the exploration with TooLong."""
+    """Notes what the handler does and fails at. Code that blocks ends the exploration with TooLong.
 
+    Attributes:
+        goes_on: whether it plays on, and not only to where the call waits already.
+    """
+
+    goes_on = True
     _is_back = False
 
     def __init__(
@@ -292,7 +297,7 @@ class WatchedPlayback(HandlerPlayback):
     def play(self, recorded: Sequence[Any], awaited: Sequence[Any] = ()) -> None:
         """Each coroutine of this thread notes the line that makes it."""
         self.watch.playback = self
-        self._is_back = bool(awaited) and awaited[0] == len(recorded)
+        self._is_back = not self.goes_on or (bool(awaited) and awaited[0] == len(recorded))
         depth = sys.get_coroutine_origin_tracking_depth()
         sys.set_coroutine_origin_tracking_depth(1)
         try:
@@ -450,8 +455,10 @@ class ExploredHandler(LoadedHandler):
             playback = latest
         else:
             playback = self.playback(facts, env, params, {}, mask=mask)
+            if isinstance(playback, WatchedPlayback):
+                playback.goes_on = False
             try:
-                playback.play(variables[RECORDED], variables.get(AWAITED, ()))
+                playback.play(variables[RECORDED])
             except RenderError as error:
                 return str(error)
         kinds = tuple(_kind_of(facts[name]) for name in sorted(self.passed_on))
