@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 import click
@@ -113,10 +114,17 @@ def run() -> None:
     try:
         main()
     except SystemExit as ended:
-        from ncco_server.flow.handlers.limits import MAY_STAY  # noqa: PLC0415 - 10 ms at each start
-
-        if any(each.name.startswith(MAY_STAY) for each in threading.enumerate()):
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(ended.code if isinstance(ended.code, int) else 1)
+        if _has_threads_that_stay():
+            with suppress(OSError):  # nobody may read them anymore
+                sys.stdout.flush()
+                sys.stderr.flush()
+            os._exit(ended.code if isinstance(ended.code, int) else int(ended.code is not None))
         raise
+
+
+def _has_threads_that_stay() -> bool:
+    if threading.active_count() == 1:
+        return False
+    from ncco_server.flow.handlers.limits import MAY_STAY  # noqa: PLC0415 - most commands end without these 10 ms
+
+    return any(each.name.startswith(MAY_STAY) for each in threading.enumerate())
