@@ -18,6 +18,7 @@ from ncco_server.flow.grammar.reader import HINTS, meaning_of
 from ncco_server.flow.handlers import api
 from ncco_server.flow.handlers.api import Call, Choice, call_flow
 from ncco_server.flow.handlers.comparisons import Comparisons
+from ncco_server.flow.handlers.dependencies import Dependencies, changed_by, dotted_name
 from ncco_server.flow.handlers.failures import Failures
 from ncco_server.flow.handlers.remarks import (
     Remark,
@@ -39,7 +40,6 @@ from ncco_server.flow.handlers.signatures import (
     signature_of,
     written_signature,
 )
-from ncco_server.flow.handlers.surroundings import Surroundings, changed_by, dotted_name
 from ncco_server.flow.handlers.value_kinds import ANNOTATED, ValueKinds, call_methods
 from ncco_server.flow.handlers.written import Written, WrittenCode, bound_by
 from ncco_server.flow.language.tables import TableDefinition
@@ -115,8 +115,8 @@ class HandlerCode:
         return Comparisons(self.written, self.kinds, self._failures, self.calls)
 
     @cached_property
-    def _surroundings(self) -> Surroundings:
-        return Surroundings(self.written, self.kinds, self.classes.keys(), self._call_in)
+    def _dependencies(self) -> Dependencies:
+        return Dependencies(self.written, self.kinds, self.classes.keys(), self._call_in)
 
     @cached_property
     def words(self) -> frozenset[str]:
@@ -216,10 +216,10 @@ class HandlerCode:
         has_kept = False
         for function in self.replayed:
             for remark in (
-                *self._surroundings.outside(function),
-                *self._surroundings.changes(function),
+                *self._dependencies.outside(function),
+                *self._dependencies.changes(function),
                 *self._not_awaited(function),
-                *_without_f(function, self._surroundings.module_names),
+                *_without_f(function, self._dependencies.module_names),
                 *self._comparisons.remarks(function),
                 *self._misfits(function),
                 *computed_ssml(function),
@@ -240,7 +240,7 @@ class HandlerCode:
         yield from self._unknown_names()
         for function in (each for named in self.functions.values() for each in named if each not in self.replayed):
             yield from secrets_as_texts(ast.walk(function), partial(self.kinds.is_secret, function=function))
-            yield from self._surroundings.blocking(function)
+            yield from self._dependencies.blocking(function)
         for function in (each for named in self.functions.values() for each in named):
             is_used = function.name in self._used and function.name in self._own
             yield from without_return(function, is_used=is_used)
@@ -401,7 +401,7 @@ class HandlerCode:
             case ast.Call(func=ast.Name(id=name)) if name in own:
                 yield f"{name}(", written_signature(own[name]), 0
             case ast.Call(func=function):
-                if ours := _OURS.get(dotted_name(function, self._surroundings.imported)):
+                if ours := _OURS.get(dotted_name(function, self._dependencies.imported)):
                     yield f"{ours.__name__}(", signature_of(ours), 0
 
     @cached_property

@@ -13,10 +13,10 @@ from typing import Any, Final, NamedTuple
 from ncco_server.errors import RenderError
 from ncco_server.flow.handlers.api import Call
 from ncco_server.flow.handlers.cures import cure_of
+from ncco_server.flow.handlers.dependencies import BUILT_IN, imports_in
 from ncco_server.flow.handlers.effects import RunFailed
 from ncco_server.flow.handlers.inspection import HandlerCode
 from ncco_server.flow.handlers.signatures import WrongArgument, are_written
-from ncco_server.flow.handlers.surroundings import BUILT_IN, imports_in
 from ncco_server.flow.handlers.value_kinds import call_methods
 from ncco_server.flow.handlers.written import bound_by
 

@@ -50,7 +50,7 @@ _IN_ORDER: Final = ("list", "tuple", "enumerate", "iter", "map", "filter", "zip"
 """Their result has the order of what they are given."""
 
 
-class Surroundings:
+class Dependencies:
     """What functions of a file with a handler use besides their arguments.
 
     `call_in` gives the argument that is the call, or ""; `classes` are those of the file.
