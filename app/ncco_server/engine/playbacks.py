@@ -26,7 +26,7 @@ class BegunHandler(NamedTuple):
     """A handler at its first wait, or at its first error.
 
     Attributes:
-        known: where the sensitive values of the turn come, by token.
+        known: the sensitive values of the turn by token, which are added when they come.
         is_compilable: whether the handler has got to its first wait, and logged nothing.
     """
 
@@ -58,12 +58,11 @@ class Playbacks:
         self._secrets = secrets
         self._played: dict[str, PlayedHandler] = {}
         self._known: dict[str, str] = {}
-        self._public = frozenset(each for each in call.values() if isinstance(each, str))
 
     def at(self, scope: FlowScope) -> PlayedHandler:
-        """Refuse a handler that says a sensitive value. What the call's own record has anyway is none."""
+        """Refuse a handler that says a sensitive value. Its call's numbers are stored anyway, so they are none."""
         playback = self._played_to(scope)
-        said = (text for text in playback.computed if text not in self._public) if self._known else ()
+        said = (text for text in playback.computed if text not in self._call.values()) if self._known else ()
         if any(map(self._secrets.are_in, said)):
             message = "the handler says a sensitive value, which would be stored: give it to a function only"
             raise RenderError("R110", message, str(scope.flow.place), frozenset())

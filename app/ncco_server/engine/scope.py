@@ -240,8 +240,8 @@ class Scopes:
         step = self.leave()
         for name, value in self.returned.items():
             if (variable := self.flow.variables.get(name)) is not None:
-                has_zone = variable.type.is_timed and value != ""
-                self.assign(name, variable.type.cast(value) if has_zone else value)
+                is_time = variable.type.is_timed and value != ""
+                self.assign(name, variable.type.cast(value) if is_time else value)  # in the time zone of this flow
         return step
 
     def leave(self) -> Step:

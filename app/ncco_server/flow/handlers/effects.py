@@ -67,7 +67,7 @@ class ColumnUrl(str):
 
 
 class TimeText(str):
-    """A date or a time that a handler has not got from a text, so it is no secret, whatever digits it has."""
+    """A date or time that a handler gave as one. It is not searched for secrets: a PIN may be a year."""
 
     __slots__ = ()
 

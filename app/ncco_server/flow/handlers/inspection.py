@@ -352,8 +352,6 @@ class HandlerCode:
                     for each in filter(is_secret, first.elts if isinstance(first, ast.List | ast.Tuple) else [first]):
                         message = f"`{ast.unparse(each)}` is a Secret, which can be neither spoken nor dialled"
                         yield Remark("E703", each, message, "leave `sensitive` out where it comes from")
-                case _:
-                    pass
 
     def _wrong_texts(
         self,

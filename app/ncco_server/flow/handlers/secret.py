@@ -96,7 +96,7 @@ class Secret:
 
 
 def default_secret(value: str, mask: Callable[[str], str]) -> Secret:
-    """It is public, and never gone. `mask` makes the tokens of the call's other secrets."""
+    """A default is public, so this secret is never gone. `mask` makes the tokens of the call's other secrets."""
     token = mask(value)
     return Secret(token, {token: value})
 

@@ -135,7 +135,7 @@ class ValueKinds:
                 return None
 
     def is_secret(self, value: ast.expr, function: Function) -> bool | None:
-        """Whether it is a `Secret`, if it is anything; None if that is not known."""
+        """True for a `Secret`, which may be None after the last try; None if the value is another one, or not known."""
         match value:
             case ast.Await(
                 value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="collect"), keywords=keywords)
@@ -144,7 +144,7 @@ class ValueKinds:
             case ast.Attribute() | ast.Subscript():
                 column = self.column_of(value, function)
                 return (column is not None and column.sensitive) or None
-            case ast.Name(id=name) if name in secret_arguments(function):
+            case ast.Name(id=name) if name in secret_arguments(function) and self._is_argument(name, function):
                 return True
             case ast.Name(id=name):
                 return self._of_name(name, function, self._secrets, self.is_secret, _equal)

@@ -85,8 +85,9 @@ class Selection:
     def returned(self) -> Returned:
         secrets = [name for name, column in self.table.columns.items() if column.sensitive]
         columns = self.table.returned.type.fields if self.is_first else {}  # the lookup's default completes them
+        present = self.present
         types = {
-            name: replace(each, may_be_empty=False) if name in self.present else each
+            name: replace(each, may_be_empty=False) if name in present else each
             for name, each in {**self.types, **columns}.items()
         }
         if self.is_first:

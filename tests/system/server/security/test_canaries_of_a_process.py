@@ -30,7 +30,7 @@ def sent(server: Server, request: str) -> bytes:
     with socket.create_connection((host, int(port)), timeout=30) as connection:
         connection.sendall(request.encode())
         connection.shutdown(socket.SHUT_WR)
-        return connection.recv(65_536)
+        return connection.makefile("rb").read()
 
 
 def test_no_secret_is_printed_or_stored(tmp_path: Path) -> None:
