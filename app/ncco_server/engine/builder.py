@@ -44,6 +44,7 @@ class NccoBuilder:
         self.waits: list[OpenWait] = []
         self.drafts: list[Draft] = []
         self._tail_at = _NO_TAIL
+        self._is_checked = False
 
     def mark(self) -> tuple[int, int, int]:
         return len(self.drafts), len(self.waits), self.dialled
@@ -51,6 +52,7 @@ class NccoBuilder:
     def roll_back(self, mark: tuple[int, int, int]) -> None:
         drafts, waits, self.dialled = mark
         self._tail_at = _NO_TAIL
+        self._is_checked = False
         del self.drafts[drafts:]
         del self.waits[waits:]
 
@@ -66,6 +68,8 @@ class NccoBuilder:
             self.drafts += self._tail(origin)
 
     def take(self, actions: list[dict[str, Any]], waits: tuple[OpenWait, ...], dials: int) -> None:
+        """`actions` are a whole NCCO, and checked."""
+        self._is_checked = True
         self.drafts = [Draft(action, computed={}) for action in actions]
         self.waits = list(waits)
         self.dialled += dials
@@ -150,7 +154,7 @@ class NccoBuilder:
 
         If it is in the tail, the failsafe NCCO replaces the tail, so that the `input` is played.
         """
-        found = self._fault()
+        found = None if self._is_checked else self._fault()
         if found is None or found[0] < self._tail_at:
             return found
         self.drafts[self._tail_at :] = failsafe_tail(self._context.failsafe)
