@@ -263,8 +263,8 @@ def _roll_back(run: Run, step: Step | None, error: RenderError) -> tuple[Target 
     return run.error_target(step, "no error exit can be played")
 
 
-def take_error_exit(run: Run, step: Step | None, because: str) -> Playing[None]:
-    run.note("failed", step.name if step else "", "error", where=step.place if step else None, because=because)
+def take_error_exit(run: Run, step: Step | None, because: str, code: str = "error") -> Playing[None]:
+    run.note("failed", step.name if step else "", code, where=step.place if step else None, because=because)
     target, origin = run.error_target(step, because)
     if target is not None:
         yield from _enter(run, target, origin)
@@ -527,7 +527,7 @@ def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[T
     except RenderError as error:
         because = NOT_SHOWN if wait.sensitive else run.scopes.shown(error)
         run.roll_back_last(step)
-        yield from take_error_exit(run, step, because)
+        yield from take_error_exit(run, step, because, error.code)
         return run.finish("error")
     return run.finish(decision.outcome)
 

@@ -94,6 +94,17 @@ def test_setting_the_clock_back_does_not_extend_a_hold() -> None:
     assert ["Please call again."] == caller.said
 
 
+def test_a_repeated_prompt_that_cannot_be_computed_fails_with_its_code() -> None:
+    spoken = QUEUE.replace("position: int", "since: 'time?'").replace("position: 0", "since: ''")
+    flow = load_flow(spoken.replace("You are number {{ place.position }}.", "Since {{ place.since | spoken }}."))
+    caller = ScriptedCall(flow, answers={"place": {"agent_free": False, "since": "09:30"}})
+    caller.answers = {"place": {"agent_free": False, "since": ""}}
+    caller.reach("held")
+
+    assert ["E395"] == [line.what for line in caller.turn.trace if line.did == "failed"]
+    assert ["Please call again."] == caller.said
+
+
 @each_case(
     ("old", "new"),
     [
