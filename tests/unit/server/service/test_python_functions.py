@@ -108,12 +108,14 @@ async def test_a_slow_function_times_out(client: LookupClient, name: str, releas
 async def test_functions_leave_the_time_that_the_reply_needs(client: LookupClient, released: None) -> None:
     reply_due.set(asyncio.get_running_loop().time() + LATEST_BEGIN_S + RESERVE_S)
 
-    *begun, waiting = await ask(client, *[calling("stuck")] * (CALLS_PER_FUNCTION + 1))
+    answers = await ask(client, *[calling("stuck")] * (CALLS_PER_FUNCTION + 1))
+    begun = [answer for answer in answers if not answer.is_cut_off]  # on a busy machine, some wait for a thread too
+    waiting = [answer for answer in answers if answer.is_cut_off]
 
     assert {"timed out: on this busy machine, the reply would be late"} == {answer.problem for answer in begun}
-    assert f"not made: too many others are waiting for {MODULE}:stuck" == waiting.problem
-    assert waiting.is_cut_off
-    assert waiting.ms < min(answer.ms for answer in begun)
+    assert {f"not made: too many others are waiting for {MODULE}:stuck"} == {answer.problem for answer in waiting}
+    assert waiting[-1] is answers[-1]
+    assert waiting[-1].ms < min(answer.ms for answer in begun)
 
 
 async def test_a_function_that_never_returns_blocks_no_other_lookup(client: LookupClient, released: None) -> None:
