@@ -319,8 +319,8 @@ def begin_placed(
     """`detected`: `human`, `machine` or `beep` if the result of machine detection came first, or ""."""
     outbound = flow.outbound
     target = Target(flow.beginning, flow.place)
-    if outbound is not None and flow.handler is None:
-        target = outbound.ways.get(detected, outbound.answered)
+    if outbound is not None:
+        target = outbound.ways.get(detected) or (outbound.on and outbound.on.answered) or target
     run = Run(flow, new_session(flow, session_id, call), context)
     run.scopes.give(values)
     return (yield from _start(run, target))
