@@ -339,6 +339,7 @@ def detected(
     run = Run(flow, session, context)
     run.note("heard", session.step, outcome, where=target.place, because=f"Vonage reported {outcome}")
     run.scopes.leave_all(values)
+    run.is_moved = True
     yield from _enter(run, target)
     return run.finish(outcome)
 
