@@ -319,8 +319,8 @@ def begin_placed(
     """`detected`: `human`, `machine` or `beep` if the result of machine detection came first, or ""."""
     outbound = flow.outbound
     target = Target(flow.beginning, flow.place)
-    if outbound is not None and flow.handler is None:
-        target = outbound.ways.get(detected, outbound.answered)
+    if outbound is not None:
+        target = outbound.ways.get(detected) or (outbound.on and outbound.on.answered) or target
     run = Run(flow, new_session(flow, session_id, call), context)
     run.scopes.give(values)
     return (yield from _start(run, target))
@@ -339,6 +339,7 @@ def detected(
     run = Run(flow, session, context)
     run.note("heard", session.step, outcome, where=target.place, because=f"Vonage reported {outcome}")
     run.scopes.leave_all(values)
+    run.is_moved = True
     yield from _enter(run, target)
     return run.finish(outcome)
 

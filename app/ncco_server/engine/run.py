@@ -48,6 +48,7 @@ class Run:
         entered: the steps, without those that were rolled back.
         step: "" after the last one.
         returned: the outcome of the flow of a called party.
+        is_moved: whether machine detection moves a placed call, which an empty reply would let go on.
         last_conversation: the step whose `conversation` ends the NCCO; "" if none does.
     """
 
@@ -57,6 +58,7 @@ class Run:
     position = 0
     returned = ""
     last_conversation = ""
+    is_moved = False
     is_failsafe = False
     has_fault = False
     errors: tuple[BaseException, ...] = ()
@@ -120,7 +122,7 @@ class Run:
         self.step = ""
         if self.before.parent and self.returned in DIAL_FAILURES:
             self._builder.add(APART)
-        elif self.before.parent and not self._builder.drafts:
+        elif (self.before.parent or self.is_moved) and not self._builder.drafts:
             self._builder.add(JOINED)
 
     def fall_back(self, because: str) -> None:

@@ -238,6 +238,8 @@ class Scopes:
         names = self.names()
         self.returned = {assignment.name: assignment.value.render(names) for assignment in target.sets}
         step = self.leave()
+        if self.flow.handler is not None:  # it gets them as a result, and its arguments stay
+            return step
         for name, value in self.returned.items():
             if (variable := self.flow.variables.get(name)) is not None:
                 is_time = variable.type.is_timed and value != ""

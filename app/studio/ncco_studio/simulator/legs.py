@@ -232,6 +232,13 @@ class Leg:
         await self.scheduler.advance(lambda: self.is_over or self.waited is not None or len(self._heard) > before)
         return self._moment("idle" if len(self._heard) == before else "until")
 
+    async def hear_out(self) -> None:
+        """Continue until the last prompt has been played in full, or is cut short."""
+        number = self.heard_count - 1
+        begun_ms, heard = self._heard[number]
+        ends_ms = max(begun_ms + milliseconds(heard.seconds or 0), self.clock.ms)
+        await self.scheduler.advance(lambda: self.is_over or self._heard[number][1].is_cut, until_ms=ends_ms)
+
     def _moment(self, otherwise: Literal["idle", "until"]) -> CallMoment:
         if self.is_over:
             return CallMoment(self.at, "end")

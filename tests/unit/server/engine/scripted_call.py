@@ -59,10 +59,11 @@ class ScriptedCall:
         answers: Mapping[str, Any] | None = None,
         call: CallData | None = None,
         given: Mapping[str, Any] | None = None,
+        detected: str = "",
         at: datetime = NOON,
         **around: Any,
     ) -> None:
-        """`given` are the params of a placed call; None for an incoming call."""
+        """`given` are the params of a placed call; None for an incoming call. `detected`: before it is answered."""
         self.flow = flow
         self.answers = dict(answers or {})
         self.asked: list[Lookup] = []
@@ -71,11 +72,12 @@ class ScriptedCall:
         self.seen: set[str] = set()
         self.given = given
         call = call or CallData(to="442079460000", from_number="447700900123", uuid=LEG)
+        placed = call._replace(direction="outbound", request="placed")
         context = self.next_context()
         self.turn: Turn = self._drive(
             begin(flow, LEG, call, context)
             if given is None
-            else begin_placed(flow, LEG, call._replace(direction="outbound", request="placed"), given, context)
+            else begin_placed(flow, LEG, placed, given, context, detected=detected)
         )
 
     @property

@@ -15,6 +15,7 @@ from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow
 from ncco_server.ncco.webhooks import recognise
 from ncco_server.results import DecidedResult
+from tests.unit.server.engine.handled_call import handler
 from tests.unit.server.engine.scripted_call import FAILSAFE, ScriptedCall
 
 ROOT = """
@@ -108,6 +109,15 @@ def test_machine_detection_runs_the_flow_with_the_values_of_the_flow_with_outbou
     for _, _, call in each_wait():
         assert call.detect("human") is not None
         assert ["Good day, Ada."] == call.said
+
+
+def test_a_result_of_machine_detection_before_the_answer_leads_from_a_handler_too() -> None:
+    ways = '"on": {"human": {"run": "another", "with": {"who": "Ada"}}, "otherwise": {"send": "told"}}'
+    outbound = f'outbound={{"from": "442079460000", "machine_detection": "detect", {ways}}}'
+    hooks = 'hooks={"told": {"post": "https://crm.example.com/told"}}'
+    flow = handler('await call.talk("Hello.")', {"flows/another.yaml": ANOTHER}, f"{outbound}, {hooks}")
+    for detected, heard in {"human": "Good day, Ada.", "machine": "Hello.", "": "Hello."}.items():
+        assert [heard] == ScriptedCall(flow, given={}, detected=detected).said
 
 
 def test_machine_detection_moves_a_call_that_repeated_its_first_question() -> None:

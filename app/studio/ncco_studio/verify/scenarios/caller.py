@@ -171,9 +171,10 @@ class Caller:
         return replace(difference, message=f"{difference.message}{LATER}") if is_later else difference
 
     async def _finish_prompt(self) -> None:
+        """A prompt also ends when it is cut short, as by machine detection."""
         last = self._leg.transcript[-1] if self._leg.transcript and not self._leg.is_over else None
         if last is not None and last.kind in ("talk", "stream") and last.seconds is not None:
-            await self._call.reach(max(last.at + last.seconds, self._leg.at))
+            await self._leg.hear_out()
 
     async def _reach(self, at_s: float, place: Place) -> None:
         if at_s < self._leg.at:

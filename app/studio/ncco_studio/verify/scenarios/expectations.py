@@ -267,10 +267,10 @@ def _silence(fault: str, transcript: Iterable[Heard], end: float, bound: float) 
 
 
 def _failure(fault: str, result: Result, flows: Sequence[Flow], _: float) -> FoundAt | None:
-    """A handler that fails before its first wait is in no step; its failure counts if nothing else can be played."""
+    """A handler that fails before its first wait is in no step; a refused NCCO there counts only with the failsafe."""
     unplayed = failsafe_in(result.decided)
-    lines = (line for line in result.decided if line.did == "failed")
-    failed = (line for line in lines if line.step or (unplayed is not None and line.what != unplayed.what))
+    lines = (line for line in result.decided if line.did == "failed" and line.what != "failsafe")
+    failed = (line for line in lines if line.step or unplayed is not None or line.what != "error")
     found = next((line for line in failed if failure_of(line.what, _step_of(line, flows)) == fault), None)
     if found is None:
         return None
