@@ -72,9 +72,9 @@ class TimeText(str):
     __slots__ = ()
 
 
-HEARD: Final = "heard"
-"""The variable of a handler's flow that receives what the caller entered."""
-SECRET: Final = "heard_secret"  # noqa: S105 - a name
+HEARD: Final = "await"
+"""The variable of a handler's flow that receives what the caller entered: a keyword, which no argument is called."""
+SECRET: Final = "async"  # noqa: S105 - a name
 """The variable that receives it if it is sensitive."""
 NEXT: Final = WrittenText("next")
 """The name of the step that follows a wait: where the handler goes on."""

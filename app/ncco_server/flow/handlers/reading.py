@@ -352,6 +352,11 @@ def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: li
     if read.flow is None or file.handler is None:
         return read
     place = read.flow.place
+    for name in (RECORDED, AWAITED):
+        if (taken := read.flow.params.get(name)) is not None:
+            cure = f"choose another name, such as is_{name}: the server keeps its own values under this one"
+            issues.append(RULES["E206"].at(taken.place, f'a param cannot be named "{name}"', cure))
+            return replace(read, flow=None)
     heard = {
         **read.flow.variables,
         HEARD: Variable(HEARD, TYPES["text"], "", place, is_declared=False),
