@@ -1,7 +1,7 @@
 """Reads the NCCO actions except `connect`, and chooses the voice of a talk.
 
-The voice comes from the talk, else the locale, else the flow's defaults. A style belongs to its language, so neither
-`style` nor `premium` is inherited from `defaults` with another language.
+The voice comes from the talk, else the locale, else the flow's defaults. A style belongs to its language, so a locale
+inherits neither `style` nor `premium` from `defaults` with another language. A talk inherits them, as all its options.
 """
 
 from __future__ import annotations
