@@ -99,7 +99,7 @@ async def health(request: Request, console: TheConsole, _: CanLook) -> Response:
         host=socket.gethostname(),
         answered=_answered(figures, settings),
         sentences=list(_sentences(figures, settings)),
-        backup=backup.isoformat(timespec="seconds") if backup else "",
+        backup=backup,
         knows_calls=away is None,
         revisions=[(flow, revision, calls, latest.get(flow) == revision) for flow, revision, calls in revisions],
         store=open_store(settings.database_url).label,
