@@ -128,6 +128,7 @@ def _open_now(calendar: Calendar, now: datetime) -> OpenNow:
     local = now.astimezone(calendar.zone)
     today = local.date()
     opens = local if hours.open else hours.next_open
+    soon, late = (each + timedelta(hours=1, minutes=4 - (each.minute + 4) % 5) for each in (local, opens))
     by_hand = calendar.decided(now)
     name = hours.holiday
     if hours.open:
@@ -157,14 +158,9 @@ def _open_now(calendar: Calendar, now: datetime) -> OpenNow:
         coming=[(each, _coming(calendar, each)) for each in later],
         next_day=_next_day(calendar, today),
         today=today,
-        soon=_in_an_hour(local),
-        late=_in_an_hour(opens) if opens - local < timedelta(hours=22) else "",
+        soon=f"{soon:%H:%M}",
+        late=f"{late:%H:%M}" if late - local < timedelta(1) else "",
     )
-
-
-def _in_an_hour(moment: datetime) -> str:
-    later = moment + timedelta(hours=1, minutes=4)
-    return f"{later.replace(minute=later.minute // 5 * 5):%H:%M}"
 
 
 def _by_whom(did: str, by_hand: ByHand) -> str:

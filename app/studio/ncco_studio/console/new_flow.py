@@ -125,8 +125,8 @@ def _begun(read: ReadProject, typed: Mapping[str, str]) -> tuple[str, str]:
         faults["number"] = f"{number}: {error}"
     flows = read.project.flows.values()
     if taken := next((flow for flow in flows if (number in flow.numbers if number else flow.default)), None):
-        which = "another number: calls to this one" if number else "its number: calls to all other numbers"
-        faults["number"] = f"write {which} go to the flow {taken.name}"
+        which = "this number" if number else "all other numbers"
+        faults["number"] = f"write a number of its own: calls to {which} go to the flow {taken.name}"
     if faults:
         raise CannotChange("", faults)
     return name, starter(typed["like"], name, number)
