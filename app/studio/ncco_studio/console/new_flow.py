@@ -125,8 +125,7 @@ def _begun(read: ReadProject, typed: Mapping[str, str]) -> tuple[str, str]:
         faults["number"] = f"{number}: {error}"
     flows = read.project.flows.values()
     if taken := next((flow for flow in flows if (number in flow.numbers if number else flow.default)), None):
-        which = "this number" if number else "all other numbers"
-        faults["number"] = f"write a number of its own: calls to {which} go to the flow {taken.name}"
+        faults["number"] = f"write its own number: calls to {number or 'all other numbers'} go to the flow {taken.name}"
     if faults:
         raise CannotChange("", faults)
     return name, starter(typed["like"], name, number)
