@@ -88,7 +88,6 @@ async def health(request: Request, console: TheConsole, _: CanLook) -> Response:
     figures = server.figures
     read = await console.read_project()
     latest = {name: flow.revision for name, flow in read.project.flows.items()}
-    backup = _moment(figures.last_backup)
     return render(
         request,
         "health.html",
@@ -99,7 +98,7 @@ async def health(request: Request, console: TheConsole, _: CanLook) -> Response:
         host=socket.gethostname(),
         answered=_answered(figures, settings),
         sentences=list(_sentences(figures, settings)),
-        backup=backup.isoformat(timespec="seconds") if backup else "",
+        backup=_moment(figures.last_backup),
         knows_calls=away is None,
         revisions=[(flow, revision, calls, latest.get(flow) == revision) for flow, revision, calls in revisions],
         store=open_store(settings.database_url).label,

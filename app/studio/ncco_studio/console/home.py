@@ -69,6 +69,7 @@ class OpenNow:
         next_day: the next holiday or date with hours of its own; "" if none is near.
         today: there.
         soon: the time there in an hour, at the next five minutes.
+        late: `soon`, or an hour after it opens; "" if it stays closed for a day anyway.
         is_asked: whether a call asks them, so that closing by hand has an effect.
         flow: where callers hear them; None if no call begins in such a flow.
     """
@@ -83,6 +84,7 @@ class OpenNow:
     next_day: str
     today: date
     soon: str
+    late: str
     title: str = ""
     is_asked: bool = False
     flow: Flow | None = None
@@ -125,7 +127,8 @@ def _open_now(calendar: Calendar, now: datetime) -> OpenNow:
     hours = calendar.at(now)
     local = now.astimezone(calendar.zone)
     today = local.date()
-    soon = local + timedelta(hours=1, minutes=4)
+    opens = local if hours.open else hours.next_open
+    soon, late = (each + timedelta(hours=1, minutes=4 - (each.minute + 4) % 5) for each in (local, opens))
     by_hand = calendar.decided(now)
     name = hours.holiday
     if hours.open:
@@ -155,7 +158,8 @@ def _open_now(calendar: Calendar, now: datetime) -> OpenNow:
         coming=[(each, _coming(calendar, each)) for each in later],
         next_day=_next_day(calendar, today),
         today=today,
-        soon=f"{soon.replace(minute=soon.minute // 5 * 5):%H:%M}",
+        soon=f"{soon:%H:%M}",
+        late=f"{late:%H:%M}" if late - local < timedelta(1) else "",
     )
 
 

@@ -41,7 +41,7 @@ Box: TypeAlias = Literal["new", "done", "deleted"]
 Action: TypeAlias = Literal["done", "to-do", "delete", "restore", "fetch"]
 _SAID: Final[Mapping[Action, tuple[str, Action | None]]] = {
     "done": ("is done", "to-do"),
-    "to-do": ("is to be done again", None),
+    "to-do": ("is to do again", None),
     "delete": ("is deleted", "restore"),
     "restore": ("is restored", None),
     "fetch": ("is fetched again", None),
@@ -206,7 +206,7 @@ def change_of(action: Action, row: RecordingRow, at: int) -> Change:
     box = {"done": "done", "delete": "deleted"}.get(action, "new")
     who = row.caller_name or readable(row.from_number) or "a withheld number"
     address = f"/messages?box={box}&message={row.id}"
-    return Change(f"message: {action}", f"The message of {who} {said}.", address, undo)
+    return Change(f"message: {action}", f"The message from {who} {said}.", address, undo)
 
 
 async def _fetch_again(console: Console, id_: str, now: int) -> bool:

@@ -49,7 +49,6 @@ def _page(
         typed={"name": "", "number": "", "text": ""} | dict(typed),
         faults=faults or {},
         issues=issues,
-        found=len(issues),
         problem=NOT_SAVED if faults or issues else "",
         has_default=any(flow.default for flow in read.project.flows.values()),
         blocked=console_of(request).project.blocked(_ANY),
@@ -124,8 +123,9 @@ def _begun(read: ReadProject, typed: Mapping[str, str]) -> tuple[str, str]:
         number = read_number(number, a_number(read)) if number else ""
     except ValueError as error:
         faults["number"] = f"{number}: {error}"
-    if not number and (taken := next((flow for flow in read.project.flows.values() if flow.default), None)):
-        faults["number"] = f"write its number: calls to all other numbers go to the flow {taken.name}"
+    flows = read.project.flows.values()
+    if taken := next((flow for flow in flows if (number in flow.numbers if number else flow.default)), None):
+        faults["number"] = f"write its own number: calls to {number or 'all other numbers'} go to the flow {taken.name}"
     if faults:
         raise CannotChange("", faults)
     return name, starter(typed["like"], name, number)

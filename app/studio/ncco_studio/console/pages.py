@@ -72,11 +72,10 @@ def _with_code(text: str) -> Markup:
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - it is escaped
 
 
-def _time(at: datetime | int, form: Literal["data-short", "data-time", ""] = "data-short") -> Markup:
-    """Show a point in time (or milliseconds since 1970), which the browser converts to the line's time zone."""
-    moment = moment_of(at) if isinstance(at, int) else at
-    iso = moment.isoformat(timespec="seconds")
-    return Markup('<time datetime="{0}" {1}>{0}</time>').format(iso, form)
+def _time(at: datetime | int | str, form: Literal["data-short", "data-time", ""] = "data-short") -> Markup:
+    """Show a point in time (milliseconds since 1970, or ISO 8601) in UTC, which scripts replace by the line's time."""
+    moment = moment_of(at) if isinstance(at, int) else datetime.fromisoformat(str(at))
+    return Markup('<time datetime="{}" {}>{:%Y-%m-%d %H:%M} UTC</time>').format(moment.isoformat(), form, moment)
 
 
 @pass_context

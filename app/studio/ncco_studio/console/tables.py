@@ -44,7 +44,7 @@ LONG: Final = 80
 BY_CALL: Final = "call "
 """What `changed_by` begins with if a call has changed the row; its ID follows."""
 _CHANGED: Final = RowFault("", "", "somebody else has changed this row meanwhile", "Look at it, and repeat the change.")
-_EXISTS: Final = RowFault("", "", "there is a row with this key already", "Open it, and change it.")
+_EXISTS: Final = RowFault("", "", "there is such a row already", "Open it, and change it.")
 
 
 class RowSearch(ListSearch):

@@ -41,6 +41,14 @@ steps:
 """
 
 
+COVERED = """
+(all) => all.filter((each) => {
+  const { left, bottom } = each.getBoundingClientRect();
+  return document.elementFromPoint(left + 9, bottom - 3)?.closest("form > .row");
+}).map((each) => each.outerHTML.slice(0, 100))
+"""
+
+
 def section(page: Page, name: str) -> Locator:
     """A section of the form, opened."""
     found = page.locator("details.section").filter(has=page.get_by_role("heading", name=name, exact=True))
@@ -69,6 +77,19 @@ def test_all_sections_of_a_long_flow_are_in_view_at_first(page: Page, project: P
 
     section(page, "What callers hear").get_by_role("searchbox").fill("Part 37.")
     expect(page.get_by_role("textbox", name="says").filter(visible=True)).to_have_count(1)
+
+
+def test_nothing_is_under_the_button_when_the_keyboard_reaches_it(page: Page, project: Path) -> None:
+    more = "".join(f'  s{n}:\n    do: [{{talk: "Part {n}."}}]\n    goto: end\n' for n in range(10))
+    (project / "flows" / "bakery.yaml").write_text(FLOW + more, encoding="utf-8")
+    page.set_viewport_size({"width": NARROW, "height": 664})
+    page.goto("/change/flows/bakery.yaml")
+    covered = list[str]()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        page.wait_for_timeout(50)  # until it is scrolled
+        covered += page.locator("form.change > :not(.row) :focus").evaluate_all(COVERED)
+    assert [] == covered
 
 
 def test_a_prompt_can_be_heard_before_it_is_saved(form: Page) -> None:

@@ -34,7 +34,7 @@ PAGES: Final = {
     "/change/flows/practice.yaml": "textarea",
     "/change/flows/shared.yaml": "input",
     "/phone?file=flows/practice.yaml": "flow-editor",
-    "/history": ".history a:text-matches('^The message of [A-Z]')",
+    "/history": ".history a:text-matches('^The message from [A-Z]')",
     "/health": ".facts dt",
 }
 """What shows that a page has content."""

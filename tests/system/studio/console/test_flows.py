@@ -136,6 +136,17 @@ def test_a_step_is_chosen_by_keyboard_search_and_click_with_a_link_to_its_line(p
     expect(page).to_have_url("/phone?file=flows%2Freception.yaml&line=93")
 
 
+def test_on_a_phone_the_chosen_step_is_above_its_words(page: Page, picture: Locator) -> None:
+    expect(picture).to_be_visible()
+    page.set_viewport_size({"width": NARROW, "height": 664})
+    page.reload()
+    page.get_by_label("Find a step").fill("operator")
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(500)  # until it is scrolled
+    shape, words = (each.bounding_box() for each in (node(page, "operator"), page.locator("#steps details[open]")))
+    assert shape and words and 0 < shape["y"] and shape["y"] + shape["height"] <= words["y"]
+
+
 def test_a_very_wide_picture_begins_where_its_start_step_is_in_sight(page: Page, project: Path) -> None:
     numbers = range(40)
     flow = (

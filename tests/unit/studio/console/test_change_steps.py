@@ -120,7 +120,7 @@ async def test_undo_leads_back_to_the_picture(owner: httpx.AsyncClient, flow: Pa
         ("news", {"what": "add", "name": "more"}, "a step needs a name, and what callers hear"),
         ("news", {"what": "add", "name": "Menü", "says": "x"}, 'there is already a step "menu": choose another name'),
         ("news", {"what": "add", "name": "End", "says": "x"}, "give the step another name: as a target, end means"),
-        ("news", {"what": "add", "name": "x", "says": "{{ nobody }}"}, "nothing that you wrote is lost"),
+        ("news", {"what": "add", "name": "x", "says": "{{ nobody }}"}, "causes an error. Nothing is saved yet"),
         (
             "news",
             {"what": "add", "name": "24 hours", "says": "x"},

@@ -218,6 +218,7 @@ async def test_an_overdue_backup_is_reported(tmp_path: Path, backed_up: float, d
     page = await page_of(settings(tmp_path), ServerFigures(last_backup=last, backup_due=next_))
 
     assert words in page
+    assert bool(last) == (f"{datetime.fromtimestamp(last, UTC):Last backup%Y-%m-%d %H:%M UTC}" in page)
     assert ("<code>NCCO_BACKUP_DAYS=0</code>" in page) == (words != "All is well.")
 
 

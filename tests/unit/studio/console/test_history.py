@@ -42,7 +42,7 @@ tables:
 """
 ADA = "447700900123"
 ROW = {"key.number": "07700 900123", "column.note": "rude"}
-OF_NOBODY: Final = "The message of a withheld number"
+OF_NOBODY: Final = "The message from a withheld number"
 FILE = "/change/flows/salon.yaml"
 
 
@@ -313,7 +313,7 @@ async def test_hours_messages_and_calls_are_undone_in_the_same_way(owner: Owner)
     assert re.fullmatch(r"Shop: closed from .* to 23:59: staff\.", closed)
     assert [
         "Calls are placed again.", "No calls are placed: fire.", f"{OF_NOBODY} is restored.",
-        f"{OF_NOBODY} is deleted.", f"{OF_NOBODY} is to be done again.", f"{OF_NOBODY} is done.",
+        f"{OF_NOBODY} is deleted.", f"{OF_NOBODY} is to do again.", f"{OF_NOBODY} is done.",
     ] == others  # fmt: skip
 
 

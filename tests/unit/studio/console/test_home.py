@@ -126,6 +126,13 @@ def test_hours_by_hand_are_chosen_by_the_clock_of_their_own_place() -> None:
     assert {("Europe/London", "13:05", "2026-11-24"), ("Pacific/Auckland", "02:05", "2026-11-25")} == chosen
 
 
+@each_case(("at", "late"), [("23T10:03", "11:05"), ("23T12:03", "14:00"), ("24T11:30", "10:00"), ("27T18:00", "")])
+def test_the_line_stays_closed_for_an_hour_after_it_would_open(at: str, late: str) -> None:
+    flows = load({"flows/salon.yaml": SALON}).flows.values()
+    (shown,) = open_now(flows, datetime.fromisoformat(f"2026-11-{at}Z"))
+    assert late == shown.late
+
+
 NOW = datetime(2026, 11, 22, 19, 30, tzinfo=UTC)
 
 

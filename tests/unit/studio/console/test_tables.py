@@ -188,7 +188,7 @@ async def test_a_row_that_somebody_else_changed_is_not_overwritten_or_removed(ta
     await tables.save(FILLED)
     form = await tables.form()
     again = await tables.save(FILLED)
-    assert (422, True) == (again.status_code, "There is a row with this key already" in words_of(again))
+    assert (422, True) == (again.status_code, "There is such a row already" in words_of(again))
 
     await tables.save({**form, "column.name": "Eve"})
     for path in ("row", "remove"):

@@ -18,7 +18,7 @@ from ncco_studio.console.change.hours import add_region, meant_region, part_code
 from ncco_studio.console.change.notation import date_in_words, date_key, is_date, spans_in_words
 from ncco_studio.editing.yaml_text import NoSuchValue, Path, YamlText, quoted, written
 
-NOT_SAVED: Final = "Fix the marked fields below. Nothing is saved yet, and nothing that you wrote is lost."
+NOT_SAVED: Final = "Fix what is marked below. Nothing is saved yet, and nothing that you wrote is lost."
 SAVED_MEANWHILE: Final = "the file has changed on disk since you opened the form; check your changes again"
 _KEYS: Final = re.compile(r"[0-9*#]+")
 MOST_CHARACTERS: Final = 20_000

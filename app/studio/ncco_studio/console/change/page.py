@@ -309,8 +309,7 @@ def _reviewed(
         typed |= {"flow": form["flow"], "at": form.get("at", "")}
         back = picture_of(form["flow"], typed["at"])
     values = {"draft": draft, "title": title, "typed": typed, "again": again, "back": back}
-    values["is_version"] = "version" in form
-    return render(request, "change_review.html", notice=notice, **values)
+    return render(request, "change_review.html", notice=notice, is_version="version" in form, **values)
 
 
 def _changes(form: Mapping[str, str], fields: Iterable[FormField]) -> dict[str, str]:

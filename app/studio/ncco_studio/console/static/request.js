@@ -92,7 +92,7 @@ export function announce(sentence, { error = false, action } = {}) {
     return made;
   };
   clearTimeout(hiding);
-  const close = button("Close");
+  const close = Object.assign(button("×"), { ariaLabel: "Close", title: "Close" });
   line.classList.toggle("error", error);
   const text = Object.assign(document.createElement("span"), { textContent: sentence });
   line.replaceChildren(text, ...(action ? [button(...action)] : []), close);

@@ -1,7 +1,7 @@
 // Shows times in the zone of the line, or else of the browser; `data-short` as people say them: today without the date, yesterday, a day of the week.
 function format(options, language) {
   try {
-    return new Intl.DateTimeFormat(language, { ...options, timeZone: document.documentElement.dataset.zone });
+    return new Intl.DateTimeFormat(language, { hourCycle: "h23", ...options, timeZone: document.documentElement.dataset.zone });
   } catch {
     return new Intl.DateTimeFormat(language, options); // the browser does not know this zone
   }

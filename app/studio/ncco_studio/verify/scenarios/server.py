@@ -107,7 +107,7 @@ class CallStore(Store):
         if names:
             await self.database.write(clear)
         if changes:
-            await self.tables.change(changes, now, "the scenario")
+            await self.tables.change(changes, now, "an import")
 
     async def _remember(self, webhook: WebhookRow, caused: Caused) -> None:
         """Read hooks from the database, which does not get those of a repeated delivery."""
