@@ -15,6 +15,7 @@ from ncco_server.desk.recorded_calls import TimelineEntry, by_hand_in, entries_o
 from ncco_server.engine import Lookup, LookupAnswer, Session, Turn, TurnContext, begin, fail, played, resume
 from ncco_server.engine.session import CalledFunction, StoredAnswer, from_json
 from ncco_server.flow.model import Flow
+from ncco_server.ncco.statuses import DIAL_FAILURES
 from ncco_server.ncco.webhooks import FallbackWebhook, recognise
 from ncco_server.service.masks import has_token
 from ncco_server.service.tokens import MAC_BYTES
@@ -101,7 +102,9 @@ def _resumed(
     if isinstance(webhook, FallbackWebhook):
         webhook = webhook.original
     # Those of the turn's waits before a checkpoint arrived.
-    seen = (each.status.partition(":")[0] for each in before[:-1] if each.turn == row.turn and each.wait >= 0)
+    seen = {each.status.partition(":")[0] for each in before[:-1] if each.turn == row.turn and each.wait >= 0}
+    if any(each.runs is not None for each in session.waits):  # a party's refusal is stored with its own call
+        seen |= {name for name in DIAL_FAILURES if name == entry.inputs.get("outcome")}
     return resume(flow, session, wait, webhook, context, seen=frozenset(seen if row.kind == "notify" else ()))
 
 

@@ -63,6 +63,7 @@ class Run:
     has_fault = False
     errors: tuple[BaseException, ...] = ()
     has_chosen = False
+    has_declined = False
     called: tuple[CalledFunction, ...] = ()
     saves: tuple[RowChange, ...] = ()
     _decided: tuple[Step, tuple[tuple[FlowScope, ...], str]] | None = None
@@ -338,7 +339,9 @@ class Run:
     def _facts(self, *, is_over: bool, has_dialled: bool) -> TurnFacts:
         if self.is_failsafe:
             return NO_FACTS
-        facts = facts_of(self.entered, self.context, has_chosen=self.has_chosen, is_over=is_over)
+        facts = facts_of(
+            self.entered, self.context, has_chosen=self.has_chosen, has_declined=self.has_declined, is_over=is_over
+        )
         if has_dialled and not facts.rang:  # the next target of a list
             return facts._replace(rang=f"{self.scopes.flow.name}.{self.step or self.before.step}")
         return facts

@@ -88,7 +88,7 @@ def ncco_router(
     async def lifespan(_: Any) -> AsyncIterator[None]:
         async with app.router.lifespan_context(app):
             library = app.state.webhooks.calls.library
-            if given and library.last.has_errors and not (library.current.flows or library.is_stale):
+            if library.last.has_errors and not (library.current.flows or library.is_stale):
                 rejected = app.state.readiness.state()["rejected"]
                 raise AppError("\n".join(["no call can be played", *rejected]), "run `ncco check`")
             running.append(app)

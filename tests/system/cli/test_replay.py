@@ -123,6 +123,24 @@ def test_checkpoints_and_refused_nccos_are_replayed() -> None:
     assert [True, True, True] == [turn["same"] for turn in replayed().values()]
 
 
+def test_a_dial_that_the_called_party_declined_is_replayed() -> None:
+    async def declined(call: ServedCall) -> None:
+        await call.ring()
+        await call.press("1")
+        (endpoint,) = (action["endpoint"][0] for action in call.ncco if action["action"] == "connect")
+        await call.service.resume(
+            "onanswer", endpoint["onAnswer"]["url"].rpartition("/")[2], delivery({"uuid": "aa01"})
+        )
+        await call.dial("answered")
+        await call.dial("completed")
+        await call.post("notify", {"payload": {"checkpoint": "connected"}, "conversation_uuid": "CON-1"})
+
+    dial = '{connect: {endpoint: [{type: phone, number: "447700900111", onAnswer: {run: desk}}]}}'
+    record(declined, DESK.replace('{checkpoint: terms}, {connect: "447700900111"}', dial))
+
+    assert [True, True, True] == [turn["same"] for turn in replayed().values()]
+
+
 def test_a_key_press_through_the_fallback_url_is_replayed() -> None:
     async def lost(call: ServedCall) -> None:
         await call.ring()

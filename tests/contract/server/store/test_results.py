@@ -24,7 +24,7 @@ from tests.support.stored_rows import (
 )
 
 LINE = "442079460000"
-PLAYED, HOURS, ASKED, CHOSEN, UNKNOWN = 1, 2, 4, 8, 16
+PLAYED, HOURS, ASKED, CHOSEN, UNKNOWN, DECLINED = 1, 2, 4, 8, 16, 32
 
 
 async def row_of(records: Records, id_: str = "leg-1") -> ResultRow:
@@ -58,6 +58,12 @@ ENDS: dict[str, tuple[list[dict[str, Any]], list[tuple[str, int]], str]] = {
     "rang, a person": ([{"heard": 0, "rang": "acme.sales"}], [("event-answered", 1)], "person"),
     "rang, a machine": ([{"heard": 0, "rang": "a.b"}], [("event-answered", 1), ("event-machine", 1)], "missed"),
     "a machine, then a person": ([{}, {}], [("event-answered", 1), ("event-machine", 1), ("event-human", 2)], "person"),
+    "rang, and was declined": ([{"rang": "a.b"}, {"heard": DECLINED}], [("event-answered", 1)], "missed"),
+    "declined, then a person": (
+        [{"rang": "a.b"}, {"heard": DECLINED, "rang": "a.b"}],
+        [("event-answered", 1), ("event-answered", 2)],
+        "person",
+    ),
     "the flow's own result": ([{"heard": 0, "result": "booked"}, {"heard": PLAYED}], [], "own"),
     "a person hides no own result": ([{"heard": 0, "result": "booked"}], [("event-answered", 1)], "person"),
     "played without the database": ([{"heard": UNKNOWN}], [], "unknown"),

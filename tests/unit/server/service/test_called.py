@@ -15,7 +15,8 @@ from ncco_server.service.called_parties import called_id
 from ncco_server.service.calls import CallService
 from ncco_server.service.delivery import Reply
 from ncco_server.service.tokens import make_token
-from ncco_server.store import SessionRow, Store
+from ncco_server.store import SessionRow, Store, milliseconds
+from tests.support.stored_rows import results_of
 from tests.unit.server.service.served_call import LEG, NOON, POLICY, NoRevisions, ServedCall, delivery, service_of
 
 MAIN = """
@@ -121,6 +122,42 @@ async def test_a_party_that_hangs_up_before_being_joined_has_declined(caller: Se
     reply = await notify(caller)
 
     assert "rejected" == reply.outcome
+
+
+async def test_a_party_that_declines_is_no_person_who_answered(caller: ServedCall, store: Store) -> None:
+    for _ in range(2):
+        party = Party(caller)
+        await party.ask()
+        await caller.dial("answered", uuid=PARTY)
+        await party.press("2")
+        await caller.dial("completed", uuid=PARTY)
+        await notify(caller)
+    said = caller.said
+    await caller.hang_up()
+    async with store.records() as records:
+        (result,) = await results_of(records, LEG)
+
+    assert ["Nobody is here."] == said
+    assert ("missed", None) == (result.result, result.person_at)
+
+
+async def test_a_party_that_takes_the_call_after_another_has_declined_is_a_person(
+    caller: ServedCall, store: Store
+) -> None:
+    await Party(caller).ask()
+    await caller.dial("answered", uuid=PARTY)
+    await caller.dial("completed", uuid=PARTY)
+    await notify(caller)
+    second = Party(caller)
+    await second.ask(uuid="second")
+    await second.press("1")
+    caller.now += timedelta(seconds=30)
+    await caller.dial("answered", uuid="second")
+    await caller.hang_up()
+    async with store.records() as records:
+        (result,) = await results_of(records, LEG)
+
+    assert ("person", milliseconds(caller.now)) == (result.result, result.person_at)
 
 
 async def test_a_party_that_never_requested_its_flow_is_reported_by_events_only(caller: ServedCall) -> None:

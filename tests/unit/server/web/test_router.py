@@ -252,6 +252,16 @@ async def test_a_program_with_errors_in_its_flows_does_not_start(home: Path) -> 
             pass
 
 
+@each_case("files", [{}, {"closed.yaml": "flow: closed\nstart: a\nsteps: {}"}])
+async def test_a_program_without_handlers_needs_a_flow_file_without_errors(home: Path, files: dict[str, str]) -> None:
+    (home / "flows").mkdir(exist_ok=True)
+    for name, text in files.items():
+        (home / "flows" / name).write_text(text)
+    with pytest.raises(AppError, match="no call can be played"):
+        async with running_app(program(home)):
+            pass
+
+
 async def test_a_program_needs_no_flow_file(home: Path) -> None:
     (home / "flows").mkdir()
     async with running_app(program(home, imported(home, "phone", PHONE).phone)) as client:
@@ -320,13 +330,17 @@ async def unsigned(app: FastAPI, peer: str | None = "127.0.0.1", **more: Any) ->
 
 @pytest.mark.parametrize("stranger", STRANGERS)
 async def test_in_development_unsigned_webhooks_come_only_from_this_machine(stranger: str, home: Path) -> None:
-    reply = await unsigned(program(home), **STRANGERS[stranger])
+    phone = imported(home, "phone", PHONE).phone
+    reply = await unsigned(program(home, phone), **STRANGERS[stranger])
 
     assert (503, "unsigned") == (reply.status_code, reply.headers["ncco-failure"])
     assert "Set VONAGE_SIGNATURE_SECRET" in reply.json()["fix"]
-    assert 200 == (await unsigned(program(home, insecure=True), **STRANGERS[stranger])).status_code
+    assert 200 == (await unsigned(program(home, phone, insecure=True), **STRANGERS[stranger])).status_code
 
 
 @pytest.mark.parametrize("neighbour", NEIGHBOURS)
 async def test_in_development_this_machine_needs_no_signature(neighbour: str, home: Path) -> None:
-    assert 200 == (await unsigned(program(home), **NEIGHBOURS[neighbour])).status_code
+    assert (
+        200
+        == (await unsigned(program(home, imported(home, "phone", PHONE).phone), **NEIGHBOURS[neighbour])).status_code
+    )
