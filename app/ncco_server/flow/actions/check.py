@@ -152,7 +152,9 @@ def _try_document(part: Document, names: Mapping[str, Any]) -> tuple[list[_Tried
     except NotJsonError as error:
         at = min(error.offset, max(0, len(text.rstrip()) - 1))
         place = _place_in(part, names, TextSpan(at, at + 1))
-        return [], [rule.at(place, f"the action list of `ncco` is not JSON: {error.message}", error.cure)]
+        in_loop = "; in a loop, write {% if not loop.last %},{% endif %}" if text[at : at + 1] == "," else ""
+        message = f"the action list of `ncco` is not JSON: {error.message}"
+        return [], [rule.at(place, message, f"{error.cure}{in_loop}")]
     except RenderError as error:
         return [], [rule.at(part.value.place, error.message)]
     for draft in drafts:

@@ -189,7 +189,9 @@ def _without(step_words: Collection[str], item: Node, reader: Reader) -> Node | 
     names = [entry.key.value for entry in _names(item)] + ([pasted.value] if isinstance(pasted, Text) else ["do"])
     for key in strays:
         message = f"`{key.value}` belongs to the step, not inside `{names[0]}`"
-        reader.report("E403", key.place, message, f"move `{key.value}` to the left, under `do`")
+        reader.report(
+            "E403", key.place, message, f"move `{key.value}` to the left, under `do`; delete a `do` without items"
+        )
     return item.without(*(key.value for key in strays)) if len(strays) < len(item.entries) else None
 
 

@@ -139,6 +139,11 @@ def check_unset(facts: Facts, flows: Mapping[str, Facts]) -> Iterator[FlowIssue]
     answered = {read.place for read in asking if presence.may_be_answered(read)}
     found = {read.name: issue for read in reversed(asking) if (issue := _check_lookup_read(read, presence, answered))}
     found |= {read.name: issue for read in reversed(saying) if (issue := _check_text_read(read, presence))}
+    for read in sorted(_late_sets(facts)):
+        if presence.is_reached(read.step) and not presence.may_have(read.step, read.name):
+            message = f'"{read.name}" is still empty in the lookup, which this step makes before `set`'
+            cure = "set it on every way that leads to this step: `{goto: NAME, set: {..}}`".replace("NAME", read.step)
+            found[read.name] = RULES["W639"].at(read.place, message, cure)
     yield from found.values()
 
 
@@ -213,6 +218,17 @@ def _said_reads(facts: Facts, texts: Set[str]) -> Iterator[_StepRead]:
             for read in _own_reads(value) if not value.used_names.isdisjoint(texts) else ():
                 if read.is_unguarded and read.name in texts:
                     yield _StepRead(read.place, step.name, step.place, read.name)
+
+
+def _late_sets(facts: Facts) -> Iterator[_StepRead]:
+    """Where a step sets what its lookups read, which it makes before. A variable with a default has a value there."""
+    empty = {name for name, variable in facts.flow.variables.items() if not variable.has_default}
+    for step in facts.flow.steps.values():
+        asked = (each for each in uses_of(step) if each.phase == "lookup")
+        reads = {read.name for each in asked for read in _own_reads(each.value) if read.name not in each.own} & empty
+        for effect in step.effects:
+            if effect.kind == "set" and effect.phase == "enter" and effect.name in reads:
+                yield _StepRead(effect.value.place, step.name, step.place, effect.name)
 
 
 def _own_reads(source: Value | Expression) -> Iterator[Reference]:

@@ -98,6 +98,9 @@ class Reader:
     ) -> None:
         """The default fix is the nearest known word, or else the whole list; `names` are as in `FlowIssue`."""
         known = tuple(known)
+        if has_braces(text):
+            chosen = "to choose one, write `branch: [{if: .., goto: ..}, {else: ..}]`"
+            cure = f"a name cannot be computed: {write_one_of(known)}; {chosen}"
         cure = cure or meant_word(text.value, known, write_one_of(known))
         self.report(code, text.place, message, cure, names)
 

@@ -156,7 +156,8 @@ def read_given(
         needed, shown = (", ".join(each.format(name) for name in missing) for each in ('"{}"', "{}: .."))
         cure = f"add `{shown}`" if entries else f"write `{form.replace('..', shown, 1)}`"
         if place.is_in_python:
-            cure = f"write {', '.join(f'`{name}=..`' for name in missing)} as well, or give it a default there"
+            shown = ", ".join(f"`{name}=..`" for name in missing)
+            cure = f"write {shown} as well; if it may be None, which leaves it out, handle that before"
         reader.report("E271", place, f"{what} needs {needed}", cure, owner[1:])
     return given
 

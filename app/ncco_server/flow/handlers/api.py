@@ -166,6 +166,7 @@ def _spelled(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 _WORDS: Final = frozenset({"action", "type", "mode"})
 """The options of actions and endpoints that say how the others are read."""
+_KEYS: Final = re.compile(r"[0-9*#]+")
 
 
 def _pasted(value: Any, option: str = "") -> Any:
@@ -940,12 +941,14 @@ def _choices(given: object) -> dict[str, Any]:
     if not isinstance(given, Mapping):
         message = f"the choices are a {type(given).__name__}"
         raise WrongArgument(message, 'write a dict: `{"name": Choice(dtmf=1)}`', "choices")
-    return {str(name): _choice(each) for name, each in given.items()}
+    return {str(name): _choice(str(name), each) for name, each in given.items()}
 
 
-def _choice(given: Choice) -> dict[str, Any]:
+def _choice(name: str, given: object) -> dict[str, Any]:
     if not isinstance(given, Choice):
-        raise WrongArgument(f"a choice is {given!r}", 'write `Choice(dtmf=1, speech=["yes"])`', "choices")
+        name, heard = (str(given), name) if _KEYS.fullmatch(name) else (name, given)
+        option = "dtmf" if _KEYS.fullmatch(str(heard)) else "speech"
+        raise WrongArgument(f"a choice is {given!r}", f'write `"{name}": Choice({option}={heard!r})`', "choices")
     words: dict[str, Any] = {}
     if given.dtmf or given.dtmf == 0:
         words["dtmf"] = given.dtmf

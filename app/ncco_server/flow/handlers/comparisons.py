@@ -44,11 +44,8 @@ class Comparisons:
             for used in ast.walk(each)
             if isinstance(used, ast.Attribute) and ast.unparse(used) == f"{each.name}.outcome"
         }
-        dead = (
-            {used for handler, _ in self._failures.never_raised(function) for used in ast.walk(handler)}
-            if caught
-            else set()
-        )
+        never = self._failures.never_raised(function) if caught else ()
+        dead = {used for handler, _ in never for used in ast.walk(handler)}
         for left, other in _compared_in(function):
             kind = _OUTCOMES.get(caught[left]) if left in caught else self._kinds.kind_of(left, function)
             if kind is None or left in dead:
@@ -70,9 +67,8 @@ class Comparisons:
                 case ast.Compare(left=left, ops=[op], comparators=[ast.Constant(value=None) as none]):
                     values = given.get(left.id, ()) if isinstance(left, ast.Name) else (left,)
                     if len(values) == 1 and self._is_row(values[0]):
-                        instead = (
-                            ast.unparse(left) if isinstance(op, ast.IsNot | ast.NotEq) else f"not {ast.unparse(left)}"
-                        )
+                        negation = "" if isinstance(op, ast.IsNot | ast.NotEq) else "not "
+                        instead = f"{negation}{ast.unparse(left)}"
                         yield Remark("W704", none, "a row is never None", f"write `{instead}`: an empty row is false")
                 case ast.Compare(
                     left=left, ops=[ast.In() | ast.NotIn()], comparators=[ast.Constant(value=str(text)) as written]
@@ -136,12 +132,12 @@ def _one_of(name: str, known: Iterable[str], otherwise: str) -> str:
 def _meant(kind: Kind, const: object) -> str:
     """What to compare a value of this type with, instead of a constant."""
     match kind.family:
+        case "text" if kind.words and const == "":
+            return "write `is None` for no answer"
+        case "text" if kind.words and const == COMPLETED:
+            return _GOES_ON
         case "text" if kind.words:
-            return (
-                _GOES_ON
-                if const == COMPLETED
-                else _one_of(str(const), sorted(filter(None, kind.words)), "it is one of")
-            )
+            return _one_of(str(const), sorted(filter(None, kind.words)), "it is one of")
         case "text":
             return f'it is a text, such as "{const}"'
         case "number":

@@ -61,17 +61,20 @@ def cure_of(error: BaseException | None, raised_by: ast.expr | None = None) -> s
 
 
 def _with_name(cure: str | None, raised_by: ast.expr | None) -> str | None:
-    """The cure with the author's name for what it calls `value` or `row`."""
+    """The cure with the author's names for what it calls `value` or `row`, and `field`."""
     match raised_by:
         case ast.Attribute(value=ast.Name(id=name)) | ast.Subscript(value=ast.Name(id=name)):
-            return cure and _CODE.sub(lambda code: re.sub(r"\b(?:value|row)\b", name, code[0]), cure)
+            field = getattr(getattr(raised_by, "slice", None), "value", "field")
+            named = cure and _CODE.sub(lambda code: re.sub(r"\b(?:value|row)\b", name, code[0]), cure)
+            return named and named.replace(".field", f".{field}")
     return cure
 
 
 def syntax_cure(said: str, written: str, column: int) -> str | None:
     """What to write instead of another language's sign or word at this place of a line, or a reserved word."""
     near = ((each, cure) for sign, cure in HINTS["syntax"].items() for each in re.finditer(sign, written))
-    found = (cure for each, cure in near if each.start() - 1 <= column - 1 <= each.end() + 1)
+    is_anywhere = said.startswith("f-string")  # its column is that of the text, or none
+    found = (cure for each, cure in near if is_anywhere or each.start() - 1 <= column - 1 <= each.end() + 1)
     return next(found, None) or _said(said)
 
 
@@ -90,11 +93,8 @@ def _key(error: KeyError, raised_by: ast.expr | None) -> str:
     own, others = _variables_at(error)
     code, written = (raised_by.value, raised_by.slice) if isinstance(raised_by, ast.Subscript) else (None, None)
     read = _value(code, {**others, **own})
-    dicts = (
-        [read]
-        if isinstance(read, dict)
-        else [each for each in (*own.values(), *others.values()) if isinstance(each, dict)]
-    )
+    values = [read] if isinstance(read, dict) else [*own.values(), *others.values()]
+    dicts = [each for each in values if isinstance(each, dict)]
     keys = [*islice((key for each in dicts for key in [*each] if isinstance(key, str)), _MOST_KEYS)]
     match error.args, written:
         case [None], ast.Name(id=name):
@@ -153,7 +153,7 @@ def _variables_at(error: BaseException) -> tuple[Mapping[str, object], Mapping[s
 def _attribute(name: str, value: object) -> str | None:
     if isinstance(value, Row):
         column = name if name in value.columns else next(iter(value.columns), "column")
-        return f'write `row["{column}"]`: columns are in square brackets'
+        return f"write `row['{column}']`: columns are in square brackets"
     members = [*value.__members__] if isinstance(value, type) and issubclass(value, Enum) else []
     known = members or [each for each in dir(value) if not each.startswith("_") and not hasattr(Exception, each)]
     near = near_name(name, known)

@@ -228,15 +228,15 @@ class HandlerCode:
                 *behind(function, self.written.constants),
                 *(remark for _, remark in self._failures.never_raised(function)),
             ):
-                instead = f"write `await call.run({function.name}, ..)` where the handler calls it"
                 is_apart = remark.code == "W705" and not self._call_in(function)
+                remark = self._apart(remark, function) if is_apart and remark.cure is None else remark  # noqa: PLW2901 - it is reported there
                 line = remark.node.lineno
                 is_certain = line in forgotten or dropped
                 code = "E706" if remark.code == "W706" and is_certain else remark.code
                 has_kept = has_kept or remark.code == "W706"
                 if (code, function if is_apart else line) not in seen:
                     seen.add((code, function if is_apart else line))
-                    yield remark._replace(code=code, cure=remark.cure or (instead if is_apart else None))
+                    yield remark._replace(code=code)
         yield from self._unknown_names()
         for function in (each for named in self.functions.values() for each in named if each not in self.replayed):
             yield from secrets_as_texts(ast.walk(function), partial(self.kinds.is_secret, function=function))
@@ -253,10 +253,26 @@ class HandlerCode:
             if node.lineno not in reported:
                 yield _without_await(node, dropped[line])
 
+    def _apart(self, remark: Remark, function: Function) -> Remark:
+        """Where a function that has the call awaits this one, which belongs into `call.run`."""
+        node = self._called_at.get(function.name)
+        if node is None:
+            return remark._replace(cure=f"write `await call.run({function.name}, ..)` where the handler calls it")
+        shown = ", ".join(map(ast.unparse, [node.func, *node.args]))
+        return remark._replace(node=node, cure=f"write `await call.run({shown})`")
+
+    @cached_property
+    def _called_at(self) -> Mapping[str, ast.Call]:
+        nodes = (node for function in self.replayed if self._call_in(function) for node in run_again(function))
+        called = [node for node in nodes if isinstance(node, ast.Call) and not node.keywords]
+        named = {node.func.id: node for node in reversed(called) if isinstance(node.func, ast.Name)}
+        return {name: node for name, node in named.items() if self._is_async(name)}
+
     def told_by(self, line: int) -> Iterable[int]:
         """Where an issue at this line says all: in its whole function if that belongs into `call.run`."""
         for each in self.replayed:
-            if not self._call_in(each) and each.lineno <= line <= (each.end_lineno or line):
+            called = self._called_at.get(each.name, each).lineno
+            if not self._call_in(each) and (called == line or each.lineno <= line <= (each.end_lineno or line)):
                 return range(each.lineno, (each.end_lineno or line) + 1)
         return (line,)
 
@@ -431,6 +447,8 @@ class HandlerCode:
         return False
 
     def _not_awaited(self, function: Function) -> Iterator[Remark]:
+        if function.name == self.handler and isinstance(function, ast.FunctionDef):
+            return  # its run fails
         call = self._call_in(function)
         nodes = list(run_again(function))
         awaited = {name for node in nodes if isinstance(node, ast.Await) for name in _awaited_names(node.value)}

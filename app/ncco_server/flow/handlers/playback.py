@@ -401,7 +401,8 @@ class HandlerPlayback:
             self._env.keep(env)
         made = self._flow.function(self.call, **self._params)
         if not inspect.iscoroutine(made):
-            raise RenderError("R110", "the handler is not an `async` function", str(self.place), frozenset())
+            cure = "write `async def`, and `await` before each method of the call"
+            raise RenderError("R110", "the handler is not an `async` function", str(self.place), frozenset(), cure)
         self.coroutine = made
         self._advance(None)
 
@@ -495,12 +496,14 @@ class HandlerPlayback:
 
     def _end(self, outcome: Any, said: int) -> None:
         self._check_awaited()
+        if outcome is not None and not isinstance(outcome, str):
+            place = self.place if self._tracer is None else Place(self._file, self._tracer.latest, 1)
+            cure = "write `return` alone, or with a text that is one of its `outcomes`"
+            raise RenderError("R110", "a handler returns an outcome or nothing", str(place), frozenset(), cure)
         if self._played:
             self.place = self._played[0].place
         elif outcome is not None and self._tracer is not None:
             self.place = Place(self._file, self._tracer.latest, 1)
-        if outcome is not None and not isinstance(outcome, str):
-            raise RenderError("R110", "a handler returns an outcome or nothing", str(self.place), frozenset())
         words = {"goto": END if outcome is None else {"return": WrittenText(outcome)}}
         parts = [
             _ENDED,

@@ -20,7 +20,7 @@ from types import CodeType, MappingProxyType, ModuleType
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from ncco_server.errors import RenderError
-from ncco_server.flow.handlers.api import CallFlow, Phone
+from ncco_server.flow.handlers.api import Call, CallFlow, Phone
 from ncco_server.flow.handlers.cures import cure_of, syntax_cure
 from ncco_server.flow.handlers.effects import HEARD, SECRET
 from ncco_server.flow.handlers.given import GivenHandler
@@ -240,8 +240,9 @@ def _handler_in(module: ModuleType, path: str, code: CodeType, text: str) -> Han
 def _with_handler(handler: CallFlow, path: str, literal: Mapping[int, str], text: str) -> HandlerFile:
     place = Place(path, handler.line, 1)
     first, *others = [*inspect.signature(handler.function).parameters, ""]
-    if not first or _hint_of(handler, first, None) in {*_TYPES, Secret}:
-        shown = ", ".join(["call: Call", *filter(None, [first, *others])])
+    calls = [each for each in others if _hint_of(handler, each, None) is Call]
+    if not first or calls or _hint_of(handler, first, None) in {*_TYPES, Secret}:
+        shown = ", ".join(["call: Call", *(each for each in (first, *others) if each and each not in calls)])
         message = f'the first argument of a handler is the call, not "{first}"' if first else "a handler needs the call"
         name = handler.function.__name__
         code = WrittenCode(text, path)

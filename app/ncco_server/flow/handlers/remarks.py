@@ -107,7 +107,7 @@ def behind(function: Function, constants: Mapping[str, ast.expr]) -> Iterator[Re
         for body in (getattr(node, name, ()) for name in ("body", "orelse", "finalbody")):
             for before, statement in pairwise(body if isinstance(body, list) else ()):
                 if isinstance(before, _LEAVING):
-                    yield Remark("W704", statement, "no call gets to this line")
+                    yield Remark("W704", statement, "no call gets to this line", "move it up, or delete it")
                 elif isinstance(before, ast.While) and _is_true(before.test, constants) and not _has_break(before.body):
                     message = f"this is always true, so no call gets behind the loop, to line {statement.lineno}"
                     yield Remark("W704", before.test, message, "write a condition that becomes false, or a `break`")

@@ -401,8 +401,8 @@ class StepMaker:
         most = written.get("first", 0)
         for part in ("where", "order"):
             if part in written and not template.is_literal(written[part]):
-                message = f"the text of `{part}` is not written in this file"
-                cure = "write it here, give values of the key, and compare with computed values in Python"
+                message = f"the text of `{part}` is computed"
+                cure = "write it here, without f and braces; give values of the key as arguments: `number=..`"
                 raise RenderError("R110", message, str(place), frozenset(), cure)
         parts = {
             part: template.node(value, _PARAMS if part == "set" else "")

@@ -269,6 +269,8 @@ class ValueKinds:
 
     def _result_of(self, method: str, call: ast.Call) -> Kind | None:
         match method, call.args:
+            case "choose", [_, ast.Dict(values=[ast.Constant(), *_]), *_]:  # they are no choices, which is reported
+                return _TEXT
             case "choose", [_, choices, *_]:
                 return self._one_of(choices)
             case "hold", _:

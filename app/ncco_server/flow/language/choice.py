@@ -141,6 +141,8 @@ def _read_choice(entry: Entry, reader: Resolver) -> ChoiceDefinition | None:
         taken_cure = f"write it under `retry`: `retry: {{{name}: [..], then: step}}`"
     cure = "name the choice after its meaning; keys go in `dtmf`"
     reader.check_name(entry.key, "a choice", _NAME, cure, taken=_TAKEN, taken_cure=taken_cure)
+    if name in FAILURES:
+        return None
     key = name if name.isdigit() else 1
     found = reader.map(entry.value, what, f"write `{name}: {{dtmf: {key}, goto: step}}`")
     if found is None:

@@ -236,9 +236,10 @@ def unquoted_braces(source: SourceFile, line: Line, start: int, *, in_brackets: 
 def find_reserved(fault: SyntaxFault) -> FlowIssue | None:
     at = fault.context_start
     if not fault.opener or fault.opener not in "*&!|>":
-        if not fault.mentions("cannot start any token", "mapping keys are not allowed"):
-            return None
         at = fault.at
+        after_quote = fault.source.text[at - 1 : at] in ('"', "'")
+        if after_quote or not fault.mentions("cannot start any token", "mapping keys are not allowed"):
+            return None
     line = fault.source.line_at(at)
     char = fault.source.text[at]
     whole = fault.source.text[at : enclosing(line, line.bare, at, in_brackets=fault.in_brackets)[1]].rstrip()

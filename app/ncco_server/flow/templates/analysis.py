@@ -147,10 +147,12 @@ class Analysis(Walk):
             super().on_name(target, of, is_entry=is_entry)
             self.state = self.state._replace(scope=before.with_name(name, type_.entry if is_entry else type_))
             return
+        cure = None
         message = f'"{name}" is a name of the flow' if name in self._flow_scope.types else f'"{name}" cannot be a name'
         if is_name(name) and name not in self._flow_scope.types:
             message = f'"{name}" is set outside the loop, and a loop cannot change anything outside itself'
-        self.check.report("E325", target, message)
+            cure = "to count, write loop.index in the loop, or `| length` after the list"
+        self.check.report("E325", target, message, cure)
 
     def _check_output(self, node: nodes.Node, touched: Collection[str]) -> None:
         start = self.template.start(node)

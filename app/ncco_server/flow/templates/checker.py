@@ -72,11 +72,16 @@ class Checker(ExpressionCheck, NodeVisitor):
         owner = of.node if isinstance(of, nodes.Getattr) else next(iter(node.args), None)
         value = "the value" if owner is None else self.shown(owner)
         cure = FOREIGN.filters.get(name, "functions are not available; use a filter: `| length`, `| upper`, ...")
+        given = [self.shown(each) for each in node.args]
+        if isinstance(owner, nodes.Const) and name == "join" and given:
+            value, given = given[0], [value]
         if isinstance(of, nodes.Getattr) and name in FOREIGN.methods:
-            cure = f"write {FOREIGN.methods[name].format(self.shown(node.args[0]) if node.args else '..', of=value)}"
+            cure = "write " + FOREIGN.methods[name].format(*given, '""', '""', of=value)
         elif name in FOREIGN.calls or name in FILTERS:
-            cure = f"write {value} | {FOREIGN.calls.get(name, name)}"
-        elif not node.args and ((isinstance(of, nodes.Name) and name in self.scope) or self._is_field(of)):
+            takes = given if isinstance(of, nodes.Getattr) else given[1:]
+            cure = f"write {value} | {FOREIGN.calls.get(name, name).partition('(')[0]}({', '.join(takes)})"
+            cure = cure.removesuffix("()")
+        elif (isinstance(of, nodes.Name) and name in self.scope) or (not node.args and self._is_field(of)):
             cure = f"write {self.shown(of)}, without brackets"
         elif isinstance(of, nodes.Getattr) and (type_ := known_type(self.scope, of.node)) and type_.is_timed:
             part = next((each for each in ("weekday", "time", "hour") if each in name.lower()), "date")

@@ -41,7 +41,8 @@ def field_type(check: ExpressionCheck, node: nodes.Getattr | nodes.Getitem, key:
 def _column_of_rows(check: ExpressionCheck, lookup: str, place: Place) -> Kind:
     """Report E304 at the declaration: all its users mean one row."""
     message = f'steps read columns of "{lookup}", but the lookup gives a list of rows'
-    words = f"add `first: true`, or read the rows: `{{% for row in {lookup}.rows %}}`"
+    one = "for one row, add `first: true`, and a `default` for each column with a list of words"
+    words = f"{one}; for several, read `{lookup}.rows[0]`, or `{{% for row in {lookup}.rows %}}`"
     check.issues.append(RULES["E304"].at(place, message, Fix(words, "add", "first: true")))
     return ANY
 

@@ -24,8 +24,9 @@ _POINT_FILTERS: Final = frozenset({"date", "time", "in_zone"})
 
 def takes_operand(check: ExpressionCheck, node: nodes.Filter, of: nodes.Expr, type_: Kind, known: Filter) -> bool:
     """Report an operand of another type."""
-    if node.name in _POINT_FILTERS and type_.family in {"date", "time"} - {*known.takes}:
-        message = f"{node.name} takes {TYPES['datetime'].described}; {check.described(of)}"
+    is_word = node.name == "lower" and type_.family == "bool"
+    if is_word or (node.name in _POINT_FILTERS and type_.family in {"date", "time"} - {*known.takes}):
+        message = f"{node.name} takes {TYPES['text' if is_word else 'datetime'].described}; {check.described(of)}"
         kept = check.template.written_as(of).text
         check.report("E306", of, message, check.rewritten(node, kept, f"leave out `| {node.name}`: write {kept}"))
         return False

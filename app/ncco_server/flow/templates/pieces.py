@@ -27,11 +27,12 @@ _HALF_CLOSED = re.compile(r"%(?!\s*[\w(])")
 _OPERATOR = re.compile(r"==(?!=)|!=(?!=)|<=|>=|<(?!>)|>|\+(?![+=])|-(?!=)|\|(?!\|)|:(?!=)|[()\[\],.]|=(?![=~<>])")
 _ZONE = re.compile(r"[A-Z]\w+(?:/[A-Z]\w+)+")
 _FOREIGN = re.compile("|".join(map(re.escape, sorted(FOREIGN.operators, key=len, reverse=True))))
-_WORD = re.compile(r"\{%[-+]?\s*(\w+)")
+_WORD = re.compile(r"\{%[-+]?\s*(\w+)(?:\s+(\w+))?")
 _NUMBER = re.compile(r"(?:0|[1-9][0-9]{0,17})(?:\.[0-9]+)?(?![\w])")
 _DURATION: Final = re.compile(r"[0-9]+(?:ms|s|m|min|h|d|w)")
 _LIKE_A_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?\w*")
 _WRITTEN_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])")
+_WHOLE = re.compile(r"""\s*(?:"[^"]*"|'[^']*'|(?!.*\bif\b)[^"'()\[\]]+(?:[(\[][^()\[\]]*[)\]][^"'()\[\]]*)*)\s*""")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 _UNKNOWN_ESCAPE = re.compile(r"(?:[^\\]|\\[nt\\\"'])*?(\\[^nt\\\"'])", re.DOTALL)
 LEXER: Final = ENVIRONMENT.lexer
@@ -155,7 +156,7 @@ class Scanner:
         if fault.code == "E320" and piece.opener == "{{" and 0 <= tag < piece.close:  # it was not closed before that
             piece.close = tag
         word = _WORD.match(self.source, piece.start) if piece.opener == "{%" and at.start != piece.start else None
-        piece.tokens = [Token(word.start(1), "name", word[1])] if word else []
+        piece.tokens = [Token(word.start(each), "name", word[each]) for each in (1, 2) if word[each]] if word else []
         piece.fault = fault
         yield piece
         return min(piece.close, self.end)
@@ -221,13 +222,19 @@ class Scanner:
                 fix = Fix(f"put quotes around it: '{zone[0]}'", "characters", f"'{zone[0]}'")
                 return Fault("E301", Token(zone.start(), "", zone[0]), "a text has no quotes", fix)
             code, cure = FOREIGN.operators[foreign[0]]
-            return Fault(
-                code,
-                Token(at, "", foreign[0]),
-                f'"{foreign[0]}" does not mean anything here',
-                FOREIGN.fix(foreign[0], cure),
-            )
+            cure = (foreign[0] == "~" and self._side_by_side(piece, at)) or cure
+            sign = Token(at, "", foreign[0])
+            return Fault(code, sign, f'"{sign.text}" does not mean anything here', FOREIGN.fix(sign.text, cure))
         return None
+
+    def _side_by_side(self, piece: Piece, at: int) -> str:
+        """What `~` joins, each in its own braces; "" if it is only a part of what is in these."""
+        written = self.source[piece.start + 2 : self.source.find("}}", at)].strip("- ")
+        parts = [part.strip() for part in written.split("~")]
+        if piece.opener != "{{" or self.is_bare or not all(_WHOLE.fullmatch(part) for part in parts):
+            return ""
+        shown = (part[1:-1] if part.startswith(("'", '"')) else f"{{{{ {part} }}}}" for part in parts)
+        return f"write {''.join(shown)}"
 
     def _braces_fault(self, piece: Piece, at: Token) -> Fault:
         written = at.text

@@ -74,6 +74,8 @@ class _TreeBuilder:
         self.unclosed: list[_Block] = []
         self.stray_ends = 0
         self.reported_tags: set[str] = set()
+        self.unread: set[str] = set()
+        """Names in tags with an error, which may declare them: what uses one is left out."""
 
     def read(self) -> tuple[list[nodes.Node], list[Fault]]:
         faults: list[Fault] = []
@@ -117,6 +119,8 @@ class _TreeBuilder:
                 target = self._target(piece, "=", "write {% set name = value %}")
                 if (value := self._expression(piece)) is not None:
                     self._open_body().append(nodes.Assign(target, value, lineno=word.start))
+                else:
+                    self.unread.add(target.name)
             case "include":
                 if len(piece.tokens) != 1 and [token.kind for token in piece.tokens[1:]] != ["string"]:
                     cure = 'write only the name of a file, in quotes: {% include "greeting.j2" %}'
@@ -228,7 +232,9 @@ class _TreeBuilder:
             said = value if word.text in _SAYING and value else word.text
             cure = did_you_mean(meant) if meant else f"to say a value, write {{{{ {said} }}}}"
             message = f'"{word.text}" is not a tag'
-            piece.refuse("E321", word, message, FOREIGN.tags.get(word.text) or cure)
+            foreign = FOREIGN.tags.get(word.text, "").replace("NAME", piece.at(1).text)
+            piece.refuse("E321", word, message, foreign or cure)
+            self.unread |= {each.text for each in piece.tokens[1:] if each.kind == "name" and not meant}
         if meant in ("if", "for") and word.text not in FOREIGN.tags:
             self._open(piece, word._replace(text=meant))
         elif opened and meant == opened:
@@ -258,7 +264,7 @@ class _TreeBuilder:
                 index = next((at for at, token in enumerate(piece.tokens) if token.start >= stopped), len(piece.tokens))
                 faults.append(_explain(piece, index))
         piece.fault = min(faults, key=lambda fault: fault.at, default=None)
-        if piece.fault is not None:
+        if piece.fault is not None or not self.unread.isdisjoint(token.text for token in piece.tokens):
             return None
         may_vary = any(token.text in ("[", "|") for token in piece.tokens)
         return _Normaliser(self.template).visit(node) if may_vary else node
@@ -308,20 +314,13 @@ def _misused_is(token: Token, asked: Token, sign: str) -> Fault:
     if asked.kind in ("string", "integer", "float"):
         at = token._replace(text="is" if sign == "==" else "is not")
         return Fault("E302", at, message, Fix(f'to compare, write "{sign}"', "characters", sign))
-    if asked.says("empty", "blank", "none", "null"):
-        return Fault("E302", token, message, f'write {sign} ""')
-    if asked.says("open", "ok"):
-        dotted = f".{asked.text}"
-        return Fault(
-            "E302",
-            token,
-            message,
-            f"write {dotted} directly after the name"
-            if sign == "=="
-            else f"write `not` before the name, and {dotted} directly after it",
-        )
     cure = FOREIGN.words.get(asked.text) or FOREIGN.literals.get(asked.text)
-    if cure and sign == "!=":
+    if asked.says("empty", "blank", "none", "null"):
+        cure = f'write {sign} ""'
+    elif asked.says("open", "ok"):
+        negation = "" if sign == "==" else "`not` before the name, and "
+        cure = f"write {negation}.{asked.text} directly after the name"
+    elif cure and sign == "!=":
         cure = _COMPARED.sub(lambda found: f'"{_OPPOSITES[found[1]]}"', cure)
     return Fault("E302", token, message, cure or f'to compare, write "{sign}"')
 

@@ -233,7 +233,7 @@ MAX_OUTPUT: Final[dict[str, int]] = {
 }
 """Characters of a rendered value, by kind of text (`Escape`); our choice."""
 
-_SURROUNDINGS: Final = (4, 8, 16, 32, 64)
+_SURROUNDINGS: Final = (2, 4, 8, 16, 32, 64)
 """Surrounding characters to compare, in turn, to find the source of rendered text."""
 
 _DOTS = re.compile(r"/\.{1,2}(?:/|$)")
@@ -390,7 +390,7 @@ class Computed(_ComputedBase):
         for reach in _SURROUNDINGS:
             for begin, stop in ((max(0, start - reach), end), (start, end + reach)):
                 around = text[begin:stop]
-                if text.count(around) == source.count(around) == 1:
+                if source.count(around) == 1:  # a loop may write it several times
                     return self.template.place_at(source.index(around) + start - begin, length)
         return self.place
 

@@ -7,6 +7,7 @@ from typing import Final
 import pytest
 
 from ncco_server.engine import TurnContext, played_step
+from ncco_server.flow.handlers.cures import syntax_cure
 from ncco_server.flow.handlers.reading import Explore, LoadedHandler, run_file
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Project
@@ -163,3 +164,9 @@ def test_a_long_row_of_names_is_checked() -> None:
     names = "".join(f"    x{each + 1} = x{each}\n" for each in range(1500))
 
     assert not loaded(f'    x0 = await call.connect("447700900111")\n{names}    x1500 == "busy"\n').has_errors
+
+
+def test_a_sign_in_an_f_string_is_found_although_python_gives_no_column() -> None:
+    assert "write `.from_`: Python reserves `from`" == syntax_cure(
+        "f-string: invalid syntax", 'talk(f"{call.from}")', 5
+    )
