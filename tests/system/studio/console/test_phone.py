@@ -251,7 +251,7 @@ def test_a_text_is_saved_and_a_call_to_it_is_saved(page: Page, project: Path, wa
     expect(page.locator("#status")).to_contain_text("Saved, but calls continue with the last good flow: 1 error.")
     edit(page, "Your PIN, {{ please.", "Your PIN, please.")
     save(page)
-    expect(page.locator("#status")).to_have_text("flows/pin.yaml is saved.Undo×")
+    expect(page.locator("#status")).to_have_text("flows/pin.yaml is saved.Undo\N{MULTIPLICATION SIGN}")
 
 
 def test_pasted_text_is_not_thrown_away_without_a_question(page: Page) -> None:
