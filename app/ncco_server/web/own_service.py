@@ -45,7 +45,7 @@ class HookLog(Listener):
             self._log.warning("hook not sent", **about, problem=verdict.problem, next_try_s=round(next_s))
         else:
             self._metrics.hook_tries.labels("parked").inc()
-            cure = f"check its receiver, then `ncco hooks retry {hook.id}`"
+            cure = f"solve this, then run `ncco hooks retry {hook.id}`"
             self._log.error("hook parked", **about, problem=verdict.problem, cure=cure)
 
     def counted(self, counts: HookCounts) -> None:

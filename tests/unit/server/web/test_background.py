@@ -49,7 +49,7 @@ def test_failed_hook_is_counted_and_logged_with_its_next_try() -> None:
 def test_a_parked_hook_is_counted_and_logged_with_a_fix(verdict: Verdict) -> None:
     metrics, lines = told(verdict, None)
 
-    cure = "check its receiver, then `ncco hooks retry msg_1`"
+    cure = "solve this, then run `ncco hooks retry msg_1`"
 
     assert 1 == tries(metrics, "parked")
     assert [{"event": "hook parked", "log_level": "error", **ABOUT, "problem": "status 410", "cure": cure}] == lines
