@@ -27,7 +27,7 @@ GRACE_MS: Final = 50
 RESERVE_S: Final = 0.5
 """What a turn needs, after its lookups, to play, store and reply."""
 LATEST_BEGIN_S: Final = 2.0
-"""A lookup fails if it begins less than this before the reply is due. Half of the deadline; our choice."""
+"""If the reply is due in less than this, a lookup does not begin, and fails. Half of the deadline; our choice."""
 LEAST_QUEUED_S: Final = 0.25
 CACHE_SIZE: Final = 512
 FAILURES: Final = 5
@@ -242,7 +242,7 @@ class _Asked:
 
 
 def _due() -> float:
-    """When the reply is due; infinity if it is late anyway: Vonage repeats the webhook, and results are kept."""
+    """When the reply is due; infinity once it will be late anyway: Vonage repeats the webhook, and gets the results."""
     due = reply_due.get()
     return due if due - RESERVE_S > asyncio.get_running_loop().time() else math.inf
 

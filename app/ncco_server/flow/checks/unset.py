@@ -221,7 +221,7 @@ def _said_reads(facts: Facts, texts: Set[str]) -> Iterator[_StepRead]:
 
 
 def _late_sets(facts: Facts) -> Iterator[_StepRead]:
-    """Where a step sets what its lookups read, which it makes before. A variable with a default has a value there."""
+    """Where a step sets a variable that its own lookups have read already, and that has no default."""
     empty = {name for name, variable in facts.flow.variables.items() if not variable.has_default}
     for step in facts.flow.steps.values():
         asked = (each for each in uses_of(step) if each.phase == "lookup")

@@ -229,14 +229,14 @@ class HandlerCode:
                 *(remark for _, remark in self._failures.never_raised(function)),
             ):
                 is_apart = remark.code == "W705" and not self._call_in(function)
-                remark = self._apart(remark, function) if is_apart and remark.cure is None else remark  # noqa: PLW2901 - it is reported there
-                line = remark.node.lineno
+                told = self._apart(remark, function) if is_apart and remark.cure is None else remark
+                line = told.node.lineno
                 is_certain = line in forgotten or dropped
                 code = "E706" if remark.code == "W706" and is_certain else remark.code
                 has_kept = has_kept or remark.code == "W706"
                 if (code, function if is_apart else line) not in seen:
                     seen.add((code, function if is_apart else line))
-                    yield remark._replace(code=code)
+                    yield told._replace(code=code)
         yield from self._unknown_names()
         for function in (each for named in self.functions.values() for each in named if each not in self.replayed):
             yield from secrets_as_texts(ast.walk(function), partial(self.kinds.is_secret, function=function))

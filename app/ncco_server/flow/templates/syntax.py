@@ -232,7 +232,7 @@ class _TreeBuilder:
             said = value if word.text in _SAYING and value else word.text
             cure = did_you_mean(meant) if meant else f"to say a value, write {{{{ {said} }}}}"
             message = f'"{word.text}" is not a tag'
-            foreign = FOREIGN.tags.get(word.text, "").replace("NAME", piece.at(1).text)
+            foreign = FOREIGN.tags.get(word.text, "").replace("NAME", piece.at(1).text or "NAME")
             piece.refuse("E321", word, message, foreign or cure)
             self.unread |= {each.text for each in piece.tokens[1:] if each.kind == "name" and not meant}
         if meant in ("if", "for") and word.text not in FOREIGN.tags:
