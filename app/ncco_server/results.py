@@ -8,7 +8,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 ResultName: TypeAlias = Literal["person", "message", "own", "served", "missed", "answered", "open", "lost", "unknown"]
 
 RESULTS: Final[Mapping[ResultName, str]] = {
-    "person": "a party that the flow dialled answered, did not decline, and is not known to be a machine",
+    "person": "a party that the flow dialled answered and was connected, and is not known to be a machine",
     "message": "no person; the caller left a recording that began with a beep or could be ended with a key",
     "own": "neither; the flow gave the call a result of its own",
     "served": "none of these; the caller heard what they chose or the opening hours, or the flow was played to the end",
@@ -31,8 +31,8 @@ CHOSEN: Final = 8
 """From a menu."""
 UNKNOWN: Final = 16
 """The turn was played without the database; what happened afterwards is not known."""
-DECLINED: Final = 32
-"""The party that the turn before had dialled answered, but declined."""
+UNCONNECTED: Final = 64
+"""The party that the turn dialled has answered, but hears its own flow, or has declined in it."""
 
 
 class TurnFacts(NamedTuple):
@@ -86,7 +86,7 @@ def decide(
     rang = next((facts.rang for facts in reversed(known) if facts.rang), "")
     own = next((facts.own for facts in reversed(known) if facts.own), "")
     found = list(events)
-    declined = {number - 1 for number, facts in turns if facts.heard & DECLINED}
+    unconnected = {number for number, facts in turns if facts.heard & UNCONNECTED}
     machines = {(event.turn, event.wait) for event in found if event.kind == "event-machine"}
     person_at = min(
         (
@@ -94,7 +94,7 @@ def decide(
             for event in found
             if event.wait >= 0
             and event.kind in ("event-answered", "event-human")
-            and event.turn not in declined
+            and event.turn not in unconnected
             and (event.turn, event.wait) not in machines
         ),
         default=None,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ncco_server.engine.session import TurnContext
 from ncco_server.flow.model import Flow, Step
-from ncco_server.results import ASKED, CHOSEN, DECLINED, HOURS, PLAYED, TurnFacts
+from ncco_server.results import ASKED, CHOSEN, HOURS, PLAYED, UNCONNECTED, TurnFacts
 
 
 def facts_of(
@@ -14,11 +14,14 @@ def facts_of(
     context: TurnContext,
     *,
     has_chosen: bool = False,
-    has_declined: bool = False,
     is_over: bool = False,
+    is_unconnected: bool = False,
 ) -> TurnFacts:
-    """`entered` is in order; `is_over`: the flow is played to its end after this turn."""
-    heard = (PLAYED if is_over else 0) | (DECLINED if has_declined else 0)
+    """`entered` is in order.
+
+    `is_over`: the flow is played to its end after this turn. `is_unconnected`: the called party is not connected then.
+    """
+    heard = (PLAYED if is_over else 0) | (UNCONNECTED if is_unconnected else 0)
     rang = ""
     own = ""
     for flow, step in entered:

@@ -489,7 +489,6 @@ def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[T
     if wait.sensitive:
         run.scopes.secrets.learn([outcome.digits, outcome.text])
     run.has_chosen = outcome.name == "choice"
-    run.has_declined = outcome.has_declined
     by = "keys" if outcome.digits else "speech" if outcome.text else ""
     run.note("heard", step.name, outcome.name, where=step.exit_place, because=outcome.because, by=by)
     if outcome.name == REACHED:

@@ -120,7 +120,7 @@ def hear_connected(seen: frozenset[str]) -> Outcome:
     """
     declined = sorted(seen & set(DIAL_FAILURES))
     if declined:
-        return Outcome(declined[0], because="the other party answered but was not connected", has_declined=True)
+        return Outcome(declined[0], because="the other party answered but was not connected")
     if seen & _SOMEBODY_ANSWERED:
         return Outcome("completed", because="the connect is over, and the other party had answered")
     return Outcome("failed", because="the connect is over, and no answer was reported")

@@ -10,7 +10,7 @@ from ncco_server.engine.builder import NccoBuilder, Origin
 from ncco_server.engine.dialling import refusal
 from ncco_server.engine.facts import facts_of
 from ncco_server.engine.flow_scope import FlowScope
-from ncco_server.engine.outcome import APART, JOINED, REACHED
+from ncco_server.engine.outcome import APART, JOINED, REACHED, declined
 from ncco_server.engine.scope import Scopes, observers
 from ncco_server.engine.session import OWN_LEG, CalledFunction, Observer, Session, TraceLine, Turn, TurnContext
 from ncco_server.engine.stretch import ENTERED, STEP_LIMIT, Stretch, stretch_of, written_at
@@ -63,7 +63,6 @@ class Run:
     has_fault = False
     errors: tuple[BaseException, ...] = ()
     has_chosen = False
-    has_declined = False
     called: tuple[CalledFunction, ...] = ()
     saves: tuple[RowChange, ...] = ()
     _decided: tuple[Step, tuple[tuple[FlowScope, ...], str]] | None = None
@@ -339,8 +338,9 @@ class Run:
     def _facts(self, *, is_over: bool, has_dialled: bool) -> TurnFacts:
         if self.is_failsafe:
             return NO_FACTS
+        is_unconnected = bool(self.before.parent and declined(self.returned, is_over=is_over))
         facts = facts_of(
-            self.entered, self.context, has_chosen=self.has_chosen, has_declined=self.has_declined, is_over=is_over
+            self.entered, self.context, has_chosen=self.has_chosen, is_over=is_over, is_unconnected=is_unconnected
         )
         if has_dialled and not facts.rang:  # the next target of a list
             return facts._replace(rang=f"{self.scopes.flow.name}.{self.step or self.before.step}")

@@ -223,7 +223,6 @@ class Outcome(NamedTuple):
             `completed`, `machine`, ...); for a checkpoint, its name (`heard_terms`, ...).
         digits, text, confidence: "" and None if there was no input.
         reason: for failures: `dtmf`, `speech`, `low_confidence`, `length`, `asr_error`, ...
-        has_declined: whether a called party answered, but was not connected.
     """
 
     name: str
@@ -233,7 +232,6 @@ class Outcome(NamedTuple):
     confidence: float | None = None
     reason: str = ""
     because: str = ""
-    has_declined: bool = False
 
     def __repr__(self) -> str:
         """Leave out the caller's input, which may be sensitive."""

@@ -7,12 +7,14 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from ncco_server.errors import AlreadyOpen, Conflict
+from ncco_server.results import UNCONNECTED
 from ncco_server.store import function_results, retention, table_rows
 from ncco_server.store.database import Database, InDatabase, Insert, Keyed, Work
 from ncco_server.store.hooks import add_hooks
 from ncco_server.store.recordings import RecordingRow, add_recording
 from ncco_server.store.results import (
     LOCK_CALL,
+    SET_UNCONNECTED,
     EndOfCall,
     ResultRow,
     StoredCall,
@@ -34,7 +36,7 @@ class Caused(NamedTuple):
         hooks: to send.
         saves: changes of tables' rows.
         recording: what Vonage announces.
-        parent: the call that gets the turn's own result, if any.
+        parent: the call that dialled this party, which gets the turn's own result, if any.
         has_called: whether the turn called handlers' functions; their results are then deleted from `functions`.
     """
 
@@ -176,8 +178,10 @@ def _add_turn(call_key: int, turn: TurnRow, webhook: WebhookRow, caused: Caused,
     yield INSERT_WEBHOOK, (*webhook, call_key if webhook.session == turn.session else None)
     if caused.hooks:
         yield from add_hooks(caused.hooks)
-    if caused.parent and turn.result:
-        yield from set_result(caused.parent, turn.result, webhook.received_at)
+    if caused.parent:
+        yield SET_UNCONNECTED, (caused.parent, turn.heard & UNCONNECTED)
+        if turn.result:
+            yield from set_result(caused.parent, turn.result, webhook.received_at)
     if caused.has_called:
         yield function_results.DELETE_OF_TURNS, (turn.session, turn.number)
     if caused.saves:

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from ncco_server.results import EVENTS, DecidedResult, ResultEvent, ResultName, TurnFacts, decide
+from ncco_server.results import EVENTS, UNCONNECTED, DecidedResult, ResultEvent, ResultName, TurnFacts, decide
 from ncco_server.store.database import InDatabase, Keyed, Many, Row, Work, in_one_transaction
 from ncco_server.store.rows import WebhookRow
 from ncco_server.store.sql import RESULTS_TABLE, SUMS_TABLE, Sql
@@ -167,6 +167,14 @@ SET_RESULT: Final = Sql("""
     UPDATE turns
     SET result = $2
     WHERE call_key = (SELECT key FROM calls WHERE id = $1)
+        AND number = (SELECT max(number) FROM turns WHERE call_key = (SELECT key FROM calls WHERE id = $1))
+""")
+
+# Once the caller has hung up, nobody is connected anymore.
+SET_UNCONNECTED: Final = Sql(f"""
+    UPDATE turns
+    SET heard = heard - (heard & {UNCONNECTED}) + $2
+    WHERE call_key = (SELECT key FROM calls WHERE id = $1 AND NOT is_over)
         AND number = (SELECT max(number) FROM turns WHERE call_key = (SELECT key FROM calls WHERE id = $1))
 """)
 

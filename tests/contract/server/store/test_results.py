@@ -24,7 +24,7 @@ from tests.support.stored_rows import (
 )
 
 LINE = "442079460000"
-PLAYED, HOURS, ASKED, CHOSEN, UNKNOWN, DECLINED = 1, 2, 4, 8, 16, 32
+PLAYED, HOURS, ASKED, CHOSEN, UNKNOWN, UNCONNECTED = 1, 2, 4, 8, 16, 64
 
 
 async def row_of(records: Records, id_: str = "leg-1") -> ResultRow:
@@ -58,9 +58,9 @@ ENDS: dict[str, tuple[list[dict[str, Any]], list[tuple[str, int]], str]] = {
     "rang, a person": ([{"heard": 0, "rang": "acme.sales"}], [("event-answered", 1)], "person"),
     "rang, a machine": ([{"heard": 0, "rang": "a.b"}], [("event-answered", 1), ("event-machine", 1)], "missed"),
     "a machine, then a person": ([{}, {}], [("event-answered", 1), ("event-machine", 1), ("event-human", 2)], "person"),
-    "rang, and was declined": ([{"rang": "a.b"}, {"heard": DECLINED}], [("event-answered", 1)], "missed"),
+    "rang, and was declined": ([{"heard": UNCONNECTED, "rang": "a.b"}], [("event-answered", 1)], "missed"),
     "declined, then a person": (
-        [{"rang": "a.b"}, {"heard": DECLINED, "rang": "a.b"}],
+        [{"heard": UNCONNECTED, "rang": "a.b"}, {"rang": "a.b"}],
         [("event-answered", 1), ("event-answered", 2)],
         "person",
     ),
@@ -112,6 +112,24 @@ async def test_called_party_sets_the_result_of_the_call_that_dialled(store: Stor
 
     assert ("accepted", "own") == (ended.own, ended.result)
     assert ("declined", NOON_MS + 7, False) == (later.own, later.changed_at, later.is_counted)
+
+
+@pytest.mark.parametrize(("heard", "result"), [((UNCONNECTED, 0), "person"), ((UNCONNECTED,), "missed")])
+async def test_called_party_is_a_person_once_it_is_connected_while_the_caller_is_there(
+    store: Store, records: Records, heard: tuple[int, ...], result: str
+) -> None:
+    caused = Caused(parent="leg-1")
+    party = session_row("party")
+    await open_with(store, {"heard": CHOSEN}, {"heard": PLAYED, "rang": "acme.sales"})
+    await store.record(event("event-answered", 2))
+    await store.open_call(party, turn_row("party", 1, heard=heard[0]), webhook_row("party"), caused)
+    for number, flags in enumerate((*heard[1:], UNCONNECTED, 0), 2):
+        if number == len(heard) + 1:
+            await end_call(store, "leg-1", webhook_row("leg-1"))
+        turn = turn_row("party", number, heard=flags)
+        await store.advance(party._replace(version=number), turn, webhook_row("party", number - 1, 0), caused)
+
+    assert result == (await row_of(records)).result
 
 
 async def test_open_call_has_no_row(store: Store, records: Records) -> None:

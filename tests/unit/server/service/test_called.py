@@ -141,6 +141,20 @@ async def test_a_party_that_declines_is_no_person_who_answered(caller: ServedCal
     assert ("missed", None) == (result.result, result.person_at)
 
 
+async def test_a_caller_who_hangs_up_while_the_party_is_asked_has_reached_nobody(
+    caller: ServedCall, store: Store
+) -> None:
+    party = Party(caller)
+    await party.ask()
+    await caller.dial("answered", uuid=PARTY)
+    await caller.hang_up()
+    await party.press("1")
+    async with store.records() as records:
+        (result,) = await results_of(records, LEG)
+
+    assert ("missed", None) == (result.result, result.person_at)
+
+
 async def test_a_party_that_takes_the_call_after_another_has_declined_is_a_person(
     caller: ServedCall, store: Store
 ) -> None:
