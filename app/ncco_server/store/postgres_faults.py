@@ -158,18 +158,15 @@ def is_conflict(error: BaseException) -> bool:
 
 
 def is_row_error(error: BaseException) -> bool:
-    is_refused_here = isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
-    if isinstance(error, asyncpg.ClientConfigurationError):
-        return False
-    return is_refused_here or _state(error)[:2] in _OF_ROWS
+    return _state(error)[:2] in _OF_ROWS
 
 
 def _error_text(error: BaseException) -> str:
-    """Leave out the values of a row."""
+    """Leave out the values of a row, which the driver quotes if it cannot send them."""
     if isinstance(error, TimeoutError):
         return "timed out"
-    if is_row_error(error) and not _state(error):
-        return "a value is out of range"
+    if isinstance(error, asyncpg.DataError):
+        return "a value does not fit its column"
     return str(error.args[0] if error.args and isinstance(error.args[0], str) else error).partition("\n")[0]
 
 

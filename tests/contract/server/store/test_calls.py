@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from ncco_server.store import AlreadyOpen, Caused, Conflict, EndOfCall, Store, StoreUnavailable
+from ncco_server.store import AlreadyOpen, Caused, Conflict, EndOfCall, Store, StoreError, StoreUnavailable
 from tests.support.stored_rows import (
     NOON_MS,
     end_call,
@@ -336,6 +336,14 @@ async def test_any_bytes_are_read_back_unchanged(store: Store) -> None:
 
 
 # Opening and closing
+
+
+async def test_a_value_that_no_database_can_hold_is_refused_and_not_shown(store: Store) -> None:
+    with pytest.raises(StoreError) as refused:
+        await store.record(webhook_row(received_at=1 << 63))
+
+    assert StoreError is refused.type
+    assert str(1 << 63) not in str(refused.value)
 
 
 async def test_closed_store_is_unavailable(closed_store: Store) -> None:

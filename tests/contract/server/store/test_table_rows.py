@@ -160,6 +160,31 @@ async def test_the_rows_of_a_table_are_read_in_order_and_in_pages(store: Store) 
     assert not await store.tables.has_rows("customer")
 
 
+async def test_rows_are_found_by_their_keys_and_shown_columns_until_they_expire(store: Store) -> None:
+    rows = [
+        RowChange(ADA, {"name": "Ada Byron", "code": "1843"}),
+        RowChange(BOB, {"name": "Bob Byron", "code": "1852"}, keep_ms=DAY_MS),
+    ]
+    await store.tables.change(rows, NOON_MS, "a test")
+    found = {}
+    for wanted in ("byron", "byron, later", "0124", "1843", ""):
+        text, _, is_later = wanted.partition(", ")
+        now = NOON_MS + DAY_MS if is_later else NOON_MS
+        matching, _ = await store.tables.search("customers", [text], {"name": True, "code": False}, now)
+        found[wanted] = [row.name for row in matching]
+
+    everybody = [ADA, BOB]
+    expected = {
+        ("byron", 0): everybody,
+        ("byron", DAY_MS): [ADA],
+        ("0124", 0): [BOB],
+        ("1843", 0): [],
+        ("", 0): everybody,
+    }
+    assert expected == found
+    assert await store.tables.row('customers["447700900125"]', NOON_MS) is None
+
+
 def _of_file(folder: Path) -> list[Store]:
     return [Store(SqliteDatabase(folder / "calls.db", busy_ms=30_000)) for _ in range(2)]
 

@@ -137,10 +137,11 @@ async def test_a_call_is_found_however_its_documents_write_the_number(store: Sto
         ("leg-1", b'{"vars": {"mobile": "07700 900123"}}'),
         ("leg-2", b'{"vars": {"mobile": "+44\\u00a07700\\u2013900123"}}'),
         ("leg-3", b'{"vars": {"mobile": "+49 7700 900123"}}'),
+        ("leg-5", b"to=442079460000&mobile=07700+900123"),
         ("leg-4", in_digits('{"vars": {"said": "07700 900123"}}', ARABIC).encode()),
     ):
         await store.open_call(*new_call(leg, state=state))
-    assert 3 == (await store.forget(["447700900123"])).calls
+    assert 4 == (await store.forget(["447700900123"])).calls
 
 
 MENTIONS = each_case(
@@ -244,6 +245,10 @@ async def test_a_hash_counts_as_the_row_until_the_row_is_removed(store: Store) -
     await store.forget(["447700900123"], tables=DECLARED, now=NOON_MS)
     removal = RowChange(BLOCKED, is_removal=True)
     await store.tables.change([removal, RowChange(BLOCKED, {"why": "later"}), removal], NOON_MS, "a test")
+    assert await columns(store, BLOCKED) is None
+
+    await store.forget(["447700900123"], tables=DECLARED, now=NOON_MS)
+    await store.tables.change_together([removal], NOON_MS, "a test")
     assert await columns(store, BLOCKED) is None
 
 

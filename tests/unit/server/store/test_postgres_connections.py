@@ -90,7 +90,7 @@ async def refusal(url: str) -> StoreError:
     with pytest.raises(StoreError) as refused:
         await open_store(url).open()
     assert SECRET not in f"{refused.value} {refused.value.cure}"
-    assert "a value is out of range" not in str(refused.value)
+    assert "a value does not fit" not in str(refused.value)
     return refused.value
 
 

@@ -130,7 +130,7 @@ def test_the_pooler_option_is_ours_and_not_passed_on(is_pooled: bool, pooler: st
         ("a # in a password is written %23", "postgresql://ann:secret#x@db/ncco"),
         ("a port is a number from 1 to 65535", "postgresql://ann:secret@db:secret/ncco"),
         ("a port is a number from 1 to 65535", "postgresql://ann:secret@db:0/ncco"),
-        ("a port is a number from 1 to 65535", "postgresql://ann:secret@a:5432,b:70000/ncco"),
+        ("a port is a number from 1 to 65535", "postgresql://ann:secret@a:65535,b:65536/ncco"),
         ("it is not a URL", "postgresql://ann:secret@[::1/ncco"),
         ("'sslmod' is not an option of a PostgreSQL URL", "postgresql://ann:secret@db/ncco?sslmod=require"),
         ("sslmode is one of disable, allow", "postgresql://ann:secret@db/ncco?sslmode=on"),
