@@ -157,8 +157,7 @@ class Numbers:
         return any(end in digits for end in self._ends)
 
     def _is_hidden_in(self, document: bytes) -> bool:
-        is_query = b"%" in document or (b"=" in document and document[:1] not in b"{[")
-        plain = unquote_to_bytes(document.replace(b"+", b" ")) if is_query else document
+        plain = unquote_to_bytes(document.replace(b"+", b" ")) if b"%" in document else document
         plain = _ESCAPED.sub(_character, plain) if b"\\u" in plain else plain
         return plain is not document and self._is_in(plain)
 

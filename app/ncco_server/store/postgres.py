@@ -410,9 +410,7 @@ async def _run(connection: Connection, work: Work[T]) -> T:
     try:
         statement = next(work)
         while True:
-            if isinstance(statement, Insert):
-                rows = await _fetch(connection, f"{statement.sql.postgres}{_RETURNING}", statement.values)
-            elif not isinstance(statement, Many):
+            if not isinstance(statement, Many):
                 rows = await _fetch(connection, statement[0].postgres, statement[1])
             elif statement.rows:
                 found = await connection.fetchmany(

@@ -247,7 +247,7 @@ async def test_a_hash_counts_as_the_row_until_the_row_is_removed(store: Store) -
     await store.tables.change([removal, RowChange(BLOCKED, {"why": "later"}), removal], NOON_MS, "a test")
     assert await columns(store, BLOCKED) is None
 
-    await store.forget(["447700900123"], tables=DECLARED, now=NOON_MS)
+    await _forgotten(store)
     await store.tables.change_together([removal], NOON_MS, "a test")
     assert await columns(store, BLOCKED) is None
 
