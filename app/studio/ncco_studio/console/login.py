@@ -52,7 +52,7 @@ async def show_login(request: Request, next: str = "/") -> Response:
 
 
 @router.post(LOGIN)
-async def log_in(
+async def log_in(  # noqa: PLR0917 - the fields of a form
     request: Request,
     console: TheConsole,
     password: Annotated[str, Form(max_length=1000)] = "",
