@@ -188,13 +188,10 @@ async def calls(request: Request, search: Search, _: CanLook) -> Response:
 async def _listed(request: Request, search: CallSearch, template: str) -> Response:
     console = console_of(request)
     now = datetime.now(UTC)
-    found = FoundCalls()
-    own_results: list[str] = []
     project = (await console.read_project()).project
-    if not console.settings.has_memory_store:
-        async with console.records() as records:
-            found = await _find(records, search, PAGE, now, project)
-            own_results = await records.own_results()
+    async with console.records() as records:
+        found = await _find(records, search, PAGE, now, project)
+        own_results = await records.own_results()
     if search.result and search.result not in own_results:
         own_results.append(search.result)
     now_ms = milliseconds(now)
