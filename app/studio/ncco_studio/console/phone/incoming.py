@@ -132,7 +132,7 @@ class IncomingCalls:
 
 
 def _shown(leg: Leg) -> Json:
-    """Fields that only the phone's own calls have stay blank."""
+    """Leave out what only the phone's own calls have."""
     caller = leg.identity.from_ or ""
     waited = leg.waited
     return {
@@ -144,20 +144,9 @@ def _shown(leg: Leg) -> Json:
         "takes_keys": leg.open is not None,
         "line": leg.identity.to,
         "is_over": leg.is_over,
-        "is_live": False,
         "made_at": f"{readable(caller, caller) or 'A withheld number'} calls {readable(leg.identity.to, caller)}",
         "position": {"flow": "", "step": "", "address": ""},
         "accepted_input": {"text": "", "keys": (), "phrases": ()},
         "bubbles": plain(bubbles_of_leg(leg)),
-        "stopped": "",
-        "ended": "",
-        "problems": [],
-        "has_only_silence": False,
-        "decided": None,
-        "outcomes": (),
-        "hooks": [],
         "refused": "",
-        "can_be_kept": False,
-        "not_kept": "",
-        "messages": [],
     }

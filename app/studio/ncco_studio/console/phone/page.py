@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -241,9 +242,9 @@ async def _played(request: Request, session: ConsoleSession, method: str, **valu
 def _show(
     request: Request, call: Mapping[str, Any], *, can_keep: bool = False, has_kept: bool = False, incoming: str = ""
 ) -> Response:
-    """`incoming` is the uuid of a call that the server has placed."""
+    """`incoming` is the uuid of a call that the server has placed. What `call` does not have is blank."""
     values = {"can_keep": can_keep, "has_kept": has_kept, "incoming": incoming}
-    return render(request, "phone_call.html", call=call, outcomes=language.WAYS, **values)
+    return render(request, "phone_call.html", call=defaultdict(str, call), outcomes=language.WAYS, **values)
 
 
 async def _incoming(request: Request, session: ConsoleSession, id_: str, step: Any) -> Response:
