@@ -46,7 +46,6 @@ router = APIRouter(route_class=PolledRoute)
 PAGE: Final = 50
 OTHERS: Final = 5
 """Other calls of the same person, on the page of a call."""
-NOTHING: Final = FoundCalls()
 PERIODS: Final[Mapping[str, timedelta]] = {
     "hour": timedelta(hours=1),
     "day": timedelta(days=1),
@@ -293,9 +292,9 @@ async def call(request: Request, console: TheConsole, name: str, _: CanLook, rep
         results = await results_of(records, found, now_ms, project.flows)
         shown_call = _shown(timeline.call, results.get(timeline.call.key), now_ms, texts_of(project))
         person = shown_call["to" if shown_call["direction"] == "outbound" else "caller"]
-        is_known = dialable(person) and not is_withheld(person)
-        wanted = CallFilter(person)
-        others = await find_calls(records, wanted, OTHERS + 1, now_ms, flows=project.flows) if is_known else NOTHING
+        others = FoundCalls()
+        if dialable(person) and not is_withheld(person):
+            others = await find_calls(records, CallFilter(person), OTHERS + 1, now_ms, flows=project.flows)
     recordings = (await console.opened_store()).recordings
     hooks = [HookDocument.of(hook, now_ms) for hook in timeline.hooks]
     kept = await recordings.list(PAGE, wanted=RecordingFilter(session=timeline.call.session.id))
