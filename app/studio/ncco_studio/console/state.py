@@ -104,7 +104,7 @@ class Console:
             yield records
 
     async def close(self) -> None:
-        for part in (self.server, self.worker, self.prover, self.phone_calls, self.changes, self.store):
+        for part in (self.server, self.worker, self.prover, self.phone_calls, self.store):
             await part.close()
 
 
