@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from socket import socket
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from fastapi import HTTPException
 
@@ -39,14 +39,6 @@ POLL_S: Final = 1.0
 """The interval of the page's requests for news of the call."""
 ENDED_CALLS: Final = 100
 """Ended calls that can still be viewed."""
-
-
-class RingingCall(NamedTuple):
-    """A ringing call: the ID of its leg, who calls, and who is called."""
-
-    uuid: str
-    caller: str
-    called: str
 
 
 class IncomingCalls:
@@ -80,8 +72,8 @@ class IncomingCalls:
         if len(vonage.legs) > 2 * ENDED_CALLS:
             vonage.forget_ended(ENDED_CALLS)
 
-    def ringing(self) -> list[RingingCall]:
-        return [RingingCall(leg.uuid, leg.identity.from_ or "", leg.identity.to) for leg, _ in self._ringing_legs()]
+    def ringing(self) -> list[Leg]:
+        return [leg for leg, _ in self._ringing_legs()]
 
     def _ringing_legs(self) -> Iterator[tuple[Leg, Leg]]:
         """Ringing legs, each with the leg whose dial waits for a decision: itself, or the one that dials it."""
