@@ -9,7 +9,7 @@ import ssl
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -18,7 +18,7 @@ import httpx
 from ncco_server.errors import StoreError
 from ncco_server.service.figures import ServerFigures
 from ncco_server.service.hand_hours import hand_hours
-from ncco_server.store import Records, Store, milliseconds
+from ncco_server.store import Store, milliseconds
 
 VERSION_TTL_S: Final = 1.0
 """How long a version is used before the store is read again, for any number of pages."""
@@ -64,38 +64,26 @@ class CallChanges:
 
     def __init__(self, store: Store, ttl_s: float = VERSION_TTL_S) -> None:
         self._store = store
-        self._records: Records | None = None
-        self._opened = AsyncExitStack()
         self._ttl_s = ttl_s
         self._known = ResultCache(most=1)
 
     async def version(self) -> str:
         """Raises StoreError, for all requests of a while once the store has failed."""
-        found = await self._known.get(("version",), self._found, self._ttl_s)
+        found = await self._known.get(("version",), self._read, self._ttl_s)
         if isinstance(found, StoreError):
             raise found.with_traceback(None)
         return str(found)
 
-    async def _found(self) -> str | StoreError:
+    async def _read(self) -> str | StoreError:
         try:
-            return await self._read()
+            await self._store.open()
+            async with self._store.records() as records:
+                calls = await records.version(milliseconds(datetime.now(UTC) - WATCHED_AGE), WATCHED_ROWS)
+            recordings = [tuple(row) for row in await self._store.recordings.changes(WATCHED_ROWS)]
+            hours = await hand_hours(self._store.tables, datetime.now(UTC))
+            found = calls, recordings, await self._store.placed.changes(WATCHED_ROWS), hours
         except StoreError as error:
-            await self.close()
             return error
-
-    async def close(self) -> None:
-        """The next read opens the connection again."""
-        self._records = None
-        await self._opened.aclose()
-
-    async def _read(self) -> str:
-        await self._store.open()
-        if self._records is None:
-            self._records = await self._opened.enter_async_context(self._store.records())
-        calls = await self._records.version(milliseconds(datetime.now(UTC) - WATCHED_AGE), WATCHED_ROWS)
-        recordings = [tuple(row) for row in await self._store.recordings.changes(WATCHED_ROWS)]
-        hours = await hand_hours(self._store.tables, datetime.now(UTC))
-        found = calls, recordings, await self._store.placed.changes(WATCHED_ROWS), hours
         return hashlib.sha256(repr(found).encode()).hexdigest()[:32]
 
 

@@ -19,9 +19,7 @@ from ncco_server.desk.exports import call_pages, csv_pages
 from ncco_server.desk.project import zone_of
 from ncco_server.desk.recorded_calls import duration_text
 from ncco_server.desk.replay import replay
-from ncco_server.errors import StoreError
 from ncco_server.flow.model import Project
-from ncco_server.flow.report import as_sentence
 from ncco_server.ncco.value_types.phones import is_withheld
 from ncco_server.results import RESULTS
 from ncco_server.service.call_results import results_of
@@ -48,7 +46,6 @@ router = APIRouter(route_class=PolledRoute)
 PAGE: Final = 50
 OTHERS: Final = 5
 """Other calls of the same person, on the page of a call."""
-NOTHING: Final = FoundCalls()
 PERIODS: Final[Mapping[str, timedelta]] = {
     "hour": timedelta(hours=1),
     "day": timedelta(days=1),
@@ -188,13 +185,10 @@ async def calls(request: Request, search: Search, _: CanLook) -> Response:
 async def _listed(request: Request, search: CallSearch, template: str) -> Response:
     console = console_of(request)
     now = datetime.now(UTC)
-    found = FoundCalls()
-    own_results: list[str] = []
     project = (await console.read_project()).project
-    if not console.settings.has_memory_store:
-        async with console.records() as records:
-            found = await _find(records, search, PAGE, now, project)
-            own_results = await records.own_results()
+    async with console.records() as records:
+        found = await _find(records, search, PAGE, now, project)
+        own_results = await records.own_results()
     if search.result and search.result not in own_results:
         own_results.append(search.result)
     now_ms = milliseconds(now)
@@ -288,22 +282,19 @@ async def keep_call(request: Request, console: TheConsole, name: str, session: C
 async def call(request: Request, console: TheConsole, name: str, _: CanLook, replayed: bool = False) -> Response:
     """Show a call as a conversation; with `replayed`, compared with today's flow."""
     now_ms = milliseconds(datetime.now(UTC))
-    try:
-        async with console.records() as records:
-            found = await records.calls_like(name, 2)
-            timeline = await records.timeline(found[0].session.id) if len(found) == 1 else None
-            if timeline is None:
-                problem = "several calls begin with this" if found else "there is no such call"
-                return refused(request, 404, problem, "The page Calls lists them all.")
-            project = (await console.read_project()).project
-            results = await results_of(records, found, now_ms, project.flows)
-            shown_call = _shown(timeline.call, results.get(timeline.call.key), now_ms, texts_of(project))
-            person = shown_call["to" if shown_call["direction"] == "outbound" else "caller"]
-            is_known = dialable(person) and not is_withheld(person)
-            wanted = CallFilter(person)
-            others = await find_calls(records, wanted, OTHERS + 1, now_ms, flows=project.flows) if is_known else NOTHING
-    except StoreError as error:
-        return refused(request, 503, str(error), as_sentence(error.cure))
+    async with console.records() as records:
+        found = await records.calls_like(name, 2)
+        timeline = await records.timeline(found[0].session.id) if len(found) == 1 else None
+        if timeline is None:
+            problem = "several calls begin with this" if found else "there is no such call"
+            return refused(request, 404, problem, "The page Calls lists them all.")
+        project = (await console.read_project()).project
+        results = await results_of(records, found, now_ms, project.flows)
+        shown_call = _shown(timeline.call, results.get(timeline.call.key), now_ms, texts_of(project))
+        person = shown_call["to" if shown_call["direction"] == "outbound" else "caller"]
+        others = FoundCalls()
+        if dialable(person) and not is_withheld(person):
+            others = await find_calls(records, CallFilter(person), OTHERS + 1, now_ms, flows=project.flows)
     recordings = (await console.opened_store()).recordings
     hooks = [HookDocument.of(hook, now_ms) for hook in timeline.hooks]
     kept = await recordings.list(PAGE, wanted=RecordingFilter(session=timeline.call.session.id))

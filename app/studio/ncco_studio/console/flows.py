@@ -137,11 +137,10 @@ def _shown(issues: list[FlowIssue]) -> dict[str, object]:
 async def flows(request: Request, console: TheConsole, _: CanLook) -> Response:
     read = await console.read_project()
     calls: dict[str, int] = {}
-    if not console.settings.has_memory_store:
-        with suppress(StoreError):  # the *Calls* page reports it
-            week = PeriodQuery().period(zone_of(read.project), datetime.now(UTC))
-            rows = (await count_period(console, week)).rows
-            calls = {row["name"]: row["calls"] for row in rows if row["by"] == "flow"}
+    with suppress(StoreError):  # the *Calls* page reports it
+        week = PeriodQuery().period(zone_of(read.project), datetime.now(UTC))
+        rows = (await count_period(console, week)).rows
+        calls = {row["name"]: row["calls"] for row in rows if row["by"] == "flow"}
     return render(request, "flows.html", flows=list(_listed(read)), calls=calls, **_shown(list(read.issues)))
 
 

@@ -150,8 +150,6 @@ def _sentences(figures: ServerFigures, settings: Settings) -> Iterator[str]:
 
 async def _revisions(console: Console, now: datetime) -> tuple[list[tuple[str, str, int]], StoreError | None]:
     """Open calls by flow and revision, and the problem if they cannot be read."""
-    if console.settings.has_memory_store:
-        return [], None
     try:
         async with console.records() as records:
             return await records.open_revisions(milliseconds(now) - CALL_EXPIRY_MS, MOST_COUNTED), None
@@ -309,8 +307,6 @@ def _of_waiting(figures: ServerFigures, settings: Settings) -> Iterator[HealthPr
 
 async def _of_database(console: Console, project: Project) -> list[HealthProblem]:
     """Report why waiting calls are not placed, and rows that are no longer found."""
-    if console.settings.has_memory_store:
-        return []
     hashed = tables_with_hashes(project)
     try:
         store = await console.opened_store()

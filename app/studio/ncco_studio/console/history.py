@@ -129,10 +129,8 @@ async def history(
     request: Request, console: TheConsole, _: CanChange, before: Annotated[str, Query(pattern="^[0-9a-f]{28}$|^$")] = ""
 ) -> Response:
     """List who changed what. Only people who may change things see it, since it contains what they see."""
-    rows: list[ChangeRow] = []
-    if not console.settings.has_memory_store:
-        now = milliseconds(datetime.now(UTC))
-        rows = await (await console.opened_store()).changes.list(PAGE + 1, now, before or AFTER_ALL)
+    now = milliseconds(datetime.now(UTC))
+    rows = await (await console.opened_store()).changes.list(PAGE + 1, now, before or AFTER_ALL)
     return render(
         request,
         "history.html",

@@ -105,8 +105,6 @@ async def placed_calls(request: Request, search: Search, _: CanLook) -> Response
 async def _listed(request: Request, search: PlacedSearch, template: str) -> Response:
     console = console_of(request)
     project = (await console.read_project()).project
-    if console.settings.has_memory_store:
-        return render(request, template, search=search, **_choices(project))
     placed = (await console.opened_store()).placed
     if search.before and await placed.get(search.before) is None:
         raise HTTPException(404, "The calls before this page were deleted. Choose the newest ones.")
@@ -126,12 +124,9 @@ async def _listed(request: Request, search: PlacedSearch, template: str) -> Resp
         },
         held=control if control.is_held(milliseconds(now)) else None,
         paused=control if control.paused_at is not None else None,
-        **_choices(project),
+        flows=[flow.name for flow in placing_flows(project)],
+        states=STATES | OUTCOMES,
     )
-
-
-def _choices(project: Project) -> dict[str, Any]:
-    return {"flows": [flow.name for flow in placing_flows(project)], "states": STATES | OUTCOMES}
 
 
 def placing_flows(project: Project) -> list[Flow]:

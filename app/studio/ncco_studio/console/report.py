@@ -239,20 +239,18 @@ async def report(request: Request, console: TheConsole, filters: Filters, _: Can
     """Show the counts of a period, compared with the previous one: charts, and a table by flow and called number."""
     period = await _period(console, filters)
     project = (await console.read_project()).project
-    values: dict[str, Any] = {}
-    if not console.settings.has_memory_store:
-        found = await count_period(console, period, filters.flow)
-        values = {"rows": _titled(found, texts_of(project)), "total": found.rows[0]}
-        if found.hours:
-            length = period.end - period.first
-            end = max(period.first, date.min + timedelta(1))  # the calendar starts in the year 1
-            first = date.fromordinal(max(1, end.toordinal() - length.days))
-            before = await count_period(console, replace(period, first=first, end=end), filters.flow)
-            values |= {
-                "headlines": headlines(found.rows[0], before.rows[0], length.days),
-                "bars": day_bars(found),
-                "hours": hour_bars(found),
-            }
+    found = await count_period(console, period, filters.flow)
+    charts: dict[str, Any] = {}
+    if found.hours:
+        length = period.end - period.first
+        end = max(period.first, date.min + timedelta(1))  # the calendar starts in the year 1
+        first = date.fromordinal(max(1, end.toordinal() - length.days))
+        before = await count_period(console, replace(period, first=first, end=end), filters.flow)
+        charts = {
+            "headlines": headlines(found.rows[0], before.rows[0], length.days),
+            "bars": day_bars(found),
+            "hours": hour_bars(found),
+        }
     return render(
         request,
         "report.html",
@@ -266,7 +264,9 @@ async def report(request: Request, console: TheConsole, filters: Filters, _: Can
         parts=BARS,
         meanings=RESULTS,
         address=urlencode({**period.document, "flow": filters.flow}),
-        **values,
+        rows=_titled(found, texts_of(project)),
+        total=found.rows[0],
+        **charts,
     )
 
 

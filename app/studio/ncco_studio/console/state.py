@@ -92,8 +92,6 @@ class Console:
 
     async def hand_hours(self, now: datetime) -> HandHours:
         """Return {} while the database does not answer: then the calendars' own hours hold."""
-        if self.settings.has_memory_store:
-            return {}
         with suppress(StoreError):
             return await hand_hours((await self.opened_store()).tables, now)
         return {}
@@ -106,7 +104,7 @@ class Console:
             yield records
 
     async def close(self) -> None:
-        for part in (self.server, self.worker, self.prover, self.phone_calls, self.changes, self.store):
+        for part in (self.server, self.worker, self.prover, self.phone_calls, self.store):
             await part.close()
 
 

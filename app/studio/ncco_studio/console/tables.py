@@ -41,8 +41,6 @@ router = APIRouter()
 PAGE: Final = 50
 LONG: Final = 80
 """From this length, a text has a field of several lines; our choice."""
-BY_CALL: Final = "call "
-"""What `changed_by` begins with if a call has changed the row; its ID follows."""
 _CHANGED: Final = RowFault("", "", "somebody else has changed this row meanwhile", "Look at it, and repeat the change.")
 _EXISTS: Final = RowFault("", "", "there is such a row already", "Open it, and change it.")
 
@@ -74,15 +72,7 @@ class OpenTable(NamedTuple):
 
     @property
     def page(self) -> dict[str, Any]:
-        table = self.definition
-        return {
-            "table": table,
-            "title": group_title(table.name),
-            "about": ", ".join(_uses(self.project).get(table.name, ())),
-            "titles": {name: group_title(name) for name in (*table.key, *table.columns)},
-            "search": self.search,
-            "place": self.search.address(),
-        }
+        return {"table": self.definition, "uses": _uses(self.project), "search": self.search}
 
 
 async def _open_table(console: TheConsole, name: Annotated[str, Path(alias="table")], search: Search) -> OpenTable:
@@ -102,16 +92,9 @@ Opened: TypeAlias = Annotated[OpenTable, Depends(_open_table)]
 @router.get("/tables")
 async def list_tables(request: Request, console: TheConsole, _: CanLook) -> Response:
     project = (await console.read_project()).project
-    uses = _uses(project)
-    tables = [
-        {"name": name, "title": group_title(name), "about": ", ".join(uses.get(name, ())), "rows": ""}
-        for name in sorted(project.tables)
-    ]
-    if not console.settings.has_memory_store:
-        store, now = await console.opened_store(), datetime.now(UTC)
-        for each in tables:
-            each["rows"] = await _size(Table(store, project.tables[each["name"]]), now)
-    return render(request, "tables.html", tables=tables)
+    store, now = await console.opened_store(), datetime.now(UTC)
+    sizes = {name: await _size(Table(store, project.tables[name]), now) for name in sorted(project.tables)}
+    return render(request, "tables.html", sizes=sizes, uses=_uses(project))
 
 
 async def _size(table: Table, now: datetime) -> str:
@@ -161,19 +144,7 @@ def _shown(opened: OpenTable, row: TableRowDocument) -> dict[str, Any]:
         "key": {name: _text(value, table.key[name], opened.line) for name, value in row.key.items()},
         "columns": {name: None if name in row.hidden else text for name, text in columns.items()},
         "url": _url(opened, row.key.values()),
-        **_about(row),
-    }
-
-
-def _about(row: TableRowDocument) -> dict[str, Any]:
-    by = row.changed_by
-    return {
-        "changed_at": row.changed_at,
-        "changed_by": by,
-        "call": by.removeprefix(BY_CALL) if by.startswith(BY_CALL) else "",
-        "version": row.version,
-        "expires_at": row.expires_at,
-        "hidden": row.hidden,
+        "stored": row,
     }
 
 
@@ -275,7 +246,7 @@ def _form(request: Request, opened: OpenTable, sent: SentRow, faults: Sequence[R
         request,
         "table_row.html",
         422 if faults else 200,
-        row=_about(sent.row) if sent.row else None,
+        row=sent.row,
         url=_url(opened, [shown[f"key.{name}"] for name in table.key]),
         columns=[*table.key.values(), *table.columns.values()],
         zone=opened.zone,
@@ -427,10 +398,16 @@ SPARE: Final = ("Never call again", "is not called", "May be called again")
 """How a table of numbers is offered beside a call: to add one, what one in it is, and to remove it."""
 
 
-async def tables_of_number(console: Console, project: Project, number: str) -> list[dict[str, Any]]:
+class NumberTable(NamedTuple):
+    """A table that may have a row of a number. `words` are `BLOCK`, `SPARE`, or None for a table of the line's own."""
+
+    name: str
+    is_in: bool
+    words: tuple[str, str, str] | None
+
+
+async def tables_of_number(console: Console, project: Project, number: str) -> list[NumberTable]:
     """Return the tables that are found by a phone number, for the page of a call. Raises StoreError."""
-    if console.settings.has_memory_store:
-        return []
     refusing, sparing = _refusing(project), _sparing(project)
     words = {**dict.fromkeys(sparing, SPARE), **dict.fromkeys(refusing, BLOCK)}
     by_number = [name for name in sorted(project.tables) if name not in words and _is_of_numbers(project, name)]
@@ -443,19 +420,7 @@ async def tables_of_number(console: Console, project: Project, number: str) -> l
             row = await table.get(table.name_of([number]), now)
         except RefusedRows:  # not a phone number, such as the name of a user
             return []
-        add, is_in, remove = words.get(name, ("", "", ""))
-        found.append(
-            {
-                "table": name,
-                "number": number,
-                "title": group_title(name),
-                "word": add,
-                "is_in_word": is_in,
-                "undo": remove,
-                "is_in": row is not None,
-                "url": f"/tables/{name}/row?{urlencode({'key': number})}",
-            }
-        )
+        found.append(NumberTable(name, is_in=row is not None, words=words.get(name)))
     return found
 
 
@@ -484,5 +449,5 @@ async def change_number(
     before = await opened.table.get(change.row, datetime.now(UTC))
     done = await _written(opened, session, change, before)
     tables = await tables_of_number(console_of(request), opened.project, number)
-    reply = render(request, "number_tables.html", tables=tables)
+    reply = render(request, "number_tables.html", tables=tables, number=number)
     return await record(request, done, reply, table=table.name)

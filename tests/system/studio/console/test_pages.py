@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.support.cases import each_case
-from tests.system.studio.console.browser import NARROW, Watch, check_budget, check_page, violations
+from tests.system.studio.console.browser import NARROW, Console, Watch, check_budget, check_page, new_window, violations
 
 PAGES = (
     *("/home", "/messages", "/phone", "/flows", "/flows-new", "/flows/reception", "/calls", "/calls/aaaaaaaa-0"),
@@ -89,3 +89,22 @@ def test_markup_from_outside_runs_no_code(page: Page, watch: Watch) -> None:
         page.get_by_role("button", name="Try").click()
 
     assert page.evaluate("window.ran") is None
+
+
+@each_case(
+    ("path", "said", "missing"),
+    [
+        ("/phone", "The phone needs JavaScript", "Call"),
+        ("/flows/reception", "The calls on the picture, its search and its zoom need JavaScript", "Zoom in"),
+        ("/home", "Some of these pages' buttons need JavaScript", "Done"),
+    ],
+)
+def test_a_page_says_what_it_cannot_do_without_javascript(
+    browser: Browser, console: Console, path: str, said: str, missing: str
+) -> None:
+    with new_window(browser, **console, java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(path)
+        expect(page.get_by_text(said)).to_be_visible()
+        expect(page.get_by_role("button", name=missing)).to_have_count(0)
+        expect(page.get_by_text("Adding calls to the picture")).not_to_be_visible()

@@ -427,7 +427,6 @@ async def test_simultaneous_requests_share_one_database_query(shop: Shop) -> Non
     for number in range(3):
         versions.append((await shared.version(), await fresh.version()))
         await shop.answer(f"aaaaaaaa-000{number}")
-    await asyncio.gather(shared.close(), fresh.close())
     await store.close()
 
     assert [1, 3] == [len(set(found)) for found in zip(*versions, strict=True)]

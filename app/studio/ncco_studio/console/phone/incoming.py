@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from socket import socket
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from fastapi import HTTPException
 
@@ -39,14 +39,6 @@ POLL_S: Final = 1.0
 """The interval of the page's requests for news of the call."""
 ENDED_CALLS: Final = 100
 """Ended calls that can still be viewed."""
-
-
-class RingingCall(NamedTuple):
-    """A ringing call: the ID of its leg, who calls, and who is called."""
-
-    uuid: str
-    caller: str
-    called: str
 
 
 class IncomingCalls:
@@ -80,8 +72,8 @@ class IncomingCalls:
         if len(vonage.legs) > 2 * ENDED_CALLS:
             vonage.forget_ended(ENDED_CALLS)
 
-    def ringing(self) -> list[RingingCall]:
-        return [RingingCall(leg.uuid, leg.identity.from_ or "", leg.identity.to) for leg, _ in self._ringing_legs()]
+    def ringing(self) -> list[Leg]:
+        return [leg for leg, _ in self._ringing_legs()]
 
     def _ringing_legs(self) -> Iterator[tuple[Leg, Leg]]:
         """Ringing legs, each with the leg whose dial waits for a decision: itself, or the one that dials it."""
@@ -132,7 +124,7 @@ class IncomingCalls:
 
 
 def _shown(leg: Leg) -> Json:
-    """Fields that only the phone's own calls have stay blank."""
+    """Leave out what only the phone's own calls have."""
     caller = leg.identity.from_ or ""
     waited = leg.waited
     return {
@@ -144,20 +136,9 @@ def _shown(leg: Leg) -> Json:
         "takes_keys": leg.open is not None,
         "line": leg.identity.to,
         "is_over": leg.is_over,
-        "is_live": False,
         "made_at": f"{readable(caller, caller) or 'A withheld number'} calls {readable(leg.identity.to, caller)}",
         "position": {"flow": "", "step": "", "address": ""},
         "accepted_input": {"text": "", "keys": (), "phrases": ()},
         "bubbles": plain(bubbles_of_leg(leg)),
-        "stopped": "",
-        "ended": "",
-        "problems": [],
-        "has_only_silence": False,
-        "decided": None,
-        "outcomes": (),
-        "hooks": [],
         "refused": "",
-        "can_be_kept": False,
-        "not_kept": "",
-        "messages": [],
     }

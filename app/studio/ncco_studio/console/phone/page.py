@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -23,7 +24,7 @@ from ncco_studio.console.history import Change, record
 from ncco_studio.console.pages import render, view_of
 from ncco_studio.console.phone.incoming import PREFIX, Choice, IncomingCalls
 from ncco_studio.console.phone.trial_messages import keep_message
-from ncco_studio.console.phone.world import World
+from ncco_studio.console.phone.world import CallRequest, World
 from ncco_studio.console.sessions import ConsoleSession
 from ncco_studio.console.state import Console, TheConsole, console_of
 from ncco_studio.editor import language
@@ -42,28 +43,6 @@ KEYS: Final = (
     ("7", "PQRS"), ("8", "TUV"), ("9", "WXYZ"), ("*", ""), ("0", "+"), ("#", ""),
 )  # fmt: skip
 MOST_CHARACTERS: Final = 2_000
-
-
-class CallRequest(PhoneText):
-    """A call to place.
-
-    Attributes:
-        flow, to, caller: the flow of the text (the first if none has this name, since the form may lag behind the
-            text), the called number ("" for the flow's), the caller; numbers in any notation.
-        made_at: when, in the time zone of the flow unless it names an offset; None: now.
-        is_live: really send lookups. Only for a saved text (`text` is None), and with the right to change.
-        env: variables that the flows read as `env.NAME`; empty or missing ones get a placeholder.
-        again: the id of the call to repeat; "" for none.
-    """
-
-    flow: str = Field("", max_length=200)
-    to: str = Field("", max_length=200)
-    caller: str = Field(FROM, max_length=200)
-    made_at: datetime | None = None
-    is_live: bool = False
-    world: World = World()
-    env: dict[str, Annotated[str, Field(max_length=2_000)]] = Field({}, max_length=100)
-    again: str = ""
 
 
 @router.get("/phone")
@@ -211,20 +190,18 @@ async def place(request: Request, console: TheConsole, session: CanLook, wanted:
     await _check_time(request, session, wanted)
     settings = console.settings
     live = {"env": dict(settings.flow_env), "hosts": settings.private_hosts, "budget_ms": settings.lookup_budget_ms}
-    asked = {
-        "folder": console.project.as_values(),
-        "source": wanted.model_dump(include={"file", "text", "step"}),
-        "call": wanted.model_dump(mode="json", include={"flow", "to", "caller", "made_at"}),
-        "world": wanted.world.model_dump(),
-        "dial_allow": settings.dial_allow,
-        "env": {name: value for name, value in wanted.env.items() if value},
-        "live": live if wanted.is_live else None,
-        "again": wanted.again,
-        "by_hand": {} if wanted.made_at else await _by_hand(console),
-    }
     if wanted.is_live:
         audit(request, "services asked", file=wanted.file)
-    return await _played(request, session, "place", **asked)
+    return await _played(
+        request,
+        session,
+        "place",
+        folder=console.project.as_values(),
+        wanted=wanted.model_dump(mode="json"),
+        dial_allow=settings.dial_allow,
+        live=live if wanted.is_live else None,
+        by_hand={} if wanted.made_at else await _by_hand(console),
+    )
 
 
 async def _by_hand(console: Console) -> Mapping[str, Any]:
@@ -265,9 +242,9 @@ async def _played(request: Request, session: ConsoleSession, method: str, **valu
 def _show(
     request: Request, call: Mapping[str, Any], *, can_keep: bool = False, has_kept: bool = False, incoming: str = ""
 ) -> Response:
-    """`incoming` is the uuid of a call that the server has placed."""
+    """`incoming` is the uuid of a call that the server has placed. What `call` does not have is blank."""
     values = {"can_keep": can_keep, "has_kept": has_kept, "incoming": incoming}
-    return render(request, "phone_call.html", call=call, outcomes=language.WAYS, **values)
+    return render(request, "phone_call.html", call=defaultdict(str, call), outcomes=language.WAYS, **values)
 
 
 async def _incoming(request: Request, session: ConsoleSession, id_: str, step: Any) -> Response:
@@ -314,27 +291,20 @@ def _read_step(value: object) -> object:
 
 
 class StepRequest(BaseModel):
-    """A step of the caller or a called party, as in a script, `at` a time in seconds since the answer; None for now."""
+    """A step of the caller or a called party, as in a script, `at` a time in seconds since the answer; None for now.
 
-    step: Annotated[Any, PlainValidator(_read_step)]
+    Without a step, the call goes on until `at`; None for the next wait for the caller.
+    """
+
+    step: Annotated[Any, PlainValidator(_read_step)] = None
     at: float | None = Field(None, ge=0, le=1e6)
 
 
 @router.post("/phone/calls/{id_}/steps")
-async def do_step(request: Request, session: CanLook, id_: str, wanted: StepRequest) -> Response:
-    """Press, speak, be silent, leave a message, hang up, or decide what the called party does."""
-    return await _played(request, session, "step", id_=id_, step=wanted.step, at=wanted.at)
-
-
-class AdvanceRequest(BaseModel):
-    """Continue to a second of the call; None for the next wait for the caller."""
-
-    at: float | None = Field(None, ge=0, le=1e6)
-
-
 @router.post("/phone/calls/{id_}/advance")
-async def advance(request: Request, session: CanLook, id_: str, wanted: AdvanceRequest) -> Response:
-    return await _played(request, session, "advance", id_=id_, at=wanted.at)
+async def do_step(request: Request, session: CanLook, id_: str, wanted: StepRequest) -> Response:
+    """Press, speak, be silent, leave a message, hang up, decide what the called party does, or let time pass."""
+    return await _played(request, session, "step", id_=id_, step=wanted.step, at=wanted.at)
 
 
 @router.post("/phone/calls/{id_}/world")

@@ -22,9 +22,9 @@ from ncco_server.service.written_rows import name_of_caller
 from ncco_studio.console.phone.call import PhoneCall, PhoneServer
 from ncco_studio.console.phone.repetition import keep_recorded
 from ncco_studio.console.phone.transcript import bubbles_of, explain, hooks_of, language_awaited, marked
-from ncco_studio.console.phone.world import ChosenAnswers, World
+from ncco_studio.console.phone.world import CallRequest, ChosenAnswers, World
 from ncco_studio.editor.project import project_in
-from ncco_studio.editor.source import PhoneText, Playable, read_source
+from ncco_studio.editor.source import Playable, read_source
 from ncco_studio.verify.played_call import CannotDo, FinishedStep, outcomes_of
 from ncco_studio.verify.scenarios.answers import lookups_of
 from ncco_studio.verify.scenarios.model import YEARS, HoursByHand, ScenarioCall
@@ -57,7 +57,6 @@ class PhonePlayer:
         self._methods: Mapping[str, Callable[..., Coroutine[Any, Any, Json]]] = {
             "place": self._place,
             "step": self._step,
-            "advance": self._advance,
             "world": self._change_world,
             "turn": self._explain,
             "keep": self._keep,
@@ -88,44 +87,37 @@ class PhonePlayer:
         self,
         *,
         folder: Json,
-        source: Json,
-        call: Json,
-        world: Json,
+        wanted: Json,
         dial_allow: Sequence[str],
-        env: Mapping[str, str],
         live: Json | None,
-        again: str,
         by_hand: Mapping[str, Json],
     ) -> Json:
         """Place a call.
 
         Args:
             folder: the project's folder, as in `ncco_studio.editor.language`.
-            source: a `PhoneText`.
-            call: `flow`, `to`, `caller` and `made_at`.
-            world: a `World`.
+            wanted: a `CallRequest`. Its `env` is not used if `live` is given.
             dial_allow: prefixes of computed numbers that may be dialled.
-            env: variables of the flows; not used if `live` is given.
             live: `env`, `hosts` and `budget_ms`, to really send lookups; None to send none.
-            again: the id of the call to repeat; "" for none.
             by_hand: `HoursByHand` by the name of the opening hours.
         """
-        former = self._calls.get(again)
-        made_at = datetime.fromisoformat(call["made_at"]) if call["made_at"] else None
+        call = CallRequest(**wanted)
+        made_at = call.made_at
+        former = self._calls.get(call.again)
         if former is not None:
-            source["step"] = former.playable.source.step
+            call.step = former.playable.source.step
             made_at = made_at or former.made_at
         project = project_in(folder)
-        playable = read_source(project, PhoneText(**source))
+        playable = read_source(project, call)
         if not playable.is_ready:
             for error in playable.errors[:1]:
                 raise NotPlayed(f"this text cannot be called yet: line {error.place.line}: {error.message}", error.cure)
             raise NotPlayed("no call can start in this text", "give its flow `numbers` or `default: true`")
         client = self._client_of(folder, live) if live is not None else None
-        own = live["env"] if live is not None else env
+        own = live["env"] if live is not None else {name: value for name, value in call.env.items() if value}
         server = PhoneServer(project.flows, tuple(dial_allow), own)
         definitions = lookups_of(playable.project.flows.values()) if playable.project is not None else {}
-        answers = ChosenAnswers(definitions, World(**world), client)
+        answers = ChosenAnswers(definitions, call.world, client)
         called = _called(playable, call, made_at or datetime.now(UTC))
         known = playable.project.calendars if playable.project is not None else {}
         if made_at is None:
@@ -156,13 +148,9 @@ class PhonePlayer:
             await self._calls.pop(id_).close()
 
     async def _step(self, *, id_: str, step: Any, at: float | None) -> Json:
+        """Without a step, let time pass up to a second of the call; None for the next wait for the caller."""
         call = self._call(id_)
-        return await _played(call, partial(call.do, step_of(step), at))
-
-    async def _advance(self, *, id_: str, at: float | None) -> Json:
-        """Let time pass, up to a second of the call; None for the next wait for the caller."""
-        call = self._call(id_)
-        return await _played(call, partial(call.play, at))
+        return await _played(call, partial(call.play, at) if step is None else partial(call.do, step_of(step), at))
 
     async def _change_world(self, *, id_: str, world: Json) -> Json:
         call = self._call(id_)
@@ -205,17 +193,17 @@ def _by_hand(state: Literal["open", "closed"], reason: str, until: str) -> Hours
     return HoursByHand(state=state, reason=reason, until=datetime.fromisoformat(until))
 
 
-def _called(playable: Playable, call: Json, made_at: datetime) -> ScenarioCall:
+def _called(playable: Playable, call: CallRequest, made_at: datetime) -> ScenarioCall:
     """Read numbers in any notation. Raises NotPlayed."""
     if made_at.year not in YEARS:
         raise NotPlayed(f"enter a year from {YEARS[0]} to {YEARS[-1]}")
     zone = playable.zone
     made_at = made_at.astimezone(zone) if made_at.tzinfo else made_at.replace(tzinfo=zone)
     names = [each.name for each in playable.startable]
-    flow = "" if call["to"] or not names else call["flow"] if call["flow"] in names else names[0]
+    flow = "" if call.to or not names else call.flow if call.flow in names else names[0]
     line = next((number for each in playable.startable for number in each.numbers), "")
-    to = _read(read_called, call["to"], line)
-    return ScenarioCall(to=to, from_=_read(read_caller, call["caller"], to or line), made_at=made_at, flow=flow)
+    to = _read(read_called, call.to, line)
+    return ScenarioCall(to=to, from_=_read(read_caller, call.caller, to or line), made_at=made_at, flow=flow)
 
 
 def _read(read: Callable[[str, str], str], number: str, line: str) -> str:

@@ -26,24 +26,11 @@ from ncco_studio.editor.project import ProjectFolder
 from ncco_studio.editor.source import PhoneText, Playable, read_source
 from ncco_studio.simulator.parties import PartyOutcome
 from ncco_studio.verify.played_call import MOST_INPUTS, CannotDo
+from ncco_studio.verify.scenarios import script
 from ncco_studio.verify.scenarios.answers import Definitions, lookups_of
 from ncco_studio.verify.scenarios.fitting import DIRECTION
 from ncco_studio.verify.scenarios.model import FROM, ScenarioCall
 from ncco_studio.verify.scenarios.result import trace_of
-from ncco_studio.verify.scenarios.script import (
-    DialStep,
-    HangUpStep,
-    NotAStep,
-    PressStep,
-    RecordedMessage,
-    RecordStep,
-    ScriptedParty,
-    ScriptStep,
-    SilenceStep,
-    SpeakStep,
-    SpokenInput,
-    step_of,
-)
 
 SAMPLE_CALLER: Final = FROM
 """The calling number of the scenario if the caller's own number is left out."""
@@ -77,19 +64,19 @@ def steps_in(timeline: Timeline) -> dict[str, list[Any]]:
     entries = [entry for entry in entries_of(timeline) if not entry.is_again]
     read = [(entry, recognise(entry.fields)) for entry in entries]
     inputs = [entry for entry, _ in read if entry.turn is not None and entry.webhook.kind.startswith("input")]
-    messages = (RecordedMessage(seconds=_seconds(each)) for _, each in read if isinstance(each, RecordWebhook))
+    messages = (script.RecordedMessage(seconds=_seconds(each)) for _, each in read if isinstance(each, RecordWebhook))
     try:
         steps = {
             "input": [*map(_input_of, inputs)],
             "dial": _dials_of(timeline.call.session.leg, entries),
-            "record": (RecordStep(message=message) for message in messages),
+            "record": (script.RecordStep(message=message) for message in messages),
         }
         return {kind: [step and step.as_written() for step in each] for kind, each in steps.items()}
-    except NotAStep as error:
+    except script.NotAStep as error:
         raise CannotRepeat("it contains something that cannot be keyed in or said on the phone") from error
 
 
-def _taken(steps: RecordedSteps, kind: str, action: Mapping[str, Any], *, is_hung_up: bool) -> ScriptStep:
+def _taken(steps: RecordedSteps, kind: str, action: Mapping[str, Any], *, is_hung_up: bool) -> script.ScriptStep:
     """Return the step for the next wait of the call, which it uses up.
 
     Args:
@@ -100,39 +87,39 @@ def _taken(steps: RecordedSteps, kind: str, action: Mapping[str, Any], *, is_hun
     """
     if left := steps.get(kind):
         written = left.popleft()
-        return _sample(action) if written is None else step_of(written)
-    return SilenceStep() if kind == "record" and (any(steps.values()) or not is_hung_up) else HangUpStep()
+        return _sample(action) if written is None else script.step_of(written)
+    return script.SilenceStep() if kind == "record" and (any(steps.values()) or not is_hung_up) else script.HangUpStep()
 
 
-def _input_of(entry: TimelineEntry) -> ScriptStep | None:
+def _input_of(entry: TimelineEntry) -> script.ScriptStep | None:
     webhook = recognise(entry.fields)
     if "not_kept" in entry.fields or not isinstance(webhook, InputWebhook | AnswerWebhook):
         raise CannotRepeat("one of its webhooks could not be read")
     if isinstance(webhook, AnswerWebhook):  # nothing was pressed or said
-        return SilenceStep()
+        return script.SilenceStep()
     if isinstance(digits_of(entry.fields), MaskedText) or isinstance(words_of(entry.fields), MaskedText):
         return None
     if webhook.digits:
-        return step_of({"press": webhook.digits})
+        return script.step_of({"press": webhook.digits})
     if webhook.results:
         best = webhook.results[0]
-        return step_of(
+        return script.step_of(
             {"speak": {"text": best.text, "confidence": 0.9 if best.confidence is None else best.confidence}}
         )
     if webhook.speech_error and webhook.speech_error not in EXPECTED_SPEECH_ERRORS:
         raise CannotRepeat("the speech recogniser failed, which the phone cannot reproduce")
-    return SilenceStep()
+    return script.SilenceStep()
 
 
-def _sample(action: Mapping[str, Any]) -> ScriptStep:
+def _sample(action: Mapping[str, Any]) -> script.ScriptStep:
     """Stand in for keys or words that were not stored."""
     if "dtmf" not in (action.get("type") or ("dtmf",)):
-        return SpeakStep(speech=SpokenInput(text=SAMPLE_WORDS))
+        return script.SpeakStep(speech=script.SpokenInput(text=SAMPLE_WORDS))
     most = (action.get("dtmf") or {}).get("maxDigits", USUAL_DIGITS)
-    return PressStep(keys=SAMPLE_KEYS[:most])
+    return script.PressStep(keys=SAMPLE_KEYS[:most])
 
 
-def _dials_of(leg: str, entries: Sequence[TimelineEntry]) -> Iterator[DialStep]:
+def _dials_of(leg: str, entries: Sequence[TimelineEntry]) -> Iterator[script.DialStep]:
     """Leave out a called party that is still ringing at the end."""
     events: dict[str, list[TimelineEntry]] = defaultdict(list)
     for entry in entries:
@@ -146,7 +133,7 @@ def _dials_of(leg: str, entries: Sequence[TimelineEntry]) -> Iterator[DialStep]:
             talks_s = next(
                 (float(duration) for duration in durations if duration.isdecimal() and len(duration) < 5), 30.0
             )
-            yield DialStep(party=ScriptedParty(outcome=outcome, talks=min(max(talks_s, 1.0), 7200.0)))
+            yield script.DialStep(party=script.ScriptedParty(outcome=outcome, talks=min(max(talks_s, 1.0), 7200.0)))
 
 
 def _seconds(webhook: RecordWebhook) -> float:

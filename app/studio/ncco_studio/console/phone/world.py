@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, Field
 
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.service.lookups import LookupClient, lookups_of_turn
+from ncco_studio.editor.source import PhoneText
 from ncco_studio.simulator.parties import PartyOutcome
 from ncco_studio.verify.handlers.explored import FunctionDefinition
 from ncco_studio.verify.scenarios.answers import Definitions, LookupAnswers, no_answer
+from ncco_studio.verify.scenarios.model import FROM
 
 ANYBODY: Final = "*"
 """The key that stands for all parties without an entry."""
@@ -43,6 +46,28 @@ class World(BaseModel, extra="forbid"):
 
     parties: dict[str, PartyOutcome] = Field({}, max_length=200)
     given: dict[str, GivenAnswer] = Field({}, max_length=200)
+
+
+class CallRequest(PhoneText):
+    """A call to place.
+
+    Attributes:
+        flow, to, caller: the flow of the text (the first if none has this name, since the form may lag behind the
+            text), the called number ("" for the flow's), the caller; numbers in any notation.
+        made_at: when, in the time zone of the flow unless it names an offset; None: now.
+        is_live: really send lookups. Only for a saved text (`text` is None), and with the right to change.
+        env: variables that the flows read as `env.NAME`; empty or missing ones get a placeholder.
+        again: the id of the call to repeat; "" for none.
+    """
+
+    flow: str = Field("", max_length=200)
+    to: str = Field("", max_length=200)
+    caller: str = Field(FROM, max_length=200)
+    made_at: datetime | None = None
+    is_live: bool = False
+    world: World = World()
+    env: dict[str, Annotated[str, Field(max_length=2_000)]] = Field({}, max_length=100)
+    again: str = ""
 
 
 class ChosenAnswers(LookupAnswers):

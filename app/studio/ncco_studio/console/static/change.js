@@ -62,14 +62,3 @@ for (const find of document.querySelectorAll("[data-find]")) {
     }
   });
 }
-
-// A link from a picture leads to a step, whose section may be closed
-function openTarget() {
-  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  const section = target?.closest("details.section");
-  if (!section) return;
-  section.open = true;
-  target.scrollIntoView();
-}
-addEventListener("hashchange", openTarget);
-openTarget();

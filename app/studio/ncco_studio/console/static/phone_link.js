@@ -4,17 +4,13 @@
 export async function fragmentOf(text) {
   const stream = new Blob([text]).stream().pipeThrough(new CompressionStream("deflate-raw"));
   const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
-  let binary = "";
-  for (const byte of bytes) binary += String.fromCharCode(byte);
-  return `#text=${btoa(binary).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")}`;
+  return `#text=${bytes.toBase64({ alphabet: "base64url", omitPadding: true })}`;
 }
 
 /** The text of a fragment; null for one that holds none. Throws when only a part of it is there. */
 export async function textOf(fragment) {
   const found = /^#text=([\w-]+)$/.exec(fragment);
   if (!found) return null;
-  const binary = atob(found[1].replaceAll("-", "+").replaceAll("_", "/"));
-  const bytes = Uint8Array.from(binary, (character) => character.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+  const stream = new Blob([Uint8Array.fromBase64(found[1], { alphabet: "base64url" })]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
   return new Response(stream).text();
 }
