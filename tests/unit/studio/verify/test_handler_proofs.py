@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import warnings
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from textwrap import indent
 from typing import Any, Final, NamedTuple
@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 import pytest
 import yaml
 
+from ncco_studio.verify.handlers.states import comparable
 from ncco_studio.verify.prove import prove
 from tests.support.cases import each_case
 from tests.support.command import json_of, ncco
@@ -205,6 +206,13 @@ def test_a_correct_handler_has_no_findings(case: Mapping[str, Any]) -> None:
     found, status = checked(code_of(case), {"flows/shared.yaml": OWNERS})
 
     assert ([], case["is"]) == ([each for each in found if each.file == "flows/shop.py"], status)
+
+
+def test_equal_times_are_the_same_however_deep_a_loop_keeps_them() -> None:
+    def kept() -> Any:
+        return iter([[[[[{"since": datetime(2026, 3, 2, tzinfo=UTC), "for": timedelta(minutes=5)}]]]]])
+
+    assert comparable(kept(), 4) == comparable(kept(), 4)
 
 
 def project_with(folder: Path, app: str, old: str = "", new: str = "") -> dict[str, str]:
