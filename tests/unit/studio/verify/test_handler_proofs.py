@@ -90,7 +90,8 @@ def checked(code: str, others: Mapping[str, str]) -> tuple[list[Found], str]:
 
 
 def code_of(case: Mapping[str, Any]) -> str:
-    head = f'{HEAD}\n{case.get("before", "")}\n\n@call_flow(numbers=["442079460150"])\nasync def shop(call: Call):\n'
+    options = case.get("options", 'numbers=["442079460150"]')
+    head = f"{HEAD}\n{case.get('before', '')}\n\n@call_flow({options})\nasync def shop(call: Call):\n"
     return head + indent(case["body"], "    ")
 
 
