@@ -72,6 +72,13 @@ def is_readable(flow: Flow, row: PlacedRow, cipher: PlacedCipher | None) -> bool
     return cipher is None or all(cipher.decrypt(token) is not None for token in tokens)
 
 
+def unfit_params(flow: Flow, row: PlacedRow, cipher: PlacedCipher | None) -> list[str]:
+    """Those without a value that fits, as after a change of the flow."""
+    values, stored = values_of(flow, row, cipher), _params(row)
+    needed = [name for name, param in flow.params.items() if name in stored or not param.has_default]
+    return [name for name in needed if name not in values]
+
+
 def _params(row: PlacedRow) -> dict[str, Any]:
     stored: dict[str, Any] = orjson.loads(row.params) if row.params else {}
     return stored
