@@ -74,11 +74,12 @@ def _silent_variant(proof: Proof, transition: Transition) -> Transition:
 
 
 def _late(before: Transition, turn: Transition) -> Transition:
-    """The caller answers as late as the input allows."""
-    waits = _until_held(before.heard.prompt_s + before.heard.input_s, before)
+    """A caller who is not answered has spoken as late as the input allows."""
     line = turn.trigger.line
-    late = dict(*waits) if line.keys() & {"press", "speak"} else {}
-    return replace(turn, trigger=turn.trigger._replace(line={**late, **line}))
+    if turn.heard.is_heard or not line.keys() & {"press", "speak"}:
+        return turn
+    waits = _until_held(before.heard.prompt_s + before.heard.input_s, before)
+    return replace(turn, trigger=turn.trigger._replace(line={**dict(*waits), **line}))
 
 
 def _expecting(body: dict[str, Any], proof: Proof, violation: Violation) -> dict[str, Any]:
