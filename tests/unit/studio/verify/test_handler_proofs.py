@@ -209,6 +209,15 @@ def test_a_correct_handler_has_no_findings(case: Mapping[str, Any]) -> None:
     assert ([], case["is"]) == ([each for each in found if each.file == "flows/shop.py"], status)
 
 
+def test_the_lines_of_a_handler_that_is_only_placed_are_those_of_its_own_proof() -> None:
+    placing = "hooks={'later': {'place': {'flow': 'later', 'to': '{{ call.from }}'}}}, default=True"
+    shop = {"options": placing, "body": 'await call.send("later")\nawait call.talk("Goodbye.")\n'}
+    later = {"options": "outbound={'from': '442079460001', 'unless': []}", "body": 'await call.talk("Hello.")\n'}
+    flow = code_of(later).replace("def shop", "def later")
+
+    assert "walked" == checked(code_of(shop), {"flows/later.py": flow})[1]
+
+
 def test_equal_times_are_the_same_however_deep_a_loop_keeps_them() -> None:
     def kept() -> Any:
         return iter([[[[[{"since": datetime(2026, 3, 2, tzinfo=UTC), "for": timedelta(minutes=5)}]]]]])
