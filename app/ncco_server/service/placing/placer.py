@@ -27,7 +27,7 @@ from ncco_server.service.placing.attempts import (
     outbound_of,
     why_later,
 )
-from ncco_server.service.placing.ends import end_attempt, end_waiting, is_readable, unfit_params
+from ncco_server.service.placing.ends import end_attempt, end_waiting, unfit_params
 from ncco_server.service.placing.webhooks import urls_of
 from ncco_server.service.poller import Poller, PollListener, Schedule
 from ncco_server.service.turns import Turns
@@ -152,13 +152,9 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         if why := refusal(row.number, self._turns.policy.dial_allow):
             await end_waiting(self._turns, row, flow, AttemptResult("failed", f"the number {why}"), now)
             return None
-        cipher = PlacedCipher.of(self._turns.policy.keys, row.salt)
-        problem = ""
-        if not is_readable(flow, row, cipher):
-            problem = "its sensitive params were encrypted with another key: check NCCO_KEY where it was requested"
-        elif unfit := unfit_params(flow, row, cipher):
-            problem = f"{flow.name} has changed since it was requested: there is no fitting value for {some_of(unfit)}"
-        if problem:
+        if unfit := unfit_params(flow, row, PlacedCipher.of(self._turns.policy.keys, row.salt)):
+            why = f"{flow.name} has changed since the request, or NCCO_KEY: they were encrypted with another key"
+            problem = f"no value fits {some_of(unfit)}: {why}"
             await end_waiting(self._turns, row, flow, AttemptResult("failed", problem), now)
             return None
         moment = first_moment(flow, row.number, now) if self._policy.keeps_hours else now
