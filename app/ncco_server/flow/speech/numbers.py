@@ -69,13 +69,10 @@ def number_of(value: object) -> Decimal | None:
     """None unless it is a number, or text with one."""
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         return Decimal(value.strip())
-    match value:
-        case bool():
-            return None
-        case Decimal() if not value.is_finite():
-            return None
-        case int() | float() | Decimal() if abs(value) < _LARGE:
-            return Decimal(str(value))
+    if isinstance(value, Decimal) and not value.is_finite():
+        return None  # a comparison would raise
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool) and abs(value) < _LARGE:
+        return Decimal(str(value))
     return None
 
 
