@@ -71,7 +71,7 @@ def number_of(value: object) -> Decimal | None:
         return Decimal(value.strip())
     if isinstance(value, Decimal) and not value.is_finite():
         return None  # a comparison would raise
-    if isinstance(value, int | float | Decimal) and not isinstance(value, bool) and abs(value) < _LARGE:
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool) and -_LARGE < value < _LARGE:
         return Decimal(str(value))
     return None
 
