@@ -12,6 +12,7 @@ import httpx
 import orjson
 
 from ncco_server.flow.loader import load
+from ncco_server.flow.model import Project
 from ncco_server.service.calls import CallService
 from ncco_server.service.placing.placer import Placer, PlacingPolicy
 from ncco_server.service.placing.requests import WantedCall, checked
@@ -138,6 +139,7 @@ class World:
     Attributes:
         requests: of the placer to the virtual Vonage; its faults can be set.
         reports: problems of the placer.
+        projects: the last one is in use.
         log: warnings and errors of the server.
     """
 
@@ -149,6 +151,7 @@ class World:
     requests: Lost
     reports: Reports
     server: LossyServer
+    projects: list[Project]
     log: list[str] = field(default_factory=list)
 
     @property
@@ -167,6 +170,11 @@ class World:
             self.service.policy.keys,
         )
         return (await self.store.placed.add([row]))[0]
+
+    async def use(self, flows: str) -> None:
+        """Replace the flows."""
+        self.projects.append(_project(flows))
+        await self.service.library.reload(confirms_removals=True)
 
     async def place(self) -> None:
         """Run everything that a placer does at this moment."""
@@ -213,6 +221,12 @@ class World:
         return [(hook.name, orjson.loads(hook.body)) for hook in await self.store.hooks.first(100)]
 
 
+def _project(flows: str) -> Project:
+    project = load({f"flows/{number}.yaml": text for number, text in enumerate(flows.split("---\n"))})
+    assert not [issue for issue in project.issues if issue.is_error], project.issues
+    return project
+
+
 @asynccontextmanager
 async def placing_world(
     store: Store,
@@ -225,12 +239,10 @@ async def placing_world(
 ) -> AsyncIterator[World]:
     """An open world; opens `store`."""
     clock = VirtualClock(at)
-    texts = {f"flows/{number}.yaml": text for number, text in enumerate(flows.split("---\n"))}
-    project = load(texts)
-    assert not [issue for issue in project.issues if issue.is_error], project.issues
+    projects = [_project(flows)]
     failsafe = ({"action": "talk", "text": "Sorry."},)
     policy = Policy(keys=(b"key of the test",), failsafe=failsafe, dial_allow=("44", "1"), speed=speed)
-    service = CallService(store, lambda: project, policy)
+    service = CallService(store, lambda: projects[-1], policy)
     log: list[str] = []
     app = make_app(service, lambda: clock.at(clock.ms), log)
     application = Application("", f"{BASE}/webhooks/event", application_id=APPLICATION_ID)
@@ -249,4 +261,4 @@ async def placing_world(
         api = VoiceApi(client, "http://localhost", tokens, lambda: clock.at(clock.ms), no_wait)
         placing = PlacingPolicy(base_url=BASE, limits=MANY, keeps_hours=keeps_hours)
         placer = Placer(service, api, placing, reports, lambda: clock.at(clock.ms))
-        yield World(store, service, vonage, clock, placer, requests, reports, server, log)
+        yield World(store, service, vonage, clock, placer, requests, reports, server, projects, log)

@@ -178,6 +178,16 @@ _SELECT_EXPIRED: Final = ListSql(
 """,
     3,
 )
+_SELECT_LEFT: Final = ListSql(
+    f"""
+    SELECT {PLACED_COLUMNS}
+    FROM {PLACED_TABLE}
+    WHERE due_at <= $1 AND problem = '' AND flow NOT IN (%s)
+    ORDER BY due_at
+    LIMIT $2
+""",
+    2,
+)
 _POSTPONE: Final = Sql(f"""
     UPDATE {PLACED_TABLE} SET due_at = $3, problem = $4, updated_at = $5
     WHERE id = $1 AND tries = $2 AND state = 'waiting'
@@ -349,6 +359,10 @@ class PlacedCalls(InDatabase):
     async def expired(self, now: int, limit: int, flows: Sequence[str], before: int) -> Sequence[PlacedRow]:
         """Return those of these flows, and those from `before` of any flow."""
         return await self._waiting(_SELECT_EXPIRED, (now, limit, before), flows)
+
+    async def left(self, before: int, limit: int, flows: Sequence[str]) -> Sequence[PlacedRow]:
+        """Calls of other flows that were due before that, and have no problem yet."""
+        return await self._waiting(_SELECT_LEFT, (before, limit), flows)
 
     async def _waiting(self, sql: ListSql, values: Sequence[int], flows: Sequence[str]) -> Sequence[PlacedRow]:
         names = flows or ("",)

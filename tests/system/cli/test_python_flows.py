@@ -215,3 +215,19 @@ def test_lines_that_no_run_came_to_are_listed(project: Path) -> None:
 
     assert (0, "no issues: 1 flow in 1 file") == (found.exit_code, found.stdout.splitlines()[0])
     assert ["flows/pizza.py: no run came to line 10"] == found.stdout.splitlines()[1:]
+
+
+def test_what_only_a_caller_without_a_number_is_asked_is_run_also_without_an_answer(project: Path) -> None:
+    body = """\
+    while not call.person:
+        if await call.collect("Your number.", digits=4) is None:
+            await call.talk("Goodbye.")
+            return
+    await call.talk("We will call you back.")
+"""
+    with (project / "flows/pizza.py").open("a") as file:
+        file.write(body)
+
+    found = ncco("check", cwd=project, env={"NCCO_PYTHON_FLOWS": "pizza.py"})
+
+    assert ["no issues: 1 flow in 1 file"] == found.stdout.splitlines()

@@ -303,7 +303,8 @@ def _report_step(text: Text, reader: Resolver) -> None:
         beside = next(iter(reader.steps.values()))
         cure = Fix(f"{write_one_of(known)}; or write the step", "add_beside", step, beside)
     if text.place.is_in_python:
-        cure = "a handler's call goes on in a flow: name one as `on_error`"
+        flow = written if name in reader.flows else "{run: FLOW}"
+        cure = f"a handler's call goes on in a flow: name one as `on_error`, or in `outbound` write `{flow}`"
     reader.unknown("E214", text, known, f'unknown step "{name}"', cure)
 
 

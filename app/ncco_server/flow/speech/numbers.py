@@ -69,7 +69,9 @@ def number_of(value: object) -> Decimal | None:
     """None unless it is a number, or text with one."""
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         return Decimal(value.strip())
-    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGE:
+    if isinstance(value, Decimal) and not value.is_finite():
+        return None  # a comparison would raise
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool) and -_LARGE < value < _LARGE:
         return Decimal(str(value))
     return None
 

@@ -64,12 +64,11 @@ def values_of(flow: Flow, row: PlacedRow, cipher: PlacedCipher | None) -> dict[s
     return values
 
 
-def is_readable(flow: Flow, row: PlacedRow, cipher: PlacedCipher | None) -> bool:
-    """Whether the server has the sensitive params' key."""
-    stored = _params(row)
-    tokens = [stored[name] for name, param in flow.params.items() if param.sensitive and name in stored]
-    tokens = [token for token in tokens if str(token).startswith(MASKED)]
-    return cipher is None or all(cipher.decrypt(token) is not None for token in tokens)
+def unfit_params(flow: Flow, row: PlacedRow, cipher: PlacedCipher | None) -> list[str]:
+    """Those without a value that fits, as after a change of the flow, or that cannot be decrypted."""
+    values, stored = values_of(flow, row, cipher), _params(row)
+    needed = [name for name, param in flow.params.items() if name in stored or not param.has_default]
+    return [name for name in needed if name not in values]
 
 
 def _params(row: PlacedRow) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from ncco_server.engine.dialling import refusal
 from ncco_server.errors import HashKeyLost, VonageApiError
 from ncco_server.flow.language.outbound import EXPIRED, REFUSED, UNKNOWN, Outbound
 from ncco_server.flow.model import Flow
+from ncco_server.flow.report import some_of
 from ncco_server.ncco.statuses import OVER
 from ncco_server.service.hook_posts import seconds_until
 from ncco_server.service.placed_values import PlacedCipher
@@ -26,7 +27,7 @@ from ncco_server.service.placing.attempts import (
     outbound_of,
     why_later,
 )
-from ncco_server.service.placing.ends import end_attempt, end_waiting, is_readable
+from ncco_server.service.placing.ends import end_attempt, end_waiting, unfit_params
 from ncco_server.service.placing.webhooks import urls_of
 from ncco_server.service.poller import Poller, PollListener, Schedule
 from ncco_server.service.turns import Turns
@@ -40,6 +41,8 @@ POLLING: Final = Schedule(poll_s=1.0, slots=16)
 GONE: Final = "gone"
 FLOW_S: Final = 60 * 60
 """How long an expired call is left to other hosts, which may have its flow."""
+LEFT_S: Final = 60
+"""How long a call is due before it says that it waits for a server with its flow."""
 AGAIN_S: Final = 5
 LONGEST_HOLD_S: Final = 5 * 60
 """While Vonage accepts no calls, requests follow after 5, 20, 80, ... s."""
@@ -140,14 +143,18 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         for row in await self._placed.expired(at, BATCH, list(flows), at - FLOW_S * 1000):
             problem = row.problem if row.flow in flows else f"no server has the flow {row.flow}"
             await end_waiting(self._turns, row, flows.get(row.flow), AttemptResult(EXPIRED, problem), now)
+        left = await self._placed.left(at - LEFT_S * 1000, BATCH, list(flows))
+        told = [(row, row.due_at or at, f"it waits for a server that places calls with {row.flow}") for row in left]
+        await self._placed.postpone(told, at)
 
     async def _moment(self, row: PlacedRow, flow: Flow, now: datetime) -> datetime | None:
         """Return None if the call has ended instead."""
         if why := refusal(row.number, self._turns.policy.dial_allow):
             await end_waiting(self._turns, row, flow, AttemptResult("failed", f"the number {why}"), now)
             return None
-        if not is_readable(flow, row, PlacedCipher.of(self._turns.policy.keys, row.salt)):
-            problem = "its sensitive params were encrypted with another key: check NCCO_KEY where it was requested"
+        if unfit := unfit_params(flow, row, PlacedCipher.of(self._turns.policy.keys, row.salt)):
+            why = f"{flow.name} has changed since the request, or NCCO_KEY: they were encrypted with another key"
+            problem = f"no value fits {some_of(unfit)}: {why}"
             await end_waiting(self._turns, row, flow, AttemptResult("failed", problem), now)
             return None
         moment = first_moment(flow, row.number, now) if self._policy.keeps_hours else now

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import warnings
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from textwrap import indent
 from typing import Any, Final, NamedTuple
@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 import pytest
 import yaml
 
+from ncco_studio.verify.handlers.states import comparable
 from ncco_studio.verify.prove import prove
 from tests.support.cases import each_case
 from tests.support.command import json_of, ncco
@@ -89,7 +90,8 @@ def checked(code: str, others: Mapping[str, str]) -> tuple[list[Found], str]:
 
 
 def code_of(case: Mapping[str, Any]) -> str:
-    head = f'{HEAD}\n{case.get("before", "")}\n\n@call_flow(numbers=["442079460150"])\nasync def shop(call: Call):\n'
+    options = case.get("options", 'numbers=["442079460150"]')
+    head = f"{HEAD}\n{case.get('before', '')}\n\n@call_flow({options})\nasync def shop(call: Call):\n"
     return head + indent(case["body"], "    ")
 
 
@@ -205,6 +207,22 @@ def test_a_correct_handler_has_no_findings(case: Mapping[str, Any]) -> None:
     found, status = checked(code_of(case), {"flows/shared.yaml": OWNERS})
 
     assert ([], case["is"]) == ([each for each in found if each.file == "flows/shop.py"], status)
+
+
+def test_the_lines_of_a_handler_that_is_only_placed_are_those_of_its_own_proof() -> None:
+    placing = "hooks={'later': {'place': {'flow': 'later', 'to': '{{ call.from }}'}}}, default=True"
+    shop = {"options": placing, "body": 'await call.send("later")\nawait call.talk("Goodbye.")\n'}
+    later = {"options": "outbound={'from': '442079460001', 'unless': []}", "body": 'await call.talk("Hello.")\n'}
+    flow = code_of(later).replace("def shop", "def later")
+
+    assert "walked" == checked(code_of(shop), {"flows/later.py": flow})[1]
+
+
+def test_equal_times_are_the_same_however_deep_a_loop_keeps_them() -> None:
+    def kept() -> Any:
+        return iter([[[[[{"since": datetime(2026, 3, 2, tzinfo=UTC), "for": timedelta(minutes=5)}]]]]])
+
+    assert comparable(kept(), 4) == comparable(kept(), 4)
 
 
 def project_with(folder: Path, app: str, old: str = "", new: str = "") -> dict[str, str]:

@@ -6,6 +6,7 @@ import dis
 import gc
 import re
 from collections.abc import Collection, Iterator, Mapping, Set
+from datetime import date, time, timedelta, tzinfo
 from functools import lru_cache
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any, Final
@@ -20,6 +21,7 @@ _LEAVES: Final = ("RETURN_", "RAISE_", "RERAISE", "JUMP_FORWARD", "JUMP_BACKWARD
 _OF_VARIABLES: Final = re.compile("(LOAD|STORE|DELETE)_FAST")
 _DEEPEST: Final = 12
 _ATOMS: Final = (str, bytes, int, float, complex, bool, type(None), range)
+_TIMES: Final = (date, time, timedelta, tzinfo)
 _NAMED: Final = (type, FunctionType, BuiltinFunctionType, ModuleType)
 _MACHINERY: Final = frozenset(
     {"frame", "coroutine", "code", "cell", "coroutine_wrapper", "function", "async_generator"}
@@ -109,6 +111,8 @@ def comparable(value: Any, depth: int = 0) -> Any:
         return kind, value.__getstate__()
     if isinstance(value, _ATOMS):
         return kind, value if value == value else repr(value)  # noqa: PLR0124 - not a number
+    if isinstance(value, _TIMES):
+        return kind, repr(value)
     if isinstance(value, _NAMED):
         return kind, getattr(value, "__qualname__", "") or getattr(value, "__name__", ""), id(value)
     if depth > _DEEPEST:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -51,6 +52,7 @@ def counter_example(proof: Proof, violation: Violation) -> WrittenScenario | Non
     path = [*proof.paths.to(first), *rest]
     if violation.kind in _SILENT:
         path = [_silent_variant(proof, each) for each in path]
+        path = [path[0], *map(_late, path, path[1:])]
     call = scenario_of(proof, path, f"{violation.kind} in {violation.flow}.{violation.step}")
     shown = f"{violation.message} ({violation.place.file}:{violation.place.line})"
     return WrittenScenario(call.name, _expecting(dict(call.body), proof, violation), [shown, *call.remarks])
@@ -69,6 +71,15 @@ def _silent_variant(proof: Proof, transition: Transition) -> Transition:
     """Prefer silence if it leads to the same state."""
     others = (each for each in proof.space.out[transition.source] if each.target is transition.target)
     return next((other for other in others if "silence" in other.trigger.line), transition)
+
+
+def _late(before: Transition, turn: Transition) -> Transition:
+    """A caller who is not answered has spoken as late as the input allows."""
+    line = turn.trigger.line
+    if turn.heard.is_heard or not line.keys() & {"press", "speak"}:
+        return turn
+    waits = _until_held(before.heard.prompt_s + before.heard.input_s, before)
+    return replace(turn, trigger=turn.trigger._replace(line={**dict(*waits), **line}))
 
 
 def _expecting(body: dict[str, Any], proof: Proof, violation: Violation) -> dict[str, Any]:

@@ -179,7 +179,8 @@ def _choices(root: Flow, values: Representatives) -> Iterator[tuple[Path, list[A
         if path[1] == "endpoint_type":
             yield path, _endpoints(compared)
             continue
-        known = [*texts, *([""] if compared.has("truth") or is_optional else [])]
+        may_be_empty = is_optional or (compared.has("truth") and path != _TO)  # every call has a `to`
+        known = [*texts, *([""] if may_be_empty else [])]
         numbers = root.numbers if path[1] == "to" else ()
         usual = [number for number in (*numbers, *_USUAL.get(path[1], _OTHER_TEXTS)) if number not in known]
         other = next((each for each in usual if compared.excludes(each)), "something else")

@@ -70,6 +70,7 @@ from ncco_studio.verify.prove.space import (
     SearchLimits,
     State,
     StateSpace,
+    StepKey,
     Transition,
     TurnKind,
 )
@@ -164,6 +165,8 @@ class Explorer:
         self._nccos: dict[Any, PlayedNcco] = {}
         self._is_unusual = False
         """Whether one value of a call differs from that of the first one, in a brief exploration."""
+        self._usual = set[StepKey]()
+        """The steps of the first call, in a brief exploration."""
         self._clock = time.process_time if bounds.is_brief else time.monotonic
         self._began = self._reported = self._clock()
 
@@ -202,6 +205,7 @@ class Explorer:
                     break
             self._explore_waiting()
             self._is_unusual = self._bounds.is_brief
+            self._usual = {state.where for state in self.space.states}
         if self._bounds.is_brief:
             return
         for loop in Graph(self.space).cycles(dialling=True):
@@ -233,7 +237,8 @@ class Explorer:
         found = self._triggers.at(session)
         if not self._bounds.is_brief or not (self._is_unusual or self._decides_by_name(state)):
             return found
-        ignored = (*FAILURES, "asr_error") if self._is_unusual else ("asr_error",)
+        is_known = self._is_unusual and state.where in self._usual
+        ignored = (*FAILURES, "asr_error") if is_known else ("asr_error",)
         step = self.root.named(session.at).steps[session.step]
         first: dict[Any, Trigger] = {}
         for each in found:

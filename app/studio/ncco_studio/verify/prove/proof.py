@@ -199,7 +199,11 @@ def prove(
 def _partly_run(root: Flow) -> Iterator[HandlerLines]:
     for flow in flows_run_from(root).values():
         handler = explored_in(flow)
-        if handler is not None and (found := run_by(handler.code, handler.watch.tracer.lines)).never:
+        if handler is None:
+            continue
+        found = run_by(handler.code, handler.watch.tracer.lines)
+        has_own_proof = flow is not root and (flow.is_startable or flow.outbound is not None)
+        if found.never and (found.run or not has_own_proof):
             yield HandlerLines(flow.place.file, flow.name, found)
 
 

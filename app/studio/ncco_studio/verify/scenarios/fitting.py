@@ -70,7 +70,7 @@ class Fitting:
             if _check("S107", name, known, given.place, reader):
                 _check_answers(name, given, self._returned.get(name, []), reader)
         for hook in scenario.expect.hooks or ():
-            _check("S108", hook.name, self._hooks, hook.place, reader)
+            _check("S108", hook.name, self._hooks | ({hook.name} & self._called), hook.place, reader)
         for name, variable in scenario.expect.variables.items():
             if _check("S109", name, self._variables, variable.place, reader) and variable.node is not None:
                 _check_value(f"the variable {name}", variable.node, self._variables[name], reader)

@@ -128,11 +128,13 @@ def named(read: Callable[[Entry, Reader], Any], cure: str, schema: Mapping[str, 
 
 
 def json_of(node: Node) -> Any:
-    """Convert unquoted `true`, `false` and numbers."""
+    """Convert unquoted `true`, `false`, `null` and numbers."""
     if isinstance(node, Map):
         return {entry.key.value: json_of(entry.value) for entry in node.entries}
     if isinstance(node, Seq):
         return [json_of(item) for item in node.items]
+    if is_missing(node):
+        return None
     is_typed = not node.quoted and (node.value in ("true", "false") or _NUMBER.fullmatch(node.value))
     return json.loads(node.value) if is_typed else node.value
 

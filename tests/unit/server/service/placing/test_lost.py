@@ -16,6 +16,7 @@ from ncco_server.service.placing.requests import RefusedRequest
 from ncco_server.service.placing.webhooks import GOODBYE, urls_of
 from ncco_server.store import Store
 from ncco_server.vonage.voice_api import CallDetails, CreatedCall, NewCall
+from ncco_studio.simulator.parties import Behaviour
 from ncco_studio.simulator.servers import Request
 from tests.support.cases import each_case
 from tests.support.memory_store import MemoryStore
@@ -89,6 +90,42 @@ async def test_nobody_is_called_whose_flow_is_lost_and_who_answers_hears_the_fai
         assert b"Sorry." in heard
         assert [] == world.legs
         assert row.id == attempt.placed
+
+
+async def test_a_call_whose_flow_is_gone_says_what_it_waits_for_and_is_placed_once_the_flow_is_back(
+    memory: Store,
+) -> None:
+    async with placing_world(memory, {TO: Behaviour(rings_s=2, talks_s=20)}) as world:
+        row = await world.want()
+        await world.use(REMINDER.replace("flow: reminder", "flow: other"))
+        await world.run(59)
+        early = await world.known(row.id)
+        await world.run(10)
+        late = await world.known(row.id)
+        await world.use(REMINDER)
+        await world.run(60)
+        placed = await world.known(row.id)
+
+    assert ("waiting", "") == (early.state, early.problem)
+    assert ("waiting", row.due_at) == (late.state, late.due_at)
+    assert late.problem
+    assert ("answered", "") == (placed.outcome, placed.problem)
+
+
+@each_case(
+    "params", ["{name: text, day: text}", "{name: int}", "{name: {type: int, default: 3}}", "{name: [Bob, Cleo]}"]
+)
+async def test_a_call_fails_if_its_flow_has_changed_and_the_values_no_longer_fit(params: str) -> None:
+    busy = {TO: Behaviour("busy", rings_s=1)}
+    async with placing_world(MemoryStore(), busy) as world:
+        row = await world.want()
+        await world.run(60)
+        await world.use(REMINDER.replace('{name: text, pin: {type: text, default: "", sensitive: true}}', params))
+        await world.run(1200, step_s=5)
+        over = await world.known(row.id)
+
+    assert ("over", "failed", 1) == (over.state, over.outcome, len(world.legs))
+    assert over.problem
 
 
 class UnwillingVonage:
