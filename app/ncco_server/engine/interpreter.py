@@ -142,8 +142,7 @@ def _go_to_row(run: Run, row: RowOfTable) -> Playing[None]:
 def _decide_on(run: Run, step: Step, target: Target, left: Flow) -> Target:
     """Decide on the outcome that the sub-flow of `step` has returned. Raises RenderError."""
     outcome = Outcome(target.returns, because=f"{left.name} returned {target.returns}")
-    if run.scopes.flow.handler is not None:
-        run.scopes.step_of(step.name)  # raises what keeps the handler from getting here again
+    run.scopes.step_of(step.name)  # raises what keeps a handler from getting here again
     decision = step.exit.decide(outcome, run.frame(run.scopes.names()), 0)
     if decision is None or not isinstance(decision.move, Go):
         raise RenderError(
