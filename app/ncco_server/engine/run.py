@@ -322,7 +322,7 @@ class Run:
             has_fault=self.has_fault,
             dials=dialled - before.dialled,
             stored_ncco=builder.stored_actions(scopes.secrets.encrypted),
-            facts=self._facts(is_over=is_over, has_dialled=dialled > before.dialled),
+            facts=self._facts(is_over=is_over),
             called=self.called,
             saves=self.saves,
             by_hand=self.context.by_hand,
@@ -335,13 +335,10 @@ class Run:
             if told := calendar.at(self.context.now).told:
                 self.note("by hand", self.step, calendar.name, calendar.place, told)
 
-    def _facts(self, *, is_over: bool, has_dialled: bool) -> TurnFacts:
+    def _facts(self, *, is_over: bool) -> TurnFacts:
         if self.is_failsafe:
             return NO_FACTS
         is_unconnected = bool(self.before.parent and declined(self.returned, is_over=is_over))
-        facts = facts_of(
+        return facts_of(
             self.entered, self.context, has_chosen=self.has_chosen, is_over=is_over, is_unconnected=is_unconnected
         )
-        if has_dialled and not facts.rang:  # the next target of a list
-            return facts._replace(rang=f"{self.scopes.flow.name}.{self.step or self.before.step}")
-        return facts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ncco_server.engine.stretch import stretch_of
+from ncco_server.results import HOURS as HEARD_HOURS
 from tests.support.cases import each_case
 from tests.unit.server.engine.scripted_call import ScriptedCall, load_flow
 
@@ -48,6 +49,26 @@ def test_each_turn_reports_what_its_own_steps_set(step: str, own: str) -> None:
     played.press("2")
 
     assert own == played.turn.facts.own
+
+
+HOURS = """\
+flow: test
+default: true
+hours: {shop: {timezone: Europe/London, week: {mon-sun: 00:00-24:00}}}
+start: hello
+steps:
+  hello: {do: [{talk: "TEXT"}], goto: menu}
+  menu: {do: [{talk: "Press 1."}], choices: {one: {dtmf: 1, goto: end}}, retry: {then: end}}
+"""
+
+
+@each_case(
+    ("is_told", "text"), [(True, "We are {{ 'open' if hours.shop.open else 'closed' }}."), (False, "We are open.")]
+)
+def test_a_caller_who_is_told_the_hours_has_heard_them(is_told: bool, text: str) -> None:
+    played = ScriptedCall(load_flow(HOURS.replace("TEXT", text)))
+
+    assert is_told == bool(played.turn.facts.heard & HEARD_HOURS)
 
 
 def test_prompts_before_a_result_are_still_precomputed() -> None:
