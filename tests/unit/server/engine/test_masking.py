@@ -184,3 +184,58 @@ def test_a_long_secret_is_found_anywhere(secret: str, before: str, behind: str) 
 @given(st.from_regex("[0-9]{4,5}", fullmatch=True), st.text(OTHERS), st.text(OTHERS))
 def test_digits_are_found_beside_anything_but_digits(secret: str, before: str, behind: str) -> None:
     assert echoes(secret).are_in(f"{before}{secret}{behind}")
+
+
+PIN = """
+flow: pin
+default: true
+start: ask
+steps:
+  ask: {do: [{talk: "Your PIN?"}], collect: {into: pin, digits: 4, sensitive: true}, retry: {then: bye}, goto: first}
+  first: {do: [{talk: "Press 1."}], choices: {one: {dtmf: 1, goto: second}}, retry: {then: bye}}
+  second: {do: [{talk: "Press 2."}], choices: {two: {dtmf: 2, goto: bye}}, retry: {then: bye}}
+  bye: {do: [{talk: "Goodbye."}], goto: end}
+"""
+
+
+def test_a_secret_stays_a_token_as_long_as_the_call_lasts() -> None:
+    call = ScriptedCall(load_flow(PIN))
+    kept = []
+    for keys in ("4711", "1", "2"):
+        call.press(keys)
+        kept.append(call.session.variables["pin"])
+
+    assert ["secret:4"] * 3 == kept
+
+
+CODE = """
+flow: code
+start: hello
+params: {code: {type: text, sensitive: true, spoken: true}}
+outbound: {from: "442079460000", unless: []}
+lookups: {note: {get: "https://crm.example.com/note", returns: {text: text}, default: {text: ""}}}
+defaults: {on: {error: bye}}
+steps:
+  hello: {do: [{talk: "Press 1."}], choices: {one: {dtmf: 1, goto: code}}, retry: {then: bye}}
+  code: {lookup: note, do: [{talk: "Your code is {{ code | digits }}."}], goto: end}
+  bye: {do: [{talk: "Goodbye."}], goto: end}
+"""
+
+
+class Reversed:
+    """Encrypts a text by reversing it."""
+
+    def encrypt(self, text: str) -> str:
+        return text[::-1]
+
+    def decrypt(self, token: str) -> str | None:
+        return token[::-1]
+
+
+def test_an_answer_that_repeats_a_spoken_value_of_an_earlier_turn_gets_a_token() -> None:
+    answers = {"note": {"text": "her code is 471199"}}
+    call = ScriptedCall(load_flow(CODE), given={"code": "471199"}, answers=answers, cipher=Reversed())
+    call.press("1")
+
+    assert "4 7 1, 1 9 9" in call.said[0]
+    assert "471199" not in str(call.turn.answers)
