@@ -54,21 +54,33 @@ def test_each_turn_reports_what_its_own_steps_set(step: str, own: str) -> None:
 HOURS = """\
 flow: test
 default: true
-hours: {shop: {timezone: Europe/London, week: {mon-sun: 00:00-24:00}}}
+hours: {shop: {timezone: Europe/London, week: {mon-sun: FROM-24:00}}}
 start: hello
 steps:
-  hello: {do: [{talk: "TEXT"}], goto: menu}
+  hello: {EXIT}
   menu: {do: [{talk: "Press 1."}], choices: {one: {dtmf: 1, goto: end}}, retry: {then: end}}
 """
 
 
-@each_case(
-    ("is_told", "text"), [(True, "We are {{ 'open' if hours.shop.open else 'closed' }}."), (False, "We are open.")]
-)
-def test_a_caller_who_is_told_the_hours_has_heard_them(is_told: bool, text: str) -> None:
-    played = ScriptedCall(load_flow(HOURS.replace("TEXT", text)))
+TOLD = "do: [{talk: \"We are {{ 'open' if hours.shop.open else 'closed' }}.\"}], goto: menu"
+ASKED = "branch: [{if: hours.shop.open, goto: menu}, {else: menu}]"
 
-    assert is_told == bool(played.turn.facts.heard & HEARD_HOURS)
+
+@each_case(
+    ("has_heard", "step", "begins"),
+    [
+        (True, TOLD, "00:00"),
+        (False, 'do: [{talk: "We are open."}], goto: menu', "00:00"),
+        (True, ASKED, "23:00"),
+        (False, ASKED, "00:00"),
+    ],
+)
+def test_a_caller_who_is_told_the_hours_or_finds_the_line_closed_has_heard_them(
+    has_heard: bool, step: str, begins: str
+) -> None:
+    flow = load_flow(HOURS.replace("EXIT", step).replace("FROM", begins))
+
+    assert has_heard == bool(ScriptedCall(flow).turn.facts.heard & HEARD_HOURS)
 
 
 def test_prompts_before_a_result_are_still_precomputed() -> None:
