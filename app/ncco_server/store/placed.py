@@ -361,7 +361,7 @@ class PlacedCalls(InDatabase):
         return await self._waiting(_SELECT_EXPIRED, (now, limit, before), flows)
 
     async def left(self, before: int, limit: int, flows: Sequence[str]) -> Sequence[PlacedRow]:
-        """Calls of other flows that were due before that, and have no problem yet."""
+        """Waiting calls of all other flows that were due at `before`, and have no problem yet."""
         return await self._waiting(_SELECT_LEFT, (before, limit), flows)
 
     async def _waiting(self, sql: ListSql, values: Sequence[int], flows: Sequence[str]) -> Sequence[PlacedRow]:

@@ -170,7 +170,7 @@ SET_RESULT: Final = Sql("""
         AND number = (SELECT max(number) FROM turns WHERE call_key = (SELECT key FROM calls WHERE id = $1))
 """)
 
-# Once the caller has hung up, nobody is connected anymore.
+# After the end of the call, the party can no longer be connected.
 SET_UNCONNECTED: Final = Sql(f"""
     UPDATE turns
     SET heard = heard - (heard & {UNCONNECTED}) + $2

@@ -42,7 +42,7 @@ GONE: Final = "gone"
 FLOW_S: Final = 60 * 60
 """How long an expired call is left to other hosts, which may have its flow."""
 LEFT_S: Final = 60
-"""How long a call is due before it says that it waits for a server with its flow."""
+"""After this time, the `problem` of a due call says that no server with its flow is there."""
 AGAIN_S: Final = 5
 LONGEST_HOLD_S: Final = 5 * 60
 """While Vonage accepts no calls, requests follow after 5, 20, 80, ... s."""
@@ -153,7 +153,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
             await end_waiting(self._turns, row, flow, AttemptResult("failed", f"the number {why}"), now)
             return None
         if unfit := unfit_params(flow, row, PlacedCipher.of(self._turns.policy.keys, row.salt)):
-            why = f"{flow.name} has changed since the request, or NCCO_KEY: they were encrypted with another key"
+            why = f"since then, {flow.name} has changed, or they were encrypted with another key (NCCO_KEY)"
             problem = f"no value fits {some_of(unfit)}: {why}"
             await end_waiting(self._turns, row, flow, AttemptResult("failed", problem), now)
             return None
