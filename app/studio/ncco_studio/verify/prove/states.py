@@ -147,7 +147,7 @@ class States:
                 default = self.root.named(flow).variables[name].default
                 lengths = (*compared.lengths, *([len(default)] if isinstance(default, list | tuple) else []))
                 most = max([MOST_ITEMS, *(length + 2 for length in lengths)])
-            case str() if compared.has("joined") and decides:
+            case str() if compared.has("joined") and decides and self._is_text(flow, name):
                 texts = (*compared.texts, *(part.text for part in compared.parts))
                 most = max([0, *compared.lengths, *map(len, texts)]) + SMALL_MARGIN
             case _:
@@ -155,6 +155,11 @@ class States:
         if len(value) > most:
             self.shortened[flow, name] = most
         return value[:most]
+
+    def _is_text(self, flow: str, name: str) -> bool:
+        """Not a number to dial, a date or a time, of which a part is not one."""
+        variable = self.root.named(flow).variables.get(name)
+        return variable is None or variable.type.name in ("text", "url")
 
     def _clamp(self, flow: str, name: str, value: float) -> float:
         """The literals' range is extended by one and, if the number can grow, by the margin."""
