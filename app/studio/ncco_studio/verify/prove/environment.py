@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -407,9 +407,10 @@ def moments_of(root: Flow, values: Representatives, now: datetime) -> tuple[date
         if (at := with_part(now.replace(year=now.year + 1), part, number)) is not None
     ]
     compared = values.literals.of("", ("now",))
-    if compared.has("related") and compared.has("joined"):  # such as a time that is made of pressed keys
-        tomorrow = (now + timedelta(days=1)).astimezone(ZoneInfo(root.zone or "UTC"))
-        some += [datetime.combine(tomorrow, each, tomorrow.tzinfo).astimezone(UTC) for each in (time.min, time(23, 59))]
+    if compared.has("related") and compared.has("joined"):  # such as a date that is made of pressed keys
+        zone = ZoneInfo(root.zone or "UTC")
+        ends = ((1, 1, 0, 0), (12, 31, 23, 59))  # of next year
+        some += [datetime(now.year + 1, *end, tzinfo=zone).astimezone(UTC) for end in ends]
     calendars = {id(each): each for flow in flows_run_from(root).values() for each in flow.calendars.values()}.values()
     questions = _questions_of(root)
     if not calendars and not questions:

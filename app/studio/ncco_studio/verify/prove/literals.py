@@ -56,6 +56,8 @@ _FORM_BY_FIELD: Final = {"language": "language", "user": "user"}
 _FORM_BY_ENDPOINT: Final = {"websocket": "websocket", "sip": "sip"}
 UNCOMPARED: Final = frozenset({"uuid", "conversation_uuid", "region_url", "request", "env", "random"})
 """What a handler reads of a call without comparing it with literals."""
+_KEYED_POINTS: Final = ("01", "12", "0101", "1212", "010101", "121230", "01012001", "12122030", "20010101", "20301212")
+"""Keys that are a time of day or a date, whichever part comes first: an early one and a late one."""
 _SHORT_NUMBER: Final = 11
 """The beginning of a phone number is filled to this length."""
 
@@ -339,10 +341,17 @@ class Literals:
             total.update(self._noted.get(path, Compared()))
         if total.has("related"):
             total.literals |= dict.fromkeys(text for path in paths for text in _common_texts(self.root, path))
+        if total.has("joined") and any(self._is_point(path) for path in paths):
+            total.literals |= dict.fromkeys(_KEYED_POINTS)
         for pieces in total.joins:
             for text in total.texts:
                 total.literals |= dict.fromkeys(fillings(pieces, text))
         return total
+
+    def _is_point(self, path: Path) -> bool:
+        flow = flows_run_from(self.root).get(path[0])
+        variable = flow.variables.get(path[1]) if flow is not None else None
+        return variable is not None and variable.type.name in POINTS
 
 
 def _qualified(flow: str, path: Path) -> Path:
