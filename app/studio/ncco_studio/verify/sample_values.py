@@ -65,6 +65,11 @@ _ONLY_BY_FORM: Final[Mapping[str, tuple[str, ...]]] = {
     "user": ("someone", "somebody_else"),
 }
 """Fields that accept only one form; other texts are not tried there."""
+KEYED_POINTS: Final = (
+    *("01", "12", "99", "0101", "1212", "9999", "010101", "121230", "999999"),
+    *("01012001", "12122030", "20010101", "20301212", "99999999"),
+)
+"""Keys that are a time of day or a date, whichever part comes first: an early one, a late one, and one that is none."""
 USUAL: Final[Mapping[str, tuple[Any, ...]]] = {
     "text": (SAMPLES["text"], "anything else", "quite another word", "xyz", "88888888"),
     "phone": (SAMPLES["phone"], "447700900998", "33199000123", "15550100123", "8618812345678"),

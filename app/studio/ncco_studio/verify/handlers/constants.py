@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 from ncco_server.flow.handlers.written import given_in
 from ncco_studio.verify.handlers.patterns import text_matching
-from ncco_studio.verify.sample_values import DIGITS, SAMPLES
+from ncco_studio.verify.sample_values import DIGITS, KEYED_POINTS, SAMPLES
 
 Constant: TypeAlias = str | int | float
 Fields: TypeAlias = Set[str] | None
@@ -30,6 +30,7 @@ _OF_TEXTS: Final = frozenset(
     {"startswith", "endswith", "removeprefix", "removesuffix", "count", "index", "find", "split", "partition"}
 )
 _BY_PATTERN: Final = ("match", "fullmatch", "search")
+_OF_POINTS: Final = frozenset({"date", "time", "datetime", "fromisoformat", "strptime"})
 _SOME_TIME: Final = datetime.datetime(2026, 1, 5, 9, 30, tzinfo=datetime.UTC)
 _WRITTEN: Final[Mapping[str, str]] = {"int": "7", "float": "7.5", "Decimal": "7.5"}
 """What each of these makes a value of."""
@@ -48,6 +49,18 @@ def _secrets_entered(node: ast.AST) -> Iterator[str]:
             yield DIGITS[0] * least
         case ast.Constant(value=True), ast.Tuple(elts=[ast.Constant(value=int(least)), _]):
             yield DIGITS[0] * least
+
+
+def _points_for(name: str, args: Sequence[ast.expr]) -> Sequence[Constant]:
+    """Texts of which a function makes a date or a time; keys, if it gets parts of a text."""
+    match name, args:
+        case "strptime" | "fromisoformat", [ast.JoinedStr() | ast.BinOp(), *_]:
+            return KEYED_POINTS
+        case "strptime", [_, ast.Constant(value=str(form))]:
+            return [_SOME_TIME.strftime(form)]
+        case "fromisoformat", _:
+            return [_SOME_TIME.isoformat(), *_SOME_TIME.isoformat()[:16].split("T")]
+    return () if name == "strptime" else KEYED_POINTS
 
 
 class ComparedConstants:
@@ -113,10 +126,8 @@ class ComparedConstants:
             case ast.Attribute(value=of, attr=method), [*patterns, text] if method in _BY_PATTERN:
                 written = (each for part in (of, *patterns) for each in self._constants_of(part))
                 yield self._fields_of(text), [text_matching(each) for each in written if isinstance(each, str)]
-            case ast.Attribute(attr="fromisoformat"), [text]:
-                yield self._fields_of(text), [_SOME_TIME.isoformat(), *_SOME_TIME.isoformat()[:16].split("T")]
-            case ast.Attribute(attr="strptime"), [text, ast.Constant(value=str(form))]:
-                yield self._fields_of(text), [_SOME_TIME.strftime(form)]
+            case ast.Name(id=name) | ast.Attribute(attr=name), [_, *_] if name in _OF_POINTS:
+                yield self._all_of(args, frozenset()), _points_for(name, args)
             case ast.Name(id=name), [value] if name in _WRITTEN:
                 yield self._fields_of(value), [_WRITTEN[name]]
             case ast.Name(id=name), [value] if name in self._classes:
@@ -168,11 +179,18 @@ class ComparedConstants:
                 | ast.NamedExpr(value=of)
                 | ast.GeneratorExp(elt=of)
                 | ast.ListComp(elt=of)
+                | ast.FormattedValue(value=of)
             ):
                 return self._fields_of(of, seen)
             case ast.BinOp(left=left, right=right):
                 return self._all_of([left, right], seen)
-            case ast.Call(args=parts) | ast.Tuple(elts=parts) | ast.List(elts=parts) | ast.Set(elts=parts):
+            case (
+                ast.Call(args=parts)
+                | ast.Tuple(elts=parts)
+                | ast.List(elts=parts)
+                | ast.Set(elts=parts)
+                | ast.JoinedStr(values=parts)
+            ):
                 return self._all_of(parts, seen)
             case ast.Dict(keys=keys):
                 return self._all_of([key for key in keys if key is not None], seen)

@@ -42,7 +42,7 @@ from ncco_studio.verify.prove.expressions import (
     texts_in,
 )
 from ncco_studio.verify.prove.uses import DECIDES, assigned, collected_digits, flows_run_from, played_by, uses_in
-from ncco_studio.verify.sample_values import Compared, Mark, Path, TextPart
+from ncco_studio.verify.sample_values import KEYED_POINTS, Compared, Mark, Path, TextPart
 from ncco_studio.verify.scenarios.model import ANY_NUMBER, FROM
 
 GLOBAL: Final = frozenset({"call", "env", "input", "hours", "now", "locale"})
@@ -56,8 +56,6 @@ _FORM_BY_FIELD: Final = {"language": "language", "user": "user"}
 _FORM_BY_ENDPOINT: Final = {"websocket": "websocket", "sip": "sip"}
 UNCOMPARED: Final = frozenset({"uuid", "conversation_uuid", "region_url", "request", "env", "random"})
 """What a handler reads of a call without comparing it with literals."""
-_KEYED_POINTS: Final = ("01", "12", "0101", "1212", "010101", "121230", "01012001", "12122030", "20010101", "20301212")
-"""Keys that are a time of day or a date, whichever part comes first: an early one and a late one."""
 _SHORT_NUMBER: Final = 11
 """The beginning of a phone number is filled to this length."""
 
@@ -342,7 +340,7 @@ class Literals:
         if total.has("related"):
             total.literals |= dict.fromkeys(text for path in paths for text in _common_texts(self.root, path))
         if total.has("joined") and any(self._is_point(path) for path in paths):
-            total.literals |= dict.fromkeys(_KEYED_POINTS)
+            total.literals |= dict.fromkeys(KEYED_POINTS)
         for pieces in total.joins:
             for text in total.texts:
                 total.literals |= dict.fromkeys(fillings(pieces, text))
