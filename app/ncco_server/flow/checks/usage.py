@@ -159,8 +159,9 @@ def check_usage(
     """
     found = [*found]
     unreached = {issue.place.file for issue in found if issue.code == "W704"}
-    handlers = ((read.flow.handler, read.flow.place.file) for read in flows if read.flow and read.flow.handler)
-    codes = (getattr(each, "code", None) for each, file in handlers if file in unreached or each.never_run)
+    handlers = [(read.flow, read.flow.handler) for read in flows if read.flow and read.flow.handler]
+    partly = {flow.name: each for flow, each in handlers if flow.place.file in unreached or each.never_run}
+    codes = (getattr(each, "code", None) for each in partly.values())
     texts = (code.texts for code in codes if code is not None)
     meant = frozenset[str]().union(*(issue.names for issue in found), *texts)
     each = facts_of(flows, meant)
@@ -170,14 +171,16 @@ def check_usage(
         yield from check_unset(facts, by_name)
         yield from check_never_set(facts)
         yield from check_actions(facts)
-        yield from _events(facts)
+        if facts.flow.name not in partly:
+            yield from _events(facts)
     if secret := [facts for facts in each if facts.has_sensitive_values]:
         reads = SensitiveReads(each)
         for facts in secret:
             yield from reads.check(facts)
     if is_whole and each and len(each) == len(flows):
         yield from _shared(shared, each)
-        yield from check_events(events, [step for facts in each for step in facts.steps], "project")
+        if not partly:
+            yield from check_events(events, [step for facts in each for step in facts.steps], "project")
         yield from _templates(name for name in unused if name not in meant)
 
 

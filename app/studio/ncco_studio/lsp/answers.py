@@ -25,9 +25,10 @@ from ncco_studio.editor import language
 from ncco_studio.editor.language import read_question, shown_issues
 from ncco_studio.editor.project import project_in
 from ncco_studio.verify.prove.triggers import context_at
+from ncco_studio.verify.sample_values import FROM
 from ncco_studio.verify.scenarios.files import files_of
 from ncco_studio.verify.scenarios.fitting import Fitting, placeholder_env
-from ncco_studio.verify.scenarios.model import ANY_NUMBER, AT, FROM, read_scenarios
+from ncco_studio.verify.scenarios.model import ANY_NUMBER, AT, read_scenarios
 from ncco_studio.verify.scenarios.names import Meanings, name_written_at
 from ncco_studio.verify.scenarios.values import ScenarioReader
 

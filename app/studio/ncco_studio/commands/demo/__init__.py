@@ -23,9 +23,9 @@ from ncco_server.store import RecordingRow, milliseconds, open_store
 from ncco_studio.console.history import row_of
 from ncco_studio.console.messages import change_of
 from ncco_studio.console.phone.trial_messages import tone
+from ncco_studio.verify.sample_values import FROM
 from ncco_studio.verify.scenarios.caller import Caller, parties_of
 from ncco_studio.verify.scenarios.files import files_of, read_files
-from ncco_studio.verify.scenarios.model import FROM
 from ncco_studio.verify.scenarios.observed_call import CallConditions
 from ncco_studio.verify.scenarios.result import Result
 from ncco_studio.verify.scenarios.runner import fitted

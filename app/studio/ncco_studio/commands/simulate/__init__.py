@@ -38,7 +38,8 @@ from ncco_studio.simulator.assumptions import After
 from ncco_studio.simulator.parties import ENDLESS, Behaviour, Parties, PartyOutcome
 from ncco_studio.verify.kept_call import check_path, keep
 from ncco_studio.verify.played_call import PlayedCall
-from ncco_studio.verify.scenarios.model import FROM, ScenarioCall
+from ncco_studio.verify.sample_values import FROM
+from ncco_studio.verify.scenarios.model import ScenarioCall
 from ncco_studio.verify.scenarios.observed_call import CallConditions, ObservedCall
 from ncco_studio.verify.scenarios.placing import ANSWERS
 from ncco_studio.verify.scenarios.script import OUTCOMES

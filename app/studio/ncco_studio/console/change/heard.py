@@ -19,7 +19,7 @@ from ncco_studio.console.change.fields import group_title
 from ncco_studio.console.change.notation import weekdays_in_words
 from ncco_studio.editor.project import ReadProject
 from ncco_studio.verify.prove.triggers import context_at
-from ncco_studio.verify.scenarios.model import FROM
+from ncco_studio.verify.sample_values import FROM
 
 _NOON: Final = 720
 WEEKS: Final = 4

@@ -31,9 +31,9 @@ from ncco_studio.editor import language
 from ncco_studio.editor.project import CannotSave, ProjectFolder, ReadProject, digest_of
 from ncco_studio.editor.source import PASTED, PhoneText, Playable, dialled_in, read_source
 from ncco_studio.verify.played_call import FOR_PHONES
+from ncco_studio.verify.sample_values import FROM
 from ncco_studio.verify.scenarios.answers import lookups_of
 from ncco_studio.verify.scenarios.fitting import env_names
-from ncco_studio.verify.scenarios.model import FROM
 from ncco_studio.verify.scenarios.script import NotAStep, step_of
 
 router = APIRouter()

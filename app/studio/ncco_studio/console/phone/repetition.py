@@ -26,10 +26,11 @@ from ncco_studio.editor.project import ProjectFolder
 from ncco_studio.editor.source import PhoneText, Playable, read_source
 from ncco_studio.simulator.parties import PartyOutcome
 from ncco_studio.verify.played_call import MOST_INPUTS, CannotDo
+from ncco_studio.verify.sample_values import FROM
 from ncco_studio.verify.scenarios import script
 from ncco_studio.verify.scenarios.answers import Definitions, lookups_of
 from ncco_studio.verify.scenarios.fitting import DIRECTION
-from ncco_studio.verify.scenarios.model import FROM, ScenarioCall
+from ncco_studio.verify.scenarios.model import ScenarioCall
 from ncco_studio.verify.scenarios.result import trace_of
 
 SAMPLE_CALLER: Final = FROM

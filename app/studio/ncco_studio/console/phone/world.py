@@ -13,8 +13,8 @@ from ncco_server.service.lookups import LookupClient, lookups_of_turn
 from ncco_studio.editor.source import PhoneText
 from ncco_studio.simulator.parties import PartyOutcome
 from ncco_studio.verify.handlers.explored import FunctionDefinition
+from ncco_studio.verify.sample_values import FROM
 from ncco_studio.verify.scenarios.answers import Definitions, LookupAnswers, no_answer
-from ncco_studio.verify.scenarios.model import FROM
 
 ANYBODY: Final = "*"
 """The key that stands for all parties without an entry."""

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 from ncco_server.flow.handlers.written import given_in
 from ncco_studio.verify.handlers.patterns import text_matching
-from ncco_studio.verify.sample_values import DIGITS, KEYED_POINTS, SAMPLES
+from ncco_studio.verify.sample_values import DIGITS, FROM, KEYED_POINTS, SAMPLES
 
 Constant: TypeAlias = str | int | float
 Fields: TypeAlias = Set[str] | None
@@ -21,6 +21,8 @@ RESULT: Final = ""
 """Stands for a whole result of a function or a row."""
 HEARD: Final = "()"
 """Stands for what a caller says or presses; no attribute has this name."""
+_OF_CALLER: Final[Mapping[str, Sequence[str]]] = dict.fromkeys(("person", "from_"), (FROM,))
+"""A number that is compared with one of these may be that of the sample caller."""
 _NO_FIELDS: Final = frozenset[str]()
 _BY_METHOD: Final = {
     **dict.fromkeys(("run", "run_all", "row", "rows"), RESULT),
@@ -217,8 +219,10 @@ class ComparedConstants:
             case ast.Call(func=ast.Name(id="Decimal"), args=[ast.Constant(value=str(written))]):
                 with suppress(ValueError):
                     yield float(written)
-            case ast.Attribute(value=ast.Name(id=name), attr=member) if name in self._classes:
-                yield from self._constants_of_class(name, member)
+            case ast.Attribute(value=ast.Name(id=name), attr=member):
+                yield from (
+                    self._constants_of_class(name, member) if name in self._classes else _OF_CALLER.get(member, ())
+                )
             case ast.Subscript(value=of) | ast.Starred(value=of):
                 yield from self._constants_of(of, seen)
             case ast.Name(id=name) if name not in seen:

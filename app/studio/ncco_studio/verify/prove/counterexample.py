@@ -22,8 +22,8 @@ from ncco_studio.verify.prove.properties import Violation, undecided_dials
 from ncco_studio.verify.prove.space import Transition
 from ncco_studio.verify.prove.triggers import Trigger
 from ncco_studio.verify.prove.uses import flows_run_from
+from ncco_studio.verify.sample_values import FROM
 from ncco_studio.verify.scenarios.files import WrittenScenario
-from ncco_studio.verify.scenarios.model import FROM
 
 _MARGIN_S: Final = 0.2
 _SPOKEN_S: Final = 3

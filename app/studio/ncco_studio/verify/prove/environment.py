@@ -28,8 +28,8 @@ from ncco_studio.verify.prove.expressions import expressions_of, paths_of, templ
 from ncco_studio.verify.prove.literals import Literals
 from ncco_studio.verify.prove.samples import Representatives
 from ncco_studio.verify.prove.uses import assigned, collected_digits, flows_run_from, played_by, tested_by, uses_in
-from ncco_studio.verify.sample_values import LONGEST_SAMPLE, Compared, Path, cast_or_none, different, with_part
-from ncco_studio.verify.scenarios.model import ANY_NUMBER, FROM
+from ncco_studio.verify.sample_values import FROM, LONGEST_SAMPLE, Compared, Path, cast_or_none, different, with_part
+from ncco_studio.verify.scenarios.model import ANY_NUMBER
 
 
 class Arrival(NamedTuple):

@@ -42,8 +42,8 @@ from ncco_studio.verify.prove.expressions import (
     texts_in,
 )
 from ncco_studio.verify.prove.uses import DECIDES, assigned, collected_digits, flows_run_from, played_by, uses_in
-from ncco_studio.verify.sample_values import KEYED_POINTS, Compared, Mark, Path, TextPart
-from ncco_studio.verify.scenarios.model import ANY_NUMBER, FROM
+from ncco_studio.verify.sample_values import FROM, KEYED_POINTS, Compared, Mark, Path, TextPart
+from ncco_studio.verify.scenarios.model import ANY_NUMBER
 
 GLOBAL: Final = frozenset({"call", "env", "input", "hours", "now", "locale"})
 """Names that have the same value in every flow."""

@@ -19,6 +19,7 @@ from ncco_server.ncco.value_types import JsonSchema
 from ncco_studio.schema import file_schema
 from ncco_studio.simulator.assumptions import After
 from ncco_studio.verify.faults import FAULTS, LIMITS
+from ncco_studio.verify.sample_values import FROM
 from ncco_studio.verify.scenarios.answers import GivenAnswers, read_given
 from ncco_studio.verify.scenarios.script import EXPECTING, KINDS, ScriptStep, read_script
 from ncco_studio.verify.scenarios.values import (
@@ -41,8 +42,6 @@ from ncco_studio.verify.scenarios.values import (
 
 AT: Final = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
 """A Wednesday morning."""
-FROM: Final = "447700900123"
-"""Reserved for fiction."""
 ANY_NUMBER: Final = "442079460000"
 """Called if neither the scenario nor its flow has a number; reserved for fiction."""
 DEFAULTS: Final = "defaults"
