@@ -204,6 +204,9 @@ def _is_open_ended(item: Mapping[str, Any]) -> bool:
     return is_open_ended({**options, "action": word})
 
 
+HandlerEffect.__name__ = "coroutine"  # in messages, as: object of this is not subscriptable
+
+
 class CallerQuestion(HandlerEffect[T | None]):
     """A question to the caller. Its result is None after the last failed attempt."""
 

@@ -54,17 +54,19 @@ _OURS: Final[Mapping[str, Any]] = {"ncco_server.Choice": Choice, "ncco_server.ca
 _USES: Final = (
     *(ast.Expr, ast.If, ast.IfExp, ast.While, ast.Match),
     *(ast.Compare, ast.BoolOp, ast.FormattedValue, ast.UnaryOp),
+    *(ast.For, ast.AsyncFor, ast.comprehension, ast.Subscript, ast.Attribute),
 )
-"""What uses a value at once, as a condition or in a text."""
+"""What uses a value at once: as a condition, in a text, in a loop, or a part of it."""
 _NONE: Final[Mapping[int, str]] = {}
 _HEARD: Final = ("talk", "stream", "choose", "collect", "connect")
 """Methods of a call whose first argument callers hear, or that ring it."""
 WITHOUT_AWAIT: Final = ("E706", "W706")
 
 
-def _is_awaited(method: str) -> bool:
+def _is_awaited(method: str, parent: ast.AST) -> bool:
     returned = vars(api).get(str(call_methods()[method].return_annotation).partition("[")[0])
-    return isinstance(returned, type) and issubclass(returned, Coroutine)
+    is_meant = isinstance(parent, ast.Attribute) and parent.attr == "or_raise" and hasattr(returned, "or_raise")
+    return isinstance(returned, type) and issubclass(returned, Coroutine) and not is_meant
 
 
 class HandlerCode:
@@ -462,15 +464,16 @@ class HandlerCode:
                     case ast.Call() if isinstance(parent, ast.IfExp) and made is not parent.test:
                         pass
                     case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method)) if (
-                        name == call and method in call_methods() and _is_awaited(method)
+                        name == call and method in call_methods() and _is_awaited(method, parent)
                     ):
-                        yield _without_await(made, f"{name}.{method}", is_certain=not is_kept)
+                        yield _without_await(made, f"{name}.{method}", parent, is_certain=not is_kept)
                     case ast.Call(func=ast.Name(id=name)) if self._is_async(name):
-                        yield _without_await(made, name, is_certain=not is_kept)
+                        yield _without_await(made, name, parent, is_certain=not is_kept)
 
     def _is_async(self, name: str) -> bool:
         found = self.functions.get(name, ())
-        return bool(found) and all(isinstance(each, ast.AsyncFunctionDef) for each in found)
+        generators = (node for each in found for node in ast.walk(each) if isinstance(node, ast.Yield))
+        return bool(found) and all(isinstance(each, ast.AsyncFunctionDef) for each in found) and not any(generators)
 
 
 def _awaited_names(value: ast.expr) -> Iterator[str]:
@@ -528,6 +531,16 @@ def _at_once(statement: ast.stmt) -> Iterable[ast.AST]:
     return (statement,) if isinstance(statement, Function | ast.ClassDef) else ast.walk(statement)
 
 
-def _without_await(node: Written, name: str, *, is_certain: bool = True) -> Remark:
+def _without_await(node: Written, name: str, parent: ast.AST | None = None, *, is_certain: bool = True) -> Remark:
     code = "E706" if is_certain else "W706"
-    return Remark(code, node, f"`{name}(..)` does nothing without `await`", f"write `await {name}(..)`")
+    match parent:
+        case ast.Attribute(attr="or_raise"):
+            return Remark(code, node, f"`{name}(..)` has no `or_raise`", "leave `.or_raise()` out")
+        case ast.Attribute(attr=attr):
+            part = f".{attr}"
+        case ast.Subscript(slice=key):
+            part = f"[{ast.unparse(key)}]"
+        case _:
+            return Remark(code, node, f"`{name}(..)` does nothing without `await`", f"write `await {name}(..)`")
+    message = f"nothing of `{name}(..)` can be read before its own `await`"
+    return Remark(code, node, message, f"write `(await {name}(..)){part}`")

@@ -40,17 +40,16 @@ _STEPS: Final[Mapping[type[ast.cmpop], int]] = {ast.Eq: 0, ast.In: 0, ast.GtE: 0
 """How far from a constant a value lies for which a comparison holds."""
 
 
-def _secrets_entered(node: ast.AST) -> Iterator[str]:
-    match node:
-        case ast.Call(func=ast.Attribute(attr="collect"), keywords=keywords):
-            given = {each.arg: each.value for each in keywords}
-        case _:
-            return
-    match given.get("sensitive"), given.get("digits"):
-        case ast.Constant(value=True), ast.Constant(value=int(least)):
-            yield DIGITS[0] * least
-        case ast.Constant(value=True), ast.Tuple(elts=[ast.Constant(value=int(least)), _]):
-            yield DIGITS[0] * least
+def _entered(asked: ast.AST, *, is_sensitive: bool = False) -> Iterator[str]:
+    """What sample callers enter where the code asks for digits, or for sensitive ones."""
+    for question in (node for node in ast.walk(asked) if isinstance(node, ast.Call)):
+        given = {each.arg: each.value for each in question.keywords}
+        match question.func, given.get("digits"):
+            case (
+                ast.Attribute(attr="collect"),
+                ast.Constant(value=int(least)) | ast.Tuple(elts=[ast.Constant(value=int(least)), _]),
+            ) if not is_sensitive or "sensitive" in given:
+                yield DIGITS[0] * least
 
 
 def _points_for(name: str, args: Sequence[ast.expr]) -> Sequence[Constant]:
@@ -84,7 +83,7 @@ class ComparedConstants:
                 for each in constants if fields is None or fields else ():
                     known = self._fields.get(each, _NO_FIELDS)
                     self._fields[each] = None if fields is None or known is None else known | fields
-        self.secrets = list(dict.fromkeys(text for node in ast.walk(tree) for text in _secrets_entered(node)))
+        self.secrets = list(dict.fromkeys(_entered(tree, is_sensitive=True)))
         self.together = list(self._demands_in(tree.body, {}))
 
     def of(self, field: str) -> list[Constant]:
@@ -211,14 +210,12 @@ class ComparedConstants:
                 yield const
             case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):
                 yield -number
-            case ast.Call(func=ast.Name(id="date" | "time" | "datetime" as name), args=args):
-                with suppress(ValueError, TypeError):
-                    yield getattr(datetime, name)(
-                        *(each for arg in args for each in self._constants_of(arg))
-                    ).isoformat()
-            case ast.Call(func=ast.Name(id="Decimal"), args=[ast.Constant(value=str(written))]):
-                with suppress(ValueError):
-                    yield float(written)
+            case ast.Await():
+                yield from _entered(value)
+            case ast.Call(func=ast.Name(id="date" | "time" | "datetime" | "Decimal" as name), args=args):
+                with suppress(IndexError, TypeError, ValueError):
+                    parts = [*self._each(args, seen)]
+                    yield float(parts[0]) if name == "Decimal" else getattr(datetime, name)(*parts).isoformat()
             case ast.Attribute(value=ast.Name(id=name), attr=member):
                 yield from (
                     self._constants_of_class(name, member) if name in self._classes else _OF_CALLER.get(member, ())

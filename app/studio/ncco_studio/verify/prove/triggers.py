@@ -45,7 +45,7 @@ Rows: TypeAlias = dict[str, tuple[str, str, LookupAnswer]]
 KEYS: Final = "1234567890*#"
 CONFIDENT: Final = 0.9
 """The default confidence of speech, as in a scenario."""
-NO_REPLY: Final = LookupAnswer(None, "timed out after 2000 ms")
+NO_REPLY: Final = LookupAnswer(None, "timed out")
 MOST_TOGETHER: Final = 512
 """Of more combinations of concurrent lookups' answers, each answer is tried once."""
 FAILSAFE: Final[tuple[Mapping[str, Any], ...]] = read_failsafe(DEFAULT)
