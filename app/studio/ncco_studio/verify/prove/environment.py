@@ -303,11 +303,11 @@ def _fit_to_fields(root: Flow, found: dict[str, str], given: Mapping[str, str]) 
         if leaf.used_env and leaf.used_names <= {"env"}
     ]
     for leaf in leaves:
-        for name in sorted(leaf.used_env):
-            if _fits(leaf, found) or (name in given and not _fits(leaf, {**found, name: given[name]})):
-                continue
-            samples = (write(kind.sample) for kind in (leaf.type, *TYPES.values()))
-            found[name] = next((each for each in samples if _fits(leaf, {**found, name: each})), found[name])
+        texts = [write(kind.sample) for kind in (leaf.type, *TYPES.values()) if kind.family not in ("list", "map")]
+        for names in (*({name} for name in sorted(leaf.used_env)), leaf.used_env):
+            own = {name: given[name] for name in names if name in given}
+            samples = ({**found, **dict.fromkeys(names, text)} for text in texts if not _fits(leaf, found))
+            found.update(next((each for each in samples if _fits(leaf, each) and _fits(leaf, {**each, **own})), {}))
 
 
 def _fits(value: Value, env: Mapping[str, str]) -> bool:
