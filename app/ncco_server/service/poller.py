@@ -158,6 +158,8 @@ class Poller(ABC, Generic[R, C]):
             if task is None or task.cancelling():
                 raise
             self._report("what it waited for was cancelled")
+        except TimeoutError:
+            self._report(f"the store did not answer within {limit_s:g} s")
         except Exception as error:  # noqa: BLE001 - a fault of ours must not end the work for good
             self._report(f"{type(error).__name__}: {error}")
         else:

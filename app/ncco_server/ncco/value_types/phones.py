@@ -46,7 +46,9 @@ _CODE_NEEDED: Final = "a phone number is needed with its country code, such as 4
 WITHHELD: Final = ("anonymous", "unknown", "restricted", "private", "unavailable")
 """What networks send instead of the number of a caller who withholds it, in any case."""
 _KEYPAD: Final = str.maketrans("abcdefghijklmnopqrstuvwxyz", "22233344455566677778889999")
-_NOBODY: Final = frozenset({"", *WITHHELD, *(word.translate(_KEYPAD) for word in WITHHELD)})
+_NOBODY: Final = frozenset(
+    {"", *WITHHELD, *(before + word.translate(_KEYPAD) for before in ("", "00") for word in WITHHELD)}
+)
 """Some networks send the keys of the words: 266696687 for anonymous. No country has such numbers."""
 _USER: Final = re.compile(r"(?:[^<]*<)?\s*(?:(?:sips?|tel):)?([^@;:>]*)", re.IGNORECASE)
 """Before a password, if there is one."""

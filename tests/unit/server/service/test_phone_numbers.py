@@ -91,6 +91,8 @@ def test_a_number_is_read_the_way_people_write_it(words: str, line: str, digits:
         ("sip:+266696687@198.51.100.1", "", True),
         ("266696687", "", True),
         ("+266696687", "", True),
+        ("00266696687", "", True),
+        ("sip:00266696687@198.51.100.1", "", True),
         ("8656696", "", True),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice, product
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -52,6 +53,8 @@ class Arrival(NamedTuple):
 MOST_CALLS: Final = 128
 MOST_SETTINGS: Final = 8
 """Of more combinations of environment variables, only some are explored."""
+MOST_SAMPLES: Final = 1_000
+"""Of the combinations of samples that a field may take, more are not tried."""
 NUMBERLESS_CALLERS: Final = (WITHHELD[0], "", "sip:caller@example.com")
 ENDPOINTS: Final = ("phone", "sip", "app", "vbc", "websocket")
 """Source: webhook reference, Answer (endpoint_type)."""
@@ -304,11 +307,14 @@ def _fit_to_fields(root: Flow, found: dict[str, str], given: Mapping[str, str]) 
         if leaf.used_env and leaf.used_names <= {"env"}
     ]
     for leaf in leaves:
-        for name in sorted(leaf.used_env):
-            if _fits(leaf, found) or (name in given and not _fits(leaf, {**found, name: given[name]})):
-                continue
-            samples = (write(kind.sample) for kind in (leaf.type, *TYPES.values()))
-            found[name] = next((each for each in samples if _fits(leaf, {**found, name: each})), found[name])
+        texts = [write(kind.sample) for kind in (leaf.type, *TYPES.values()) if kind.family not in ("list", "map")]
+        for names in (*([name] for name in sorted(leaf.used_env)), sorted(leaf.used_env)):
+            if _fits(leaf, found):
+                break
+            own = {name: given[name] for name in names if name in given}
+            tried = (found | dict(zip(names, each, strict=True)) for each in product(texts, repeat=len(names)))
+            fitting = (each for each in islice(tried, MOST_SAMPLES) if _fits(leaf, each) and _fits(leaf, each | own))
+            found.update(next(fitting, {}))
 
 
 def _fits(value: Value, env: Mapping[str, str]) -> bool:
