@@ -236,8 +236,8 @@ async def recent_calls(
 
 @router.get("/home")
 async def home(request: Request, console: TheConsole, _: CanLook) -> Response:
-    now = datetime.now(UTC)
     project = (await console.read_project()).project
+    now = datetime.now(zone_of(project))
     calls = None
     away = None
     placed = None
