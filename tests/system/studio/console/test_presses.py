@@ -31,7 +31,7 @@ COVERED: Final = """
     .concat(notice.bottom > innerHeight || notice.top < 0 ? ["outside"] : []);
 }
 """
-"""The buttons and headings whose middle is under the notice, which may cover fields and links if all is full of them."""
+"""The buttons and headings whose middle is under the notice. It may cover a few of many fields and links."""
 
 
 @contextmanager
