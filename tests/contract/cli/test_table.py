@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import Result
@@ -53,6 +55,16 @@ def test_a_row_is_set_shown_and_removed(ncco: Ncco) -> None:
     assert 0 == ncco("table", "customers", "remove", ADA).exit_code
     assert 1 == ncco("table", "customers", "remove", ADA).exit_code
     assert 1 == ncco("table", "customers", "show", ADA).exit_code
+
+
+def test_a_change_is_shown_in_the_time_zone_of_the_line(ncco: Ncco, tmp_path: Path) -> None:
+    hours = "hours: {desk: {timezone: Pacific/Kiritimati, week: {mon-fri: 09:00-17:00}}}"
+    (tmp_path / "flows" / "hours.yaml").write_text(f"shared: true\n{hours}\n")
+    assert 0 == ncco("table", "customers", "set", ADA, "name=Ada").exit_code
+    (row,) = json_of(ncco("table", "customers", "--format", "json"))
+    changed_at = datetime.fromisoformat(row["changed_at"]).astimezone(ZoneInfo("Pacific/Kiritimati"))
+
+    assert f"{changed_at:%Y-%m-%d %H:%M}" in ncco("table", "customers").output
 
 
 def test_a_key_may_have_two_values(ncco: Ncco) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +22,7 @@ from ncco_server.desk.output import (
     print_result,
     read_bytes,
 )
-from ncco_server.desk.project import Source
+from ncco_server.desk.project import Source, zone_of
 from ncco_server.desk.table_files import changes_in, csv_of
 from ncco_server.errors import RowChanged
 from ncco_server.flow.language.tables import TableDefinition
@@ -82,7 +82,7 @@ async def command(
         raise CannotRun(f"there is no table {name}", cure)
     async with server_store() as store:
         table = Table(store, tables[name], line_of(project.flows.values()))
-        now = datetime.now(UTC)
+        now = datetime.now(zone_of(project))
         try:
             match action:
                 case "show":
@@ -124,16 +124,16 @@ async def _show(table: Table, key: tuple[str, ...], now: datetime, *, search: st
         return FINE
     shown = [name for name, column in table.definition.columns.items() if not column.sensitive]
     head = (*table.definition.key, *shown, "changed", "by")
-    for line in columns([head, *(_line(row, shown) for row in rows)]):
+    for line in columns([head, *(_line(row, shown, now.tzinfo) for row in rows)]):
         click.echo(printable(line))
     if more:
         click.echo(f"these are the first {limit:,} rows; --limit shows more", err=True)
     return FINE
 
 
-def _line(row: TableRowDocument, shown: list[str]) -> tuple[str, ...]:
+def _line(row: TableRowDocument, shown: list[str], zone: tzinfo | None) -> tuple[str, ...]:
     values = (*row.key.values(), *(row.columns.get(name, "") for name in shown))
-    return (*map(str, values), f"{row.changed_at:%Y-%m-%d %H:%M}", row.changed_by)
+    return (*map(str, values), f"{row.changed_at.astimezone(zone):%Y-%m-%d %H:%M}", row.changed_by)
 
 
 async def _set(table: Table, words: tuple[str, ...], now: datetime) -> int:

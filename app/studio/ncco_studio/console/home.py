@@ -236,8 +236,8 @@ async def recent_calls(
 
 @router.get("/home")
 async def home(request: Request, console: TheConsole, _: CanLook) -> Response:
-    now = datetime.now(UTC)
     project = (await console.read_project()).project
+    now = datetime.now(zone_of(project))
     calls = None
     away = None
     placed = None
@@ -346,7 +346,7 @@ def _compared(calls: RecentCalls, now: datetime) -> str:
     day = f"last {now:%A}"
     if not calls.before and not more:
         return f"none {day} either"
-    return f"as many as {day}" if not more else f"{abs(more)} {'more' if more > 0 else 'fewer'} than {day} by now"
+    return f"as many as {day}" if not more else f"{abs(more):,} {'more' if more > 0 else 'fewer'} than {day} by now"
 
 
 @router.post("/calls/{name:path}/called-back")

@@ -41,7 +41,7 @@ Box: TypeAlias = Literal["new", "done", "deleted"]
 Action: TypeAlias = Literal["done", "to-do", "delete", "restore", "fetch"]
 _SAID: Final[Mapping[Action, tuple[str, Action | None]]] = {
     "done": ("is done", "to-do"),
-    "to-do": ("is to do again", None),
+    "to-do": ("is back under To do", None),
     "delete": ("is deleted", "restore"),
     "restore": ("is restored", None),
     "fetch": ("is fetched again", None),
@@ -138,7 +138,7 @@ async def count(console: TheConsole, _: CanLook) -> Response:
         counts = await (await console.opened_store()).recordings.count()
     except StoreError:
         return Response(status_code=204)
-    return HTMLResponse(f'<span class="badge count">{counts.new}</span>' if counts.new else "")
+    return HTMLResponse(f'<span class="badge count">{counts.new:,}</span>' if counts.new else "")
 
 
 @router.get("/messages/{id_}/audio")

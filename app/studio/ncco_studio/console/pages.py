@@ -119,6 +119,7 @@ def _environment() -> Environment:
         "counted": counted,
         "flow_title": _flow_title,
         "flow_titles": _flow_titles,
+        "thousands": "{:,}".format,
         "with_code": _with_code,
     }
     return environment

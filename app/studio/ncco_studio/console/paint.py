@@ -92,12 +92,12 @@ def _day(day: date) -> str:
 
 
 def _traffic_words(flow: Flow, traffic: Traffic, period: Period) -> Iterator[str]:
-    began = f"{counted(traffic.calls[flow.name], 'call')} began in"
-    came = f"{counted(traffic.ways[flow.name, '', BEGUN], 'call')} came to"
+    began = f"{counted(traffic.calls[flow.name], 'call')} began"
+    came = f"{counted(traffic.ways[flow.name, '', BEGUN], 'call')} came"
     waits = traffic.until_person.get(flow.name)
     first, last = period.first, period.last
     days = f"on {_day(last)}" if last == first else f"from {_day(first)} to {_day(last)}"
-    yield f"{began if flow.is_startable else came} {flow.name} {days}."
+    yield f"{began if flow.is_startable else came} here {days}."
     if waits is not None:
         median = duration_text(percentile(waits, 0.5))
         yield f"{counted(waits.total(), 'call')} reached a person; half of them within {median}."

@@ -24,6 +24,7 @@ from ncco_server.results import RESULTS
 from ncco_server.service.phone_numbers import readable
 from ncco_server.store import milliseconds
 from ncco_studio.console.access import CanLook
+from ncco_studio.console.change.fields import group_title
 from ncco_studio.console.download import titled_response
 from ncco_studio.console.pages import render
 from ncco_studio.console.state import Console, TheConsole
@@ -229,6 +230,8 @@ def _titled(found: CallReport, texts: Mapping[str, str]) -> list[dict[str, Any]]
     def title(by: str, name: str) -> str:
         if by == "result":
             return texts.get(name) or name.replace("_", " ")
+        if by == "flow" and name:
+            return group_title(name)
         return readable(name, name) or GROUPS[by][1]
 
     return [row | {"title": title(row["by"], row["name"]), "group": GROUPS[row["by"]][0]} for row in found.rows]

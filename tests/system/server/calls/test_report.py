@@ -240,7 +240,7 @@ async def test_page_csv_and_json_show_the_same_numbers(settings: Settings, playe
     assert {name: "" if value is None else str(value) for name, value in expected.items()} in table
     assert owners.startswith(b"\xef\xbb\xbfCounted,Name,Calls,Answered by a person,")
     titled = list(csv.DictReader(io.StringIO(owners.decode("utf-8-sig"))))
-    assert ("By flow", "desk", str(expected["minutes"])) in {
+    assert ("By flow", "Desk", str(expected["minutes"])) in {
         (each["Counted"], each["Name"], each["Minutes"]) for each in titled
     }
     assert f'data-label="Minutes">{expected["minutes"]}</td>' in page

@@ -137,7 +137,7 @@ def test_only_a_visible_tab_polls(page: Page) -> None:
 def test_a_call_is_saved_as_a_scenario_by_keyboard(page: Page, project: Path) -> None:
     page.goto("/calls/aaaaaaaa-0")
     page.get_by_role("button", name="Keep as scenario").press("Enter")
-    command = page.get_by_role("region", name="Command")
+    command = page.get_by_role("group", name="Command")
     expect(command).to_have_text("ncco test tests/scenarios/reception.yaml")
     page.locator("#kept [data-copy]").click()
     expect(page.get_by_role("status")).to_contain_text("Copied.")

@@ -5,15 +5,28 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from ncco_studio.console.phone.trial_messages import tone
-from tests.system.studio.console.browser import Console, Watch, check_page, new_window
+from tests.system.studio.console.browser import NARROW, Console, Watch, check_page, new_window
 from tests.system.studio.console.inbox import Inbox
 from tests.system.studio.console.test_phone import call_and_press, opened
+
+READ_FROM_LEFT: Final = """
+each => {
+  const edge = (at) => {
+    const range = new Range();
+    range.setStart(each.firstChild, at);
+    range.setEnd(each.firstChild, at + 1);
+    return range.getBoundingClientRect().left;
+  };
+  return edge(0) < edge(each.textContent.length - 1);
+}
+"""
 
 
 @pytest.fixture
@@ -38,6 +51,18 @@ def test_keys_walk_through_messages_and_mark_one_as_done(page: Page, inbox: Inbo
     page.keyboard.press("d")
     page.keyboard.press("d")
     expect(page.get_by_role("heading", name="Nothing to do")).to_be_visible()
+
+
+def test_numbers_are_read_from_left_to_right_and_long_addresses_fit(page: Page, inbox: Inbox) -> None:
+    inbox.put("447700900137", caller_name="محمد الشريف")
+    inbox.put(f"sip:{'long.' * 20}name@example.com", caller_name="Ann Smith")
+    page.set_viewport_size({"width": NARROW, "height": 800})
+    for path in ("/home", "/messages"):
+        page.goto(path)
+        number = page.locator(".message h2 small", has_text="07700")
+        expect(number).to_be_visible()
+        assert number.evaluate(READ_FROM_LEFT), path
+        check_page(page)
 
 
 def test_times_are_in_the_zone_of_the_line(browser: Browser, console: Console, inbox: Inbox) -> None:

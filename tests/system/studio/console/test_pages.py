@@ -46,7 +46,7 @@ def show_to_owners(page: Page) -> None:
 def test_a_box_links_owners_to_the_form_that_changes_it(page: Page) -> None:
     page.goto("/flows/reception")
     show_to_owners(page)
-    expect(page.get_by_text("3 calls began in reception from")).to_be_visible()  # traffic is shown by default
+    expect(page.get_by_text("3 calls began here from")).to_be_visible()  # traffic is shown by default
     page.locator('#picture .node[data-step="voicemail"]').click()
     page.locator('details[data-step="voicemail"]').get_by_role("link", name="Change the words").click()
 

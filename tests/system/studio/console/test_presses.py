@@ -17,12 +17,12 @@ from tests.system.studio.console.test_change import FLOW
 from tests.system.studio.console.test_phone import opened
 
 SIZES: Final = ((WIDE, 800), (NARROW, 844))
-PAGES: Final = ("/messages", "/change/flows/bakery.yaml", "/flows/bakery")
+PAGES: Final = ("/home", "/messages", "/change/flows/bakery.yaml", "/flows/bakery")
 SENTENCE: Final = "This text takes too long to check, and was not saved. Shorten it, and save it again. " * 2
 COVERED: Final = """
 () => {
   const notice = document.getElementById("status").getBoundingClientRect();
-  const pressed = [...document.querySelectorAll("main :is(.button, button), .top :is(a, button)")];
+  const pressed = [...document.querySelectorAll("main :is(.button, button, h2), .top :is(a, button)")];
   return pressed.filter((each) => {
     const { left, right, top, bottom } = each.getBoundingClientRect();
     const [x, y] = [(left + right) / 2, (top + bottom) / 2];
@@ -31,7 +31,7 @@ COVERED: Final = """
     .concat(notice.bottom > innerHeight || notice.top < 0 ? ["outside"] : []);
 }
 """
-"""The buttons whose middle is under the notice. Where all is full of fields and links, it may cover some of them."""
+"""The buttons and headings whose middle is under the notice. It may cover a few of many fields and links."""
 
 
 @contextmanager
@@ -123,7 +123,7 @@ def test_a_button_that_updates_part_of_the_page_shows_at_once_that_it_works(page
 
 
 @pytest.mark.usefixtures("bakery")
-def test_a_notice_covers_no_button(page: Page) -> None:
+def test_a_notice_covers_no_button_and_no_heading(page: Page) -> None:
     covered = list[str]()
     for path in PAGES:
         page.goto(path)

@@ -76,6 +76,16 @@ def test_texts_of_charts_have_one_size_and_are_not_cut(desk: Page) -> None:
         assert 1 == len({*desk.evaluate(SIZES)}), (width, days)
 
 
+def test_counts_are_whole_on_a_phone(desk: Page) -> None:
+    desk.set_viewport_size({"width": NARROW, "height": 800})
+    desk.goto("/report")
+    cut = "each => each.scrollWidth > each.clientWidth"
+    cells = desk.locator(".counts [data-label]").all()
+
+    assert 9 < len(cells)
+    assert [] == [cell.get_attribute("data-label") for cell in cells if cell.evaluate(cut)]
+
+
 def test_paper_shows_what_the_page_says_and_nothing_to_press(desk: Page) -> None:
     desk.emulate_media(media="print", color_scheme="dark")
     for path in ("/report", "/calls/aaaaaaaa-1"):

@@ -313,7 +313,7 @@ async def test_hours_messages_and_calls_are_undone_in_the_same_way(owner: Owner)
     assert re.fullmatch(r"Shop: closed from .* to 23:59: staff\.", closed)
     assert [
         "Calls are placed again.", "No calls are placed: fire.", f"{OF_NOBODY} is restored.",
-        f"{OF_NOBODY} is deleted.", f"{OF_NOBODY} is to do again.", f"{OF_NOBODY} is done.",
+        f"{OF_NOBODY} is deleted.", f"{OF_NOBODY} is back under To do.", f"{OF_NOBODY} is done.",
     ] == others  # fmt: skip
 
 

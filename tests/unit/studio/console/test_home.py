@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -19,7 +20,16 @@ from ncco_studio.console.home import MOST_MISSED, MOST_RETURNED, RecentCalls, op
 from tests.support.cases import each_case
 from tests.support.memory_store import MemoryStore
 from tests.support.stored_rows import session_row, turn_row, webhook_row
-from tests.unit.studio.console.conftest import PASSWORDS, REPOSITORY, browser, csrf_token, log_in, settings_for
+from tests.unit.studio.console.conftest import (
+    PASSWORDS,
+    REPOSITORY,
+    browser,
+    csrf_token,
+    log_in,
+    logged_in,
+    make_console,
+    settings_for,
+)
 
 OWNER, DEVELOPER = "· Phone line</title>", "· NCCO console</title>"
 
@@ -202,6 +212,18 @@ async def test_today_is_compared_with_the_same_day_of_last_week_at_this_time() -
         found = await recent(store)
 
     assert (1, 1) == (found.today.total(), found.before)
+
+
+@each_case("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])  # on one of them it is another day than in UTC
+async def test_days_are_those_of_the_line(tmp_path: Path, zone: str) -> None:
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows" / "salon.yaml").write_text(SALON.replace("Europe/London", zone), encoding="utf-8")
+    async with await logged_in(make_console(tmp_path, database_url=f"sqlite:///{tmp_path}/calls.db")) as client:
+        today = datetime.now(ZoneInfo(zone))
+        page = (await client.get("/home")).text
+
+    assert f"Everybody who called since {today - timedelta(3):%A} got through" in page
+    assert f"none last {today:%A} either" in page
 
 
 async def test_home_without_a_database_says_why_it_shows_no_calls(client: httpx.AsyncClient) -> None:

@@ -142,9 +142,9 @@ async def test_counts_match_a_naive_count(line: Line, seed: int) -> None:
 
     assert ways == painted(page)
     assert hung_up == {(flow, step): int(count) for flow, step, count in _MARK.findall(page)}
-    assert "25 calls began in shop from" in page
+    assert "25 calls began here from" in page
     came = ways["run rating → rate"]
-    assert f"{came} call{'s' if came != 1 else ''} came to rating from" in await line.page(flow="rating")
+    assert f"{came} call{'s' if came != 1 else ''} came here from" in await line.page(flow="rating")
 
 
 async def test_a_call_that_reached_a_person_was_not_hung_up(line: Line) -> None:
@@ -184,7 +184,7 @@ async def test_each_day_counts_its_own_calls(line: Line) -> None:
     page = await line.page("paint=traffic&from=2020-01-01&to=2020-01-02")
 
     assert {} == painted(page)
-    assert "0 calls began in shop from 1 January 2020 to 2 January 2020." in page
+    assert "0 calls began here from 1 January 2020 to 2 January 2020." in page
     reply = await line.console.get("/flows/shop?paint=traffic&from=2020-01-03&to=2020-01-01")
     assert 422 == reply.status_code
     assert "2020-01-03 is after 2020-01-01" in reply.text

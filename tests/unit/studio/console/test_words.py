@@ -55,6 +55,19 @@ async def test_a_picture_has_the_words_of_its_readers(tmp_path: Path, view: str,
     assert "if not hours.shop.open and call.from ==…" in shown
 
 
+@pytest.mark.parametrize(("view", "title"), [("owner", "Hair salon"), ("developer", "hair_salon")])
+async def test_a_flow_has_one_title_on_all_pages(tmp_path: Path, view: str, title: str) -> None:
+    write(tmp_path, hair_salon=SHOP.replace("flow: shop", "flow: hair_salon"))
+    async with await logged_in(with_worker_here(make_console(tmp_path))) as client:
+        client.cookies.set("ncco-view-8001", view)
+        step = (await client.get("/change-step?flow=hair_salon&step=menu")).text
+        phone = (await client.get("/phone")).text
+
+    assert f"The picture of {title}</a>" in step
+    assert f"a step of {title}</span>" in step
+    assert f"020 7946 0000 · {title}</option>" in phone
+
+
 async def test_a_code_leads_to_its_explanation(tmp_path: Path) -> None:
     write(tmp_path, shop=SHOP.replace("goto: menu}", "goto: mneu}"))
     async with await logged_in(make_console(tmp_path)) as client:

@@ -53,7 +53,7 @@ function read(text) {
   }
 }
 
-const PRESSED = "a[href], button, input, select, textarea, summary";
+const SEEN = "a[href], button, input, select, textarea, summary, h1, h2";
 const BUTTONS = "button, .button, .top a"; // matter more than fields, and these more than links
 const GAP = 12; // pixels to the edge of the window
 const LOOK_MS = 250;
@@ -61,10 +61,10 @@ const LOOK_MS = 250;
 let hiding;
 let moving;
 
-/** Move the status line to the lowest place in the window where it covers nothing that can be pressed, or least of it. */
+/** Move the status line to the lowest place in the window where it covers no heading and nothing to press, or least of it. */
 function move(line) {
   const { left, right, top, height } = line.getBoundingClientRect();
-  const others = [...document.querySelectorAll(PRESSED)].filter((each) => !line.contains(each) && (each.checkVisibility?.() ?? true));
+  const others = [...document.querySelectorAll(SEEN)].filter((each) => !line.contains(each) && (each.checkVisibility?.() ?? true));
   const taken = others.map((each) => ({ weight: each.matches(BUTTONS) ? 100 : each.matches("a") ? 1 : 10, box: each.getBoundingClientRect() }))
     .filter(({ box }) => box.right > left && box.left < right);
   const covers = (from) => taken.reduce((sum, { box, weight }) => sum + (box.bottom > from && box.top < from + height ? weight : 0), 0);
