@@ -23,10 +23,13 @@ HEARD: Final = "()"
 """Stands for what a caller says or presses; no attribute has this name."""
 _OF_CALLER: Final[Mapping[str, Sequence[str]]] = dict.fromkeys(("person", "from_"), (FROM,))
 """A number that is compared with one of these may be that of the sample caller."""
+_OUTCOME: Final = "[]"
+"""Stands for what came of a dial or a hold, all of which are tried."""
 _NO_FIELDS: Final = frozenset[str]()
 _BY_METHOD: Final = {
     **dict.fromkeys(("run", "run_all", "row", "rows"), RESULT),
     **dict.fromkeys(("choose", "collect"), HEARD),
+    **dict.fromkeys(("connect", "hold"), _OUTCOME),
 }
 _OF_TEXTS: Final = frozenset(
     {"startswith", "endswith", "removeprefix", "removesuffix", "count", "index", "find", "split", "partition"}
