@@ -278,6 +278,15 @@ class EffectTemplate:
         return name
 
 
+def _check_text(text: Any, place: Place) -> None:
+    """Raises RenderError for what callers would hear as "None" or "true"."""
+    if text is None:
+        raise RenderError("R110", "the text is None", str(place), frozenset(), "check it first: `if text:`")
+    if isinstance(text, bool | list | tuple):
+        cure = 'write one text, such as `" ".join(texts)`'
+        raise RenderError("E404", f"the text is a {type(text).__name__}", str(place), frozenset(), cure)
+
+
 def _parts(said: Sequence[EffectAt]) -> list[list[EffectAt]]:
     """A question, and a hook after an action, have a step of their own."""
     parts: list[list[EffectAt]] = [[]]
@@ -519,6 +528,9 @@ class StepMaker:
 
     def _entries(self, effect: HandlerEffect[Any], at: Place, values: dict[str, Any]) -> Sequence[Entry]:
         template, literal = EffectTemplate(self._literal, at, values), EffectTemplate(None, at)
+        for item in effect.do:
+            if isinstance(item, Mapping):
+                _check_text(item.get("talk", ""), at)
         words = {**effect.first, **({"do": effect.do} if effect.do else {}), **effect.words}
         entries = (
             Entry(Text(word, at), (literal if word in LITERAL else template).node(value, word))
