@@ -450,6 +450,7 @@ class HandlerCode:
         if function.name == self.handler and isinstance(function, ast.FunctionDef):
             return  # its run fails
         call = self._call_in(function)
+        plain = function.name if isinstance(function, ast.FunctionDef) else ""
         nodes = list(run_again(function))
         awaited = {name for node in nodes if isinstance(node, ast.Await) for name in _awaited_names(node.value)}
         for parent in nodes:
@@ -464,9 +465,9 @@ class HandlerCode:
                     case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method)) if (
                         name == call and method in call_methods() and _is_awaited(method)
                     ):
-                        yield _without_await(made, f"{name}.{method}", is_certain=not is_kept)
+                        yield _without_await(made, f"{name}.{method}", is_certain=not is_kept, plain=plain)
                     case ast.Call(func=ast.Name(id=name)) if self._is_async(name):
-                        yield _without_await(made, name, is_certain=not is_kept)
+                        yield _without_await(made, name, is_certain=not is_kept, plain=plain)
 
     def _is_async(self, name: str) -> bool:
         found = self.functions.get(name, ())
@@ -528,6 +529,8 @@ def _at_once(statement: ast.stmt) -> Iterable[ast.AST]:
     return (statement,) if isinstance(statement, Function | ast.ClassDef) else ast.walk(statement)
 
 
-def _without_await(node: Written, name: str, *, is_certain: bool = True) -> Remark:
+def _without_await(node: Written, name: str, *, is_certain: bool = True, plain: str = "") -> Remark:
+    """`plain` is the name of a function around it that is not `async`, or ""."""
     code = "E706" if is_certain else "W706"
-    return Remark(code, node, f"`{name}(..)` does nothing without `await`", f"write `await {name}(..)`")
+    there = f" in `async def {plain}(..)`, and `await {plain}(..)`" if plain else ""
+    return Remark(code, node, f"`{name}(..)` does nothing without `await`", f"write `await {name}(..)`{there}")
