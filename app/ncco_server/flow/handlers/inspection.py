@@ -452,6 +452,7 @@ class HandlerCode:
         if function.name == self.handler and isinstance(function, ast.FunctionDef):
             return  # its run fails
         call = self._call_in(function)
+        plain = function.name if isinstance(function, ast.FunctionDef) else ""
         nodes = list(run_again(function))
         awaited = {name for node in nodes if isinstance(node, ast.Await) for name in _awaited_names(node.value)}
         for parent in nodes:
@@ -466,9 +467,9 @@ class HandlerCode:
                     case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method)) if (
                         name == call and method in call_methods() and _is_awaited(method, parent)
                     ):
-                        yield _without_await(made, f"{name}.{method}", parent, is_certain=not is_kept)
+                        yield _without_await(made, f"{name}.{method}", parent, is_certain=not is_kept, plain=plain)
                     case ast.Call(func=ast.Name(id=name)) if self._is_async(name):
-                        yield _without_await(made, name, parent, is_certain=not is_kept)
+                        yield _without_await(made, name, parent, is_certain=not is_kept, plain=plain)
 
     def _is_async(self, name: str) -> bool:
         found = self.functions.get(name, ())
@@ -531,16 +532,20 @@ def _at_once(statement: ast.stmt) -> Iterable[ast.AST]:
     return (statement,) if isinstance(statement, Function | ast.ClassDef) else ast.walk(statement)
 
 
-def _without_await(node: Written, name: str, parent: ast.AST | None = None, *, is_certain: bool = True) -> Remark:
+def _without_await(
+    node: Written, name: str, parent: ast.AST | None = None, *, is_certain: bool = True, plain: str = ""
+) -> Remark:
+    """`parent` is what uses it, and `plain` the name of a function around it that is not `async`, or ""."""
     code = "E706" if is_certain else "W706"
+    awaited, message = f"await {name}(..)", f"nothing of `{name}(..)` can be read before its own `await`"
     match parent:
         case ast.Attribute(attr="or_raise"):
             return Remark(code, node, f"`{name}(..)` has no `or_raise`", "leave `.or_raise()` out")
         case ast.Attribute(attr=attr):
-            part = f".{attr}"
+            awaited = f"({awaited}).{attr}"
         case ast.Subscript(slice=key):
-            part = f"[{ast.unparse(key)}]"
+            awaited = f"({awaited})[{ast.unparse(key)}]"
         case _:
-            return Remark(code, node, f"`{name}(..)` does nothing without `await`", f"write `await {name}(..)`")
-    message = f"nothing of `{name}(..)` can be read before its own `await`"
-    return Remark(code, node, message, f"write `(await {name}(..)){part}`")
+            message = f"`{name}(..)` does nothing without `await`"
+    there = f" in `async def {plain}(..)`, and `await {plain}(..)`" if plain else ""
+    return Remark(code, node, message, f"write `{awaited}`{there}")

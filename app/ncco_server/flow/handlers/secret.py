@@ -51,16 +51,20 @@ class Secret:
 
     def reveal(self) -> str:
         """The value. Raises SecretGone in a later turn than that in which it was heard."""
-        try:
+        if self._is_known:
             return self._known[self._token]
-        except KeyError:
-            waits = self._waits[self._heard :]
-            ended = f', which ended at "{waits[0]}"' if waits else ""
-            raise SecretGone(f"a secret exists only in its turn{ended}") from None
+        waits = self._waits[self._heard :]
+        ended = f', which ended at "{waits[0]}"' if waits else ""
+        raise SecretGone(f"a secret exists only in its turn{ended}")
+
+    @property
+    def _is_known(self) -> bool:
+        """A caller who enters an earlier value again makes the same token known again."""
+        return len(self._waits) <= self._heard and self._token in self._known
 
     def __getstate__(self) -> tuple[str, bool]:
         """Equal for two secrets that code cannot tell apart."""
-        return self._token, self._token in self._known
+        return self._token, self._is_known
 
     def __repr__(self) -> str:
         return "***"

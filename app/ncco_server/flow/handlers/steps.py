@@ -278,6 +278,15 @@ class EffectTemplate:
         return name
 
 
+def _check_text(text: Any, place: Place) -> None:
+    """Raises RenderError for what callers would hear as "None" or "true"."""
+    if text is None:
+        raise RenderError("R110", "the text is None", str(place), frozenset(), "check it first: `if text:`")
+    if isinstance(text, bool | list | tuple):
+        cure = 'write one text, such as `" ".join(texts)`'
+        raise RenderError("E404", f"the text is a {type(text).__name__}", str(place), frozenset(), cure)
+
+
 def _parts(said: Sequence[EffectAt]) -> list[list[EffectAt]]:
     """A question, and a hook after an action, have a step of their own."""
     parts: list[list[EffectAt]] = [[]]
@@ -297,6 +306,17 @@ def _unrepeated(said: Sequence[EffectAt]) -> str:
     if not is_repeated or asked.do or not any("talk" in item for each in said[-2:-1] for item in each.effect.do):
         return ""
     return "collect" if "collect" in asked.words else "choose"
+
+
+def _empty_number(effect: HandlerEffect[Any]) -> str:
+    """What a dial does with an empty number, or "". In a list, the next one is dialled instead."""
+    for item in effect.do:
+        if "connect" in item:
+            endpoint = item["connect"]
+            dialled = endpoint.get("number") if isinstance(endpoint, Mapping) else endpoint
+            numbers = {"dialled": dialled, "shown": item.get("from")}
+            return next((does for does, each in numbers.items() if isinstance(each, str) and not each), "")
+    return ""
 
 
 def _raise_first(reader: Resolver) -> None:
@@ -344,12 +364,11 @@ class StepMaker:
         self.rows: dict[str, AskedLookup] = {}
         self._reader = reader
         self._defaults = defaults
-        self._literal = literal
+        self._literal = {id_: text for id_, text in literal.items() if text}  # an empty text may be computed
         self.written = written
         self._flows = frozenset(reader.flows.keys() & {*literal.values()})
         self._made: dict[Any, tuple[Step, ...]] = {}
         self._rows: dict[Any, AskedLookup | Save] = {}
-        self._not_empty = {id_: text for id_, text in literal.items() if text}  # an empty text may be computed
 
     @property
     def named_hooks(self) -> Sequence[Any]:
@@ -370,6 +389,9 @@ class StepMaker:
         for step in steps:
             self.latest[step.name] = step
         last, place = said[-1]
+        if self.read is not None and (does := _empty_number(last)):
+            message, cure = f"the number that is {does} is empty", "check it first: `if number:`"
+            self.warnings[RULES["W703"].at(self.written.exact(place), message, cure)] = None
         if last.held is None:
             return Made(steps, values, said)
         held = last.held
@@ -382,7 +404,7 @@ class StepMaker:
         """Raises RenderError."""
         values: dict[str, Any] = {}
         key: list[Any] = [effect.place.line]
-        EffectTemplate(self._not_empty, effect.place, values).add_words(key, effect.effect.words)
+        EffectTemplate(self._literal, effect.place, values).add_words(key, effect.effect.words)
         _refuse_gone(values.values(), effect.place)
         found = self._rows.get(tuple(key))
         if found is None:
@@ -397,7 +419,7 @@ class StepMaker:
     def _read_row(self, effect: EffectAt) -> AskedLookup | Save:
         name, place = effect.effect.name, effect.place
         ((word, written),) = effect.effect.words.items()
-        template = EffectTemplate(self._not_empty, place)
+        template = EffectTemplate(self._literal, place)
         most = written.get("first", 0)
         for part in ("where", "order"):
             if part in written and not template.is_literal(written[part]):
@@ -506,6 +528,9 @@ class StepMaker:
 
     def _entries(self, effect: HandlerEffect[Any], at: Place, values: dict[str, Any]) -> Sequence[Entry]:
         template, literal = EffectTemplate(self._literal, at, values), EffectTemplate(None, at)
+        for item in effect.do:
+            if isinstance(item, Mapping):
+                _check_text(item.get("talk", ""), at)
         words = {**effect.first, **({"do": effect.do} if effect.do else {}), **effect.words}
         entries = (
             Entry(Text(word, at), (literal if word in LITERAL else template).node(value, word))

@@ -70,6 +70,37 @@ def test_a_secret_that_is_given_to_a_function_after_its_turn_fails_and_is_found(
     assert ["Something went wrong."] == call.said
 
 
+AGAIN = """
+from ncco_server import Call, RunFailed, Secret, call_flow
+
+def are_equal(pin: Secret, again: Secret) -> bool:
+    return pin.reveal() == again.reveal()
+
+@call_flow(default=True, on_error="sorry")
+async def shop(call: Call) -> None:
+    pin = await call.collect("Your new PIN.", digits=8, sensitive=True)
+    again = await call.collect("The same again.", digits=8, sensitive=True)
+    if pin is None or again is None:
+        return
+    try:
+        is_right = await call.run(are_equal, pin, again)
+    except RunFailed:
+        is_right = False
+    await call.talk("Right." if is_right else "Wrong.")
+"""
+
+
+def test_a_secret_is_gone_after_its_turn_also_if_the_caller_enters_it_again() -> None:
+    project = project_of(AGAIN)
+    (issue,) = [each for each in handler_issues(project) if each.code == "W703"]
+    assert 'a secret exists only in its turn, which ended at "line 10"' in issue.message
+    assert "error_exit" in {each.kind for each in prove(project.flows["shop"], MONDAY).violations}
+    call = HandledCall(project.flows["shop"])
+    assert call.press(PIN)
+    assert call.press(PIN)
+    assert ["Something went wrong."] == call.said
+
+
 def test_a_secret_is_masked_and_cannot_be_serialised() -> None:
     secret = Secret("token", {"token": PIN})
     assert (PIN, "***", "[***]") == (secret.reveal(), repr(secret), str([secret]))

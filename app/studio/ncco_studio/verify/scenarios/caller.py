@@ -105,6 +105,8 @@ class Caller:
             await self._reach(step.moment_s, step.place)
         elif step.awaits:
             moment = await self._listen()
+            if moment.kind == "end" and step.takes:
+                raise self._differs(step.place, "the call is over")
             problem = step.problem_at(moment, self._leg) if moment.kind in step.awaits else step.otherwise
             if problem:
                 raise self._differs(step.place, problem, found=described(moment))

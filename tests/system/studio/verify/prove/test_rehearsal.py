@@ -37,11 +37,20 @@ def test_prompts_are_written_as_heard() -> None:
     ("body", "problem"),
     [
         ({"script": [{"hear": "Press one."}, {"dial": "busy"}]}, "no phone is ringing now"),
+        ({"script": [{"press": "1"}, {"press": "2"}]}, "the call is over"),
+        ({"script": [{"press": "1"}, {"speak": "two"}]}, "the call is over"),
         ({"script": [{"press": "1"}], "expect": {"without": "dead_end"}}, "dead_end does not happen"),
         ({"script": [{"dial": "busy"}], "expect": {"without": "dead_end"}}, "no phone is ringing now"),
         ({"script": [], "given": {"nobody": {"value": 1}}}, 'no flow has a lookup or function "nobody"'),
     ],
-    ids=["goes another way", "a fault does not happen", "a fault with another difference", "cannot be made"],
+    ids=[
+        "goes another way",
+        "keys after its end",
+        "speech after its end",
+        "a fault does not happen",
+        "a fault with another difference",
+        "cannot be made",
+    ],
 )
 def test_a_call_that_is_not_as_predicted_is_reported(body: dict[str, Any], problem: str) -> None:
     (rehearsed,) = rehearse(PROJECT, [WrittenScenario("a call", {"call": {"flow": "main"}, **body})])
