@@ -14,6 +14,8 @@ from ncco_server.ncco.checker import check
 from ncco_server.ncco.model import UNKNOWN_OPTION
 
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+_SINGLE_QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"|\'((?:[^\'\\]|\\.)*)\'')
+"""Or in double quotes, without the group."""
 _CHARACTER: Final = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\.|.", re.DOTALL)
 """One character of a JSON string, which may be an escape, or two for a surrogate pair."""
 _COMMON_MISTAKES: Final = (
@@ -142,6 +144,20 @@ def open_closers(text: str) -> str:
     return "".join(reversed(open_))
 
 
+def _in_double_quotes(text: str) -> str | None:
+    """None if it is no JSON even so."""
+
+    def written(found: re.Match[str]) -> str:
+        return found[0] if found[1] is None else json.dumps(found[1].replace("\\'", "'"), ensure_ascii=False)
+
+    changed = _SINGLE_QUOTED.sub(written, text)
+    try:
+        json.loads(changed)
+    except ValueError:
+        return None
+    return changed
+
+
 def _explained(text: str, error: json.JSONDecodeError) -> NotJsonError:
     """Give the same fix in all Python versions: only newer ones recognise a trailing comma."""
     before = text[: error.pos].rstrip()
@@ -159,6 +175,9 @@ def _explained(text: str, error: json.JSONDecodeError) -> NotJsonError:
     if at >= len(text.rstrip()) and (closers := open_closers(text)):
         end = TextSpan(len(text.rstrip()), len(text))
         return NotJsonError("the text ends too early", at, f"write {closers} at the end", (end, closers))
+    if text.startswith("'", at) and (whole := _in_double_quotes(text)):
+        cure = "write double quotes around every text"
+        return NotJsonError("JSON has no single quotes", at, cure, (TextSpan(0, len(text)), whole))
     for slip, name, written in _COMMON_MISTAKES:
         if found := slip.match(text, at):
             word = str(written(found[1]))

@@ -27,7 +27,7 @@ from ncco_server.flow.grammar.fields import ENDPOINT_TYPES, action_fields, compu
 from ncco_server.flow.grammar.reader import HINTS, Reader, Resolver, read_fields
 from ncco_server.flow.grammar.targets import read_flow_name, read_run
 from ncco_server.flow.issues import Fix, did_you_mean, meant_word
-from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text, text_of
 from ncco_server.flow.source.source_file import quote
 from ncco_server.flow.templates.compiler import as_computed
 from ncco_server.flow.templates.values import Value
@@ -129,7 +129,11 @@ def read_answering(endpoint: Map, reader: Resolver) -> tuple[Map, Runs | None]:
 
 def _read_runs(node: Map, place: Place, reader: Resolver) -> Runs | None:
     url = node.entry("url")
-    if url is not None:
+    if url is not None and text_of(url.value) in reader.flows and node.get("run") is None:
+        message = f'`url` of `onAnswer` is the flow "{text_of(url.value)}"'
+        reader.report("E202", url.key.place, message, Fix("write `run`", "word", "run"))
+        node = Map((url._replace(key=url.key._replace(value="run")), *node.without("url").entries), node.place)
+    elif url is not None:
         message = "`onAnswer` names both a flow and another server, but the other party hears only one of them"
         reader.report("E285", url.key.place, message)
     words = ("run", "with", *_TONES)

@@ -302,6 +302,9 @@ def _unknown_key(prompt: SpokenPrompt, key: NamedKey, menu: Sequence[MenuEntry])
     keys = ", ".join(key for entry in menu for key in entry.keys) or "none"
     written = key.key if key.key.isdigit() else f'"{key.key}"'
     place = prompt.place(key.start, key.end)
+    named = next((entry for entry in menu if entry.name == key.key and not entry.place.is_in_python), None)
+    if named is not None:
+        return RULES["W600"].at(named.place, message, f"the name of a choice is no key: add `dtmf: {written}` to it")
     choice = f"Choice({written})" if place.is_in_python else f"dtmf: {written}"
     cure = f"the keys are {keys}: mention one of them, or add a choice with `{choice}`"
     return RULES["W600"].at(place, message, cure)

@@ -26,6 +26,7 @@ _KINDS: Final = tuple(
 )
 """What can take each other's place: numbers, durations, opening hours, URLs, computed values, words; and a hole."""
 _HOLE: Final = len(_KINDS) - 1
+_HOURS: Final = 2
 _RANGE: Final = re.compile(r"(?<![\w:.-])(\d[\d:]*)(-|\.\.)(\d[\d:]*)")
 _SETTING: Final = re.compile(r"\benv\.\w+")
 _QUOTED: Final = re.compile(r"[,\[\]{}]|: | #")
@@ -42,11 +43,23 @@ def with_own_values(cure: str, node: Node) -> str:
 
 def _with_parts(values: Sequence[str], cure: str) -> str:
     """With the range that a map's two values are, such as `6..8`, or with its setting, such as `env.TOKEN`."""
-    example = _RANGE.search(cure)
-    if len(values) == 2 and example and [*map(_digits, values)] == [*map(_digits, example.group(1, 3))]:
-        return cure.replace(example[0], example[2].join(values), 1)
+    if found := _range_of(values, cure):
+        return cure.replace(*found, 1)
     settings = {each for value in values for each in _SETTING.findall(value)}
     return _SETTING.sub(settings.pop(), cure) if len(settings) == 1 else cure
+
+
+def _range_of(values: Sequence[str], cure: str) -> tuple[str, str] | None:
+    """The range in the cure, and what it is with these values."""
+    example = _RANGE.search(cure)
+    if len(values) == 2 and example and [*map(_digits, values)] == [*map(_digits, example.group(1, 3))]:
+        return example[0], example[2].join(values)
+    return None
+
+
+def _as_range(node: Map, example: str) -> Node:
+    found = _range_of([each.value for each in texts_in(node)], example)
+    return Text(found[1], node.place) if found else node
 
 
 def _digits(text: str) -> str:
@@ -90,14 +103,17 @@ def _entries(node: Seq, example: str) -> dict[str, str]:
     maps = [item.entries for item in node.items if isinstance(item, Map) and item.entries]
     if len(maps) < len(node.items):
         return {}
-    if all(len(each) == 1 for each in maps):
+    if all(len(each) == 1 or _kind(written(each[0].value)) == _HOURS for each in maps):
         pairs = [(_key(key), value) for key, value in chain.from_iterable(maps)]
     else:
         heads = {each[0].key.value for each in maps}
         if len(heads) > 1 or f"{min(heads)}:" in example or not all(isinstance(each[0].value, Text) for each in maps):
             return {}
         pairs = [
-            (_key(first.value), rest[0].value if len(rest) == 1 else Map(tuple(rest), first.key.place))
+            (
+                _key(first.value),
+                rest[0].value if len(rest) == 1 else _as_range(Map(tuple(rest), first.key.place), example),
+            )
             for first, *rest in maps
         ]
     found = {key: written(value) for key, value in pairs}

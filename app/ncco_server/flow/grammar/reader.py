@@ -18,6 +18,7 @@ from ncco_server.flow.issues import RULES, Fix, FlowIssue, did_you_mean, meant_w
 from ncco_server.flow.nodes import NOWHERE, Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.scope import ScopeTypes, Signature, Variable
 from ncco_server.flow.templates.compiler import compile_expression, compile_value
+from ncco_server.flow.templates.foreign import FOREIGN
 from ncco_server.flow.templates.parsing import Templates
 from ncco_server.flow.templates.values import Expression, Value
 from ncco_server.flow.values import leaves
@@ -211,7 +212,7 @@ class Resolver(Reader):
             self.report("W305", value.place, message, Fix(f'write "{braces}"', "word", braces), [key.value])
 
     def expression(self, node: Node, what: str) -> Expression | None:
-        text = self.text(node, what)
+        text = self.text(node, what, _compared(node) if isinstance(node, Map) else None)
         if text is None:
             return None
         expression, issues = compile_expression(text, self.scope, language=self.language)
@@ -333,9 +334,21 @@ def _in_shape(node: Node, wanted: type[Node]) -> str:
     return f"write {_NODE_TYPES[wanted]} here"
 
 
+def _compared(node: Map) -> str | None:
+    """The cure of a condition that is written as in a query of another language: `{until: {gt: now}}`."""
+    parts: list[str] = []
+    for name, value in node.entries:
+        inner = value.entries if isinstance(value, Map) else (Entry(Text("eq", name.place), value),)
+        signs = ((FOREIGN.instead.get(sign.value.lstrip("$").lower()), operand) for sign, operand in inner)
+        parts += [
+            f"{name.value} {sign} {operand.value}" for sign, operand in signs if sign and isinstance(operand, Text)
+        ]
+    return f"write {' and '.join(parts)}" if parts else None
+
+
 def synonym(word: str, known: Collection[str]) -> str | None:
     """The only known word that has another system's word as a synonym in any map."""
-    spellings = {word.lower(), folded(word)}
+    spellings = {word.lower(), folded(word), word.lower().removeprefix("on_")}
     found = [each for each in known if not spellings.isdisjoint(HINTS["anywhere"].get(each, "").split())]
     return found[0] if len(found) == 1 else None
 

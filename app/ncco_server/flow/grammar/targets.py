@@ -19,7 +19,7 @@ from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import HINTS, Resolver, elsewhere
 from ncco_server.flow.grammar.variables import guess_type, warn_of_flags
 from ncco_server.flow.issues import Fix, did_you_mean, write_one_of
-from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text, text_of
 from ncco_server.flow.scope import RESERVED, Param, Signature, Variable, has_path
 from ncco_server.flow.templates.foreign import FOREIGN
 from ncco_server.flow.templates.tree import shorten
@@ -85,9 +85,20 @@ def assigned(
         value = read_value(entry.value, variable, reader) if variable else None
         if variable is not None and value is not None:
             reader.warn_of_own_name(entry)
+            _warn_of_sign(entry, variable, reader)
             _check_secrecy(value, variable, reader, where or declared_under(variable.name, reader))
             found.append(Assignment(variable.name, value, entry.key.place))
     return tuple(found)
+
+
+def _warn_of_sign(entry: Entry, variable: Variable, reader: Resolver) -> None:
+    """Report W305 for a number with a plus sign, which adds nothing."""
+    found = _SIGNED.fullmatch(text_of(entry.value)) if variable.type.family == "number" else None
+    if found is not None:
+        added = f"{{{{ {variable.name} + {found[1]} }}}}"
+        message = f'"{found[0]}" is the number {found[1]} here, and is not added'
+        fix = Fix(f'write "{added}"', "word", added)
+        reader.report("W305", entry.value.place, message, fix, [variable.name])
 
 
 def declared_under(name: str, reader: Resolver) -> str:
@@ -228,6 +239,9 @@ class ReturnForm(_Form):
     """The values that the flow returns."""
 
 
+_SIGNED: Final = re.compile(r"\+ *([0-9.]+)")
+_CALLED: Final = re.compile(r"(\w+)(?:\(.*\)| .*)")
+"""A name with something behind it, as other languages write arguments."""
 _NEW_STEP: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 FORMS: Final[dict[str, type[_Form]]] = {"goto": GotoForm, "run": RunForm, "return": ReturnForm}
 
@@ -285,9 +299,11 @@ def _report_step(text: Text, reader: Resolver) -> None:
     own = reader.own
     cure: str | Fix | None = None
     form, _, rest = name.partition(" ")
-    if name in reader.flows:
-        given = ", ".join(f"{each}: .." for each, param in reader.flows[name].params.items() if param.is_required)
-        written = f"{{run: {name}, with: {{{given}}}}}" if given else f"{{run: {name}}}"
+    called = _CALLED.fullmatch(rest if form == "run" else name)
+    meant = called[1] if called and called[1] in reader.flows else name
+    if meant in reader.flows:
+        given = ", ".join(f"{each}: .." for each, param in reader.flows[meant].params.items() if param.is_required)
+        written = f"{{run: {meant}, with: {{{given}}}}}" if given else f"{{run: {meant}}}"
         words = f"to continue in the flow with this name, write `{written}`"
         cure = words if given else Fix(words, "characters", written)
     elif own is not None and name in own.outcomes:
@@ -303,7 +319,7 @@ def _report_step(text: Text, reader: Resolver) -> None:
         beside = next(iter(reader.steps.values()))
         cure = Fix(f"{write_one_of(known)}; or write the step", "add_beside", step, beside)
     if text.place.is_in_python:
-        flow = written if name in reader.flows else "{run: FLOW}"
+        flow = written if meant in reader.flows else "{run: FLOW}"
         cure = f"a handler's call goes on in a flow: name one as `on_error`, or in `outbound` write `{flow}`"
     reader.unknown("E214", text, known, f'unknown step "{name}"', cure)
 

@@ -28,6 +28,8 @@ _ENUM: Final = re.compile(r"(?:enum|Enum|Literal|oneof|one_of|choice)\s*[(\[{](.
 _OPTIONAL: Final = re.compile(r"(\w+)\?|(?:Optional|optional|Maybe)\[(\w+)\]")
 _LISTED: Final = re.compile(r"(\w+)\[\]|(?i:list|array|sequence) *(?:[\[<(]|of )(\w+)[\]>)]?")
 _CLASS: Final = re.compile(r"<class '(?:\w+\.)*(\w+)'>")
+_SQL: Final = re.compile(r" ?\([\d, ]+\)| +(?:not null|null|unique|primary key|default\b.*)", re.IGNORECASE)
+"""What follows a type there."""
 _ABSENT: Final = ("null", "None", "none", "nil", "undefined")
 _WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
 
@@ -82,11 +84,12 @@ def read_type(node: Node, what: str, reader: Reader) -> Kind | None:
         name = in_python[1]
         message = f"{name} is a type of Python"
         cure = f'write "{name if name in TYPES else meaning_of(name, HINTS["type"]) or "text"}"'
-    if meant := meaning_of(text.value, HINTS["type"]):
+    bare = _SQL.sub("", text.value)
+    if meant := meaning_of(bare, HINTS["type"]) or (nearest(bare, TYPES) if bare != text.value else None):
         cure = Fix(f"write `{meant}`", "word", meant) if meant in TYPES else f"write `{meant}`"
     if listed_type(text.value):
         cure = Fix("write `list`", "characters", "list")
-    elif words := _allowed_words(text.value):
+    elif not meant and (words := _allowed_words(text.value)):
         written = f"[{', '.join(words)}]"
         cure = Fix(f"write a list: {written}", "characters", written)
     elif optional := _optional_type(text.value):

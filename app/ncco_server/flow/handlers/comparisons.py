@@ -48,6 +48,9 @@ class Comparisons:
         dead = {used for handler, _ in never for used in ast.walk(handler)}
         for left, other in _compared_in(function):
             kind = _OUTCOMES.get(caught[left]) if left in caught else self._kinds.kind_of(left, function)
+            if self._are_hours(left, function) and isinstance(other, ast.Constant):
+                cure = f"write `{ast.unparse(left)}.open`, or compare `.reason`"
+                yield Remark("W704", other, f"opening hours are never {other.value!r}", cure)
             if kind is None or left in dead:
                 continue
             match other:
@@ -89,9 +92,7 @@ class Comparisons:
                             name in self._calls and method in ("connect", "hold", "run_flow")
                         ):
                             yield Remark("W704", tested, "this is always true", "compare it with one of its texts")
-                        case [ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="hours"))] if (
-                            name in self._calls
-                        ):
+                        case _ if self._are_hours(tested, function):
                             yield Remark("W704", tested, "this is always true", "write `.open` behind it")
 
     def _unknown_columns(self, function: Function) -> Iterator[Remark]:
@@ -111,6 +112,13 @@ class Comparisons:
                         if isinstance(field, ast.Name) and field.id not in known:
                             message = f'the table {rows.table} has no "{field.id}"'
                             yield Remark("E703", field, message, _one_of(field.id, known, "write one of"))
+
+    def _are_hours(self, value: ast.expr, function: Function) -> bool:
+        match self._kinds.given_in(function).get(value.id, ()) if isinstance(value, ast.Name) else [value]:
+            case [ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="hours"))]:
+                return name in self._calls
+            case _:
+                return False
 
     def _is_row(self, value: ast.expr) -> bool:
         match value:

@@ -18,6 +18,8 @@ from ncco_server.flow.handlers.api import Call, Row
 from ncco_server.flow.handlers.effects import RunFailed
 from ncco_server.flow.handlers.secret import SecretGone
 from ncco_server.flow.handlers.signatures import WrongArgument, near_name, unknown_argument
+from ncco_server.flow.hours.calendar import CurrentHours
+from ncco_server.flow.templates.foreign import FOREIGN
 from ncco_server.suggest import nearest
 
 _IMPORTED: Final = re.compile(r"^cannot import name '(\w+)'")
@@ -46,7 +48,7 @@ def cure_of(error: BaseException | None, raised_by: ast.expr | None = None) -> s
             meant = (own if own and own.islower() else None) or meaning_of(name, HINTS["name"]) or own or others
             return meant if meant and " " in meant else f"write `{meant}`" if meant else other
         case ImportError(name=str(module)) if module in sys.modules and (found := _IMPORTED.search(str(error))):
-            near = nearest(found[1], dir(sys.modules[module]))
+            near = nearest(found[1], getattr(sys.modules[module], "__all__", None) or dir(sys.modules[module]))
             return f"write `{near}`" if near else f"define `{found[1]}` in {module}"
         case ImportError():
             return _IMPORTS
@@ -66,7 +68,8 @@ def _with_name(cure: str | None, raised_by: ast.expr | None) -> str | None:
         case ast.Attribute(value=ast.Name(id=name)) | ast.Subscript(value=ast.Name(id=name)):
             field = getattr(getattr(raised_by, "slice", None), "value", "field")
             named = cure and _CODE.sub(lambda code: re.sub(r"\b(?:value|row)\b", name, code[0]), cure)
-            return named and named.replace(".field", f".{field}")
+            key = getattr(raised_by, "attr", "field")
+            return named and named.replace(".field", f".{field}").replace('"field"', f'"{key}"')
     return cure
 
 
@@ -155,8 +158,10 @@ def _attribute(name: str, value: object) -> str | None:
         column = name if name in value.columns else next(iter(value.columns), "column")
         return f"write `row['{column}']`: columns are in square brackets"
     members = [*value.__members__] if isinstance(value, type) and issubclass(value, Enum) else []
-    known = members or [each for each in dir(value) if not each.startswith("_") and not hasattr(Exception, each)]
-    near = near_name(name, known)
+    fields = [*value] if isinstance(value, CurrentHours) else []
+    public = [each for each in dir(value) if not each.startswith("_") and not hasattr(Exception, each)]
+    known = members or fields or public
+    near = near_name(FOREIGN.fields.get(name, name) if fields else name, known)
     if type(value).__module__ == "builtins" or (not near and not members and not _is_ours(value)):
         return None
     return f"write `.{near}`" if near else f"it has: {', '.join(known)}"

@@ -26,6 +26,7 @@ from ncco_server.flow.handlers.remarks import (
     bound_in,
     computed_ssml,
     is_secret,
+    no_type,
     revealed,
     run_again,
     secrets_as_texts,
@@ -246,6 +247,7 @@ class HandlerCode:
         for function in (each for named in self.functions.values() for each in named):
             is_used = function.name in self._used and function.name in self._own
             yield from without_return(function, is_used=is_used)
+            yield from no_type(function)
         reported = {line for code, line in seen if code in (*WITHOUT_AWAIT, "E703") and isinstance(line, int)}
         for node in (self.written.on_line(line) for line in sorted(forgotten - reported)):
             if node.lineno not in reported:
@@ -351,6 +353,14 @@ class HandlerCode:
                     yield Remark("E703", used, f"`{call}.{method}` gives no result", f"leave it out{hook}")
                 case ast.Call():
                     called = [*self._signatures_of(node, call, bound)]
+                    if any(first for *_, first in called) and call in (texts := [*map(ast.unparse, node.args)]):
+                        own, *values = texts
+                        is_part = any("Call" in each.annotation for each in called[-1][1].parameters.values())
+                        part = f"write `await {own}({', '.join(values)})`: it is a part of the handler"
+                        cure = part if is_part else f"give it the values that it needs, such as `{call}.uuid`"
+                        message = f"what `{call}.run` calls cannot get the call itself"
+                        yield Remark("E703", node.args[texts.index(call)], message, cure)
+                        continue
                     found = (misfit_of(*each[:2], node, self.written.constants, each[2]) for each in called)
                     yield from (Remark("E703", *each) for each in found if each is not None)
                     yield from self._wrong_texts(given, node, called, function)
@@ -518,12 +528,18 @@ def _without_f(function: Function, names: Set[str]) -> Iterator[Remark]:
     known = bound_in(function) | names
     for node in ast.walk(function):
         match node:
-            case ast.Call(func=ast.Attribute(attr=attr), args=[ast.Constant(value=str(text)), *_]) if (
+            case ast.Call(func=ast.Attribute(attr=attr), args=[ast.Constant() | ast.JoinedStr() as written, *_]) if (
                 attr in call_methods() and "text" in call_methods()[attr].parameters
             ):
-                found = next((each for each in _BRACED.finditer(text) if each[1] in known), None)
-                if found is not None:
-                    cure = 'write f before the quotes: f".."'
+                parts = written.values if isinstance(written, ast.JoinedStr) else [written]
+                texts = [each.value for each in parts if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+                braced = (each for text in texts for each in _BRACED.finditer(text) if each[1] in known)
+                if (found := next(braced, None)) is not None:
+                    cure = (
+                        'write f before the quotes: f".."'
+                        if parts == [written]
+                        else f"write one pair of braces: {found[0]}"
+                    )
                     yield Remark("W303", node.args[0], f'"{found[0]}" stays as it is written', cure)
 
 

@@ -46,6 +46,7 @@ NOT_CAUGHT: Final = "R113"
 NO_KEYS: Final = (b"",)
 _CRC_DIGITS: Final = 8
 _ENDED: Final = "the end"
+_TOO_LONG: Final = "let each round of a loop ask the caller, or end it; what takes long goes into `call.run`"
 _REACHED: Final[HandlerEffect[Any]] = HandlerEffect(
     "wait", [{"checkpoint": WrittenText("reached")}], {"on": {"reached": NEXT}}
 )
@@ -326,7 +327,8 @@ class HandlerPlayback:
                 raise
             self._fail(error.message.removesuffix(f": {error.cure}"), error, error.code, error.cure)
         except TooLong as error:
-            self._fail(f"the handler took more than {LIMIT_S * 1000:.0f} ms of processor time, or blocked", error)
+            message = f"the handler took more than {LIMIT_S * 1000:.0f} ms of processor time, or blocked"
+            self._fail(message, error, cure=_TOO_LONG)
         except SecretGone as error:
             self._fail(str(error), error, cure=error.cure)
         except WrongArgument as error:

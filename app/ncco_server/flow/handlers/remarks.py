@@ -85,6 +85,18 @@ def secret_arguments(function: Function) -> Set[str]:
     }
 
 
+def no_type(function: Function) -> Iterator[Remark]:
+    """A list or several types in brackets as the type of a result, which is then not restored."""
+    match function.returns:
+        case ast.List(elts=[item]):
+            meant = f"list[{ast.unparse(item)}]"
+        case ast.Tuple(elts=items) if items:
+            meant = " | ".join(map(ast.unparse, items))
+        case _:
+            return
+    yield Remark("W703", function.returns, f"`{ast.unparse(function.returns)}` is not a type", f"write `{meant}`")
+
+
 def without_return(function: Function, *, is_used: bool) -> Iterator[Remark]:
     """A function whose annotation, or a use of it, promises a result that it never gives."""
     *_, last = function.body

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from ncco_server.flow.grammar.reader import HINTS, meaning_of, synonym
 from ncco_server.flow.language.selection import MOST_ROWS
 from ncco_server.ncco.hints import OPTION_NAMES
+from ncco_server.ncco.value_types import meant_durations, milliseconds
 from ncco_server.suggest import folded, nearest
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
@@ -20,6 +21,8 @@ Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 RANGES: Final = {"limit_ms": range(50, 3501), "first": range(1, MOST_ROWS + 1)}
 """The numbers that an argument can be."""
 
+_UNITS: Final = {"s": ("s", " of seconds", 1000), "ms": ("ms", " of milliseconds", 1)}
+"""By the end of an argument's name: its unit, in words, and in milliseconds."""
 _CAPITAL: Final = re.compile("[A-Z]")
 _OPTIONS: Final = re.compile(r"Unpack\[(\w+)\]")
 _NAMES: Final = re.compile(r"\w+")
@@ -149,6 +152,10 @@ def misfit_of(
     if not are_written(call):
         return None
     known = signature.parameters
+    if first and (taken := next((each.name for each in known.values() if str(each.annotation) == "Call"), "")):
+        function = _NAMES.findall(opening)[-1]
+        cure = f"delete its argument `{taken}`: it gets only values, such as `{taken}.uuid`"
+        return CallMisfit(call.args[0], f"`{function}` takes the call itself, which only a handler has", cure)
     args = call.args[first:]
     keywords = {str(each.arg): each.value for each in call.keywords if not first}
     kinds = {each.kind for each in known.values()}
@@ -205,8 +212,10 @@ def _misfit(
     if annotation == "bool" and not isinstance(constant, bool):
         return CallMisfit(written, f"`{name}` is {constant!r}", f"write `{name}=True` or `{name}=False`")
     if annotation == "int" and isinstance(constant, str):
-        unit = " of seconds" if name.endswith("_s") else ""
-        return CallMisfit(written, f"`{name}` is {constant!r}", f"write a number{unit}, without quotes")
+        unit, of_unit, each_ms = _UNITS.get(name.rpartition("_")[2], ("", "", 1))
+        meant = next((ms for each in (constant, *meant_durations(constant, unit)) if (ms := milliseconds(each))), 0)
+        number = f": {meant // each_ms}" if unit and meant >= each_ms else ""
+        return CallMisfit(written, f"`{name}` is {constant!r}", f"write a number{of_unit}, without quotes{number}")
     if name in RANGES and constant not in RANGES[name]:
         wrong = out_of_range(name, constant)
         return CallMisfit(written, wrong.message, wrong.cure)

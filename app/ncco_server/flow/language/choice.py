@@ -159,7 +159,9 @@ def _read_choice(entry: Entry, reader: Resolver) -> ChoiceDefinition | None:
         reader.report("W566", speech.place, message, f"write `speech: {{{shown}}}`")
     if not {"dtmf", "speech"} & fields.keys.keys():
         written = 'write a key or words: `Choice(9, ["word"])`' if place.is_in_python else None
-        reader.report("E231", place, f"{what} can neither be pressed nor said", written)
+        words = f"add `dtmf: {name}`: the name of a choice is no key"
+        fix = Fix(words, "add", f"dtmf: {name}") if name.isdigit() else None
+        reader.report("E231", place, f"{what} can neither be pressed nor said", written or fix)
     return choice
 
 

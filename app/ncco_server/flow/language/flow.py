@@ -174,6 +174,11 @@ def _read_outcomes(node: Node, reader: Reader) -> dict[str, Place]:
         cure = f"write a list: [{', '.join(parts)}]"
         reader.report("E205", node.place, f'an outcome cannot be named "{node.value}"', cure)
         return dict.fromkeys(parts, node.place)
+    if isinstance(node, Map):
+        written = f"[{', '.join(node.keys())}]"
+        cure = f"write `outcomes: {written}`; what a call achieved, with a text for people, is `results`"
+        reader.report("E201", node.place, "`outcomes` is a map", cure)
+        return dict.fromkeys(node.keys(), node.place)
     found = Seq((node,), node.place) if isinstance(node, Text) else reader.seq(node, "`outcomes`")
     names: dict[str, Place] = {}
     for item in found.items if found else ():

@@ -24,11 +24,11 @@ from ncco_server.flow.grammar.variables import read_params, refuse_spoken
 from ncco_server.flow.issues import Fix
 from ncco_server.flow.language.mail import MailDefinition
 from ncco_server.flow.language.outgoing import (
-    JSON,
     Definition,
     Named,
     plain_json,
     read_headers,
+    read_json,
     read_named,
     read_url,
     scope_with,
@@ -128,7 +128,7 @@ def _read_post(node: Node, what: str, reader: Resolver) -> Value | None:
 
 def _read_body(node: Node, what: str, reader: Resolver) -> Value | None:
     """The body is stored until sent: E331 for callers' secrets, E583 for all of `env`."""
-    json = JSON.read(node, what, reader)
+    json = read_json(node, what, reader)
     if json is None:
         return None
     reader.refuse_secrets(json, "sent, and stored until it is sent")

@@ -23,7 +23,7 @@ from ncco_server.errors import RenderError
 from ncco_server.flow.effects import Effect, EffectKind, Phase
 from ncco_server.flow.grammar.forms import ANYTHING, TEXT, Duration, Notation, Unread, choose, has, mapped, named, ref
 from ncco_server.flow.grammar.map_form import SetByCode, written_as
-from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, has_braces, read_fields
+from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, has_braces, meaning_of, read_fields
 from ncco_server.flow.grammar.variables import is_variable_name, read_params, refuse_spoken
 from ncco_server.flow.language.outgoing import JSON, Definition, HttpUrl, Named, read_named, scope_with
 from ncco_server.flow.language.returns import (
@@ -308,10 +308,12 @@ def _read_definition(entry: Entry, reader: Resolver) -> LookupDefinition | None:
     found = reader.map(entry.value, what, f"write `{name}: {LookupDefinition.example}`")
     if found is None:
         return None
-    table = named_table(found.get("table"), reader)
-    keys = () if found.get("table") is None else found.keys() if table is None else table.key
-    known = dict.fromkeys((*LookupDefinition.words(), *keys))
     hints = LookupDefinition.hints
+    meant = (each.value for each in found.entries if meaning_of(each.key.value, hints) == "table")
+    given = found.get("table") or next(meant, None)
+    table = named_table(given, reader)
+    keys = () if given is None else found.keys() if table is None else table.key
+    known = dict.fromkeys((*LookupDefinition.words(), *keys))
     hints = key_hints(table, found, known, hints) if table is not None else hints
     fields = read_fields(found, known, what, reader, place=place, hints=hints)
     if not is_named:

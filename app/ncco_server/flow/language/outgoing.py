@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from ncco_server.flow.effects import NO_NAMES, Effect, EffectKind, Phase
 from ncco_server.flow.frame import Assignment
 from ncco_server.flow.grammar.fields import JsonField
-from ncco_server.flow.grammar.forms import TEXT, Notation, Unread, named, ref
+from ncco_server.flow.grammar.forms import ANYTHING, TEXT, Notation, Unread, named, ref
 from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
 from ncco_server.flow.grammar.reader import Reader, Resolver, items
 from ncco_server.flow.grammar.targets import read_given
@@ -186,9 +186,23 @@ Numbers, `true` and `false` without quotes keep their type, as does `"{{ answers
 produce text. Sensitive values are allowed: this is sent but never stored.
 """
 
+_JSON_TEXT: Final = re.compile(r'(\s*\{\s*"[^"]*"\s*:.*\}\s*)|[\w.-]+=[^&=]*(?:&[\w.-]+=[^&=]*)+', re.DOTALL)
+"""JSON within a text, and a form as browsers send it."""
+
+
+def read_json(node: Node, what: str, reader: Resolver) -> Value | None:
+    """E201: the text of a body in another format would be sent in quotes."""
+    if isinstance(node, Text) and (found := _JSON_TEXT.fullmatch(node.value)):
+        marks = "quotes around it" if node.quoted else "| before it"
+        cure = f"delete the {marks}" if found[1] else "write a map, with a line for each value: `name: value`"
+        reader.report("E201", node.place, f"{what} is a text", cure)
+        return None
+    return JSON.read(node, what, reader)
+
+
 HttpUrl: TypeAlias = Annotated[Value, Notation(read_url, TEXT)]
 Headers: TypeAlias = Annotated[Object, Notation(read_headers, named(TEXT))]
-Body: TypeAlias = Annotated[Value, JSON]
+Body: TypeAlias = Annotated[Value, Notation(read_json, ANYTHING)]
 
 
 class Definition(MapForm):

@@ -18,7 +18,7 @@ from ncco_server.flow.grammar.reader import Fields, Resolver
 from ncco_server.flow.issues import did_you_mean, write_one_of
 from ncco_server.flow.language.returns import Returned
 from ncco_server.flow.language.tables import Key, TableDefinition, read_key_values
-from ncco_server.flow.nodes import Node, Seq, Text
+from ncco_server.flow.nodes import Map, Node, Seq, Text
 from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.values import Expression
 from ncco_server.ncco.value_types import TYPES, Kind, list_of, record
@@ -31,7 +31,7 @@ MOST_READ: Final = 1_000
 """Our choice: a caller is waiting while the lookup searches the table."""
 
 _ORDER: Final = re.compile(
-    r"([-+]\s*|(?:asc|desc)(?:ending)?[\s(:]+)?([^\s,()]+?)(\)|\s*[-+]|\s+(?:asc|desc)(?:ending)?)?", re.IGNORECASE
+    r"([-+]\s*|(?:asc|desc)(?:ending)?[\s(:]+)?([^\s,()]+?)(\)|\s*[-+]1?|\s+(?:asc|desc)(?:ending)?)?", re.IGNORECASE
 )
 """Also as in SQL, or with a sign behind the name."""
 MOST_ROWS: Final = 100
@@ -228,6 +228,8 @@ def read_selection(table: TableDefinition, fields: Fields, reader: Resolver) -> 
 
 def _ordered(order: Node, table: TableDefinition, reader: Resolver) -> tuple[Variable, bool] | None:
     """The column, and whether the largest comes first."""
+    if isinstance(order, Map):
+        order = Seq(tuple(each for entry in order.entries for each in entry), order.place)
     if isinstance(order, Seq):
         order = Text(" ".join(each.value for each in order.items if isinstance(each, Text)), order.place)
     text = reader.text(order, "`order`", "write the name of a column")

@@ -29,17 +29,20 @@ _FILE_START = re.compile(r"[\r\n](?:flow|shared):")
 _FLOW_NAME = re.compile(r"^[ \t]*(?:- |\{[ \t]*)?flow:[ \t]*[\"']?([\w-]+)", re.MULTILINE)
 
 
-def read_yaml(file: str, text: str, *, loader: type[Any] = LOADER) -> tuple[Node | None, list[FlowIssue]]:
+def read_yaml(
+    file: str, text: str, *, loader: type[Any] = LOADER, nullable: str = ""
+) -> tuple[Node | None, list[FlowIssue]]:
     """The first document of `text` as nodes, and its issues sorted by place. Never raises.
 
     The node is None without a document and after a syntax error, of which only the first is reported. In a node with
-    other errors, an unquoted `Text` with the value "" is a missing value, already reported.
+    other errors, an unquoted `Text` with the value "" is a missing value, already reported, or a null below the key
+    `nullable`.
     """
     source = SourceFile(file, text)
     if problem := _too_long(source):
         return None, [problem]
     invalid = source.replace_invalid_characters()
-    node, issues, stopped = read_once(source, loader)
+    node, issues, stopped = read_once(source, loader, nullable=nullable)
     stops = stopped if isinstance(stopped, list) else [stopped.issue]
     return None if stops else node, sorted([*invalid, *issues, *stops], key=by_place)
 

@@ -68,14 +68,14 @@ class ReadAttempt(NamedTuple):
 _STEPS: Final = ("steps", "*")
 
 
-def read_once(source: SourceFile, loader: type[Any], *, is_late: bool = False) -> ReadAttempt:
-    """With `is_late`, the nodes of each step are built when they are first used."""
+def read_once(source: SourceFile, loader: type[Any], *, is_late: bool = False, nullable: str = "") -> ReadAttempt:
+    """With `is_late`, the nodes of each step are built when they are first used. `nullable` is as in `read_yaml`."""
     events, stopped = _parse(source, loader)
     if stopped is not None:
         return ReadAttempt(None, [], stopped)
     if unsupported := [*islice(check_unsupported(source, events), MOST_REPORTED + 1)]:
         return ReadAttempt(None, [], unsupported)
-    builder = _Builder(source, iter(events), [])
+    builder = _Builder(source, iter(events), [], nullable)
     node = builder.document(_STEPS if is_late else ())
     return ReadAttempt(node, builder.issues, [])
 
@@ -119,6 +119,8 @@ class _Builder:
     source: SourceFile
     events: Iterator[yaml.Event]
     issues: list[FlowIssue]
+    nullable: str = ""
+    may_be_null: bool = False
 
     def document(self, late: Sequence[str] = ()) -> Node | None:
         """None without a document, or with two: the second may have what the first lacks.
@@ -187,7 +189,11 @@ class _Builder:
     def _value_of(self, key: Text | None, start: yaml.Event, late: Sequence[str]) -> Node:
         if late and key and late[0] in ("*", key.value) and isinstance(start, yaml.MappingStartEvent):
             return self.map(start, late[1:]) if late[1:] else LateMap.of(self, start, key.place)
-        return self.node(start, key, key.value if key else "")
+        before = self.may_be_null
+        self.may_be_null = before or (key is not None and key.value == self.nullable)
+        node = self.node(start, key, key.value if key else "")
+        self.may_be_null = before
+        return node
 
     def _head_of_rest(self, repeated: str, entries: Mapping[str, Entry]) -> Text | None:
         """A name without a value, such as a step's, to which the lines below belong: it is indented too far."""
@@ -230,6 +236,8 @@ class _Builder:
         return self.source.place(marks(start)[0].index, marks(end)[1].index)
 
     def _value(self, event: yaml.ScalarEvent, key: Text | None, name: str) -> Text:
+        if self.may_be_null and event.value == "null" and not event.style:
+            return Text("", self.source.extent(event))
         if empty := check_empty(self.source, event, key):
             issue, meant = empty
             self.issues.append(issue)

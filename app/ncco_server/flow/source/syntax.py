@@ -43,6 +43,8 @@ _TO_COMMENT = re.compile(r"[ \t]+#")
 _TO_COMMA = re.compile(r"[,\[\]{}]")
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _PARENTHESISED_MAP = re.compile(r"\([a-z]\w*: ")
+_ONE_WORD = re.compile(_NAME)
+_MAP = re.compile(r"\{(?!\{).*\}|\[.*\]")
 _PAIRS = re.compile(r"[a-z]\w*: [^,]+, *[a-z]\w*:(?: |$)|run: |return: ")
 _UNKEYED_BRACKET = re.compile(rf"[ \t]*(?:- +)*({_NAME})[ \t]+([\[{{])")
 _KEY = re.compile(rf"({_NAME}):(?:[ \t]|$)")
@@ -328,19 +330,23 @@ def find_text_after_quote(fault: SyntaxFault) -> FlowIssue | None:
     return fault.issue("E113", at, stop, "there is text after the closing quote", fix)
 
 
-def find_comma_at_end(fault: SyntaxFault) -> FlowIssue | None:
-    """Such as `send: {mail: now},` outside brackets, as in JSON."""
+def find_after_bracket(fault: SyntaxFault) -> FlowIssue | None:
+    """Such as `send: {mail: now},` as in JSON, and `goto: [a] b`."""
     source = fault.source
     before = source.parsed[fault.line.start : fault.at].rstrip()
     after = source.parsed[fault.at + 1 : fault.line.end].partition(" #")[0].strip()
-    if fault.in_brackets or fault.char != "," or not before.endswith(("}", "]")) or after:
+    if fault.in_brackets or not before.endswith(("}", "]")) or (not after) != (fault.char == ","):
         return None
+    if after:
+        message = "there is text after the closing bracket"
+        return fault.issue("E101", fault.at, fault.line.content_end, message, "move it into the brackets, or delete it")
     fix = source.rewritten(fault.at, fault.at + 1, "", "delete the comma")
     return fault.issue("E101", fault.at, fault.at + 1, "there is a comma after the closing bracket", fix)
 
 
 _LIST_TYPE = re.compile(r"(?:list|List|array)\[(\w+)\]|(\w+)\[\]")
-"""Other languages write list types like this."""
+_OPTIONAL_TYPE = re.compile(r"Optional\[(\w+)\]")
+"""Other languages write list types and optional types like this."""
 
 
 def find_list_in_text(fault: SyntaxFault) -> FlowIssue | None:
@@ -360,6 +366,9 @@ def find_list_in_text(fault: SyntaxFault) -> FlowIssue | None:
         written = f"[{item[1] or item[2]}]"
         fix = source.rewritten(start, end, written, f"write a list of them as {written}")
         return fault.issue("E114", start, end, "brackets go around the type of a list's entries", fix)
+    if item := _OPTIONAL_TYPE.fullmatch(whole):
+        fix = source.rewritten(start, end, f"{item[1]}?", f"write {item[1]}?")
+        return fault.issue("E114", start, end, "a type that may be empty has a question mark", fix)
     fix = source.rewritten(start, end, in_quotes(whole), f"put quotes around it: {quote(whole)}")
     return fault.issue("E114", start, end, "text with brackets needs quotes here", fix)
 
@@ -487,7 +496,23 @@ def find_colon_in_text(fault: SyntaxFault) -> FlowIssue | None:
         )
     if _PAIRS.match(text):
         fix = source.rewritten(start, end, f"{{{text}}}", f"put braces around it: {{{text}}}")
-    return fault.issue("E112", at, at + 1, message, fix)
+    return fault.issue("E112", at, at + 1, message, _as_pair(fault, line) or fix)
+
+
+def _as_pair(fault: SyntaxFault, line: Line) -> Fix | None:
+    """The fix of `headers: Accept: text`, a map with one entry, and of `if: a == b: step`."""
+    before, after = fault.source.text[line.value : fault.at], fault.source.text[fault.at + 1 : line.content_end].strip()
+    if line.key == "if" and _ONE_WORD.fullmatch(after):
+        below = f"\n{' ' * line.column}goto: {after}"
+        return fault.source.rewritten(fault.at, line.content_end, below, f"write `goto: {after}` on a line of its own")
+    is_map = bool(_MAP.fullmatch(after))
+    takes_map = line.key in MAP_KEYS | {"headers", "send"}
+    if not takes_map or not _ONE_WORD.fullmatch(before) or (": " in after and not is_map):
+        return None
+    is_whole = is_map or _QUOTED.fullmatch(after) or not _YAML_SYNTAX.search(after)
+    after = after if is_whole else in_quotes(after)
+    pair = f"{{{before}: {after}}}"
+    return fault.source.rewritten(line.value, line.content_end, pair, f"put braces around it: {pair}")
 
 
 def find_missing_space(fault: SyntaxFault) -> FlowIssue | None:
@@ -670,7 +695,7 @@ FINDERS = (
     find_hash,
     find_expression,
     find_text_after_quote,
-    find_comma_at_end,
+    find_after_bracket,
     find_list_in_text,
     find_mismatch,
     find_missing_colon,

@@ -40,6 +40,8 @@ _SINGLE = re.compile(
 )
 _UNBRACED = re.compile(r"\$(\w+)|(?<=/):(\w+)|%(\w+)%|%\((\w+)\)s|\[(\w+)\]")
 
+_JSON_PATH = re.compile(r"\$\.(?:[A-Za-z_]\w*\.)*([A-Za-z_]\w*)")
+
 
 class Analysis(Walk):
     """Checks a template; `escapers` names each value's escaper, by the value's offset."""
@@ -226,6 +228,8 @@ def check_braces(check: Checker, text: str, start: int = 0) -> None:
         name = match[match.lastindex or 0]
         if check.meant_by(name):
             _warn_of_plain(check, Token(start + match.start(), "", match.group()), check.meant_by(name))
+    for match in _JSON_PATH.finditer(text):
+        _warn_of_plain(check, Token(start + match.start(), "", match.group()), check.owner_of(match[1]) or match[1])
     for match in _CLOSER.finditer(text):
         closer, opener = match.group(), {"}}": "{{", "%}": "{%", "#}": "{#"}[match.group()]
         before = check.template.source[: start + match.start()]

@@ -20,7 +20,7 @@ from ncco_server.ncco.value_types import ANY, POINTS, TYPES, Kind, Word, common_
 from ncco_server.suggest import nearest
 
 _PREFIX: Final = "FLOW_"
-_GROUPS: Final = ("params", "vars", "variables", "lookups", "lookup", "flow")
+_GROUPS: Final = ("params", "vars", "variables", "lookups", "lookup", "flow", "row", "this", "self")
 """What other systems, and the file itself, write before a name."""
 _TRUTHS: Final = ("open", "ok")
 """Fields of opening hours and lookups that are meant where the whole is written as a condition."""
@@ -148,7 +148,10 @@ class Checker(ExpressionCheck, NodeVisitor):
             return setting
         known = ((root, self.scope.get(root)) for root in ("input", "call", *sorted(self.scope)))
         owner = next((root for root, type_ in known if type_ is not None and name in type_.fields), None)
-        return f"{owner}.{name}" if owner else FOREIGN.names.get(name)
+        hours = self.scope.get("hours")
+        calendars = [f"hours.{each}" for each, fields in hours.fields.items() if name in fields.fields] if hours else []
+        owner = owner or (calendars[0] if len(calendars) == 1 else None)
+        return f"{owner}.{name}" if owner else FOREIGN.names.get(name.lower())
 
     def visit_Getattr(self, node: nodes.Getattr) -> Kind | None:
         match node.node:
@@ -227,6 +230,11 @@ class Checker(ExpressionCheck, NodeVisitor):
             return None
         is_unknown = isinstance(left, nodes.Name) and left.name not in self.scope.types
         first, second = (right, left) if is_unknown else (left, right)
+        match known_type(self.scope, first), second:
+            case Kind(fields=fields), nodes.Name(name=name) if name in fields and name not in self.scope:
+                path = f"{self.shown(first)}.{name}"
+                self.report("E303", second, f'unknown name "{name}"', self.rewritten(node, path, f"write {path}"))
+                return TYPES["bool"]
         types = self.type_of(first), self.type_of(second, self.types[first])
         if None in types:
             return TYPES["bool"]

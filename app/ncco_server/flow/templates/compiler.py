@@ -31,7 +31,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _UNSPOKEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 """Control characters, which YAML escapes can produce, become spaces, as in values from callers."""
 _PATH = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)(?:\s*\|\s*\w+(?:\([^()]*\))?)*")
-_OTHER_BRACES = re.compile(r"\$?\{([^{}]+)\}|\$(\w+)|^=(.+)$")
+_OTHER_BRACES = re.compile(r"\$?\{([^{}]+)\}|\$(\w+(?:\.\w+)*)|^=(.+)$")
 _BEGINNING = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://[^{]*")
 _PORT = re.compile(r"://[^/?#]*:[0-9]*$")
 _TEXTUAL: Final = frozenset({"text", "phone", "url", "words"})

@@ -54,8 +54,10 @@ def known_filter(check: ExpressionCheck, node: nodes.Filter, of: nodes.Expr) -> 
         if node.name in check.scope:
             cure = 'write "or" instead of "|"'
         foreign = FOREIGN.filters.get(node.name, cure)
+        if node.name == "format" and (timed := check.types.get(of)) is not None and timed.is_timed:
+            foreign = FOREIGN.filters["strftime"]
         match node.args, foreign:
-            case [nodes.Const(value=str(currency))], str():
+            case [nodes.Const(value=str(currency))], str() if len(currency) == len("GBP"):
                 foreign = foreign.replace("GBP", currency)
         check.report("E305", name, f'unknown filter "{node.name}"', foreign)
     elif not known.needed <= len(node.args) <= len(known.args):

@@ -20,6 +20,7 @@ _MS_OF: Final = {
 """Months and years have no fixed length."""
 
 _DURATION: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|s|m|h|d)")
+_DECIMAL: Final = re.compile(r"[0-9]{0,9}\.[0-9]{1,6}")
 _PIECE: Final = re.compile(r"([0-9]{1,9}(?:[.,][0-9]{1,6})?)\s*([^\W\d_]*\.?)\s*")
 _ISO: Final = re.compile(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 _CLOCK: Final = re.compile(r"()()(\d+):(\d\d):(\d\d)")
@@ -39,6 +40,8 @@ def meant_durations(text: str, unit: str) -> Iterator[str]:
     written = text.strip()
     if written.isdecimal() and len(written) < 10:
         yield from (f"{written}{unit}", f"{written}s")
+    elif _DECIMAL.fullmatch(written):
+        yield from (shown_duration(round(float(written) * UNITS_MS[each])) for each in (unit, "s"))
     elif (found := _meant_ms(written)) is not None:
         yield shown_duration(*found)
 

@@ -10,10 +10,9 @@ from typing import Any, Final, TypeAlias, TypeGuard
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.flow.grammar.reader import Reader, items
 from ncco_server.flow.handlers.effects import Called
-from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.language.lookups import LookupDefinition
 from ncco_server.flow.model import Flow
-from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text, is_missing, walk
+from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text, is_missing
 from ncco_server.ncco.value_types import Kind
 from ncco_server.service.functions import AnswerLookups
 from ncco_server.service.row_lookups import rows_of
@@ -61,15 +60,8 @@ def read_given(entry: Entry, reader: Reader) -> GivenAnswers:
     if isinstance(entry.value, Seq) and not entry.value.items:
         cure = "write the first answer, then the next"
         reader.report("S103", entry.value.place, "the list has no answers", cure)
-    nulls = {node.place for node in walk(entry.value) if is_missing(node)}
-    reader.issues[:] = [each for each in reader.issues if each.place not in nulls or not _is_of_null(each)]
     answers = tuple(_read_answer(item, reader) for item in items(entry.value))
     return GivenAnswers(entry.key.place, answers or (NoAnswer(),))
-
-
-def _is_of_null(issue: FlowIssue) -> bool:
-    """A function may return null, and a server may send it."""
-    return issue.quick_fix is not None and issue.quick_fix.text == '"null"'
 
 
 def _read_answer(node: Node, reader: Reader) -> Answer | NoAnswer:

@@ -346,7 +346,7 @@ def read_scenarios(file: str, text: str) -> tuple[tuple[Scenario, ...], list[Flo
 
     Scenarios with an error are left out; with an error in `defaults`, all are.
     """
-    node, found = read_yaml(file, text)
+    node, found = read_yaml(file, text, nullable="given")  # a function may return null, and a server may send it
     cure = "write a scenario, or delete the file"
     reader = ScenarioReader(issues=[replace(issue, cure=cure) if issue.code == "E120" else issue for issue in found])
     scenarios = _read_file(node, reader) if node is not None else ()
