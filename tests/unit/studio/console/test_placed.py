@@ -270,7 +270,9 @@ async def test_calls_are_found_by_number_flow_state_and_page(line: Line) -> None
     assert "No matching calls" in await line.text("/calls/placed?flow=other")
     first = await line.client.get("/calls/placed")
     (older,) = re.findall(r'href="(/calls/placed\?before=[0-9a-f]+)"', first.text)
-    numbers = {number for page in (first.text, await line.text(older)) for number in re.findall(r"07700 9000\d\d", page)}
+    numbers = {
+        number for page in (first.text, await line.text(older)) for number in re.findall(r"07700 9000\d\d", page)
+    }
     assert 60 == len(numbers)
 
 
