@@ -207,6 +207,10 @@ def _misfit(
         words = re.split(", ?", constant) if isinstance(constant, str) else None
         items = ast.unparse(written) if words is None else ", ".join(f'"{each}"' for each in words)
         return CallMisfit(written, f"`{name}` is a list", f"write `{name}=[{items}]`")
+    if name == "endpoint":
+        parts = value.values if isinstance(value, ast.Dict) else [value]
+        empty = (each for each in parts if isinstance(each, ast.Constant) and each.value == "")
+        return next((CallMisfit(each, "the number is empty", 'write it: "447700900111"') for each in empty), None)
     if constant is value:
         return None
     if annotation == "bool" and not isinstance(constant, bool):

@@ -364,7 +364,8 @@ class StepMaker:
         self.rows: dict[str, AskedLookup] = {}
         self._reader = reader
         self._defaults = defaults
-        self._literal = {id_: text for id_, text in literal.items() if text}  # an empty text may be computed
+        self._literal = literal
+        self._not_empty = {id_: text for id_, text in literal.items() if text}  # an empty text may be computed
         self.written = written
         self._flows = frozenset(reader.flows.keys() & {*literal.values()})
         self._made: dict[Any, tuple[Step, ...]] = {}
@@ -404,7 +405,7 @@ class StepMaker:
         """Raises RenderError."""
         values: dict[str, Any] = {}
         key: list[Any] = [effect.place.line]
-        EffectTemplate(self._literal, effect.place, values).add_words(key, effect.effect.words)
+        EffectTemplate(self._not_empty, effect.place, values).add_words(key, effect.effect.words)
         _refuse_gone(values.values(), effect.place)
         found = self._rows.get(tuple(key))
         if found is None:
@@ -419,7 +420,7 @@ class StepMaker:
     def _read_row(self, effect: EffectAt) -> AskedLookup | Save:
         name, place = effect.effect.name, effect.place
         ((word, written),) = effect.effect.words.items()
-        template = EffectTemplate(self._literal, place)
+        template = EffectTemplate(self._not_empty, place)
         most = written.get("first", 0)
         for part in ("where", "order"):
             if part in written and not template.is_literal(written[part]):
@@ -477,6 +478,7 @@ class StepMaker:
         template = EffectTemplate(self._literal, said[0].place, values)
         for effect, place in said:
             template.place = place
+            template.literal = self._literal_in(effect)
             key.append(place.line)
             if effect.first:
                 template.add_words(key, effect.first)
@@ -526,8 +528,11 @@ class StepMaker:
             found["goto"] = Entry(Text("goto", place), Text(following, place))
         return Map(tuple(found.values()), place)
 
+    def _literal_in(self, effect: HandlerEffect[Any]) -> Mapping[int, str]:
+        return self._not_empty if any("connect" in item for item in effect.do) else self._literal
+
     def _entries(self, effect: HandlerEffect[Any], at: Place, values: dict[str, Any]) -> Sequence[Entry]:
-        template, literal = EffectTemplate(self._literal, at, values), EffectTemplate(None, at)
+        template, literal = EffectTemplate(self._literal_in(effect), at, values), EffectTemplate(None, at)
         for item in effect.do:
             if isinstance(item, Mapping):
                 _check_text(item.get("talk", ""), at)

@@ -34,6 +34,7 @@ SEEDED: Final = [(app, each) for app, found in DEFECTS.pop("applications").items
 APPLICATIONS: Final = Path(__file__).parent / "applications"
 CALLS: Final = cases("applications/scenarios")
 WITHOUT_AWAIT: Final = cases("missing_awaits")
+OF_PARTS: Final = {"a method of a text": "(await order(..)).upper", "a part of a text": "(await order(..))[0]"}
 PEOPLE: Final = "shared: true\ntables:\n  people: {key: {number: phone}, columns: {name: text}}\n"
 OWNERS: Final = """\
 shared: true
@@ -123,11 +124,8 @@ def test_a_missing_await_is_reported_once_and_nothing_else(name: str) -> None:
     assert ["E706"] == [each.code for each in found]
 
 
-AWAITED: Final = ("await order(..)", "(await order(..)).upper", "(await order(..))[0]")
-
-
-@each_case("body", WITHOUT_AWAIT.values(), ids=WITHOUT_AWAIT.keys())
-def test_a_coroutine_as_a_value_is_a_missing_await_and_nothing_else(body: str) -> None:
+@each_case("name, body", WITHOUT_AWAIT.items(), ids=WITHOUT_AWAIT.keys())
+def test_a_coroutine_as_a_value_is_a_missing_await_and_nothing_else(name: str, body: str) -> None:
     code = code_of({"before": ORDER, "body": 'await call.talk("Hello.")\n' + body})
     (line,) = [number for number, text in enumerate(code.splitlines(), 1) if "# here" in text]
 
@@ -137,7 +135,7 @@ def test_a_coroutine_as_a_value_is_a_missing_await_and_nothing_else(body: str) -
         gc.collect()
 
     assert [("E706", line)] == [(each.code, each.place.line) for each in issues]
-    assert issues[0].cure in [f"write `{each}`" for each in AWAITED]
+    assert f"write `{OF_PARTS.get(name, 'await order(..)')}`" == issues[0].cure
     assert [] == shown
 
 

@@ -79,7 +79,8 @@ def explore(
             for at, message, cure in hidden
             if at.lineno not in told and message not in said
         )
-    issues.extend(maker.warnings)
+    wrong = {issue.place.line for issue in issues if issue.code == "E703"}
+    issues.extend(each for each in maker.warnings if each.code != "W703" or each.place.line not in wrong)
     made = maker.read or {}
     maker.read = None
     unset = watch.env.keys() - (watch.env.keys() if context.env is None else context.env)
