@@ -24,7 +24,7 @@ from ncco_studio.editing.utf16 import Utf16Columns
 from ncco_studio.editor import language
 from ncco_studio.editor.language import read_question, shown_issues
 from ncco_studio.editor.project import project_in
-from ncco_studio.verify.prove.triggers import context_at
+from ncco_studio.verify.prove.turns import context_at
 from ncco_studio.verify.sample_values import FROM
 from ncco_studio.verify.scenarios.files import files_of
 from ncco_studio.verify.scenarios.fitting import Fitting, placeholder_env

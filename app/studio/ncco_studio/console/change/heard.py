@@ -18,7 +18,7 @@ from ncco_server.ncco.durations import plain
 from ncco_studio.console.change.fields import group_title
 from ncco_studio.console.change.notation import weekdays_in_words
 from ncco_studio.editor.project import ReadProject
-from ncco_studio.verify.prove.triggers import context_at
+from ncco_studio.verify.prove.turns import context_at
 from ncco_studio.verify.sample_values import FROM
 
 _NOON: Final = 720

@@ -76,18 +76,14 @@ from ncco_studio.verify.prove.space import (
 )
 from ncco_studio.verify.prove.states import MANY_STATES, MARGIN, SMALL_MARGIN, States, frozen
 from ncco_studio.verify.prove.triggers import (
-    FAILSAFE,
-    NO_DIAL_LIMIT,
-    PlayedTurn,
-    PossibleTurns,
     Trigger,
     Triggers,
-    context_at,
     detections_at,
     ends_with_dial,
     faults_at,
     may_be_moved,
 )
+from ncco_studio.verify.prove.turns import FAILSAFE, NO_DIAL_LIMIT, PlayedTurn, PossibleTurns, context_at
 from ncco_studio.verify.prove.uses import flows_run_from
 
 _HUNG_UP: Final = StatusWebhook.read({"status": "completed", "disconnected_by": "user"})
@@ -150,7 +146,7 @@ class Explorer:
         self._arrivals = [] if self.placed and not root.is_startable else calls_to(root, values)
         self.envs: Sequence[Env] = settings_of(values)
         self._triggers = Triggers(root, values)
-        self._turns = PossibleTurns(root, values)
+        self._turns = PossibleTurns(root, values, self.liveness)
         self._bounds = bounds
         self._progress = progress
         self._reads_input = any(literals.paths_of("", "input"))

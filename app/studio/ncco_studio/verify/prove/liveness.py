@@ -5,7 +5,7 @@ It works backwards from the flows' ends until nothing changes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
@@ -35,6 +35,7 @@ When: TypeAlias = Literal["entering", "waiting", "ran"]
 
 _NOT_KEPT: Final = frozenset({"env", "hours", "now", "locale"})
 """Names outside the session, or in every state key anyway."""
+_HERE: Final[tuple[When, ...]] = ("entering", "waiting")
 _SHARED: Final = ("call", "input")
 """Names with the same value in every flow of a call."""
 
@@ -60,6 +61,7 @@ class Liveness:
     tests_now: bool = False
     deciding: set[tuple[str, str]] = field(default_factory=set)
     kept: dict[tuple[str, str, When], list[tuple[Path, int]]] = field(default_factory=dict)
+    _sources: dict[tuple[str, str], Set[Path]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         flows = flows_run_from(self.root)
@@ -74,6 +76,23 @@ class Liveness:
             if when != "entering":
                 self.deciding |= {(flow_name, path[0]) for path, weight in live.items() if weight == DECIDES}
 
+    def sources(self, flow: Flow, step: Step) -> Set[Path]:
+        """What a call can still read when it enters the step or waits in it, and what those values were made of.
+
+        Also what rows get that the call changes, for it may read them again.
+        """
+        if (flow.name, step.name) not in self._sources:
+            made = _made_of(flow)
+            found = set[Path]()
+            left = [("locale",), *_saved_in(flow)]
+            left += [path for when in _HERE for path in self.live.get((flow.name, step.name, when), ())]
+            while left:
+                path = left.pop()
+                left += () if path in found else made.get(path[0], ())
+                found.add(path)
+            self._sources[flow.name, step.name] = found
+        return self._sources[flow.name, step.name]
+
     def _note(self, each: _StepLiveness) -> None:
         step = each.step
         key = (each.flow.name, each.step.name)
@@ -81,7 +100,7 @@ class Liveness:
         waiting = _joined(each.tested, left)
         if step.exit.asks_again:
             waiting = _joined(_without(waiting, {lookup.name for lookup in step.asks}), each.asked)
-        moved = _joined(_reads(sent_later(each.flow, step)), each.moved() if each.flow is self.root else {})
+        moved = _joined(each.later, each.moved() if each.flow is self.root else {})
         self.live[*key, "waiting"] = _joined(waiting, each.played, moved)
         self.live[*key, "entering"] = _joined(self.live[*key, "entering"], moved)
         if step.exit.runs is not None:
@@ -109,12 +128,13 @@ class _StepLiveness:
         self.tested = _reads(tested_by(step))
         self.asked = _reads(asked_by(step))
         self.sent = _reads(sent_by(step))
+        self.later = _reads(sent_later(flow, step))
 
     def update(self) -> bool:
         """Return whether the live values changed."""
         ran = self.step.exit.runs
         others = [runs for runs in (*(target.heard for target in self.step.targets), ran) if runs is not None]
-        read = _joined(self.played, self.tested, self.sent, self.after(), *map(self._in_flow, others))
+        read = _joined(self.played, self.tested, self.sent, self.later, self.after(), *map(self._in_flow, others))
         live = _before(self.step.sets, read)
         live = _joined(_without(live, {asking.name for asking in self.step.asks}), self.asked, self.error())
         key: tuple[str, str, When] = (self.flow.name, self.step.name, "entering")
@@ -151,6 +171,24 @@ class _StepLiveness:
     def error(self) -> Live:
         error = self.step.error or self.flow.error
         return self._at(error) if error is not None else {}
+
+
+def _made_of(flow: Flow) -> Mapping[str, Live]:
+    """The variables of a flow, with what their values are made of."""
+    made: dict[str, Live] = {}
+    for step in flow.steps.values():
+        for (owner, *_, name), value in assigned(flow, step):
+            if owner == flow.name:
+                made[name] = _joined(made.get(name, {}), _reads([Use(value, DECIDES)]))
+        if step.exit.runs is not None:  # what a flow returns was made of what it was given, and of its own lookups
+            given = _reads(Use(each.value, DECIDES) for each in step.exit.runs.given)
+            made |= {name: _joined(made.get(name, {}), given) for name in flow.variables}
+    return made
+
+
+def _saved_in(flow: Flow) -> Live:
+    saved = (effect for step in flow.steps.values() for save in step.saves for effect in save.effects("enter"))
+    return _reads(Use(effect.value, DECIDES) for effect in saved if effect.kind == "send")
 
 
 def _reads(uses: Iterable[Use]) -> Live:

@@ -31,7 +31,7 @@ from ncco_studio.verify.prove.properties import (
     violations,
 )
 from ncco_studio.verify.prove.space import SearchLimits, StateSpace
-from ncco_studio.verify.prove.triggers import context_at
+from ncco_studio.verify.prove.turns import context_at
 from ncco_studio.verify.prove.uses import flows_run_from
 
 OUTCOMES: Final = (*DIAL_FAILURES, EXPIRED, REFUSED, UNKNOWN)

@@ -13,7 +13,8 @@ from ncco_server.flow.model import Flow
 from ncco_server.ncco import Issue
 from ncco_studio.pictures.graph import OutcomeKey
 from ncco_studio.verify.prove.listening import CONVERSATION, TurnAudio
-from ncco_studio.verify.prove.triggers import Answers, Trigger
+from ncco_studio.verify.prove.triggers import Trigger
+from ncco_studio.verify.prove.turns import Answers
 
 DIALS: Final = 10
 """The default limit for a call."""

@@ -19,7 +19,7 @@ from ncco_studio.verify.prove.literals import Literals
 from ncco_studio.verify.prove.liveness import Liveness, When
 from ncco_studio.verify.prove.samples import LONGEST_LIST
 from ncco_studio.verify.prove.space import State
-from ncco_studio.verify.prove.triggers import mask
+from ncco_studio.verify.prove.turns import mask
 from ncco_studio.verify.prove.uses import DECIDES
 from ncco_studio.verify.sample_values import Path
 

@@ -1,58 +1,27 @@
-"""Events while a call waits: keys, speech, silence, dial outcomes, checkpoints, delivery faults.
-
-The engine plays a `Trigger`'s turn once for every combination of lookup answers.
-"""
+"""Events while a call waits: keys, speech, silence, dial outcomes, checkpoints, delivery faults."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from itertools import product
-from math import prod
-from types import MappingProxyType
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal, NamedTuple
 
-from ncco_server.engine import Lookup, LookupAnswer, OpenWait, Session, Turn, TurnContext, WaitRef, awaits_detection
-from ncco_server.engine.dialling import PREMIUM_PREFIXES
-from ncco_server.engine.interpreter import Playing
+from ncco_server.engine import OpenWait, Session, awaits_detection
 from ncco_server.flow.action import CONNECTED, HELD
 from ncco_server.flow.actions.waits import connect_of
-from ncco_server.flow.language.selection import ROWS
-from ncco_server.flow.language.tables import TableRead
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.runtime import Asked
 from ncco_server.flow.scope import Variable
 from ncco_server.flow.values import Object
 from ncco_server.ncco.statuses import STATUSES
 from ncco_server.ncco.webhooks import InputWebhook, NotifyWebhook, StatusWebhook, Webhook
-from ncco_server.settings.values import DEFAULT, read_failsafe
-from ncco_server.table_rows import applied
-from ncco_studio.verify.handlers.explored import ExploredHandler, explored_in
-from ncco_studio.verify.handlers.states import comparable
-from ncco_studio.verify.outcomes import Following
 from ncco_studio.verify.prove.samples import Representatives
-from ncco_studio.verify.prove.uses import flows_run_from
 from ncco_studio.verify.sample_values import DIGITS, Compared, around, values_of
 
 TriggerKind = Literal["call", "detected", "input", "dial", "checkpoint", "held", "leg", "fault"]
-Answers: TypeAlias = tuple[tuple[str, LookupAnswer], ...]
-"""As (name, answer), in order."""
-
-Rows: TypeAlias = dict[str, tuple[str, str, LookupAnswer]]
-"""The rows that a turn has read, as they were before it, with the flow and the name of the lookup."""
-
 KEYS: Final = "1234567890*#"
 CONFIDENT: Final = 0.9
 """The default confidence of speech, as in a scenario."""
-NO_REPLY: Final = LookupAnswer(None, "timed out")
-MOST_TOGETHER: Final = 512
-"""Of more combinations of concurrent lookups' answers, each answer is tried once."""
-FAILSAFE: Final[tuple[Mapping[str, Any], ...]] = read_failsafe(DEFAULT)
-NO_DIAL_LIMIT: Final = 1_000_000
-"""States ignore how often a call has dialled."""
-ALL_PREFIXES: Final = ("sip:", "sips:", *"123456789", *PREMIUM_PREFIXES)
-"""Every number and address: what a server may dial is a setting, not part of the flow."""
 _UNUSUAL: Final = ("something nobody would say here", "blue elephants", "xyz", "quite different words", "88888888")
 _NOTHING: Final[Mapping[str, Any]] = {}
 
@@ -280,171 +249,3 @@ def faults_at(session: Session) -> Iterator[Trigger]:
         if wait.steers and wait.kind in ("input", "notify") and wait.name != CONNECTED:
             yield Trigger("fault", {}, wait.index, fault="unreadable")
     yield Trigger("fault", {}, fault="refused")
-
-
-# turns
-
-
-class PlayedTurn(NamedTuple):
-    """A turn with the answers of its lookups.
-
-    Attributes:
-        turn: None if the webhook changed nothing.
-        follow: its trace's steps and outcomes; None before the trace is read.
-        is_timed: whether the turn depends on the time.
-        timed: after how many results a handler has read the clock or opening hours last, by flow.
-    """
-
-    turn: Turn | None
-    answers: Answers
-    follow: Following | None = None
-    is_timed: bool = False
-    timed: Mapping[str, int] = MappingProxyType({})
-
-
-@dataclass(slots=True)
-class PossibleTurns:
-    """Plays a flow's turns with every combination of lookup answers."""
-
-    root: Flow
-    values: Representatives
-    _answers: dict[tuple[str, str], tuple[LookupAnswer, ...]] = field(default_factory=dict)
-
-    def of(self, begin: Callable[[], Playing[Turn] | Playing[Turn | None]]) -> Iterator[PlayedTurn]:
-        """Call `begin` once for each combination of answers.
-
-        Of two combinations after which a handler goes on in the same way, one is left out.
-        """
-        waiting: list[tuple[tuple[tuple[LookupAnswer, ...], ...], frozenset[Any]]] = [((), frozenset())]
-        handlers = {flow.name: found for flow in flows_run_from(self.root).values() if (found := explored_in(flow))}
-        seen = set[Any]()
-        while waiting:
-            known, path = waiting.pop()
-            for handler in handlers.values():
-                handler.watch.timed.clear()
-                handler.watch.playback = None
-            playing = begin()
-            given = known[:0]
-            rows: Rows = {}
-            answers = list[tuple[str, LookupAnswer]]()
-            others = []
-            try:
-                lookups = next(playing)
-                while True:
-                    if len(given) >= len(known) and lookups[0].flow in handlers:
-                        state = _state_of(handlers, lookups, rows, answers)
-                        if state in path:
-                            handlers[lookups[0].flow].watch.note_repetition(lookups[0].name)
-                        if state in seen:
-                            playing.close()
-                            break
-                        seen.add(state)
-                        path = path | {state}
-                    chosen, *rest = known[len(given) :][:1] or self._choices(lookups, rows)
-                    others += [((*given, other), path) for other in rest]
-                    given = (*given, chosen)
-                    for lookup, answer in zip(lookups, chosen, strict=True):
-                        if isinstance(lookup.request, TableRead):
-                            rows.setdefault(lookup.request.row, (lookup.flow, lookup.name, answer))
-                    sent = tuple(map(_with_changes, lookups, chosen))
-                    answers += [(lookup.name, answer) for lookup, answer in zip(lookups, sent, strict=True)]
-                    lookups = playing.send(sent)
-            except StopIteration as done:
-                timed = {name: max(found.watch.timed) for name, found in handlers.items() if found.watch.timed}
-                yield PlayedTurn(done.value, tuple(answers), timed=timed)
-            waiting += reversed(others)
-
-    def _choices(self, lookups: tuple[Lookup, ...], rows: Rows) -> list[tuple[LookupAnswer, ...]]:
-        each = [_as_before(lookup, self._of(lookup), rows) for lookup in lookups]
-        if prod(map(len, each)) <= MOST_TOGETHER:
-            return list(product(*each))
-        self.values.chosen[", ".join(lookup.name for lookup in lookups)] = ("each answer of each lookup once",)
-        first = tuple(answers[0] for answers in each)
-        others = [(at, answer) for at, answers in enumerate(each) for answer in answers[1:]]
-        return [first, *((*first[:at], answer, *first[at + 1 :]) for at, answer in others)]
-
-    def _of(self, lookup: Lookup) -> tuple[LookupAnswer, ...]:
-        """The last answer is a timeout or, for a table, a missing row."""
-        key = (lookup.flow, lookup.name)
-        if key not in self._answers:
-            missing = LookupAnswer(None) if lookup.request.method == "TABLE" else NO_REPLY
-            self._answers[key] = (*map(LookupAnswer, self._real(lookup)), missing)
-        return self._answers[key]
-
-    def _real(self, lookup: Lookup) -> Sequence[Any]:
-        flow = self.root.named(lookup.flow)
-        if (handler := explored_in(flow)) is not None:
-            samples, are_all = handler.samples(lookup.name, lookup.request)
-            if not are_all:
-                self.values.chosen[f"{flow.name}.{lookup.name}"] = samples
-            return samples
-        asked = next(asks for asks in flow.steps[lookup.step].all_asks if asks.name == lookup.name)
-        selection = asked.definition.selection
-        present = selection.present if selection is not None else ()
-        found = self.values.answers(lookup.flow, lookup.name, asked.definition.returns, present)
-        return found if selection is None else [each for each in found if each.get(ROWS) != []]  # that is a missing row
-
-
-def _state_of(
-    handlers: Mapping[str, ExploredHandler],
-    lookups: Sequence[Lookup],
-    rows: Rows,
-    answers: Sequence[tuple[str, LookupAnswer]],
-) -> Any:
-    """Equal if handlers that wait for these lookups go on in the same way. The same change of a row counts once."""
-    playbacks = [(name, found.watch.playback) for name, found in handlers.items()]
-    states = [(name, playback.state) for name, playback in playbacks if playback is not None]
-    functions = {name for found in handlers.values() for name in found.watch.functions}
-    others = [each for each in answers if each[0] not in functions]
-    requests = [each.request for each in lookups]
-    changes = [frozenset(map(comparable, each.pending)) for each in requests if isinstance(each, TableRead)]
-    return comparable((states, [each.name for each in lookups], rows, others, changes))
-
-
-def _as_before(lookup: Lookup, answers: tuple[LookupAnswer, ...], rows: Rows) -> Sequence[LookupAnswer]:
-    """Leave out what a row cannot be, if its key is missing, or if the turn has read it before."""
-    request = lookup.request
-    if not isinstance(request, TableRead):
-        return answers
-    if not request.row:
-        return answers[-1:]
-    if request.row not in rows:
-        return answers
-    *reader, before = rows[request.row]
-    if reader == [lookup.flow, lookup.name]:
-        return [before]
-    return [answer for answer in answers if (answer.value is None) == (before.value is None)]
-
-
-def _with_changes(lookup: Lookup, answer: LookupAnswer) -> LookupAnswer:
-    request = lookup.request
-    if not isinstance(request, TableRead) or not request.pending:
-        return answer
-    return answer._replace(value=applied(answer.value, request.row, request.pending))
-
-
-def context_at(now: datetime, env: Mapping[str, str], dials: int = NO_DIAL_LIMIT) -> TurnContext:
-    """`dials`: maximum number of dials in a call."""
-    return TurnContext(now, _link, mask, env, FAILSAFE, ALL_PREFIXES, dials, _CIPHER)
-
-
-def _link(ref: WaitRef) -> str:
-    return f"https://ncco.example.com/{ref.kind}/{ref.turn}/{ref.index}"
-
-
-def mask(session: str, secret: str) -> str:
-    return f"hidden {secret}"
-
-
-class _PlainCipher:
-    """Nothing is stored, so values stay readable."""
-
-    def encrypt(self, text: str) -> str:
-        return f"{_KEPT}{text}"
-
-    def decrypt(self, token: str) -> str | None:
-        return token.removeprefix(_KEPT) if token.startswith(_KEPT) else None
-
-
-_KEPT: Final = "kept:"
-_CIPHER: Final = _PlainCipher()

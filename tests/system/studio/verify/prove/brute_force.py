@@ -13,7 +13,7 @@ from ncco_server.engine import CallData, Session, Turn, TurnContext, begin, resu
 from ncco_server.engine.session import to_json
 from ncco_server.flow.model import Flow
 from ncco_server.ncco.webhooks import recognise
-from ncco_studio.verify.prove.triggers import ALL_PREFIXES
+from ncco_studio.verify.prove.turns import ALL_PREFIXES
 
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
 CALL = CallData(
