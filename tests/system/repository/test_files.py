@@ -71,7 +71,8 @@ def test_no_two_classes_of_the_package_have_the_same_name() -> None:
 ROOMS = sorted(
     Path(name).parent
     for name in tracked_files()
-    if re.fullmatch(r"app/(ncco_server|studio/ncco_studio)(/\w+)?/README\.md", name)
+    if re.fullmatch(r"app/(ncco_server|studio/ncco_studio)(/\w+)*/README\.md", name)
+    and (ROOT / name).with_name("__init__.py").exists()
 )
 NAMED = re.compile(r"`([\w.]+(?:\.(?:py|yaml|sql)|/))`")
 
