@@ -44,7 +44,6 @@ class FlowIssue:
     """An issue found in the files of a project.
 
     Attributes:
-        ncco_rule: the rule of `ncco_server.ncco`, e.g. N108; "" for one of the flow language.
         names: the declarations that it is about, besides those named on its line.
         quick_fix: the cure as a change to the file; None if it cannot be applied automatically.
     """
@@ -54,7 +53,6 @@ class FlowIssue:
     place: Place
     message: str
     cure: str
-    ncco_rule: str = ""
     names: frozenset[str] = field(default=frozenset(), compare=False)
     quick_fix: Fix | None = field(default=None, compare=False)
 
