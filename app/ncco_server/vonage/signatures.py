@@ -80,6 +80,11 @@ class Verifier:
             raise MissingSignature(Refusal.NOT_BEARER)
         return token
 
+    def verify(self, token: bytes, method: str, payload: bytes, now_s: float) -> Mapping[str, Any]:
+        claims = self.verify_token(token, now_s)
+        verify_payload(claims, method, payload)
+        return claims
+
     def verify_token(self, token: bytes, now_s: float) -> Mapping[str, Any]:
         """Check the claims that do not depend on the body. Raises WrongSignature."""
         claims = self._signed_claims(token)

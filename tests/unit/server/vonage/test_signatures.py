@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from typing import Any
 
 import jwt
@@ -58,22 +57,14 @@ def claims_with(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in (CLAIMS | changes).items() if value is not None}
 
 
-def verified(
-    verifier: Verifier, token: bytes, method: str = "POST", payload: bytes = POST_BODY, now_s: float = NOW
-) -> Mapping[str, Any]:
-    claims = verifier.verify_token(token, now_s)
-    signatures.verify_payload(claims, method, payload)
-    return claims
-
-
 def refusal(token: bytes, payload: bytes = POST_BODY, method: str = "POST", now_s: float = NOW) -> str:
     with pytest.raises(WrongSignature) as caught:
-        verified(Verifier([SECRET], API_KEY, APPLICATION_ID), token, method, payload, now_s)
+        Verifier([SECRET], API_KEY, APPLICATION_ID).verify(token, method, payload, now_s)
     return caught.value.reason
 
 
 def test_the_published_token_is_valid_for_its_body() -> None:
-    claims = verified(Verifier([SECRET], API_KEY, APPLICATION_ID), TOKEN)
+    claims = Verifier([SECRET], API_KEY, APPLICATION_ID).verify(TOKEN, "POST", POST_BODY, NOW)
 
     assert CLAIMS == claims
 
@@ -85,7 +76,7 @@ def test_a_non_ascii_query_is_accepted_with_and_without_escapes(escaped: bool) -
     token = signed(claims_with(payload_hash=hashlib.sha256(text.encode()).hexdigest()))
     query = b"from_user=Zo%C3%AB&SipHeader_X-Note=&custom_data=%7B%22a%22%3A+1%7D"
 
-    assert verified(Verifier([SECRET]), token, "GET", query)
+    assert Verifier([SECRET]).verify(token, "GET", query, NOW)
 
 
 @each_case("query", [GET_QUERY.replace(b"to=44", b"to=45"), GET_QUERY + b"&x=", b"", b"\xff=%ff"])
@@ -139,7 +130,7 @@ def test_an_unreadable_issue_time_is_refused(value: bytes) -> None:
     ids=["five minutes old", "five minutes early", "fraction", "exp and nbf", "keys not configured", "capitals"],
 )  # fmt: skip
 def test_a_token_may_differ_in_time_in_unconfigured_keys_and_in_capitals(changes: dict[str, Any]) -> None:
-    assert verified(Verifier([SECRET]), signed(claims_with(**changes)))
+    assert Verifier([SECRET]).verify(signed(claims_with(**changes)), "POST", POST_BODY, NOW)
 
 
 @each_case(
@@ -163,7 +154,7 @@ def test_another_secret_is_told_apart_from_another_application(
 
 @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
 def test_a_short_secret_works_without_a_warning_per_request() -> None:
-    assert verified(Verifier(["abcd"]), signed(CLAIMS, "abcd"))
+    assert Verifier(["abcd"]).verify(signed(CLAIMS, "abcd"), "POST", POST_BODY, NOW)
 
 
 @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
