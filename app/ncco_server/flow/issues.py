@@ -24,10 +24,8 @@ from typing import Any, Final, Literal
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.python_form import in_python
 from ncco_server.issue import Fix as Fix  # noqa: PLC0414 - who reports an issue needs both
-from ncco_server.issue import RuleBook, parts_of
+from ncco_server.issue import RuleBook, Severity, parts_of
 from ncco_server.suggest import nearest
-
-Severity = Literal["error", "warning"]
 
 MOST_LISTED: Final = 60
 MOST_REPORTED: Final = 100
