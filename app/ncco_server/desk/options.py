@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 from click.shell_completion import CompletionItem
@@ -17,6 +16,7 @@ from ncco_server.desk.project import Source, zone_of
 from ncco_server.errors import AppError
 from ncco_server.flow.files import named_flows
 from ncco_server.flow.model import Project
+from ncco_server.flow.zones import find_zone
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -136,10 +136,10 @@ def as_number(read: Callable[[str, str], str], number: str, option: str, line: s
 
 def read_zone(_: click.Context, __: click.Parameter, name: str) -> tzinfo:
     """Read a name of the time zone database. Raises BadParameter."""
-    try:
-        return ZoneInfo(name) if name else zone_of_line()
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise click.BadParameter(f"{name} is not a time zone; write one such as Europe/London") from None
+    zone = find_zone(name) if name else zone_of_line()
+    if zone is None:
+        raise click.BadParameter(f"{name} is not a time zone; write one such as Europe/London")
+    return zone
 
 
 zone = click.option(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from ncco_server.flow.nodes import Place, Text
+from ncco_server.flow.nodes import NOWHERE, Text
 from ncco_server.flow.templates import values
 from ncco_server.flow.templates.values import Expression, Value
 
@@ -27,8 +27,7 @@ Phase: TypeAlias = Literal["lookup", "enter", "early", "do", "again", "retry", "
 - event: when Vonage reports something later.
 """
 
-_NOWHERE: Final = Place("", 0, 0)
-NO_VALUE: Final[Value] = values.Literal("", _NOWHERE, Text("", _NOWHERE))
+NO_VALUE: Final[Value] = values.Literal("", NOWHERE, Text("", NOWHERE))
 NO_NAMES: Final[frozenset[str]] = frozenset()
 
 

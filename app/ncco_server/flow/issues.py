@@ -24,10 +24,8 @@ from typing import Any, Final, Literal
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.python_form import in_python
 from ncco_server.issue import Fix as Fix  # noqa: PLC0414 - who reports an issue needs both
-from ncco_server.issue import RuleBook, parts_of
+from ncco_server.issue import RuleBook, Severity, parts_of
 from ncco_server.suggest import nearest
-
-Severity = Literal["error", "warning"]
 
 MOST_LISTED: Final = 60
 MOST_REPORTED: Final = 100
@@ -44,7 +42,6 @@ class FlowIssue:
     """An issue found in the files of a project.
 
     Attributes:
-        ncco_rule: the rule of `ncco_server.ncco`, e.g. N108; "" for one of the flow language.
         names: the declarations that it is about, besides those named on its line.
         quick_fix: the cure as a change to the file; None if it cannot be applied automatically.
     """
@@ -54,7 +51,6 @@ class FlowIssue:
     place: Place
     message: str
     cure: str
-    ncco_rule: str = ""
     names: frozenset[str] = field(default=frozenset(), compare=False)
     quick_fix: Fix | None = field(default=None, compare=False)
 

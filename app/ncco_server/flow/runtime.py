@@ -165,7 +165,7 @@ class Way:
         outcomes: the names of outcomes that take it, also those of older revisions.
         passes_input: it is taken after valid input, or after a wait of limited length.
         is_immediate: a call can take it without any webhook.
-        fills: the variable that receives the caller's input. It is named at `filled_at`.
+        fills: the variable that receives the caller's input.
         label, detail: texts in a picture. If `label` is None, the name is shown.
         is_alone: a picture draws a separate arrow even if other ways have its target.
     """
@@ -179,7 +179,6 @@ class Way:
     is_return: bool = False
     sets: tuple[Assignment, ...] = ()
     fills: Variable | None = None
-    filled_at: Place | None = None
     choice: Offer | None = None
     condition: Expression | None = None
     label: str | None = None

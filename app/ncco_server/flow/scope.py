@@ -17,7 +17,7 @@ PathKey: TypeAlias = str | None
 
 Path: TypeAlias = tuple[PathKey, ...]
 
-_PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _KEY: Final = re.compile(r'\.(?P<plain>[A-Za-z_][A-Za-z0-9_]*)|\[(?P<quoted>"(?:[^"\\]|\\.)*")?\]')
 _WITHIN: Final = re.compile(r"[.\[]")
 
@@ -29,7 +29,7 @@ def written(name: str, path: Path) -> str:
 def _key(key: PathKey) -> str:
     if key is None:
         return "[]"
-    return f".{key}" if _PLAIN.fullmatch(key) else f"[{json.dumps(key)}]"
+    return f".{key}" if NAME.fullmatch(key) else f"[{json.dumps(key)}]"
 
 
 def has_path(name: str) -> bool:
@@ -67,8 +67,6 @@ RESERVED = frozenset(
     | {"true", "false", "none", "null", "nil", "undefined", "yes", "no"}
     | {"True", "False", "None", "TRUE", "FALSE", "NULL", "AND", "OR", "NOT", "IN", "And", "Or", "Not"}
 )
-
-NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def is_name(text: str) -> bool:

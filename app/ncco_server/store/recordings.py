@@ -113,9 +113,7 @@ class RecordingFilter(NamedTuple):
     kind: str = ""
     session: str = ""
     flow: str = ""
-    state: str = ""
     number: str = ""
-    is_heard: bool | None = None
     is_done: bool | None = None
     is_deleted: bool | None = False
 
@@ -177,12 +175,11 @@ SELECT_PAGE: Final = Sql(f"""
     WHERE state <> 'deleted'
         AND (CAST($2 AS text) = '' OR (created_at, id) < (SELECT created_at, id FROM {RECORDINGS_TABLE} WHERE id = $2))
         AND (CAST($3 AS text) = '' OR kind = $3) AND (CAST($4 AS text) = '' OR session = $4)
-        AND (CAST($5 AS text) = '' OR flow = $5) AND (CAST($6 AS text) = '' OR state = $6)
-        AND (CAST($7 AS text) = '' OR replace(from_number, $7, '') <> from_number
-            OR replace(to_number, $7, '') <> to_number)
-        AND (CAST($8 AS bigint) IS NULL OR $8 = CASE WHEN heard_at IS NULL THEN 0 ELSE 1 END)
-        AND (CAST($9 AS bigint) IS NULL OR $9 = CASE WHEN done_at IS NULL THEN 0 ELSE 1 END)
-        AND (CAST($10 AS bigint) IS NULL OR $10 = CASE WHEN deleted_at IS NULL THEN 0 ELSE 1 END)
+        AND (CAST($5 AS text) = '' OR flow = $5)
+        AND (CAST($6 AS text) = '' OR replace(from_number, $6, '') <> from_number
+            OR replace(to_number, $6, '') <> to_number)
+        AND (CAST($7 AS bigint) IS NULL OR $7 = CASE WHEN done_at IS NULL THEN 0 ELSE 1 END)
+        AND (CAST($8 AS bigint) IS NULL OR $8 = CASE WHEN deleted_at IS NULL THEN 0 ELSE 1 END)
     ORDER BY created_at DESC, id DESC
     LIMIT $1
 """)
@@ -331,8 +328,8 @@ class Recordings(InDatabase):
         self, limit: int, before: str = "", wanted: RecordingFilter = ANY_RECORDING
     ) -> Sequence[RecordingRow]:
         """Return the newest first, after the one with the ID `before`."""
-        flags = (None if flag is None else int(flag) for flag in wanted[-3:])
-        return await self.all(RecordingRow._make, SELECT_PAGE, limit, before, *wanted[:-3], *flags)
+        flags = (None if flag is None else int(flag) for flag in wanted[-2:])
+        return await self.all(RecordingRow._make, SELECT_PAGE, limit, before, *wanted[:-2], *flags)
 
     async def changes(self, limit: int) -> Sequence[Row]:
         """Changes whenever one of the newest `limit` recordings does."""

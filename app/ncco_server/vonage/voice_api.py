@@ -18,10 +18,9 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 
 import httpx
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError
 
 from ncco_server.errors import VonageApiError
-from ncco_server.ncco.value_types import E164
 from ncco_server.vonage.application_token import ApplicationTokens, token_url
 from ncco_server.vonage.applications import MAX_REPLY_BYTES, ApiDocument, beginning_of
 
@@ -73,7 +72,6 @@ Source: support article 10359615124380 (400 within 1 to 2 s after the 201).
 """
 _UNSENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _ID: Final = re.compile(r"[A-Za-z0-9-]{1,100}")
-_SIP: Final = re.compile(r"sips?:[!-~]{1,200}")
 _LATER: Final = "Try again later."
 _CURES: Final[Mapping[int, str]] = {
     401: "Check that VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY belong to one application, and restart the server.",
@@ -88,7 +86,6 @@ class VoiceApiError(VonageApiError):
 
     Attributes:
         status: None if there was no reply.
-        title, detail: from Vonage's problem document, or "".
         retry_after: the header, or "".
     """
 
@@ -99,71 +96,47 @@ class VoiceApiError(VonageApiError):
         outcome: RequestOutcome,
         status: int | None = None,
         *,
-        title: str = "",
-        detail: str = "",
         retry_after: str = "",
     ) -> None:
         super().__init__(
             message, cure, status, setting="VONAGE_PRIVATE_KEY" if status == HTTPStatus.UNAUTHORIZED else ""
         )
         self.outcome: RequestOutcome = outcome
-        self.title = title
-        self.detail = detail
         self.retry_after = retry_after
 
 
-def _address(text: str) -> str:
-    if not (E164.fullmatch(text) or _SIP.fullmatch(text)):
-        raise ValueError("write a number with its country code, such as 447700900123, or a SIP URI")
-    return text
-
-
-Address: TypeAlias = Annotated[str, AfterValidator(_address)]
 _Reply = TypeVar("_Reply", bound=ApiDocument)
 
 
-class NewCall(BaseModel):
-    """A call to place, with `from_` or `random_from_number`, and with `ncco` or `answer_url`; timers are in seconds.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewCall:
+    """A call to place, with `ncco` or `answer_url`; timers are in seconds.
 
     Attributes:
-        to, from_: a number or SIP URI.
+        to, from_: digits with the country code; `from_` is "" for any number of the application.
         event_url: "" for the application's event URL.
         machine_detection: None for no detection.
         advanced_machine_detection: used instead; has `behavior`, `mode` and `beep_timeout`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    to: Address
-    from_: Address | None = None
-    random_from_number: bool = False
+    to: str
+    from_: str = ""
     ncco: Sequence[Mapping[str, Any]] | None = None
     answer_url: str = ""
     event_url: str = ""
     event_method: Literal["GET", "POST"] = "POST"
     machine_detection: Literal["continue", "hangup"] | None = None
     advanced_machine_detection: Mapping[str, Any] | None = None
-    ringing_timer: Annotated[int, Field(ge=1, le=120)] = 60
-    length_timer: Annotated[int, Field(ge=1, le=86_400)] = 7_200
-
-    @model_validator(mode="after")
-    def _one_of_each(self) -> NewCall:
-        if (self.from_ is None) != self.random_from_number:
-            raise ValueError("set `from_` or `random_from_number`, and not both")
-        if (self.ncco is None) != bool(self.answer_url):
-            raise ValueError("set `ncco` or `answer_url`, and not both")
-        if self.machine_detection is not None and self.advanced_machine_detection is not None:
-            raise ValueError("set `machine_detection` or `advanced_machine_detection`, and not both")
-        return self
+    ringing_timer: int = 60
+    length_timer: int = 7_200
 
     @property
     def body(self) -> dict[str, Any]:
         own = ("machine_detection", "advanced_machine_detection", "ringing_timer", "length_timer", "ncco")
         document = {name: value for name in own if (value := getattr(self, name)) is not None}
-        kind, name = ("sip", "uri") if _SIP.fullmatch(self.to) else ("phone", "number")
-        document["to"] = [{"type": kind, name: self.to}]
+        document["to"] = [{"type": "phone", "number": self.to}]
         shown = {"type": "phone", "number": self.from_}
-        document |= {"random_from_number": True} if self.from_ is None else {"from": shown}
+        document |= {"from": shown} if self.from_ else {"random_from_number": True}
         if self.answer_url:
             document |= {"answer_url": [self.answer_url], "answer_method": "POST"}
         if self.event_url:
@@ -338,9 +311,7 @@ def _refusal(status: int, retry_after: str, reply: bytes) -> VoiceApiError:
         problem = Problem.model_validate_json(reply)
     except ValidationError:
         problem = Problem()
-    title = _on_one_line(problem.title)
-    detail = _on_one_line(problem.explanation)
-    explanation = ": ".join(filter(None, (title, detail)))
+    explanation = ": ".join(filter(None, map(_on_one_line, (problem.title, problem.explanation))))
     message = f"Vonage refuses the request: status {status}{explanation and f' ({explanation})'}"
     match status:
         case HTTPStatus.TOO_MANY_REQUESTS:
@@ -350,7 +321,7 @@ def _refusal(status: int, retry_after: str, reply: bytes) -> VoiceApiError:
         case _:
             outcome = "unknown"
     cure = _CURES.get(status, _LATER)
-    return VoiceApiError(message, cure, outcome, status, title=title, detail=detail, retry_after=retry_after)
+    return VoiceApiError(message, cure, outcome, status, retry_after=retry_after)
 
 
 def _read(kind: type[_Reply], reply: bytes) -> _Reply:

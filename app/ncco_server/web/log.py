@@ -204,7 +204,7 @@ def _poll(stream: TextIO) -> select.poll | None:
     except (OSError, ValueError):
         return None
     never_waits = stat.S_ISREG(mode) or (stat.S_ISCHR(mode) and not os.isatty(number))
-    if never_waits or not hasattr(select, "poll"):
+    if never_waits:
         return None
     poll = select.poll()
     poll.register(number, select.POLLOUT)

@@ -66,8 +66,8 @@ def serve(
     if schema is not None and schema.found and schema.missing:
         structlog.get_logger().warning("schema_upgraded", found=schema.found, newest=schema.newest)
     _raise_file_limit()
-    if hasattr(signal, "SIGHUP"):  # closing the terminal, or a reload by an old version's unit, must not end calls
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # Closing the terminal, or a reload by an old version's unit, must not end calls.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with listening(settings.host, settings.port) as bound, suppress(KeyboardInterrupt):
         host, port = bound.getsockname()[:2]
         settings = settings.model_copy(update={"port": int(port)})  # for port 0, callback URLs need the actual port

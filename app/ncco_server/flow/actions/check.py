@@ -220,7 +220,7 @@ def _holds_anyway(issue: NccoIssue, value: Value, names: Mapping[str, Any]) -> b
 
 def _report(issue: NccoIssue, place: Place, *, is_sure: bool = True, note: str = "") -> FlowIssue:
     rule = RULES["E401" if issue.is_error and is_sure else "W401"]
-    return replace(rule.at(place, f"{issue.message}{note}", issue.fix), ncco_rule=issue.code)
+    return rule.at(place, f"{issue.message}{note}", issue.fix)
 
 
 # other typical texts, for filters that reject text made of letters

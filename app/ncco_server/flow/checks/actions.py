@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import date
 from itertools import product
 from math import prod
@@ -209,8 +208,7 @@ def _try(
     for issue in check([as_sent(action, names)]):
         if find(whole, keys_of(issue.path)[1:]) is leaf:
             rule = RULES["E401" if issue.is_error else "W401"]
-            found = rule.at(leaf.place, f"{issue.message} (when {shown})", issue.fix)
-            return replace(found, ncco_rule=issue.code)
+            return rule.at(leaf.place, f"{issue.message} (when {shown})", issue.fix)
     return None
 
 

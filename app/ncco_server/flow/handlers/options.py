@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias, TypedDict
 
-Method: TypeAlias = Literal["GET", "POST"]
+from ncco_server.ncco.actions import Method
+
 Prompt: TypeAlias = str | Mapping[str, Any]
 """A text; or an action as in a flow file: `{"stream": url}`, `{"talk": text, "language": "fr-FR"}`."""
 

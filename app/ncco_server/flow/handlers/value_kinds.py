@@ -17,6 +17,7 @@ from ncco_server.flow.handlers.written import MOST_NAMES, WrittenCode, bound_by,
 from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.scope import Variable
 from ncco_server.ncco.value_types import TYPES, Kind, Word
+from ncco_server.ncco.value_types.scalars import is_number
 
 T = TypeVar("T")
 
@@ -119,7 +120,7 @@ class ValueKinds:
     def _computed(self, value: ast.expr, function: Function) -> Kind | None:
         match value:
             case ast.Constant(value=const):
-                return _NUMBER if isinstance(const, int | float) and not isinstance(const, bool) else None
+                return _NUMBER if is_number(const) else None
             case ast.Call(func=ast.Name(id=name)):
                 return _NUMBER if name in _NUMBERS else None
             case ast.Call(func=ast.Attribute(value=of, attr="date" | "time" as part), args=[]):

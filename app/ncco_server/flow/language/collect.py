@@ -169,7 +169,6 @@ class Collect(AskingExit[CollectWords]):
             (f"collected {BY_KEYS}", f"collected {BY_SPEECH}"),
             passes_input=True,
             fills=self.entry.variable,
-            filled_at=self.entry.at("into"),
             label=f"{self.entry.variable.name} given",
             is_alone=True,
         )

@@ -7,12 +7,11 @@ is the text that its author wrote.
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ncco_server.flow.issues import RULES, Fix, FlowIssue, by_place
 from ncco_server.flow.nodes import Node
 from ncco_server.flow.source.gaps import read_on
-from ncco_server.flow.source.reader import LOADER as LOADER
 from ncco_server.flow.source.reader import MAX_CHARACTERS as MAX_CHARACTERS
 from ncco_server.flow.source.reader import MAX_DEPTH as MAX_DEPTH
 from ncco_server.flow.source.reader import MAX_PARSED as MAX_PARSED
@@ -29,9 +28,7 @@ _FILE_START = re.compile(r"[\r\n](?:flow|shared):")
 _FLOW_NAME = re.compile(r"^[ \t]*(?:- |\{[ \t]*)?flow:[ \t]*[\"']?([\w-]+)", re.MULTILINE)
 
 
-def read_yaml(
-    file: str, text: str, *, loader: type[Any] = LOADER, nullable: str = ""
-) -> tuple[Node | None, list[FlowIssue]]:
+def read_yaml(file: str, text: str, *, nullable: str = "") -> tuple[Node | None, list[FlowIssue]]:
     """The first document of `text` as nodes, and its issues sorted by place. Never raises.
 
     The node is None without a document and after a syntax error, of which only the first is reported. In a node with
@@ -42,7 +39,7 @@ def read_yaml(
     if problem := _too_long(source):
         return None, [problem]
     invalid = source.replace_invalid_characters()
-    node, issues, stopped = read_once(source, loader, nullable=nullable)
+    node, issues, stopped = read_once(source, nullable=nullable)
     stops = stopped if isinstance(stopped, list) else [stopped.issue]
     return None if stops else node, sorted([*invalid, *issues, *stops], key=by_place)
 
@@ -71,7 +68,7 @@ def read_past_errors(file: str, text: str, most: int = MAX_PARSED) -> Reading:
         return Reading(None, [problem])
     invalid = source.replace_invalid_characters()
     source, marker = _in_one_document(source)
-    tried = read_once(source, LOADER)
+    tried = read_once(source)
     gaps = [] if marker is None else [marker]
     faults = [] if marker is None else [*marker.issues]
     parsed = 0
@@ -92,7 +89,7 @@ def read_late(file: str, text: str) -> Reading:
         return Reading(None, [problem])
     invalid = source.replace_invalid_characters()
     source, marker = _in_one_document(source)
-    node, issues, stopped = read_once(source, LOADER, is_late=True)
+    node, issues, stopped = read_once(source, is_late=True)
     stops = stopped if isinstance(stopped, list) else [stopped.issue]
     return Reading(None if stops else node, [*invalid, *(marker.issues if marker else ()), *issues, *stops])
 

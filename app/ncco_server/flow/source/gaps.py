@@ -14,7 +14,7 @@ from typing import Final
 
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.nodes import LINE_BREAK, NOWHERE, Place
-from ncco_server.flow.source.reader import LOADER, Gap, ReadAttempt, Stop, read_once
+from ncco_server.flow.source.reader import Gap, ReadAttempt, Stop, read_once
 from ncco_server.flow.source.source_file import Line, SourceFile
 
 MAX_GAPS: Final = 20
@@ -46,7 +46,7 @@ def read_on(source: SourceFile, tried: ReadAttempt, most: int) -> tuple[ReadAtte
         for gap in left_out:
             source = _without(source, gap)
         gaps += left_out
-        tried = read_once(source, LOADER)
+        tried = read_once(source)
     faults = [issue for gap in gaps for issue in gap.issues]
     if isinstance(tried.stopped, Stop) and tried.stopped.issue.code == "E119":
         faults.append(tried.stopped.issue)
@@ -65,7 +65,7 @@ def _passed(source: SourceFile, stop: Stop, left: int) -> tuple[Gap, SourceFile,
         if parsed >= left or (best is not None and gap.is_larger):
             break
         parsed += len(source.text)
-        tried = read_once(changed, LOADER)
+        tried = read_once(changed)
         reached = tried.stopped.line if isinstance(tried.stopped, Stop) else len(source.starts) + 1
         if reached > max(gap.last, stop.line) and (best is None or reached > best[0]):
             best = reached, gap, changed, tried
@@ -73,7 +73,7 @@ def _passed(source: SourceFile, stop: Stop, left: int) -> tuple[Gap, SourceFile,
         return (*best[1:], parsed)
     gap = Gap(stop.issue.place.line, len(source.starts), (stop.issue,))
     changed = _without(source, gap)
-    return gap, changed, read_once(changed, LOADER), parsed + len(source.text)
+    return gap, changed, read_once(changed), parsed + len(source.text)
 
 
 def _attempts(source: SourceFile, stop: Stop) -> Iterator[tuple[SourceFile, Gap]]:

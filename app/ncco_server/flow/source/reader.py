@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import Any, Final, NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 import yaml
 
@@ -31,8 +31,6 @@ MAX_DEPTH = 64
 
 MAX_PARSED = 4 * MAX_CHARACTERS
 """Characters parsed again after syntax errors, in a whole project."""
-
-LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Stop(NamedTuple):
@@ -68,9 +66,9 @@ class ReadAttempt(NamedTuple):
 _STEPS: Final = ("steps", "*")
 
 
-def read_once(source: SourceFile, loader: type[Any], *, is_late: bool = False, nullable: str = "") -> ReadAttempt:
+def read_once(source: SourceFile, *, is_late: bool = False, nullable: str = "") -> ReadAttempt:
     """With `is_late`, the nodes of each step are built when they are first used. `nullable` is as in `read_yaml`."""
-    events, stopped = _parse(source, loader)
+    events, stopped = _parse(source)
     if stopped is not None:
         return ReadAttempt(None, [], stopped)
     if unsupported := [*islice(check_unsupported(source, events), MOST_REPORTED + 1)]:
@@ -80,12 +78,12 @@ def read_once(source: SourceFile, loader: type[Any], *, is_late: bool = False, n
     return ReadAttempt(node, builder.issues, [])
 
 
-def _parse(source: SourceFile, loader: type[Any]) -> tuple[list[yaml.Event], Stop | None]:
+def _parse(source: SourceFile) -> tuple[list[yaml.Event], Stop | None]:
     events: list[yaml.Event] = []
     depth = 0
     values = 0
     try:
-        for event in yaml.parse(source.parsed, Loader=loader):
+        for event in yaml.parse(source.parsed, Loader=yaml.CSafeLoader):
             events.append(event)
             if not isinstance(event, yaml.NodeEvent):
                 depth -= isinstance(event, yaml.CollectionEndEvent)

@@ -542,9 +542,9 @@ def find_missing_space(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def _line_without_key(fault: SyntaxFault) -> Line | None:
-    if fault.mentions("could not find expected ':'", "expected ':'"):
+    if fault.mentions("expected ':'"):
         return fault.first_line
-    if not fault.mentions("mapping values are not allowed", "did not find expected", "<block end>"):
+    if not fault.mentions("mapping values are not allowed", "did not find expected"):
         return None
     line = fault.line
     above = fault.line.above
@@ -596,8 +596,7 @@ def _second_value(fault: SyntaxFault) -> FlowIssue | None:
 def find_wrong_column(fault: SyntaxFault) -> FlowIssue | None:
     line = fault.line
     above = fault.line.above
-    problems = ("did not find expected", "expected <block end>", "<document start>")
-    if fault.at != line.first or not fault.mentions(*problems):
+    if fault.at != line.first or not fault.mentions("did not find expected"):
         return None
     columns = _open_columns(line)
     indent = line.indent

@@ -11,6 +11,7 @@ from jinja2 import nodes
 
 from ncco_server.flow.templates.filters import Unfit, bounded
 from ncco_server.ncco.value_types import MAX_ITEMS, POINTS, TYPES, Point, in_utc
+from ncco_server.ncco.value_types.scalars import is_number
 
 
 class Comparison(NamedTuple):
@@ -68,13 +69,13 @@ def add(left: Any, right: Any) -> Any:
         return [*left, *right]
     if isinstance(left, str) and isinstance(right, str):
         return bounded(left + right)
-    if _is_number(left) and _is_number(right):
+    if is_number(left) and is_number(right):
         return left + right
     raise Unfit(f'"+" cannot be used with {_described(left, right)}')
 
 
 def subtract(left: Any, right: Any) -> Any:
-    if _is_number(left) and _is_number(right):
+    if is_number(left) and is_number(right):
         return left - right
     raise Unfit(f'"-" cannot be used with {_described(left, right)}')
 
@@ -96,10 +97,6 @@ def cut(of: Any, low: int | str, high: int | str) -> Any:
     if not isinstance(of, str | list | tuple):
         raise Unfit("only text or a list can be sliced")
     return of[low if isinstance(low, int) else None : high if isinstance(high, int) else None]
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 _POINTS: Final = ((datetime, TYPES["datetime"]), (date, TYPES["date"]), (time, TYPES["time"]))

@@ -281,8 +281,7 @@ def _new_call(outbound: Outbound, attempt: AttemptRow, answer_url: str, event_ur
             detection = {"advanced_machine_detection": advanced}
     return NewCall(
         to=attempt.to_number,
-        from_=outbound.from_number or None,
-        random_from_number=not outbound.from_number,
+        from_=outbound.from_number,
         answer_url=answer_url,
         event_url=event_url,
         ringing_timer=outbound.ringing_timer_ms // 1000,

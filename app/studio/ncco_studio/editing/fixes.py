@@ -16,7 +16,7 @@ import yaml
 from ncco_server.flow.files import is_flow_file
 from ncco_server.flow.issues import PHASES, RULES, Fix, FlowIssue
 from ncco_server.flow.nodes import LINE_BREAK, Place
-from ncco_server.flow.source import LOADER, MAX_CHARACTERS, names_written_in
+from ncco_server.flow.source import MAX_CHARACTERS, names_written_in
 from ncco_server.flow.source.source_file import SourceFile
 from ncco_studio.editing.yaml_text import Member, Splice, addition, end_of, members_of, removal
 
@@ -178,7 +178,7 @@ def _read(file: str, text: str) -> tuple[SourceFile, yaml.Node | None]:
     source = SourceFile(file, text)
     source.replace_invalid_characters()
     try:
-        root = yaml.compose(source.parsed, Loader=LOADER) if len(source.text) <= MAX_CHARACTERS else None
+        root = yaml.compose(source.parsed, Loader=yaml.CSafeLoader) if len(source.text) <= MAX_CHARACTERS else None
     except (yaml.YAMLError, RecursionError):
         root = None
     return source, root

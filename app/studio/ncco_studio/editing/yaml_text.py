@@ -10,7 +10,6 @@ from typing import Final, NamedTuple, TypeAlias
 import yaml
 
 from ncco_server.flow.nodes import LINE_BREAK
-from ncco_server.flow.source import LOADER
 
 Path: TypeAlias = tuple[str, ...]
 """From the root of the document: `("steps", "menu", "do", "0", "talk")`."""
@@ -93,7 +92,7 @@ class YamlText:
         self._root = self._parse()
 
     def _parse(self) -> yaml.Node:
-        root = yaml.compose(self.text, Loader=LOADER)
+        root = yaml.compose(self.text, Loader=yaml.CSafeLoader)
         if root is None:
             raise yaml.YAMLError("the text is empty")
         return root

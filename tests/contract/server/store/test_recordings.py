@@ -130,7 +130,6 @@ async def test_pages_are_newest_first_and_filtered(recordings: Recordings) -> No
     assert ["r4", "r2", "said"] == [row.id for row in first]
     assert ["r1", "r0"] == [row.id for row in await recordings.list(3, first[-1].id)]
     assert ["said"] == await ids(recordings, kind="voice-input") == await ids(recordings, session="leg-2")
-    assert ["r1"] == await ids(recordings, is_heard=True)
     assert ["r2"] == await ids(recordings, is_done=True)
     assert ["r3"] == await ids(recordings, is_deleted=True)
     assert ["r1"] == await ids(recordings, flow="flow 1")

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import httpx
 import pytest
-from pydantic import ValidationError
 
 from ncco_server.service.outgoing import new_client
 from ncco_server.vonage import voice_api
@@ -111,7 +110,7 @@ async def test_a_call_is_placed_read_transferred_and_hung_up() -> None:
 @pytest.mark.parametrize("outcome", ["busy", "timeout", "unanswered", "rejected", "failed"])
 async def test_a_call_that_nobody_answers_ends(outcome: Any) -> None:
     async with virtual_vonage(Behaviour(outcome, rings_s=0.5)) as (url, _), api_at(url) as api:
-        created = await api.create_call(NewCall(to=TO, random_from_number=True, ncco=ENDLESS, ringing_timer=1))
+        created = await api.create_call(NewCall(to=TO, ncco=ENDLESS, ringing_timer=1))
         await asyncio.sleep(4 / SPEED)
         call = await api.call(created.uuid)
 
@@ -138,9 +137,8 @@ async def test_a_wrong_parameter_is_named_in_vonage_s_words() -> None:
             await api.create_call(NewCall(to=TO, from_=FROM, ncco=[{"action": "shout"}]))
 
     error = caught.value
-    assert (400, "refused", "Bad Request") == (error.status, error.outcome, error.title)
-    assert error.detail.startswith("Some parameters are wrong.; ncco: ")
-    assert "Bad Request" in str(error)
+    assert (400, "refused") == (error.status, error.outcome)
+    assert "status 400 (Bad Request: Some parameters are wrong.; ncco: " in str(error)
 
 
 async def test_the_key_of_another_application_is_refused_with_a_cure() -> None:
@@ -177,7 +175,8 @@ async def test_calls_are_placed_at_three_per_second() -> None:
 async def test_every_other_status_says_whether_there_may_be_a_call(status: int, outcome: str) -> None:
     error = await failure(replying(status, b"<html>", "location: http://127.0.0.1:1/elsewhere"))
 
-    assert (status, outcome, "", "") == (error.status, error.outcome, error.title, error.detail)
+    assert (status, outcome) == (error.status, error.outcome)
+    assert str(error).endswith(f": status {status}")
     assert error.cure
 
 
@@ -302,13 +301,14 @@ async def test_a_201_without_a_call_may_have_placed_one(body: bytes) -> None:
 async def test_a_refusal_that_cannot_be_read_is_still_a_refusal(body: bytes) -> None:
     error = await failure(replying(400, body))
 
-    assert (400, "refused", "", "") == (error.status, error.outcome, error.title, error.detail)
+    assert (400, "refused") == (error.status, error.outcome)
+    assert str(error).endswith(": status 400")
 
 
 async def test_a_long_explanation_is_shortened_to_one_line() -> None:
     error = await failure(replying(400, json.dumps({"title": "a\r\nb\x1b[31m", "detail": "x" * 100_000}).encode()))
 
-    assert ("a  b [31m", 300) == (error.title, len(error.detail))
+    assert str(error).endswith(f": status 400 (a  b [31m: {'x' * 300})")
 
 
 @each_case("uuid", ["", ".", "..", "../../v2/applications", "a/b", "a?b", "a#b", "a\r\nb", "é", "a" * 101])
@@ -369,35 +369,9 @@ async def test_each_request_has_its_own_token_and_connection() -> None:
     assert all("connection: close" in [each.lower() for each in line] for line in lines)
 
 
-@each_case(
-    "wrong",
-    [
-        {"to": "07700900123"},
-        {"to": "+447700900123"},
-        {"to": "447700900123\n"},
-        {"to": "sip:a@b c"},
-        {"to": "tel:447700900123"},
-        {"from_": None},
-        {"from_": "Shop"},
-        {"random_from_number": True},
-        {"ncco": None},
-        {"answer_url": "https://x.example"},
-        {"ringing_timer": 121},
-        {"length_timer": 0},
-        {"machine_detection": "guess"},
-        {"machine_detection": "continue", "advanced_machine_detection": {"mode": "detect"}},
-        {"callerid": "x"},
-    ],
-)
-def test_a_new_call_is_checked_before_it_is_sent(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
-        NewCall(**{"to": TO, "from_": FROM, "ncco": ENDLESS, **wrong})
-
-
 def test_the_body_of_a_new_call_matches_the_specification() -> None:
     by_url = NewCall(
-        to="sip:shop@pbx.example",
-        random_from_number=True,
+        to=TO,
         answer_url="https://x.example/a",
         event_url="https://x.example/e",
         advanced_machine_detection={"mode": "detect_beep", "behavior": "continue"},
@@ -405,7 +379,7 @@ def test_the_body_of_a_new_call_matches_the_specification() -> None:
     )
 
     assert {
-        "to": [{"type": "sip", "uri": "sip:shop@pbx.example"}],
+        "to": [{"type": "phone", "number": TO}],
         "random_from_number": True,
         "answer_url": ["https://x.example/a"],
         "answer_method": "POST",
@@ -416,4 +390,3 @@ def test_the_body_of_a_new_call_matches_the_specification() -> None:
         "length_timer": 7200,
     } == by_url.body
     assert {"type": "phone", "number": FROM} == NEW.body["from"]
-    assert [{"type": "phone", "number": TO}] == NEW.body["to"]

@@ -74,8 +74,8 @@ class Line:
     webhooks: Webhooks
 
     async def place(self, **more: Any) -> CreatedCall:
-        urls = {"answer_url": f"{PUBLIC}/webhooks/answer", "event_url": f"{PUBLIC}/webhooks/event"}
-        return await self.api.create_call(NewCall(to=TO, from_=FROM, **urls, **more))
+        answer, event = f"{PUBLIC}/webhooks/answer", f"{PUBLIC}/webhooks/event"
+        return await self.api.create_call(NewCall(to=TO, from_=FROM, answer_url=answer, event_url=event, **more))
 
     async def ringing(self) -> str:
         """The fragment on every page, after waiting for a ringing call."""

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import yaml
 from hypothesis import given
@@ -188,13 +187,6 @@ def test_aliases_are_never_followed() -> None:
 
     assert node is None
     assert {"E106"} == {issue.code for issue in issues}
-
-
-@each_case("path", sorted(Path("flows").glob("*.yaml")), ids=str)
-def test_both_parsers_read_the_same(path: Path) -> None:
-    text = path.read_text()
-
-    assert read_yaml(FILE, text) == read_yaml(FILE, text, loader=yaml.SafeLoader)
 
 
 @each_case(

@@ -1,34 +1,24 @@
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-import yaml
 
 from ncco_server.flow.issues import RULES
-from ncco_server.flow.source import LOADER, read_yaml
+from ncco_server.flow.source import read_yaml
 from tests.support.cases import each_case
 from tests.unit.studio.editing.faulty_texts import FAULTY, Faulty
 
 FILE = "flows/a.yaml"
-C_ONLY = {"half an emoji", "a directive that is none"}
-"""Where the two parsers differ about what they accept."""
 BY_NAME = each_case("faulty", FAULTY, ids=lambda faulty: faulty.name)
 
 
-def found(faulty: Faulty, loader: type[Any] = LOADER) -> list[tuple[str, int, int, int]]:
-    _, issues = read_yaml(FILE, faulty.text, loader=loader)
+def found(faulty: Faulty) -> list[tuple[str, int, int, int]]:
+    _, issues = read_yaml(FILE, faulty.text)
     return [(issue.code, issue.place.line, issue.place.column, issue.place.length) for issue in issues]
 
 
 @BY_NAME
 def test_an_error_is_shown_once_at_its_place(faulty: Faulty) -> None:
     assert [(faulty.code, *faulty.at)] == found(faulty)
-
-
-@each_case("faulty", [one for one in FAULTY if one.name not in C_ONLY], ids=lambda faulty: faulty.name)
-def test_the_python_parser_reports_the_same_error(faulty: Faulty) -> None:
-    assert [(faulty.code, *faulty.at)] == found(faulty, yaml.SafeLoader)
 
 
 @BY_NAME
