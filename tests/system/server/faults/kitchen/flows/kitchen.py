@@ -19,7 +19,7 @@ async def kitchen(call: Call) -> None:
         )
         cooked = await call.run(boil, call.env["RAN"], call.uuid, f"{number}-cook", limit_ms=2000)
         served = await call.run(bake, call.env["RAN"], call.uuid, f"{number}-serve", limit_ms=2000)
-        await call.talk(f"{choice}: {cooked}, {served}.")
+        await call.talk(f"{choice}: {cooked}, {served}. {GREETING}.")
         if choice is None:
             return
         if choice == "help":
