@@ -129,9 +129,7 @@ class FileChange:
 
     @property
     def lines(self) -> list[str]:
-        """Each line of the diff starts with `+`, `-`, `@` or a space."""
-        lines = unified_diff(self.before.splitlines(), self.text.splitlines(), lineterm="", n=2)
-        return list(lines)[2:]
+        return diff_lines(self.before, self.text)
 
     @property
     def step(self) -> str:
@@ -167,6 +165,11 @@ class FileChange:
                 name = key if place < field.start else value
             found.setdefault(name, []).append(issue)
         return found
+
+
+def diff_lines(before: str, text: str) -> list[str]:
+    """Each line starts with `+`, `-`, `@` or a space."""
+    return list(unified_diff(before.splitlines(), text.splitlines(), lineterm="", n=2))[2:]
 
 
 def change_of(folder: ProjectFolder, file: str, before: str, after: str) -> FileChange:
