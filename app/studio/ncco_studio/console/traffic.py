@@ -82,11 +82,13 @@ async def traffic_for(console: Console, period: Period, read: ReadProject) -> Tr
 
     try:
         async with asyncio.timeout(PAINT_S):
-            return await console.results.get(("traffic", period.milliseconds, read.revisions), count, STALE_S)
+            key = ("traffic", period.milliseconds, read.revisions)
+            traffic: Traffic = await console.results.get(key, count, STALE_S)
     except StoreError as error:
         return f"The calls cannot be read: {error}. {error.cure}"
     except TimeoutError:
         return f"It took longer than {PAINT_S:g} seconds. Choose fewer days, or try again in a minute."
+    return traffic
 
 
 async def count_traffic(records: Records, flows: Mapping[str, Flow], period: Period) -> Traffic:
