@@ -10,21 +10,18 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 from urllib.parse import quote
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
 
-from ncco_server.assembly import policy_of
 from ncco_server.desk.call_search import FoundCalls, find_calls
 from ncco_server.desk.documents import CallDocument, HookDocument
 from ncco_server.desk.exports import call_pages, csv_pages
 from ncco_server.desk.project import zone_of
 from ncco_server.desk.recorded_calls import duration_text
-from ncco_server.desk.replay import replay
 from ncco_server.flow.model import Project
 from ncco_server.ncco.value_types.phones import is_withheld
 from ncco_server.results import RESULTS
 from ncco_server.service.call_results import results_of
 from ncco_server.service.phone_numbers import dialable, readable, sought_digits
-from ncco_server.store import CallFilter, CallRow, RecordingFilter, Records, ResultRow, Timeline, milliseconds
+from ncco_server.store import CallFilter, CallRow, RecordingFilter, Records, ResultRow, milliseconds
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.change.fields import group_title
 from ncco_studio.console.conversation import conversation
@@ -279,8 +276,8 @@ async def keep_call(request: Request, console: TheConsole, name: str, session: C
 
 
 @router.get("/calls/{name:path}")
-async def call(request: Request, console: TheConsole, name: str, _: CanLook, replayed: bool = False) -> Response:
-    """Show a call as a conversation; with `replayed`, compared with today's flow."""
+async def call(request: Request, console: TheConsole, name: str, _: CanLook) -> Response:
+    """Show a call as a conversation."""
     now_ms = milliseconds(datetime.now(UTC))
     async with console.records() as records:
         found = await records.calls_like(name, 2)
@@ -312,15 +309,4 @@ async def call(request: Request, console: TheConsole, name: str, _: CanLook, rep
         entries=conversation(timeline, hooks, now_ms),
         recordings=[shown(row) for row in kept],
         hooks=hooks,
-        turns=await run_in_threadpool(_replayed, console, timeline) if replayed else None,
     )
-
-
-def _replayed(console: Console, timeline: Timeline) -> dict[str, Any]:
-    """The turns of today's flow for the recorded inputs, or why it cannot play them."""
-    name = timeline.call.session.flow
-    flow = console.project.current().project.flows.get(name)
-    if flow is None:
-        return {"problem": f"the flow {name} is no longer in the project, or has errors", "turns": []}
-    turns = list(replay(timeline, flow, policy_of(console.settings)))
-    return {"problem": "", "turns": turns}

@@ -8,11 +8,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple, TypeAlias
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import APIRouter, HTTPException, Query, Request, Response
 from markupsafe import Markup
 
+from ncco_server.desk.call_report import Period
 from ncco_server.desk.project import zone_of
 from ncco_server.desk.rules import all_rules, fix_of
 from ncco_server.errors import SettingsError, StoreError
@@ -26,10 +28,9 @@ from ncco_studio.console.change.heard import heard_in_week
 from ncco_studio.console.change.page import saving
 from ncco_studio.console.flow_proof import conversation, played, verdict_on
 from ncco_studio.console.pages import STATIC, View, refused, render, view_of
-from ncco_studio.console.paint import PERIODS, Overlay, Wanted, overlay_for
 from ncco_studio.console.report import PeriodQuery, count_period
 from ncco_studio.console.state import Console, TheConsole
-from ncco_studio.console.traffic import paint_traffic
+from ncco_studio.console.traffic import Traffic, paint_traffic, traffic_for, traffic_words
 from ncco_studio.editor.language import drawing_of
 from ncco_studio.editor.project import ReadProject
 from ncco_studio.editor.worker import WorkNotDone
@@ -56,8 +57,7 @@ KINDS: Final = {
     "link": "another flow",
     "end": "an end",
 }
-
-
+PERIODS: Final = {"1": "today", "7": "the last 7 days", "30": "the last 30 days", "": "the days"}
 VERDICTS: Final = {
     "proved": "Every possible call was explored, and no problems were found.",
     "walked": "Every possible call was explored, though some inputs only with sample values. No problems were found.",
@@ -65,6 +65,27 @@ VERDICTS: Final = {
     "stopped": "There was not enough time to explore every possible call; no problems have been found so far.",
     "refuted": "Something is wrong.",
 }
+
+
+class PaintQuery(PeriodQuery):
+    """Whether to show an overlay, and of which days' calls."""
+
+    paint: Literal["", "traffic", "none"] = ""
+    """`""` paints if calls are kept."""
+    errors: bool = False
+    """Whether to draw error paths."""
+
+    def period_of(self, read: ReadProject, flow: str, now: datetime) -> Period:
+        """Use the time zone of the flow. Raises HTTPException."""
+        return self.period(zone_of(read.project, flow), now)
+
+    def address(self, *, errors: bool) -> str:
+        values = self.model_dump(include={"paint", "days"}) | {"from": self.first, "to": self.last}
+        values["errors"] = "true" if errors else ""
+        return urlencode({name: value for name, value in values.items() if value})
+
+
+Wanted: TypeAlias = Annotated[PaintQuery, Query()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +100,14 @@ class Picture:
     kinds: list[str]
 
 
-async def _picture(request: Request, flow: Flow, overlay: Overlay | None = None, *, errors: bool) -> Picture:
-    return await asyncio.to_thread(_drawn, flow, overlay, view_of(request), errors=errors)
+async def _picture(request: Request, flow: Flow, traffic: Traffic | None = None, *, errors: bool) -> Picture:
+    return await asyncio.to_thread(_drawn, flow, traffic, view_of(request), errors=errors)
 
 
-def _drawn(flow: Flow, overlay: Overlay | None, view: View, *, errors: bool) -> Picture:
+def _drawn(flow: Flow, traffic: Traffic | None, view: View, *, errors: bool) -> Picture:
     """Drawing takes a second or more for 2,000 steps."""
     drawing = drawing_of([flow], for_owners=view == "owner", errors=errors)
-    drawing = paint_traffic(drawing, overlay.traffic) if overlay else drawing
+    drawing = paint_traffic(drawing, traffic) if traffic else drawing
     names = {node.key: _name(node, flow.title) for flow in drawing.subgraphs for node in flow.nodes}
     ways: dict[str, list[tuple[str, str]]] = {}
     for arrow in drawing.arrows:
@@ -197,12 +218,14 @@ async def painted(request: Request, console: TheConsole, name: str, _: CanLook, 
     if flow is None:
         problem = f"The flow {name} was removed or now has errors. Reload the page."
         return render(request, "flow_painted.html", problem=problem)
-    overlay = await overlay_for(console, wanted, flow, read)
-    if isinstance(overlay, str):
-        return render(request, "flow_painted.html", problem=overlay)
-    picture = await _picture(request, flow, overlay, errors=wanted.errors)
+    period = wanted.period_of(read, name, datetime.now(UTC))
+    traffic = await traffic_for(console, period, read)
+    if isinstance(traffic, str):
+        return render(request, "flow_painted.html", problem=traffic)
+    words = list(traffic_words(flow, traffic, period))
+    picture = await _picture(request, flow, traffic, errors=wanted.errors)
     hours = {flow.name: await asyncio.to_thread(heard_in_week, read, flow, console.project.env)}
-    values = {"problem": "", "words": overlay.words, "picture": picture, "kinds": KINDS, "hours": hours}
+    values = {"problem": "", "words": words, "picture": picture, "kinds": KINDS, "hours": hours}
     return render(request, "flow_painted.html", **values)
 
 

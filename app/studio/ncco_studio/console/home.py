@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import partial
 from types import MappingProxyType
@@ -85,9 +85,9 @@ class OpenNow:
     today: date
     soon: str
     late: str
-    title: str = ""
-    is_asked: bool = False
-    flow: Flow | None = None
+    title: str
+    is_asked: bool
+    flow: Flow | None
 
     @property
     def key(self) -> str:
@@ -117,13 +117,13 @@ def open_now(flows: Iterable[Flow], now: datetime, by_hand: HandHours = MappingP
     for calendar in calendars:
         asking = [each for each in flows if calendar.key in each.asks_hours]
         first = next((each for each in asking if each.is_startable), None)
-        shown = _open_now(calendar.with_hand(by_hand.get(calendar.key, ())), now)
         title = f"{calendar.name.replace('_', ' ').capitalize()}: " if len(calendars) > 1 else ""
-        found.append(replace(shown, title=title, is_asked=bool(asking), flow=first))
+        decided = calendar.with_hand(by_hand.get(calendar.key, ()))
+        found.append(_open_now(decided, now, title, is_asked=bool(asking), flow=first))
     return found
 
 
-def _open_now(calendar: Calendar, now: datetime) -> OpenNow:
+def _open_now(calendar: Calendar, now: datetime, title: str, *, is_asked: bool, flow: Flow | None) -> OpenNow:
     hours = calendar.at(now)
     local = now.astimezone(calendar.zone)
     today = local.date()
@@ -160,6 +160,9 @@ def _open_now(calendar: Calendar, now: datetime) -> OpenNow:
         today=today,
         soon=f"{soon:%H:%M}",
         late=f"{late:%H:%M}" if late - local < timedelta(1) else "",
+        title=title,
+        is_asked=is_asked,
+        flow=flow,
     )
 
 

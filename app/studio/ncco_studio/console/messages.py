@@ -81,10 +81,9 @@ async def messages(
     _: CanLook,
     box: Box = "new",
     before: Annotated[str, Query(pattern=r"^([0-9a-f]{32})?$")] = "",
-    few: Annotated[int, Query(ge=0, le=PAGE)] = 0,
 ) -> Response:
     """Show the list of messages, or only its rows if the page polls for changes."""
-    values = await inbox_values(console, box, before, few)
+    values = await inbox_values(console, box, before)
     return render(request, "messages_rows.html" if request.headers.get("hx-request") else "messages.html", **values)
 
 

@@ -15,8 +15,9 @@ from ncco_server.flow.language.flow import is_flow_name
 from ncco_server.flow.scope import RESERVED
 from ncco_server.flow.source import names_written_in
 from ncco_server.ncco.value_types import read_number
+from ncco_server.service.phone_numbers import line_of
 from ncco_studio.console.access import CanChange
-from ncco_studio.console.change.draft import a_number, change_of
+from ncco_studio.console.change.draft import change_of
 from ncco_studio.console.change.form import NOT_SAVED, CannotChange, name_as_written
 from ncco_studio.console.editor import check_size
 from ncco_studio.console.pages import render
@@ -120,7 +121,7 @@ def _begun(read: ReadProject, typed: Mapping[str, str]) -> tuple[str, str]:
         faults["name"] = f"“{name}” has its own meaning in flows: write another name, such as {name}_line"
     number = typed["number"].strip()
     try:
-        number = read_number(number, a_number(read)) if number else ""
+        number = read_number(number, line_of(read.project.flows.values())) if number else ""
     except ValueError as error:
         faults["number"] = f"{number}: {error}"
     flows = read.project.flows.values()

@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from math import ceil
 from typing import Final
 
 import orjson
 
-from ncco_server.desk.call_report import Period
+from ncco_server.desk.call_report import Period, percentile
+from ncco_server.desk.recorded_calls import duration_text
 from ncco_server.engine.session import TraceLine, from_json
+from ncco_server.errors import StoreError
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow
 from ncco_server.flow.report import counted
 from ncco_server.service.library import PinnedFlows
 from ncco_server.service.masks import json_object
 from ncco_server.store import ConnectStatus, Records, ReportedCall, ResultRow
+from ncco_studio.console.state import Console
+from ncco_studio.editor.project import ReadProject
 from ncco_studio.pictures.graph import BEGUN, Arrow, Drawing, OutcomeKey, draw
 from ncco_studio.verify.outcomes import (
     Following,
@@ -37,6 +42,10 @@ MOST_CALLS: Final = 10_000
 """Only the newest calls are counted."""
 _HUNG_UP: Final = frozenset({"own", "served", "missed", "answered"})
 """Calls with these results end in a step only because the caller hung up."""
+STALE_S: Final = 60
+"""How long counts of calls are cached."""
+PAINT_S: Final = 50.0
+"""How long a page waits for the calls of its picture, also behind other pages."""
 WIDEST: Final = 5
 """Line width of the way that most calls took."""
 
@@ -60,6 +69,26 @@ class Traffic:
     gone: Counter[str] = field(default_factory=Counter)
     until_person: dict[str, Counter[int]] = field(default_factory=dict)
     is_cut: bool = False
+
+
+async def traffic_for(console: Console, period: Period, read: ReadProject) -> Traffic | str:
+    """Return why it cannot be counted, with a fix."""
+    if console.settings.has_memory_store:
+        return "Calls are kept in the server's memory, where this page cannot read them. Set NCCO_DATABASE_URL."
+
+    async def count() -> Traffic:
+        async with console.records() as records:
+            return await count_traffic(records, read.project.flows, period)
+
+    try:
+        async with asyncio.timeout(PAINT_S):
+            key = ("traffic", period.milliseconds, read.revisions)
+            traffic: Traffic = await console.results.get(key, count, STALE_S)
+    except StoreError as error:
+        return f"The calls cannot be read: {error}. {error.cure}"
+    except TimeoutError:
+        return f"It took longer than {PAINT_S:g} seconds. Choose fewer days, or try again in a minute."
+    return traffic
 
 
 async def count_traffic(records: Records, flows: Mapping[str, Flow], period: Period) -> Traffic:
@@ -197,3 +226,27 @@ def paint_traffic(drawing: Drawing, traffic: Traffic) -> Drawing:
         return f"{count:,} hung up here" if count else ""
 
     return drawing.with_arrows(painted).marked(mark_of)
+
+
+def traffic_words(flow: Flow, traffic: Traffic, period: Period) -> Iterator[str]:
+    began = f"{counted(traffic.calls[flow.name], 'call')} began"
+    came = f"{counted(traffic.ways[flow.name, '', BEGUN], 'call')} came"
+    drawn = [flow.name, *(each.name for each in flow.subs.values())]
+    waits = traffic.until_person.get(flow.name)
+    first, last = period.first, period.last
+    days = f"on {_day(last)}" if last == first else f"from {_day(first)} to {_day(last)}"
+    yield f"{began if flow.is_startable else came} here {days}."
+    if waits is not None:
+        median = duration_text(percentile(waits, 0.5))
+        yield f"{counted(waits.total(), 'call')} reached a person; half of them within {median}."
+    if lost := sum(count for (name, _), count in traffic.hung_up.items() if name in drawn):
+        yield f"{counted(lost, 'caller')} hung up before the end, in the steps with a red frame."
+    for name in drawn:
+        if gone := traffic.gone[name]:
+            yield f"{counted(gone, 'call')} used steps or paths of {name} that no longer exist."
+    if traffic.is_cut:
+        yield f"Only the newest {MOST_CALLS:,} calls on these days are counted."
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%B %Y}"

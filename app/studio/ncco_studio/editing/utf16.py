@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from ncco_server.flow.nodes import LINE_BREAK
 
@@ -16,6 +17,16 @@ class Utf16Columns:
 
     def __call__(self, file: str, line: int, column: int) -> int:
         return utf16_column(self.line(file, line), column)
+
+    def range(self, file: str, start: tuple[int, int], end: tuple[int, int]) -> dict[str, Any]:
+        """As JSON; `start` and `end` are a line and a column."""
+        return {
+            "file": file,
+            "line": start[0],
+            "column": self(file, *start),
+            "end_line": end[0],
+            "end_column": self(file, *end),
+        }
 
     def line(self, file: str, line: int) -> str:
         """Lines count from 1; "" after the last line."""

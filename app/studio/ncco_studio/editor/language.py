@@ -219,14 +219,8 @@ def shown_issues(issues: Iterable[FlowIssue], texts: Mapping[str, str], check: F
     column = Utf16Columns(texts)
 
     def written(edit: Edit) -> Json:
-        return {
-            "file": edit.file,
-            "line": edit.line,
-            "column": column(edit.file, edit.line, edit.column),
-            "end_line": edit.end_line,
-            "end_column": column(edit.file, edit.end_line, edit.end_column),
-            "text": edit.text,
-        }
+        replaced = column.range(edit.file, (edit.line, edit.column), (edit.end_line, edit.end_column))
+        return {**replaced, "text": edit.text}
 
     def shown(issue: FlowIssue) -> Json:
         place = issue.place

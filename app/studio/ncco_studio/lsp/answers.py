@@ -179,16 +179,9 @@ def _scenario_issues(path: str, text: str, fitting: Fitting | None) -> list[Flow
 
 
 def _ranges(places: Iterable[Place], texts: Mapping[str, str]) -> list[Json]:
-    column = Utf16Columns(texts)
+    columns = Utf16Columns(texts)
     return [
-        {
-            "file": place.file,
-            "line": place.line,
-            "column": column(place.file, place.line, place.column),
-            "end_line": place.line,
-            "end_column": column(place.file, place.line, place.column + place.length),
-        }
-        for place in places
+        columns.range(each.file, (each.line, each.column), (each.line, each.column + each.length)) for each in places
     ]
 
 

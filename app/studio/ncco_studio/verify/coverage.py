@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final
 
 from ncco_server.engine.session import TraceLine
 from ncco_server.flow.handlers.reading import LoadedHandler
 from ncco_server.flow.model import Flow
-from ncco_studio.pictures.graph import Drawing, OutcomeKey, draw
+from ncco_server.flow.report import counted
+from ncco_studio.pictures.graph import Arrow, Drawing, OutcomeKey, draw
 from ncco_studio.verify.handlers.raised import StatementsRun, run_by
 from ncco_studio.verify.outcomes import (
     ENTERED,
@@ -22,7 +23,6 @@ from ncco_studio.verify.outcomes import (
     error_exit,
     error_exits_of,
     outcomes_of,
-    paint_taken,
 )
 from ncco_studio.verify.scenarios.result import Result, trace_of
 
@@ -171,4 +171,13 @@ def percent(value: float) -> str:
 def paint(coverage: Coverage) -> Drawing:
     flows = [flow.flow for flow in coverage.flows.values()]
     counts = {outcome[:3]: count for flow in coverage.flows.values() for outcome, count in flow.outcomes.items()}
-    return paint_taken(draw(flows), counts)
+
+    def painted(arrow: Arrow) -> Arrow:
+        known = [counts[key] for key in arrow.outcomes if key in counts]
+        if not known:
+            return arrow
+        count = sum(known)
+        said = counted(count, "call") if count else "never"
+        return replace(arrow, lines=(*arrow.lines, said), stroke="taken" if count else "missed")
+
+    return draw(flows).with_arrows(painted)

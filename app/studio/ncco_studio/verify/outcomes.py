@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Final, NamedTuple, TypeAlias
 
 from ncco_server.engine.outcome import hear_connected
 from ncco_server.engine.session import Session, TraceLine
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Place
-from ncco_server.flow.report import counted
 from ncco_server.flow.runtime import IMMEDIATE
-from ncco_studio.pictures.graph import ERROR, Arrow, Drawing, OutcomeKey
+from ncco_studio.pictures.graph import ERROR, OutcomeKey
 
 REAL: Final = "answered"
 DEFAULT: Final = "default"
@@ -147,17 +145,3 @@ def completed_last(
 def error_exit(flow: Flow, step: str) -> OutcomeKey:
     own = flow.steps.get(step)
     return flow.name, step if own is not None and own.error is not None else "", ERROR
-
-
-def paint_taken(drawing: Drawing, counts: Mapping[OutcomeKey, int]) -> Drawing:
-    """`counts` contains every outcome, even those with 0."""
-
-    def painted(arrow: Arrow) -> Arrow:
-        known = [counts[key] for key in arrow.outcomes if key in counts]
-        if not known:
-            return arrow
-        count = sum(known)
-        said = counted(count, "call") if count else "never"
-        return replace(arrow, lines=(*arrow.lines, said), stroke="taken" if count else "missed")
-
-    return drawing.with_arrows(painted)

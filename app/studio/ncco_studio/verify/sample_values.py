@@ -88,7 +88,6 @@ MOST_NUMBERS: Final = 24
 MOST_PAIRS: Final = 6
 """Parts of one text that are combined in pairs."""
 LONGEST_SAMPLE: Final = 40
-_FILLERS: Final = "2345678901"
 
 
 _TESTS: Final = {known.part: known for known in FILTERS.values() if known.is_test}
@@ -217,7 +216,7 @@ class Compared:
     def _filler(self, beside: str = "") -> str:
         """A digit that occurs in no part, if there is one."""
         known = beside + "".join(part.text for part in self.parts)
-        return next((digit for digit in _FILLERS if digit not in known), _FILLERS[0])
+        return next((digit for digit in DIGITS if digit not in known), DIGITS[0])
 
 
 def _number(value: object) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -26,7 +26,21 @@ def painted(page: Page, address: str) -> Locator:
 
 def seen(picture: Locator) -> Sequence[float]:
     """The visible part of the picture: x, y, width and height."""
-    return [float(number) for number in str(picture.get_attribute("viewBox")).split()]
+    part = """picture => {
+        const [box, around] = [picture.getBoundingClientRect(), picture.parentElement.getBoundingClientRect()];
+        const scale = box.width / picture.viewBox.baseVal.width;
+        return [around.x - box.x, around.y - box.y, around.width, around.height].map((each) => each / scale);
+    }"""
+    return list(picture.evaluate(part))
+
+
+def until_seen(picture: Locator, is_there: Callable[[Sequence[float]], bool]) -> None:
+    """Keys and the wheel do not wait for their effect."""
+    for _ in range(100):
+        if is_there(seen(picture)):
+            return
+        picture.page.wait_for_timeout(50)
+    raise AssertionError(seen(picture))
 
 
 def node(page: Page, step: str) -> Locator:
@@ -50,25 +64,27 @@ def test_a_picture_opens_readable_and_buttons_keys_wheel_and_drag_move_and_zoom(
     assert seen(picture)[2] < fitted[2]
     page.locator("#picture").focus()
     page.keyboard.press("-")
-    assert pytest.approx(fitted[2]) == seen(picture)[2]
+    assert pytest.approx(fitted[2], rel=0.01) == seen(picture)[2]
+    for _ in range(4):
+        page.keyboard.press("+")
+    zoomed = seen(picture)
     page.keyboard.press("ArrowRight")
-    assert seen(picture)[0] > fitted[0]
-    page.keyboard.press("0")
-    assert pytest.approx(fitted) == seen(picture)
+    until_seen(picture, lambda part: part[0] > zoomed[0])
 
-    box = picture.bounding_box()
+    box = page.locator("#picture").bounding_box()
     assert box is not None
+    before = seen(picture)
     page.mouse.move(box["x"] + 60, box["y"] + 300)
     page.mouse.down()
-    page.mouse.move(box["x"] + 160, box["y"] + 300, steps=4)
+    page.mouse.move(box["x"] + 260, box["y"] + 300, steps=4)
     page.mouse.up()
-    assert seen(picture)[0] < fitted[0]
-    dragged = picture.get_attribute("viewBox") or ""
+    assert seen(picture)[0] < before[0]
     page.keyboard.down("Control")
     page.mouse.wheel(0, -240)
     page.keyboard.up("Control")
-    expect(picture).not_to_have_attribute("viewBox", dragged)  # `wheel` does not wait for its effect
-    assert seen(picture)[2] < fitted[2]
+    until_seen(picture, lambda part: part[2] < zoomed[2])
+    page.keyboard.press("0")
+    assert pytest.approx(fitted, rel=0.01, abs=2) == seen(picture)
 
 
 def test_the_page_scrolls_through_the_whole_picture_on_a_phone(page: Page) -> None:
@@ -76,15 +92,11 @@ def test_the_page_scrolls_through_the_whole_picture_on_a_phone(page: Page) -> No
     page.goto("/flows/reception")
     expect(page.get_by_text("Adding calls to the picture")).to_have_count(0)
     frame = page.locator("#picture")
-    expect(frame).to_have_css("touch-action", "pan-y")
     outside = """frame => [...frame.querySelectorAll(".node")].filter((node) => {
         const [box, around] = [node.getBoundingClientRect(), frame.getBoundingClientRect()];
         return box.top < around.top || box.bottom > around.bottom;
     }).length"""
     assert 0 == frame.evaluate(outside)
-
-    page.get_by_role("button", name="Zoom in").click()
-    expect(frame).to_have_css("touch-action", "none")
 
 
 def test_a_picture_that_was_moved_stays_where_it_is_when_calls_are_painted(page: Page) -> None:
@@ -98,14 +110,13 @@ def test_a_picture_that_was_moved_stays_where_it_is_when_calls_are_painted(page:
         page.goto("/flows/reception")
     picture = page.locator("#picture svg")
     page.get_by_role("button", name="Zoom in").click()
-    page.locator("#picture").focus()
-    page.keyboard.press("ArrowRight")
+    page.locator("#picture").evaluate("frame => frame.scrollBy(40, 30)")
     zoomed = seen(picture)
 
     waiting.pop().continue_()
     expect(page.get_by_text("Adding calls to the picture")).to_have_count(0)
 
-    assert pytest.approx(zoomed) == seen(picture)
+    assert pytest.approx(zoomed, rel=0.01, abs=2) == seen(picture)
 
 
 def test_a_step_is_chosen_by_keyboard_search_and_click_with_a_link_to_its_line(page: Page, picture: Locator) -> None:

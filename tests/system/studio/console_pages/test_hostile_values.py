@@ -106,7 +106,7 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "/calls/placed": ("/calls/placed", "/calls/placed?q=VALUE&flow=VALUE", "/calls/placed?state=VALUE&batch=VALUE"),
     "/calls/placed/new": ("/calls/placed/new", "/calls/placed/new?flow=VALUE"),
     "/calls/placed/{id_}": (f"/calls/placed/{MESSAGE}", "/calls/placed/VALUE"),
-    "/calls/{name:path}": (f"/calls/{LEG}", f"/calls/{LEG}?replayed=true", "/calls/VALUE", "/calls/HOSTILE-LEG"),
+    "/calls/{name:path}": (f"/calls/{LEG}", "/calls/VALUE", "/calls/HOSTILE-LEG"),
     "/history": ("/history", "/history?before=VALUE"),
     "/history/{id_}": (f"/history/{MESSAGE}", "/history/VALUE"),
     "/report": ("/report", "/report?flow=VALUE&timezone=VALUE", "/report?from=VALUE"),

@@ -332,19 +332,6 @@ async def test_a_call_is_shown_as_a_conversation_with_the_line_that_decided(shop
     assert "Keep as scenario" in page
 
 
-async def test_call_is_compared_with_what_the_flow_plays_today(shop: Shop) -> None:
-    await shop.press(await shop.answer("aaaaaaaa-0000"), "aaaaaaaa-0000", "1")
-    flow = shop.project / "flows" / "shop.yaml"
-    flow.write_text(flow.read_text().replace("We sell bicycles.", "We hire bicycles out."), encoding="utf-8")
-
-    page = (await shop.console.get("/calls/aaaaaaaa-0000?replayed=true")).text
-
-    _, _, replayed = page.partition('id="replay"')
-    assert re.search(r"Turn 1:\s+the same", replayed)
-    assert "/0/text" in replayed
-    assert "We hire bicycles out." in replayed
-
-
 async def test_every_call_is_downloaded_with_its_result(shop: Shop) -> None:
     number = BATCH + 2
     now = milliseconds(datetime.now(UTC)) // 1000 * 1000

@@ -16,6 +16,7 @@ from ncco_server.flow.files import is_flow_file
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.source import names_written_in, read_yaml
 from ncco_server.issue import pointer
+from ncco_server.service.phone_numbers import line_of
 from ncco_studio.console.audit import audit
 from ncco_studio.console.change.fields import FormField, fields_in, group_title
 from ncco_studio.console.change.form import is_removed, tidied
@@ -33,12 +34,9 @@ def form_fields(file: str, text: str, line: str) -> list[FormField]:
 
 def fields_of(read: ReadProject, file: str) -> list[FormField]:
     """Return none of a template, or a file that does not exist."""
-    return list(fields_in(read.node(file), a_number(read))) if file in read.texts and is_flow_file(file) else []
-
-
-def a_number(read: ReadProject) -> str:
-    """Return "" if the project answers no number."""
-    return next((flow.numbers[0] for flow in read.project.flows.values() if flow.numbers), "")
+    if file not in read.texts or not is_flow_file(file):
+        return []
+    return list(fields_in(read.node(file), line_of(read.project.flows.values())))
 
 
 class FieldChange(NamedTuple):
@@ -113,7 +111,7 @@ class FileChange:
     def between(
         cls, read: ReadProject, file: str, before: str, text: str, issues: tuple[FlowIssue, ...] = ()
     ) -> FileChange:
-        line = a_number(read)
+        line = line_of(read.project.flows.values())
         old, new = (form_fields(file, each, line) if is_flow_file(file) else [] for each in (before, text))
         return cls(file, before, text, old, new, issues)
 
@@ -131,9 +129,7 @@ class FileChange:
 
     @property
     def lines(self) -> list[str]:
-        """Each line of the diff starts with `+`, `-`, `@` or a space."""
-        lines = unified_diff(self.before.splitlines(), self.text.splitlines(), lineterm="", n=2)
-        return list(lines)[2:]
+        return diff_lines(self.before, self.text)
 
     @property
     def step(self) -> str:
@@ -169,6 +165,11 @@ class FileChange:
                 name = key if place < field.start else value
             found.setdefault(name, []).append(issue)
         return found
+
+
+def diff_lines(before: str, text: str) -> list[str]:
+    """Each line starts with `+`, `-`, `@` or a space."""
+    return list(unified_diff(before.splitlines(), text.splitlines(), lineterm="", n=2))[2:]
 
 
 def change_of(folder: ProjectFolder, file: str, before: str, after: str) -> FileChange:

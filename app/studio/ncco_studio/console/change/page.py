@@ -15,11 +15,10 @@ from fastapi.responses import RedirectResponse
 from ncco_server.desk.machine_checks import example_numbers
 from ncco_server.flow.hours.holidays import country_names, meant_country, regions_of
 from ncco_server.issue import pointer
-from ncco_server.service.phone_numbers import readable
+from ncco_server.service.phone_numbers import line_of, readable
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.change.draft import (
     FileChange,
-    a_number,
     change_of,
     fields_of,
     form_fields,
@@ -165,7 +164,7 @@ def _form(
         "change.html",
         422 if problem else 200,
         title=title_of(read, file, fields),
-        samples=[readable(number, a_number(read)) for number in samples],
+        samples=[readable(number, line_of(read.project.flows.values())) for number in samples],
         shared=_shared(read) if flow is not None else {},
         numbers=[field.value for field in fields if field.path[0] == "numbers"],
         sections=sections_of(fields, new_lines_in(root)),
@@ -245,7 +244,7 @@ def _review(request: Request, file: str, form: Mapping[str, str]) -> Response:
     before = read.texts.get(file)
     if before is None:
         return _missing(request)
-    line = a_number(read)
+    line = line_of(read.project.flows.values())
     fields = fields_of(read, file)
     notice = ""
     try:

@@ -18,7 +18,7 @@ from ncco_server.errors import StoreError
 from ncco_server.flow.files import MAX_FILE_BYTES
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.audit import audit
-from ncco_studio.console.change.draft import FileChange, save
+from ncco_studio.console.change.draft import FileChange, diff_lines, save
 from ncco_studio.console.editor import ask, check_size
 from ncco_studio.console.history import Change, record
 from ncco_studio.console.pages import render, view_of
@@ -111,7 +111,7 @@ class SaveRequest(BaseModel):
 async def diff(request: Request, console: TheConsole, _: CanChange, wanted: SaveRequest) -> Response:
     """Show the lines that saving a text would change."""
     before = (await console.read_project()).texts.get(wanted.file, "")
-    return render(request, "phone_diff.html", draft=FileChange(wanted.file, before, wanted.text, [], [], ()))
+    return render(request, "phone_diff.html", lines=diff_lines(before, wanted.text))
 
 
 @router.post("/phone/save")

@@ -1,9 +1,10 @@
 // The call: the server plays it in virtual time; the browser says up to which second. Nothing waits for the voice.
 import { busy } from "./busy.js";
-import { mark, merge } from "./phone_log.js";
+import { mark } from "./phone_log.js";
 import { light } from "./phone_picture.js";
 import { connectMicrophone, forgetSpoken, hush, listen, speak } from "./phone_speech.js";
 import { fail, post, succeed } from "./request.js";
+import htmx from "./vendor/htmx.js";
 
 const SHORTEST_MS = 60; // between two requests for what happens next
 const ASKS = ["dial", "record"]; // moments in which the clock stands until somebody says what happens
@@ -115,25 +116,22 @@ export function hold() {
 }
 
 /** Show the call of a reply; false when it says that something was refused. */
-function show(html) {
-  const shown = new DOMParser().parseFromString(html, "text/html");
-  const state = shown.getElementById("call-state");
-  const { call: id, at, next, moment, listens, takesKeys, over, flow, step, refused, incoming, kept, blocked } = state.dataset;
-  const isNew = call?.id !== id;
+async function show(html) {
+  const isNew = !call || !html.includes(`data-call="${call.id}"`);
+  const isAtEnd = isNew || $("log").scrollTop + $("log").clientHeight > $("log").scrollHeight - 60;
+  const swap = isNew ? "innerHTML" : "innerMorph"; // what stays keeps its focus, and unfolded lines stay unfolded
+  await htmx.swap({ text: html, sourceElement: $("call"), target: $("call"), swap });
+  const { call: id, at, next, moment, listens, takesKeys, over, flow, step, refused, incoming, kept, blocked } = $("call-state").dataset;
   const heldAt = stops.size > 0 && !isNew ? call.at : 0;
   call = {
     id, moment, listens, hasListened: takesKeys === "true" || (!isNew && call.hasListened), at: Math.max(Number(at), heldAt), seen: performance.now(), next: next === "" ? null : Number(next), isOver: over === "true",
   };
-  const isAtEnd = isNew || $("log").scrollTop + $("log").clientHeight > $("log").scrollHeight - 60;
   if (isNew) {
     succeed();
     forgetSpoken();
     stops.clear();
-    $("call").replaceChildren(...shown.body.children);
     placing = false;
     $("log").focus({ preventScroll: true }); // whoever presses Enter once more does not hang up
-  } else {
-    merge(shown.body);
   }
   showState();
   $("hold").setAttribute("aria-pressed", String(stops.has("hold")));

@@ -1,4 +1,4 @@
-// The picture of a flow: zoom and pan by its viewBox, a search, and the step that is chosen.
+// The picture of a flow: its scale, a search, and the step that is chosen. The browser scrolls it.
 
 const READABLE_SCALE = 0.85; // at first, at least: of a picture that is too wide for it, a part is shown
 const ZOOM = 1.25;
@@ -24,129 +24,79 @@ function read() {
   texts = new Map(steps.map((each) => [each, ownText(each)]));
 }
 
-// The part of the picture that is seen: its middle, and pixels of the screen for one unit of the picture
+// The scale, and what is seen
 
-const view = { x: 0, y: 0, scale: 1 };
-let openedScale = 1; // from a larger scale on, a finger moves the picture in each direction
+let scale = 1; // pixels of the screen for one unit of the picture
 
-function show() {
-  const { width, height } = frame.getBoundingClientRect();
-  const [seenWidth, seenHeight] = [width / view.scale, height / view.scale];
-  view.x = clamp(view.x, 0, size.width);
-  view.y = clamp(view.y, 0, size.height);
-  frame.classList.toggle("zoomed", view.scale > openedScale);
-  picture.setAttribute("viewBox", [view.x - seenWidth / 2, view.y - seenHeight / 2, seenWidth, seenHeight].join(" "));
+function resize() {
+  picture.setAttribute("width", Math.floor(size.width * scale));
+  picture.setAttribute("height", Math.floor(size.height * scale));
 }
 
 const clamp = (value, least, most) => Math.min(Math.max(value, least), most);
 
-const fitting = () => {
-  const { width, height } = frame.getBoundingClientRect();
-  return Math.min(1, width / size.width, height / size.height);
-};
-
-function fit() {
-  Object.assign(view, { x: size.width / 2, y: size.height / 2, scale: fitting() });
-  show();
-}
+const fitting = () => Math.min(1, frame.clientWidth / size.width, frame.clientHeight / size.height);
 
 /** Show the whole width, as long as its text can be read, and of a wider picture the left or what is around the start. */
 function open() {
-  const width = frame.clientWidth;
-  const isWhole = width / size.width >= READABLE_SCALE;
-  view.scale = clamp(width / size.width, READABLE_SCALE, 1);
-  openedScale = view.scale;
-  const isTall = isWhole || matchMedia("(max-width: 40rem)").matches; // on a telephone, the page scrolls down and a finger moves it sideways
-  frame.style.height = isTall ? `${Math.ceil(size.height * view.scale)}px` : "";
-  const half = width / 2 / view.scale;
-  const box = nodes.find((each) => each.classList.contains("start"))?.getBBox();
-  const isLeft = !box || box.x + box.width < half * 2;
-  view.x = isWhole ? size.width / 2 : isLeft ? half : Math.min(box.x + box.width / 2, size.width - half);
-  view.y = Math.min(size.height, frame.clientHeight / view.scale) / 2;
-  show();
+  const readable = frame.clientWidth / size.width;
+  frame.classList.toggle("wide", readable < READABLE_SCALE);
+  scale = clamp(readable, READABLE_SCALE, 1);
+  resize();
+  frame.style.height = "";
+  frame.style.height = `${frame.offsetHeight}px`; // as it is zoomed, the page stays where it is
+  const start = nodes.find((each) => each.classList.contains("start"))?.getBoundingClientRect();
+  const { x, width, right } = frame.getBoundingClientRect();
+  if (start?.right > right) frame.scrollLeft += start.x + start.width / 2 - x - width / 2;
 }
 
 /** Zoom around a point of the screen, by default the middle. */
 function zoom(factor, clientX, clientY) {
-  const { x, y, width, height } = frame.getBoundingClientRect();
-  const scale = clamp(view.scale * factor, Math.min(0.1, fitting()), 4);
-  const [right, down] = [(clientX ?? x + width / 2) - x - width / 2, (clientY ?? y + height / 2) - y - height / 2];
-  view.x += right / view.scale - right / scale;
-  view.y += down / view.scale - down / scale;
-  view.scale = scale;
-  show();
+  const around = frame.getBoundingClientRect();
+  const [x, y] = [clientX ?? around.x + around.width / 2, clientY ?? around.y + around.height / 2];
+  const before = picture.getBoundingClientRect();
+  scale = clamp(scale * factor, fitting(), 4);
+  resize();
+  const after = picture.getBoundingClientRect();
+  const [right, down] = [(x - before.x) / before.width, (y - before.y) / before.height];
+  frame.scrollBy(after.x + right * after.width - x, after.y + down * after.height - y);
 }
 
-function pan(right, down) {
-  view.x += right / view.scale;
-  view.y += down / view.scale;
-  show();
-}
+const fit = () => zoom(0);
 
-/** Bring a node into the middle unless it is well in sight. */
+/** Scroll to a node: Firefox scrolls to a shape, but not to a group. */
 function reveal(node) {
-  const [box, around] = [node.getBoundingClientRect(), frame.getBoundingClientRect()];
-  const isSeen = box.left > around.left && box.right < around.right && box.top > around.top && box.bottom < around.bottom;
-  if (!isSeen) pan(box.x + box.width / 2 - around.x - around.width / 2, box.y + box.height / 2 - around.y - around.height / 2);
-  // The picture may be higher than the window. Firefox scrolls to a shape, but not to a group.
-  node.querySelector("title + *").scrollIntoView({ block: "nearest" });
+  node.querySelector("title + *").scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
-// Buttons, wheel, keys and fingers
+// Buttons, wheel, keys and the mouse, which drags
 
 const WAYS = { in: () => zoom(ZOOM), out: () => zoom(1 / ZOOM), fit };
 for (const button of document.querySelectorAll("[data-zoom]")) button.addEventListener("click", WAYS[button.dataset.zoom]);
 
 frame.addEventListener("wheel", (event) => {
-  if (!event.ctrlKey && !event.metaKey) return; // the page scrolls
+  if (!event.ctrlKey && !event.metaKey) return;
   event.preventDefault();
   zoom(Math.exp(-event.deltaY / 300), event.clientX, event.clientY);
 }, { passive: false });
 
-const KEYS = {
-  ArrowLeft: () => pan(-60, 0), ArrowRight: () => pan(60, 0), ArrowUp: () => pan(0, -60), ArrowDown: () => pan(0, 60),
-  "+": WAYS.in, "=": WAYS.in, "-": WAYS.out, 0: fit,
-};
+const KEYS = { "+": WAYS.in, "=": WAYS.in, "-": WAYS.out, 0: fit };
 frame.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || !(event.key in KEYS)) return;
   event.preventDefault();
   KEYS[event.key]();
 });
 
-const fingers = new Map(); // pointers that are down, by id: where they are
-let moved = 0;
+let moved = 0; // pixels since the mouse was pressed
 
-frame.addEventListener("pointerdown", (event) => {
-  if (event.button !== 0) return;
-  if (!fingers.size) moved = 0;
-  fingers.set(event.pointerId, event);
-});
-
+frame.addEventListener("pointerdown", () => (moved = 0));
 frame.addEventListener("pointermove", (event) => {
-  const before = fingers.get(event.pointerId);
-  if (!before) return;
-  const other = [...fingers].find(([id]) => id !== event.pointerId)?.[1];
-  if (other) {
-    const far = (one) => Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY);
-    zoom(far(event) / Math.max(far(before), 1), (event.clientX + other.clientX) / 2, (event.clientY + other.clientY) / 2);
-  }
-  const share = other ? 2 : 1;
-  const [right, down] = [before.clientX - event.clientX, before.clientY - event.clientY];
-  moved += Math.hypot(right, down);
-  if (moved > DRAG) {
-    if (!frame.hasPointerCapture(event.pointerId)) frame.setPointerCapture(event.pointerId);
-    frame.classList.add("moving");
-    pan(right / share, down / share);
-  }
-  fingers.set(event.pointerId, event);
+  if (event.pointerType !== "mouse" || event.buttons !== 1) return;
+  moved += Math.hypot(event.movementX, event.movementY);
+  if (moved <= DRAG) return;
+  frame.setPointerCapture(event.pointerId);
+  frame.scrollBy(-event.movementX, -event.movementY);
 });
-
-for (const name of ["pointerup", "pointercancel"]) {
-  frame.addEventListener(name, (event) => {
-    fingers.delete(event.pointerId);
-    if (!fingers.size) frame.classList.remove("moving");
-  });
-}
 
 // The step that is chosen
 
@@ -211,26 +161,28 @@ find.addEventListener("keydown", (event) => {
 
 // At first, and once it is painted
 
-let opened = ""; // the part that the page showed first
+const place = () => [scale, frame.scrollLeft, frame.scrollTop];
+let opened; // the place that the page showed first
+let left; // the one before the picture is painted
 
 function begin() {
   read();
   open();
-  opened = picture.getAttribute("viewBox");
+  opened = place();
   search();
   chooseByAddress();
 }
 
 /** Look at the painted picture, in the place where somebody has moved the plain one. */
 function renew() {
-  if (picture.getAttribute("viewBox") === opened) return begin();
+  if (left.join() === opened.join()) return begin();
   read();
-  show();
+  resize();
+  frame.scrollTo(left[1], left[2]);
   search();
   chooseByAddress();
 }
 
-new ResizeObserver(show).observe(frame);
 function chooseByAddress() {
   const [flow, step] = location.hash.slice(1).split("/").map(decodeURIComponent);
   if (step) choose(flow, step);
@@ -240,6 +192,7 @@ begin();
 
 const painted = document.getElementById("painted");
 const fail = () => (painted.textContent = "The calls could not be added to the picture. Reload the page.");
+document.addEventListener("htmx:before:swap", () => (left = place()));
 document.addEventListener("htmx:after:swap", () => frame.contains(picture) || renew());
 for (const failure of ["htmx:error", "htmx:response:error"]) {
   document.addEventListener(failure, ({ detail }) => {
