@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from fastapi import APIRouter, Request, Response
@@ -20,7 +19,6 @@ from ncco_server.desk.problems import (
 from ncco_server.errors import StoreError
 from ncco_server.flow.model import Project
 from ncco_server.flow.report import as_sentence, counted
-from ncco_server.issue import RuleBook
 from ncco_server.service.figures import LookupFigures, ServerFigures
 from ncco_server.service.recording_files import NO_KEY
 from ncco_server.service.recordings import SET_KEY
@@ -46,10 +44,23 @@ MOST_COUNTED: Final = 100_000
 """Open calls."""
 SLOW_S: Final = 2.5
 """Webhooks are too slow above this; Vonage gives up after 5 s."""
+BACKUP: Final = "how-to/backup"
+CONSOLE: Final = "how-to/console"
+FAULTS: Final = "explanation/faults"
+LOOKUPS: Final = "how-to/crm"
+MONITOR: Final = "how-to/monitor"
+TABLES: Final = "how-to/tables"
+PLACING: Final = "how-to/place"
+RECORDINGS: Final = "how-to/recordings"
+REVISIONS: Final = "explanation/revisions"
+SECURITY: Final = "security"
+_SIGNATURE_CURE: Final = (
+    "VONAGE_SIGNATURE_SECRET must be the signature secret of your Vonage account; `ncco doctor` checks it."
+)
 
 
 class HealthProblem(NamedTuple):
-    """A problem, and what to do about it; in `PROBLEMS`, with names to fill in.
+    """A problem, and what to do about it.
 
     Attributes:
         severity: `error` if callers notice it, otherwise `warning`.
@@ -59,7 +70,6 @@ class HealthProblem(NamedTuple):
         link: the console page with details, or "", and `where` in words.
     """
 
-    code: str
     severity: str
     plain: str
     text: str
@@ -67,13 +77,6 @@ class HealthProblem(NamedTuple):
     page: str
     where: str = ""
     link: str = ""
-
-
-PROBLEMS: Final[Mapping[str, HealthProblem]] = RuleBook(HealthProblem, Path(__file__).with_name("health.yaml"))
-
-
-def _found(code: str, **names: object) -> HealthProblem:
-    return HealthProblem(*(words.format(**names) for words in PROBLEMS[code]))
 
 
 @router.get("/health")
@@ -155,54 +158,104 @@ async def _revisions(console: Console, now: datetime) -> tuple[list[tuple[str, s
 
 
 def _of_store(error: StoreError) -> HealthProblem:
+    plain = "The list of calls cannot be used, and callers may hear only the emergency announcement."
+    text = f"The database cannot be used: {error}. Callers may hear only the emergency announcement (failsafe)."
     cure = error.cure or "start it, or check its disk; `ncco doctor` tests it"
-    return _found("store", error=error, cure=as_sentence(cure))
+    cure = f"{as_sentence(cure)}. The server recovers automatically when the database is back."
+    return HealthProblem("error", plain, text, cure, FAULTS)
 
 
 def _of_server(server: ServerReading) -> Iterator[HealthProblem]:
     state = server.state
     if state is None:
-        yield _found("unknown")
+        cure = "Open the console that `ncco serve` starts, which reads the counters of that server."
+        plain = "These pages cannot see the telephone service."
+        yield HealthProblem("error", plain, "This console does not know its server.", cure, CONSOLE)
         return
     if state.problem:
-        yield _found("down", problem=state.problem)
+        cure = "Check its log and its service (`systemctl status ncco`), and start it again."
+        text = f"The server on this host is down, and callers hear nothing: {state.problem}."
+        yield HealthProblem("error", "The telephone service is down: callers hear nothing.", text, cure, FAULTS)
     elif not server.is_counted:
-        yield _found("uncounted")
-    yield from (_found("draining", reason=reason) for reason in state.reasons)
-    yield from (_found("rejected", rejected=rejected) for rejected in state.rejected)
+        text = "The server answers, but its counters cannot be read."
+        plain = "The telephone service works, but its figures are missing."
+        yield HealthProblem("warning", plain, text, "Start it again.", MONITOR)
+    for reason in state.reasons:
+        cure = (
+            "Fix that; the log has the details. If the server is shutting down, wait until it has "
+            "finished its calls, then start it again."
+        )
+        plain = "The telephone service is not taking new calls."
+        yield HealthProblem("error", plain, f"The server is not taking new calls: {reason}.", cure, FAULTS)
+    for rejected in state.rejected:
+        text = f"The flows on disk are not in use; calls continue with the last good ones. {rejected}"
+        cure = "Fix it, and the server will load the flows automatically."
+        plain = "The last change is not live: callers still hear the previous version."
+        yield HealthProblem("warning", plain, text, cure, REVISIONS, "the flows", "/flows")
+
+
+_STORE_CURE: Final = "Check the database, its disk, and the log."
 
 
 def _of_hour(figures: ServerFigures, project: Project) -> Iterator[HealthProblem]:
     if failsafes := figures.failsafes:
-        yield _found("failsafe", callers=counted(failsafes, "caller"))
+        text = f"{counted(failsafes, 'caller')} heard the emergency announcement (failsafe) in the last hour."
+        cure = "Open the failed calls: each shows which step failed, and why."
+        plain = f"{counted(failsafes, 'caller')} heard only the emergency announcement in the last hour."
+        yield HealthProblem("error", plain, text, cure, FAULTS, "such calls", "/calls?state=failed&since=hour")
     if refused := figures.refused:
         reasons = ", ".join(f"{reason} ({count})" for reason, count in refused.items())
         many = counted(sum(refused.values()), "webhook")
-        yield _found("refused" if figures.webhooks else "all_refused", webhooks=many, reasons=reasons)
+        text = f"{many} did not have a valid Vonage signature in the last hour: {reasons}."
+        if figures.webhooks:
+            cure = f"If strangers sent them, nothing is wrong. If Vonage did: {_SIGNATURE_CURE}"
+            plain = "Strangers tried to reach this server in the last hour, and were refused."
+            yield HealthProblem("warning", plain, text, cure, SECURITY)
+        else:
+            text += " None had a valid signature, so callers hear nothing."
+            plain = "All calls in the last hour were refused: callers hear nothing."
+            yield HealthProblem("error", plain, text, _SIGNATURE_CURE, SECURITY)
     if away := figures.unanswered:
-        yield _found("unanswered", webhooks=counted(away, "webhook"))
+        text = (
+            f"{counted(away, 'webhook')} could not be answered in the last hour, because the database was unavailable."
+        )
+        plain = "Some callers were not served in the last hour."
+        yield HealthProblem("error", plain, text, _STORE_CURE, FAULTS)
     if unstored := sum(figures.unstored.values()):
         failsafe = figures.unstored.get("failsafe", 0)
-        yield _found("unstored", callers=counted(unstored, "caller"), error=unstored - failsafe, failsafe=failsafe)
+        text = (
+            f"The server answered {counted(unstored, 'caller')} without the database in the last hour; no list "
+            f"contains these calls. The error exit of a flow was played {unstored - failsafe} times, the emergency "
+            f"announcement (failsafe) {failsafe} times."
+        )
+        plain = f"{counted(unstored, 'caller')} did not hear the usual menu in the last hour."
+        yield HealthProblem("error", plain, text, _STORE_CURE, FAULTS)
     if figures.p99_s is not None and figures.p99_s >= SLOW_S:
-        yield _found("slow", seconds=f"{figures.p99_s:.1f}")
+        text = f"One answer in a hundred takes {figures.p99_s:.1f} seconds or more; Vonage gives up after 5."
+        cure = "Check the slow lookups below, the database's disk and the load."
+        yield HealthProblem("error", "Some callers wait too long before they hear anything.", text, cure, MONITOR)
     for lookup in figures.lookups:
         yield from _of_lookup(lookup, project)
 
 
 def _of_lost(figures: ServerFigures) -> Iterator[HealthProblem]:
     if parked := figures.hooks.get("parked"):
-        yield _found("parked", hooks=counted(parked, "hook"), notifications=counted(parked, "notification"))
+        text = f"{counted(parked, 'hook')} could not be delivered, and the server gave up."
+        cure = "`ncco hooks` says why; `ncco hooks retry --all` sends them again."
+        plain = f"{counted(parked, 'notification')} could not be sent."
+        yield HealthProblem("warning", plain, text, cure, MONITOR)
     if failed := figures.recordings.get("failed"):
-        yield _found("not_fetched", recordings=counted(failed, "recording"), messages=counted(failed, "message"))
-    lost = figures.recordings.get("lost", 0)
-    yield from (_shared(problem, messages=counted(lost, "message")) for problem in problems_of_audio(lost))
+        text = f"{counted(failed, 'recording')} could not be fetched from Vonage."
+        cure = "Each says why, and can be fetched again."
+        plain = f"{counted(failed, 'message')} could not be fetched."
+        yield HealthProblem("warning", plain, text, cure, RECORDINGS, "the messages", "/messages")
+    for problem in problems_of_audio(figures.recordings.get("lost", 0)):
+        plain = f"{counted(figures.recordings['lost'], 'message')} can no longer be played."
+        yield _shown(problem, plain, RECORDINGS)
 
 
-def _shared(problem: ServerProblem, **names: object) -> HealthProblem:
-    """A problem that `ncco doctor` reports in the same words."""
-    known = {"severity": problem.severity, "text": as_sentence(problem.text), "cure": problem.cure}
-    return _found(problem.kind, **known, **names)
+def _shown(problem: ServerProblem, plain: str, page: str, where: str = "", link: str = "") -> HealthProblem:
+    return HealthProblem(problem.severity, plain, f"{as_sentence(problem.text)}.", problem.cure, page, where, link)
 
 
 def _of_backup(figures: ServerFigures, now: datetime) -> Iterator[HealthProblem]:
@@ -211,35 +264,45 @@ def _of_backup(figures: ServerFigures, now: datetime) -> Iterator[HealthProblem]
         return
     last = _moment(figures.last_backup)
     if last is None:
-        yield _found("no_backup")
+        text, cure = "This server has never been backed up.", "Run `ncco backup` now, and then every night."
     else:
-        yield _found("old_backup", days=counted((now - last) // timedelta(days=1), "day"))
+        text = f"The last backup is {counted((now - last) // timedelta(days=1), 'day')} old."
+        cure = "Look at its timer (`systemctl list-timers`), or run `ncco backup` now."
+    cure += " If another program backs up the database, set `NCCO_BACKUP_DAYS=0`."
+    yield HealthProblem("warning", text, text, cure, BACKUP)
 
 
 def _of_jobs(figures: ServerFigures, now: datetime) -> Iterator[HealthProblem]:
     for job, since in sorted(figures.jobs_failing_since.items()):
         if (lasts := now - datetime.fromtimestamp(since, UTC)) > STUCK:
-            yield _found("job", job=job, hours=counted(lasts // timedelta(hours=1), "hour"))
+            hours = counted(lasts // timedelta(hours=1), "hour")
+            text = f"The job `{job}` has failed, or has not ended, for {hours}."
+            cure = "The log says why (`job failed`). If it says nothing, restart the server."
+            plain = "The upkeep of the stored calls has been failing."
+            yield HealthProblem("warning", plain, text, cure, MONITOR)
 
 
 def _of_waiting(figures: ServerFigures, settings: Settings) -> Iterator[HealthProblem]:
     """What waits after a failed attempt, or cannot be attempted."""
     tries = figures.hook_tries.get("failed", 0)
     if (waiting := figures.hooks.get("waiting")) and tries >= MANY_FAILED_TRIES:
-        hooks = counted(waiting, "hook waits", "hooks wait")
-        notifications = counted(waiting, "notification has", "notifications have")
-        yield _found("hooks", hooks=hooks, tries=tries, notifications=notifications)
+        waits = f"{counted(waiting, 'hook')} {'waits' if waiting == 1 else 'wait'}"
+        text = f"{waits}: {tries} attempts failed in the last hour."
+        cure = "`ncco hooks` says why. The server retries them."
+        plain = f"{counted(waiting, 'notification')} {'has' if waiting == 1 else 'have'} not been sent yet."
+        yield HealthProblem("warning", plain, text, cure, MONITOR)
     if not (waiting := figures.recordings.get("waiting")):
         return
-    here = {
-        "recordings": counted(waiting, "recording is", "recordings are"),
-        "messages": counted(waiting, "message has", "messages have"),
-    }
+    text = f"{counted(waiting, 'recording')} {'is' if waiting == 1 else 'are'} not here yet: "
+    plain = f"{counted(waiting, 'message')} {'has' if waiting == 1 else 'have'} not arrived yet."
     tries = figures.recording_tries.get("failed", 0)
     if settings.missing_to_fetch:
-        yield _found("no_key", **here, why=NO_KEY, cure=as_sentence(SET_KEY))
+        cure = f"{as_sentence(SET_KEY)}."
+        yield HealthProblem("warning", plain, f"{text}{NO_KEY}.", cure, RECORDINGS, "the messages", "/messages")
     elif tries >= MANY_FAILED_TRIES and not figures.recording_tries.get("kept"):
-        yield _found("recordings", **here, tries=tries)
+        cure = "Each says why. The server retries them."
+        text += f"{tries} attempts failed in the last hour."
+        yield HealthProblem("warning", plain, text, cure, RECORDINGS, "the messages", "/messages")
 
 
 async def _of_database(console: Console, project: Project) -> list[HealthProblem]:
@@ -252,37 +315,45 @@ async def _of_database(console: Console, project: Project) -> list[HealthProblem
         lost = await tables_without_key(store.tables, hashed) if hashed else []
     except StoreError as error:
         return [_of_store(error)]
+    waits = counted(waiting, "call waits", "calls wait")
+    plain_of = {
+        "paused": "Placing calls is paused.",
+        "held": f"{waits}, because Vonage accepts no calls at the moment.",
+        "no access": f"{waits}, but this server cannot place calls.",
+    }
     placing = [
-        _shared(problem, calls=counted(waiting, "call waits", "calls wait"))
+        _shown(problem, plain_of[problem.kind], PLACING, "the placed calls", "/calls/placed")
         for problem in problems_of_placing(control, milliseconds(datetime.now(UTC)), has_access=console.can_place)
         if waiting or problem.kind == "paused"
     ]
-    return placing[:1] + [_shared(problem) for problem in problems_of_hashes(lost)]
+    plain = "Some people who must not be called are no longer recognised."
+    return placing[:1] + [_shown(problem, plain, TABLES) for problem in problems_of_hashes(lost)]
 
 
 def _of_lookup(lookup: LookupFigures, project: Project) -> Iterator[HealthProblem]:
     lost = lookup.failed + lookup.late
+    hows = list[str]()
+    cures = list[str]()
     if not lost:
         return
-    how = "both" if lookup.failed and lookup.late else "failed" if lookup.failed else "late"
+    if lookup.failed:
+        hows.append(f"failed {lookup.failed}")
+        cures.append("Check the service behind it; the log says why it failed.")
+    if lookup.late:
+        hows.append(f"was too slow {lookup.late}")
+        cures.append("Make the service faster, or raise the lookup's `timeout`.")
+    text = f"The lookup {lookup.name} {' and '.join(hows)} of {counted(lookup.asked, 'time')} in the last hour."
     asking = (
         (flow.name, step.name) for flow in project.flows.values() for step in flow.steps.values()
         for ask in step.asks if ask.name == lookup.name
     )  # fmt: skip
     flow, step = next(asking, ("", ""))
-    is_often = lost >= OFTEN * lookup.asked
-    yield _found(
-        f"lookup_{how}",
-        severity="error" if is_often else "warning",
-        title=lookup.name.replace("_", " "),
-        how_often="often got no reply" if is_often else f"got no reply {lost} of {lookup.asked} times",
-        name=lookup.name,
-        failed=lookup.failed,
-        late=lookup.late,
-        times=counted(lookup.asked, "time"),
-        where=f"flow {flow}, step {step}" if flow else "",
-        link=f"/flows/{flow}#{flow}/{step}" if flow else "",
-    )
+    cure = " ".join([*cures, "Those callers got its `default`."])
+    severity = "error" if lost >= OFTEN * lookup.asked else "warning"
+    link = f"/flows/{flow}#{flow}/{step}" if flow else ""
+    how_often = "often got no reply" if severity == "error" else f"got no reply {lost} of {lookup.asked} times"
+    plain = f"The request “{lookup.name.replace('_', ' ')}” to another system {how_often} in the last hour."
+    yield HealthProblem(severity, plain, text, cure, LOOKUPS, f"flow {flow}, step {step}" if flow else "", link)
 
 
 def _ms(seconds: float) -> str:
