@@ -242,7 +242,7 @@ async def _count_stages(app: Any, counter: Counter) -> None:
 
     def rows() -> Any:
         ncco, webhook = orjson.dumps(turn.ncco), answer_row(answer, call.uuid, KEY)
-        return turn_row(turn, ncco, webhook, answer), webhook, Reply.of_turn(turn, ncco, "answer", webhook)
+        return turn_row(turn, ncco, webhook, answer), webhook, Reply.of_turn(turn, ncco, webhook)
 
     counter.each("answer: 5 rows and reply", rows)
     turned, webhook, reply = rows()
@@ -268,7 +268,7 @@ async def _count_stages(app: Any, counter: Counter) -> None:
     def moved_rows() -> Any:
         ref = engine.WaitRef("input", session.id, 1, wait.index)
         ncco, webhook = orjson.dumps(moved.ncco), webhook_row(KEY, press, "input-dtmf", session.id, ref, hides=False)
-        return turn_row(moved, ncco, webhook, press), webhook, Reply.of_turn(moved, ncco, "input-dtmf", webhook)
+        return turn_row(moved, ncco, webhook, press), webhook, Reply.of_turn(moved, ncco, webhook)
 
     counter.each("input: 6 rows and reply", moved_rows)
     advanced, cause, reply = moved_rows()

@@ -51,10 +51,8 @@ class CallService(Turns):
             None,
             delivery.kind,
             "recorded",
-            uuid=leg,
-            conversation_uuid=webhook.conversation_uuid or "",
+            call=delivery.call._replace(uuid=leg, conversation_uuid=webhook.conversation_uuid or ""),
             problem=_reported_error(delivery),
-            caller=delivery.call.caller,
             row=row,
         )
 

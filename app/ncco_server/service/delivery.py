@@ -135,7 +135,7 @@ class Delivery:
     def webhook(self) -> Webhook:
         return recognise(self.fields)
 
-    @cached_property
+    @property
     def kind(self) -> str:
         """For logs and metrics: `answer`, `input-dtmf`, `event-busy`, ..."""
         return "unreadable" if self.problem else webhook_type(self.webhook)
@@ -209,6 +209,7 @@ class Reply(NamedTuple):
         ncco: the JSON bytes to send; None for an empty 200.
         outcome: how it was understood (`answer`, `sales`, `noinput`, `busy`, `repeat`, `recorded`, `failsafe`, ...).
         flow, step: where the call is afterwards; "" if no call is known.
+        call: empty if none is known.
         problem: one sentence, also for the `ncco-problem` response header.
         heard_in: the step that was waiting for the input; "" for none.
         row: with sensitive values masked; None for a repeat or an unknown call.
@@ -220,35 +221,30 @@ class Reply(NamedTuple):
     outcome: str
     flow: str = ""
     step: str = ""
-    uuid: str = ""
-    conversation_uuid: str = ""
+    call: CallData = CallData()
     is_failsafe: bool = False
     is_repeat: bool = False
     problem: str = ""
     heard_in: str = ""
     revision: str = ""
-    caller: str = ""
     row: WebhookRow | None = None
     is_unstored: bool = False
 
     @classmethod
-    def of_turn(cls, turn: Turn, ncco: bytes | None, kind: str, row: WebhookRow) -> Reply:
+    def of_turn(cls, turn: Turn, ncco: bytes | None, row: WebhookRow) -> Reply:
         session = turn.session
-        call = turn.session.call
         first = turn.trace[0] if turn.trace else None
         return cls(
             ncco,
-            kind,
+            row.kind,
             turn.outcome,
             session.flow,
             session.step,
-            call.uuid,
-            call.conversation_uuid,
+            session.call,
             turn.is_failsafe,
             problem=_problem_of(turn) if turn.has_fault else "",
             heard_in=first.step if first is not None and first.did == "heard" else "",
             revision=session.revision,
-            caller=call.caller,
             row=row,
         )
 
@@ -269,9 +265,7 @@ class Reply(NamedTuple):
         cls, call: CallData, session: Session | None, ncco: bytes | None, kind: str, outcome: str, **more: Any
     ) -> Reply:
         flow, step = (session.flow, session.step) if session else ("", "")
-        caller = call.caller
-        place = (flow, step, call.uuid, call.conversation_uuid)
-        return cls(ncco, kind, outcome, *place, caller=caller, **more)
+        return cls(ncco, kind, outcome, flow, step, call, **more)
 
 
 def _problem_of(turn: Turn) -> str:

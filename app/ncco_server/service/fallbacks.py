@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final, cast
 
 from ncco_server import engine
-from ncco_server.engine import WaitRef
+from ncco_server.engine import CallData, WaitRef
 from ncco_server.engine.session import from_json
 from ncco_server.flow.frame import CallbackKind
 from ncco_server.ncco.webhooks import FallbackWebhook
@@ -84,7 +84,7 @@ async def _record(turns: Turns, delivery: Delivery, row: SessionRow | None = Non
     received = webhook_row(turns.policy.keys[0], delivery, "fallback", row.id if row is not None else leg, hides=True)
     await turns.record(received)
     if row is None:
-        return Reply(None, "fallback", "recorded", uuid=leg, row=received)
+        return Reply(None, "fallback", "recorded", call=CallData(uuid=leg), row=received)
     return Reply.recorded(from_json(row.state), "fallback", received)
 
 

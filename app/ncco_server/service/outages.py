@@ -82,9 +82,8 @@ def _reply(
     if turn is None or flow is None:
         return turns.failsafe_reply(kind, problem, call)._replace(is_unstored=True)
     turns.dials += turn.dials
-    place = (flow.name, turn.session.step, call.uuid, call.conversation_uuid)
-    caller = call.caller
-    return Reply(orjson.dumps(turn.ncco), kind, "no-store", *place, problem=problem, caller=caller, is_unstored=True)
+    step = turn.session.step
+    return Reply(orjson.dumps(turn.ncco), kind, "no-store", flow.name, step, call, problem=problem, is_unstored=True)
 
 
 def _keep(turns: Turns, delivery: Delivery, turn: Turn) -> None:

@@ -190,7 +190,7 @@ class Turns:
                 self.hooks_written()
             self.dials += turn.dials
             _log_turn(turn)
-            return Reply.of_turn(turn, ncco, received.kind, received)
+            return Reply.of_turn(turn, ncco, received)
 
         return await without_conflict(begun)
 
@@ -294,7 +294,7 @@ class Turns:
         Raises Conflict.
         """
         ncco = ncco_of_reply(turn, is_input=kind == "input")
-        caused = before.with_later(caused_by_turn(turn, delivery.received_ms))
+        caused = caused_by_turn(turn, delivery.received_ms, before)
         moved = session_row(turn.session, row.version + 1, row.created_at, delivery.received_ms, row.leg)
         played = turn_row(turn, stored_ncco(turn, ncco), received, delivery, caused.hooks)
         await self.store.advance(moved, played, received, caused)
@@ -302,7 +302,7 @@ class Turns:
             self.hooks_written()
         self.dials += turn.dials
         _log_turn(turn)
-        return Reply.of_turn(turn, ncco or None, delivery.kind, received)
+        return Reply.of_turn(turn, ncco or None, received)
 
     async def record(self, received: WebhookRow, caused: Caused = NOTHING_CAUSED) -> None:
         await self.store.record(received, caused)

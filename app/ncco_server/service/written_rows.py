@@ -22,7 +22,7 @@ from ncco_server.ncco.webhooks import (
 )
 from ncco_server.service.delivery import Delivery
 from ncco_server.service.masks import MASKED, body_of, mask, may_hold_input, with_marks
-from ncco_server.store import Caused, HookRow, RecordingRow, SessionRow, TurnRow, WebhookRow
+from ncco_server.store import NOTHING_CAUSED, Caused, HookRow, RecordingRow, SessionRow, TurnRow, WebhookRow
 
 REFUSED: Final = "refused"
 CALLER_NAME: Final = "caller_name"
@@ -161,11 +161,11 @@ def hook_rows(hooks: Iterable[Hook], session: str, now: int) -> tuple[HookRow, .
     return tuple([_hook_row(hook, session, now) for hook in hooks])
 
 
-def caused_by_turn(turn: Turn, now: int) -> Caused:
+def caused_by_turn(turn: Turn, now: int, before: Caused = NOTHING_CAUSED) -> Caused:
+    """`before` is what the event has caused that leads to the turn."""
     session = turn.session
-    return Caused(
-        hook_rows(turn.hooks, session.id, now), turn.saves, parent=session.parent, has_called=bool(turn.called)
-    )
+    hooks = (*before.hooks, *hook_rows(turn.hooks, session.id, now))
+    return Caused(hooks, (*before.saves, *turn.saves), before.recording, session.parent, bool(turn.called))
 
 
 def caused_by(effects: EventEffects, session: str, now: int, recording: RecordingRow | None = None) -> Caused:

@@ -283,13 +283,13 @@ def log_webhook(
         "outcome": reply.outcome,
         "flow": reply.flow,
         "step": reply.step,
-        "uuid": _short(reply.uuid),
-        "conversation_uuid": _short(reply.conversation_uuid),
+        "uuid": _short(reply.call.uuid),
+        "conversation_uuid": _short(reply.call.conversation_uuid),
         "status": status,
         "ms": round(seconds * 1000, 2),
     }
     if shows_call:
-        line |= {"caller": _short(reply.caller), "told": _short(told_by(reply.row)) if reply.row else ""}
+        line |= {"caller": _short(reply.call.caller), "told": _short(told_by(reply.row)) if reply.row else ""}
     level = "info"
     problem = reply.problem or (delivery.problem if delivery is not None else "")
     if problem or error is not None:

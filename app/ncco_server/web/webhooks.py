@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
 from time import perf_counter
@@ -127,16 +126,15 @@ def failure_response(error: Exception, request: WebhookRequest, path: str) -> We
     closes = not request.is_read
     webhook = delivery.webhook if delivery is not None else None
     call = delivery.call if delivery is not None else CallData()
-    leg = (call.uuid, call.conversation_uuid)
     if not (failure.is_playable and plays_reply(path, webhook)):
-        reply = Reply(None, route, failure.outcome, "", "", *leg, problem=failure.problem)
+        reply = Reply(None, route, failure.outcome, "", "", call, problem=failure.problem)
         body = error_body(failure.problem, failure.cure or _SEND_AGAIN)
         return WebhookResponse(
             reply, failure.status, body, failure=failure.outcome, cure=failure.cure, error=fault, closes=closes
         )
     is_called = route == "onanswer" or (delivery is not None and delivery.failed_url.is_called)
     ncco = JOIN_SILENTLY if is_called else request.calls.failsafe
-    reply = Reply(ncco, route, "failsafe", "", "", *leg, is_failsafe=True, problem=failure.problem)
+    reply = Reply(ncco, route, "failsafe", "", "", call, is_failsafe=True, problem=failure.problem)
     return WebhookResponse(reply, failure=failure.outcome, error=fault, closes=closes)
 
 
@@ -180,8 +178,9 @@ class WebhookRoute(APIRoute):
     async def _response(self, request: WebhookRequest) -> Response:
         config = request.config
         try:
-            async with asyncio.timeout(config.deadline_s) as deadline:
-                reply_due.set(deadline.when() or math.inf)
+            due = asyncio.get_running_loop().time() + config.deadline_s
+            reply_due.set(due)
+            async with asyncio.timeout_at(due):
                 await request.receive_webhook()
                 response: WebhookResponse = await self.endpoint(request, **request.scope["path_params"])
                 _require_playable(response.reply, must_play=self.begins_call)

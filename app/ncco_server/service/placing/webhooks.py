@@ -9,7 +9,7 @@ from typing import Final
 import orjson
 
 from ncco_server import engine
-from ncco_server.engine import WaitRef
+from ncco_server.engine import CallData, WaitRef
 from ncco_server.engine.outcome import event_of
 from ncco_server.engine.session import OWN_LEG, from_json
 from ncco_server.errors import AlreadyOpen
@@ -48,7 +48,7 @@ async def answer(turns: Turns, token: str, delivery: Delivery) -> Reply:
     row = await turns.store.placed.get(ref.session)  # before a late answer ends the call and its key
     attempt = await _pick_up(turns, ref, leg, delivery, is_certain=True) if leg else None
     if row is None or not row.number:
-        return Reply(GOODBYE, "answer", FORGOTTEN, uuid=leg)
+        return Reply(GOODBYE, "answer", FORGOTTEN, call=CallData(uuid=leg))
     if attempt is None:
         return await _say_goodbye(turns, id_, delivery)
     flow = await turns.library.pinned(row.flow, attempt.revision)
@@ -73,7 +73,7 @@ async def _say_goodbye(turns: Turns, id_: str, delivery: Delivery) -> Reply:
     received = answer_row(delivery, id_, turns.policy.keys[0])
     await turns.record(received)
     problem = "nobody should have been called: the call was cancelled or given up, or this is its second leg"
-    return Reply(GOODBYE, "answer", "goodbye", uuid=delivery.call.uuid, problem=problem, row=received)
+    return Reply(GOODBYE, "answer", "goodbye", call=CallData(uuid=delivery.call.uuid), problem=problem, row=received)
 
 
 async def note_event(turns: Turns, token: str, delivery: Delivery) -> Reply | None:

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import httpx
 
+from ncco_server.engine import CallData
 from ncco_server.errors import StoreUnavailable, UnknownWait
 from ncco_server.flow.frame import CallbackKind
 from ncco_server.flow.model import Project
@@ -22,9 +23,10 @@ from tests.support.memory_store import MemoryStore
 
 NCCO = b'[{"action":"talk","text":"Welcome."}]'
 FAILSAFE = b'[{"action":"talk","text":"Please call later."}]'
-ANSWERED = Reply(NCCO, "answer", "answer", "acme", "menu", "leg-1", "CON-1")
-UNSTORED = Reply(NCCO, "fallback", "no-store", "acme", "sorry", "leg-1", "CON-1", is_unstored=True)
-RECORDED = Reply(None, "event-ringing", "recorded", uuid="leg-1", conversation_uuid="CON-1")
+LEG = CallData(uuid="leg-1", conversation_uuid="CON-1")
+ANSWERED = Reply(NCCO, "answer", "answer", "acme", "menu", LEG)
+UNSTORED = Reply(NCCO, "fallback", "no-store", "acme", "sorry", LEG, is_unstored=True)
+RECORDED = Reply(None, "event-ringing", "recorded", call=LEG)
 EMPTY = Project({}, (), {})
 
 Act = Callable[[Delivery], Awaitable[Any]]

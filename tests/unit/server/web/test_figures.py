@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncco_server.engine import LookupAnswer
+from ncco_server.engine import CallData, LookupAnswer
 from ncco_server.service.delivery import Reply
 from ncco_server.service.figures import LookupFigures, ServerFigures
 from ncco_server.vonage.signatures import Refusal
@@ -18,7 +18,7 @@ from ncco_server.web.metrics import Metrics
 from tests.support.cases import each_case
 from tests.support.examples import examples
 
-ANSWERED = Reply(b"[]", "answer", "answer", "acme", "menu", "leg-1", "CON-1")
+ANSWERED = Reply(b"[]", "answer", "answer", "acme", "menu", CallData(uuid="leg-1", conversation_uuid="CON-1"))
 
 
 @examples(30)
