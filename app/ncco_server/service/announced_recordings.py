@@ -37,9 +37,11 @@ def announced(
 
     `may_be_input` must be False if the input is sensitive: its audio is then ignored.
     """
+    if not policy.keeps_recordings:
+        return None
     webhook = delivery.webhook
     url = _url(webhook)
-    if not policy.keeps_recordings or not url or (isinstance(webhook, InputWebhook) and not may_be_input):
+    if not url or (isinstance(webhook, InputWebhook) and not may_be_input):
         return None
     row = _row(delivery, url)
     if session is None or ref is None:

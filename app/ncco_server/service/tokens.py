@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from base64 import urlsafe_b64decode
-from binascii import b2a_base64
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Sequence
 
 from ncco_server.engine import WaitRef
@@ -20,6 +19,7 @@ from ncco_server.flow.frame import CallbackKind
 MAC_BYTES = 16
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
+_STANDARD = bytes.maketrans(b"-_", b"+/")
 _KINDS: tuple[CallbackKind, ...] = ("input", "notify", "event", "onanswer", "placed")
 _TEXT, _HEX, _DASHED = 0, 1, 2
 _HEX_ID = re.compile(r"[0-9a-f]{32}")
@@ -41,7 +41,7 @@ def _encode(raw: bytes) -> str:
 def read_token(keys: Sequence[bytes], kind: CallbackKind, token: str) -> WaitRef:
     """Raise UnknownWait if its kind differs, or none of `keys` signed it."""
     try:
-        raw = urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        raw = a2b_base64(token.encode().translate(_STANDARD) + b"==")  # too much padding is ignored
         if _encode(raw) != token:
             raise ValueError("not in the form that this server writes")
         payload, mac = raw[:-MAC_BYTES], raw[-MAC_BYTES:]
@@ -79,6 +79,8 @@ def _unpack(packing: int, session: bytes) -> str:
 
 
 def _varints(*numbers: int) -> bytes:
+    if max(numbers) <= 0x7F:
+        return bytes(numbers)
     out = bytearray()
     for number in numbers:
         rest = number
@@ -91,6 +93,8 @@ def _varints(*numbers: int) -> bytes:
 
 def _read_varints(data: bytes, count: int) -> tuple[list[int], bytes]:
     """The numbers and the remaining bytes. Raises IndexError if the data has fewer."""
+    if len(data) >= count and max(data[:count]) <= 0x7F:
+        return [*data[:count]], data[count:]
     numbers = []
     at = 0
     for _ in range(count):
