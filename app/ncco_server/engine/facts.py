@@ -11,13 +11,13 @@ from ncco_server.results import ASKED, CHOSEN, HOURS, PLAYED, UNCONNECTED, TurnF
 
 def facts_of(
     entered: Iterable[tuple[Flow, Step]],
-    context: TurnContext,
+    context: TurnContext | None,
     *,
     has_chosen: bool = False,
     is_over: bool = False,
     is_unconnected: bool = False,
 ) -> TurnFacts:
-    """`entered` is in order.
+    """`entered` is in order. `context` may be None if no step reads opening hours.
 
     `is_over`: the flow is played to its end after this turn. `is_unconnected`: the called party is not connected then.
     """
@@ -28,7 +28,7 @@ def facts_of(
         offers = step.offers
         if offers.announces and has_chosen:
             heard |= CHOSEN
-        if offers.tells_hours or (offers.reads_hours and _is_closed(flow, context)):
+        if offers.tells_hours or (offers.reads_hours and context is not None and _is_closed(flow, context)):
             heard |= HOURS
         if offers.asks_for_message:
             heard |= ASKED

@@ -35,6 +35,7 @@ from ncco_server.flow.templates.budget import Budget
 from ncco_server.flow.templates.values import Value
 from ncco_server.flow.values import Object, Supplied
 from ncco_server.ncco import check, options_are_clean
+from ncco_server.results import TurnFacts
 
 ENTERED: Final = Again()
 STEP_LIMIT: Final = 200
@@ -67,6 +68,7 @@ class Stretch:
         ends: whether the last step leads to the end of the call.
         actions: with the tail after an `input`.
         trace: begins with the start of a call, and the entry of the first step.
+        facts: of a first turn; None if they depend on opening hours.
         is_enterable: whether the first step does nothing before it is played.
         dials: without the tail.
         is_checked: whether the NCCO was valid in one call. After that, only filled-in values can be invalid.
@@ -83,6 +85,7 @@ class Stretch:
     dials: int
     tail_dials: int
     reads_hours: bool
+    facts: TurnFacts | None
     is_checked: bool = False
     trace_json: bytes = field(init=False)
 
@@ -134,7 +137,7 @@ def first_turn(
     """None unless one stretch leads to the first wait of the call. `record` is that of `call_record`."""
     step = flow.steps[flow.beginning] if playback is None else playback.step(flow.beginning)
     stretch = stretch_of(flow, step, is_root=True) if step is not None else None
-    if stretch is None or stretch.ends or not stretch.is_enterable:
+    if stretch is None or stretch.ends or not stretch.is_enterable or stretch.facts is None:
         return None
     variables = {name: variable.default for name, variable in flow.variables.items()}
     if playback is not None:
@@ -170,8 +173,8 @@ def first_turn(
         heard=NOTHING_HEARD,
         waits=stretch.waits,
     )
-    facts = facts_of(stretch.steps, context)
-    return Turn(ncco, session, stretch.trace, "answer", trace_json=stretch.trace_json, dials=stretch.dials, facts=facts)
+    trace, facts = stretch.trace, stretch.facts
+    return Turn(ncco, session, trace, "answer", trace_json=stretch.trace_json, dials=stretch.dials, facts=facts)
 
 
 def stretch_of(flow: Flow, step: Step, *, is_root: bool, again: Again = ENTERED) -> Stretch | None:
@@ -218,6 +221,7 @@ def _stretch(flow: Flow, step: Step, *, is_root: bool, again: Again) -> Stretch:
         if tail is None and not (is_root or last.error or flow.error):
             raise DependsOnCall("the error exit of the flow that waits for this one")
     behind = [_ready(draft) for draft in tail or ()]
+    played_steps = tuple((flow, each) for each in steps)
     return Stretch(
         last.name,
         ends,
@@ -225,11 +229,12 @@ def _stretch(flow: Flow, step: Step, *, is_root: bool, again: Again) -> Stretch:
         tuple(waits),
         tail is None,
         (begun(flow), *trace),
-        tuple((flow, each) for each in steps),
+        played_steps,
         _is_enterable(step),
         _dials(ready),
         _dials(behind),
         any("hours" in value.used_names for action in (*ready, *behind) for value in action.computed.values()),
+        None if any(each.offers.reads_hours for each in steps) else facts_of(played_steps, None),
     )
 
 
