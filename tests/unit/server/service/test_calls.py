@@ -58,7 +58,8 @@ async def test_racing_deliveries_get_the_same_bytes_and_count_as_one_try(call: S
 async def test_an_event_names_the_user_who_calls_without_a_number(call: ServedCall) -> None:
     await call.ring()
 
-    assert "ann" == (await call.service.event(delivery({"status": "ringing", "uuid": "aa", "from_user": "ann"}))).caller
+    reply = await call.service.event(delivery({"status": "ringing", "uuid": "aa", "from_user": "ann"}))
+    assert "ann" == reply.call.caller
 
 
 async def test_a_step_that_cannot_be_played_is_logged_with_code_and_place(store: Store) -> None:
