@@ -44,7 +44,7 @@ class NccoBuilder:
         self.waits: list[OpenWait] = []
         self.drafts: list[Draft] = []
         self._tail_at = _NO_TAIL
-        self._whole: list[dict[str, Any]] = []
+        self._is_checked = False
 
     def mark(self) -> tuple[int, int, int]:
         return len(self.drafts), len(self.waits), self.dialled
@@ -52,7 +52,7 @@ class NccoBuilder:
     def roll_back(self, mark: tuple[int, int, int]) -> None:
         drafts, waits, self.dialled = mark
         self._tail_at = _NO_TAIL
-        self._whole = []
+        self._is_checked = False
         del self.drafts[drafts:]
         del self.waits[waits:]
 
@@ -69,7 +69,8 @@ class NccoBuilder:
 
     def take(self, actions: list[dict[str, Any]], waits: tuple[OpenWait, ...], dials: int) -> None:
         """`actions` are a whole NCCO, and checked."""
-        self._whole = actions
+        self._is_checked = True
+        self.drafts = [Draft(action, computed={}) for action in actions]
         self.waits = list(waits)
         self.dialled += dials
 
@@ -130,8 +131,7 @@ class NccoBuilder:
     @property
     def ends_in_conversation(self) -> bool:
         """A caller can leave a `conversation` only by hanging up."""
-        actions = self.actions()
-        return bool(actions) and actions[-1].get("action") == "conversation"
+        return bool(self.drafts) and self.drafts[-1].action.get("action") == "conversation"
 
     def add(self, action: Mapping[str, Any]) -> None:
         self.drafts.append(Draft(dict(action), computed={}))
@@ -146,7 +146,6 @@ class NccoBuilder:
             raise RenderError("R101", message, str(place))
 
     def play_only(self, ncco: tuple[Mapping[str, Any], ...]) -> None:
-        self._whole = []
         self.drafts[:] = [Draft(dict(action), computed={}) for action in ncco]
         self.waits.clear()
 
@@ -155,7 +154,7 @@ class NccoBuilder:
 
         If it is in the tail, the failsafe NCCO replaces the tail, so that the `input` is played.
         """
-        found = None if self._whole else self._fault()
+        found = None if self._is_checked else self._fault()
         if found is None or found[0] < self._tail_at:
             return found
         self.drafts[self._tail_at :] = failsafe_tail(self._context.failsafe)
@@ -169,7 +168,7 @@ class NccoBuilder:
         return None if issue is None else (int(issue.path.split("/")[1]), issue)
 
     def actions(self) -> list[dict[str, Any]]:
-        return self._whole or [draft.action for draft in self.drafts]
+        return [draft.action for draft in self.drafts]
 
     def stored_actions(self, hide: Callable[[Any], str]) -> list[dict[str, Any]] | None:
         """As `Turn.stored_ncco`."""

@@ -122,7 +122,7 @@ class Run:
         self.step = ""
         if self.before.parent and self.returned in DIAL_FAILURES:
             self._builder.add(APART)
-        elif (self.before.parent or self.is_moved) and not self._builder.actions():
+        elif (self.before.parent or self.is_moved) and not self._builder.drafts:
             self._builder.add(JOINED)
 
     def fall_back(self, because: str) -> None:
@@ -196,7 +196,7 @@ class Run:
 
     def _play_ready(self, stretch: Stretch, *, entered: int) -> bool:
         """`entered`: how many steps of the stretch (0 or 1) were entered before."""
-        if self._builder.actions():
+        if self._builder.drafts:
             return False
         before = self.before
         ncco = stretch.play(self.scopes.names(), self.context, before.id, before.turn + 1, before.dialled)

@@ -79,8 +79,6 @@ def _unpack(packing: int, session: bytes) -> str:
 
 
 def _varints(*numbers: int) -> bytes:
-    if max(numbers) <= 0x7F:
-        return bytes(numbers)
     out = bytearray()
     for number in numbers:
         rest = number
@@ -93,8 +91,6 @@ def _varints(*numbers: int) -> bytes:
 
 def _read_varints(data: bytes, count: int) -> tuple[list[int], bytes]:
     """The numbers and the remaining bytes. Raises IndexError if the data has fewer."""
-    if len(data) >= count and max(data[:count]) <= 0x7F:
-        return [*data[:count]], data[count:]
     numbers = []
     at = 0
     for _ in range(count):
