@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from ncco_server.engine import Lookup, LookupAnswer, Turn, TurnContext, WaitRef
 from ncco_server.engine.dialling import PREMIUM_PREFIXES
 from ncco_server.engine.interpreter import Playing
-from ncco_server.flow.language.selection import ROWS, TableSearch
+from ncco_server.flow.language.selection import ROWS
 from ncco_server.flow.language.tables import TableRead
 from ncco_server.flow.model import Flow
 from ncco_server.ncco.durations import is_spoken
@@ -162,11 +162,9 @@ class PossibleTurns:
         for lookup, answer in asked:
             is_known = is_on_entry and lookup.flow == flow.name
             fields = {path[1:] for path in sources if path[0] == lookup.name} if is_known else {()}
-            kept += (
-                [(lookup.flow, lookup.name, answer.value is None, _fields_of(answer.value, fields))] if fields else []
-            )
-        pending = [each.request.pending for each in lookups if isinstance(each.request, TableRead | TableSearch)]
-        return comparable((flow.name, step.name, [each.name for each in lookups], kept, rows, pending))
+            if fields:
+                kept.append((lookup.flow, lookup.name, answer.value is None, _fields_of(answer.value, fields)))
+        return comparable((flow.name, step.name, [each.name for each in lookups], kept, rows))
 
     def _choices(self, lookups: tuple[Lookup, ...], rows: Rows) -> list[tuple[LookupAnswer, ...]]:
         each = [_as_before(lookup, self._of(lookup), rows) for lookup in lookups]
