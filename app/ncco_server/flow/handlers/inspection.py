@@ -209,11 +209,14 @@ class HandlerCode:
             if isinstance(node, ast.ClassDef)
         }
 
-    def remarks(self, forgotten: Set[int] = frozenset(), dropped: Mapping[int, str] = _NONE) -> Iterator[Remark]:
+    def remarks(
+        self, forgotten: Set[int] = frozenset(), dropped: Mapping[int, str] = _NONE, unawaited: Set[int] = frozenset()
+    ) -> Iterator[Remark]:
         """Report each kind of mistake once per line; once per function if that belongs into `call.run`.
 
         On the lines `forgotten`, some run has called a method of its call and gone on without awaiting it; on the lines
-        `dropped`, it has used a coroutine, of the function with this name, as if it were its result.
+        `dropped`, it has used a coroutine, of the function with this name, as if it were its result; on the lines
+        `unawaited`, it has called a method and then failed, so that an `await` may have been to come.
         """
         seen: set[tuple[str, object]] = set()
         has_kept = False
@@ -234,7 +237,7 @@ class HandlerCode:
                 is_apart = remark.code == "W705" and not self._call_in(function)
                 told = self._apart(remark, function) if is_apart and remark.cure is None else remark
                 line = told.node.lineno
-                is_certain = line in forgotten or dropped
+                is_certain = line in forgotten or line in unawaited or dropped
                 code = "E706" if remark.code == "W706" and is_certain else remark.code
                 has_kept = has_kept or remark.code == "W706"
                 if (code, function if is_apart else line) not in seen:

@@ -104,6 +104,7 @@ class Watch:
         reads: fields of `call`, `now` and `env`.
         env: the variables that it reads without a default, with the first line that reads each.
         forgotten: the lines that call a method of the call without awaiting it.
+        unawaited: the lines that have called one before the run failed.
         dropped: the lines that use a coroutine as if it were its result, with the name of its function.
         written: those that say or send the text of one, which another line may have made.
         timed: after how many results it has read the clock or opening hours, since somebody cleared this.
@@ -118,6 +119,7 @@ class Watch:
     hours: set[str] = field(default_factory=set)
     env: dict[str, int] = field(default_factory=dict)
     forgotten: set[int] = field(default_factory=set)
+    unawaited: set[int] = field(default_factory=set)
     dropped: dict[int, str] = field(default_factory=dict)
     written: dict[int, str] = field(default_factory=dict)
     timed: set[int] = field(default_factory=set)
@@ -180,6 +182,11 @@ class WatchedCall(Call):
 
     def _forget(self, forgotten: Sequence[HandlerEffect[Any]]) -> None:
         self.watch.forgotten.update(self._lines[id(each)] for each in forgotten)
+
+    @property
+    def unawaited(self) -> set[int]:
+        """The lines that have called one of its methods, since the latest wait, without awaiting it yet."""
+        return {self._lines[id(each)] for each in self.made if not each.is_awaited}
 
     def hours(self, name: str) -> CurrentHours:
         """The handler itself does not read the time here."""
@@ -337,6 +344,8 @@ class WatchedPlayback(HandlerPlayback):
     def _note_failure(self, error: RenderError) -> None:
         if error.code == NOT_CAUGHT:
             return
+        if isinstance(self.call, WatchedCall):
+            self.watch.unawaited |= self.call.unawaited
         facts = self._facts
         raised = error.__context__  # nothing in these runs is secret
         is_told = raised is None or error.code != "R110" or bool(error.cure)

@@ -55,7 +55,8 @@ def explore(
     file, written = root.place.file, code.written
     steps = _steps(watch, handling)
     if context.has_all_flows:  # a stored revision was checked when it was new, and calls may be in it
-        remarks = [issue_of(each, written) for each in code.remarks(watch.forgotten, watch.dropped or watch.written)]
+        found_by_runs = watch.forgotten, watch.dropped or watch.written, watch.unawaited
+        remarks = [issue_of(each, written) for each in code.remarks(*found_by_runs)]
         errors = {each.place.line for each in remarks if each.code in (WITHOUT_AWAIT[0], "E703")}
         at = (each.place.line for each in remarks if each.code in ("W705", "E703"))
         reported = {line for each in at for line in code.told_by(each)}
