@@ -41,7 +41,15 @@ from ncco_studio.verify.prove.expressions import (
     tested_for_truth,
     texts_in,
 )
-from ncco_studio.verify.prove.uses import DECIDES, assigned, collected_digits, flows_run_from, played_by, uses_in
+from ncco_studio.verify.prove.uses import (
+    DECIDES,
+    assigned,
+    collected_digits,
+    flows_run_from,
+    played_by,
+    steps_of,
+    uses_in,
+)
 from ncco_studio.verify.sample_values import FROM, KEYED_POINTS, Compared, Mark, Path, TextPart
 from ncco_studio.verify.scenarios.model import ANY_NUMBER
 
@@ -122,7 +130,7 @@ class Literals:
                 if decides or use.weight == DECIDES:
                     self._notes_at(flow.name, path).marks.add("decides")
             self._note_types(flow.name, use.source)
-        for step in flow.steps.values():
+        for step in steps_of(flow):
             self._note_fields(flow.name, step)
             self._assign(flow, step)
         if (handler := explored_in(flow)) is not None:

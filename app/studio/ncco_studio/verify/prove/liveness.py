@@ -23,6 +23,7 @@ from ncco_studio.verify.prove.uses import (
     played_by,
     sent_by,
     sent_later,
+    steps_of,
     tested_by,
     ways_here,
 )
@@ -65,7 +66,7 @@ class Liveness:
 
     def __post_init__(self) -> None:
         flows = flows_run_from(self.root)
-        steps = [_StepLiveness(flow, step, flows, self.live) for flow in flows.values() for step in flow.steps.values()]
+        steps = [_StepLiveness(flow, step, flows, self.live) for flow in flows.values() for step in steps_of(flow)]
         changed = len(steps)
         while changed:
             changed = sum(each.update() for each in reversed(steps))
@@ -101,10 +102,10 @@ class Liveness:
         if step.exit.asks_again:
             waiting = _joined(_without(waiting, {lookup.name for lookup in step.asks}), each.asked)
         moved = _joined(each.later, each.moved() if each.flow is self.root else {})
-        self.live[*key, "waiting"] = _joined(waiting, each.played, moved)
-        self.live[*key, "entering"] = _joined(self.live[*key, "entering"], moved)
+        self._add(*key, "waiting", waiting, each.played, moved)
+        self._add(*key, "entering", moved)
         if step.exit.runs is not None:
-            self.live[*key, "ran"] = _joined(left, moved)
+            self._add(*key, "ran", left, moved)
         sets = _reads(Use(value, DECIDES) for _, value in assigned(each.flow, step))
         own = _joined(each.played, each.asked, each.tested, each.sent, sets)
         self.replays_by_time |= {key} if _reads_time(each.played) else set()
@@ -112,6 +113,9 @@ class Liveness:
         self.tests_now |= own.get(("now",), 0) == DECIDES
         handler = explored_in(each.flow)
         self.tests_now |= handler is not None and "now" in handler.reads
+
+    def _add(self, flow: str, step: str, when: When, *lives: Live) -> None:
+        self.live[flow, step, when] = _joined(self.live.get((flow, step, when), {}), *lives)
 
 
 class _StepLiveness:
@@ -138,9 +142,9 @@ class _StepLiveness:
         live = _before(self.step.sets, read)
         live = _joined(_without(live, {asking.name for asking in self.step.asks}), self.asked, self.error())
         key: tuple[str, str, When] = (self.flow.name, self.step.name, "entering")
-        is_new = self._live.get(key) != live
-        self._live[key] = live
-        return is_new
+        known = self._live.get(key)
+        self._live[key] = _joined(known or {}, live)  # a step of a handler has several forms
+        return self._live[key] != known
 
     def after(self) -> Live:
         return _joined(*map(self._along, ways_here(self.step)))
