@@ -226,6 +226,12 @@ class Flow:
         return chosen if chosen in self.locales else next(iter(self.locales), "")
 
     @property
+    def all_steps(self) -> Iterator[Step]:
+        """Include all forms of a handler's steps: it may send a hook before one of them, or not."""
+        yield from self.steps.values()
+        yield from self.handler.variants if self.handler is not None else ()
+
+    @property
     def hooks(self) -> Iterator[SentHook]:
         for step in self.steps.values():
             yield from (*step.sends, *later_hooks(step.events))

@@ -27,7 +27,7 @@ GRACE_MS: Final = 50
 RESERVE_S: Final = 0.5
 """What a turn needs, after its lookups, to play, store and reply."""
 LATEST_BEGIN_S: Final = 2.0
-"""A lookup that would begin later than this before the reply is due fails instead. Half of the deadline; our choice."""
+"""A lookup fails at once if fewer seconds are left until the reply is due. Half of the deadline; our choice."""
 LEAST_QUEUED_S: Final = 0.25
 CACHE_SIZE: Final = 512
 FAILURES: Final = 5
@@ -242,7 +242,7 @@ class _Asked:
 
 
 def _due() -> float:
-    """When the reply is due. Infinity if it is too late: Vonage repeats the webhook and gets the results."""
+    """When the reply is due; infinity if it is too late, since Vonage then repeats the webhook and gets the results."""
     due = reply_due.get()
     return due if due - RESERVE_S > asyncio.get_running_loop().time() else math.inf
 

@@ -96,7 +96,7 @@ class Facts:
 
     @property
     def steps(self) -> Sequence[Step]:
-        return *self.flow.steps.values(), *self.variants
+        return tuple(self.flow.all_steps)
 
     @property
     def has_sensitive_values(self) -> bool:

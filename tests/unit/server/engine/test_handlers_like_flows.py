@@ -232,17 +232,20 @@ OUTCOMES = ("completed", "busy", "timeout", "unanswered", "rejected", "failed")
 
 
 def is_alike(play: Play) -> bool:
-    """Where a hook or result comes first after an action of unknown length, a handler waits once more than a flow."""
-    return not (play.code.startswith(("conversation", "record(end", "wait")) and tells_first(play.after))
+    """A handler waits once more than a flow if it tells something, then asks, after an action of unknown length."""
+    return not (play.code.startswith(("conversation", "record(end", "wait")) and asks_next(play.after, has_told=False))
 
 
-def tells_first(tree: Tree) -> bool:
+def asks_next(tree: Tree, *, has_told: bool) -> bool:
+    """Whether a function, a row or a flow comes before the next wait, and a hook or a result before it."""
     match tree:
         case Talk() | Play():
-            return tells_first(tree.after)
+            return asks_next(tree.after, has_told=has_told)
+        case Tell():
+            return asks_next(tree.after, has_told=True)
         case Hours():
-            return tells_first(tree.open) or tells_first(tree.closed)
-    return isinstance(tree, Tell)
+            return any(asks_next(each, has_told=has_told) for each in (tree.open, tree.closed))
+    return has_told and isinstance(tree, Find | First | Count | Run)
 
 
 def trees(inner: st.SearchStrategy[Tree]) -> st.SearchStrategy[Tree]:

@@ -28,15 +28,7 @@ from ncco_studio.verify.handlers.explored import explored_in
 from ncco_studio.verify.prove.expressions import expressions_of, paths_of, templates_in
 from ncco_studio.verify.prove.literals import Literals
 from ncco_studio.verify.prove.samples import Representatives
-from ncco_studio.verify.prove.uses import (
-    assigned,
-    collected_digits,
-    flows_run_from,
-    played_by,
-    steps_of,
-    tested_by,
-    uses_in,
-)
+from ncco_studio.verify.prove.uses import assigned, collected_digits, flows_run_from, played_by, tested_by, uses_in
 from ncco_studio.verify.sample_values import FROM, LONGEST_SAMPLE, Compared, Path, cast_or_none, different, with_part
 from ncco_studio.verify.scenarios.model import ANY_NUMBER
 
@@ -279,7 +271,7 @@ def variables_for(root: Flow, literals: Literals, given: Mapping[str, str]) -> d
     Counterexamples show these values. Values only used in requests and hooks, compared with a caller's input, or read
     by a handler in Python can be secret, so samples replace them, unless they are phone numbers.
     """
-    steps = [(flow, step) for flow in flows_run_from(root).values() for step in steps_of(flow)]
+    steps = [(flow, step) for flow in flows_run_from(root).values() for step in flow.all_steps]
     uses = [use.source for _, step in steps for use in (*played_by(step), *tested_by(step))]
     uses += [value for flow, step in steps for _, value in assigned(flow, step)]
     steering = {path[1] for use in uses for path in paths_of(use) if path[0] == "env" and len(path) > 1}
@@ -340,7 +332,7 @@ def _socket_uris(root: Flow) -> Iterator[Value]:
 
 
 def _dialled(root: Flow) -> Iterator[ConnectTarget]:
-    steps = [step for flow in flows_run_from(root).values() for step in steps_of(flow)]
+    steps = [step for flow in flows_run_from(root).values() for step in flow.all_steps]
     yield from (target for step in steps for target in step.targets)
 
 
@@ -491,7 +483,7 @@ def _questions(flow: Flow) -> Iterator[Occurrence]:
             is_test = isinstance(part, nodes.Filter) and FILTERS[part.name].is_test
             if isinstance(part, nodes.Compare) or is_test:
                 yield occurrence._replace(node=part)
-    for step in steps_of(flow):
+    for step in flow.all_steps:
         for _, value in assigned(flow, step):
             yield from expressions_of(value)
 

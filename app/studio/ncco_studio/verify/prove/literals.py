@@ -41,15 +41,7 @@ from ncco_studio.verify.prove.expressions import (
     tested_for_truth,
     texts_in,
 )
-from ncco_studio.verify.prove.uses import (
-    DECIDES,
-    assigned,
-    collected_digits,
-    flows_run_from,
-    played_by,
-    steps_of,
-    uses_in,
-)
+from ncco_studio.verify.prove.uses import DECIDES, assigned, collected_digits, flows_run_from, played_by, uses_in
 from ncco_studio.verify.sample_values import FROM, KEYED_POINTS, Compared, Mark, Path, TextPart
 from ncco_studio.verify.scenarios.model import ANY_NUMBER
 
@@ -130,7 +122,7 @@ class Literals:
                 if decides or use.weight == DECIDES:
                     self._notes_at(flow.name, path).marks.add("decides")
             self._note_types(flow.name, use.source)
-        for step in steps_of(flow):
+        for step in flow.all_steps:
             self._note_fields(flow.name, step)
             self._assign(flow, step)
         if (handler := explored_in(flow)) is not None:

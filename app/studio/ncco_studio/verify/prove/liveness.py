@@ -23,7 +23,6 @@ from ncco_studio.verify.prove.uses import (
     played_by,
     sent_by,
     sent_later,
-    steps_of,
     tested_by,
     ways_here,
 )
@@ -66,7 +65,7 @@ class Liveness:
 
     def __post_init__(self) -> None:
         flows = flows_run_from(self.root)
-        steps = [_StepLiveness(flow, step, flows, self.live) for flow in flows.values() for step in steps_of(flow)]
+        steps = [_StepLiveness(flow, step, flows, self.live) for flow in flows.values() for step in flow.all_steps]
         changed = len(steps)
         while changed:
             changed = sum(each.update() for each in reversed(steps))

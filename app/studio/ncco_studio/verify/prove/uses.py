@@ -31,12 +31,6 @@ def flows_run_from(root: Flow) -> dict[str, Flow]:
     return {root.name: root, **root.subs}
 
 
-def steps_of(flow: Flow) -> Iterator[Step]:
-    """With all forms of a handler's steps: it may send a hook before one of them, or not."""
-    yield from flow.steps.values()
-    yield from flow.handler.variants if flow.handler is not None else ()
-
-
 # what a step uses
 
 
@@ -94,7 +88,7 @@ def assigned(flow: Flow, step: Step) -> Iterator[tuple[Path, Value]]:
 
 def uses_in(flow: Flow) -> Iterator[Use]:
     """Assigned values get the weight SPOKEN."""
-    for step in steps_of(flow):
+    for step in flow.all_steps:
         yield from (*asked_by(step), *sent_by(step), *played_by(step), *tested_by(step))
         yield from (Use(value, SPOKEN) for _, value in assigned(flow, step))
         yield from _uses(step.effects, "event")
