@@ -55,6 +55,8 @@ class _TooLongAgain(TooLong):
 class LineTracer:
     """Notes which lines of a file are run in this thread, and interrupts its code after MOST_LINES.
 
+    A line that was interrupted before is interrupted after a tenth, because all callers reach most endless loops.
+
     `latest` runs now, or ran last; `is_late` interrupts the code from its next line on. `began` is when the code that
     runs now began, in processor time and in time; None if none runs. `raised` has the first error of each line, even if
     the file's code catches it: only those that a wrong name or argument causes. `thread` is the one where `in_time`
@@ -63,6 +65,7 @@ class LineTracer:
 
     def __init__(self, file: str) -> None:
         self.lines: set[int] = set()
+        self._endless: set[int] = set()
         self.raised: dict[int, NameError | TypeError] = {}
         self.latest = 1
         self.count = 0
@@ -73,15 +76,16 @@ class LineTracer:
 
     def run(self, work: Callable[[Any], T], argument: Any = None, most: float = MOST_LINES) -> T:
         """Raise TooLong after `most` lines, or as the work does."""
-        until = self.count + most
-        file = self.file
+        early, until = self.count + most / 10, self.count + most
+        file, endless = self.file, self._endless
 
         def trace(frame: FrameType, event: str, argument: Any) -> Any:
             if event == "line":
                 self.latest = frame.f_lineno
                 self.lines.add(self.latest)
                 self.count += 1
-                if self.is_late or self.count > until:
+                if self.is_late or self.count > (early if self.latest in endless else until):
+                    endless.add(self.latest)
                     raise TooLong
             elif event == "exception" and isinstance(argument[1], NameError | TypeError):
                 self.raised.setdefault(frame.f_lineno, argument[1])

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Final
 
-from ncco_server.flow.handlers.limits import LineTracer
+from ncco_server.flow.handlers.limits import MOST_LINES, LineTracer
 from ncco_server.flow.loader import load
 from ncco_studio.verify.prove import prove
 from ncco_studio.verify.prove.handler_steps import explore
@@ -40,6 +41,16 @@ def test_a_line_that_never_ends_is_reported() -> None:
 
     assert "W703" == issue.code
     assert issue.place.line in (7, 8)
+
+
+def test_a_loop_that_ends_for_no_caller_is_run_to_the_limit_for_only_one_of_them(tmp_path: Path) -> None:
+    counted = tmp_path / "rounds"
+    counting = f"    with open({str(counted)!r}, 'a') as rounds:\n        while True:\n            rounds.write(call.from_[:0] + '.')\n"
+
+    handler_issues(project_of(f"{HEAD}{counting}"))
+
+    rounds_of_one = MOST_LINES // 2
+    assert rounds_of_one + 1 < len(counted.read_bytes()) < 2 * rounds_of_one
 
 
 def test_a_validator_of_a_result_that_never_ends_is_reported() -> None:
