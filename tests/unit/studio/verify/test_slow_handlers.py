@@ -45,7 +45,11 @@ def test_a_line_that_never_ends_is_reported() -> None:
 
 def test_a_loop_that_ends_for_no_caller_is_run_to_the_limit_for_only_one_of_them(tmp_path: Path) -> None:
     counted = tmp_path / "rounds"
-    counting = f"    with open({str(counted)!r}, 'a') as rounds:\n        while True:\n            rounds.write(call.from_[:0] + '.')\n"
+    counting = f"""
+    with open({str(counted)!r}, "a") as rounds:
+        while True:
+            rounds.write(call.from_[:0] + ".")
+"""
 
     handler_issues(project_of(f"{HEAD}{counting}"))
 
