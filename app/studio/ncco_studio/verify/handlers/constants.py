@@ -31,7 +31,7 @@ _BY_METHOD: Final = {
     **dict.fromkeys(("choose", "collect"), HEARD),
     **dict.fromkeys(("connect", "hold"), _OUTCOME),
 }
-_OF_TEXTS: Final = frozenset(
+OF_TEXTS: Final = frozenset(
     {"startswith", "endswith", "removeprefix", "removesuffix", "count", "index", "find", "split", "partition"}
 )
 _BY_PATTERN: Final = ("match", "fullmatch", "search")
@@ -39,8 +39,6 @@ _OF_POINTS: Final = frozenset({"date", "time", "datetime", "fromisoformat", "str
 _SOME_TIME: Final = datetime.datetime(2026, 1, 5, 9, 30, tzinfo=datetime.UTC)
 _WRITTEN: Final[Mapping[str, str]] = {"int": "7", "float": "7.5", "Decimal": "7.5"}
 """What each of these makes a value of."""
-_STEPS: Final[Mapping[type[ast.cmpop], int]] = {ast.Eq: 0, ast.In: 0, ast.GtE: 0, ast.LtE: 0, ast.Gt: 1, ast.Lt: -1}
-"""How far from a constant a value lies for which a comparison holds."""
 
 
 def _entered(asked: ast.AST, *, is_sensitive: bool = False) -> Iterator[str]:
@@ -72,11 +70,11 @@ class ComparedConstants:
 
     Attributes:
         keys: of the maps that it reads by a constant.
-        together: for conditions with several fields, a constant for each of them.
         secrets: what sample callers enter where it asks for digits that are sensitive.
     """
 
     def __init__(self, tree: ast.Module) -> None:
+        self._tree = tree
         self._given = given_in(tree)
         self._classes = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
         self._fields: dict[Constant, Fields] = {}
@@ -87,7 +85,6 @@ class ComparedConstants:
                     known = self._fields.get(each, _NO_FIELDS)
                     self._fields[each] = None if fields is None or known is None else known | fields
         self.secrets = list(dict.fromkeys(_entered(tree, is_sensitive=True)))
-        self.together = list(self._demands_in(tree.body, {}))
 
     def of(self, field: str) -> list[Constant]:
         """Those of the field come first, then those of values of unknown origin."""
@@ -102,8 +99,8 @@ class ComparedConstants:
         match node:
             case ast.Compare(left=left, comparators=others):
                 for one, two in pairwise([left, *others]):
-                    yield self._fields_of(one), [*self._constants_of(two)]
-                    yield self._fields_of(two), [*self._constants_of(one)]
+                    yield self.fields_of(one), [*self.constants_of(two)]
+                    yield self.fields_of(two), [*self.constants_of(one)]
             case ast.Subscript(slice=ast.Constant(value=str(key))):
                 self.keys[key] = None
             case ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(value=str(key)), *_]):
@@ -112,70 +109,68 @@ class ComparedConstants:
                 ast.Subscript(value=of, slice=sought)
                 | ast.Call(func=ast.Attribute(value=of, attr="get"), args=[sought, *_])
             ):
-                yield self._fields_of(sought), [*self._constants_of(of)]
+                yield self.fields_of(sought), [*self.constants_of(of)]
             case ast.Call(func=ast.Attribute(attr="connect"), args=[endpoint]):
-                yield self._fields_of(endpoint), [SAMPLES["phone"]]
+                yield self.fields_of(endpoint), [SAMPLES["phone"]]
             case ast.Call(func=function, args=args):
                 yield from self._compared_by(function, args)
             case ast.Match(subject=subject, cases=cases):
                 for case in cases:
-                    yield from self._in_pattern(case.pattern, self._fields_of(subject))
+                    yield from self.in_pattern(case.pattern, self.fields_of(subject))
             case _:
                 pass
 
     def _compared_by(self, function: ast.expr, args: Sequence[ast.expr]) -> Iterator[tuple[Fields, Sequence[Constant]]]:
         match function, args:
-            case ast.Attribute(value=of, attr=method), _ if method in _OF_TEXTS:
-                yield self._fields_of(of), [each for arg in args for each in self._constants_of(arg)]
+            case ast.Attribute(value=of, attr=method), _ if method in OF_TEXTS:
+                yield self.fields_of(of), [each for arg in args for each in self.constants_of(arg)]
             case ast.Attribute(value=of, attr=method), [*patterns, text] if method in _BY_PATTERN:
-                written = (each for part in (of, *patterns) for each in self._constants_of(part))
-                yield self._fields_of(text), [text_matching(each) for each in written if isinstance(each, str)]
+                written = (each for part in (of, *patterns) for each in self.constants_of(part))
+                yield self.fields_of(text), [text_matching(each) for each in written if isinstance(each, str)]
             case ast.Name(id=name) | ast.Attribute(attr=name), [_, *_] if name in _OF_POINTS:
                 yield self._all_of(args, frozenset()), _points_for(name, args)
             case ast.Name(id=name), [value] if name in _WRITTEN:
-                yield self._fields_of(value), [_WRITTEN[name]]
+                yield self.fields_of(value), [_WRITTEN[name]]
             case ast.Name(id=name), [value] if name in self._classes:
-                yield self._fields_of(value), [*self._constants_of_class(name)]
+                yield self.fields_of(value), [*self._constants_of_class(name)]
             case _, [_, _, *_]:  # a function may compare its arguments
                 for arg in args:
-                    if fields := self._fields_of(arg):
+                    if fields := self.fields_of(arg):
                         yield fields, [*self._each([other for other in args if other is not arg], _NO_FIELDS)]
             case _:
                 pass
 
-    def _in_pattern(self, pattern: ast.pattern, fields: Fields) -> Iterator[tuple[Fields, Sequence[Constant]]]:
+    def in_pattern(self, pattern: ast.pattern, fields: Fields) -> Iterator[tuple[Fields, Sequence[Constant]]]:
         match pattern:
             case ast.MatchValue(value=value):
-                yield fields, [*self._constants_of(value)]
+                yield fields, [*self.constants_of(value)]
             case ast.MatchClass(kwd_attrs=names, kwd_patterns=inner):
                 for name, each in zip(names, inner, strict=True):
-                    yield from self._in_pattern(each, {name})
+                    yield from self.in_pattern(each, {name})
             case ast.MatchMapping(keys=keys, patterns=inner):
                 for key, each in zip(keys, inner, strict=True):
-                    names = [str(known) for known in self._constants_of(key)]
+                    names = [str(known) for known in self.constants_of(key)]
                     self.keys |= dict.fromkeys(names)
-                    yield from self._in_pattern(each, {*names})
+                    yield from self.in_pattern(each, {*names})
             case ast.MatchOr(patterns=inner) | ast.MatchSequence(patterns=inner):
                 for each in inner:
-                    yield from self._in_pattern(each, fields)
+                    yield from self.in_pattern(each, fields)
             case ast.MatchAs(pattern=ast.pattern() as each):
-                yield from self._in_pattern(each, fields)
+                yield from self.in_pattern(each, fields)
             case _:
                 pass
 
-    def _fields_of(self, value: ast.expr, seen: Set[str] = frozenset()) -> Fields:
+    def fields_of(self, value: ast.expr, seen: Set[str] = frozenset()) -> Fields:
         match value:
             case ast.Constant():
                 return _NO_FIELDS
             case ast.Attribute(value=of, attr=name) | ast.Subscript(value=of, slice=ast.Constant(value=str(name))):
-                return {name, *(self._fields_of(of, seen) or ())} - {RESULT}
+                return {name, *(self.fields_of(of, seen) or ())} - {RESULT}
             case ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(value=str(name)), *_]):
                 return {name}
             case ast.Await(value=ast.Call(func=ast.Attribute(value=of, attr=method))):
                 known = _BY_METHOD.get(method)
-                return (
-                    {known} if known is not None else self._fields_of(ast.Await(of)) if method == "or_raise" else None
-                )
+                return {known} if known is not None else self.fields_of(ast.Await(of)) if method == "or_raise" else None
             case (
                 ast.Call(func=ast.Attribute(value=of))
                 | ast.Subscript(value=of)
@@ -185,7 +180,7 @@ class ComparedConstants:
                 | ast.ListComp(elt=of)
                 | ast.FormattedValue(value=of)
             ):
-                return self._fields_of(of, seen)
+                return self.fields_of(of, seen)
             case ast.BinOp(left=left, right=right):
                 return self._all_of([left, right], seen)
             case (
@@ -204,10 +199,10 @@ class ComparedConstants:
                 return None
 
     def _all_of(self, parts: Sequence[ast.expr], seen: Set[str]) -> Fields:
-        each = [self._fields_of(part, seen) for part in parts]
+        each = [self.fields_of(part, seen) for part in parts]
         return None if None in each else _NO_FIELDS.union(*(fields for fields in each if fields))
 
-    def _constants_of(self, value: ast.expr, seen: Set[str] = frozenset()) -> Iterator[Constant]:
+    def constants_of(self, value: ast.expr, seen: Set[str] = frozenset()) -> Iterator[Constant]:
         match value:
             case ast.Constant(value=str() | int() | float() as const) if not isinstance(const, bool):
                 yield const
@@ -224,7 +219,7 @@ class ComparedConstants:
                     self._constants_of_class(name, member) if name in self._classes else _OF_CALLER.get(member, ())
                 )
             case ast.Subscript(value=of) | ast.Starred(value=of):
-                yield from self._constants_of(of, seen)
+                yield from self.constants_of(of, seen)
             case ast.Name(id=name) if name not in seen:
                 yield from self._each(self._given.get(name, ()), {*seen, name})
             case ast.Dict(keys=parts):
@@ -235,56 +230,12 @@ class ComparedConstants:
                 pass
 
     def _each(self, parts: Sequence[ast.expr], seen: Set[str]) -> Iterator[Constant]:
-        return chain.from_iterable(self._constants_of(part, seen) for part in parts)
+        return chain.from_iterable(self.constants_of(part, seen) for part in parts)
 
     def _constants_of_class(self, name: str, member: str = "") -> Iterator[Constant]:
         for node in self._classes[name].body:
             match node:
                 case ast.Assign(targets=[ast.Name(id=own)], value=value) if member in ("", own):
-                    yield from self._constants_of(value)
+                    yield from self.constants_of(value)
                 case _:
                     pass
-
-    # conditions with several fields
-
-    def _demands_in(self, nodes: Sequence[ast.AST], before: Mapping[str, Constant]) -> Iterator[Mapping[str, Constant]]:
-        for node in nodes:
-            match node:
-                case ast.If(test=test, body=body, orelse=orelse):
-                    yield from self._demands_in([test, *orelse], before)
-                    yield from self._demands_in(body, {**before, **self._demanded(test)})
-                case ast.BoolOp(op=ast.And()) | ast.Compare() | ast.Call(func=ast.Attribute()):
-                    found = {**before, **self._demanded(node)}
-                    if len(found) > 1 and found != before:
-                        yield found
-                case ast.Match(cases=cases):
-                    for case in cases:
-                        found = {**before, **self._demanded_by(case.pattern)}
-                        yield from [found] if len(found) > 1 else []
-                        yield from self._demands_in(case.body, found)
-                case _:
-                    yield from self._demands_in([*ast.iter_child_nodes(node)], before)
-
-    def _demanded(self, test: ast.AST) -> Mapping[str, Constant]:
-        match test:
-            case ast.BoolOp(op=ast.And(), values=parts):
-                return {field: const for part in parts for field, const in self._demanded(part).items()}
-            case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _STEPS:
-                is_swapped = not self._fields_of(left)
-                step = _STEPS[type(op)] * (-1 if is_swapped else 1)
-                return self._first(self._fields_of(right if is_swapped else left), left if is_swapped else right, step)
-            case ast.Call(func=ast.Attribute(value=of, attr=method), args=[part, *_]) if method in _OF_TEXTS:
-                return self._first(self._fields_of(of), part)
-        return {}
-
-    def _demanded_by(self, pattern: ast.pattern) -> Mapping[str, Constant]:
-        found = self._in_pattern(pattern, None)
-        return {field: constants[0] for fields, constants in found for field in fields or () if constants}
-
-    def _first(self, fields: Fields, value: ast.expr, step: int = 0) -> Mapping[str, Constant]:
-        for each in self._constants_of(value):
-            return dict.fromkeys(fields or (), each if isinstance(each, str) else each + step)
-        return {}
-
-
-NOTHING: Final = ComparedConstants(ast.Module([], []))

@@ -15,7 +15,8 @@ from ncco_server.flow.handlers.results import adapter_of
 from ncco_server.flow.language.lookups import LookupDefinition
 from ncco_server.flow.language.selection import ROWS
 from ncco_server.ncco.value_types import TYPES, Kind
-from ncco_studio.verify.handlers.constants import NOTHING, RESULT, ComparedConstants, Constant
+from ncco_studio.verify.handlers.conditions import NOTHING, Comparisons, Needs
+from ncco_studio.verify.handlers.constants import RESULT, Constant
 from ncco_studio.verify.handlers.patterns import is_in, text_matching
 from ncco_studio.verify.sample_values import (
     FAR,
@@ -78,7 +79,7 @@ class Samples(NamedTuple):
 _Schema: TypeAlias = Mapping[str, Any]
 
 
-def samples_of(function: Callable[..., Any], compared: ComparedConstants = NOTHING) -> Samples:
+def samples_of(function: Callable[..., Any], compared: Comparisons = NOTHING) -> Samples:
     """Only values that fit the return type. A text and None if it is unknown."""
     adapter = adapter_of(function)
     schema: _Schema = {}
@@ -97,7 +98,7 @@ def _fits(adapter: TypeAdapter[Any], value: Any) -> bool:
     return False
 
 
-def samples_of_row(definition: LookupDefinition, compared: ComparedConstants, present: Collection[str] = ()) -> Samples:
+def samples_of_row(definition: LookupDefinition, compared: Comparisons, present: Collection[str] = ()) -> Samples:
     """Rows that differ from the first one in one column each; for rows, lists of one of these and of all.
 
     Columns that are `present` are never "".
@@ -113,12 +114,12 @@ def samples_of_row(definition: LookupDefinition, compared: ComparedConstants, pr
         for name, type_ in definition.returns.fields.items()
     }
     columns |= {name: [each for each in columns[name] if each != ""] for name in present}
-    rows = different(_records(columns, compared.together))
+    rows = _records(columns, compared.together)
     are_whole = all(map(is_whole, definition.returns.fields.values()))
     return Samples(tuple(rows[:MOST]), are_whole and len(columns) <= 1 and len(rows) <= MOST)
 
 
-def _secrets(type_: Kind, compared: ComparedConstants) -> Sequence[Any]:
+def _secrets(type_: Kind, compared: Comparisons) -> Sequence[Any]:
     """Also what callers enter, which the handler may compare with it."""
     found = [secret_of(type_)]
     for text in compared.secrets:
@@ -127,11 +128,12 @@ def _secrets(type_: Kind, compared: ComparedConstants) -> Sequence[Any]:
     return different(found)
 
 
-def _records(fields: Mapping[str, Sequence[Any]], together: Sequence[Mapping[str, Constant]]) -> list[dict[str, Any]]:
-    """Also those that meet a condition with several fields."""
+def _records(fields: Mapping[str, Sequence[Any]], together: Sequence[Needs]) -> list[dict[str, Any]]:
+    """Also those that lead to a branch that depends on several fields."""
     first, *others = each_once(fields)
-    meeting = ({name: each[name] for name in fields.keys() & each.keys()} for each in together)
-    return [first, *(first | each for each in meeting if len(each) > 1), *others]
+    meeting = (each.met_by(fields) for each in together)
+    combined = different(first | each for each in meeting if len(each) > 1)
+    return different([first, *combined[: MOST // 2], *others])
 
 
 def _values(type_: Kind, constants: Sequence[Constant]) -> Sequence[Any]:
@@ -154,7 +156,7 @@ class _Types:
     """The samples of JSON schemas. `defs` are those that others refer to."""
 
     defs: Mapping[str, _Schema]
-    compared: ComparedConstants
+    compared: Comparisons
 
     def samples(self, schema: _Schema, field: str = RESULT, depth: int = 0) -> Sequence[Any]:
         """The samples of a record differ from the first one in one field each."""

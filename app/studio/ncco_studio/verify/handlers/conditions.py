@@ -1,0 +1,169 @@
+"""What a line of a handler needs of the fields of one result: the conditions on the way to it, tested on samples."""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import suppress
+from functools import cached_property, partial, reduce
+from itertools import pairwise
+from typing import Any, Final, NamedTuple, Self, TypeAlias
+
+from ncco_studio.verify.handlers.constants import OF_TEXTS, ComparedConstants, Fields
+
+_Comparison: TypeAlias = Callable[[Any, Any], Any]
+
+_OF_FIELD: Final[Mapping[type[ast.cmpop], tuple[_Comparison, bool]]] = {
+    **{ast.Eq: (operator.eq, True), ast.Is: (operator.eq, True), ast.In: (operator.eq, True)},
+    **{ast.NotEq: (operator.eq, False), ast.IsNot: (operator.eq, False), ast.NotIn: (operator.eq, False)},
+    **{ast.Gt: (operator.gt, True), ast.GtE: (operator.ge, True)},
+    **{ast.Lt: (operator.lt, True), ast.LtE: (operator.le, True)},
+}
+"""What compares a field on the left with constants, and whether it holds for one of them, or for none."""
+_OF_CONSTANT: Final[Mapping[type[ast.cmpop], tuple[_Comparison, bool]]] = {
+    **_OF_FIELD,
+    **{ast.In: (operator.contains, True), ast.NotIn: (operator.contains, False)},
+    **{ast.Gt: (operator.lt, True), ast.GtE: (operator.le, True)},
+    **{ast.Lt: (operator.gt, True), ast.LtE: (operator.ge, True)},
+}
+"""For a field on the right."""
+_TESTS: Final = (ast.Compare, ast.BoolOp, ast.UnaryOp)
+
+
+def _is_true(value: Any, _: None) -> bool:
+    return bool(value)
+
+
+def _by_method(method: str, text: Any, part: Any) -> Any:
+    return getattr(text, method)(part)
+
+
+class Condition(NamedTuple):
+    """Holds if the comparison does with one of the constants; unless `is_met`, if it does with none."""
+
+    compare: _Comparison
+    constants: tuple[Any, ...]
+    is_met: bool
+
+    def allows(self, value: Any) -> bool:
+        """A number may be compared with the length of a list."""
+        with suppress(TypeError, ValueError, AttributeError):
+            if isinstance(value, list) and all(isinstance(each, int) for each in self.constants):
+                value = len(value)
+            return any(self.compare(value, each) for each in self.constants) == self.is_met
+        return False
+
+
+class Needs(dict[str, tuple[Condition, ...]]):
+    """The conditions of each field that lead to a line."""
+
+    def also(self, others: Mapping[str, tuple[Condition, ...]]) -> Self:
+        return type(self)(self | {name: self.get(name, ()) + found for name, found in others.items()})
+
+    def met_by(self, samples: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+        """The first sample of each field that meets all its conditions, or at least the last one."""
+        found = {name: self._first(name, samples[name]) for name in samples.keys() & self.keys()}
+        return {name: each[0] for name, each in found.items() if each}
+
+    def _first(self, name: str, samples: Sequence[Any]) -> Sequence[Any]:
+        conditions = self[name]
+        for some in (conditions, conditions[-1:]):
+            for each in samples:
+                if self._allows(name, each, some):
+                    return (each,)
+        return ()
+
+    def _allows(self, name: str, value: Any, conditions: Sequence[Condition]) -> bool:
+        """The condition of a field of a record is also one of the record."""
+        if isinstance(value, dict) and (inner := value.keys() & self.keys()):
+            return all(self._allows(each, value[each], self[each]) for each in inner)
+        return all(each.allows(value) for each in conditions)
+
+
+def _leaves(body: Sequence[ast.stmt]) -> bool:
+    match body[-1:]:
+        case [ast.Return() | ast.Raise() | ast.Continue() | ast.Break()]:
+            return True
+        case [ast.If(body=one, orelse=other)]:
+            return _leaves(one) and _leaves(other)
+    return False
+
+
+class Comparisons(ComparedConstants):
+    """Also the conditions that lead to the branches of the file's code."""
+
+    @cached_property
+    def together(self) -> Sequence[Needs]:
+        """For each branch that depends on several fields, what it needs of them."""
+        return [*self._branches(self._tree.body, Needs())]
+
+    def _branches(self, nodes: Sequence[ast.AST], before: Needs) -> Iterator[Needs]:
+        """`nodes` follow each other."""
+        for node in nodes:
+            match node:
+                case ast.If(test=test, body=body, orelse=orelse) | ast.While(test=test, body=body, orelse=orelse):
+                    holds, fails = before.also(self._needed(test)), before.also(self._needed(test, is_met=False))
+                    yield from self._branches([test], before)
+                    yield from self._branch(body, holds, before)
+                    if orelse or _leaves(body):
+                        yield from self._branch(orelse, fails, before)
+                    before = fails if _leaves(body) else holds if _leaves(orelse) else before
+                case ast.BoolOp() | ast.Compare() | ast.Call(func=ast.Attribute()):
+                    yield from self._branch((), before.also(self._needed(node)), before)
+                case ast.Match(subject=subject, cases=cases):
+                    fields = self.fields_of(subject)
+                    for case in cases:
+                        yield from self._branch(case.body, before.also(self._needed_by(case.pattern, fields)), before)
+                case _:
+                    yield from self._branches([*ast.iter_child_nodes(node)], before)
+
+    def _branch(self, body: Sequence[ast.AST], needs: Needs, before: Needs) -> Iterator[Needs]:
+        if len(needs) > 1 and needs != before:
+            yield needs
+        yield from self._branches(body, needs)
+
+    def _needed(self, test: ast.AST, *, is_met: bool = True, seen: Set[str] = frozenset()) -> Needs:
+        match test:
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                return self._needed(operand, is_met=not is_met, seen=seen)
+            case ast.BoolOp(op=op, values=parts):
+                return self._all(parts if isinstance(op, ast.And) == is_met else parts[:1], is_met=is_met, seen=seen)
+            case ast.Compare(left=left, ops=[op], comparators=[right]):
+                known = _OF_FIELD if (is_field := bool(self.fields_of(left))) else _OF_CONSTANT
+                compare, holds = known[type(op)]
+                value, constant = (left, right) if is_field else (right, left)
+                return self._of(value, compare, self._constants(constant), is_met=holds == is_met)
+            case ast.Compare(left=left, ops=ops, comparators=others):
+                pairs = zip(pairwise([left, *others]), ops, strict=True)
+                each = [ast.Compare(one, [op], [two]) for (one, two), op in pairs]
+                return self._all(each if is_met else each[:1], is_met=is_met, seen=seen)
+            case ast.Call(func=ast.Attribute(value=of, attr=method), args=[part, *_]) if method in OF_TEXTS:
+                return self._of(of, partial(_by_method, method), self._constants(part), is_met=is_met)
+            case ast.Name(id=name) if name not in seen and isinstance(
+                given := self._given.get(name, [None])[0], _TESTS
+            ):
+                return self._needed(given, is_met=is_met, seen={*seen, name})
+            case ast.Attribute() | ast.Subscript() | ast.Name() | ast.Call():
+                return self._of(test, _is_true, (None,), is_met=is_met)
+        return Needs()
+
+    def _all(self, tests: Sequence[ast.expr], *, is_met: bool, seen: Set[str]) -> Needs:
+        return reduce(Needs.also, (self._needed(each, is_met=is_met, seen=seen) for each in tests), Needs())
+
+    def _needed_by(self, pattern: ast.pattern, of: Fields) -> Needs:
+        needs = Needs()
+        for fields, constants in self.in_pattern(pattern, of):
+            is_one = Condition(operator.eq, (*constants,), True)
+            needs = needs.also({name: (is_one,) for name in fields or () if constants})
+        return needs
+
+    def _of(self, value: ast.expr, compare: _Comparison, constants: Sequence[Any], *, is_met: bool) -> Needs:
+        fields = self.fields_of(value) if constants else None
+        return Needs(dict.fromkeys(fields or (), (Condition(compare, (*constants,), is_met),)))
+
+    def _constants(self, value: ast.expr) -> Sequence[Any]:
+        return [value.value] if isinstance(value, ast.Constant) else [*self.constants_of(value)]
+
+
+NOTHING: Final = Comparisons(ast.Module([], []))
