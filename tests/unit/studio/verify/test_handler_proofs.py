@@ -114,7 +114,9 @@ def test_a_mistake_is_found_at_its_line(case: Mapping[str, Any]) -> None:
 
     found, _ = checked(code, others_of(case))
 
-    assert [each for each in found if each.code in case["find"] and (each.file, each.line) == ("flows/shop.py", line)]
+    told = [each for each in found if each.code in case["find"]]
+    assert ("flows/shop.py", line) in [(each.file, each.line) for each in told]
+    assert 1 == len(told) or "once" not in case
 
 
 @each_case("name", ["a missing await before a question", "a missing await in a condition"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from ncco_server.flow.runtime import Way
 from ncco_studio.simulator.assumptions import After
 from ncco_studio.simulator.parties import ENDLESS
 from ncco_studio.verify.faults import FAULTS, LIMITS, failure_of, may_end_silently
+from ncco_studio.verify.handlers.explored import explored_in
 from ncco_studio.verify.outcomes import FlowOutcome, outcomes_of
 from ncco_studio.verify.prove.environment import APP_TO
 from ncco_studio.verify.prove.expressions import ENTRY, LENGTH, RETURNED, paths_of
@@ -50,6 +52,8 @@ _NO_NUMBER_SHOWN: Final = "R105"
 """A connect without a number to show: only a warning, since no app may call the flow."""
 _UNESCAPABLE: Final = "E393"
 """A value that cannot be escaped where it is used."""
+_RAISED: Final = re.compile(r"(?P<file>[^:]+):(?P<line>\d+):(?P<column>\d+): ")
+"""How the reason of R110 begins, unless it is hidden."""
 _MOMENTS: Final = frozenset({"next_open", "next_close"})
 """Fields of hours that differ at moments which a proof does not try."""
 
@@ -128,6 +132,11 @@ class Explored:
     def step(self, where: StepKey) -> Step:
         return self.space.root.named(where[0]).steps[where[1]]
 
+    def written(self, flow: str, place: Place) -> Place:
+        """The place of the whole expression that begins in the handler of a flow at `place`."""
+        handler = explored_in(self.space.root.named(flow))
+        return place if handler is None or handler.code.file != place.file else handler.code.written.exact(place)
+
     def found(
         self, kind: str, where: StepKey, turn: Transition | None = None, variant: str = "", **other: Any
     ) -> Violation:
@@ -145,7 +154,8 @@ def violations(space: StateSpace, call_limits: CallLimits, *, is_certain: bool) 
     in_calls = ((check, each) for check in checks for each in check(explored))
     seen: set[tuple[Any, ...]] = set()
     for check, violation in chain(in_turns, in_calls):
-        key = (check, violation.kind, violation.flow, violation.step, violation.code)
+        at = violation.place if violation.code == "R110" else violation.step
+        key = (check, violation.kind, violation.flow, at, violation.code)
         if key not in seen:
             seen.add(key)
             yield violation
@@ -166,8 +176,14 @@ def _failing(explored: Explored, turn: Transition) -> Iterator[Violation]:
     for flow, step, code, because in endless[:1] or found:
         kind = failure_of(code, explored.step((flow, step)))
         if kind:
-            variant = _variant(explored.step((flow, step)), code, turn)
-            yield explored.found(kind, (flow, step), turn, variant, code=code, because=because)
+            raised = _RAISED.match(because) if code == "R110" else None
+            if raised is not None:
+                place = explored.written(flow, Place(raised["file"], int(raised["line"]), int(raised["column"])))
+                why = because[raised.end() :]
+                yield explored.found(kind, (flow, step), turn, "line", code=code, because=why, place=place)
+            else:
+                variant = _variant(explored.step((flow, step)), code, turn)
+                yield explored.found(kind, (flow, step), turn, variant, code=code, because=because)
 
 
 def _variant(step: Step, code: str, turn: Transition) -> str:
