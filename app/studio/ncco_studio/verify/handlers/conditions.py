@@ -10,7 +10,7 @@ from functools import cached_property, partial, reduce
 from itertools import pairwise
 from typing import Any, Final, NamedTuple, Self, TypeAlias
 
-from ncco_studio.verify.handlers.constants import OF_TEXTS, ComparedConstants, Fields
+from ncco_studio.verify.handlers.constants import OF_TEXTS, ComparedConstants, tests_of
 
 _Comparison: TypeAlias = Callable[[Any, Any], Any]
 
@@ -61,10 +61,14 @@ class Needs(dict[str, tuple[Condition, ...]]):
     def also(self, others: Mapping[str, tuple[Condition, ...]]) -> Self:
         return type(self)(self | {name: self.get(name, ()) + found for name, found in others.items()})
 
-    def met_by(self, samples: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
-        """The first sample of each field that meets all its conditions, or at least the last one."""
-        found = {name: self._first(name, samples[name]) for name in samples.keys() & self.keys()}
-        return {name: each[0] for name, each in found.items() if each}
+    def met_by(self, samples: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+        """The first sample of each field that meets all its conditions, or at least the last one.
+
+        Of a field whose conditions no sample meets as it is, such as a date with a number of days, each one is tried.
+        """
+        firsts = {name: self._first(name, samples[name]) for name in samples.keys() & self.keys()}
+        met = {name: each[0] for name, each in firsts.items() if each}
+        return [met, *(met | {name: each} for name, first in firsts.items() if not first for each in samples[name])]
 
     def _first(self, name: str, samples: Sequence[Any]) -> Sequence[Any]:
         conditions = self[name]
@@ -75,9 +79,10 @@ class Needs(dict[str, tuple[Condition, ...]]):
         return ()
 
     def _allows(self, name: str, value: Any, conditions: Sequence[Condition]) -> bool:
-        """The condition of a field of a record is also one of the record."""
-        if isinstance(value, dict) and (inner := value.keys() & self.keys()):
-            return all(self._allows(each, value[each], self[each]) for each in inner)
+        """The conditions of a field of a record are also those of the record, and of a list of it."""
+        record = value[0] if value and isinstance(value, list) else value
+        if isinstance(record, dict) and (inner := record.keys() & self.keys()):
+            return all(self._allows(each, record[each], self[each]) for each in inner)
         return all(each.allows(value) for each in conditions)
 
 
@@ -112,9 +117,9 @@ class Comparisons(ComparedConstants):
                 case ast.BoolOp() | ast.Compare() | ast.Call(func=ast.Attribute()):
                     yield from self._branch((), before.also(self._needed(node)), before)
                 case ast.Match(subject=subject, cases=cases):
-                    fields = self.fields_of(subject)
                     for case in cases:
-                        yield from self._branch(case.body, before.also(self._needed_by(case.pattern, fields)), before)
+                        needed = self._all([*tests_of(case, subject)])
+                        yield from self._branch(case.body, before.also(needed), before)
                 case _:
                     yield from self._branches([*ast.iter_child_nodes(node)], before)
 
@@ -124,39 +129,44 @@ class Comparisons(ComparedConstants):
         yield from self._branches(body, needs)
 
     def _needed(self, test: ast.AST, *, is_met: bool = True, seen: Set[str] = frozenset()) -> Needs:
+        """What a test needs to be met, or not to be. `seen` are names whose values were looked at."""
         match test:
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 return self._needed(operand, is_met=not is_met, seen=seen)
             case ast.BoolOp(op=op, values=parts):
                 return self._all(parts if isinstance(op, ast.And) == is_met else parts[:1], is_met=is_met, seen=seen)
-            case ast.Compare(left=left, ops=[op], comparators=[right]):
-                known = _OF_FIELD if (is_field := bool(self.fields_of(left))) else _OF_CONSTANT
-                compare, holds = known[type(op)]
-                value, constant = (left, right) if is_field else (right, left)
-                return self._of(value, compare, self._constants(constant), is_met=holds == is_met)
-            case ast.Compare(left=left, ops=ops, comparators=others):
+            case ast.Compare(left=left, ops=[_, _, *_] as ops, comparators=others):
                 pairs = zip(pairwise([left, *others]), ops, strict=True)
                 each = [ast.Compare(one, [op], [two]) for (one, two), op in pairs]
                 return self._all(each if is_met else each[:1], is_met=is_met, seen=seen)
-            case ast.Call(func=ast.Attribute(value=of, attr=method), args=[part, *_]) if method in OF_TEXTS:
-                return self._of(of, partial(_by_method, method), self._constants(part), is_met=is_met)
-            case ast.Name(id=name) if name not in seen and isinstance(
-                given := self._given.get(name, [None])[0], _TESTS
+            case ast.Name(id=name) if isinstance(of := self._given_once(name, seen), _TESTS):
+                return self._needed(of, is_met=is_met, seen={*seen, name})
+            case ast.Compare(left=ast.Name(id=name), ops=[ast.Eq() | ast.NotEq() as op], comparators=[value]) if (
+                isinstance(of := self._given_once(name, seen), ast.IfExp)
             ):
-                return self._needed(given, is_met=is_met, seen={*seen, name})
-            case ast.Attribute() | ast.Subscript() | ast.Name() | ast.Call():
-                return self._of(test, _is_true, (None,), is_met=is_met)
-        return Needs()
+                is_first = (ast.dump(of.body) == ast.dump(value)) == isinstance(op, ast.Eq)
+                return self._needed(of.test, is_met=is_first == is_met, seen={*seen, name})
+        return self._compared(test, is_met=is_met)
 
-    def _all(self, tests: Sequence[ast.expr], *, is_met: bool, seen: Set[str]) -> Needs:
+    def _all(self, tests: Sequence[ast.expr], *, is_met: bool = True, seen: Set[str] = frozenset()) -> Needs:
         return reduce(Needs.also, (self._needed(each, is_met=is_met, seen=seen) for each in tests), Needs())
 
-    def _needed_by(self, pattern: ast.pattern, of: Fields) -> Needs:
-        needs = Needs()
-        for fields, constants in self.in_pattern(pattern, of):
-            is_one = Condition(operator.eq, (*constants,), True)
-            needs = needs.also({name: (is_one,) for name in fields or () if constants})
-        return needs
+    def _given_once(self, name: str, seen: Set[str]) -> ast.expr | None:
+        given = self._given.get(name, ())
+        return given[0] if len(given) == 1 and name not in seen else None
+
+    def _compared(self, test: ast.AST, *, is_met: bool) -> Needs:
+        match test:
+            case ast.Compare(left=left, ops=[op], comparators=[right]):
+                is_field = bool(self.fields_of(left))
+                compare, holds = (_OF_FIELD if is_field else _OF_CONSTANT)[type(op)]
+                value, constant = (left, right) if is_field else (right, left)
+                return self._of(value, compare, self._constants(constant), is_met=holds == is_met)
+            case ast.Call(func=ast.Attribute(value=of, attr=method), args=[part, *_]) if method in OF_TEXTS:
+                return self._of(of, partial(_by_method, method), self._constants(part), is_met=is_met)
+            case ast.Attribute() | ast.Subscript() | ast.Name() | ast.Call():
+                return self._of(test, _is_true, [None], is_met=is_met)
+        return Needs()
 
     def _of(self, value: ast.expr, compare: _Comparison, constants: Sequence[Any], *, is_met: bool) -> Needs:
         fields = self.fields_of(value) if constants else None

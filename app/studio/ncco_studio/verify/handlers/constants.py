@@ -6,6 +6,7 @@ import ast
 import datetime
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import suppress
+from functools import cached_property
 from itertools import chain, pairwise
 from typing import Final, TypeAlias
 
@@ -37,6 +38,7 @@ OF_TEXTS: Final = frozenset(
 _BY_PATTERN: Final = ("match", "fullmatch", "search")
 _OF_POINTS: Final = frozenset({"date", "time", "datetime", "fromisoformat", "strptime"})
 _SOME_TIME: Final = datetime.datetime(2026, 1, 5, 9, 30, tzinfo=datetime.UTC)
+_MOST_DAYS: Final = 10_000
 _WRITTEN: Final[Mapping[str, str]] = {"int": "7", "float": "7.5", "Decimal": "7.5"}
 """What each of these makes a value of."""
 
@@ -63,6 +65,45 @@ def _points_for(name: str, args: Sequence[ast.expr]) -> Sequence[Constant]:
         case "fromisoformat", _:
             return [_SOME_TIME.isoformat(), *_SOME_TIME.isoformat()[:16].split("T")]
     return () if name == "strptime" else KEYED_POINTS
+
+
+def tests_of(case: ast.match_case, subject: ast.expr) -> Iterator[ast.expr]:
+    """Comparisons that hold for a case, and its guard."""
+    yield from _compared_to(case.pattern, subject)
+    if case.guard is not None:
+        yield case.guard
+
+
+def _compared_to(pattern: ast.pattern, subject: ast.expr) -> Iterator[ast.expr]:
+    match pattern:
+        case ast.MatchValue(value=value):
+            yield ast.Compare(subject, [ast.Eq()], [value])
+        case ast.MatchSingleton(value=value):
+            yield ast.Compare(subject, [ast.Is()], [ast.Constant(value)])
+        case ast.MatchOr(patterns=inner) if values := [
+            each.value for each in inner if isinstance(each, ast.MatchValue)
+        ]:
+            values = [each.value for each in inner if isinstance(each, ast.MatchValue)]
+            yield ast.Compare(subject, [ast.In()], [ast.Tuple(values)])
+        case _:
+            for each, part in _parts_of(pattern, subject):
+                yield from _compared_to(each, part)
+
+
+def _parts_of(pattern: ast.pattern, subject: ast.expr) -> Sequence[tuple[ast.pattern, ast.expr]]:
+    """The patterns in a pattern, and what they are compared with."""
+    match pattern:
+        case ast.MatchClass(kwd_attrs=names, kwd_patterns=inner):
+            return [(each, ast.Attribute(subject, name)) for name, each in zip(names, inner, strict=True)]
+        case ast.MatchMapping(keys=keys, patterns=inner):
+            return [(each, ast.Subscript(subject, key)) for key, each in zip(keys, inner, strict=True)]
+        case ast.MatchSequence(patterns=inner) if isinstance(subject, ast.Tuple):
+            return [*zip(inner, subject.elts, strict=False)]
+        case ast.MatchOr(patterns=inner) | ast.MatchSequence(patterns=inner):
+            return [(each, subject) for each in inner]
+        case ast.MatchAs(pattern=ast.pattern() as each):
+            return [(each, subject)]
+    return ()
 
 
 class ComparedConstants:
@@ -93,6 +134,17 @@ class ComparedConstants:
     def surely_of(self, field: str) -> list[Constant]:
         return [each for each, fields in self._fields.items() if fields is not None and field in fields]
 
+    @cached_property
+    def days(self) -> list[int]:
+        """How many days from now dates may matter, if the file reads `now`."""
+        nodes = [*ast.walk(self._tree)]
+        if not any(isinstance(each, ast.Attribute) and each.attr == "now" for each in nodes):
+            return []
+        added = (each.value for each in nodes if isinstance(each, ast.keyword) and each.arg == "days")
+        found = [0, *self.surely_of("days"), *self._each([*added], _NO_FIELDS)]
+        near = (each for each in found if isinstance(each, int) and abs(each) < _MOST_DAYS)
+        return sorted({each + step for each in near for step in (-1, 0, 1)})
+
     # what is compared
 
     def _compared_in(self, node: ast.AST) -> Iterator[tuple[Fields, Sequence[Constant]]]:
@@ -101,9 +153,13 @@ class ComparedConstants:
                 for one, two in pairwise([left, *others]):
                     yield self.fields_of(one), [*self.constants_of(two)]
                     yield self.fields_of(two), [*self.constants_of(one)]
-            case ast.Subscript(slice=ast.Constant(value=str(key))):
-                self.keys[key] = None
-            case ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(value=str(key)), *_]):
+            case ast.BinOp(left=left, op=ast.Mod(), right=right):
+                divisors = [each for each in self.constants_of(right) if not isinstance(each, str)]
+                yield self.fields_of(left), [*divisors, *(each * 2 for each in divisors)]
+            case (
+                ast.Subscript(slice=ast.Constant(value=str(key)))
+                | ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(value=str(key)), *_])
+            ):
                 self.keys[key] = None
             case (
                 ast.Subscript(value=of, slice=sought)
@@ -115,8 +171,9 @@ class ComparedConstants:
             case ast.Call(func=function, args=args):
                 yield from self._compared_by(function, args)
             case ast.Match(subject=subject, cases=cases):
-                for case in cases:
-                    yield from self.in_pattern(case.pattern, self.fields_of(subject))
+                made = (each for case in cases for test in tests_of(case, subject) for each in ast.walk(test))
+                for each in made:
+                    yield from self._compared_in(each)
             case _:
                 pass
 
@@ -137,26 +194,6 @@ class ComparedConstants:
                 for arg in args:
                     if fields := self.fields_of(arg):
                         yield fields, [*self._each([other for other in args if other is not arg], _NO_FIELDS)]
-            case _:
-                pass
-
-    def in_pattern(self, pattern: ast.pattern, fields: Fields) -> Iterator[tuple[Fields, Sequence[Constant]]]:
-        match pattern:
-            case ast.MatchValue(value=value):
-                yield fields, [*self.constants_of(value)]
-            case ast.MatchClass(kwd_attrs=names, kwd_patterns=inner):
-                for name, each in zip(names, inner, strict=True):
-                    yield from self.in_pattern(each, {name})
-            case ast.MatchMapping(keys=keys, patterns=inner):
-                for key, each in zip(keys, inner, strict=True):
-                    names = [str(known) for known in self.constants_of(key)]
-                    self.keys |= dict.fromkeys(names)
-                    yield from self.in_pattern(each, {*names})
-            case ast.MatchOr(patterns=inner) | ast.MatchSequence(patterns=inner):
-                for each in inner:
-                    yield from self.in_pattern(each, fields)
-            case ast.MatchAs(pattern=ast.pattern() as each):
-                yield from self.in_pattern(each, fields)
             case _:
                 pass
 

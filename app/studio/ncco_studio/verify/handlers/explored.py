@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from types import CoroutineType
 from typing import Any, ClassVar, Final, NamedTuple, Self, TypeAlias
@@ -436,15 +437,15 @@ class ExploredHandler(LoadedHandler):
             more["make"] = partial(WatchedPlayback, self)
         return LoadedHandler.playback(self, *given, **more)
 
-    def samples(self, name: str, request: Any) -> Samples:
+    def samples(self, name: str, request: Any, now: datetime) -> Samples:
         """JSON values for the `Lookup` of a function or of an existing row, and whether there are no others."""
         if isinstance(request, TableRead | TableSearch):
-            return samples_of_row(self.maker.rows[name].definition, self.compared)
+            return samples_of_row(self.maker.rows[name].definition, self.compared, now)
         called = request.code
         if not isinstance(called, Called):
             return Samples((), True)
         try:
-            return self.watch.tracer.run(lambda function: samples_of(function, self.compared), called.function)
+            return self.watch.tracer.run(lambda function: samples_of(function, self.compared, now), called.function)
         except TooLong:
             self.watch.tracer.is_late = True
             raise

@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from pydantic import PydanticUserError, TypeAdapter
@@ -79,13 +79,13 @@ class Samples(NamedTuple):
 _Schema: TypeAlias = Mapping[str, Any]
 
 
-def samples_of(function: Callable[..., Any], compared: Comparisons = NOTHING) -> Samples:
+def samples_of(function: Callable[..., Any], compared: Comparisons = NOTHING, now: datetime = _SOME_TIME) -> Samples:
     """Only values that fit the return type. A text and None if it is unknown."""
     adapter = adapter_of(function)
     schema: _Schema = {}
     with suppress(PydanticUserError):  # JSON schemas cannot describe every type
         schema = adapter.json_schema()
-    types = _Types(schema.get("$defs", {}), compared)
+    types = _Types(schema.get("$defs", {}), compared, now)
     found = [each for each in different(types.samples(schema)) if _fits(adapter, each)]
     return Samples(tuple(found[:MOST]), types.are_all(schema) and len(found) <= MOST)
 
@@ -98,19 +98,23 @@ def _fits(adapter: TypeAdapter[Any], value: Any) -> bool:
     return False
 
 
-def samples_of_row(definition: LookupDefinition, compared: Comparisons, present: Collection[str] = ()) -> Samples:
+def samples_of_row(
+    definition: LookupDefinition, compared: Comparisons, now: datetime, present: Collection[str] = ()
+) -> Samples:
     """Rows that differ from the first one in one column each; for rows, lists of one of these and of all.
 
     Columns that are `present` are never "".
     """
     if (selection := definition.selection) is not None:
         one = replace(definition, returns=replace(selection, is_first=True).returned, selection=None)
-        found = samples_of_row(one, compared, selection.present).values
+        found = samples_of_row(one, compared, now, selection.present).values
         lists = [*([each] for each in found), [*found[: selection.most]]]
         return Samples(tuple({ROWS: each} for each in lists), are_all=False)
     secrets = definition.returns.secrets
     columns = {
-        name: _secrets(type_, compared) if (name,) in secrets else _values(type_, compared.of(name))
+        name: _secrets(type_, compared)
+        if (name,) in secrets
+        else _values(type_, [*compared.of(name), *_near(now, type_, compared)])
         for name, type_ in definition.returns.fields.items()
     }
     columns |= {name: [each for each in columns[name] if each != ""] for name in present}
@@ -131,9 +135,15 @@ def _secrets(type_: Kind, compared: Comparisons) -> Sequence[Any]:
 def _records(fields: Mapping[str, Sequence[Any]], together: Sequence[Needs]) -> list[dict[str, Any]]:
     """Also those that lead to a branch that depends on several fields."""
     first, *others = each_once(fields)
-    meeting = (each.met_by(fields) for each in together)
+    meeting = (met for each in together for met in each.met_by(fields))
     combined = different(first | each for each in meeting if len(each) > 1)
     return different([first, *combined[: MOST // 2], *others])
+
+
+def _near(now: datetime, type_: Kind, compared: Comparisons) -> list[Any]:
+    """Dates as far from `now` as those that the code compares."""
+    today = {"date": now.date(), "datetime": now}.get(type_.family)
+    return [type_.cast(today + timedelta(days=each)) for each in compared.days] if today is not None else []
 
 
 def _values(type_: Kind, constants: Sequence[Constant]) -> Sequence[Any]:
@@ -157,6 +167,7 @@ class _Types:
 
     defs: Mapping[str, _Schema]
     compared: Comparisons
+    now: datetime
 
     def samples(self, schema: _Schema, field: str = RESULT, depth: int = 0) -> Sequence[Any]:
         """The samples of a record differ from the first one in one field each."""
@@ -176,9 +187,7 @@ class _Types:
             case "array":
                 return self._lists(schema, field, depth)
             case "object" if depth < _DEEPEST:
-                fields = schema.get("properties", {})
-                if fields:
-                    choices = {name: self.samples(each, name, depth + 1) for name, each in fields.items()}
+                if choices := self._choices(schema, depth):
                     return _records(choices, self.compared.together)
                 values_of = schema.get("additionalProperties")
                 values = self.samples(values_of if isinstance(values_of, Mapping) else {}, RESULT, depth + 1)
@@ -187,6 +196,10 @@ class _Types:
                 return [{}, *({"text": each} for each in values[:2]), *read]
             case _:
                 return (*([SAMPLES["phone"]] if SAMPLES["phone"] in self.compared.surely_of(field) else ["text"]), None)
+
+    def _choices(self, schema: _Schema, depth: int) -> Mapping[str, Sequence[Any]]:
+        """The samples of each field of a record."""
+        return {name: self.samples(each, name, depth + 1) for name, each in schema.get("properties", {}).items()}
 
     def are_all(self, schema: _Schema) -> bool:
         schema = self._referred(schema)
@@ -208,6 +221,7 @@ class _Types:
             parts = ((part, number) for part in _PARTS for number in self.compared.surely_of(part))
             written = (with_part(type_.operand(type_.sample), part, number) for part, number in parts)
             constants += [str(type_.cast(each)) for each in written if each is not None]
+            constants += _near(self.now, type_, self.compared)
         usual = _BY_FORMAT.get(form, SAMPLES["text"]).ljust(schema.get("minLength", 0), "x")[: schema.get("maxLength")]
         formed = [text_matching(schema["pattern"])] if "pattern" in schema else []
         found = different([*([usual] if type_.name == "text" else []), *formed, *_values(type_, constants)])
@@ -226,8 +240,10 @@ class _Types:
         inner = self.samples(items, field, depth + 1) if depth < _DEEPEST else ()
         if not inner:
             return ([],)
-        plain = _Types(self.defs, NOTHING).samples(items, field, depth + 1)
-        compared = ([each] for each in inner[1:] if each not in plain)
+        plain = _Types(self.defs, NOTHING, self.now).samples(items, field, depth + 1)
+        choices = self._choices(self._referred(items), depth + 1)
+        needed = (inner[0] | met for each in self.compared.together for met in each.met_by(choices) if met)
+        compared = [[each] for each in different([*needed, *(each for each in inner[1:] if each not in plain)])]
         numbers = [each for each in self.compared.of(field) if isinstance(each, int) and 1 < each < _LONGEST]
         most = max(2, schema.get("minItems", 0))
         lengths = dict.fromkeys([most, *(length + step for length in numbers for step in (0, 1))])

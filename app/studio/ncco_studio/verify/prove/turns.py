@@ -186,7 +186,7 @@ class PossibleTurns:
     def _real(self, lookup: Lookup) -> Sequence[Any]:
         flow = self.root.named(lookup.flow)
         if (handler := explored_in(flow)) is not None:
-            samples, are_all = handler.samples(lookup.name, lookup.request)
+            samples, are_all = handler.samples(lookup.name, lookup.request, self.values.now)
             if not are_all:
                 self.values.chosen[f"{flow.name}.{lookup.name}"] = samples
             return samples
