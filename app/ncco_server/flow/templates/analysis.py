@@ -97,7 +97,7 @@ class Analysis(Walk):
             message = "a value inside a field name"
             cure = "write out the name, without braces"
             self.check.report("E334", Token(node.lineno, "", ""), message, cure)
-            context = ""
+            context = self._contexts.after("", node.data.partition(":")[2])
         if context == "torn":
             written = node.data.strip()
             message = f'"{written}" directly after a value changes the host of the URL'

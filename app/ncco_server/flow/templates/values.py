@@ -382,16 +382,16 @@ class Computed(_ComputedBase):
             return self.place
         end = start + length
         part = text[start : start + length]
-        if part.strip() and text.count(part) == source.count(part):
-            at = -1
-            for _ in range(text.count(part, 0, end)):
-                at = source.index(part, at + 1)
-            return self.template.place_at(at, length)
         for reach in _SURROUNDINGS:
             for begin, stop in ((max(0, start - reach), end), (start, end + reach)):
                 around = text[begin:stop]
                 if source.count(around) == 1:  # a loop may write it several times
                     return self.template.place_at(source.index(around) + start - begin, length)
+        if part.strip() and text.count(part) == source.count(part):
+            at = -1
+            for _ in range(text.count(part, 0, end)):
+                at = source.index(part, at + 1)
+            return self.template.place_at(at, length)
         return self.place
 
     def _text(self, names: Mapping[str, Any]) -> str:

@@ -200,8 +200,11 @@ class Compared:
             if length <= high:
                 yield part.written_into(self._filler(part.text) * length)
         for first, second in product(islice(self.parts, MOST_PAIRS), repeat=2):
-            length = max(low, first.low + len(first.text) + second.low + len(second.text))
-            if first.where != second.where and length <= high:
+            first_end, second_end = first.low + len(first.text), second.low + len(second.text)
+            is_fixed = {first.where, second.where} <= {"begins", "at"}
+            is_apart = first_end <= second.low if is_fixed else first.where != second.where
+            length = max(low, second_end if is_fixed else first_end + second_end)
+            if is_apart and length <= high:
                 yield second.written_into(first.written_into(self._filler() * length))
         for number in self.lengths:
             yield from (self._filler() * each for each in (number - 1, number, number + 1) if low <= each <= high)

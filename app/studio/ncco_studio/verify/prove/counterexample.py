@@ -15,7 +15,7 @@ from ncco_server.ncco import RECORD_ENDS
 from ncco_server.ncco.statuses import DETECTIONS
 from ncco_studio.simulator.connect import DETECTION_S
 from ncco_studio.verify.faults import FAULTS, LIMITS
-from ncco_studio.verify.prove.environment import APP_TO, DIRECTIONS, draws_numbers
+from ncco_studio.verify.prove.environment import DIRECTIONS, draws_numbers
 from ncco_studio.verify.prove.listening import DURATIONS
 from ncco_studio.verify.prove.proof import Proof
 from ncco_studio.verify.prove.properties import Violation, undecided_dials
@@ -24,6 +24,7 @@ from ncco_studio.verify.prove.triggers import Trigger
 from ncco_studio.verify.prove.uses import flows_run_from
 from ncco_studio.verify.sample_values import FROM
 from ncco_studio.verify.scenarios.files import WrittenScenario
+from ncco_studio.verify.scenarios.model import ANY_NUMBER
 
 _MARGIN_S: Final = 0.2
 _SPOKEN_S: Final = 3
@@ -156,8 +157,8 @@ def _call(proof: Proof, first: Transition, at: datetime) -> dict[str, Any]:
         given = {"with": dict(first.given)} if first.given else {}
         return {"place": proof.flow.name, "to": call.to, **given, **made}
     is_numbered = call.to in proof.flow.numbers or proof.flow.default
-    facts: dict[str, Any] = {"to": call.to} if is_numbered else {"flow": proof.flow.name}
-    facts |= {"to": call.to} if call.to == APP_TO else {}
+    facts: dict[str, Any] = {} if is_numbered else {"flow": proof.flow.name}
+    facts |= {"to": call.to} if is_numbered or proof.flow.numbers or call.to != ANY_NUMBER else {}
     facts |= {"from": call.from_number} if call.from_number != FROM else {}
     others = {"user": call.from_user, "sip": dict(call.sip), "custom_data": dict(call.custom_data)}
     facts |= {name: value for name, value in others.items() if value}

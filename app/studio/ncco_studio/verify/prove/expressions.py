@@ -140,9 +140,10 @@ def is_plain(node: nodes.Node) -> bool:
 def part_of(node: nodes.Node) -> TextPart | None:
     """With an empty `text`; None if the expression reads the whole text."""
     match node:
-        case nodes.Getitem(arg=nodes.Slice(start=nodes.Const(value=low), stop=nodes.Const(value=high))):
-            if (low or 0) < 0:  # `[-2:]` is the end; where `[-4:-2]` is depends on the length
-                return TextPart("ends") if high is None else TextPart("holds")
+        case nodes.Getitem(arg=nodes.Slice(start=start, stop=stop)):
+            low = start.value if isinstance(start, nodes.Const) else 0
+            if low < 0:  # `[-2:]` is the end; where `[-4:-2]` is depends on the length
+                return TextPart("ends") if stop is None else TextPart("holds")
             return TextPart("at", low=low) if low else TextPart("begins")
         case nodes.Filter(node=nodes.Expr() as of, name=name):
             known = FILTERS[name]

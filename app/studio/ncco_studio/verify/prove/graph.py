@@ -50,7 +50,7 @@ class Graph:
         Unless `dialling`, only cycles that dial nobody are found.
         """
         passing = {
-            state: [each for each in out if each.kind == "other" and (dialling or not each.dials)]
+            state: sorted((each for each in out if each.kind == "other" and (dialling or not each.dials)), key=_varies)
             for state, out in self.out.items()
         }
         cycles = (_cycle_in(group, passing) for group in components(_targets(passing)))
@@ -128,6 +128,11 @@ def _answers_after(turn: Transition, before: Transition) -> float:
     if turn.trigger.kind == "dial":
         return before.heard.rings_s or RINGS_S
     return before.heard.input_s if "silence" in turn.trigger.line else 0.0
+
+
+def _varies(turn: Transition) -> bool:
+    """Whether a lookup is made again in the turn, with another answer. A scenario repeats only its last answer."""
+    return any(answer != dict(turn.answers)[name] for name, answer in turn.answers)
 
 
 def _targets(out: Mapping[State, Sequence[Transition]]) -> dict[State, list[State]]:
