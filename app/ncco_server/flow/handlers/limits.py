@@ -72,6 +72,7 @@ class LineTracer:
         self.is_late = False
         self.file = file
         self.began: tuple[float, float] | None = None
+        self._blocked_s = 0.0
         self.thread: int | None = None
 
     def run(self, work: Callable[[Any], T], argument: Any = None, most: float = MOST_LINES) -> T:
@@ -97,15 +98,25 @@ class LineTracer:
         try:
             return work(argument)
         finally:
+            if began is None:
+                self._blocked_s += self._blocked()
             self.began = began
             sys.settrace(before)
 
     def is_over(self, limit_s: float) -> bool:
-        """Whether the code has used more processor time than this, or has blocked for longer."""
+        """Whether the code has used more processor time than this in one run, or has blocked for longer in all."""
+        used, passed = self._times()
+        return max(used, passed - used * BUSY, self._blocked_s + self._blocked()) > limit_s
+
+    def _blocked(self) -> float:
+        """How long this run has surely blocked."""
+        used, passed = self._times()
+        return passed if passed > max(1, used * BUSY * BUSY) else 0.0
+
+    def _times(self) -> tuple[float, float]:
         if (began := self.began) is None:
-            return False
-        used, passed = time.process_time() - began[0], time.monotonic() - began[1]
-        return max(used, passed - used * BUSY) > limit_s
+            return 0.0, 0.0
+        return time.process_time() - began[0], time.monotonic() - began[1]
 
 
 def in_time(work: Callable[[], T], *tracers: LineTracer, limit_s: float = LOAD_S) -> T:

@@ -57,6 +57,20 @@ def test_a_loop_that_ends_for_no_caller_is_run_to_the_limit_for_only_one_of_them
     assert rounds_of_one + 1 < len(counted.read_bytes()) < 2 * rounds_of_one
 
 
+def test_a_line_that_blocks_in_every_run_ends_the_check(tmp_path: Path) -> None:
+    begun = tmp_path / "runs"
+    blocking = f"""
+    with open({str(begun)!r}, "a") as runs:
+        runs.write(call.from_[:0] + ".")
+    time.sleep(6)
+"""
+
+    issues = handler_issues(project_of(f"import time\n{HEAD}{blocking}"))
+
+    assert {"W705"} == {each.code for each in issues}
+    assert 2 == len(begun.read_bytes())
+
+
 def test_a_validator_of_a_result_that_never_ends_is_reported() -> None:
     code = f"""{HEAD}    await call.run(find)
 
