@@ -28,7 +28,7 @@ _OF_CONSTANT: Final[Mapping[type[ast.cmpop], tuple[_Comparison, bool]]] = {
     **{ast.Lt: (operator.gt, True), ast.LtE: (operator.ge, True)},
 }
 """For a field on the right."""
-_TESTS: Final = (ast.Compare, ast.BoolOp, ast.UnaryOp)
+_TESTS: Final = (ast.Compare, ast.BoolOp, ast.UnaryOp, ast.ListComp)
 
 
 def _is_true(value: Any, _: None) -> bool:
@@ -137,8 +137,12 @@ class Comparisons(ComparedConstants):
                 return self._all(parts if isinstance(op, ast.And) == is_met else parts[:1], is_met=is_met, seen=seen)
             case ast.Compare(left=left, ops=[_, _, *_] as ops, comparators=others):
                 pairs = zip(pairwise([left, *others]), ops, strict=True)
-                each = [ast.Compare(one, [op], [two]) for (one, two), op in pairs]
-                return self._all(each if is_met else each[:1], is_met=is_met, seen=seen)
+                tests = [ast.Compare(one, [op], [two]) for (one, two), op in pairs]
+                return self._all(tests if is_met else tests[:1], is_met=is_met, seen=seen)
+            case ast.ListComp(elt=each, generators=[ast.comprehension(ifs=tests)]) | ast.Call(
+                ast.Name("any"), [ast.GeneratorExp(elt=each, generators=[ast.comprehension(ifs=tests)])]
+            ) if is_met:
+                return self._all([each, *tests], seen=seen)
             case ast.Name(id=name) if isinstance(of := self._given_once(name, seen), _TESTS):
                 return self._needed(of, is_met=is_met, seen={*seen, name})
             case ast.Compare(left=ast.Name(id=name), ops=[ast.Eq() | ast.NotEq() as op], comparators=[value]) if (

@@ -106,6 +106,16 @@ def _parts_of(pattern: ast.pattern, subject: ast.expr) -> Sequence[tuple[ast.pat
     return ()
 
 
+def _unpacked_in(tree: ast.Module) -> Iterator[tuple[str, Sequence[ast.expr]]]:
+    """The names that are given parts of a value, with the whole value."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Assign(targets=[ast.Tuple(elts=parts)], value=value):
+                yield from ((part.id, [value]) for part in parts if isinstance(part, ast.Name))
+            case _:
+                pass
+
+
 class ComparedConstants:
     """The constants of a file with a handler.
 
@@ -116,7 +126,7 @@ class ComparedConstants:
 
     def __init__(self, tree: ast.Module) -> None:
         self._tree = tree
-        self._given = given_in(tree)
+        self._given = dict(_unpacked_in(tree)) | {**given_in(tree)}
         self._classes = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
         self._fields: dict[Constant, Fields] = {}
         self.keys: dict[str, None] = {}
@@ -215,10 +225,11 @@ class ComparedConstants:
                 | ast.NamedExpr(value=of)
                 | ast.GeneratorExp(elt=of)
                 | ast.ListComp(elt=of)
+                | ast.SetComp(elt=of)
                 | ast.FormattedValue(value=of)
             ):
                 return self.fields_of(of, seen)
-            case ast.BinOp(left=left, right=right):
+            case ast.BinOp(left=left, right=right) | ast.IfExp(body=left, orelse=right):
                 return self._all_of([left, right], seen)
             case (
                 ast.Call(args=parts)
