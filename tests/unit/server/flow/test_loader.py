@@ -67,6 +67,14 @@ def test_a_revision_lacks_the_flow_that_a_hook_places_a_call_with() -> None:
     assert hook.definition.placing.render(names) == again.definition.placing.render(names)
 
 
+def test_a_flow_that_was_checked_before_is_not_checked_again() -> None:
+    said = flow("a").replace("    do:", '    set: {key: "{{ env.KEY }}"}\n    do:').replace("Hello.", "It is {{ key }}.")
+    texts = {"flows/a.yaml": f"vars: {{key: text}}\n{said}"}
+
+    assert ["E330"] == [issue.code for issue in load(texts, extent="project").issues]
+    assert () == load(texts).issues
+
+
 def test_a_revision_changes_with_every_text_and_path() -> None:
     revisions = {
         revision_of(sources)
