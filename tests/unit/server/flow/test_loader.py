@@ -68,7 +68,7 @@ def test_a_revision_lacks_the_flow_that_a_hook_places_a_call_with() -> None:
 
 
 def test_a_flow_that_was_checked_before_is_not_checked_again() -> None:
-    said = flow("a").replace("    do:", '    set: {key: "{{ env.KEY }}"}\n    do:').replace("Hello.", "It is {{ key }}.")
+    said = flow("a", '"It is {{ key }}."').replace("    do:", '    set: {key: "{{ env.KEY }}"}\n    do:')
     texts = {"flows/a.yaml": f"vars: {{key: text}}\n{said}"}
 
     assert ["E330"] == [issue.code for issue in load(texts, extent="project").issues]
