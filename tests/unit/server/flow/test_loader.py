@@ -101,11 +101,9 @@ YAML_TEXTS = st.recursive(
     st.sampled_from(VALUES.split()),
     lambda inner: (
         st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]")
-        | st.dictionaries(
-            st.sampled_from(WORDS.split()),
-            inner,
-            max_size=4,
-        ).map(lambda items: "{" + ", ".join(f"{key}: {value}" for key, value in items.items()) + "}")
+        | st.dictionaries(st.sampled_from(WORDS.split()), inner, max_size=4).map(
+            lambda items: "{" + ", ".join(f"{key}: {value}" for key, value in items.items()) + "}"
+        )
     ),
     max_leaves=12,
 )

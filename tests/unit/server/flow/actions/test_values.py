@@ -10,10 +10,7 @@ from tests.support.cases import each_case
 HERE = Place("flows/a.yaml", 1, 1)
 
 
-@each_case(
-    ("direction", "number"),
-    [("inbound", "442079460000"), ("", "442079460000"), ("outbound", "447700900111")],
-)
+@each_case(("direction", "number"), [("inbound", "442079460000"), ("", "442079460000"), ("outbound", "447700900111")])
 def test_a_connect_shows_our_side_of_the_call(direction: str, number: str) -> None:
     call = {"to": "+442079460000", "from": "447700900111", "direction": direction}
 
