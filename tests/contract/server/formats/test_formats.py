@@ -152,10 +152,7 @@ def test_server_without_a_secret_does_not_start(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [
-        {"VONAGE_APPLICATION_ID": "my-app"},
-        {"VONAGE_SIGNATURE_SECRET": "the signature secret of the Vonage dashboard"},
-    ],
+    [{"VONAGE_APPLICATION_ID": "my-app"}, {"VONAGE_SIGNATURE_SECRET": "the signature secret of the Vonage dashboard"}],
 )
 def test_server_that_would_refuse_every_webhook_does_not_start(tmp_path: Path, wrong: dict[str, str]) -> None:
     settings = {"NCCO_INSECURE": "0", "VONAGE_SIGNATURE_SECRET": "a secret for this test, 32 or more"}

@@ -162,11 +162,7 @@ def test_a_port_in_use_is_reported(server: Server, tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows" / "hello.yaml").write_text(FLOW)
     second = run(
-        [NCCO, "serve", "--dev", "--port", str(server.port)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
+        [NCCO, "serve", "--dev", "--port", str(server.port)], cwd=tmp_path, capture_output=True, text=True, check=False
     )
 
     assert 2 == second.returncode

@@ -79,10 +79,9 @@ def test_the_builder_checks_rules_between_actions() -> None:
     with pytest.raises(ValidationError) as refusal:
         Ncco.build_ncco(Ncco.Talk(text="Hello", barge_in=True), Ncco.Transfer(conversation_id="CON-1"), Ncco.Wait())
 
-    assert [
-        ((0, "bargeIn"), "N301"),
-        ((2,), "N302"),
-    ] == [(error["loc"], error["type"]) for error in refusal.value.errors()]
+    assert [((0, "bargeIn"), "N301"), ((2,), "N302")] == [
+        (error["loc"], error["type"]) for error in refusal.value.errors()
+    ]
 
 
 @each_case(

@@ -296,8 +296,7 @@ async def test_a_waiting_call_can_be_cancelled_and_a_ringing_one_plays_no_flow(p
 
 
 @pytest.mark.parametrize(
-    ("due_at", "end"),
-    [(None, ("over", "unknown", "")), (NOON_MS + 9 * MINUTE, ("over", "answered", ""))],
+    ("due_at", "end"), [(None, ("over", "unknown", "")), (NOON_MS + 9 * MINUTE, ("over", "answered", ""))]
 )
 async def test_a_person_who_answers_late_hears_the_flow_and_is_not_called_again(
     placed: PlacedCalls, due_at: int | None, end: tuple[str, ...]

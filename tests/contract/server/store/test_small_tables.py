@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from ncco_server.store import (
-    ApiKeyRow,
-    BackupRow,
-    Backups,
-    PlacingControl,
-    RecordingRow,
-    Store,
-)
+from ncco_server.store import ApiKeyRow, BackupRow, Backups, PlacingControl, RecordingRow, Store
 from tests.support.cases import each_case
 from tests.support.stored_rows import NOON_MS, placed_row
 

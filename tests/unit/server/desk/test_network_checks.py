@@ -255,11 +255,7 @@ async def test_the_console_has_a_password_and_a_port(
 
 
 @pytest.mark.parametrize(
-    ("answering", "expected"),
-    [
-        ({}, {}),
-        ({"http://calls.example.com:8001/": 421}, {"error": "reached from outside"}),
-    ],
+    ("answering", "expected"), [({}, {}), ({"http://calls.example.com:8001/": 421}, {"error": "reached from outside"})]
 )
 async def test_a_console_reachable_at_the_public_host_is_an_error(
     answering: dict[str, int], expected: dict[str, str]

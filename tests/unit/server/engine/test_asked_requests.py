@@ -56,15 +56,7 @@ def test_equal_requests_of_a_call_have_one_token_that_needs_the_key() -> None:
     assert not [token for token in same.values() if "1234" in token]
 
 
-@each_case(
-    "json",
-    [
-        '{n: "{{ now }}"}',
-        '{n: "{{ call }}"}',
-        '["{{ number }}", 1, true, 1.5]',
-        '"{{ number }}"',
-    ],
-)
+@each_case("json", ['{n: "{{ now }}"}', '{n: "{{ call }}"}', '["{{ number }}", 1, true, 1.5]', '"{{ number }}"'])
 def test_every_body_has_a_token(json: str) -> None:
     assert {"order", "again"} == {name for name, token in asked("1234", json).items() if token}
 

@@ -40,10 +40,7 @@ steps:
 LONG_S: Final = 5
 """Processor time in seconds: a turn takes a tenth of it, and without its budget many times as much."""
 LOOPS: Final = "{% for a in items %}{% for b in items %}BODY{% endfor %}{% endfor %}"
-ANSWER: Final = {
-    "lines": [str(n) for n in range(200)],
-    "more": [str(n) for n in range(200)],
-}
+ANSWER: Final = {"lines": [str(n) for n in range(200)], "more": [str(n) for n in range(200)]}
 
 BODIES: Final = {
     "tags": "{% if a == 'x' %}{% elif b == 'y' %}{% endif %}" * 200,
@@ -58,7 +55,7 @@ BODIES: Final = {
     "answers": "{% if order.lines == order.more %}{% endif %}",
 }
 TALKS: Final = {name: LOOPS.replace("BODY", body) for name, body in BODIES.items()} | {
-    "conditions without loops": "{% if long | spell | length == 0 %}{% endif %}" * 100,
+    "conditions without loops": "{% if long | spell | length == 0 %}{% endif %}" * 100
 }
 
 

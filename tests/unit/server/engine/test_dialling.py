@@ -6,6 +6,7 @@ import phonenumbers
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ncco_server.engine import CallData
 from ncco_server.engine.dialling import PREMIUM_PREFIXES, refusal
 from ncco_server.engine.session import LookupAnswer
 from ncco_server.flow.language.lookups import LookupRequest
@@ -66,6 +67,14 @@ def test_the_trace_shows_each_number_that_is_passed_over_once() -> None:
     call = ScriptedCall(load_flow(dedent(flow)), dial_allow=("44",))
 
     assert ["R101", "E392"] == [line.what for line in call.turn.trace if line.did == "refused"]
+
+
+def test_the_trace_says_that_a_call_without_a_number_of_ours_needs_an_explicit_from() -> None:
+    steps = '{ring: {do: [connect: "447700900111"], on: {completed: end, otherwise: end}}}'
+    flow = load_flow(f"flow: test\ndefault: true\nstart: ring\nsteps: {steps}\n")
+    call = ScriptedCall(flow, call=CallData("sip:a@b", "447700900123", uuid="leg"))
+
+    assert "R105" in [line.what for line in call.turn.trace if line.did == "failed"]
 
 
 @st.composite

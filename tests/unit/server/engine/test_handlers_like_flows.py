@@ -251,12 +251,7 @@ def asks_next(tree: Tree, *, has_told: bool) -> bool:
 def trees(inner: st.SearchStrategy[Tree]) -> st.SearchStrategy[Tree]:
     choose = st.builds(
         lambda text, ways, otherwise, tries, prompts, asked: Choose(
-            text,
-            dict(zip("abc", ways, strict=False)),
-            otherwise,
-            tries,
-            tuple(prompts[: tries - 1]),
-            asked,
+            text, dict(zip("abc", ways, strict=False)), otherwise, tries, tuple(prompts[: tries - 1]), asked
         ),
         TEXTS,
         st.lists(inner, min_size=1, max_size=3),

@@ -67,6 +67,14 @@ def test_a_revision_lacks_the_flow_that_a_hook_places_a_call_with() -> None:
     assert hook.definition.placing.render(names) == again.definition.placing.render(names)
 
 
+def test_a_flow_that_was_checked_before_is_not_checked_again() -> None:
+    said = flow("a", '"It is {{ key }}."').replace("    do:", '    set: {key: "{{ env.KEY }}"}\n    do:')
+    texts = {"flows/a.yaml": f"vars: {{key: text}}\n{said}"}
+
+    assert ["E330"] == [issue.code for issue in load(texts, extent="project").issues]
+    assert () == load(texts).issues
+
+
 def test_a_revision_changes_with_every_text_and_path() -> None:
     revisions = {
         revision_of(sources)
@@ -93,11 +101,9 @@ YAML_TEXTS = st.recursive(
     st.sampled_from(VALUES.split()),
     lambda inner: (
         st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]")
-        | st.dictionaries(
-            st.sampled_from(WORDS.split()),
-            inner,
-            max_size=4,
-        ).map(lambda items: "{" + ", ".join(f"{key}: {value}" for key, value in items.items()) + "}")
+        | st.dictionaries(st.sampled_from(WORDS.split()), inner, max_size=4).map(
+            lambda items: "{" + ", ".join(f"{key}: {value}" for key, value in items.items()) + "}"
+        )
     ),
     max_leaves=12,
 )

@@ -37,11 +37,7 @@ def test_an_issue_shows_its_line_a_caret_and_the_cure() -> None:
 
 
 def test_issues_are_sorted_by_place_and_counted() -> None:
-    issues = [
-        issue(2, 1, file="flows/b.yaml"),
-        issue(1, 2, severity="warning"),
-        issue(1, 1),
-    ]
+    issues = [issue(2, 1, file="flows/b.yaml"), issue(1, 2, severity="warning"), issue(1, 1)]
 
     text = report(issues, {"flows/a.yaml": "xy", "flows/b.yaml": "x\ny"})
 

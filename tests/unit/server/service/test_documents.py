@@ -36,11 +36,7 @@ async def test_a_call_reported_late_ends_when_reports_count_it() -> None:
         (late,) = await documents(store)
 
     assert ("lost", None, None) == (lost.state, lost.ended_at, lost.seconds)
-    assert ("hung-up", "2026-03-04T12:00:42.000Z", 42.0) == (
-        late.state,
-        late.as_json()["ended_at"],
-        late.seconds,
-    )
+    assert ("hung-up", "2026-03-04T12:00:42.000Z", 42.0) == (late.state, late.as_json()["ended_at"], late.seconds)
 
 
 @each_case(("expected", "state"), [("acme.menu", {}), ("other.menu", {"at": "other"})])

@@ -145,9 +145,7 @@ async def test_flows_that_were_good_only_for_another_version_are_not_used(store:
     assert {} == library.current.flows
 
 
-async def test_a_server_with_slow_files_uses_the_last_good_flows_until_they_are_read(
-    store: CountingStore,
-) -> None:
+async def test_a_server_with_slow_files_uses_the_last_good_flows_until_they_are_read(store: CountingStore) -> None:
     await reloaded(store, project("good"))
     is_readable = threading.Event()
 

@@ -168,11 +168,7 @@ def test_a_wrong_address_or_key_is_reported(storage: S3Server, changes: dict[str
         (Fault(507, "XMinioStorageFull"), "the bucket answers XMinioStorageFull", "make room in the bucket"),
         (Fault(500), "the bucket answers InternalError", "the server retries"),
         (Fault(403, "ExpiredToken"), "the bucket answers ExpiredToken", "AWS_SECRET_ACCESS_KEY"),
-        (
-            Fault(301),
-            "the bucket does not answer as expected: Received redirect",
-            "AWS_REGION",
-        ),
+        (Fault(301), "the bucket does not answer as expected: Received redirect", "AWS_REGION"),
         (Fault(418, "<b>"), "the bucket does not answer as expected: ", "check NCCO_S3_ENDPOINT"),
     ],
 )

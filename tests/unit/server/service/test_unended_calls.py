@@ -59,10 +59,7 @@ steps:
 MOVED: Final = {"conversation_uuid_from": "CON-1", "conversation_uuid_to": "CON-2", "uuid": LEG, "type": "transfer"}
 LATER: Final = NOON + timedelta(hours=49)
 
-STORES: Final[dict[str, Callable[[Path], Store]]] = {
-    "memory": lambda folder: MemoryStore(),
-    "postgres": make_postgres,
-}
+STORES: Final[dict[str, Callable[[Path], Store]]] = {"memory": lambda folder: MemoryStore(), "postgres": make_postgres}
 
 
 async def served(store: Store) -> ServedCall:

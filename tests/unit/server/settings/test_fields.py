@@ -129,11 +129,7 @@ def test_a_variable_is_read(
         ("NCCO_RECORDINGS", "s3://calls//b", "has a prefix with characters other"),
         ("NCCO_S3_ENDPOINT", "http://s3.example.com", "is not encrypted, so others could hear the recordings"),
         ("NCCO_S3_ENDPOINT", "http://8.8.8.8", "is not encrypted, so others could hear the recordings"),
-        (
-            "NCCO_S3_ENDPOINT",
-            "https://user:x@s3.example.com",
-            '"https://***@s3.example.com" has more than a scheme',
-        ),
+        ("NCCO_S3_ENDPOINT", "https://user:x@s3.example.com", '"https://***@s3.example.com" has more than a scheme'),
         ("NCCO_RECORDINGS", "s3://key:x@calls/a", '"s3://***@calls/a" does not name a bucket'),
         ("NCCO_RECORDINGS", "S3:/calls", '"S3:/calls" is neither a folder nor s3://bucket/prefix'),
         (

@@ -111,10 +111,7 @@ def test_a_known_variable_in_small_letters_is_read(monkeypatch: pytest.MonkeyPat
         ("VONAGE_SIGNATURE_SECRET_PREVIOUS: repeats the same", {"signature_secret_previous": "ab" * 16}),
         ("VONAGE_SIGNATURE_SECRET_PREVIOUS: repeats the same", {"signature_secret_previous": STRONG[:15] * 3}),
         ("SECRET_PREVIOUS: is VONAGE_API_SECRET", {"signature_secret_previous": STRONG, "api_secret": STRONG}),
-        (
-            "is https://localhost: Vonage cannot reach",
-            {"signature_secret": STRONG, "public_url": "https://localhost"},
-        ),
+        ("is https://localhost: Vonage cannot reach", {"signature_secret": STRONG, "public_url": "https://localhost"}),
         (
             "begins with http://, so what callers press",
             {"signature_secret": STRONG, "public_url": "http://calls.example.com"},

@@ -120,8 +120,7 @@ def test_two_listeners_on_one_port_are_both_named(values: dict[str, Any], other:
 
 
 @each_case(
-    "values",
-    [{}, {"port": 0, "metrics_port": 0, "console_port": 0}, {"host": "10.0.0.1", "metrics_port": 8000}],
+    "values", [{}, {"port": 0, "metrics_port": 0, "console_port": 0}, {"host": "10.0.0.1", "metrics_port": 8000}]
 )
 def test_ports_that_differ_or_have_other_addresses_do_not_clash(values: dict[str, Any]) -> None:
     assert [None, None] == [

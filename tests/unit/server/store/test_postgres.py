@@ -19,14 +19,7 @@ from ncco_server.store.sql import Sql
 from ncco_server.web.webhook_http import DEADLINE_S
 from tests.support import postgres_server
 from tests.support.postgres_stores import ask, empty_database, make_postgres
-from tests.support.stored_rows import (
-    NOON_MS,
-    hook_row,
-    new_call,
-    next_turn,
-    session_row,
-    webhook_row,
-)
+from tests.support.stored_rows import NOON_MS, hook_row, new_call, next_turn, session_row, webhook_row
 from tests.unit.server.store.broken_line import line_to
 from tests.unit.server.store.held_writes import WHAT_CALLS_HAVE, start, until, waits_in_postgres
 

@@ -97,11 +97,7 @@ async def refusal(url: str) -> StoreError:
 @each_case(
     ("expected", "database", "user"),
     [
-        (
-            Refusal(StoreUnusable, "refuses the user or the password", "percent"),
-            "postgres",
-            f"guarded:{SECRET}",
-        ),
+        (Refusal(StoreUnusable, "refuses the user or the password", "percent"), "postgres", f"guarded:{SECRET}"),
         (Refusal(StoreUnusable, "refuses the user or the password", "PGPASSFILE"), "postgres", "guarded"),
         (Refusal(StoreUnusable, "refuses the user (role", "pg_hba.conf"), "postgres", "nobody"),
         (Refusal(StoreUnusable, "refuses the user (role", "name another one"), "postgres", "away"),
@@ -153,18 +149,8 @@ async def test_a_file_that_cannot_be_used_is_named(
 @each_case(
     ("expected", "host", "certificate", "root"),
     [
-        (
-            Refusal(StoreUnusable, "certificate of an unknown authority", "sslrootcert"),
-            "localhost",
-            "good",
-            "other",
-        ),
-        (
-            Refusal(StoreUnusable, "certificate for another host", "sslmode=verify-ca"),
-            "127.0.0.1",
-            "good",
-            "good",
-        ),
+        (Refusal(StoreUnusable, "certificate of an unknown authority", "sslrootcert"), "localhost", "good", "other"),
+        (Refusal(StoreUnusable, "certificate for another host", "sslmode=verify-ca"), "127.0.0.1", "good", "good"),
         (Refusal(StoreUnavailable, "has a certificate that is not valid today", "renew"), "localhost", "old", "old"),
     ],
 )

@@ -61,10 +61,7 @@ async def test_null_or_unknown_values_count_as_not_set(api: ApplicationApi) -> N
 
 @pytest.mark.parametrize(
     ("body", "numbers"),
-    [
-        (b'{"count": 1, "numbers": [{"msisdn": "442079460000", "features": ["VOICE"]}]}', ["442079460000"]),
-        (b"{}", []),
-    ],
+    [(b'{"count": 1, "numbers": [{"msisdn": "442079460000", "features": ["VOICE"]}]}', ["442079460000"]), (b"{}", [])],
 )
 async def test_the_numbers_of_an_application_are_read(api: ApplicationApi, body: bytes, numbers: list[str]) -> None:
     api.body = body

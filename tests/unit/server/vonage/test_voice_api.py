@@ -343,10 +343,7 @@ async def test_a_region_url_outside_vonage_gets_no_token(region_url: str) -> Non
         await api.call(UUID)
 
     assert "not_sent" == caught.value.outcome
-    assert [
-        f"https://api-eu-3.vonage.com/v1/calls/{UUID}",
-        f"https://api.nexmo.com/v1/calls/{UUID}",
-    ] == asked
+    assert [f"https://api-eu-3.vonage.com/v1/calls/{UUID}", f"https://api.nexmo.com/v1/calls/{UUID}"] == asked
 
 
 def test_a_stand_in_gets_the_token_only_at_its_own_port() -> None:

@@ -94,11 +94,7 @@ async def test_a_call_is_accepted_and_found(client: Client, store: Store) -> Non
     await under_way(store, id_)
     found = (await client.get(f"/calls/{id_}")).json()
 
-    assert (202, "waiting", "447700900123") == (
-        response.status_code,
-        response.json()["state"],
-        response.json()["to"],
-    )
+    assert (202, "waiting", "447700900123") == (response.status_code, response.json()["state"], response.json()["to"])
     assert ("calling", 1, "placing") == (found["state"], found["tries"], found["attempts"][0]["state"])
     assert [id_] == [call["id"] for call in (await client.get("/calls")).json()["calls"]]
 

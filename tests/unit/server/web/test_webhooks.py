@@ -48,14 +48,7 @@ async def test_other_methods_are_refused_with_the_allowed_ones(method: str) -> N
 
 @each_case(
     "path",
-    [
-        "/webhooks/",
-        "/webhooks/input",
-        "/webhooks/answer/a/b",
-        "/webhooks/fallback/x",
-        "/webhooksanswer",
-        "/healthz/",
-    ],
+    ["/webhooks/", "/webhooks/input", "/webhooks/answer/a/b", "/webhooks/fallback/x", "/webhooksanswer", "/healthz/"],
 )
 async def test_an_unknown_path_is_refused_as_json(path: str) -> None:
     response = await client_of(FakeCalls()).get(path)

@@ -40,13 +40,7 @@ _VARIABLES = {
         ("flag", "bool", False),
     )
 }
-NAMES: Mapping[str, Any] = {
-    "call": CALL,
-    "caller": "Ann",
-    "agent": "447700900999",
-    "seconds": 7,
-    "flag": True,
-}
+NAMES: Mapping[str, Any] = {"call": CALL, "caller": "Ann", "agent": "447700900999", "seconds": 7, "flag": True}
 
 
 def read(do: str, document: str = "") -> tuple[tuple[Part, ...], Resolver]:

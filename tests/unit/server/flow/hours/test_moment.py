@@ -69,10 +69,7 @@ def test_the_name_of_an_override_replaces_the_name_of_the_holiday() -> None:
         override="{2026-12-24: {hours: closed, name: Inventory}, 2026-12-25: 09:00-12:00}",
     )
 
-    assert ("override", "Inventory") == (
-        at("2026-12-24T12:00Z", named).reason,
-        at("2026-12-24T12:00Z", named).holiday,
-    )
+    assert ("override", "Inventory") == (at("2026-12-24T12:00Z", named).reason, at("2026-12-24T12:00Z", named).holiday)
     assert ("open", "Day") == (at("2026-12-25T10:00Z", named).reason, at("2026-12-25T10:00Z", named).holiday)
 
 

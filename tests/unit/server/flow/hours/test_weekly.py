@@ -39,11 +39,7 @@ def test_a_mistake_has_this_cure(part: str, written: str, expected: list[str]) -
 
 @each_case(
     ("country", "expected"),
-    [
-        ("GB", ["write `timezone: Europe/London`"]),
-        ("DE", ["write a city's zone, such as Europe/London"]),
-        ("JP", []),
-    ],
+    [("GB", ["write `timezone: Europe/London`"]), ("DE", ["write a city's zone, such as Europe/London"]), ("JP", [])],
 )
 def test_utc_is_doubtful_where_the_clocks_change(country: str, expected: list[str]) -> None:
     found = told(text_of("{mon: 09:00-12:00}", "UTC", holidays=f"{{country: {country}}}"))

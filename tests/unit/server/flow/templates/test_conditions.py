@@ -10,17 +10,7 @@ from ncco_server.flow.templates.pieces import MAX_TOKENS
 from tests.support.cases import each_case
 from tests.support.examples import examples
 from tests.unit.server.flow.tables import table
-from tests.unit.server.flow.templates.cases import (
-    NAMES,
-    PLACE,
-    SCOPE,
-    custom,
-    expression,
-    holds,
-    names,
-    read,
-    refusal,
-)
+from tests.unit.server.flow.templates.cases import NAMES, PLACE, SCOPE, custom, expression, holds, names, read, refusal
 
 
 @each_case("source", table(__file__, "test_an_expression_is_true"))

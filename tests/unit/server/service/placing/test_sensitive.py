@@ -150,7 +150,7 @@ async def test_a_code_is_never_stored_in_clear_text_however_its_call_ends(tmp_pa
         if case.happens is not None:
             await case.happens(world, wanted)
             assert_hidden(tmp_path)
-        await world.run(1200, step_s=5)
+        await world.run(1200, step_s=15)
         over = await world.known(wanted.id)
 
         assert ("over", case.outcome, "") == (over.state, over.outcome, over.salt)
