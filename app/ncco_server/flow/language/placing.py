@@ -110,6 +110,7 @@ def _read_placing(node: Node, what: str, reader: Resolver) -> Placing | None:
         return None
     if not signature.is_placed:
         reader.report("E587", place, f'the flow "{name}" has no `outbound`')
+        signature = any_flow(name, placing.params, place)  # perhaps another flow is meant
     given = read_given(placing.params, signature.params, ("flow", name), place, reader)
     for assignment in given:
         if signature.params[assignment.name].variable.sensitive:  # E226 refuses the others
