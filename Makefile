@@ -30,8 +30,8 @@ SLOW := tests/contract/server/check/test_mistakes.py \
 # These try much more with --night.
 NIGHT := tests/system/server/security/test_every_route.py tests/system/cli/test_every_command.py \
 	$(addprefix tests/system/cli/,test_broken_projects.py test_chaos.py) tests/unit/studio/editing/test_fixes.py \
-	tests/unit/studio/verify/platform_check/test_probes.py tests/system/docs/test_page_proofs.py \
-	tests/contract/server/check/test_mistakes.py
+	$(addprefix tests/unit/studio/verify/,test_handler_proofs.py platform_check/test_probes.py) \
+	tests/system/docs/test_page_proofs.py tests/contract/server/check/test_mistakes.py
 
 # The server and the studio
 PROJECTS := pyproject.toml app/studio/pyproject.toml
