@@ -183,16 +183,12 @@ def test_a_mistake_at_the_end_of_a_turn_does_not_hold_others(server: Server, mis
     assert ["Before.", "Your number?"] == among_others(server, "end", mistake)[:2]
 
 
+@pytest.mark.parametrize("form", ["function", "task"])
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_in_an_async_function_is_a_failure_of_the_function(
-    server: Server, mistake: str, request: pytest.FixtureRequest
-) -> None:
-    """By day, every other mistake in a function and the others in a task."""
-    by_day = slice([*MISTAKES].index(mistake) % 2, None, 2)
-    for form in ("function", "task")[slice(None) if request.config.getoption("--night") else by_day]:
-        (heard,) = among_others(server, form, mistake)
-        assert heard.startswith("It failed: the function ")
-        assert f"in {form}.py:" in heard or "held up" not in heard
+def test_a_mistake_in_an_async_function_is_a_failure_of_the_function(server: Server, form: str, mistake: str) -> None:
+    (heard,) = among_others(server, form, mistake)
+    assert heard.startswith("It failed: the function ")
+    assert f"in {form}.py:" in heard or "held up" not in heard
 
 
 @pytest.mark.parametrize(("form", "heard"), [("started", "No mistake."), ("dropped", "Before.")])

@@ -264,19 +264,14 @@ def test_a_sound_application_has_no_findings(app: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:coroutine:RuntimeWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_mistake_in_an_application_is_found(tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """By day, one of each kind."""
-    missed = []
-    by_kind = {defect["find"]: (app, defect) for app, defect in SEEDED}
-    for number, (app, defect) in enumerate(SEEDED if request.config.getoption("--night") else by_kind.values()):
-        folder = tmp_path / str(number)
-        env = project_with(folder, app, defect["old"], defect["new"])
-        match defect["find"]:
-            case "test":
-                is_found = 1 == ncco("test", cwd=folder, env=env).exit_code
-            case str(code) if code.islower():
-                is_found = code in proved_in(folder, app, env)
-            case code:
-                is_found = code in checked_in(folder, env)
-        missed += [] if is_found else [f"{app}: {defect['new']}"]
-    assert [] == missed
+@each_case(("app", "defect"), SEEDED, ids=[f"{app}: {each['new']}" for app, each in SEEDED])
+def test_a_mistake_in_an_application_is_found(app: str, defect: Mapping[str, Any], tmp_path: Path) -> None:
+    env = project_with(tmp_path, app, defect["old"], defect["new"])
+
+    match defect["find"]:
+        case "test":
+            assert 1 == ncco("test", cwd=tmp_path, env=env).exit_code
+        case str(code) if code.islower():
+            assert code in proved_in(tmp_path, app, env)
+        case code:
+            assert code in checked_in(tmp_path, env)
