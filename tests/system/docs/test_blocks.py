@@ -5,15 +5,11 @@ from __future__ import annotations
 import doctest
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import pytest
-
 from tests.support.cases import each_case
-from tests.support.fork_server import run_in_shell
+from tests.support.fork_server import PIPE, STDOUT, run, run_in_shell
 from tests.support.tracked import ROOT
 from tests.system.docs.blocks import RUN, Example, blocks_of, examples_of, is_followed, pages
 from tests.system.docs.page_servers import servers_of
@@ -63,17 +59,12 @@ def test_shell_blocks_print_what_the_page_says(page: str, tmp_path: Path) -> Non
         )
 
 
-@pytest.mark.parametrize("example", PYTHON_EXAMPLES, ids=lambda example: str(example.block))
+@each_case("example", PYTHON_EXAMPLES, ids=lambda example: str(example.block))
 def test_python_blocks_print_what_the_page_says(example: Example, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", example.block.code],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    script = tmp_path / "block.py"
+    script.write_text(f"import warnings; warnings.simplefilter('error')\n{example.block.code}", encoding="utf-8")
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    done = run([script], cwd=ROOT, env=env, stdout=PIPE, stderr=STDOUT, text=True)
 
     assert 0 == done.returncode, done.stdout
     assert CHECKER.check_output(as_printed(example.printed or ""), as_printed(done.stdout), LOOSELY), done.stdout

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from ncco_server.store import Store, open_store
+from tests.support.fork_server import PIPE, Forked
 from tests.support.postgres_stores import ask, empty_database
 from tests.support.stored_rows import new_call, next_turn, rows_of
-
-ROOT = Path(__file__).parents[4]
 
 DATABASES: dict[str, Callable[[Path], str]] = {
     "sqlite": lambda folder: f"sqlite:///{folder}/calls.db",
@@ -46,12 +43,12 @@ def half_written(url: str) -> list[object]:
     return lacking + rows(url, "SELECT session FROM webhooks WHERE call_key IS NULL")
 
 
-def start(program: str, *arguments: object) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", f"tests.contract.server.store.{program}", *map(str, arguments)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def start(program: str, *arguments: object) -> Forked:
+    command = [str(Path(__file__).with_name(f"{program}.py")), *map(str, arguments)]
+    return Forked(command, stdout=PIPE, stderr=PIPE, text=True)
 
 
-def kill_after(process: subprocess.Popen[str], lines: int) -> list[str]:
+def kill_after(process: Forked, lines: int) -> list[str]:
     """Kill the process after it has acknowledged `lines` calls. Returns all acknowledged calls."""
     assert process.stdout is not None
     seen = [process.stdout.readline() for _ in range(lines)]
@@ -61,10 +58,10 @@ def kill_after(process: subprocess.Popen[str], lines: int) -> list[str]:
     return [line.rstrip("\n") for line in [*seen, *rest.splitlines(keepends=True)] if line.endswith("\n")]
 
 
-def finish(process: subprocess.Popen[str]) -> list[str]:
+def finish(process: Forked) -> list[str]:
     written, errors = process.communicate(timeout=60)
     assert "" == errors
-    return written.splitlines()
+    return str(written).splitlines()
 
 
 async def load_all(url: str, ids: list[str]) -> list[tuple[object, ...]]:

@@ -100,30 +100,29 @@ CALLS: Final = {
 }
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+async def test_calls_are_replayed_with_the_results_of_each_of_their_handlers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_project(tmp_path, front=FRONT, age=AGE, bye=BYE)
     (tmp_path / "flows/stock.py").write_text(STOCK)
     monkeypatch.setenv("NCCO_PYTHON_FLOWS", "stock.py")
-    return tmp_path
+    monkeypatch.setenv("NCCO_DATABASE_URL", database := f"sqlite:///{tmp_path}/calls.db")
+    legs = {}
+    async with own_line(tmp_path / "flows", start=NOON, database_url=database) as vonage:
+        for name, (to, keys) in CALLS.items():
+            legs[name] = await vonage.call(to, "447911123456")
+            await pressing(*keys)(legs[name])
+            await vonage.run()
 
+    for name, (_, keys) in CALLS.items():
+        uuid = legs[name].uuid
+        replayed = await asyncio.to_thread(ncco, "replay", uuid, "--format", "json", cwd=tmp_path)
+        turns = json.loads(replayed.stdout)["turns"]
+        assert [] == [each for each in turns if not each["same"]], name
+        assert len(turns) >= len(keys), replayed.stdout
+        kept = await keep(tmp_path, uuid, python_flows="stock.py")
+        assert 200 == kept.status_code, kept.text
 
-@pytest.mark.parametrize(("to", "keys"), CALLS.values(), ids=CALLS)
-async def test_a_call_is_replayed_with_the_results_of_each_of_its_handlers(
-    project: Path, to: str, keys: tuple[str, ...]
-) -> None:
-    env = {"NCCO_PYTHON_FLOWS": "stock.py", "NCCO_DATABASE_URL": f"sqlite:///{project}/calls.db"}
-    async with own_line(project / "flows", start=NOON, database_url=env["NCCO_DATABASE_URL"]) as vonage:
-        leg = await vonage.call(to, "447911123456")
-        await pressing(*keys)(leg)
-        await vonage.run()
-
-    replayed = await asyncio.to_thread(ncco, "replay", leg.uuid, "--format", "json", cwd=project, env=env)
-    turns = json.loads(replayed.stdout)["turns"]
-    assert [] == [each for each in turns if not each["same"]]
-    assert len(turns) >= len(keys), replayed.stdout
-
-    kept = await keep(project, leg.uuid, python_flows="stock.py")
-    assert 200 == kept.status_code, kept.text
-    tested = await asyncio.to_thread(ncco, "test", cwd=project, env=env)
+    tested = await asyncio.to_thread(ncco, "test", "--format", "json", cwd=tmp_path)
     assert 0 == tested.exit_code, tested.output
+    assert len(CALLS) == json.loads(tested.stdout)["played"]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -15,11 +13,11 @@ from random import Random
 import pytest
 
 from ncco_server.store import Store, milliseconds, open_store
+from tests.support.fork_server import Forked
 from tests.support.postgres_stores import empty_database
 from tests.support.stored_rows import end_call, new_call, webhook_row
 from tests.system.server.faults import job_process
 
-ROOT = Path(__file__).parents[4]
 MINUTES = (0.0, 10.0, -10.0)
 """How far each host's clock is ahead."""
 OLD, NEW = 100, 150
@@ -31,13 +29,13 @@ class Host:
     """A process that looks after the calls, and may not be running."""
 
     def __init__(self, url: str, minutes: float, folder: Path) -> None:
-        self._command = [sys.executable, "-m", job_process.__name__, url, str(minutes)]
+        self._command = [job_process.__file__, url, str(minutes)]
         self._printed = folder / f"host-{minutes}"
         self.process = self._started()
 
-    def _started(self) -> subprocess.Popen[bytes]:
+    def _started(self) -> Forked:
         with self._printed.open("ab") as printed:
-            return subprocess.Popen(self._command, cwd=ROOT, stdout=printed, stderr=printed)
+            return Forked(self._command, stdout=printed, stderr=printed)
 
     @property
     def printed(self) -> str:

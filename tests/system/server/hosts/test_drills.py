@@ -125,12 +125,12 @@ async def test_hosts_are_upgraded_and_rolled_back_one_after_another_while_calls_
     older = earlier_version(tmp_path)
     with hosts(tmp_path, empty_database(), (1, 1), ncco=older) as started:
         async with Vonage([host.address for host in started]) as vonage:
+            one, other = started
 
             async def install() -> None:
-                for program in (NCCO, older):
-                    for host in started:
-                        host.ncco = program
-                        await restart(host)
+                for host, program in ((one, NCCO), (other, NCCO), (one, older)):
+                    host.ncco = program
+                    await restart(host)
 
             played = await play_during(vonage, install(), calls=20, at_once=4)
             missing = lost(vonage)

@@ -76,8 +76,9 @@ class OwnPlayer(SameProcess):
         return await super().run(self._player.play, values)
 
     async def close(self) -> None:
-        """End the calls of the person."""
-        await asyncio.to_thread(self._player.close)
+        """End the calls of the person, as often as the worker does."""
+        ended, self._player = self._player, PhonePlayer()
+        await asyncio.to_thread(ended.close)
 
 
 def browser(app: FastAPI, base_url: str = BASE_URL) -> httpx.AsyncClient:

@@ -72,11 +72,15 @@ class Phone:
         return [html.unescape(re.sub(r"<[^<>]*>", "", "".join(text))).strip() for text in texts]
 
 
-def phone_console(project: Path = REPOSITORY, **more: Any) -> FastAPI:
-    """A console, with `more` settings, that reads unsaved texts and plays calls in this process."""
-    console = with_worker_here(make_console(project, **more))
+def in_this_process(console: FastAPI) -> FastAPI:
+    """The same console, but it reads unsaved texts and plays calls in this process."""
     console.state.console.phone_calls.make_worker = OwnPlayer
-    return console
+    return with_worker_here(console)
+
+
+def phone_console(project: Path = REPOSITORY, **more: Any) -> FastAPI:
+    """A console, with `more` settings."""
+    return in_this_process(make_console(project, **more))
 
 
 @pytest.fixture
@@ -466,7 +470,7 @@ def crm_console(project: Path, modules: str = "loyalty, counting") -> FastAPI:
     folders = {"flows": project / "flows", "templates": project / "templates"}
     hashes = {"console_password_hash": HASHES["change"], "console_viewer_password_hash": HASHES["look"]}
     settings = load_settings(None, **folders, **hashes, python_lookups=modules, database_url="memory://")
-    return with_worker_here(create_console(settings, dev=True))
+    return in_this_process(create_console(settings, dev=True))
 
 
 async def test_real_services_are_asked_only_for_a_saved_text_and_with_the_switch_on(

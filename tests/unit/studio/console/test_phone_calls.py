@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ncco_studio.console.app import create_console
+from ncco_studio.console.phone import player
 from ncco_studio.console.phone.calls import PhoneCalls
 from ncco_studio.console.sessions import ConsoleSession
 from ncco_studio.editor.worker import Worker
@@ -23,10 +24,10 @@ from tests.unit.studio.editor import worker_tasks
 
 @pytest.fixture
 async def console() -> AsyncIterator[FastAPI]:
-    """A console whose calls may use three seconds of processor time; calls of read-only users may use more."""
+    """A console whose calls may use two seconds of processor time; calls of read-only users may use more."""
     app = with_worker_here(make_console(REPOSITORY))
     calls: PhoneCalls = app.state.console.phone_calls
-    calls.make_worker = lambda session: Worker(seconds=3 if session.role == "change" else 600)
+    calls.make_worker = lambda session: Worker(seconds=2 if session.role == "change" else 600, module=player)
     yield app
     await calls.close()
 

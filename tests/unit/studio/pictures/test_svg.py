@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from itertools import combinations
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -36,6 +37,7 @@ def title(element: ET.Element) -> str:
     return element.findtext(f"{XMLNS}title") or ""
 
 
+@cache
 def project_in(folder: Path) -> Project:
     texts, issues = read_project(folder / "flows", folder / "templates")
     assert [] == issues
