@@ -123,12 +123,12 @@ def test_a_handler_is_proved_only_if_every_value_was_tried(body: str, status: st
         (
             'row = await call.row("open", day=call.now.date())\n'
             'if row and row["state"] == "no_": raise ValueError\nawait call.talk("Hello.")',
-            ["error_exit 7"],
+            ["error_exit 6"],
         ),
         (
             'if await call.save("open", day=call.now.date(), only_new=True): raise ValueError\n'
             'await call.talk("Hello.")',
-            ["error_exit 6"],
+            ["error_exit 5"],
         ),
     ],
 )
