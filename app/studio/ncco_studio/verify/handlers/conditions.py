@@ -55,7 +55,7 @@ class Condition(NamedTuple):
         return False
 
 
-class Needs(dict[str, tuple[Condition, ...]]):
+class BranchNeeds(dict[str, tuple[Condition, ...]]):
     """The conditions of each field that lead to a line."""
 
     def also(self, others: Mapping[str, tuple[Condition, ...]]) -> Self:
@@ -95,15 +95,15 @@ def _leaves(body: Sequence[ast.stmt]) -> bool:
     return False
 
 
-class Comparisons(ComparedConstants):
+class ComparedConditions(ComparedConstants):
     """Also the conditions that lead to the branches of the file's code."""
 
     @cached_property
-    def together(self) -> Sequence[Needs]:
+    def branches(self) -> Sequence[BranchNeeds]:
         """For each branch that depends on several fields, what it needs of them."""
-        return [*self._branches(self._tree.body, Needs())]
+        return [*self._branches(self._tree.body, BranchNeeds())]
 
-    def _branches(self, nodes: Sequence[ast.AST], before: Needs) -> Iterator[Needs]:
+    def _branches(self, nodes: Sequence[ast.AST], before: BranchNeeds) -> Iterator[BranchNeeds]:
         """`nodes` follow each other."""
         for node in nodes:
             match node:
@@ -123,12 +123,12 @@ class Comparisons(ComparedConstants):
                 case _:
                     yield from self._branches([*ast.iter_child_nodes(node)], before)
 
-    def _branch(self, body: Sequence[ast.AST], needs: Needs, before: Needs) -> Iterator[Needs]:
+    def _branch(self, body: Sequence[ast.AST], needs: BranchNeeds, before: BranchNeeds) -> Iterator[BranchNeeds]:
         if len(needs) > 1 and needs != before:
             yield needs
         yield from self._branches(body, needs)
 
-    def _needed(self, test: ast.AST, *, is_met: bool = True, seen: Set[str] = frozenset()) -> Needs:
+    def _needed(self, test: ast.AST, *, is_met: bool = True, seen: Set[str] = frozenset()) -> BranchNeeds:
         """What a test needs to be met, or not to be. `seen` are names whose values were looked at."""
         match test:
             case ast.UnaryOp(op=ast.Not(), operand=operand):
@@ -152,14 +152,14 @@ class Comparisons(ComparedConstants):
                 return self._needed(of.test, is_met=is_first == is_met, seen={*seen, name})
         return self._compared(test, is_met=is_met)
 
-    def _all(self, tests: Sequence[ast.expr], *, is_met: bool = True, seen: Set[str] = frozenset()) -> Needs:
-        return reduce(Needs.also, (self._needed(each, is_met=is_met, seen=seen) for each in tests), Needs())
+    def _all(self, tests: Sequence[ast.expr], *, is_met: bool = True, seen: Set[str] = frozenset()) -> BranchNeeds:
+        return reduce(BranchNeeds.also, (self._needed(each, is_met=is_met, seen=seen) for each in tests), BranchNeeds())
 
     def _given_once(self, name: str, seen: Set[str]) -> ast.expr | None:
         given = self._given.get(name, ())
         return given[0] if len(given) == 1 and name not in seen else None
 
-    def _compared(self, test: ast.AST, *, is_met: bool) -> Needs:
+    def _compared(self, test: ast.AST, *, is_met: bool) -> BranchNeeds:
         match test:
             case ast.Compare(left=left, ops=[op], comparators=[right]):
                 is_field = bool(self.fields_of(left))
@@ -170,14 +170,14 @@ class Comparisons(ComparedConstants):
                 return self._of(of, partial(_by_method, method), self._constants(part), is_met=is_met)
             case ast.Attribute() | ast.Subscript() | ast.Name() | ast.Call():
                 return self._of(test, _is_true, [None], is_met=is_met)
-        return Needs()
+        return BranchNeeds()
 
-    def _of(self, value: ast.expr, compare: _Comparison, constants: Sequence[Any], *, is_met: bool) -> Needs:
+    def _of(self, value: ast.expr, compare: _Comparison, constants: Sequence[Any], *, is_met: bool) -> BranchNeeds:
         fields = self.fields_of(value) if constants else None
-        return Needs(dict.fromkeys(fields or (), (Condition(compare, (*constants,), is_met),)))
+        return BranchNeeds(dict.fromkeys(fields or (), (Condition(compare, (*constants,), is_met),)))
 
     def _constants(self, value: ast.expr) -> Sequence[Any]:
         return [value.value] if isinstance(value, ast.Constant) else [*self.constants_of(value)]
 
 
-NOTHING: Final = Comparisons(ast.Module([], []))
+NOTHING: Final = ComparedConditions(ast.Module([], []))

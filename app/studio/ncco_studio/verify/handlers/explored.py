@@ -31,7 +31,7 @@ from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.runtime import RECORDED
 from ncco_server.ncco.value_types import ANY, E164
-from ncco_studio.verify.handlers.conditions import NOTHING, Comparisons
+from ncco_studio.verify.handlers.conditions import NOTHING, ComparedConditions
 from ncco_studio.verify.handlers.raised import always_raises, blamed, raised_at
 from ncco_studio.verify.handlers.samples import Samples, samples_of, samples_of_row
 from ncco_studio.verify.handlers.states import comparable, state_of
@@ -408,7 +408,7 @@ class ExploredHandler(LoadedHandler):
 
     guessed: frozenset[str] = frozenset()
     functions: Mapping[str, FunctionDefinition | LookupDefinition] = field(default_factory=dict)
-    compared: Comparisons = field(default=NOTHING, compare=False)
+    compared: ComparedConditions = field(default=NOTHING, compare=False)
     passed: Set[str] = frozenset()
     counted: Set[str] = frozenset()
     watch: Watch = field(default_factory=lambda: Watch(LineTracer("")), compare=False)

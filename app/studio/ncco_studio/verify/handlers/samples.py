@@ -15,7 +15,7 @@ from ncco_server.flow.handlers.results import adapter_of
 from ncco_server.flow.language.lookups import LookupDefinition
 from ncco_server.flow.language.selection import ROWS
 from ncco_server.ncco.value_types import TYPES, Kind
-from ncco_studio.verify.handlers.conditions import NOTHING, Comparisons, Needs
+from ncco_studio.verify.handlers.conditions import NOTHING, BranchNeeds, ComparedConditions
 from ncco_studio.verify.handlers.constants import RESULT, Constant
 from ncco_studio.verify.handlers.patterns import is_in, text_matching
 from ncco_studio.verify.sample_values import (
@@ -79,7 +79,9 @@ class Samples(NamedTuple):
 _Schema: TypeAlias = Mapping[str, Any]
 
 
-def samples_of(function: Callable[..., Any], compared: Comparisons = NOTHING, now: datetime = _SOME_TIME) -> Samples:
+def samples_of(
+    function: Callable[..., Any], compared: ComparedConditions = NOTHING, now: datetime = _SOME_TIME
+) -> Samples:
     """Only values that fit the return type. A text and None if it is unknown."""
     adapter = adapter_of(function)
     schema: _Schema = {}
@@ -99,7 +101,7 @@ def _fits(adapter: TypeAdapter[Any], value: Any) -> bool:
 
 
 def samples_of_row(
-    definition: LookupDefinition, compared: Comparisons, now: datetime, present: Collection[str] = ()
+    definition: LookupDefinition, compared: ComparedConditions, now: datetime, present: Collection[str] = ()
 ) -> Samples:
     """Rows that differ from the first one in one column each; for rows, lists of one of these and of all.
 
@@ -118,12 +120,12 @@ def samples_of_row(
         for name, type_ in definition.returns.fields.items()
     }
     columns |= {name: [each for each in columns[name] if each != ""] for name in present}
-    rows = _records(columns, compared.together)
+    rows = _records(columns, compared.branches)
     are_whole = all(map(is_whole, definition.returns.fields.values()))
     return Samples(tuple(rows[:MOST]), are_whole and len(columns) <= 1 and len(rows) <= MOST)
 
 
-def _secrets(type_: Kind, compared: Comparisons) -> Sequence[Any]:
+def _secrets(type_: Kind, compared: ComparedConditions) -> Sequence[Any]:
     """Also what callers enter, which the handler may compare with it."""
     found = [secret_of(type_)]
     for text in compared.secrets:
@@ -132,15 +134,15 @@ def _secrets(type_: Kind, compared: Comparisons) -> Sequence[Any]:
     return different(found)
 
 
-def _records(fields: Mapping[str, Sequence[Any]], together: Sequence[Needs]) -> list[dict[str, Any]]:
+def _records(fields: Mapping[str, Sequence[Any]], branches: Sequence[BranchNeeds]) -> list[dict[str, Any]]:
     """Also those that lead to a branch that depends on several fields."""
     first, *others = each_once(fields)
-    meeting = (met for each in together for met in each.met_by(fields))
+    meeting = (met for each in branches for met in each.met_by(fields))
     combined = different(first | each for each in meeting if len(each) > 1)
     return different([first, *combined[: MOST // 2], *others])
 
 
-def _near(now: datetime, type_: Kind, compared: Comparisons) -> list[Any]:
+def _near(now: datetime, type_: Kind, compared: ComparedConditions) -> list[Any]:
     """Dates as far from `now` as those that the code compares."""
     today = {"date": now.date(), "datetime": now}.get(type_.family)
     return [type_.cast(today + timedelta(days=each)) for each in compared.days] if today is not None else []
@@ -166,7 +168,7 @@ class _Types:
     """The samples of JSON schemas. `defs` are those that others refer to."""
 
     defs: Mapping[str, _Schema]
-    compared: Comparisons
+    compared: ComparedConditions
     now: datetime
 
     def samples(self, schema: _Schema, field: str = RESULT, depth: int = 0) -> Sequence[Any]:
@@ -188,11 +190,11 @@ class _Types:
                 return self._lists(schema, field, depth)
             case "object" if depth < _DEEPEST:
                 if choices := self._choices(schema, depth):
-                    return _records(choices, self.compared.together)
+                    return _records(choices, self.compared.branches)
                 values_of = schema.get("additionalProperties")
                 values = self.samples(values_of if isinstance(values_of, Mapping) else {}, RESULT, depth + 1)
                 entries = {key: [*self.compared.of(key), *values[:2]] for key in self.compared.keys}
-                read = _records(entries, self.compared.together) if entries else ()
+                read = _records(entries, self.compared.branches) if entries else ()
                 return [{}, *({"text": each} for each in values[:2]), *read]
             case _:
                 return (*([SAMPLES["phone"]] if SAMPLES["phone"] in self.compared.surely_of(field) else ["text"]), None)
@@ -242,7 +244,7 @@ class _Types:
             return ([],)
         plain = _Types(self.defs, NOTHING, self.now).samples(items, field, depth + 1)
         choices = self._choices(self._referred(items), depth + 1)
-        needed = (inner[0] | met for each in self.compared.together for met in each.met_by(choices) if met)
+        needed = (inner[0] | met for each in self.compared.branches for met in each.met_by(choices) if met)
         compared = [[each] for each in different([*needed, *(each for each in inner[1:] if each not in plain)])]
         numbers = [each for each in self.compared.of(field) if isinstance(each, int) and 1 < each < _LONGEST]
         most = max(2, schema.get("minItems", 0))

@@ -23,7 +23,7 @@ from ncco_server.flow.language.shared import Context
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.runtime import Followers
-from ncco_studio.verify.handlers.conditions import Comparisons
+from ncco_studio.verify.handlers.conditions import ComparedConditions
 from ncco_studio.verify.handlers.explored import CALLERS, ExploredHandler, FailedRun, Watch, explored_in
 from ncco_studio.verify.handlers.raised import counted_only, hidden_errors, passed_on, run_by
 from ncco_studio.verify.prove.explore import Explorer
@@ -131,7 +131,7 @@ def _watched(flow: Flow) -> Flow:
     if isinstance(handler, LoadedHandler) and not isinstance(handler, ExploredHandler):
         known: dict[str, Any] = {each.name: getattr(handler, each.name) for each in fields(handler)}
         code = handler.code
-        compared, watch = Comparisons(code.tree), Watch(LineTracer(code.file))
+        compared, watch = ComparedConditions(code.tree), Watch(LineTracer(code.file))
         found: dict[str, Any] = {"passed": passed_on(code), "counted": counted_only(code), "watch": watch}
         handler = ExploredHandler(**known, compared=compared, **found).guessing()
     return replace(flow, handler=handler, subs=subs)
