@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from functools import cached_property, partial, reduce
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 from ncco_studio.verify.handlers.constants import OF_TEXTS, ComparedConstants, tests_of
@@ -28,6 +28,8 @@ _OF_CONSTANT: Final[Mapping[type[ast.cmpop], tuple[_Comparison, bool]]] = {
     **{ast.Lt: (operator.gt, True), ast.LtE: (operator.ge, True)},
 }
 """For a field on the right."""
+_MOST: Final = 300
+"""Branches of a file that are looked at; our choice."""
 _TESTS: Final = (ast.Compare, ast.BoolOp, ast.UnaryOp, ast.ListComp)
 
 
@@ -101,19 +103,14 @@ class ComparedConditions(ComparedConstants):
     @cached_property
     def branches(self) -> Sequence[BranchNeeds]:
         """For each branch that depends on several fields, what it needs of them."""
-        return [*self._branches(self._tree.body, BranchNeeds())]
+        return [*islice(self._branches(self._tree.body, BranchNeeds()), _MOST)]
 
     def _branches(self, nodes: Sequence[ast.AST], before: BranchNeeds) -> Iterator[BranchNeeds]:
         """`nodes` follow each other."""
         for node in nodes:
             match node:
-                case ast.If(test=test, body=body, orelse=orelse) | ast.While(test=test, body=body, orelse=orelse):
-                    holds, fails = before.also(self._needed(test)), before.also(self._needed(test, is_met=False))
-                    yield from self._branches([test], before)
-                    yield from self._branch(body, holds, before)
-                    if orelse or _leaves(body):
-                        yield from self._branch(orelse, fails, before)
-                    before = fails if _leaves(body) else holds if _leaves(orelse) else before
+                case ast.If() | ast.While():
+                    before = yield from self._tested(node, before)
                 case ast.BoolOp() | ast.Compare() | ast.Call(func=ast.Attribute()):
                     yield from self._branch((), before.also(self._needed(node)), before)
                 case ast.Match(subject=subject, cases=cases):
@@ -122,6 +119,22 @@ class ComparedConditions(ComparedConstants):
                         yield from self._branch(case.body, before.also(needed), before)
                 case _:
                     yield from self._branches([*ast.iter_child_nodes(node)], before)
+
+    def _tested(self, node: ast.If | ast.While, before: BranchNeeds) -> Generator[BranchNeeds, None, BranchNeeds]:
+        """Return what comes after it needs. A chain of `elif` may be long: it is not nested here."""
+        needs, is_left = before, True
+        while True:
+            holds, fails = needs.also(self._needed(node.test)), needs.also(self._needed(node.test, is_met=False))
+            yield from self._branches([node.test], needs)
+            yield from self._branch(node.body, holds, needs)
+            is_left = is_left and _leaves(node.body)
+            match node.orelse:
+                case [ast.If() as node]:
+                    needs = fails
+                case others:
+                    if others or is_left:
+                        yield from self._branch(others, fails, needs)
+                    return fails if is_left else holds if _leaves(others) and needs is before else before
 
     def _branch(self, body: Sequence[ast.AST], needs: BranchNeeds, before: BranchNeeds) -> Iterator[BranchNeeds]:
         if len(needs) > 1 and needs != before:

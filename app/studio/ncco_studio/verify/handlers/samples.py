@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from pydantic import PydanticUserError, TypeAdapter
@@ -137,9 +138,9 @@ def _secrets(type_: Kind, compared: ComparedConditions) -> Sequence[Any]:
 def _records(fields: Mapping[str, Sequence[Any]], branches: Sequence[BranchNeeds]) -> list[dict[str, Any]]:
     """Also those that lead to a branch that depends on several fields."""
     first, *others = each_once(fields)
-    meeting = (met for each in branches for met in each.met_by(fields))
-    combined = different(first | each for each in meeting if len(each) > 1)
-    return different([first, *combined[: MOST // 2], *others])
+    meeting = (met for each in branches for met in each.met_by(fields) if len(met) > 1)
+    combined = different(first | each for each in islice(meeting, MOST))
+    return different([first, *combined[: MOST * 3 // 4], *others])
 
 
 def _near(now: datetime, type_: Kind, compared: ComparedConditions) -> list[Any]:
@@ -245,7 +246,9 @@ class _Types:
         plain = _Types(self.defs, NOTHING, self.now).samples(items, field, depth + 1)
         choices = self._choices(self._referred(items), depth + 1)
         needed = (inner[0] | met for each in self.compared.branches for met in each.met_by(choices) if met)
-        compared = [[each] for each in different([*needed, *(each for each in inner[1:] if each not in plain)])]
+        compared = [
+            [each] for each in different([*islice(needed, MOST), *(each for each in inner[1:] if each not in plain)])
+        ]
         numbers = [each for each in self.compared.of(field) if isinstance(each, int) and 1 < each < _LONGEST]
         most = max(2, schema.get("minItems", 0))
         lengths = dict.fromkeys([most, *(length + step for length in numbers for step in (0, 1))])
