@@ -80,11 +80,11 @@ def _compared_to(pattern: ast.pattern, subject: ast.expr) -> Iterator[ast.expr]:
             yield ast.Compare(subject, [ast.Eq()], [value])
         case ast.MatchSingleton(value=value):
             yield ast.Compare(subject, [ast.Is()], [ast.Constant(value)])
-        case ast.MatchOr(patterns=inner) if values := [
-            each.value for each in inner if isinstance(each, ast.MatchValue)
-        ]:
+        case ast.MatchOr(patterns=inner):
             values = [each.value for each in inner if isinstance(each, ast.MatchValue)]
             yield ast.Compare(subject, [ast.In()], [ast.Tuple(values)])
+            for each in inner:
+                yield from () if isinstance(each, ast.MatchValue) else _compared_to(each, subject)
         case _:
             for each, part in _parts_of(pattern, subject):
                 yield from _compared_to(each, part)
@@ -99,7 +99,7 @@ def _parts_of(pattern: ast.pattern, subject: ast.expr) -> Sequence[tuple[ast.pat
             return [(each, ast.Subscript(subject, key)) for key, each in zip(keys, inner, strict=True)]
         case ast.MatchSequence(patterns=inner) if isinstance(subject, ast.Tuple):
             return [*zip(inner, subject.elts, strict=False)]
-        case ast.MatchOr(patterns=inner) | ast.MatchSequence(patterns=inner):
+        case ast.MatchSequence(patterns=inner):
             return [(each, subject) for each in inner]
         case ast.MatchAs(pattern=ast.pattern() as each):
             return [(each, subject)]
