@@ -140,8 +140,8 @@ def is_plain(node: nodes.Node) -> bool:
 def part_of(node: nodes.Node) -> TextPart | None:
     """With an empty `text`; None if the expression reads the whole text."""
     match node:
-        case nodes.Getitem(arg=nodes.Slice(start=start, stop=stop)):
-            low = start.value if isinstance(start, nodes.Const) else 0
+        case nodes.Getitem(arg=nodes.Slice(start=None | nodes.Const() as start, stop=stop, step=None)):
+            low = 0 if start is None else start.value
             if low < 0:  # `[-2:]` is the end; where `[-4:-2]` is depends on the length
                 return TextPart("ends") if stop is None else TextPart("holds")
             return TextPart("at", low=low) if low else TextPart("begins")
