@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from binascii import a2b_base64, b2a_base64
+from binascii import Error, a2b_base64, b2a_base64
 from collections.abc import Sequence
+from typing import Final
 
 from ncco_server.engine import WaitRef
 from ncco_server.errors import UnknownWait
@@ -24,6 +25,8 @@ _KINDS: tuple[CallbackKind, ...] = ("input", "notify", "event", "onanswer", "pla
 _TEXT, _HEX, _DASHED = 0, 1, 2
 _HEX_ID = re.compile(r"[0-9a-f]{32}")
 _DASHED_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+_OTHER_FORM: Final = "not in the form that this server writes"
 
 
 def make_token(key: bytes, ref: WaitRef) -> str:
@@ -43,7 +46,7 @@ def read_token(keys: Sequence[bytes], kind: CallbackKind, token: str) -> WaitRef
     try:
         raw = a2b_base64(token.encode().translate(_STANDARD) + b"==")  # too much padding is ignored
         if _encode(raw) != token:
-            raise ValueError("not in the form that this server writes")
+            raise ValueError(_OTHER_FORM)
         payload, mac = raw[:-MAC_BYTES], raw[-MAC_BYTES:]
         if not any(hmac.compare_digest(mac, _mac(key, payload)) for key in keys):
             raise ValueError("not signed by this server")
@@ -53,6 +56,8 @@ def read_token(keys: Sequence[bytes], kind: CallbackKind, token: str) -> WaitRef
         return WaitRef(kind, _unpack(payload[0] & 0x0F, session), turn, index)
     except IndexError as error:
         raise UnknownWait("no call waits for this: the token is truncated") from error
+    except (Error, UnicodeError) as error:
+        raise UnknownWait(f"no call waits for this: the token is {_OTHER_FORM}") from error
     except ValueError as error:
         raise UnknownWait(f"no call waits for this: the token is {error}") from error
 

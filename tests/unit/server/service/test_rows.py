@@ -149,3 +149,9 @@ def test_the_previous_key_still_reads_tokens() -> None:
 def test_a_token_cut_short_behind_its_mac_or_of_another_kind_is_refused(token: str) -> None:
     with pytest.raises(UnknownWait):
         read_token((CURRENT,), "input", token)
+
+
+@each_case("token", ["x", "abc=", "a b c", "\ud800", make_token(CURRENT, WaitRef("event", "leg", 3, 1)) + "x"])
+def test_a_token_in_another_form_is_refused_in_our_words(token: str) -> None:
+    with pytest.raises(UnknownWait, match="the token is not in the form that this server writes"):
+        read_token((CURRENT,), "event", token)
