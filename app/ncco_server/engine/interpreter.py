@@ -356,7 +356,8 @@ def new_session(flow: Flow, session_id: str, call: CallData, values: Mapping[str
 
 def param_of_query(type_: Kind, text: str) -> Any:
     """Commas separate entries of a list. Raises ValueError."""
-    return type_.cast([each.strip() for each in text.split(",") if each.strip()] if type_.family == "list" else text)
+    is_list = type_.family == "list"
+    return type_.cast_at([each.strip() for each in text.split(",") if each.strip()] if is_list else text, "")
 
 
 def begin_called(flow: Flow, session_id: str, parent: Session, wait: OpenWait, context: TurnContext) -> Playing[Turn]:

@@ -48,14 +48,20 @@ def cure_of(error: BaseException | None, raised_by: ast.expr | None = None) -> s
             meant = (own if own and own.islower() else None) or meaning_of(name, HINTS["name"]) or own or others
             return meant if meant and " " in meant else f"write `{meant}`" if meant else other
         case ImportError(name=str(module)) if module in sys.modules and (found := _IMPORTED.search(str(error))):
-            near = nearest(found[1], getattr(sys.modules[module], "__all__", None) or dir(sys.modules[module]))
-            return f"write `{near}`" if near else f"define `{found[1]}` in {module}"
+            exported = getattr(sys.modules[module], "__all__", ())
+            near = nearest(found[1], exported or dir(sys.modules[module]))
+            other = f"write one of: {', '.join(exported)}" if exported else f"define `{found[1]}` in {module}"
+            return f"write `{near}`" if near else other
         case ImportError():
             return _IMPORTS
         case AttributeError(name=str(name)):
             return _with_name(_attribute(name, error.obj) or _said(error), raised_by)
         case KeyError():
             return _key(error, raised_by)
+        case IndexError() if isinstance(raised_by, ast.Subscript) and not isinstance(raised_by.slice, ast.Call):
+            value, at = ast.unparse(raised_by.value), ast.unparse(raised_by.slice)
+            needed = value if at in ("0", "-1") else f"len({value}) > {at}"
+            return f"write `if {needed}:` before this line: it may have fewer entries"
         case TypeError() if found := _CHOICE.search(str(error)):
             return unknown_argument("Choice", found[1], ("dtmf", "speech")).cure
         case _:

@@ -65,6 +65,11 @@ class PlainText(Kind):
     def cast(self, value: object) -> str:
         return write(value)
 
+    def cast_at(self, value: object, line: str) -> str:
+        """Text of nothing but spaces is "": a flow asks `name != ""` before it says the name."""
+        text = self.cast(value)
+        return "" if text.isspace() else text
+
     def check(self, value: object) -> list[Issue]:
         return [] if isinstance(value, str) else [wrong_type(value, "text", "Write text in quotes.")]
 
