@@ -30,8 +30,9 @@ def are_comparable(check: ExpressionCheck, left: nodes.Expr, op: str, right: nod
         return _check_point(check, const, op, other)
     where: nodes.Node | Token = const
     field = str(getattr(const, "value", ""))
-    is_field = field in getattr(check.types[other], "fields", ())
-    meant = f"write `{check.template.written_as(other).text}.{field}`" if is_field else None
+    fields = getattr(check.types[other], "fields", ())
+    meant = f"write `{check.template.written_as(other).text}.{field}`" if field in fields else None
+    meant = meant or (f"compare one of its fields: {', '.join(fields)}" if fields else None)
     cure: str | Fix | None = meant or _unquoted(check, const, kinds[other]) or check.converted(const, [kinds[other]])
     if not isinstance(const, nodes.Const):
         text, number = (left, right) if kinds[left] == "text" else (right, left)
