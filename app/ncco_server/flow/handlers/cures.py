@@ -116,7 +116,7 @@ def _key(error: KeyError, raised_by: ast.expr | None) -> str:
             return f"write one of: {', '.join(keys[:_MOST_SHOWN])}"
         case [str() | int() as key], ast.expr() if code is not None and _root(code) in others.keys() - own.keys():
             shown = f'"{key}"' if isinstance(key, str) else key
-            return f"add {shown} to `{ast.unparse(code)}`, or handle it before this line"
+            return f"write `{ast.unparse(code)}.get(..)`, which gives None here, or add {shown}"
         case _:
             return "correct the key, or write `.get(..)` if it may be missing"
 

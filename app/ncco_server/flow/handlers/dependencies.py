@@ -78,7 +78,8 @@ class Dependencies:
         nodes = [*run_again(function)]
         waits = (node.value for node in nodes if isinstance(node, ast.Await))
         awaited = {each.func for each in waits if isinstance(each, ast.Call)}
-        told = set[ast.AST]()
+        caught = (each.type for each in nodes if isinstance(each, ast.ExceptHandler) and each.type is not None)
+        told = {each for type_ in caught for each in ast.walk(type_)}
         for node in (*defaults, *nodes):
             match node:
                 case ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Attribute(attr="hours")), attr="open")):

@@ -502,10 +502,9 @@ class HandlerPlayback:
             place = self.place if self._tracer is None else Place(self._file, self._tracer.latest, 1)
             cure = "write `return` alone, or with a text that is one of its `outcomes`"
             raise RenderError("R110", "a handler returns an outcome or nothing", str(place), frozenset(), cure)
-        if self._played:
-            self.place = self._played[0].place
-        elif outcome is not None and self._tracer is not None:
-            self.place = Place(self._file, self._tracer.latest, 1)
+        place = self._played[0].place if self._played else self.place
+        if outcome is not None and self._tracer is not None:
+            place = Place(self._file, self._tracer.latest, 1)
         words = {"goto": END if outcome is None else {"return": WrittenText(outcome)}}
         parts = [
             _ENDED,
@@ -513,7 +512,7 @@ class HandlerPlayback:
             *([outcome] if outcome else []),
         ]
         name = ", ".join(parts)
-        self._stop_at(HandlerEffect("leave", words=words, name=name), self.place, said)
+        self._stop_at(HandlerEffect("leave", words=words, name=name), place, said)
 
     def _fail(self, message: str, error: BaseException, code: str = "R110", cure: str = "") -> None:
         frames = traceback.extract_tb(error.__traceback__)

@@ -157,11 +157,10 @@ def _values(type_: Kind, constants: Sequence[Constant]) -> Sequence[Any]:
     form = "number" if any(not isinstance(each, str) for each in constants) else ""
     compared = Compared(dict.fromkeys(constants), form, lengths=lengths)
     found = values_of(type_, compared, _SOME_TIME)
-    others = (*FAR.get(type_.name, ()), *([" "] if type_.name == "text" else []))  # code may ask `if name:`
     return (
         found
         if is_whole(type_)
-        else different([*([] if is_number else [usual_of(type_)]), *found, *others, type_.empty])
+        else different([*([] if is_number else [usual_of(type_)]), *found, *FAR.get(type_.name, ()), type_.empty])
     )
 
 

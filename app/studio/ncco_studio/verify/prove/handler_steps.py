@@ -159,7 +159,7 @@ def _followers(watch: Watch) -> Followers:
 def _first_failures(watch: Watch, said: Set[str]) -> Iterator[FailedRun]:
     """For each line, the errors of the most usual caller who has one; none if a column has an unknown type.
 
-    Leave out those with a message that has been `said`.
+    Leave out those with a message that has been `said`, and all but one of each class.
     """
     if any(type_.name == "any" for each in watch.functions.values() for type_ in each.returns.fields.values()):
         return
@@ -171,7 +171,9 @@ def _first_failures(watch: Watch, said: Set[str]) -> Iterator[FailedRun]:
     first = {each.where: each.caller for each in reversed(found)}
     usual = [each for each in found if each.caller == first[each.where]]
     others = {each.place for each in usual if each.place is not None and "'NoneType'" not in each.message}
-    yield from (each for each in usual if each.place not in others or "'NoneType'" not in each.message)
+    of_values = (each for each in usual if each.place not in others or "'NoneType'" not in each.message)
+    classes = {(each.place or each.where, each.message.partition(": ")[0]): each for each in reversed([*of_values])}
+    yield from reversed(classes.values())
 
 
 def _issue_of(failure: FailedRun, written: WrittenCode) -> FlowIssue:
