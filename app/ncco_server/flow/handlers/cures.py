@@ -13,6 +13,7 @@ from itertools import islice
 from types import ModuleType
 from typing import Final
 
+import ncco_server
 from ncco_server.flow.grammar.reader import HINTS, meaning_of
 from ncco_server.flow.handlers.api import Call, Row
 from ncco_server.flow.handlers.effects import RunFailed
@@ -42,11 +43,7 @@ def cure_of(error: BaseException | None, raised_by: ast.expr | None = None) -> s
         case RunFailed():
             return "catch it: `except RunFailed:`"
         case NameError(name=str(name)):
-            own, others = (nearest(name, known) for known in _names_at(error))
-            own = f"call.{name}" if hasattr(Call, name) else own
-            other = f"define `{name}` before this line, import it, or put quotes around it if it is a text"
-            meant = (own if own and own.islower() else None) or meaning_of(name, HINTS["name"]) or own or others
-            return meant if meant and " " in meant else f"write `{meant}`" if meant else other
+            return _unknown_name(name, error)
         case ImportError(name=str(module)) if module in sys.modules and (found := _IMPORTED.search(str(error))):
             exported = getattr(sys.modules[module], "__all__", ())
             near = nearest(found[1], exported or dir(sys.modules[module]))
@@ -66,6 +63,17 @@ def cure_of(error: BaseException | None, raised_by: ast.expr | None = None) -> s
             return unknown_argument("Choice", found[1], ("dtmf", "speech")).cure
         case _:
             return _with_name(_said(error), raised_by)
+
+
+def _unknown_name(name: str, error: NameError) -> str:
+    own, others = (nearest(name, known) for known in _names_at(error))
+    own = f"call.{name}" if hasattr(Call, name) else own
+    meant = (own if own and own.islower() else None) or meaning_of(name, HINTS["name"]) or own or others
+    if meant:
+        return meant if " " in meant else f"write `{meant}`"
+    if name in vars(ncco_server)["__all__"]:
+        return f"write `from ncco_server import {name}`"
+    return f"define `{name}` before this line, import it, or put quotes around it if it is a text"
 
 
 def _with_name(cure: str | None, raised_by: ast.expr | None) -> str | None:
