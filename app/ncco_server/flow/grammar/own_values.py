@@ -81,7 +81,7 @@ def _kind(text: str) -> int:
 
 def _with_text(node: Text, example: str) -> str:
     """The example with the text as its first value of this kind; as the last one if all of them are the same."""
-    kind = _kind(node.value)
+    kind = -1 if node.value in ("true", "false") else _kind(node.value)
     found = [each for each in _VALUE.finditer(example) if _kind(each[0]) in (kind, _HOLE) and _is_outermost(each)]
     if kind < 0 or not found or "\n" in node.value or f"{node.value}:" in example:
         return example

@@ -33,6 +33,7 @@ class Comparisons:
     def remarks(self, function: Function) -> Iterator[Remark]:
         yield from self._never_equal(function)
         yield from self._always_true(function)
+        yield from _identities(function)
         yield from self._unknown_columns(function)
 
     def _never_equal(self, function: Function) -> Iterator[Remark]:
@@ -130,6 +131,16 @@ class Comparisons:
     def _has_choices(self, name: str) -> bool:
         made = (value for given in self._written.given.get(name, ()) for value in getattr(given, "values", ()))
         return any(isinstance(each, ast.Call) and ast.unparse(each.func) == "Choice" for each in made)
+
+
+def _identities(function: Function) -> Iterator[Remark]:
+    for node in ast.walk(function):
+        match node:
+            case ast.Compare(
+                ops=[ast.Is() | ast.IsNot() as op], comparators=[ast.Constant(value=str() | int() as value) as written]
+            ) if not isinstance(value, bool):
+                cure = f"write `{'==' if isinstance(op, ast.Is) else '!='}`"
+                yield Remark("W704", written, "`is` looks for the same object, not for an equal one", cure)
 
 
 def _one_of(name: str, known: Iterable[str], otherwise: str) -> str:

@@ -278,10 +278,11 @@ class EffectTemplate:
         return name
 
 
-def _check_text(text: Any, place: Place) -> None:
-    """Raises RenderError for what callers would hear as "None" or "true"."""
-    if text is None:
-        raise RenderError("R110", "the text is None", str(place), frozenset(), "check it first: `if text:`")
+def _check_item(item: Mapping[str, Any], place: Place) -> None:
+    """Raises RenderError for what callers would hear as "None" or "true", and for no number."""
+    text = item.get("talk", "")
+    for name in (name for word, name in (("talk", "text"), ("connect", "number")) if item.get(word, "") is None):
+        raise RenderError("R110", f"the {name} is None", str(place), frozenset(), f"check it first: `if {name}:`")
     if isinstance(text, bool | list | tuple):
         cure = 'write one text, such as `" ".join(texts)`'
         raise RenderError("E404", f"the text is a {type(text).__name__}", str(place), frozenset(), cure)
@@ -535,7 +536,7 @@ class StepMaker:
         template, literal = EffectTemplate(self._literal_in(effect), at, values), EffectTemplate(None, at)
         for item in effect.do:
             if isinstance(item, Mapping):
-                _check_text(item.get("talk", ""), at)
+                _check_item(item, at)
         words = {**effect.first, **({"do": effect.do} if effect.do else {}), **effect.words}
         entries = (
             Entry(Text(word, at), (literal if word in LITERAL else template).node(value, word))

@@ -131,6 +131,7 @@ def reported() -> Iterator[Any]:
             yield pytest.param(project, case.get("by", name), case, id=name)
 
 
+@pytest.mark.filterwarnings("ignore:.is. with:SyntaxWarning")  # Python warns of it too
 @each_case(("project", "passage", "case"), reported)
 def test_check_reports_exactly_these_issues(project: Table, passage: str, case: Table) -> None:
     code = project["code"].replace("PASSAGE", passage)
