@@ -64,11 +64,14 @@ document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => press
 
 const versions = new WeakMap(); // element -> ETag of what it was shown last
 let isLost = false; // the last of these requests failed, which is said once
+let isLeft = false; // since the last request; Firefox ends those of a page before the next one is there
+addEventListener("beforeunload", () => (isLeft = true));
 
 const isPoll = ({ sourceEvent }) => sourceEvent?.type === "every";
 
 document.addEventListener("htmx:config:request", (event) => {
   const { ctx } = event.detail;
+  isLeft = false;
   if (!isPoll(ctx)) return;
   if (document.hidden && !("hidden" in ctx.sourceElement.dataset)) return event.preventDefault();
   ctx.request.headers["X-Unattended"] = "true";
@@ -96,7 +99,7 @@ document.addEventListener("htmx:response:error", ({ detail: { ctx } }) => {
 });
 
 document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
-  if (ctx) refused(ctx, "The server does not answer. Check that it is running, then try again.");
+  if (ctx && !isLeft) refused(ctx, "The server does not answer. Check that it is running, then try again.");
 });
 
 // What was changed is said, and can be undone: by an answer to htmx, or on the page to which a form has led.
