@@ -112,5 +112,8 @@ function stop() {
   caller.speaking(false);
 }
 
-$("recognition").hidden = Recognition === undefined;
+if (!Recognition) {
+  $("microphone").disabled = true;
+  $("microphone-hint").textContent = "This browser does not recognise speech. Type what the caller says.";
+}
 $("microphone").addEventListener("change", () => succeed("microphone"));
