@@ -1,19 +1,13 @@
 // What every page does: copy buttons, links that place a call, what changes by itself, undo, and errors of htmx's requests in the status line.
 import { busy } from "./busy.js";
 import "./times.js";
-import { announce, fail, offer, reason, succeed } from "./request.js";
+import { announce, copy, fail, offer, reason, succeed } from "./request.js";
 import { callBy } from "./to_phone.js";
 
-document.addEventListener("click", async ({ target }) => {
+document.addEventListener("click", ({ target }) => {
   const button = target.closest?.("[data-copy]");
-  if (!button) return;
-  const text = button.dataset.copy || button.parentElement.querySelector("pre").textContent;
-  try {
-    await navigator.clipboard.writeText(text);
-    announce("Copied.");
-  } catch {
-    announce("The browser did not allow copying. Select the text and copy it by hand.", { error: true });
-  }
+  const text = button && (button.dataset.copy || button.parentElement.querySelector("pre").textContent);
+  if (button) copy(text, "Copied.", "Select the text and copy it by hand.");
 });
 
 document.addEventListener("click", (event) => {
