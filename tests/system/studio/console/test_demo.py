@@ -88,11 +88,20 @@ def test_the_forms_of_a_table_are_accessible_and_fit(desk: Page, path: str) -> N
     check_page(desk)
 
 
-@each_case(("width", "height"), [(WIDE, 800), (NARROW, 844)])
+@each_case(("width", "height"), [(WIDE, 800), (NARROW, 844), (NARROW, 664)])
 def test_the_phone_fits_below_the_line_about_the_demonstration(desk: Page, width: int, height: int) -> None:
     desk.set_viewport_size({"width": width, "height": height})
     desk.goto("/phone")
     expect(desk.get_by_role("button", name="Call", exact=True)).to_be_in_viewport(ratio=1)
+    expect(desk.get_by_text("Press Call.")).to_be_in_viewport(ratio=1)
+
+
+def test_a_day_among_the_filters_is_shown_whole(desk: Page) -> None:
+    desk.set_viewport_size({"width": WIDE, "height": 800})
+    desk.goto("/calls")
+    widths = "field => [field.offsetWidth, (field.style.width = 'max-content', field.offsetWidth)]"
+    shown, needed = desk.locator("[name=day]").evaluate(widths)
+    assert shown >= needed
 
 
 def test_pages_are_valid_html_for_owners_and_developers(desk: Page, tmp_path: Path) -> None:

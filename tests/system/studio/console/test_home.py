@@ -52,7 +52,7 @@ def test_who_is_on_the_line_is_shown_live_and_missed_callers_are_called_back(bro
         page.set_viewport_size({"width": NARROW, "height": 844})
         missed = page.get_by_role("region", name="To call back")
         expect(missed.get_by_role("link", name="Call back")).to_have_count(3)
-        page.get_by_role("button", name="07700 900121 was called back").click()
+        page.get_by_role("button", name="Done: 07700 900121 was called back").click()
         expect(missed.get_by_role("link", name="Call back")).to_have_count(2)
         expect(page.get_by_role("status")).to_contain_text("07700 900121 was called back.")
         page.get_by_role("status").get_by_role("button", name="Undo").click()

@@ -126,6 +126,27 @@ def test_a_page_without_a_reply_says_so_and_retries(page: Page, watch: Watch, in
     expect(page.locator("#status")).to_be_empty()
 
 
+LEAVING = """
+const { dataset } = document.body;
+dataset.leaving = "";
+const leave = () => "leaving" in dataset && dispatchEvent(new Event("beforeunload"));
+document.addEventListener("htmx:before:request", leave);
+document.addEventListener("htmx:error", () => (dataset.said = document.getElementById("status").textContent));
+"""
+"""The page is left during each of its requests. Notes what it says when one fails."""
+
+
+def test_a_page_that_is_left_does_not_say_that_the_server_is_gone(page: Page, watch: Watch) -> None:
+    """Firefox ends the requests of a page when it is left, before the next one is there."""
+    watch.expected += ["ERR_FAILED", "Failed to fetch"]
+    page.goto("/messages")
+    page.evaluate(LEAVING)
+    page.route("**/messages?*", lambda route: route.abort())
+    expect(page.locator("body")).to_have_attribute("data-said", "")
+    page.evaluate("delete document.body.dataset.leaving")
+    expect(page.locator("body")).to_have_attribute("data-said", re.compile("The server does not answer."))
+
+
 def test_undo_is_offered_even_if_the_list_arrives_before_the_reply(page: Page, inbox: Inbox) -> None:
     def answer_late(route: Route) -> None:
         answer = route.fetch()

@@ -165,12 +165,13 @@ def test_spoken_words_are_recognised_only_while_the_call_waits_for_them(page: Pa
     expect(listening).not_to_be_attached()
 
 
-def test_a_browser_without_recognition_has_no_switch_for_it(page: Page) -> None:
+def test_a_browser_without_recognition_says_so(page: Page) -> None:
     page.add_init_script("window.SpeechRecognition = window.webkitSpeechRecognition = undefined")
     opened(page)
     page.get_by_role("button", name="Settings").click()
     expect(page.get_by_label("Speech recognition confidence")).to_be_visible()
-    expect(page.get_by_label("Use the microphone")).to_be_hidden()
+    expect(page.get_by_label("Use the microphone")).to_be_disabled()
+    expect(page.get_by_text("This browser does not recognise speech.")).to_be_visible()
 
 
 def test_an_edited_prompt_is_replayed_with_the_same_inputs_until_the_path_differs(page: Page, watch: Watch) -> None:

@@ -1,19 +1,13 @@
 // What every page does: copy buttons, links that place a call, what changes by itself, undo, and errors of htmx's requests in the status line.
 import { busy } from "./busy.js";
 import "./times.js";
-import { announce, fail, offer, reason, succeed } from "./request.js";
+import { announce, copy, fail, offer, reason, succeed } from "./request.js";
 import { callBy } from "./to_phone.js";
 
-document.addEventListener("click", async ({ target }) => {
+document.addEventListener("click", ({ target }) => {
   const button = target.closest?.("[data-copy]");
-  if (!button) return;
-  const text = button.dataset.copy || button.parentElement.querySelector("pre").textContent;
-  try {
-    await navigator.clipboard.writeText(text);
-    announce("Copied.");
-  } catch {
-    announce("The browser did not allow copying. Select the text and copy it by hand.", { error: true });
-  }
+  const text = button && (button.dataset.copy || button.parentElement.querySelector("pre").textContent);
+  if (button) copy(text, "Copied.", "Select the text and copy it by hand.");
 });
 
 document.addEventListener("click", (event) => {
@@ -64,11 +58,14 @@ document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => press
 
 const versions = new WeakMap(); // element -> ETag of what it was shown last
 let isLost = false; // the last of these requests failed, which is said once
+let isLeft = false; // since the last request; Firefox ends those of a page before the next one is there
+addEventListener("beforeunload", () => (isLeft = true));
 
 const isPoll = ({ sourceEvent }) => sourceEvent?.type === "every";
 
 document.addEventListener("htmx:config:request", (event) => {
   const { ctx } = event.detail;
+  isLeft = false;
   if (!isPoll(ctx)) return;
   if (document.hidden && !("hidden" in ctx.sourceElement.dataset)) return event.preventDefault();
   ctx.request.headers["X-Unattended"] = "true";
@@ -96,7 +93,7 @@ document.addEventListener("htmx:response:error", ({ detail: { ctx } }) => {
 });
 
 document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
-  if (ctx) refused(ctx, "The server does not answer. Check that it is running, then try again.");
+  if (ctx && !isLeft) refused(ctx, "The server does not answer. Check that it is running, then try again.");
 });
 
 // What was changed is said, and can be undone: by an answer to htmx, or on the page to which a form has led.

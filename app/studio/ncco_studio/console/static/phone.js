@@ -4,9 +4,7 @@ import "./phone_caller.js";
 import { call, isPlacing, placeCall, send } from "./phone_call.js";
 import { callRequest, isFilledIn, showAnswers, world } from "./phone_setup.js";
 import { goTo, source } from "./phone_text.js";
-import { announce, fail, post, succeed } from "./request.js";
-
-const $ = (id) => document.getElementById(id);
+import { $, announce, fail, post, succeed } from "./request.js";
 
 function place(again = "") {
   if (isPlacing() || !isFilledIn()) return;

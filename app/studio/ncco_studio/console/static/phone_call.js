@@ -3,12 +3,11 @@ import { busy } from "./busy.js";
 import { mark } from "./phone_log.js";
 import { light } from "./phone_picture.js";
 import { connectMicrophone, forgetSpoken, hush, listen, speak } from "./phone_speech.js";
-import { fail, post, succeed } from "./request.js";
+import { $, fail, post, succeed } from "./request.js";
 import htmx from "./vendor/htmx.js";
 
 const SHORTEST_MS = 60; // between two requests for what happens next
 const ASKS = ["dial", "record"]; // moments in which the clock stands until somebody says what happens
-const $ = (id) => document.getElementById(id);
 
 // {id, at, seen (performance.now() at `at`), next, moment, listens (language of awaited speech), hasListened (to keys), isOver}
 export let call = null;

@@ -1,8 +1,7 @@
 // What the caller does: keys, words, silence, a message, hanging up; and what happens when another phone rings.
 import { busy } from "./busy.js";
 import { act, hold, isOn, press, skip } from "./phone_call.js";
-
-const $ = (id) => document.getElementById(id);
+import { $ } from "./request.js";
 
 function pressKey(key) {
   if (!isOn()) return;

@@ -1,6 +1,5 @@
 // The conversation of a call: what is heard now, and a line that is unfolded says why.
-
-const $ = (id) => document.getElementById(id);
+import { $ } from "./request.js";
 
 /** Mark what is heard at a second of the call. */
 export function mark(second, isOver) {

@@ -1,7 +1,6 @@
 // The picture of the flow beside the text, with the step where the call is.
-import { fail, post, succeed } from "./request.js";
+import { $, fail, post, succeed } from "./request.js";
 
-const $ = (id) => document.getElementById(id);
 let lit = ["", ""];
 let drawn = ""; // the file whose picture is shown
 

@@ -1,4 +1,5 @@
 // The settings of a call: who calls, when, and the outside world.
+import { parsed } from "./request.js";
 
 const form = document.getElementById("setup");
 const live = () => document.getElementById("live"); // only where something is looked up
@@ -35,10 +36,10 @@ export function world() {
     const how = fields.querySelector("[data-how]").value;
     const value = {};
     for (const field of fields.querySelectorAll("[data-field]")) {
-      value[field.dataset.field] = field.dataset.type === "json" ? asJson(field.value) : field.value;
+      value[field.dataset.field] = field.dataset.type === "json" ? parsed(field.value, field.value) : field.value;
     }
     const result = fields.querySelector("[data-result]");
-    const answers = { value: { value: result ? asJson(result.value) : value }, fails: { error: "503" }, timeout: { timeout: true } };
+    const answers = { value: { value: result ? parsed(result.value, result.value) : value }, fails: { error: "503" }, timeout: { timeout: true } };
     if (how in answers) given[fields.dataset.lookup] = answers[how];
   }
   return { parties, given };
@@ -78,12 +79,4 @@ export function showAnswers() {
 /** Switch off what another text must not inherit. */
 export function askNobody() {
   if (live()) live().checked = false;
-}
-
-function asJson(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
 }

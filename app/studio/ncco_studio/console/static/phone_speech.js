@@ -1,6 +1,6 @@
 // What the phone says and hears: the browser's voices, for which the call does not wait, and its microphone, which is off
 // at first. The browser recognises spoken words (Web Speech API); many send the audio to their maker.
-import { fail, succeed } from "./request.js";
+import { $, fail, succeed } from "./request.js";
 
 const speech = window.speechSynthesis;
 const Recognition = window.SpeechRecognition ?? window.webkitSpeechRecognition;
@@ -13,7 +13,6 @@ const FAULTS = {
   "language-not-supported": "This browser does not recognise the language of this step. Type what the caller says.",
   network: "The browser cannot reach its speech recognition service. Check the network, or type what the caller says.",
 };
-const $ = (id) => document.getElementById(id);
 
 // Voices
 
@@ -112,5 +111,8 @@ function stop() {
   caller.speaking(false);
 }
 
-$("recognition").hidden = Recognition === undefined;
+if (!Recognition) {
+  $("microphone").disabled = true;
+  $("microphone-hint").textContent = "This browser does not recognise speech. Type what the caller says.";
+}
 $("microphone").addEventListener("change", () => succeed("microphone"));

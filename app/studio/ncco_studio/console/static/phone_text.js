@@ -2,10 +2,9 @@
 import { fragmentOf, textOf } from "./phone_link.js";
 import { draw } from "./phone_picture.js";
 import { askNobody, showIssues, showSetup } from "./phone_setup.js";
-import { announce, fail, offer, post, succeed } from "./request.js";
+import { $, announce, copy, fail, offer, post, succeed } from "./request.js";
 
 const LONGEST_LINK = 100_000; // characters; browsers cut longer addresses
-const $ = (id) => document.getElementById(id);
 
 const editor = $("text");
 
@@ -181,16 +180,8 @@ addEventListener("beforeunload", (event) => isChanged() && event.preventDefault(
 
 $("link").addEventListener("click", async () => {
   const address = `${location.origin}/phone${await fragmentOf(written())}`;
-  if (address.length > LONGEST_LINK) {
-    announce("The text is too long for a link; send the file instead.", { error: true });
-    return;
-  }
-  try {
-    await navigator.clipboard.writeText(address);
-    announce("The link is copied. It holds the whole text.");
-  } catch {
-    announce(`The browser did not allow copying. The link is: ${address}`, { error: true });
-  }
+  if (address.length > LONGEST_LINK) announce("The text is too long for a link; send the file instead.", { error: true });
+  else copy(address, "The link is copied. It holds the whole text.", `The link is: ${address}`);
 });
 
 async function openShared() {

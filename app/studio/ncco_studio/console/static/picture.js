@@ -165,20 +165,16 @@ const place = () => [scale, frame.scrollLeft, frame.scrollTop];
 let opened; // the place that the page showed first
 let left; // the one before the picture is painted
 
+/** Look at the picture: where it opens, or in the place where somebody has moved the plain one. */
 function begin() {
   read();
-  open();
-  opened = place();
-  search();
-  chooseByAddress();
-}
-
-/** Look at the painted picture, in the place where somebody has moved the plain one. */
-function renew() {
-  if (left.join() === opened.join()) return begin();
-  read();
-  resize();
-  frame.scrollTo(left[1], left[2]);
+  if (left?.join() === opened?.join()) {
+    open();
+    opened = place();
+  } else {
+    resize();
+    frame.scrollTo(left[1], left[2]);
+  }
   search();
   chooseByAddress();
 }
@@ -193,7 +189,7 @@ begin();
 const painted = document.getElementById("painted");
 const fail = () => (painted.textContent = "The calls could not be added to the picture. Reload the page.");
 document.addEventListener("htmx:before:swap", () => (left = place()));
-document.addEventListener("htmx:after:swap", () => frame.contains(picture) || renew());
+document.addEventListener("htmx:after:swap", () => frame.contains(picture) || begin());
 for (const failure of ["htmx:error", "htmx:response:error"]) {
   document.addEventListener(failure, ({ detail }) => {
     if (detail.ctx?.sourceElement === painted) fail();

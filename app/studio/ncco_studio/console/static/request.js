@@ -1,5 +1,7 @@
 // Requests of the page's own modules, and the status line that says what went wrong.
 
+export const $ = (id) => document.getElementById(id);
+
 /** A request that did not succeed. Its message can be shown; `status` is 0 when no answer came. */
 export class RequestFailed extends Error {
   constructor(message, status = 0) {
@@ -33,7 +35,7 @@ export async function post(url, data = {}, { signal } = {}) {
 export function reason(answer, text) {
   if (answer.status === 401) return "Your login has expired. Load the page again and log in.";
   if (isJson(answer)) {
-    const { detail, fix = "" } = read(text) ?? {};
+    const { detail, fix = "" } = parsed(text, null) ?? {};
     if (typeof detail === "string") return `${detail} ${fix}`.trim();
     if (Array.isArray(detail)) return `The server cannot use this. ${detail.map(({ loc = [], msg }) => `${loc.at(-1)}: ${msg}`).join("; ")}.`;
   }
@@ -45,11 +47,12 @@ function isJson(answer) {
   return answer.headers.get("Content-Type")?.includes("json") ?? false;
 }
 
-function read(text) {
+/** The value of a text in JSON; `otherwise` for any other text. */
+export function parsed(text, otherwise) {
   try {
     return JSON.parse(text);
   } catch {
-    return null;
+    return otherwise;
   }
 }
 
@@ -82,7 +85,7 @@ function move(line) {
  * Returns what takes the sentence back, if it still stands there.
  */
 export function announce(sentence, { error = false, action } = {}) {
-  const line = document.getElementById("status");
+  const line = $("status");
   const button = (word, does) => {
     const made = Object.assign(document.createElement("button"), { className: "quiet small", textContent: word });
     made.addEventListener("click", () => {
@@ -101,6 +104,16 @@ export function announce(sentence, { error = false, action } = {}) {
   moving = setInterval(() => (close.isConnected ? move(line) : clearInterval(moving)), LOOK_MS); // the page changes, and is scrolled
   if (!error && !action) hiding = setTimeout(() => line.replaceChildren(), 6000);
   return () => close.isConnected && line.replaceChildren();
+}
+
+/** Copy a text, and say so, or how else it can be copied. */
+export async function copy(text, said, otherwise) {
+  try {
+    await navigator.clipboard.writeText(text);
+    announce(said);
+  } catch {
+    announce(`The browser did not allow copying. ${otherwise}`, { error: true });
+  }
 }
 
 const failures = new Map();
