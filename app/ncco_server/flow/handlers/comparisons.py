@@ -10,7 +10,7 @@ from ncco_server.flow.handlers.failures import Failures
 from ncco_server.flow.handlers.remarks import Remark
 from ncco_server.flow.handlers.signatures import Function
 from ncco_server.flow.handlers.value_kinds import COMPLETED, DIALLED, ValueKinds, can_be
-from ncco_server.flow.handlers.written import WrittenCode
+from ncco_server.flow.handlers.written import WrittenCode, nodes_in
 from ncco_server.ncco.value_types import Kind, Word
 from ncco_server.suggest import nearest
 
@@ -40,7 +40,7 @@ class Comparisons:
         """Comparisons of a value with something that it can never be."""
         caught = {
             used: ast.unparse(each.type)
-            for each in ast.walk(function)
+            for each in nodes_in(function)
             if isinstance(each, ast.ExceptHandler) and each.type is not None
             for used in ast.walk(each)
             if isinstance(used, ast.Attribute) and ast.unparse(used) == f"{each.name}.outcome"
@@ -66,7 +66,7 @@ class Comparisons:
     def _always_true(self, function: Function) -> Iterator[Remark]:
         """Conditions that are a text, an outcome or opening hours themselves."""
         given = self._kinds.given_in(function)
-        for node in ast.walk(function):
+        for node in nodes_in(function):
             match node:
                 case ast.Compare(left=left, ops=[op], comparators=[ast.Constant(value=None) as none]):
                     values = given.get(left.id, ()) if isinstance(left, ast.Name) else (left,)
@@ -98,7 +98,7 @@ class Comparisons:
 
     def _unknown_columns(self, function: Function) -> Iterator[Remark]:
         """Columns that a row lacks, and fields of its class that are no columns."""
-        for node in ast.walk(function):
+        for node in nodes_in(function):
             match node:
                 case ast.Subscript(value=row, slice=ast.Constant(value=str(name)) as written):
                     rows = self._kinds.rows_of(row, function)
@@ -171,7 +171,7 @@ def _meant(kind: Kind, const: object) -> str:
 def _compared_in(function: Function) -> Iterator[tuple[ast.expr, ast.expr]]:
     """Each value, with what it is compared with."""
     compared: Iterable[ast.expr]
-    for node in ast.walk(function):
+    for node in nodes_in(function):
         match node:
             case ast.Compare(left=ast.Constant() as constant, ops=[ast.Eq() | ast.NotEq()], comparators=[value]):
                 compared = [constant]

@@ -11,7 +11,7 @@ from ncco_server.flow.grammar.reader import HINTS, meaning_of
 from ncco_server.flow.handlers.remarks import Remark, bound_in, depends, run_again
 from ncco_server.flow.handlers.signatures import Function, arguments_of
 from ncco_server.flow.handlers.value_kinds import ValueKinds
-from ncco_server.flow.handlers.written import WrittenCode
+from ncco_server.flow.handlers.written import WrittenCode, nodes_in
 
 BUILT_IN: Final = ("open", "input", "id", "hash", "globals")
 _OUTSIDE: Final = (
@@ -127,7 +127,7 @@ class Dependencies:
         if not isinstance(function, ast.AsyncFunctionDef):
             return
         known = self.imported | imports_in(function)
-        elsewhere = {node for each in ast.walk(function) if isinstance(each, ast.Lambda) for node in ast.walk(each)}
+        elsewhere = {node for each in nodes_in(function) if isinstance(each, ast.Lambda) for node in ast.walk(each)}
         for node in run_again(function):
             if (
                 isinstance(node, ast.Call)
@@ -165,7 +165,7 @@ class Dependencies:
 
 def imports_in(tree: ast.AST) -> dict[str, str]:
     found: dict[str, str] = {}
-    for node in ast.walk(tree):
+    for node in nodes_in(tree):
         match node:
             case ast.Import(names=aliases):
                 found |= {
@@ -249,7 +249,7 @@ def changed_by(node: ast.AST) -> str:
 
 def _stored_in(function: Function, names: list[str]) -> ast.Name | None:
     """Where it gives the first of these names a value."""
-    found = (each for each in ast.walk(function) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store))
+    found = (each for each in nodes_in(function) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store))
     return min((each for each in found if each.id in names), key=lambda each: each.lineno, default=None)
 
 

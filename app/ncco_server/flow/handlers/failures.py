@@ -12,6 +12,7 @@ from ncco_server.flow.handlers import api, effects
 from ncco_server.flow.handlers.remarks import Remark
 from ncco_server.flow.handlers.signatures import Function
 from ncco_server.flow.handlers.value_kinds import call_methods
+from ncco_server.flow.handlers.written import nodes_in
 
 _RAISED_BY: Final = {
     "NoInput": ("choose", "collect"),
@@ -41,7 +42,7 @@ class Failures:
 
     def never_raised(self, function: Function) -> Iterator[tuple[ast.ExceptHandler, Remark]]:
         """Each `except` of a failure that nothing in its `try` raises."""
-        for node in (each for each in ast.walk(function) if isinstance(each, ast.Try)):
+        for node in (each for each in nodes_in(function) if isinstance(each, ast.Try)):
             raised = self._raised_by_all(node.body)
             for handler in node.handlers if raised is not None else ():
                 name = ast.unparse(handler.type) if handler.type is not None else ""

@@ -42,7 +42,7 @@ from ncco_server.flow.handlers.signatures import (
     written_signature,
 )
 from ncco_server.flow.handlers.value_kinds import ANNOTATED, ValueKinds, call_methods
-from ncco_server.flow.handlers.written import Written, WrittenCode, bound_by
+from ncco_server.flow.handlers.written import Written, WrittenCode, bound_by, nodes_in
 from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.suggest import nearest
 
@@ -85,7 +85,7 @@ class HandlerCode:
         self.file = file
         self.tree = written.tree
         self.functions: dict[str, list[Function]] = {}
-        for node in ast.walk(self.tree):
+        for node in nodes_in(self.tree):
             if isinstance(node, Function):
                 self.functions.setdefault(node.name, []).append(node)
         self.handler = handler
@@ -125,7 +125,7 @@ class HandlerCode:
     def words(self) -> frozenset[str]:
         """Its attributes, the names of its arguments, and its texts."""
         found = set[str]()
-        for node in ast.walk(self.tree):
+        for node in nodes_in(self.tree):
             match node:
                 case ast.Attribute(attr=str(word)) | ast.keyword(arg=str(word)) | ast.Constant(value=str(word)):
                     found.add(word)
@@ -141,7 +141,7 @@ class HandlerCode:
     def env(self) -> Mapping[str, ast.expr]:
         """The variables that the file reads with `call.env["NAME"]`, and where it first writes each name."""
         found: dict[str, ast.expr] = {}
-        for node in ast.walk(self.tree):
+        for node in nodes_in(self.tree):
             match node:
                 case ast.Subscript(
                     value=ast.Attribute(attr="env"), slice=ast.Constant(value=str(name)) as key, ctx=ast.Load()
@@ -151,7 +151,7 @@ class HandlerCode:
 
     def above(self, budget_ms: int) -> Iterator[Remark]:
         """Each `limit_ms` of `run` or `hold` above the budget that is a number or a constant of the file."""
-        calls = (node for node in ast.walk(self.tree) if isinstance(node, ast.Call))
+        calls = (node for node in nodes_in(self.tree) if isinstance(node, ast.Call))
         of_run = (node for node in calls if isinstance(node.func, ast.Attribute) and node.func.attr in ("run", "hold"))
         for value in (each.value for node in of_run for each in node.keywords if each.arg == "limit_ms"):
             match self.written.constants.get(ast.unparse(value), value):
@@ -162,7 +162,7 @@ class HandlerCode:
 
     @cached_property
     def attributes(self) -> Set[str]:
-        return {node.attr for node in ast.walk(self.tree) if isinstance(node, ast.Attribute)}
+        return {node.attr for node in nodes_in(self.tree) if isinstance(node, ast.Attribute)}
 
     @cached_property
     def replayed(self) -> tuple[Function, ...]:
@@ -205,7 +205,7 @@ class HandlerCode:
         """The special methods of each class: an object may call them."""
         return {
             node.name: [each.name for each in node.body if isinstance(each, Function) and each.name.startswith("__")]
-            for node in ast.walk(self.tree)
+            for node in nodes_in(self.tree)
             if isinstance(node, ast.ClassDef)
         }
 
@@ -245,7 +245,7 @@ class HandlerCode:
                     yield told._replace(code=code)
         yield from self._unknown_names()
         for function in (each for named in self.functions.values() for each in named if each not in self.replayed):
-            yield from secrets_as_texts(ast.walk(function), partial(self.kinds.is_secret, function=function))
+            yield from secrets_as_texts(nodes_in(function), partial(self.kinds.is_secret, function=function))
             yield from self._dependencies.blocking(function)
         for function in (each for named in self.functions.values() for each in named):
             is_used = function.name in self._used and function.name in self._own
@@ -286,7 +286,7 @@ class HandlerCode:
     @cached_property
     def changed(self) -> Set[str]:
         """Names of objects that the file changes in place."""
-        nodes = list(ast.walk(self.tree))
+        nodes = nodes_in(self.tree)
         added = {name for node in nodes if isinstance(node, ast.AugAssign) for name in bound_by(node.target)}
         return added | {changed_by(node) for node in nodes}
 
@@ -294,7 +294,7 @@ class HandlerCode:
     def _used(self) -> Set[str]:
         """The functions whose results are used."""
         found = set[str]()
-        nodes = [*ast.walk(self.tree)]
+        nodes = nodes_in(self.tree)
         unused = {node.value for node in nodes if isinstance(node, ast.Expr | ast.Return)}
         for node in nodes:
             match node:
@@ -307,10 +307,10 @@ class HandlerCode:
 
     def _unknown_names(self) -> Iterator[Remark]:
         """Names that nothing in the file makes, in functions that only calls run."""
-        replayed = {node for function in self.replayed for node in ast.walk(function)}
+        replayed = {node for function in self.replayed for node in nodes_in(function)}
         functions = [each for named in self.functions.values() for each in named]
-        inner = {node for function in functions for node in ast.walk(function)} - replayed
-        made = {name for node in ast.walk(self.tree) for name in bound_by(node)}
+        inner = {node for function in functions for node in nodes_in(function)} - replayed
+        made = {name for node in nodes_in(self.tree) for name in bound_by(node)}
         known = made | {*vars(builtins), "__file__"}
         names = sorted((node for node in inner if isinstance(node, ast.Name)), key=lambda node: -node.lineno)
         read = {node.id: node for node in names}
@@ -324,7 +324,7 @@ class HandlerCode:
         call = self._call_in(function)
         known = {*call_methods(), *Call.__annotations__}
         bound, given = bound_in(function), self.kinds.given_in(function)
-        for node in ast.walk(function):
+        for node in nodes_in(function):
             match node:
                 case ast.Attribute(value=ast.Name(id=name), attr=attr, ctx=ast.Load()) if (
                     name == call and attr not in known | self._stored_attributes
@@ -443,19 +443,19 @@ class HandlerCode:
     def _made(self) -> Counter[str]:
         """How often the file makes each name when it is loaded, or by `global`."""
         at_once = (name for each in self.tree.body for node in _at_once(each) for name in bound_by(node))
-        later = (name for node in ast.walk(self.tree) if isinstance(node, ast.Global) for name in node.names)
+        later = (name for node in nodes_in(self.tree) if isinstance(node, ast.Global) for name in node.names)
         return Counter([*at_once, *later])
 
     @cached_property
     def _stored_attributes(self) -> Set[str]:
-        nodes = (node for node in ast.walk(self.tree) if isinstance(node, ast.Attribute))
+        nodes = (node for node in nodes_in(self.tree) if isinstance(node, ast.Attribute))
         return {node.attr for node in nodes if isinstance(node.ctx, ast.Store)}
 
     def may_be_global(self, name: str) -> bool:
         """Whether some code of the file makes this name, even if it was not run."""
         if name in self._made:
             return True
-        for node in ast.walk(self.tree):
+        for node in nodes_in(self.tree):
             match node:
                 case ast.ImportFrom(names=[ast.alias(name="*")]) | ast.Name(id="globals" | "exec"):
                     return True
@@ -529,7 +529,7 @@ def _without_or_raise(node: ast.AST) -> ast.AST:
 def _without_f(function: Function, names: Set[str]) -> Iterator[Remark]:
     """Texts with the name of a variable in braces, which only an f-string fills in."""
     known = bound_in(function) | names
-    for node in ast.walk(function):
+    for node in nodes_in(function):
         match node:
             case ast.Call(func=ast.Attribute(attr=attr), args=[ast.Constant() | ast.JoinedStr() as written, *_]) if (
                 attr in call_methods() and "text" in call_methods()[attr].parameters

@@ -32,7 +32,7 @@ from ncco_server.flow.handlers.remarks import Remark, run_again
 from ncco_server.flow.handlers.secret import Secret, default_secret
 from ncco_server.flow.handlers.signatures import Function, arguments_of
 from ncco_server.flow.handlers.steps import EffectTemplate, StepMaker, constants
-from ncco_server.flow.handlers.written import WrittenCode
+from ncco_server.flow.handlers.written import WrittenCode, nodes_in
 from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.issues import RULES, FlowIssue, unset_variable
 from ncco_server.flow.language.flow import FlowHead, ReadFlow, read_flow
@@ -246,7 +246,7 @@ def _with_handler(handler: CallFlow, path: str, literal: Mapping[int, str], text
         message = f'the first argument of a handler is the call, not "{first}"' if first else "a handler needs the call"
         name = handler.function.__name__
         code = WrittenCode(text, path)
-        defined = next(node for node in ast.walk(code.tree) if isinstance(node, Function) and node.name == name)
+        defined = next(node for node in nodes_in(code.tree) if isinstance(node, Function) and node.name == name)
         argument = next((argument for argument, *_ in arguments_of(defined)), None)
         at = Place(path, defined.lineno, 1) if argument is None else code.place(argument)
         return _without_handler(at, message, f"write `async def {name}({shown})`")
@@ -262,7 +262,7 @@ def _not_async(text: str, path: str, line: int) -> Place | None:
     """Where a function that awaits something on this line is defined without `async`."""
     with suppress(SyntaxError, ValueError):
         code = WrittenCode(text, path)
-        for function in (each for each in ast.walk(code.tree) if isinstance(each, ast.FunctionDef)):
+        for function in (each for each in nodes_in(code.tree) if isinstance(each, ast.FunctionDef)):
             nodes = run_again(function)
             awaiting = (each for each in nodes if isinstance(each, ast.Await | ast.AsyncWith | ast.AsyncFor))
             if any(each.lineno == line for each in awaiting):

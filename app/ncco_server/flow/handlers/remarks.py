@@ -12,7 +12,7 @@ from ncco_server.flow.handlers.signatures import (
     Function,
     arguments_of,
 )
-from ncco_server.flow.handlers.written import Written, bound_by
+from ncco_server.flow.handlers.written import Written, bound_by, nodes_in
 
 _TAG: Final = re.compile(r"<speak\b|</(?:emphasis|lang|phoneme|prosody|say-as)\b")
 """Tags that only SSML has: a handler may also make HTML for a mail."""
@@ -30,7 +30,7 @@ class Remark(NamedTuple):
 
 def computed_ssml(function: Function) -> Iterator[Remark]:
     """Texts with tags of SSML that values are put into, which are spoken as words."""
-    for node in ast.walk(function):
+    for node in nodes_in(function):
         match node:
             case ast.JoinedStr(values=parts) if any(isinstance(each, ast.FormattedValue) for each in parts):
                 pass
@@ -115,7 +115,7 @@ def without_return(function: Function, *, is_used: bool) -> Iterator[Remark]:
 
 def behind(function: Function, constants: Mapping[str, ast.expr]) -> Iterator[Remark]:
     """The first statement after one that never goes on, or the loop that never ends."""
-    for node in ast.walk(function):
+    for node in nodes_in(function):
         for body in (getattr(node, name, ()) for name in ("body", "orelse", "finalbody")):
             for before, statement in pairwise(body if isinstance(body, list) else ()):
                 if isinstance(before, _LEAVING):
@@ -145,7 +145,7 @@ def run_again(function: Function) -> Iterator[ast.AST]:
 
 
 def bound_in(function: Function) -> set[str]:
-    nodes = [*ast.walk(function)][1:]
+    nodes = nodes_in(function)[1:]
     found = {name for node in nodes if isinstance(node, ast.Global) for name in node.names}
     return {name for node in nodes for name in bound_by(node)} - found
 

@@ -13,7 +13,7 @@ from ncco_server.flow.handlers.api import Call, Direction
 from ncco_server.flow.handlers.effects import Detection, NotCompleted
 from ncco_server.flow.handlers.remarks import secret_arguments
 from ncco_server.flow.handlers.signatures import Function, arguments_of, signature_of
-from ncco_server.flow.handlers.written import MOST_NAMES, WrittenCode, bound_by, given_in
+from ncco_server.flow.handlers.written import MOST_NAMES, WrittenCode, bound_by, given_in, nodes_in
 from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.scope import Variable
 from ncco_server.ncco.value_types import TYPES, Kind, Word
@@ -244,18 +244,18 @@ class ValueKinds:
     def _is_argument(self, name: str, function: Function) -> bool:
         """Whether nothing else gives it a value."""
         if function not in self._arguments:
-            stored = Counter(name for node in ast.walk(function) for name in bound_by(node))
+            stored = Counter(name for node in nodes_in(function) for name in bound_by(node))
             self._arguments[function] = {each.arg for each, *_ in arguments_of(function) if stored[each.arg] == 1}
         return name in self._arguments[function]
 
     @cached_property
     def _callers(self) -> Mapping[str, Sequence[tuple[ast.Call, Function]]]:
         """The calls of each function whose name is used for nothing else."""
-        used = Counter(node.id for node in ast.walk(self._written.tree) if isinstance(node, ast.Name))
+        used = Counter(node.id for node in nodes_in(self._written.tree) if isinstance(node, ast.Name))
         names = Counter(each.name for each in self._called)
         found: dict[str, list[tuple[ast.Call, Function]]] = {}
         for function in self._called:
-            for node in ast.walk(function):
+            for node in nodes_in(function):
                 match node:
                     case ast.Call(func=ast.Name(id=name)) if names[name] == 1:
                         found.setdefault(name, []).append((node, function))

@@ -6,7 +6,7 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from itertools import zip_longest
 from typing import Final, TypeAlias
 
@@ -57,7 +57,7 @@ class WrittenCode:
     @cached_property
     def _expressions(self) -> Mapping[tuple[int, int], Written]:
         """By line and column."""
-        nodes = [node for node in ast.walk(self.tree) if isinstance(node, ast.expr | ast.keyword)]
+        nodes = [node for node in nodes_in(self.tree) if isinstance(node, ast.expr | ast.keyword)]
         return {_span(node)[::2]: node for node in reversed(nodes)}
 
     @cached_property
@@ -72,7 +72,7 @@ class WrittenCode:
 
     @cached_property
     def _functions(self) -> Mapping[str, Function]:
-        return {each.name: each for each in ast.walk(self.tree) if isinstance(each, Function)}
+        return {each.name: each for each in nodes_in(self.tree) if isinstance(each, Function)}
 
     @cached_property
     def _given_in(self) -> Mapping[Function, Mapping[str, Sequence[ast.expr]]]:
@@ -80,7 +80,7 @@ class WrittenCode:
 
     @cached_property
     def _first(self) -> Mapping[int, Written]:
-        nodes = [node for node in ast.walk(self.tree) if isinstance(node, Written)]
+        nodes = [node for node in nodes_in(self.tree) if isinstance(node, Written)]
         awaited = [node.value for node in nodes if isinstance(node, ast.Await) and isinstance(node.value, ast.Call)]
         calls = [node for node in nodes if isinstance(node, ast.Call)]
         return {node.lineno: node for node in reversed([*awaited, *calls, *nodes])}
@@ -88,7 +88,7 @@ class WrittenCode:
     def with_arguments(self, node: Map, function: str) -> Map:
         """The node of a flow, with the place of each argument of `call_flow`. What is no argument keeps its place."""
         found: dict[str, ast.keyword] = {}
-        for code in (code for code in ast.walk(self.tree) if isinstance(code, Function) and code.name == function):
+        for code in (code for code in nodes_in(self.tree) if isinstance(code, Function) and code.name == function):
             written = [each for call in code.decorator_list if isinstance(call, ast.Call) for each in call.keywords]
             for each in sorted(written, key=lambda each: each.arg not in _WORDS):  # what adds to others comes first
                 found[_WORDS.get(str(each.arg), str(each.arg))] = each
@@ -212,11 +212,17 @@ def _plain(name: str) -> str:
     return name.replace("_", "").lower()
 
 
+@lru_cache
+def nodes_in(code: ast.AST) -> Sequence[ast.AST]:
+    """As `ast.walk`, for code that many rules look at."""
+    return tuple(ast.walk(code))
+
+
 def given_in(tree: ast.AST) -> Mapping[str, Sequence[ast.expr]]:
     """What the file or function gives each name, if nothing else in it can give it a value; `*` before a list of it."""
     found: dict[str, list[ast.expr]] = {}
     stored = Counter[str]()
-    for node in ast.walk(tree):
+    for node in nodes_in(tree):
         stored.update(bound_by(node))
         match node:
             case (

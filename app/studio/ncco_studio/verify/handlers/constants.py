@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import chain, pairwise
 from typing import Final, TypeAlias
 
-from ncco_server.flow.handlers.written import given_in
+from ncco_server.flow.handlers.written import given_in, nodes_in
 from ncco_studio.verify.handlers.patterns import text_matching
 from ncco_studio.verify.sample_values import DIGITS, FROM, KEYED_POINTS, SAMPLES
 
@@ -108,7 +108,7 @@ def _parts_of(pattern: ast.pattern, subject: ast.expr) -> Sequence[tuple[ast.pat
 
 def _unpacked_in(tree: ast.Module) -> Iterator[tuple[str, Sequence[ast.expr]]]:
     """The names that are given parts of a value, with the whole value."""
-    for node in ast.walk(tree):
+    for node in nodes_in(tree):
         match node:
             case ast.Assign(targets=[ast.Tuple(elts=parts)], value=value):
                 yield from ((part.id, [value]) for part in parts if isinstance(part, ast.Name))
@@ -127,10 +127,10 @@ class ComparedConstants:
     def __init__(self, tree: ast.Module) -> None:
         self._tree = tree
         self._given = dict(_unpacked_in(tree)) | {**given_in(tree)}
-        self._classes = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+        self._classes = {node.name: node for node in nodes_in(tree) if isinstance(node, ast.ClassDef)}
         self._fields: dict[Constant, Fields] = {}
         self.keys: dict[str, None] = {}
-        for node in ast.walk(tree):
+        for node in nodes_in(tree):
             for fields, constants in self._compared_in(node):
                 for each in constants if fields is None or fields else ():
                     known = self._fields.get(each, _NO_FIELDS)
@@ -147,7 +147,7 @@ class ComparedConstants:
     @cached_property
     def days(self) -> list[int]:
         """How many days from now dates may matter, if the file reads `now`."""
-        nodes = [*ast.walk(self._tree)]
+        nodes = nodes_in(self._tree)
         if not any(isinstance(each, ast.Attribute) and each.attr == "now" for each in nodes):
             return []
         added = (each.value for each in nodes if isinstance(each, ast.keyword) and each.arg == "days")

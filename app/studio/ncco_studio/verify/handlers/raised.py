@@ -18,7 +18,7 @@ from ncco_server.flow.handlers.effects import RunFailed
 from ncco_server.flow.handlers.inspection import HandlerCode
 from ncco_server.flow.handlers.signatures import WrongArgument, are_written
 from ncco_server.flow.handlers.value_kinds import call_methods
-from ncco_server.flow.handlers.written import bound_by
+from ncco_server.flow.handlers.written import bound_by, nodes_in
 
 _PLACED: Final = (ast.stmt, ast.expr, ast.pattern, ast.excepthandler)
 """They have lines."""
@@ -71,7 +71,7 @@ def _statements(code: HandlerCode) -> Mapping[int, int]:
     found = {
         node.lineno: node.lineno if hasattr(node, "body") else node.end_lineno or node.lineno
         for function in code.replayed
-        for node in ast.walk(function)
+        for node in nodes_in(function)
         if isinstance(node, ast.stmt) and node is not function
     }
     run = _lines_of(compile(code.tree, code.file, "exec"))
@@ -88,7 +88,7 @@ def passed_on(code: HandlerCode) -> Set[str]:
 
     None of them if code of another file gets the call. What another flow gets, it may compare.
     """
-    parents = {child: node for node in ast.walk(code.tree) for child in ast.iter_child_nodes(node)}
+    parents = {child: node for node in nodes_in(code.tree) for child in ast.iter_child_nodes(node)}
     calls = {function.args.args[0].arg for function in code.functions.get(code.handler, ()) if function.args.args}
     own = {*code.functions, *code.classes}
     found: set[str] = set()
@@ -104,7 +104,7 @@ def passed_on(code: HandlerCode) -> Set[str]:
 
 def counted_only(code: HandlerCode) -> Set[str]:
     """The variables that are only counted and given to functions, such as the number of a page."""
-    nodes = [node for function in code.replayed for node in ast.walk(function)]
+    nodes = [node for function in code.replayed for node in nodes_in(function)]
     parents = {child: node for node in nodes for child in ast.iter_child_nodes(node)}
     found: set[str] = set()
     others = {name for node in nodes if not isinstance(node, ast.Name) for name in bound_by(node)}
@@ -208,7 +208,7 @@ def raised_at(code: HandlerCode, error: BaseException) -> RaisedAt | None:
     place = (line, end_line, column, end_column)
     nodes = (
         _raising(node)
-        for node in ast.walk(code.tree)
+        for node in nodes_in(code.tree)
         if isinstance(node, ast.expr | ast.For)
         and place == (node.lineno, node.end_lineno, node.col_offset, node.end_col_offset)
     )
@@ -233,7 +233,7 @@ def blamed(code: HandlerCode, call: ast.expr, error: BaseException | None) -> as
         case ast.Await(value=ast.Call() as awaited), WrongArgument():
             return blamed(code, awaited, error)
         case ast.Await(), RunFailed():
-            tries = (each for each in ast.walk(code.tree) if isinstance(each, ast.Try) and each.handlers)
+            tries = (each for each in nodes_in(code.tree) if isinstance(each, ast.Try) and each.handlers)
             around = [each for each in tries if any(call in ast.walk(part) for part in each.body)]
             return (around and around[-1].handlers[-1].type) or call
         case ast.Call(), WrongArgument(argument=str(name)) if name in (given := _given_to(call)):
@@ -306,7 +306,7 @@ def _is_fixed_name(code: HandlerCode, name: str, has_type_only: bool, seen: Set[
     values = code.written.given.get(name, ())
     if not values:
         imported = imports_in(code.tree).get(name, "")
-        is_stored = any(name in bound_by(node) for node in ast.walk(code.tree))
+        is_stored = any(name in bound_by(node) for node in nodes_in(code.tree))
         is_known = hasattr(builtins, name) and name not in BUILT_IN and not is_stored
         return imported.startswith("ncco_server.") or is_known
     is_changed = name in code.changed

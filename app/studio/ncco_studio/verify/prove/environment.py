@@ -447,10 +447,10 @@ def _kind_in(calendar: Calendar, literals: Literals, *, has_handlers: bool) -> C
     def kind(at: datetime) -> tuple[Any, ...]:
         view = calendar.at(at)
         if view.told and not asks_why:
-            return False, "closed", False, tuple(True for _ in read)
+            return "closed", False, tuple(True for _ in read)
         holiday = str(view["holiday"])
         coming = tuple(view[name] not in (None, False) for name in read)
-        return view["open"], view["reason"], holiday if holiday in holidays else bool(holiday), coming
+        return view["reason"], holiday if holiday in holidays else bool(holiday), coming
 
     return kind
 
