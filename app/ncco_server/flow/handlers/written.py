@@ -236,6 +236,8 @@ def given_in(tree: ast.AST) -> Mapping[str, Sequence[ast.expr]]:
                 ast.For(target=ast.Name(id=name), iter=value) | ast.comprehension(target=ast.Name(id=name), iter=value)
             ):
                 found.setdefault(name, []).append(ast.Starred(value))
+            case ast.AnnAssign(target=ast.Name(id=name), value=None):  # such as a field of a class
+                stored[name] -= 1
     return {name: values for name, values in found.items() if stored[name] == len(values)}
 
 

@@ -174,6 +174,12 @@ class ComparedConditions(ComparedConstants):
 
     def _compared(self, test: ast.AST, *, is_met: bool) -> BranchNeeds:
         match test:
+            case ast.Compare(left=left, ops=[op], comparators=[right]) if (found := self._entry(left)) is not None:
+                key, entries = found
+                compare, holds = _OF_FIELD[type(op)]
+                condition = Condition(compare, (*self._constants(right),), holds)
+                keys = [each for each, value in entries.items() if condition.allows(value)]
+                return self._of(key, operator.eq, keys, is_met=is_met)
             case ast.Compare(left=left, ops=[op], comparators=[right]):
                 is_field = bool(self.fields_of(left))
                 compare, holds = (_OF_FIELD if is_field else _OF_CONSTANT)[type(op)]
@@ -184,6 +190,19 @@ class ComparedConditions(ComparedConstants):
             case ast.Attribute() | ast.Subscript() | ast.Name() | ast.Call():
                 return self._of(test, _is_true, [None], is_met=is_met)
         return BranchNeeds()
+
+    def _entry(self, value: ast.expr) -> tuple[ast.expr, Mapping[Any, Any]] | None:
+        """The key of an entry of a dict that is written in the file, and the dict."""
+        if isinstance(value, ast.Name):
+            value = self._given_once(value.id, frozenset()) or value
+        match value:
+            case (
+                ast.Subscript(value=ast.Name(id=name), slice=key)
+                | ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="get"), args=[key, *_])
+            ) if isinstance(entries := self._given_once(name, frozenset()), ast.Dict):
+                with suppress(ValueError):
+                    return key, ast.literal_eval(entries)
+        return None
 
     def _of(self, value: ast.expr, compare: _Comparison, constants: Sequence[Any], *, is_met: bool) -> BranchNeeds:
         fields = self.fields_of(value) if constants else None

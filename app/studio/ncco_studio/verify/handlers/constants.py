@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import datetime
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from functools import cached_property
 from itertools import chain, pairwise
@@ -35,6 +35,7 @@ _BY_METHOD: Final = {
 OF_TEXTS: Final = frozenset(
     {"startswith", "endswith", "removeprefix", "removesuffix", "count", "index", "find", "split", "partition"}
 )
+_OF_SETS: Final = frozenset({"isdisjoint", "issubset", "issuperset", "intersection"})
 _BY_PATTERN: Final = ("match", "fullmatch", "search")
 _OF_POINTS: Final = frozenset({"date", "time", "datetime", "fromisoformat", "strptime"})
 _SOME_TIME: Final = datetime.datetime(2026, 1, 5, 9, 30, tzinfo=datetime.UTC)
@@ -116,6 +117,19 @@ def _unpacked_in(tree: ast.Module) -> Iterator[tuple[str, Sequence[ast.expr]]]:
                 pass
 
 
+def _operands(node: ast.AST) -> Iterable[tuple[ast.expr, ast.expr]]:
+    """What a comparison, or an operation of sets, compares with each other."""
+    match node:
+        case ast.Compare(left=left, comparators=others):
+            return pairwise([left, *others])
+        case ast.BinOp(left=one, op=ast.BitAnd(), right=two):
+            return [(one, two)]
+        case ast.Call(func=ast.Attribute(value=one, attr=method), args=[two]) if method in _OF_SETS:
+            return [(one, two)]
+        case _:
+            return ()
+
+
 class ComparedConstants:
     """The constants of a file with a handler.
 
@@ -158,11 +172,10 @@ class ComparedConstants:
     # what is compared
 
     def _compared_in(self, node: ast.AST) -> Iterator[tuple[Fields, Sequence[Constant]]]:
+        for one, two in _operands(node):
+            yield self.fields_of(one), [*self.constants_of(two)]
+            yield self.fields_of(two), [*self.constants_of(one)]
         match node:
-            case ast.Compare(left=left, comparators=others):
-                for one, two in pairwise([left, *others]):
-                    yield self.fields_of(one), [*self.constants_of(two)]
-                    yield self.fields_of(two), [*self.constants_of(one)]
             case ast.BinOp(left=left, op=ast.Mod(), right=right):
                 divisors = [each for each in self.constants_of(right) if not isinstance(each, str)]
                 yield self.fields_of(left), [*divisors, *(each * 2 for each in divisors)]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import cycle, islice
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from pydantic import PydanticUserError, TypeAdapter
@@ -252,4 +252,5 @@ class _Types:
         numbers = [each for each in self.compared.of(field) if isinstance(each, int) and 1 < each < _LONGEST]
         most = max(2, schema.get("minItems", 0))
         lengths = dict.fromkeys([most, *(length + step for length in numbers for step in (0, 1))])
-        return ([], [inner[0]], *([inner[0], *[inner[-1]] * (length - 1)] for length in lengths), *compared)
+        others = [inner[0], *reversed(inner[1:])]
+        return ([], [inner[0]], *([*islice(cycle(others), length)] for length in lengths), *compared)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import islice, product
+from itertools import chain, islice, product
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -24,7 +24,7 @@ from ncco_server.flow.templates.values import Evaluator, Value, compiled_express
 from ncco_server.flow.values import OurNumber, find
 from ncco_server.ncco.value_types import E164, TYPES, WITHHELD, Kind, write
 from ncco_server.service.delivery import ANSWER_FIELDS
-from ncco_studio.verify.handlers.explored import explored_in
+from ncco_studio.verify.handlers.explored import ExploredHandler, explored_in
 from ncco_studio.verify.prove.expressions import expressions_of, paths_of, templates_in
 from ncco_studio.verify.prove.literals import Literals
 from ncco_studio.verify.prove.samples import Representatives
@@ -405,13 +405,7 @@ def moments_of(root: Flow, values: Representatives, now: datetime) -> tuple[date
         values.chosen["env"] = ("the variables that are set",)
     hours = _BRIEF_HOURS if values.is_brief else _HANDLER_HOURS
     some = [now + timedelta(hours=each) for each in hours if any("now" in handler.reads for handler in handlers)]
-    some += [
-        at
-        for handler in (handlers if some else ())
-        for part in ("month", "day", "hour")
-        for number in handler.compared.surely_of(part)
-        if (at := with_part(now.replace(year=now.year + 1), part, number)) is not None
-    ]
+    some += [at for handler in (handlers if some else ()) for at in _compared_with(handler, now)]
     compared = values.literals.of("", ("now",))
     if compared.has("related") and compared.has("joined"):  # such as a date that is made of pressed keys
         zone = ZoneInfo(root.zone or "UTC")
@@ -432,6 +426,17 @@ def moments_of(root: Flow, values: Representatives, now: datetime) -> tuple[date
         if len(coming) < len(found) and special_days(calendar):
             values.chosen[f"hours.{calendar.name}"] = (f"dates from {now:%Y-%m-%d} on",)
     return tuple(dict.fromkeys([*some, *coming]))
+
+
+def _compared_with(handler: ExploredHandler, now: datetime) -> Iterator[datetime]:
+    """Moments of next year whose month, day or hour the code compares; each hour on all weekdays if it asks for one."""
+    compared = {part: handler.compared.surely_of(part) for part in ("month", "day", "hour")}
+    asks_weekday = not {*handler.compared.surely_of("now")}.issubset(chain(*compared.values()))
+    for day in range(7 if asks_weekday else 1):
+        for part in ["hour"] if day else compared:
+            numbers = {each + step for each in compared[part] if isinstance(each, int) for step in (0, 1)}
+            found = (with_part(now.replace(year=now.year + 1) + timedelta(day), part, each) for each in sorted(numbers))
+            yield from (each for each in found if each is not None)
 
 
 # opening hours
