@@ -77,13 +77,7 @@ class _Content:
 
 def is_plain(text: str) -> bool:
     """Whether every voice can speak a text: it has no tags or unusual characters, and is not too long."""
-    return (
-        "<" not in text
-        and len(text) <= MAX_TALK_CHARACTERS
-        and text.isprintable()
-        and not text.isspace()
-        and bool(text)
-    )
+    return "<" not in text and len(text) <= MAX_TALK_CHARACTERS and text.isprintable() and bool(text.strip())
 
 
 def check_text(text: str) -> Iterator[Issue]:
@@ -99,7 +93,7 @@ def check_text(text: str) -> Iterator[Issue]:
 
 
 def is_ssml(text: str) -> bool:
-    return "<" in text and _ROOT.match(text) is not None
+    return _ROOT.match(text) is not None
 
 
 def _check_length(characters: int) -> Iterator[Issue]:

@@ -119,6 +119,18 @@ def test_a_payload_may_be_nested_up_to_a_limit() -> None:
     assert ([], ["N125"]) == (codes(100), codes(250))
 
 
+def test_the_authorization_of_a_handshake_may_be_long_up_to_a_limit() -> None:
+    def codes(length: int) -> list[str]:
+        authorization = {"type": "custom", "value": "x" * length}
+        endpoint = {"type": "websocket", "uri": "wss://e.com", "content-type": "audio/l16;rate=16000"}
+        return [
+            issue.code
+            for issue in check([{"action": "connect", "endpoint": [endpoint | {"authorization": authorization}]}])
+        ]
+
+    assert ([], ["N920"]) == (codes(8191), codes(8192))
+
+
 def test_an_action_may_contain_models() -> None:
     connect = Ncco.Connect(from_="447700900000", endpoint=(PhoneEndpoint(number="447700900001"),))
 
