@@ -18,6 +18,7 @@ _SINGLE_QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"|\'((?:[^\'\\]|\\.)*)\'')
 """Or in double quotes, without the group."""
 _CHARACTER: Final = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\.|.", re.DOTALL)
 """One character of a JSON string, which may be an escape, or two for a surrogate pair."""
+_TRAILING_COMMA: Final = re.compile(r",\s*[\]}]")
 _COMMON_MISTAKES: Final = (
     (re.compile(r"(True|False|None)\b"), "Python, not JSON", {"True": "true", "False": "false", "None": "null"}.get),
     (re.compile(r"'([^']*)'"), "a string in single quotes", lambda text: f'"{text}"'),
@@ -116,7 +117,7 @@ class _Container:
 
 def _value(text: str) -> Any:
     def refuse(word: str) -> NoReturn:
-        offset = next(token.start() for token in _TOKEN.finditer(text) if token.group() == word)
+        offset = next(token.start() for token in _TOKEN.finditer(text) if token.group().startswith(word))
         raise NotJsonError(f"{word} is JavaScript, not JSON", offset, "write a number, or null")
 
     try:
@@ -157,18 +158,16 @@ def _in_double_quotes(text: str) -> str | None:
 
 
 def _explained(text: str, error: json.JSONDecodeError) -> NotJsonError:
-    """Give the same fix in all Python versions: only newer ones recognise a trailing comma."""
-    before = text[: error.pos].rstrip()
+    """Give the same fix in all Python versions: newer ones stop at a trailing comma, others behind it."""
     at = error.pos
-    if error.msg.startswith("Illegal trailing comma"):
-        return NotJsonError("nothing follows this comma", at, "delete the comma", (TextSpan(at, at + 1), ""))
-    if before.endswith(",") and text[at : at + 1] in ("]", "}"):
-        comma = TextSpan(len(before) - 1, len(before))
-        return NotJsonError("nothing follows this comma", comma.start, "delete the comma", (comma, ""))
+    comma = text.rfind(",", 0, at + 1)
+    if (trailing := _TRAILING_COMMA.match(text, comma)) and trailing.end() > at:
+        return NotJsonError("nothing follows this comma", comma, "delete the comma", (TextSpan(comma, comma + 1), ""))
     if text.startswith(("//", "/*", "#"), at):
         return NotJsonError("JSON has no comments", at, "delete it")
     if "',' delimiter" in error.msg and text[at : at + 1] in ("{", "[", '"'):
-        gap = TextSpan(len(before), len(before))
+        before = len(text[:at].rstrip())
+        gap = TextSpan(before, before)
         return NotJsonError("a comma is missing before this", at, "write a comma between the two", (gap, ","))
     if at >= len(text.rstrip()) and (closers := open_closers(text)):
         end = TextSpan(len(text.rstrip()), len(text))
