@@ -236,7 +236,7 @@ class Tagged(MapOf):
             return [fault("N120", "The endpoint has no type.", self._type_cure(value))]
         if isinstance(kind, str) and kind in self.shapes:
             return self.shapes[kind].check(value)
-        meant = ENDPOINT_NAMES.get(folded(kind)) or near(kind, self.shapes) if isinstance(kind, str) else None
+        meant = ENDPOINT_NAMES.get(folded(kind)) or near(kind, self.shapes)
         cure = Fix(f'Did you mean "{meant}"?', "word", meant) if meant else None
         return [fault("N121", f"{shown(kind)} is not an endpoint type.", cure, "/type")]
 
@@ -340,7 +340,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(entry) for entry in value]
     if isinstance(value, Mapping):
-        return {name: entry if isinstance(entry, Mapping) else _plain(entry) for name, entry in value.items()}
+        return {name: _plain(entry) for name, entry in value.items()}
     return value
 
 

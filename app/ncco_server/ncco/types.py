@@ -6,6 +6,7 @@ import ipaddress
 import json
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 from ncco_server.issue import RULES, Fix, Issue, fault, listed, shown, wrong_type
 from ncco_server.ncco.languages import (
@@ -137,12 +138,12 @@ class FreeForm(MapOf):
     or_list: bool = False
     any_value: bool = False
 
-    def check(self, value: object) -> list[Issue]:
+    def check(self, value: Any) -> list[Issue]:
         if not (isinstance(value, dict) or self.any_value or (self.or_list and isinstance(value, list))):
             return [wrong_type(value, "an object", 'Write an object, e.g. {"key": "value"}.')]
         if reason := unwritable(value):
             return [fault("N125", f"The object cannot be written as JSON: {reason}.")]
-        if not self.text_only or not isinstance(value, dict):
+        if not self.text_only:
             return []
         odd = {name: entry for name, entry in value.items() if not isinstance(entry, str)}
         return [
@@ -294,7 +295,7 @@ class SipUri(PlainText):
         found = _SIP.fullmatch(value)
         if not found:
             bare = re.fullmatch(r"[^\s@:]+@[\w.-]+", value)
-            cure = Fix(f'Write "sip:{value}".', "word", f"sip:{value}") if bare and len(value) < 200 else None
+            cure = Fix(f'Write "sip:{value}".', "word", f"sip:{value}") if bare else None
             return [fault("N114", f"{shown(value)} is not of the form sip:user@host.", cure)]
         scheme, slashes, rest = value.partition("//")
         if slashes and scheme.endswith(":"):

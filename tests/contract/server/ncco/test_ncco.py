@@ -98,9 +98,15 @@ def test_the_builder_accepts_only_actions(wrong: Any, name: str) -> None:
         Ncco.build_ncco(wrong)
 
 
-@each_case(("text", "is_clean"), [("a", True), ("", False), (" ", False), ("\ud800", False)])
-def test_a_text_that_cannot_be_spoken_is_not_clean(text: str, is_clean: bool) -> None:
-    assert is_clean is options_are_clean({"action": "talk", "text": text}, ["text"])
+@each_case(
+    ("options", "is_clean"),
+    [
+        *(({"text": text}, False) for text in ("", " ", "\ud800", "a" * 1501, "<speak>a")),
+        *(({"text": "a", "language": code}, is_clean) for code, is_clean in (("en-GB", True), ("a b", False))),
+    ],
+)
+def test_an_action_that_vonage_would_not_speak_is_not_clean(options: dict[str, str], is_clean: bool) -> None:
+    assert is_clean is options_are_clean({"action": "talk", **options}, list(options))
 
 
 def test_a_whole_number_is_written_without_decimals() -> None:
