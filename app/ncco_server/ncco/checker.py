@@ -78,9 +78,7 @@ def _check_action(action: object) -> list[Issue]:
         return [fault("N103", "The object does not say which action it is.", _name_cure(action))]
     if isinstance(name, str) and name in SHAPES:
         return SHAPES[name].check(action)
-    if isinstance(name, str):
-        cure = meant_action(name, SHAPES)
-    return [fault("N104", f"{shown(name)} is not the name of an action.", cure, "/action")]
+    return [fault("N104", f"{shown(name)} is not the name of an action.", meant_action(name, SHAPES), "/action")]
 
 
 def _name_cure(action: dict[Any, Any]) -> str | Fix | None:

@@ -35,7 +35,7 @@ OPTION_HINTS: Final = {title: _cures(entries) for title, entries in _DATA["elsew
 """Shape and folded name of an option that belongs elsewhere → fix."""
 
 
-def meant_action(word: str, names: Collection[str]) -> str | Fix | None:
+def meant_action(word: object, names: Collection[str]) -> str | Fix | None:
     target = folded(word)
     if target in ACTION_HINTS:
         return ACTION_HINTS[target]

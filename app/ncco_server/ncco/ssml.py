@@ -108,10 +108,8 @@ def _check_plain(text: str) -> Iterator[Issue]:
     if not tags:
         yield replace(fault("N915", "A plain text contains <."), span=(text.index("<"), 1))
         return
-    message = "The speak element does not enclose the whole text, or is in capitals."
-    if tags != ["speak"]:
-        names = listed([f"<{tag}>" for tag in tags], "and")
-        message = f"The text does not begin with <speak>, but has tags: {names}."
+    names = listed([f"<{tag}>" for tag in tags], "and")
+    message = f"The text does not begin with <speak>, in small letters, but has tags: {names}."
     yield replace(fault("N402", message), span=(found[0].start(), len(found[0][0])))
 
 
@@ -163,13 +161,13 @@ def _broken(text: str, data: bytes, error: expat.ExpatError, found: _Content) ->
     reason = expat.errors.messages[error.code]
     rest = data[at:].decode(errors="replace")
     start = _characters(data, at)
-    name, opens = found.open[-1] if found.open else ("", 0)
     if not rest:
-        end = f"Write </{name}> at the end." if name else None
+        end = f"Write </{found.open[-1][0]}> at the end."
         return replace(fault("N403", f"The SSML is cut short: {reason}.", end), span=(start, 1))
     closing = _CLOSING.match(text, max(start - len("</"), 0))
     if closing is None:
         return replace(fault("N403", f"The SSML breaks at {shown(rest[:40])}: {reason}."), span=(start, 1))
+    name, opens = found.open[-1]
     meant = f"</{name}>"
     if closing[1] not in dict(found.open):
         cure = "Delete it." if meant in text[closing.end() :] else f"Write {meant}."

@@ -102,10 +102,10 @@ def test_the_builder_accepts_only_actions(wrong: Any, name: str) -> None:
     ("options", "is_clean"),
     [
         *(({"text": text}, False) for text in ("", " ", "\ud800", "a" * 1501, "<speak>a")),
-        *(({"text": "a", "language": code}, is_clean) for code, is_clean in (("en-GB", True), ("a b", False))),
+        *(({"text": "a", "language": code}, code == "en-GB") for code in ("en-GB", "a b", None)),
     ],
 )
-def test_an_action_that_vonage_would_not_speak_is_not_clean(options: dict[str, str], is_clean: bool) -> None:
+def test_an_action_that_vonage_would_not_speak_is_not_clean(options: dict[str, Any], is_clean: bool) -> None:
     assert is_clean is options_are_clean({"action": "talk", **options}, list(options))
 
 
@@ -150,6 +150,8 @@ def test_an_ncco_is_read_as_actions() -> None:
     assert [Ncco.Talk(text="Hello", level=0.5), Ncco.Wait()] == read
     with pytest.raises(ValidationError):
         Ncco.read_ncco([{"action": "say"}])
+    with pytest.raises(ValidationError):
+        Ncco.Wait.model_validate("wait")
 
 
 @each_case("sample", _lines(SAMPLES), ids=lambda sample: sample["name"])
