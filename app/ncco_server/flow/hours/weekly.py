@@ -61,10 +61,8 @@ def read_week(node: Node, what: str, reader: Reader) -> Week:
             if rest:
                 cure = Fix(f"write `{shown_days(rest)}` here", "word", shown_days(rest))
             reader.report("E505", entry.key.place, message, cure)
-        for day in days:
-            if day not in named:
-                named[day] = entry.key
-                week[day] = hours
+        named |= dict.fromkeys(days, entry.key)
+        week |= dict.fromkeys(days, hours)
     for day in sorted(week):
         _check_next_day(day, week, named, what, reader)
     return tuple(week.get(day, ()) for day in range(7))
