@@ -70,6 +70,7 @@ LAYERS: Final = {
             "tests/unit/server/web",
             "tests/unit/server/engine/test_handlers.py::test_a_caller_hears_this",
             "tests/unit/studio/simulator",
+            "tests/unit/server/vonage/test_signatures.py",
         ),
     ),
     "hours": Layer((f"{APP}/flow/hours",), ("tests/unit/server/flow/hours", f"{CHECK}[hours]", f"{CHECK}[times]")),
