@@ -140,7 +140,7 @@ def _meant_between(text: str, earliest: int) -> Span | None:
     start, end = span
     is_clock = _CLOCK.fullmatch(text) or _SPAN.fullmatch(text)
     later = start + _HALF_DAY
-    ends_later = end > later or not found[6]
+    ends_later = end > later or (not found[6] and later < end + _HALF_DAY <= DAY_MINUTES)
     if not is_clock and not found[3] and start < earliest <= later and ends_later:
         start = later
     if not is_clock and not found[6] and end <= start < end + _HALF_DAY:
