@@ -205,7 +205,7 @@ Reason = Literal["open", "closed", "holiday", "override"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CurrentHours(Mapping[str, Any]):
-    """A calendar at one moment. A field is computed when a flow reads it.
+    """A calendar at one moment. Each field is computed once, when a flow first reads it.
 
     - `reason`: `open` while it is open; otherwise `override` if it was closed by hand or on a date with an override,
       `holiday` on a holiday, and `closed` on other days.
@@ -222,12 +222,15 @@ class CurrentHours(Mapping[str, Any]):
 
     calendar: Calendar
     now: datetime
+    _known: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def __getitem__(self, name: str) -> Any:
         if name not in _TYPE.fields:
             raise KeyError(name)
-        found = getattr(self, name)
-        return None if found == self.horizon else found
+        if name not in self._known:  # a text may read it in a loop
+            found = getattr(self, name)
+            self._known[name] = None if found == self.horizon else found
+        return self._known[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(_TYPE.fields)
