@@ -70,21 +70,13 @@ class Ncco:
         return _DOCUMENT.validate_python(document)
 
 
-def _each(given: object) -> Iterator[NccoModel]:
-    if isinstance(given, NccoModel):
-        yield given
-    elif isinstance(given, Iterable) and not isinstance(given, (str, bytes, Mapping)):
-        for each in given:
-            if not isinstance(each, NccoModel):
-                raise TypeError(_no_action(each))
-            yield each
-    else:
-        raise TypeError(_no_action(given))
-
-
-def _no_action(given: object) -> str:
-    cure = 'write Ncco.Talk(text="..."), or use Ncco.read_ncco to turn a list of dicts into actions'
-    return f"build_ncco takes actions, not a {type(given).__name__}: {cure}"
+def _each(given: Any) -> Iterator[NccoModel]:
+    is_list = isinstance(given, Iterable) and not isinstance(given, NccoModel | Mapping | str | bytes)
+    for each in given if is_list else (given,):
+        if not isinstance(each, NccoModel):
+            cure = 'write Ncco.Talk(text="..."), or use Ncco.read_ncco to turn a list of dicts into actions'
+            raise TypeError(f"build_ncco takes actions, not a {type(each).__name__}: {cure}")
+        yield each
 
 
 def _refuse_faults(document: object) -> None:

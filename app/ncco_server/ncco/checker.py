@@ -40,7 +40,7 @@ def options_are_clean(action: Mapping[str, Any], names: Iterable[str]) -> bool:
 
     The others must be valid on their own. The order of actions is not checked.
     """
-    if action["action"] == "talk" and list(names) == ["text"] and is_plain(action["text"]):
+    if list(names) == ["text"] and is_plain(action["text"]):  # of a talk
         return True
     return SHAPES[action["action"]].is_clean(action, names)
 
@@ -68,9 +68,9 @@ def _not_an_array(document: object) -> Issue:
 def _check_action(action: object) -> list[Issue]:
     cure: str | Fix | None = None
     if not isinstance(action, dict):
-        if isinstance(action, list):
+        if isinstance(action, list | tuple):
             cure = "Leave out the inner square brackets."
-        elif isinstance(action, str) and action in SHAPES:
+        elif action in SHAPES:
             cure = f'Write {{"action": "{action}", ...}}.'
         return [fault("N102", f"{shown(action)} is not an action.", cure)]
     name = action.get("action")
@@ -78,9 +78,7 @@ def _check_action(action: object) -> list[Issue]:
         return [fault("N103", "The object does not say which action it is.", _name_cure(action))]
     if isinstance(name, str) and name in SHAPES:
         return SHAPES[name].check(action)
-    if isinstance(name, str):
-        cure = meant_action(name, SHAPES)
-    return [fault("N104", f"{shown(name)} is not the name of an action.", cure, "/action")]
+    return [fault("N104", f"{shown(name)} is not the name of an action.", meant_action(name, SHAPES), "/action")]
 
 
 def _name_cure(action: dict[Any, Any]) -> str | Fix | None:

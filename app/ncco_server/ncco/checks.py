@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ncco_server.issue import Issue, fault, listed, pointer, shown
 from ncco_server.ncco.languages import VOICES_BY_CODE, spans
-from ncco_server.ncco.ssml import MAX_TALK_CHARACTERS, check_text, is_ssml
+from ncco_server.ncco.ssml import check_text, is_ssml
 from ncco_server.ncco.value_types.kind import is_encodable, size_as_json
 from ncco_server.ncco.value_types.scalars import as_number, is_false, is_true
 
@@ -28,17 +28,17 @@ def is_open_ended(action: Options) -> bool:
 
     Source: NCCO reference, NCCO actions (synchronous) and Record (its conditions).
     """
-    word = action.get("action")
-    return word in _OPEN_ENDED or (word == "record" and _has_end(action))
+    return action.get("action") in _OPEN_ENDED or _has_end(action)
 
 
-def _has_end(record: Options) -> bool:
-    return any(record.get(end) is not None for end in RECORD_ENDS)
+def _has_end(action: Options) -> bool:
+    """Only a `record` has one of these options."""
+    return any(action.get(end) is not None for end in RECORD_ENDS)
 
 
 MAX_HEADERS_BYTES = 512
 """Of WebSocket metadata. Source: WebSocket guide."""
-MAX_AUTHORIZATION_CHARACTERS = 8191
+_AUTHORIZATION = re.compile("[ -~]{0,8191}")
 """Source: Java SDK."""
 _OTHER_AUDIO = re.compile(r"\.(ogg|oga|flac|aac|m4a|wma|aiff|amr|opus|webm|mp4|m3u8)$", re.IGNORECASE)
 _URI_MARK = re.compile(r"[:/@\s]")
@@ -133,28 +133,23 @@ def websocket_handshake(options: Options) -> Iterator[Issue]:
         if authorization.get("type") in (None, "vonage") and value is not None:
             cure = 'Add "type": "custom", or leave value out.'
             yield fault("N909", "value is ignored unless type is custom.", cure, "/authorization/value")
-        if isinstance(value, str) and len(value) > MAX_AUTHORIZATION_CHARACTERS:
-            limit = MAX_AUTHORIZATION_CHARACTERS
-            message = f"The value of the authorization has {len(value)} characters; {limit} is the limit."
-            yield fault("N920", message, path="/authorization")
-        elif isinstance(value, str) and not (value.isascii() and value.isprintable()):
-            message = "The value of the authorization has a character that a header cannot have."
+        if isinstance(value, str) and not _AUTHORIZATION.fullmatch(value):
+            message = (
+                "The value of the authorization is longer than 8191 characters, or has one that a header cannot have."
+            )
             yield fault("N920", message, path="/authorization")
     if options.get("content-type") is None:
         yield fault("N919", "The WebSocket endpoint has no content-type.")
-    headers = options.get("headers")
-    if isinstance(headers, dict) and (size := size_as_json(headers)) > MAX_HEADERS_BYTES:
+    if (size := size_as_json(options.get("headers"))) > MAX_HEADERS_BYTES:
         yield fault("N918", f"The headers are {size} bytes; {MAX_HEADERS_BYTES} is the limit.", path="/headers")
 
 
 def talk_can_be_spoken(options: Options) -> Iterator[Issue]:
     """Source: NCCO reference, Talk (text, style); Text-To-Speech guide."""
-    text = options.get("text")
-    if not isinstance(text, str) or ("<" not in text and len(text) <= MAX_TALK_CHARACTERS):
-        yield from _style_exists(options, ssml=False)
-    elif is_encodable(text) and text.strip():
-        yield from (issue.inside("text") for issue in check_text(text))
-        yield from _style_exists(options, ssml=is_ssml(text))
+    given = options.get("text")
+    text = given if isinstance(given, str) and is_encodable(given) else ""
+    yield from (issue.inside("text") for issue in check_text(text))
+    yield from _style_exists(options, ssml=is_ssml(text))
 
 
 def _style_exists(options: Options, *, ssml: bool) -> Iterator[Issue]:
@@ -162,9 +157,9 @@ def _style_exists(options: Options, *, ssml: bool) -> Iterator[Issue]:
     language = "en-US" if language is None else language
     style = as_number(options.get("style", 0))
     voice = VOICES_BY_CODE.get(language.lower()) if isinstance(language, str) else None
-    if voice is None or voice.styles is None or voice.ssml_styles is None or style is None or style % 1:
+    if voice is None or not voice.styles or style is None or style % 1:
         return
-    if style not in voice.styles and not (style == 0 and options.get("style") is None):
+    if style not in voice.styles:
         cure = f"Write {listed(spans(voice.styles))}."
         yield fault("N907", f"{language} has no style {shown(style)}.", cure, "/style")
     elif ssml and style not in voice.ssml_styles:
@@ -234,11 +229,10 @@ def _barge_in_needs_input(actions: Sequence[Any], names: Sequence[str]) -> Itera
     while index < len(names):
         if names[index] in PROMPTS and is_true(actions[index].get("bargeIn")):
             end = next((at for at in range(index, len(names)) if names[at] not in PROMPTS), len(names))
-            follower = names[end] if end < len(names) else None
+            follower = [*names, "nothing"][end]
             path = f"/{index}/bargeIn"
             if follower not in ("input", UNKNOWN):
-                after = f"{follower} follows" if follower else "nothing follows"
-                yield fault("N301", f"bargeIn waits for an input, but {after}.", path=path)
+                yield fault("N301", f"bargeIn waits for an input, but {follower} follows.", path=path)
             elif follower == "input" and len(set(names[index:end])) > 1:
                 yield fault("N911", "talk and stream are mixed between bargeIn and its input.", path=path)
             index = end

@@ -118,7 +118,7 @@ def _walk(root: ET.Element) -> Iterable[tuple[str, float] | float]:
         elif alias := element.get("alias"):  # of a `sub`
             yield alias, rate
         else:
-            inner = rate * _rate(element) if name == "prosody" else rate
+            inner = rate * _rate(element)
             yield element.text or "", inner
             yield from ((child.tail or "", inner) for child in element)
             pending += [(child, inner) for child in element]

@@ -35,11 +35,8 @@ OPTION_HINTS: Final = {title: _cures(entries) for title, entries in _DATA["elsew
 """Shape and folded name of an option that belongs elsewhere → fix."""
 
 
-def meant_action(word: str, names: Collection[str]) -> str | Fix | None:
+def meant_action(word: object, names: Collection[str]) -> str | Fix | None:
     target = folded(word)
-    by_fold = {folded(name): name for name in names}
-    if target in by_fold:
-        return Fix(f'Write "{by_fold[target]}".', "word", by_fold[target])
     if target in ACTION_HINTS:
         return ACTION_HINTS[target]
     name = near(word, names)

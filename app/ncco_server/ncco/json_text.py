@@ -13,11 +13,12 @@ from ncco_server.issue import Issue, Rule, RuleBook, pointer
 from ncco_server.ncco.checker import check
 from ncco_server.ncco.model import UNKNOWN_OPTION
 
-_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],]|[^\s{}\[\],:"]+')
 _SINGLE_QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"|\'((?:[^\'\\]|\\.)*)\'')
 """Or in double quotes, without the group."""
 _CHARACTER: Final = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\.|.", re.DOTALL)
 """One character of a JSON string, which may be an escape, or two for a surrogate pair."""
+_TRAILING_COMMA: Final = re.compile(r",\s*[\]}]")
 _COMMON_MISTAKES: Final = (
     (re.compile(r"(True|False|None)\b"), "Python, not JSON", {"True": "true", "False": "false", "None": "null"}.get),
     (re.compile(r"'([^']*)'"), "a string in single quotes", lambda text: f'"{text}"'),
@@ -81,44 +82,42 @@ class JsonText:
 def read_json(text: str) -> JsonText:
     """Raises NotJsonError also for NaN, Infinity, and nesting or numbers that Python cannot read."""
     found = JsonText(text, _value(text))
-    open_: list[_Container] = []
+    open_ = [_Container("", is_object=False, member="")]
     for token in _TOKEN.finditer(text):
         piece = token.group()
         span = TextSpan(*token.span())
-        inside = open_[-1] if open_ else None
+        inside = open_[-1]
         if piece in "}]":
             open_.pop()
-        elif piece == "," and inside is not None:
-            inside.key = None if inside.is_object else str(int(inside.key or 0) + 1)
-        elif inside is not None and inside.key is None:
-            inside.key = json.loads(piece)
-            if inside.pointer_of_member in found.names:
-                found.repeated.append((inside.pointer_of_member, span))
-            found.names[inside.pointer_of_member] = span
-        elif piece != ":":
-            path = inside.pointer_of_member if inside is not None else ""
-            found.values[path] = span
+        elif piece == ",":
+            inside.entries += 1
+            inside.member = None if inside.is_object else f"{inside.pointer}/{inside.entries}"
+        elif inside.member is None:
+            inside.member = inside.pointer + pointer(json.loads(piece))
+            if inside.member in found.names:
+                found.repeated.append((inside.member, span))
+            found.names[inside.member] = span
+        else:
+            found.values[inside.member] = span
             if piece in "{[":
-                open_.append(_Container(path, is_object=piece == "{", key=None if piece == "{" else "0"))
+                first = None if piece == "{" else f"{inside.member}/0"
+                open_.append(_Container(inside.member, is_object=piece == "{", member=first))
     return found
 
 
 @dataclass(slots=True)
 class _Container:
-    """`key` is None before the next name of an object."""
+    """`member` is the JSON Pointer of the current entry; None before the next name of an object."""
 
     pointer: str
     is_object: bool
-    key: str | None
-
-    @property
-    def pointer_of_member(self) -> str:
-        return self.pointer + pointer(self.key or "")
+    member: str | None
+    entries: int = 0
 
 
 def _value(text: str) -> Any:
     def refuse(word: str) -> NoReturn:
-        offset = next(token.start() for token in _TOKEN.finditer(text) if token.group() == word)
+        offset = next(token.start() for token in _TOKEN.finditer(text) if token.group().startswith(word))
         raise NotJsonError(f"{word} is JavaScript, not JSON", offset, "write a number, or null")
 
     try:
@@ -159,18 +158,16 @@ def _in_double_quotes(text: str) -> str | None:
 
 
 def _explained(text: str, error: json.JSONDecodeError) -> NotJsonError:
-    """Give the same fix in all Python versions: only newer ones recognise a trailing comma."""
-    before = text[: error.pos].rstrip()
+    """Give the same fix in all Python versions: newer ones stop at a trailing comma, others behind it."""
     at = error.pos
-    if error.msg.startswith("Illegal trailing comma"):
-        return NotJsonError("nothing follows this comma", at, "delete the comma", (TextSpan(at, at + 1), ""))
-    if before.endswith(",") and text[at : at + 1] in ("]", "}"):
-        comma = TextSpan(len(before) - 1, len(before))
-        return NotJsonError("nothing follows this comma", comma.start, "delete the comma", (comma, ""))
+    comma = text.rfind(",", 0, at + 1)
+    if (trailing := _TRAILING_COMMA.match(text, comma)) and trailing.end() > at:
+        return NotJsonError("nothing follows this comma", comma, "delete the comma", (TextSpan(comma, comma + 1), ""))
     if text.startswith(("//", "/*", "#"), at):
         return NotJsonError("JSON has no comments", at, "delete it")
     if "',' delimiter" in error.msg and text[at : at + 1] in ("{", "[", '"'):
-        gap = TextSpan(len(before), len(before))
+        before = len(text[:at].rstrip())
+        gap = TextSpan(before, before)
         return NotJsonError("a comma is missing before this", at, "write a comma between the two", (gap, ","))
     if at >= len(text.rstrip()) and (closers := open_closers(text)):
         end = TextSpan(len(text.rstrip()), len(text))

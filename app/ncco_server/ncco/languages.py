@@ -11,10 +11,10 @@ import yaml
 
 @dataclass(frozen=True, slots=True)
 class VoiceStyles:
-    """The styles of one language, by number; None if unknown."""
+    """The styles of one language, by number; none if they are unknown."""
 
-    styles: frozenset[int] | None = None
-    ssml_styles: frozenset[int] | None = None
+    styles: frozenset[int] = frozenset()
+    ssml_styles: frozenset[int] = frozenset()
 
 
 def _numbers(ranges: str) -> frozenset[int]:

@@ -107,12 +107,10 @@ class Shape:
                 continue
             for issue in self._check_option(key, entry):
                 issues.append(issue.inside(key))
-                if issue.code == UNKNOWN_OPTION and issue.quick_fix is not None:
+                if issue.code == UNKNOWN_OPTION and not issue.path and issue.quick_fix is not None:
                     meant[key] = issue.quick_fix.text
-        missing = [name for name in self._required if value.get(name) is None]
-        if missing:
-            given = {self.spellings.get(key, meant.get(key)) for key in value if value[key] is not None}
-            issues += [self._missing(name) for name in missing if name not in given]
+        given = {self.spellings.get(key, meant.get(key, key)) for key in value if value[key] is not None}
+        issues += [self._missing(name) for name in self._required if name not in given]
         return issues + self._check_spellings(value) + self._check_between(value, meant)
 
     def is_clean(self, value: Mapping[str, Any], names: Iterable[str]) -> bool:
@@ -147,9 +145,7 @@ class Shape:
 
     def _check_between(self, value: Mapping[Any, Any], meant: Mapping[Any, str]) -> list[Issue]:
         """A misspelt key counts as the option that was probably meant."""
-        misspelt = {name: key for key, name in meant.items() if name in self.options and value.get(name) is None}
-        if not misspelt:
-            return [issue for rule in self.rules for issue in rule(value)]
+        misspelt = {name: key for key, name in meant.items() if value.get(name) is None}
         options = {**value, **{name: value[key] for name, key in misspelt.items()}}
         issues = [issue for rule in self.rules for issue in rule(options)]
         written = {pointer(name): pointer(key) for name, key in misspelt.items()}
@@ -179,7 +175,7 @@ class Shape:
         wire: dict[str, Any] = {}
         for key, entry in value.items():
             name = self.python_names.get(key, key)
-            if name != key and (name in wire or value.get(name) is not None):
+            if value.get(name) is not None:  # given by this name, perhaps too
                 if key in self.spellings:
                     continue
                 name = key
@@ -240,7 +236,7 @@ class Tagged(MapOf):
             return [fault("N120", "The endpoint has no type.", self._type_cure(value))]
         if isinstance(kind, str) and kind in self.shapes:
             return self.shapes[kind].check(value)
-        meant = ENDPOINT_NAMES.get(folded(kind)) or near(kind, self.shapes) if isinstance(kind, str) else None
+        meant = ENDPOINT_NAMES.get(folded(kind)) or near(kind, self.shapes)
         cure = Fix(f'Did you mean "{meant}"?', "word", meant) if meant else None
         return [fault("N121", f"{shown(kind)} is not an endpoint type.", cure, "/type")]
 
@@ -255,10 +251,11 @@ class Tagged(MapOf):
         written = f'"type": "{fitting[0]}"' if len(fitting) == 1 else ""
         return Fix(f"Add {written}.", "add", written) if written else None
 
-    def normalised(self, value: object) -> object:
-        kind = value.get("type") if isinstance(value, Mapping) else None
-        shape = self.shapes.get(kind) if isinstance(kind, str) else None
-        return shape.read(value) if shape and isinstance(value, Mapping) else value
+    def normalised(self, value: Any) -> object:
+        match value:
+            case {"type": str(kind)} if kind in self.shapes:
+                return self.shapes[kind].read(value)
+        return value
 
     def json_schema(self) -> JsonSchema:
         return {"oneOf": [{"$ref": f"#/$defs/{shape.title.replace(' ', '_')}"} for shape in self.shapes.values()]}
@@ -327,16 +324,12 @@ def validation_error(title: str, wire: object, faults: list[Issue]) -> Validatio
     return ValidationError.from_exception_data(title, [_detail(wire, issue) for issue in faults])
 
 
-def _detail(wire: object, issue: Issue) -> InitErrorDetails:
-    place: list[str | int] = []
+def _detail(wire: Any, issue: Issue) -> InitErrorDetails:
+    place: list[Any] = []
     value = wire
     for key in keys_of(issue.path):
-        step = int(key) if isinstance(value, list) else key
-        if isinstance(value, list) and isinstance(step, int):
-            value = value[step]
-        else:
-            value = value.get(step) if isinstance(value, Mapping) else None
-        place.append(step)
+        place.append(int(key) if isinstance(value, list) else key)
+        value = value[place[-1]] if isinstance(value, list) else value.get(key)
     text = PydanticCustomError(issue.code, "{text}", {"text": f"{issue.message} {issue.fix}"})
     return InitErrorDetails(type=text, loc=tuple(place), input=value)
 
@@ -347,7 +340,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(entry) for entry in value]
     if isinstance(value, Mapping):
-        return {name: entry if isinstance(entry, Mapping) else _plain(entry) for name, entry in value.items()}
+        return {name: _plain(entry) for name, entry in value.items()}
     return value
 
 

@@ -77,13 +77,7 @@ class _Content:
 
 def is_plain(text: str) -> bool:
     """Whether every voice can speak a text: it has no tags or unusual characters, and is not too long."""
-    return (
-        "<" not in text
-        and len(text) <= MAX_TALK_CHARACTERS
-        and text.isprintable()
-        and not text.isspace()
-        and bool(text)
-    )
+    return "<" not in text and len(text) <= MAX_TALK_CHARACTERS and text.isprintable() and bool(text.strip())
 
 
 def check_text(text: str) -> Iterator[Issue]:
@@ -99,7 +93,7 @@ def check_text(text: str) -> Iterator[Issue]:
 
 
 def is_ssml(text: str) -> bool:
-    return "<" in text and _ROOT.match(text) is not None
+    return _ROOT.match(text) is not None
 
 
 def _check_length(characters: int) -> Iterator[Issue]:
@@ -114,10 +108,8 @@ def _check_plain(text: str) -> Iterator[Issue]:
     if not tags:
         yield replace(fault("N915", "A plain text contains <."), span=(text.index("<"), 1))
         return
-    message = "The speak element does not enclose the whole text, or is in capitals."
-    if tags != ["speak"]:
-        names = listed([f"<{tag}>" for tag in tags], "and")
-        message = f"The text does not begin with <speak>, but has tags: {names}."
+    names = listed([f"<{tag}>" for tag in tags], "and")
+    message = f"The text does not begin with <speak>, in small letters, but has tags: {names}."
     yield replace(fault("N402", message), span=(found[0].start(), len(found[0][0])))
 
 
@@ -168,38 +160,28 @@ def _broken(text: str, data: bytes, error: expat.ExpatError, found: _Content) ->
         return replace(fault("N403", message, cure), span=(ampersand.start(), len(ampersand[0])))
     reason = expat.errors.messages[error.code]
     rest = data[at:].decode(errors="replace")
-    message = f"The SSML breaks at {shown(rest[:40])}: {reason}."
-    length = 1
+    start = _characters(data, at)
     if not rest:
-        message = f"The SSML is cut short: {reason}."
-    if not rest and found.open:
-        cure = f"Write </{found.open[-1][0]}> at the end."
-        return replace(fault("N403", message, cure), span=(_characters(data, at), length))
-    closing = _CLOSING.match(text, max(_characters(data, at) - len("</"), 0))
-    opened = [name for name, _ in found.open]
-    if closing and opened and closing[1] not in opened:
-        meant = f"</{opened[-1]}>"
+        end = f"Write </{found.open[-1][0]}> at the end."
+        return replace(fault("N403", f"The SSML is cut short: {reason}.", end), span=(start, 1))
+    closing = _CLOSING.match(text, max(start - len("</"), 0))
+    if closing is None:
+        return replace(fault("N403", f"The SSML breaks at {shown(rest[:40])}: {reason}."), span=(start, 1))
+    name, opens = found.open[-1]
+    meant = f"</{name}>"
+    if closing[1] not in dict(found.open):
         cure = "Delete it." if meant in text[closing.end() :] else f"Write {meant}."
         return replace(fault("N403", f"{closing[0]} closes no tag.", cure), span=(closing.start(), len(closing[0])))
-    if reason in _NOT_CLOSED and len(opened) > 1:
-        name, at = found.open[-1]
-        message = f"<{name}> is not closed."
-        length = len(name) + 1
-    before = f"Write </{opened[-1]}> before {closing[0]}." if closing and opened else None
-    return replace(fault("N403", message, _xml_cure(text, error) or before), span=(_characters(data, at), length))
+    cure = f"Write {meant} before {closing[0]}."
+    if _UNENDED_BREAK.search(text):
+        cure = "Close the tag itself: <break ... />."
+    return replace(fault("N403", f"<{name}> is not closed.", cure), span=(_characters(data, opens), len(name) + 1))
 
 
 def _characters(data: bytes, at: int) -> int:
     return len(data[:at].decode(errors="ignore"))
 
 
-_NOT_CLOSED = (expat.errors.XML_ERROR_TAG_MISMATCH, expat.errors.XML_ERROR_NO_ELEMENTS)
 _CLOSING = re.compile(r"</([^<>\s]+)\s*>")
 _BARE_AMPERSAND = re.compile(r"&(?!#\d+;|#x[0-9a-fA-F]+;|amp;|lt;|gt;|quot;|apos;)(\w+;)?")
 _UNENDED_BREAK = re.compile(r"<break\b[^<>]*(?<!/)>(?!\s*</break)")
-
-
-def _xml_cure(text: str, error: expat.ExpatError) -> str | None:
-    if error.code == expat.errors.codes[expat.errors.XML_ERROR_TAG_MISMATCH] and _UNENDED_BREAK.search(text):
-        return "Close the tag itself: <break ... />."
-    return None

@@ -6,6 +6,7 @@ import ipaddress
 import json
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 from ncco_server.issue import RULES, Fix, Issue, fault, listed, shown, wrong_type
 from ncco_server.ncco.languages import (
@@ -137,12 +138,12 @@ class FreeForm(MapOf):
     or_list: bool = False
     any_value: bool = False
 
-    def check(self, value: object) -> list[Issue]:
+    def check(self, value: Any) -> list[Issue]:
         if not (isinstance(value, dict) or self.any_value or (self.or_list and isinstance(value, list))):
             return [wrong_type(value, "an object", 'Write an object, e.g. {"key": "value"}.')]
         if reason := unwritable(value):
             return [fault("N125", f"The object cannot be written as JSON: {reason}.")]
-        if not self.text_only or not isinstance(value, dict):
+        if not self.text_only:
             return []
         odd = {name: entry for name, entry in value.items() if not isinstance(entry, str)}
         return [
@@ -212,38 +213,34 @@ class Keys(PlainText):
 
     Attributes:
         code: the rule for invalid text.
-        pattern: a regular expression for the whole text, without anchors.
-        may_be_blank: whether empty text causes only a warning.
+        pattern: a regular expression for the whole text, without anchors. If it matches "", that causes a warning.
     """
 
     code: str
     pattern: str
-    may_be_blank: bool = False
     escape: Escape = field(default="number", compare=False, kw_only=True)
 
     def check(self, value: object) -> list[Issue]:
         text = as_digits(value)
         if not isinstance(text, str):
             return [wrong_type(value, "text", RULES[self.code].fix)]
-        if text == "" and self.may_be_blank:
-            return [fault("N914", "There is nothing to send.", "Write the keys, or leave the option out.")]
         if re.fullmatch(self.pattern, text):
-            return digits_as_number(value, text)
+            nothing = fault("N914", "There is nothing to send.", "Write the keys, or leave the option out.")
+            return digits_as_number(value, text) if text else [nothing]
         title = RULES[self.code].title
         meant = re.sub(r"[^0-9*#p]", "", text.lower().replace("w", "p").replace(",", "pppp"))
-        cure = f'Write "{meant}".' if re.fullmatch(self.pattern, meant) else None
+        cure = f'Write "{meant}".' if meant and re.fullmatch(self.pattern, meant) else None
         return [fault(self.code, f"{shown(text)}: {title[0].lower()}{title[1:]}", cure)]
 
     def normalised(self, value: object) -> object:
         return as_digits(value)
 
     def json_schema(self) -> JsonSchema:
-        empty = "|" if self.may_be_blank else ""
-        return {"type": ["string", "integer"], "pattern": f"^(?:{self.pattern}{empty})$", "minimum": 0}
+        return {"type": ["string", "integer"], "pattern": f"^{self.pattern}$", "minimum": 0}
 
 
 END_KEY = Keys("N116", "[0-9*#]")
-TONES = Keys("N115", "[0-9*#p]+", may_be_blank=True)
+TONES = Keys("N115", "[0-9*#p]*")
 
 _JWT = r"[\w-]+\.[\w-]+\.[\w-]+"
 _PARAMETERS = {"info": r"<\S+>", "alg": r'"?[A-Za-z0-9]+"?', "ppt": '"?shaken"?'}
@@ -294,11 +291,11 @@ class SipUri(PlainText):
         found = _SIP.fullmatch(value)
         if not found:
             bare = re.fullmatch(r"[^\s@:]+@[\w.-]+", value)
-            cure = Fix(f'Write "sip:{value}".', "word", f"sip:{value}") if bare and len(value) < 200 else None
+            cure = Fix(f'Write "sip:{value}".', "word", f"sip:{value}") if bare else None
             return [fault("N114", f"{shown(value)} is not of the form sip:user@host.", cure)]
-        scheme, slashes, rest = value.partition("//")
-        if slashes and scheme.endswith(":"):
-            fix = Fix(f'Write "{scheme}{rest}".', "word", f"{scheme}{rest}")
+        scheme, _, rest = value.partition(":")
+        if rest.startswith("//"):
+            fix = Fix(f'Write "{scheme}:{rest[2:]}".', "word", f"{scheme}:{rest[2:]}")
             return [fault("N962", f"{shown(value)} has slashes after its scheme.", fix)]
         if found[2] is None or found[1].lower() != "sip":
             return [fault("N962", f"{shown(value)} is not of the form sip:user@host.")]

@@ -136,9 +136,7 @@ class Webhook(BaseModel):
     @classmethod
     def read(cls, fields: Mapping[str, object]) -> Self:
         """Never raises: a wrong value becomes None and is listed in `problems`."""
-        wire = fields
-        if not PYTHON_NAMES.isdisjoint(fields):
-            wire = {name: value for name, value in fields.items() if name not in PYTHON_NAMES}
+        wire = {name: value for name, value in fields.items() if name not in PYTHON_NAMES}
         try:
             return cls.model_validate(wire)
         except ValidationError as fault:

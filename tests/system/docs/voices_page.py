@@ -32,10 +32,8 @@ def page() -> str:
 
 
 def _styles(code: str) -> str:
-    styles = VOICES[code].styles
-    return "not known" if styles is None else ", ".join(spans(styles))
+    return ", ".join(spans(VOICES[code].styles)) or "not known"
 
 
 def _ssml(code: str) -> str:
-    styles = VOICES[code].ssml_styles
-    return "not known" if styles is None else ", ".join(spans(styles)) or "none"
+    return ", ".join(spans(VOICES[code].ssml_styles)) or ("none" if VOICES[code].styles else "not known")

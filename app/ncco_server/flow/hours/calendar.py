@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -122,11 +123,10 @@ class Calendar:
 
     def decided(self, now: datetime) -> ByHand | None:
         """What somebody decided by hand for this moment."""
-        at = seconds(now)
-        return next((each for each in self.by_hand if each.start <= at < each.end), None)
+        return next((each for each in self.by_hand if each.start <= seconds(now) < each.end), None)
 
     def is_open(self, now: datetime) -> bool:
-        if self.by_hand and (decided := self.decided(now)) is not None:
+        if decided := self.decided(now):
             return decided.is_open
         wall = now.astimezone(self.zone)
         today = wall.toordinal()
@@ -145,9 +145,9 @@ class Calendar:
         first, last = seconds(start), seconds(end)
         found = merged(self._openings(first, last))
         for each in reversed(self.by_hand):
-            if each.start < last and each.end > first:
-                cut = Opening(max(each.start, first), min(each.end, last))
-                found = merged(_overridden(found, cut, is_open=each.is_open))
+            cut = Opening(max(each.start, first), min(each.end, last))
+            if cut.start < cut.end:
+                found = merged(heapq.merge(found, [cut])) if each.is_open else _without(found, cut)
         return found
 
     def local_openings(self, low: int, high: int) -> Iterator[Opening]:
@@ -169,20 +169,12 @@ class Calendar:
                 yield Opening(local.start - period.offset, local.end - period.offset)
 
 
-def _overridden(openings: Iterable[Opening], decided: Opening, *, is_open: bool) -> Iterator[Opening]:
-    """The openings, sorted and merged, with what was decided by hand for a part of the time."""
-    start, end = decided
-    is_left = is_open
+def _without(openings: Iterable[Opening], closed: Opening) -> Iterator[Opening]:
     for opening in openings:
-        if opening.start < start:
-            yield Opening(opening.start, min(opening.end, start))
-        if is_left and opening.end > start:
-            yield decided
-            is_left = False
-        if opening.end > end:
-            yield Opening(max(opening.start, end), opening.end)
-    if is_left:
-        yield decided
+        if opening.start < closed.start:
+            yield Opening(opening.start, min(opening.end, closed.start))
+        if opening.end > closed.end:
+            yield Opening(max(opening.start, closed.end), opening.end)
 
 
 def merged(openings: Iterable[Opening]) -> Iterator[Opening]:
@@ -235,9 +227,9 @@ class CurrentHours(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if name not in _TYPE.fields:
             raise KeyError(name)
-        if name not in self._known:
+        if name not in self._known:  # a text may read it in a loop
             found = getattr(self, name)
-            self._known[name] = None if isinstance(found, datetime) and found == self.horizon else found
+            self._known[name] = None if found == self.horizon else found
         return self._known[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -316,8 +308,7 @@ def changes(calendars: Iterable[Calendar], now: datetime) -> Iterator[datetime]:
         today = now.astimezone(calendar.zone).date()
         days = {today + timedelta(days=ahead) for ahead in range(LOOKAHEAD_DAYS)}
         yield from (datetime.fromtimestamp(each.start, UTC) for each in calendar.by_hand)
-        special = (day for day in special_days(calendar) if date.min < day < date.max)
-        days.update(day + timedelta(days=step) for day in special for step in (-1, 0, 1))
+        days.update(day + timedelta(days=step) for day in special_days(calendar) for step in (-1, 0, 1))
         for day in sorted(days):
             spans = calendar.spans_on(day)
             minutes = {0, *(span.start for span in spans), *(span.end for span in spans)} - {DAY_MINUTES}

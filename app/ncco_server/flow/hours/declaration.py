@@ -115,10 +115,10 @@ def _check_summer_time(words: HoursWords, reader: Reader) -> None:
     """Report W523 for UTC if the clocks of the holidays' country change."""
     countries = {region.country for region in words.holidays.regions}
     written = words.written.get("timezone")
-    if not isinstance(written, Text) or written.value not in _UTC_NAMES or not countries:
+    if not isinstance(written, Text) or written.value not in _UTC_NAMES:
         return
-    territories = importlib.import_module("babel.core").get_global("territory_zones")  # slow to import
     for country in sorted(countries):
+        territories = importlib.import_module("babel.core").get_global("territory_zones")  # slow to import
         zones = [zone for name in territories.get(country, ()) if (zone := find_zone(name)) is not None]
         if zones and all(map(_changes_clocks, zones)):
             message = f"the clocks in {words.zone.key} never change, but in {country} they do"

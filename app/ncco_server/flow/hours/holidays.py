@@ -116,9 +116,9 @@ def region_dates(region: Region, computed: Mapping[str, str], reader: Reader) ->
     They are read from `computed` (path → text) if it has them. None if the library does not know the country (E508),
     the subdivision (E509) or the language (E510).
     """
-    text = computed.get(region.path)
-    found = dates_from_json(text) if text is not None else None
-    if text is not None and found is not None:
+    text = computed.get(region.path, "")
+    found = dates_from_json(text)
+    if found is not None:
         return found, text
     known = country_class(region.country)
     if known is None:
@@ -141,12 +141,12 @@ def library_dates(country: str, subdivision: str = "", language: str = "") -> Ma
     known = country_class(country)
     with warnings.catch_warnings(action="ignore"):  # the library warns if it covers fewer years for a country
         found = known(
-            subdiv=subdivision or None,
+            subdiv=subdivision,
             years=range(FIRST_YEAR, LAST_YEAR + 1),
-            language=language or known.default_language or "en_US",
+            language=language or known.default_language,
         )
     labels = [str(found.tr(getattr(found, label))) for label in _LABELS if getattr(found, label, None)]
-    endings = [label.removeprefix("%s") for label in labels if label.startswith("%s (")]  # such as " (observed)"
+    endings = [label.removeprefix("%s") for label in labels]  # such as " (observed)"
     return {day: _spoken_name(found[day], endings) for day in sorted(found)}
 
 
@@ -247,7 +247,7 @@ def _check_known(
         return True
     bare = value.upper().removeprefix(f"{region.country}-")
     alike = next((name for name in names if name.startswith(f"{value}_")), None)
-    near = bare if bare in names else alike or nearest(value, (*names, *aliases) if len(value) > 3 else aliases)
+    near = bare if bare in names else alike or nearest(value, (*names, *aliases))
     cure = did_you_mean(aliases.get(near, near)) if near else f"write one of: {', '.join(names)}"
     message = f'{region.written.what}: {region.country} has no {word} "{value}"'
     reader.report(code, region.written.values[word].place, message, cure if names else f"delete `{word}`")
@@ -273,10 +273,8 @@ def read_dates(text: Text, what: str, reader: Reader) -> tuple[date, ...]:
     begin, dots, end = text.value.partition("..")
     meant = _date_cure(_DOTS.sub(".", text.value)) if dots else None
     between = (_MANY_DOTS if dots else _WRITTEN_RANGE).fullmatch(text.value)
-    if meant is not None or end.startswith(".") or ".." in end or (between and not dots):
-        fix = Fix(meant.cure, "word", meant.text) if isinstance(meant, Fix) else meant
-        if meant is None and between:
-            fix = did_you_mean("..".join(between.groups()))
+    if meant or end.startswith(".") or ".." in end or between:
+        fix = meant or (did_you_mean("..".join(between.groups())) if between else None)
         reader.report("E506", text.place, f'{what}: "{text.value}" is not a date', fix)
         return ()
     first = _read_date(begin, 0, text, what, reader)
@@ -310,7 +308,7 @@ class SpecialDate(MapForm):
     cures: ClassVar = {"hours": Fix("write `hours: closed`, or `hours: 09:00-12:00`", "add", "hours: closed")}
     is_named: ClassVar = True
 
-    hours: Annotated[Spans, Notation(read_spans, listed(TEXT))] = ()
+    hours: Annotated[Spans, Notation(read_spans, listed(TEXT))]
     name: str = ""
 
 
@@ -328,7 +326,7 @@ def read_override(node: Node, what: str, reader: Reader) -> Mapping[date, Specia
 def _read_special(entry: Entry, what: str, reader: Reader) -> SpecialHours:
     """Closed if the hours cannot be read."""
     if not isinstance(entry.value, Map):
-        return SpecialHours(read_spans(entry.value, what, reader) or (), "", entry.key.place)
+        return SpecialHours(read_spans(entry.value, what, reader), "", entry.key.place)
     words = SpecialDate.read(entry.value, what, reader, place=entry.key.place)
     return SpecialHours(words.hours, words.name.strip(), entry.key.place) if words else SpecialHours(())
 

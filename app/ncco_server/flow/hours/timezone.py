@@ -36,12 +36,13 @@ def zone_written_in(*files: Map) -> str:
 
     The first of the `files` is the file itself; the others are shared with it.
     """
-    own = [zone for file in files if (zone := _zone_under(file))]
+    own = [zone for file in files if (zone := _zone_under(file))][:1]
     hours = [each for file in files if isinstance(each := file.get("hours"), Map)]
     calendars = {zone for each in hours for entry in each.entries if (zone := _zone_under(entry.value))}
-    if not own and not calendars and any(file.get("timezone") for file in files):
+    zones = own or [*calendars]
+    if not zones and any(file.get("timezone") for file in files):
         return "UTC"  # it is unknown, which is reported
-    return own[0] if own else calendars.pop() if len(calendars) == 1 else ""
+    return zones[0] if len(zones) == 1 else ""
 
 
 def _zone_under(node: Node) -> str:

@@ -24,9 +24,9 @@ _MORNING: Final = 8 * 60
 _EVENING: Final = 18 * 60
 _SPAN: Final = re.compile(r"[0-9]{1,2}:[0-9]{2}\s*-\s*[0-9]{1,2}:[0-9]{2}")
 _ANY_NOTATION: Final = re.compile(
-    r"([0-9]{1,2})(?:[:.h]([0-9]{2}))?h?\s*(?:([ap])\.?m\.?)?\s*(?:uhr|hrs?|heures)?\s*"
+    r"([0-9]{1,2})(?:[:.h]([0-5][0-9]))?h?\s*(?:([ap])\.?m\.?)?\s*(?:uhr|hrs?|heures)?\s*"
     r"(?:[-\u2010-\u2014]|\.\.|to|till?|until|bis|à|a|au?|tot|til)\s*"
-    r"([0-9]{1,2})(?:[:.h]([0-9]{2}))?h?\s*(?:([ap])\.?m\.?)?\s*(?:uhr|hrs?|heures)?",
+    r"([0-9]{1,2})(?:[:.h]([0-5][0-9]))?h?\s*(?:([ap])\.?m\.?)?\s*(?:uhr|hrs?|heures)?",
     re.IGNORECASE,
 )
 _LIKE_HOURS: Final = re.compile(r"[0-9]{1,2}\b.*(?:[-\u2010-\u2014/]|\.\.|to|till?|until).*[0-9].*", re.IGNORECASE)
@@ -52,7 +52,7 @@ def read_week(node: Node, what: str, reader: Reader) -> Week:
     words = [name for entry in (found.entries if found else ()) for name in _day_names(entry.key.value)]
     for entry in found.entries if found else ():
         days = _read_days(entry, words, what, reader)
-        hours = read_spans(entry.value, f"{what}, {entry.key.value}", reader) if days else None
+        hours = read_spans(entry.value, f"{what}, {entry.key.value}", reader) if days else ()
         repeated = [day for day in days if day in named]
         if repeated:
             message = f'{shown_days(repeated)} is listed twice: here and under "{named[repeated[0]].value}"'
@@ -61,17 +61,15 @@ def read_week(node: Node, what: str, reader: Reader) -> Week:
             if rest:
                 cure = Fix(f"write `{shown_days(rest)}` here", "word", shown_days(rest))
             reader.report("E505", entry.key.place, message, cure)
-        for day in days:
-            if day not in named:
-                named[day] = entry.key
-                week[day] = hours or ()
+        named |= dict.fromkeys(days, entry.key)
+        week |= dict.fromkeys(days, hours)
     for day in sorted(week):
         _check_next_day(day, week, named, what, reader)
     return tuple(week.get(day, ()) for day in range(7))
 
 
-def read_spans(node: Node, what: str, reader: Reader) -> Spans | None:
-    """Sorted; () for a closed day, None if they cannot be read.
+def read_spans(node: Node, what: str, reader: Reader) -> Spans:
+    """Sorted; () for a closed day, and without those that cannot be read.
 
     E501: not hours. E502: hours that end when they start. E503: overlapping ranges. W520: hours past midnight, probably
     meant otherwise.
@@ -79,11 +77,11 @@ def read_spans(node: Node, what: str, reader: Reader) -> Spans | None:
     if isinstance(node, Map):
         cure = "write hours such as 09:00-17:30, or a list of them"
         reader.report("E201", node.place, f"{what} is a map", with_own_values(cure, node))
-        return None
+        return ()
     pieces = list(_texts_of(node, what, reader))
     if [text for text, _ in pieces] == [CLOSED]:
         return ()
-    wrong = [(text, place) for text, place in pieces if not _is_span(text)]
+    wrong = [(text, place) for text, place in pieces if _written_span(text) is None]
     if len(wrong) > 1 and len({place.line for _, place in pieces}) == 1:
         first, last = wrong[0][1], wrong[-1][1]
         place = first._replace(length=last.column + last.length - first.column)
@@ -91,11 +89,11 @@ def read_spans(node: Node, what: str, reader: Reader) -> Spans | None:
         written = _meant(shown) if isinstance(node, Text) and len(wrong) == len(pieces) else ""
         fix = Fix(f"write {written}", "characters", written) if written else f"write {_EXAMPLE}"
         reader.report("E501", place, f'{what}: "{shown}" is not a range of hours', fix)
-        return None
+        return ()
     read = [(_read_span(text, place, what, reader), place) for text, place in pieces]
     spans = [(span, place) for span, place in read if span is not None]
     _check_overlaps(spans, what, reader)
-    return tuple(sorted(span for span, _ in spans)) if len(spans) == len(read) else None
+    return tuple(sorted(span for span, _ in spans))
 
 
 def days_of(words: str) -> list[int] | None:
@@ -152,11 +150,12 @@ def _meant_between(text: str, earliest: int) -> Span | None:
 
 def is_hours(text: str) -> bool:
     pieces = [piece.strip() for piece in text.split(",")]
-    return pieces == [CLOSED] or all(map(_is_span, pieces))
+    return pieces == [CLOSED] or None not in map(_written_span, pieces)
 
 
-def _is_span(text: str) -> bool:
-    return _SPAN.fullmatch(text) is not None and _span_of(text) is not None
+def _written_span(text: str) -> Span | None:
+    """In the notation of flows."""
+    return _span_of(text) if _SPAN.fullmatch(text) else None
 
 
 def shown_days(days: Iterable[int]) -> str:
@@ -179,11 +178,6 @@ def shown_time(minute: int) -> str:
 def shown_spans(spans: Spans) -> str:
     """`09:00-12:00, 13:00-17:00` or `closed`."""
     return ", ".join(f"{shown_time(span.start)}-{shown_time(span.end)}" for span in spans) or CLOSED
-
-
-def shown_duration(minutes: int) -> str:
-    hours, rest = divmod(minutes, 60)
-    return " ".join([f"{hours} h"] * (hours > 0) + [f"{rest} min"] * (rest > 0 or hours == 0))
 
 
 def _day_names(key: str) -> list[str]:
@@ -223,9 +217,8 @@ def _day_cure(word: str, words: Sequence[str]) -> str | Fix:
 
 
 def _near_day(name: str, foreign: Sequence[str]) -> str:
-    word = name.strip().lower()
-    near = word if word in _NUMBERS else nearest(word, _FULL)
-    number = _NUMBERS[near] if near else day_of(word, foreign)
+    near = nearest(name.strip(), _FULL)
+    number = _NUMBERS[near] if near else day_of(name, foreign)
     return name if number is None else DAYS[number]
 
 
@@ -250,8 +243,8 @@ def _texts_of(node: Node, what: str, reader: Reader) -> Iterator[tuple[str, Plac
 
 
 def _read_span(text: str, place: Place, what: str, reader: Reader) -> Span | None:
-    span = _span_of(text)
-    if span is None or not _is_span(text):
+    span = _written_span(text)
+    if span is None:
         written = _meant(text)
         meant = f'write "{written}"' if "," in written else Fix(f"write {written}", "characters", written)
         cure = meant if written else f"write {_EXAMPLE}"
@@ -265,7 +258,7 @@ def _read_span(text: str, place: Place, what: str, reader: Reader) -> Span | Non
     span = Span(span.start, span.end + DAY_MINUTES)
     if _is_doubtful(span):
         end = shown_time(span.end)
-        message = f"{what}: {text} continues until {end} the next day, {shown_duration(span.end - span.start)}"
+        message = f"{what}: {text} continues until {end} the next day, {(span.end - span.start) / 60:.3g} hours"
         meant = shown_spans((_meant_instead(span),))
         reader.report("W520", place, message, Fix(f"did you mean {meant}?", "word", meant))
     return span
@@ -303,20 +296,18 @@ def _span_of(text: str) -> Span | None:
     for hour, minute, half in (found.groups()[:3], found.groups()[3:]) if found else ():
         shift = {"a": -12 * (hour == "12"), "p": 12 * (hour != "12")}.get((half or "").lower(), 0)
         times.append((int(hour) + shift) * 60 + int(minute or 0))
-        if int(minute or 0) > 59:
-            return None
     if not times or times[0] >= DAY_MINUTES or times[1] > DAY_MINUTES:
         return None
     return Span(times[0], times[1] or (DAY_MINUTES if times[0] else 0))
 
 
 def _check_overlaps(spans: list[tuple[Span, Place]], what: str, reader: Reader) -> None:
-    before: Span | None = None
+    before = Span(0, 0)
     for span, place in sorted(spans):
-        if before is not None and span.start < before.end:
+        if span.start < before.end:
             message = f"{what}: {shown_spans((before,))} and {shown_spans((span,))} overlap"
             end = max(before.end, span.end)
             rest = f"write {shown_spans((Span(before.end, end),))} here, or" if end > before.end else "write"
             cure = f"{rest} {shown_spans((Span(before.start, end),))} for both"
             reader.report("E503", place, message, cure)
-        before = span if before is None or span.end > before.end else before
+        before = max(before, span, key=lambda each: each.end)

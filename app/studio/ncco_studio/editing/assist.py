@@ -194,7 +194,7 @@ def _spoken(word: WrittenWord, project: _Project) -> Iterator[Completion]:
             return
         case (*_, "style"):
             voice = VOICES.get(text_of(word.map.get("language"))) if word.map else None
-            codes = map(str, sorted(voice.styles or ())) if voice else ()
+            codes = map(str, sorted(voice.styles)) if voice else ()
         case _:
             return
     yield from (Completion(code, "value", _LANGUAGES.get(code, ""), code) for code in codes)

@@ -98,9 +98,15 @@ def test_the_builder_accepts_only_actions(wrong: Any, name: str) -> None:
         Ncco.build_ncco(wrong)
 
 
-@each_case(("text", "is_clean"), [("a", True), ("", False), (" ", False), ("\ud800", False)])
-def test_a_text_that_cannot_be_spoken_is_not_clean(text: str, is_clean: bool) -> None:
-    assert is_clean is options_are_clean({"action": "talk", "text": text}, ["text"])
+@each_case(
+    ("options", "is_clean"),
+    [
+        *(({"text": text}, False) for text in ("", " ", "\ud800", "a" * 1501, "<speak>a")),
+        *(({"text": "a", "language": code}, code == "en-GB") for code in ("en-GB", "a b", None)),
+    ],
+)
+def test_an_action_that_vonage_would_not_speak_is_not_clean(options: dict[str, Any], is_clean: bool) -> None:
+    assert is_clean is options_are_clean({"action": "talk", **options}, list(options))
 
 
 def test_a_whole_number_is_written_without_decimals() -> None:
@@ -119,6 +125,18 @@ def test_a_payload_may_be_nested_up_to_a_limit() -> None:
     assert ([], ["N125"]) == (codes(100), codes(250))
 
 
+def test_the_authorization_of_a_handshake_may_be_long_up_to_a_limit() -> None:
+    def codes(length: int) -> list[str]:
+        authorization = {"type": "custom", "value": "x" * length}
+        endpoint = {"type": "websocket", "uri": "wss://e.com", "content-type": "audio/l16;rate=16000"}
+        return [
+            issue.code
+            for issue in check([{"action": "connect", "endpoint": [endpoint | {"authorization": authorization}]}])
+        ]
+
+    assert ([], ["N920"]) == (codes(8191), codes(8192))
+
+
 def test_an_action_may_contain_models() -> None:
     connect = Ncco.Connect(from_="447700900000", endpoint=(PhoneEndpoint(number="447700900001"),))
 
@@ -132,6 +150,8 @@ def test_an_ncco_is_read_as_actions() -> None:
     assert [Ncco.Talk(text="Hello", level=0.5), Ncco.Wait()] == read
     with pytest.raises(ValidationError):
         Ncco.read_ncco([{"action": "say"}])
+    with pytest.raises(ValidationError):
+        Ncco.Wait.model_validate("wait")
 
 
 @each_case("sample", _lines(SAMPLES), ids=lambda sample: sample["name"])

@@ -42,6 +42,8 @@ def test_an_issue_is_at_the_name_of_an_option_at_its_value_or_within_it() -> Non
         ("<speak>a <p>b</speak>", "<p", "Write </p> before </speak>"),
         ("<speak>a</p>", "</p>", "Write </speak>"),
         ("<speak><s a>b</s></speak>", ">", "Close every tag"),
+        ("<speak><p>a <b</p></speak>", "<", "Close every tag"),
+        ("<speak>a <break time=1s></speak>", "1", "Close every tag"),
     ],
 )
 def test_an_issue_of_ssml_is_at_a_passage(text: str, passage: str, cure: str) -> None:
@@ -54,10 +56,25 @@ def test_an_issue_of_ssml_is_at_a_passage(text: str, passage: str, cure: str) ->
 
 @each_case(
     ("text", "offset"),
-    [("", 0), ("[1,]", 2), ("[NaN]", 1), ("[1 2]", 3), ('["NaN", -Infinity]', 8), ("[" * 100_000, 0), ("9" * 5_000, 0)],
+    [
+        ("", 0),
+        ("[1,]", 2),
+        ("[NaN]", 1),
+        ("[NaNs]", 1),
+        ("[1 2]", 3),
+        ('["NaN", -Infinity]', 8),
+        ("[" * 100_000, 0),
+        ("9" * 5_000, 0),
+    ],
 )
 def test_a_json_syntax_error_has_a_place(text: str, offset: int) -> None:
     with pytest.raises(NotJsonError) as caught:
         read_json(text)
 
     assert offset == caught.value.offset
+
+
+def test_an_empty_text_is_called_so() -> None:
+    assert ["the text is empty", "not JSON: Expecting value"] == [
+        check_text(text)[0][0].issue.message for text in (" ", "-")
+    ]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from ncco_server.ncco import RULES, Ncco, NccoModel, check, json_schema
-from ncco_server.ncco.webhooks import recognise, webhook_type
+from ncco_server.ncco.webhooks import InputWebhook, recognise, webhook_type
 from tests.support.examples import examples
 
 DOCUMENTS = [json.loads(text) for rule in RULES.values() for text in (rule.bad, rule.good)]
@@ -159,3 +159,5 @@ def test_a_number_that_python_cannot_convert_is_a_problem_of_its_own_field() -> 
     huge = 10**5000
 
     assert ("to",) == recognise({"to": huge, "dtmf": {"digits": huge}, "from": 7}).problems
+    webhook = recognise({"dtmf": '{"digits": "3", "n": ' + "9" * 5000 + "}"})
+    assert isinstance(webhook, InputWebhook) and "3" == webhook.digits

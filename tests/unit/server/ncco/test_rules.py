@@ -59,6 +59,10 @@ def test_the_fix_has_its_old_name_too() -> None:
     assert RULES[issue.code].fix == issue.fix
 
 
+def test_a_tuple_is_not_an_array() -> None:
+    assert ["Send a list: list(document)."] == [issue.fix for issue in check(({"action": "wait"},))]
+
+
 def test_the_checker_reports_these_codes_and_no_others() -> None:
     packages = (ncco_server.ncco, ncco_server.ncco.value_types)
     files = (path for package in packages for path in Path(package.__path__[0]).glob("*.py"))

@@ -53,9 +53,10 @@ def test_every_option_has_a_description() -> None:
 
 
 def test_ranges_and_defaults_are_given() -> None:
-    timeout = json_schema()["$defs"]["connect"]["properties"]["timeout"]
+    connect = json_schema()["$defs"]["connect"]["properties"]
 
-    assert (1, 120, 60) == (timeout["minimum"], timeout["maximum"], timeout["default"])
+    assert (1, 120, 60) == tuple(connect["timeout"][word] for word in ("minimum", "maximum", "default"))
+    assert "default" not in connect["from"]
 
 
 @each_case("code", RULES)

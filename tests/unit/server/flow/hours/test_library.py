@@ -75,7 +75,7 @@ def test_names_of_holidays_can_be_spoken() -> None:
     saudi = library_dates("SA", "", "en_US")
     malaysian = library_dates("MY", "", "en_US")
 
-    assert "Boxing Day" == english[date(2026, 12, 28)]
+    assert ("Easter Monday", "Boxing Day") == (english[date(2026, 4, 6)], english[date(2026, 12, 28)])
     assert [] == [name for name in saudi.values() if "observed" in name or "estimated" in name]
     assert "Malaysia Day, Prophet Muhammad's Birthday" == malaysian[date(2024, 9, 16)]
 

@@ -73,6 +73,12 @@ def test_the_name_of_an_override_replaces_the_name_of_the_holiday() -> None:
     assert ("open", "Day") == (at("2026-12-25T10:00Z", named).reason, at("2026-12-25T10:00Z", named).holiday)
 
 
+def test_a_date_that_a_country_names_keeps_this_name_unless_it_has_another() -> None:
+    named = calendar("{mon: 09:00-10:00}", holidays="[{country: GB}, 2026-12-25, {2027-01-01: Inventory}]")
+
+    assert ["Christmas Day", "Inventory"] == [named.holidays[day] for day in (date(2026, 12, 25), date(2027, 1, 1))]
+
+
 def test_a_calendar_that_is_always_open_gives_times_after_400_days() -> None:
     moment = at("2026-01-01T12:00Z", calendar("{mon-sun: 00:00-24:00}"))
 
@@ -102,8 +108,8 @@ def test_a_skipped_time_never_occurs_and_a_repeated_time_occurs_twice(
 ) -> None:
     moment = at(now, calendar(week))
 
-    assert next_open == moment.next_open.isoformat(timespec="minutes")
-    assert next_close == moment.next_close.isoformat(timespec="minutes")
+    assert next_open == moment["next_open"].isoformat(timespec="minutes")
+    assert next_close == moment["next_close"].isoformat(timespec="minutes")
 
 
 @pytest.mark.parametrize("week", ["{mon-sun: 00:00-24:00}", "{mon: closed}"])
@@ -196,3 +202,7 @@ def test_what_was_decided_opens_hours_that_never_open_and_is_told() -> None:
         == _calendar(ByHand(False, _at(9), _at(11))).at(MONDAY + timedelta(hours=10)).told
     )
     assert "zzz" not in hours
+    assert [False, False] == [
+        never.with_hand((each,)).at(MONDAY).reopens
+        for each in (ByHand(False, _at(9), _at(11)), ByHand(True, _at(24 * 401), _at(24 * 402)))
+    ]

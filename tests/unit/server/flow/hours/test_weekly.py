@@ -7,7 +7,7 @@ from typing import Final
 
 import yaml
 
-from ncco_server.flow.hours.weekly import is_hours
+from ncco_server.flow.hours.weekly import is_hours, meant_spans
 from ncco_server.flow.loader import load
 from tests.support.cases import each_case
 from tests.unit.server.flow.hours.reading_hours import read, text_of, told
@@ -39,7 +39,12 @@ def test_a_mistake_has_this_cure(part: str, written: str, expected: list[str]) -
 
 @each_case(
     ("country", "expected"),
-    [("GB", ["write `timezone: Europe/London`"]), ("DE", ["write a city's zone, such as Europe/London"]), ("JP", [])],
+    [
+        ("GB", ["write `timezone: Europe/London`"]),
+        ("DE", ["write a city's zone, such as Europe/London"]),
+        ("JP", []),
+        ("XK", []),
+    ],
 )
 def test_utc_is_doubtful_where_the_clocks_change(country: str, expected: list[str]) -> None:
     found = told(text_of("{mon: 09:00-12:00}", "UTC", holidays=f"{{country: {country}}}"))
@@ -65,11 +70,25 @@ def test_hours_are_recognised(text: str, *, expected: bool) -> None:
     assert expected is is_hours(text)
 
 
+def test_hours_in_the_notation_of_flows_are_what_is_meant() -> None:
+    assert ((9 * 60, 29 * 60),) == meant_spans("9:00-5:00")
+
+
+@each_case(
+    ("dates", "when"),
+    [("{2026-12-24: 09:00-12:00, 2026-12-25: closed}", " after 2026-12-24"), ("{2026-12-25: closed}", "")],
+)
+def test_hours_that_end_with_a_date_are_told(dates: str, when: str) -> None:
+    (issue,) = read(text_of("{}", override=dates))[1]
+
+    assert f'the hours "office" never open{when}' == issue.message
+
+
 @each_case(
     "written",
     [
         *("12:00-01:00", "11:00-02:00", "08:00-02:00", "12:00-05:59", "17:59-05:59"),  # restaurants, bars
-        *("18:00-08:00", "23:59-08:00", "20:00-08:00"),  # night services
+        *("18:00-08:00", "23:59-08:00", "20:00-08:00", "23:00-09:00"),  # night services
         *("18:01-06:01", "17:59-05:59", "12:00-24:00", "00:00-24:00", "20:00-00:00"),  # half a day, or not a night
     ],
 )
