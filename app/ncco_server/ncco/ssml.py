@@ -108,8 +108,10 @@ def _check_plain(text: str) -> Iterator[Issue]:
     if not tags:
         yield replace(fault("N915", "A plain text contains <."), span=(text.index("<"), 1))
         return
-    names = listed([f"<{tag}>" for tag in tags], "and")
-    message = f"The text does not begin with <speak>, in small letters, but has tags: {names}."
+    message = "The speak element does not enclose the whole text, or is in capitals."
+    if tags != ["speak"]:
+        names = listed([f"<{tag}>" for tag in tags], "and")
+        message = f"The text does not begin with <speak>, but has tags: {names}."
     yield replace(fault("N402", message), span=(found[0].start(), len(found[0][0])))
 
 
