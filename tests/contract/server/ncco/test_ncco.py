@@ -101,6 +101,7 @@ def test_the_builder_accepts_only_actions(wrong: Any, name: str) -> None:
 @each_case(
     ("options", "is_clean"),
     [
+        ({"text": "a"}, True),
         *(({"text": text}, False) for text in ("", " ", "\ud800", "a" * 1501, "<speak>a")),
         *(({"text": "a", "language": code}, code == "en-GB") for code in ("en-GB", "a b", None)),
     ],
