@@ -142,7 +142,8 @@ def websocket_handshake(options: Options) -> Iterator[Issue]:
             yield fault("N920", message, path="/authorization")
     if options.get("content-type") is None:
         yield fault("N919", "The WebSocket endpoint has no content-type.")
-    if (size := size_as_json(options.get("headers"))) > MAX_HEADERS_BYTES:
+    headers = options.get("headers")
+    if isinstance(headers, dict) and (size := size_as_json(headers)) > MAX_HEADERS_BYTES:
         yield fault("N918", f"The headers are {size} bytes; {MAX_HEADERS_BYTES} is the limit.", path="/headers")
 
 

@@ -177,8 +177,8 @@ class ComparedConditions(ComparedConstants):
             case ast.Compare(left=left, ops=[op], comparators=[right]) if (found := self._entry(left)) is not None:
                 key, entries = found
                 compare, holds = _OF_FIELD[type(op)]
-                condition = Condition(compare, (*self._constants(right),), holds)
-                keys = [each for each, value in entries.items() if condition.allows(value)]
+                meant = Condition(compare, (*self._constants(right),), holds)
+                keys = [each for each, value in entries.items() if meant.constants and meant.allows(value)]
                 return self._of(key, operator.eq, keys, is_met=is_met)
             case ast.Compare(left=left, ops=[op], comparators=[right]):
                 is_field = bool(self.fields_of(left))
@@ -200,7 +200,7 @@ class ComparedConditions(ComparedConstants):
                 ast.Subscript(value=ast.Name(id=name), slice=key)
                 | ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="get"), args=[key, *_])
             ) if isinstance(entries := self._given_once(name, frozenset()), ast.Dict):
-                with suppress(ValueError):
+                with suppress(ValueError, TypeError):
                     return key, ast.literal_eval(entries)
         return None
 

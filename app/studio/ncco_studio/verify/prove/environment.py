@@ -429,13 +429,13 @@ def moments_of(root: Flow, values: Representatives, now: datetime) -> tuple[date
 
 
 def _compared_with(handler: ExploredHandler, now: datetime) -> Iterator[datetime]:
-    """Moments of next year whose month, day or hour the code compares; each hour on all weekdays if it asks for one."""
+    """Moments in a year whose month, day or hour the code compares; each hour on all weekdays if it asks for one."""
     compared = {part: handler.compared.surely_of(part) for part in ("month", "day", "hour")}
     asks_weekday = not {*handler.compared.surely_of("now")}.issubset(chain(*compared.values()))
     for day in range(7 if asks_weekday else 1):
         for part in ["hour"] if day else compared:
             numbers = {each + step for each in compared[part] if isinstance(each, int) for step in (0, 1)}
-            found = (with_part(now.replace(year=now.year + 1) + timedelta(day), part, each) for each in sorted(numbers))
+            found = (with_part(now + timedelta(_YEAR_DAYS + day), part, each) for each in sorted(numbers))
             yield from (each for each in found if each is not None)
 
 
