@@ -205,7 +205,8 @@ def load(
             for path, text in _in_folder(texts, _TEMPLATES).items()
             for fault in SourceFile(path, text).invisible_characters()
         }
-    if extent == "project" and not flows and not any(each.is_error for each in issues) and _in_folder(texts, "flows/"):
+    is_empty = not flows and not parts and not any(each.is_error for each in issues)
+    if extent == "project" and is_empty and _in_folder(texts, "flows/"):
         issues.add(RULES["E123"].at(Place("flows", 1, 1), "no file in flows/ has a flow"))
     callers = {flow.file.path for flow in flows if flow.read.flow and flow.read.name not in linked}
     tables = {name: table for name, table in context.shared.tables.items() if table is not None}
