@@ -26,6 +26,7 @@ _PUBLIC_FIELDS: Final = frozenset(
 )
 """They never contain callers' secrets."""
 MASKED: Final = "secret:"
+MARK: Final = MASKED.encode()
 _LIKE_TOKEN: Final = re.compile(rf"(?:text:)*{MASKED}")
 _TEXT: Final = "text:"
 """Begins stored texts that would otherwise look like a token, or like such a text."""
@@ -96,7 +97,8 @@ def body_of(delivery: Delivery, session: str, key: bytes, *, hides: bool | None 
 
 
 def _unmasked(raw: bytes) -> bytes:
-    if b"secret" not in raw and b"\\u" not in raw and b"%" not in raw:
+    text = raw.decode("latin-1")
+    if "secret" not in text and "\\u" not in text and "%" not in text:
         return raw
     document = body_document(raw)
     marked = with_marks(document)

@@ -24,7 +24,7 @@ from ncco_server.service.functions import AnswerLookups, Functions
 from ncco_server.service.hand_hours import HandHours, hand_hours
 from ncco_server.service.jobs import JOBS
 from ncco_server.service.library import Library
-from ncco_server.service.masks import MASKED, decrypted, mask
+from ncco_server.service.masks import MARK, decrypted, mask
 from ncco_server.service.row_lookups import rows_of
 from ncco_server.service.tokens import make_token
 from ncco_server.service.written_rows import answer_row, caused_by, caused_by_turn, session_row, stored_ncco, turn_row
@@ -217,7 +217,7 @@ class Turns:
         Returns the failsafe NCCO if a sensitive param of the placed call `request` cannot be decrypted.
         """
         stored = await self.store.reply(id_, turn, wait, status)
-        if stored is None or MASKED.encode() not in stored:
+        if stored is None or MARK not in stored:
             return stored
         return decrypted(stored, await self.cipher_of(request)) or self.failsafe
 
