@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping, Set
+from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager, suppress
@@ -57,7 +57,8 @@ class LineTracer:
 
     A line that was interrupted before is interrupted after a tenth, because all callers reach most endless loops.
 
-    `latest` runs now, or ran last; `is_late` interrupts the code from its next line on. `began` is when the code that
+    `latest` runs now, or ran last; `late` is the line that took too long, 0 if none did: the code is interrupted from its
+    next line on. `began` is when the code that
     runs now began, in processor time and in time; None if none runs. `raised` has the first error of each line, even if
     the file's code catches it: only those that a wrong name or argument causes. `thread` is the one where `in_time`
     looks at the time.
@@ -69,7 +70,7 @@ class LineTracer:
         self.raised: dict[int, NameError | TypeError] = {}
         self.latest = 1
         self.count = 0
-        self.is_late = False
+        self.late = 0
         self.file = file
         self.began: tuple[float, float] | None = None
         self._blocked_s = 0.0
@@ -85,7 +86,7 @@ class LineTracer:
                 self.latest = frame.f_lineno
                 self.lines.add(self.latest)
                 self.count += 1
-                if self.is_late or self.count > (early if self.latest in endless else until):
+                if self.late or self.count > (early if self.latest in endless else until):
                     endless.add(self.latest)
                     raise TooLong
             elif event == "exception" and isinstance(argument[1], NameError | TypeError):
@@ -103,10 +104,12 @@ class LineTracer:
             self.began = began
             sys.settrace(before)
 
-    def is_over(self, limit_s: float) -> bool:
-        """Whether the code has used more processor time than this in one run, or has blocked for longer in all."""
+    def is_late(self, limit_s: float) -> bool:
+        """Whether the code has ever used more processor time than this in one run, or has blocked for longer in all."""
         used, passed = self._times()
-        return max(used, passed - used * BUSY, self._blocked_s + self._blocked()) > limit_s
+        if not self.late and max(used, passed - used * BUSY, self._blocked_s + self._blocked()) > limit_s:
+            self.late = self.latest
+        return self.late > 0
 
     def _blocked(self) -> float:
         """How long this run has surely blocked."""
@@ -117,32 +120,6 @@ class LineTracer:
         if (began := self.began) is None:
             return 0.0, 0.0
         return time.process_time() - began[0], time.monotonic() - began[1]
-
-
-def in_time(work: Callable[[], T], *tracers: LineTracer, limit_s: float = LOAD_S) -> T:
-    """Do work in a thread of its own. Blocks; raises TooLong if one run of a tracer takes longer, or as the work does.
-
-    What takes too long is interrupted at the next line of the file. If it blocks, its thread is left alone.
-    """
-    done: Future[T] = Future()
-
-    def run() -> None:
-        for each in tracers:
-            each.thread = threading.get_ident()
-        try:
-            done.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - raised again below
-            done.set_exception(error)
-
-    threading.Thread(target=partial(copy_context().run, run), name=MAY_STAY, daemon=True).start()
-    while True:
-        with suppress(FutureTimeout):
-            return done.result(limit_s / 20)
-        late = [each for each in tracers if each.is_over(limit_s)]
-        for tracer in late:
-            tracer.is_late = True
-        if late:
-            raise TooLong
 
 
 class _Slice:
@@ -160,6 +137,20 @@ class _Slice:
         """Only for the main thread. Nothing is late because the process was stopped: then there are no ticks."""
         used = time.thread_time() - self.began
         return used >= self.limit_s or self.ticks * TICK_S - used >= HELD_S
+
+
+class _Runs(_Slice):
+    """Runs of tracers, one after the other, each of which may take this long."""
+
+    __slots__ = ("tracers",)
+
+    def __init__(self, limit_s: float, tracers: Sequence[LineTracer]) -> None:
+        super().__init__(limit_s)
+        self.tracers = tracers
+
+    def is_late(self) -> bool:
+        """Only while a run goes on, so that nothing else is interrupted."""
+        return any(each.is_late(self.limit_s) and each.began is not None for each in self.tracers)
 
 
 class LoopGuard:
@@ -185,15 +176,16 @@ class LoopGuard:
         self._thread = None
         self._is_wanted = threading.Event()
 
-    def run(self, work: Callable[[Any], T], argument: Any, limit_s: float) -> T:
+    def run(self, work: Callable[[Any], T], argument: Any, limit_s: float, tracers: Sequence[LineTracer] = ()) -> T:
         """Raise TooLong, or as the work does. At the end of the process no thread can start: nothing is interrupted.
 
+        With `tracers`, the limit is that of each of their runs.
         Python runs signal handlers between some instructions, and none is between the end of the work and `_slice`.
         """
         if sys.is_finalizing():
             return work(argument)
         before = self._slice
-        self._slice = _Slice(limit_s)
+        self._slice = _Runs(limit_s, tracers) if tracers else _Slice(limit_s)
         try:
             if not self._is_wanted.is_set():
                 self._start()
@@ -202,7 +194,9 @@ class LoopGuard:
             return work(argument)
         finally:
             self._slice = before
-            if before is None and self.has_timer:
+            if before is not None:
+                self._is_wanted.set()  # the thread looked at the inner one
+            elif self.has_timer:
                 signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
     def _start(self) -> None:
@@ -245,6 +239,40 @@ GUARD: Final = LoopGuard()
 
 def _is_main_thread() -> bool:
     return threading.get_ident() == threading.main_thread().ident
+
+
+def in_time(work: Callable[[], T], *tracers: LineTracer, limit_s: float = LOAD_S) -> T:
+    """Do work. Blocks; raises TooLong if one run of a tracer takes longer, or as the work does.
+
+    The main thread is interrupted as in a turn. Elsewhere a thread does the work, which is interrupted at the next line
+    of the file; if it blocks, it is left alone.
+    """
+
+    def run(_: None = None) -> T:
+        for each in tracers:
+            each.thread = threading.get_ident()
+        return work()
+
+    run_alone = partial(copy_context().run, run)
+    if _is_main_thread():
+        found = GUARD.run(run_alone, None, limit_s, tracers)
+        if any(each.late for each in tracers):  # its code has caught what interrupted it
+            raise TooLong
+        return found
+    done: Future[T] = Future()
+
+    def settle() -> None:
+        try:
+            done.set_result(run_alone())
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            done.set_exception(error)
+
+    threading.Thread(target=settle, name=MAY_STAY, daemon=True).start()
+    while True:
+        with suppress(FutureTimeout):
+            return done.result(limit_s / 20)
+        if any([each.is_late(limit_s) for each in tracers]):
+            raise TooLong
 
 
 def close(waiting: Coroutine[Any, Any, Any]) -> None:
@@ -300,28 +328,27 @@ def noted_lines() -> Iterator[Mapping[str, Set[int]]]:
 def limited(file: str, work: Callable[[Any], T], argument: Any, tracer: LineTracer | None = None) -> T:
     """Interrupt the code of `file` if it takes too long.
 
-    It is interrupted after MOST_LINES outside the main thread, where flows are loaded, with `noted_lines`, and at the
-    end of the process. The event loop does not get its asynchronous generators, whose ends it would run later.
+    It is interrupted after MOST_LINES with a tracer: in an exploration, outside the main thread, with `noted_lines`,
+    and at the end of the process. The event loop does not get its asynchronous generators: it would run their ends
+    later.
     """
     noted = _noted.get()
-    if noted is None and _is_main_thread() and not sys.is_finalizing():
-        hooks = sys.get_asyncgen_hooks()
-        sys.set_asyncgen_hooks(None, None)
-        try:
-            return GUARD.run(work, argument, LIMIT_S)
-        finally:
-            sys.set_asyncgen_hooks(*hooks)
-    if tracer is None:
+    if tracer is None and (noted is not None or not _is_main_thread() or sys.is_finalizing()):
         tracer = LineTracer(file)
         if noted is not None:
             tracer.lines = noted.setdefault(file, set())
-    return tracer.run(work, argument)
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, None)
+    try:
+        return GUARD.run(work, argument, LIMIT_S) if tracer is None else tracer.run(work, argument)
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
 
 
 def end(file: str, work: Callable[[Any], None], tracer: LineTracer | None) -> None:
     """As `limited`, for code that Python runs when it frees an object, in any thread."""
-    tracer = tracer or LineTracer(file)
-    if _is_main_thread() or tracer.thread == threading.get_ident():
+    if _is_main_thread() or (tracer is not None and tracer.thread == threading.get_ident()):
         limited(file, work, None, tracer)
     else:
+        tracer = tracer or LineTracer(file)
         in_time(partial(tracer.run, work), tracer)

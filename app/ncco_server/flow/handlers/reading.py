@@ -209,7 +209,7 @@ def _run_file(
         return in_time(partial(tracer.run, run, most=inf), tracer, limit_s=limit_s)
     except TooLong:
         message = f"this line is still running after {limit_s:g} s"
-        return _without_handler(Place(path, tracer.latest, 1), message, "do this in a function for `call.run`")
+        return _without_handler(Place(path, tracer.late, 1), message, "do this in a function for `call.run`")
     except BaseException as error:  # noqa: BLE001 - the author's objects may raise anything when they are looked at
         return _without_handler(Place(path, tracer.latest, 1), f"this line raised {type(error).__name__}")
 

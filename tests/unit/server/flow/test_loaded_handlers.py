@@ -58,6 +58,12 @@ def test_a_handler_is_loaded_whatever_it_does(body: str) -> None:
         ("class Odd(Exception):\n    def __str__(self):\n        while True:\n            pass\nraise Odd\n", ["E701"]),
         ("class Odd(Exception):\n    def __str__(self):\n        raise SystemExit(3)\nraise Odd\n", ["E701"]),
         (HEAD.replace("call: Call", "call: Call, a: 'exit(3)' = 1"), ["E701"]),
+        ('import re\nre.match("(a+)+$", "a" * 40 + "b")\n', ["E701"]),
+        (
+            'import re\nwhile True:\n    try:\n        re.match("(a+)+$", "a" * 40 + "b")\n'
+            "    except BaseException:\n        pass\n",
+            ["E701"],
+        ),
         (f"{HEAD}class Lazy:\n    @property\n    def __class__(self):\n        raise RuntimeError\nx = Lazy()\n", []),
     ],
 )

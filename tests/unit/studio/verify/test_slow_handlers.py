@@ -71,6 +71,20 @@ def test_a_line_that_blocks_in_every_run_ends_the_check(tmp_path: Path) -> None:
     assert 2 == len(begun.read_bytes())
 
 
+def test_a_regular_expression_that_explodes_ends_the_check() -> None:
+    code = f"""import re
+{HEAD}    try:
+        re.match("(a+)+$", "a" * 40 + "b")
+    except BaseException:
+        pass
+    await call.talk("Bye.")
+"""
+
+    (issue,) = handler_issues(project_of(code))
+
+    assert ("W703", 9) == (issue.code, issue.place.line)
+
+
 def test_a_validator_of_a_result_that_never_ends_is_reported() -> None:
     code = f"""{HEAD}    await call.run(find)
 
@@ -108,12 +122,12 @@ def test_a_line_that_blocks_when_a_wait_is_left_is_named(clause: str) -> None:
 
 
 @each_case(
-    ("used_s", "passed_s", "is_over"),
+    ("used_s", "passed_s", "is_late"),
     [(4, 20, False), (9, 90, False), (11, 11, True), (0, 11, True), (0.5, 20, True)],
     ids=["a busy machine", "a very busy one", "it computes", "it blocks", "it blocks and computes a little"],
 )
-def test_what_other_processes_use_is_not_the_time_of_a_line(used_s: float, passed_s: float, is_over: bool) -> None:
+def test_what_other_processes_use_is_not_the_time_of_a_line(used_s: float, passed_s: float, is_late: bool) -> None:
     tracer = LineTracer("shop.py")
     tracer.began = (time.process_time() - used_s, time.monotonic() - passed_s)
 
-    assert is_over is tracer.is_over(10)
+    assert is_late is tracer.is_late(10)

@@ -140,7 +140,7 @@ class Watch:
         self.led.setdefault(origin, {}).setdefault(names[0], {})[", ".join(because)] = None
 
     def note_late(self, path: str) -> None:
-        where = f"{path}:{self.tracer.latest}:1"
+        where = f"{path}:{self.tracer.late}:1"
         self.failures[FailedRun("W703", "this line takes too long, or blocks", where)] = ""
 
     def note_repetition(self, name: str) -> None:
@@ -343,7 +343,7 @@ class WatchedPlayback(HandlerPlayback):
             self.watch.note(self.made, self._origin, self.because)
 
     def _note_failure(self, error: RenderError) -> None:
-        if error.code == NOT_CAUGHT:
+        if error.code == NOT_CAUGHT or self.watch.tracer.late:
             return
         if isinstance(self.call, WatchedCall):
             self.watch.unawaited |= self.call.unawaited
@@ -447,7 +447,7 @@ class ExploredHandler(LoadedHandler):
         try:
             return self.watch.tracer.run(lambda function: samples_of(function, self.compared, now), called.function)
         except TooLong:
-            self.watch.tracer.is_late = True
+            self.watch.tracer.late = self.watch.tracer.latest
             raise
 
     def state(

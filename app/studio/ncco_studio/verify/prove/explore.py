@@ -179,14 +179,14 @@ class Explorer:
             watch.is_on = True
         tracers = [watch.tracer for watch in watches.values()]
         with suppress(TooLong):
-            if not any(each.is_late for each in tracers):  # nor does it end if it is run again
+            if not any(each.late for each in tracers):  # nor does it end if it is run again
                 in_time(self._explore, *tracers) if watches else self._explore()
         for path, watch in watches.items():
             watch.is_on = False
             watch.playback = None
-            if watch.tracer.is_late:
+            if watch.tracer.late:
                 watch.note_late(path)
-                self.space.stopped = f"{path}:{watch.tracer.latest}, a line that takes too long, or blocks"
+                self.space.stopped = f"{path}:{watch.tracer.late}, a line that takes too long, or blocks"
         self.space.nccos = len(self._nccos)
         self.space.seconds = self._clock() - self._began
         return self.space

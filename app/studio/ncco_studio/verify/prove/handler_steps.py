@@ -97,7 +97,7 @@ def explore(
         variants=tuple(watch.variants.values()),
         never_run=run_by(code, watch.tracer.lines).shown,
         functions=watch.functions,
-        watch=Watch(watch.tracer if watch.tracer.is_late else LineTracer(code.file), reads=watch.reads),
+        watch=Watch(watch.tracer if watch.tracer.late else LineTracer(code.file), reads=watch.reads),
     )
     assert read.flow is not None  # noqa: S101 - it was linked
     of_name = HandlerSteps(maker, read.flow.steps[read.flow.start], steps)
