@@ -248,7 +248,7 @@ def in_time(work: Callable[[], T], *tracers: LineTracer, limit_s: float = LOAD_S
     of the file; if it blocks, it is left alone.
     """
 
-    def run(_: None = None) -> T:
+    def run(_: None) -> T:
         for each in tracers:
             each.thread = threading.get_ident()
         return work()
@@ -263,7 +263,7 @@ def in_time(work: Callable[[], T], *tracers: LineTracer, limit_s: float = LOAD_S
 
     def settle() -> None:
         try:
-            done.set_result(run_alone())
+            done.set_result(run_alone(None))
         except BaseException as error:  # noqa: BLE001 - raised again below
             done.set_exception(error)
 
