@@ -248,14 +248,14 @@ def in_time(work: Callable[[], T], *tracers: LineTracer, limit_s: float = LOAD_S
     of the file; if it blocks, it is left alone.
     """
 
-    def run(_: None) -> T:
+    def run() -> T:
         for each in tracers:
             each.thread = threading.get_ident()
         return work()
 
-    run_alone = partial(copy_context().run, run)
+    context = copy_context()
     if _is_main_thread():
-        found = GUARD.run(run_alone, None, limit_s, tracers)
+        found = GUARD.run(lambda _: context.run(run), None, limit_s, tracers)
         if any(each.late for each in tracers):  # its code has caught what interrupted it
             raise TooLong
         return found
@@ -263,7 +263,7 @@ def in_time(work: Callable[[], T], *tracers: LineTracer, limit_s: float = LOAD_S
 
     def settle() -> None:
         try:
-            done.set_result(run_alone(None))
+            done.set_result(context.run(run))
         except BaseException as error:  # noqa: BLE001 - raised again below
             done.set_exception(error)
 
