@@ -279,7 +279,10 @@ def read_fields(
         word = entry.key.value
         if word in known:
             continue
-        meant = meaning_of(word, hints or {}) or (None if nearest(word, known) else synonym(word, known))
+        near = nearest(word, (*known, *(hints or {})))
+        meant = meaning_of(word if near in known else near or word, hints or {}) or (
+            None if near else synonym(word, known)
+        )
         if meant is None and isinstance(entry.value, Map) and entry.value.entries and {*entry.value.keys()} <= {*known}:
             meant = f"write `{written(entry.value)[1:-1]}` without `{word}:` around it"
         if meant in meanings:
