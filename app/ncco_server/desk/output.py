@@ -144,13 +144,16 @@ _RESULTS: Final = "ncco_server.results"
 
 
 def keep_for_results() -> None:
-    """Keep standard output for `print_result`. Everything else goes to standard error, such as what handlers print.
+    """Keep standard output for `print_result`. Everything else goes to standard error, also from a handler's programs.
 
     It is never undone: objects of a handler may print when the interpreter exits.
     """
     kept = click.get_current_context().meta
     if _RESULTS not in kept:
         kept[_RESULTS] = sys.stdout
+        if sys.stdout is sys.__stdout__:
+            kept[_RESULTS] = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace")
+            os.dup2(2, 1)
         sys.stdout = sys.stderr
 
 

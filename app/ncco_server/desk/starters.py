@@ -11,6 +11,25 @@ LIKE: Final[tuple[Like, ...]] = get_args(Like)
 _FOLDER: Final = Path(__file__).parent / "starters"
 _NUMBER: Final = "442079460000"
 _VOICE: Final = "defaults:\n  talk: {language: en-GB, style: 2}\n"
+_FAULTS: Final = """
+a fault of ours leads to a person:
+  script:
+    - hear: Thank you for calling
+    - fault: unreadable
+    - press: 1
+    - hear: I am putting you through
+    - dial: {to: "447700900111", outcome: completed}
+    - end
+
+a fault of ours, and nobody picks up:
+  script:
+    - hear: Thank you for calling
+    - fault: unreadable
+    - press: 1
+    - dial: {to: "447700900111", outcome: timeout}
+    - hear: Nobody can take your call
+    - end
+"""
 _SHOWN: Final = "  connect: {randomFromNumber: true}     # the phones that ring show one of your numbers\n"
 
 
@@ -35,6 +54,8 @@ def handler_project(files: Mapping[str, str]) -> dict[str, str]:
     """The files of a new project, by name, with a handler in Python in place of the flow file and its template."""
     found = {name: text for name, text in files.items() if not name.startswith(("flows/main", "templates/"))}
     found["flows/main.py"] = (_FOLDER / "python.py.txt").read_text(encoding="utf-8")
+    found["flows/ring.yaml"] = (_FOLDER / "ring.yaml").read_text(encoding="utf-8")
+    found["tests/scenarios/main.yaml"] += _FAULTS
     found[".env"] = "NCCO_PYTHON_FLOWS=main.py\n"
     found[".env.example"] += f"\n# Files of flows/ whose handlers are run.\n{found['.env']}"
     return found

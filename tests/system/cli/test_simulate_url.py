@@ -121,7 +121,7 @@ def old_server() -> FastAPI:
     @own.get("/answer")
     async def answer(request: Request) -> list[dict[str, Any]]:
         talk = {"action": "talk", "text": "Press a key.", "bargeIn": True, "voice": "Amy"}
-        return [talk, {"action": "input", "maxDigits": 1, "eventUrl": [f"{request.base_url}choice"]}]
+        return [talk, {"action": "input", "maxDigits": 6, "eventUrl": [f"{request.base_url}choice"]}]
 
     @own.post("/choice")
     async def choice(body: dict[str, Any]) -> list[dict[str, Any]]:
@@ -136,11 +136,11 @@ def test_an_old_input_and_unknown_options_are_played_with_warnings(
     strict = tmp_path / "platform.yaml"
     strict.write_text("input_without_type: refused\n")
     with served(old_server()) as address:
-        done = call(f"{address}/answer", typed="1\n")
+        done = call(f"{address}/answer", typed="123456\n")
         monkeypatch.setenv("NCCO_PLATFORM", str(strict))
-        refused = call(f"{address}/answer", typed="1\n")
+        refused = call(f"{address}/answer", typed="123456\n")
 
-    assert '"You pressed 1."' in done.output
+    assert '"You pressed 123456."' in done.output
     assert "N106 /1: input needs type." in done.output
     assert "N105 /0/voice: " in done.output
     assert 0 == done.exit_code, done.output

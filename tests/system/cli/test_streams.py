@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -19,6 +20,14 @@ from tests.support.waiting import happens
 from tests.system.cli.projects import SHOP, write_project
 
 FULL = Path("/dev/full")
+STARTS_A_PROGRAM = """\
+import os
+from ncco_server import Call, call_flow
+os.system("echo noise")
+@call_flow(default=True)
+async def shop(call: Call) -> None:
+    await call.talk("Hello.")
+"""
 
 
 def shell(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
@@ -56,6 +65,18 @@ def test_output_is_utf_8_in_any_locale(tmp_path: Path, words: str) -> None:
 
     assert (0, b"") == (done.returncode, done.stderr.partition(b"Traceback")[2])
     assert "Für Köln" in done.stdout.decode()
+
+
+@pytest.mark.parametrize("words", ["check --format json", "render shop"])
+def test_a_program_that_a_handler_starts_does_not_print_between_the_results(tmp_path: Path, words: str) -> None:
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows" / "shop.py").write_text(STARTS_A_PROGRAM)
+    env = plain_environment(tmp_path, NCCO_PYTHON_FLOWS="shop.py")
+    done = run([NCCO, *words.split()], cwd=tmp_path, env=env, stdout=PIPE, stderr=PIPE, text=True)
+
+    assert (0, True) == (done.returncode, "noise\n" in done.stderr)
+    assert "Hello." in done.stdout or [] == json.loads(done.stdout)["issues"]
+    assert "noise" not in done.stdout
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="the system has no device that is always full")

@@ -31,6 +31,8 @@ _QUOTES: Final = "'`\u2018\u2019"
 _CELL: Final = re.compile(r'="(.*)"')
 """A text that a spreadsheet must not change."""
 _SHORTENED: Final = re.compile(r"[+-]?\d+([.,]\d+)?[eE][+-]?\d+")
+_COMPUTED: Final = re.compile(r"-\d+([.,]\d+)?")
+"""What a spreadsheet makes of +44-20-79460000."""
 _DECIMALS: Final = re.compile(r"(\+?\d{7,})[.,](\d{1,6})")
 _NO_DOTS: Final = re.compile(f"[{FILLING.replace('.', '', 1)}]")
 _LEAST_UNMARKED: Final = 9
@@ -126,6 +128,11 @@ def _digits(text: str, line: str) -> str:
         raise ValueError(
             "a phone number with all its digits is needed: a spreadsheet has shortened this one, so make its column "
             "one of text, and write the number again"
+        )
+    if _COMPUTED.fullmatch(text):
+        raise ValueError(
+            "a phone number is needed: a spreadsheet has computed this one from + and -, so make its column one of "
+            "text, and write the number again"
         )
     if (decimals := _decimals_of(text)) is not None:
         text = _without_decimals(text, *decimals)

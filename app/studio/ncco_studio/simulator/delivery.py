@@ -193,16 +193,22 @@ def read_reply(response: Response, delivery: WebhookDelivery, assumes: Assumptio
 
 
 def _with_input_types(document: Any) -> Any:
-    """`document` itself if all its inputs have a type. Without one, an input takes keys, and speech if it says how."""
+    """`document` itself if all its inputs have a type.
+
+    Without one, an input takes keys, whose options may stand beside `action`, and speech if it says how.
+    """
     if not isinstance(document, list):
         return document
     old = [isinstance(action, dict) and action.get("action") == "input" and "type" not in action for action in document]
     if not any(old):
         return document
-    return [
-        {**action, "type": ["dtmf", "speech"] if action.get("speech") else ["dtmf"]} if is_old else action
-        for action, is_old in zip(document, old, strict=True)
-    ]
+    return [_with_type(action) if is_old else action for action, is_old in zip(document, old, strict=True)]
+
+
+def _with_type(action: Mapping[str, Any]) -> dict[str, Any]:
+    keys = {name: action[name] for name in ("maxDigits", "submitOnHash", "timeOut") if name in action}
+    others = {name: value for name, value in action.items() if name not in keys}
+    return {"dtmf": keys} | others | {"type": ["dtmf", "speech"] if action.get("speech") else ["dtmf"]}
 
 
 SYNTAX_ERROR: Final = "Syntax error in NCCO. Invalid value type or action."
