@@ -1,8 +1,9 @@
-"""How many seconds of processor time and how much memory proofs take: a flow of 100 steps, and one with 10^8 paths.
+"""How many seconds of processor time and how much memory proofs take.
 
     .venv/bin/python -m benchmarks.prove [--runs 3]
 
-The first flow has lookups, counters and opening hours; the second has five menus.
+Of a flow of 100 steps, with lookups, counters and opening hours; of one with five menus and 10^8 paths; and of
+handlers, beside the flow files that say the same.
 """
 
 from __future__ import annotations
@@ -16,10 +17,14 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
 
+from ncco_server.flow.files import read_project
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow
 from ncco_studio.verify.prove import Proof, prove
+from ncco_studio.verify.prove.handler_steps import explore
 
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
 HEAD = """flow: large
@@ -105,6 +110,16 @@ STEPS = (
     on: {{completed: end, busy: step{after}, otherwise: step{next}}}
 """,
 )
+FOLDERS: Final = {
+    "flows": "reception",
+    "examples/frontdesk/flows": "reception",
+    "benchmarks/flows": "frontdesk",
+    "benchmarks/handlers": "frontdesk",
+    "examples/pizza/flows": "pizza",
+    "examples/bakery/flows": "bakery",
+    "examples/bot/flows": "bot",
+}
+"""A flow of each of these folders: flow files, each before the handler that says the same, and other handlers."""
 SAYS = """  step{n}:
     do:
       - talk: "One moment."
@@ -121,6 +136,7 @@ def main() -> int:
     for name, flow in (
         ("100 steps, 3 look-ups, 2 counters, hours", large()),
         ("5 menus of 40 choices, 10^8 paths", menus()),
+        *((f"{folder}, {name}", _in_folder(Path(folder), name)) for folder, name in FOLDERS.items()),
     ):
         times, proof = _measure(flow, args.runs)
         space = proof.space
@@ -140,6 +156,11 @@ def _measure(flow: Flow, runs: int) -> tuple[list[float], Proof]:
         proof = prove(flow, NOW)
         times.append(time.process_time() - started)
     return times, proof
+
+
+def _in_folder(folder: Path, name: str) -> Flow:
+    texts, _ = read_project(folder, folder.with_name("templates"))
+    return load(texts, handlers=[path.name for path in folder.glob("*.py")], explore=explore).flows[name]
 
 
 def _loaded(text: str) -> Flow:

@@ -40,26 +40,30 @@ def load_command(name: str) -> click.Command:
 
 
 def rules() -> Mapping[str, FlowRule]:
-    faults = import_module("ncco_studio.verify.faults").FAULTS
-    return {**import_module("ncco_studio.verify.scenarios.values").RULES, **faults}
+    from ncco_studio.verify.faults import FAULTS
+    from ncco_studio.verify.scenarios.values import RULES
+
+    return {**RULES, **FAULTS}
 
 
 def code_pages() -> Mapping[str, str]:
-    pages: Mapping[str, str] = import_module("ncco_studio.lsp.code_pages").code_pages()
-    return pages
+    from ncco_studio.lsp import code_pages
+
+    return code_pages.code_pages()
 
 
 def explorer() -> Explore:
-    explore: Explore = import_module("ncco_studio.verify.prove.handler_steps").explore
+    from ncco_studio.verify.prove.handler_steps import explore
+
     return explore
 
 
 def editor_files(files: Mapping[str, str]) -> dict[str, str]:
-    names = import_module("ncco_studio.editing.names").ProjectNames(files).offered()
-    schemas = {
-        "flow": import_module("ncco_studio.schema").flow_schema(names),
-        "scenario": import_module("ncco_studio.verify.scenarios.model").scenario_schema(),
-    }
+    from ncco_studio.editing.names import ProjectNames
+    from ncco_studio.schema import flow_schema
+    from ncco_studio.verify.scenarios.model import scenario_schema
+
+    schemas = {"flow": flow_schema(ProjectNames(files).offered()), "scenario": scenario_schema()}
     return {
         f".vscode/{kind}.schema.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
         for kind, schema in schemas.items()
@@ -67,23 +71,26 @@ def editor_files(files: Mapping[str, str]) -> dict[str, str]:
 
 
 def demo_files() -> dict[str, str]:
-    files: dict[str, str] = import_module("ncco_studio.commands.demo").practice_files()
-    return files
+    from ncco_studio.commands.demo import practice_files
+
+    return practice_files()
 
 
 def play_demo(folder: Path, now: datetime) -> int:
-    played: int = import_module("ncco_studio.commands.demo").play_calls(folder, now)
-    return played
+    from ncco_studio.commands.demo import play_calls
+
+    return play_calls(folder, now)
 
 
 def check_proof(settings: Settings, flows: Mapping[str, Flow]) -> Iterable[Finding]:
-    found: Iterable[Finding] = import_module("ncco_studio.commands.doctor").check_proof(settings, flows)
-    return found
+    from ncco_studio.commands import doctor
+
+    return doctor.check_proof(settings, flows)
 
 
 def console_beside(
     settings: Settings, *, dev: bool, say: Callable[[str], None]
 ) -> AbstractContextManager[RunningConsole | None]:
-    beside = import_module("ncco_studio.commands.console_process").console_beside
-    console: AbstractContextManager[RunningConsole | None] = beside(settings, dev=dev, say=say)
-    return console
+    from ncco_studio.commands import console_process
+
+    return console_process.console_beside(settings, dev=dev, say=say)

@@ -228,6 +228,22 @@ def test_equal_times_are_the_same_however_deep_a_loop_keeps_them() -> None:
     assert comparable(kept(), 4) == comparable(kept(), 4)
 
 
+def test_a_proof_does_not_depend_on_the_calls_before_it() -> None:
+    code = (
+        HEAD
+        + """
+@call_flow(default=True)
+async def shop(call: Call):
+    await call.choose("For sales, press 1.", {"sales": Choice(1)})
+    await call.connect("447700900333")
+"""
+    )
+    flow = project_of(code).flows["shop"]
+
+    first, second = [prove(flow, MONDAY) for _ in range(2)]
+    assert len(first.space.states) == len(second.space.states)
+
+
 def project_with(folder: Path, app: str, old: str = "", new: str = "") -> dict[str, str]:
     """Write one of the applications, with a mistake, and the calls of its author. Return the environment."""
     text = (APPLICATIONS / f"{app}.py").read_text()

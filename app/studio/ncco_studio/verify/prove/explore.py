@@ -135,6 +135,8 @@ class Explorer:
         progress: Callable[[int, int], None] = lambda _found, _waiting: None,
     ) -> None:
         root = self.root = with_closings(root, now)
+        for handler in filter(None, map(explored_in, flows_run_from(root).values())):
+            handler.maker.latest.clear()  # steps of calls before do not say where they lead
         self._now = now
         literals = Literals(root)
         values = Representatives(literals, now, variables_for(root, literals, env), is_brief=bounds.is_brief)
