@@ -560,6 +560,8 @@ class Call:
             only_new: whether to do it only if there is no such row yet. If several calls try at once, one of them does.
             key: as in `row`.
         """
+        if "into" in key:
+            raise WrongArgument('`save` has no "into"', "use its result: `is_new = await call.save(..)`", "into")
         words: dict[str, Any] = self._key_in(table, key)
         self._check_times(table, set)
         words |= {word: _columns(values) for word, values in (("set", set), ("increase", increase)) if values}

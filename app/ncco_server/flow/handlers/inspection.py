@@ -258,7 +258,9 @@ class HandlerCode:
         for line in sorted(dropped.keys() - reported) if not has_kept else ():  # the line that keeps it is reported
             node = self.written.on_line(line)
             if node.lineno not in reported:
-                yield _without_await(node, dropped[line])
+                inner = [each for each in ast.walk(node) if isinstance(each, ast.Call)]
+                made = next((each for each in inner if ast.unparse(each.func) == dropped[line]), node)
+                yield _without_await(made, dropped[line], next((each for each in inner if made in each.args), None))
 
     def _apart(self, remark: Remark, function: Function) -> Remark:
         """Where a function that has the call awaits this one, which belongs into `call.run`."""
@@ -560,6 +562,9 @@ def _without_await(
     match parent:
         case ast.Attribute(attr="or_raise"):
             return Remark(code, node, f"`{name}(..)` has no `or_raise`", "leave `.or_raise()` out")
+        case ast.Call(func=ast.Attribute(value=call, attr="run_all")) if isinstance(node, ast.Call):
+            run = ", ".join([name, *map(ast.unparse, node.args)])
+            return Remark(code, node, f"`{name}(..)` would not run in here", f"write `{ast.unparse(call)}.run({run})`")
         case ast.Attribute(attr=attr):
             awaited = f"({awaited}).{attr}"
         case ast.Subscript(slice=key):

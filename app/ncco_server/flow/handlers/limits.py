@@ -57,11 +57,10 @@ class LineTracer:
 
     A line that was interrupted before is interrupted after a tenth, because all callers reach most endless loops.
 
-    `latest` runs now, or ran last; `late` is the line that took too long, 0 if none did: the code is interrupted from its
-    next line on. `began` is when the code that
-    runs now began, in processor time and in time; None if none runs. `raised` has the first error of each line, even if
-    the file's code catches it: only those that a wrong name or argument causes. `thread` is the one where `in_time`
-    looks at the time.
+    `latest` runs now, or ran last; `late` is the line that took too long, 0 if none did: the code is interrupted from
+    its next line on. `began` is when the code that runs now began, in processor time and in time; None if none runs.
+    `raised` has the first error of each line, even if the file's code catches it: only those that a wrong name or
+    argument causes. `thread` is the one where `in_time` looks at the time.
     """
 
     def __init__(self, file: str) -> None:
@@ -271,7 +270,7 @@ def in_time(work: Callable[[], T], *tracers: LineTracer, limit_s: float = LOAD_S
     while True:
         with suppress(FutureTimeout):
             return done.result(limit_s / 20)
-        if any([each.is_late(limit_s) for each in tracers]):
+        if any(each.is_late(limit_s) for each in tracers):
             raise TooLong
 
 

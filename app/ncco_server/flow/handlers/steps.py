@@ -426,7 +426,9 @@ class StepMaker:
         for part in ("where", "order"):
             if part in written and not template.is_literal(written[part]):
                 message = f"the text of `{part}` is computed"
-                cure = "write it here, without f and braces; give values of the key as arguments: `number=..`"
+                kept = self.tables.get(written["table"])
+                names = ", ".join(f"`{each}=..`" for each in (kept.key if kept is not None else ("number",)))
+                cure = f"write it here as a text in quotes, without f and braces; an argument can give the key: {names}"
                 raise RenderError("R110", message, str(place), frozenset(), cure)
         parts = {
             part: template.node(value, _PARAMS if part == "set" else "")

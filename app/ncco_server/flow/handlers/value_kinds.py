@@ -277,7 +277,8 @@ class ValueKinds:
             case "hold", _:
                 return _HELD
             case "connect", _:
-                return DIALLED if any(each.arg in ("ends_call", None) for each in call.keywords) else _ENDS_CALL
+                known = signature_of(Call.connect).parameters.keys() - {"ends_call"}
+                return _ENDS_CALL if all(each.arg in known for each in call.keywords) else DIALLED
             case "collect", _:
                 known = signature_of(Call.collect).parameters.keys() - {"sensitive"}
                 return _TEXT if all(each.arg in known for each in call.keywords) else None  # perhaps a Secret

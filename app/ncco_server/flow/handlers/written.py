@@ -112,7 +112,10 @@ class WrittenCode:
         entries = []
         for entry in node.entries:
             names, texts = self._inside(code)
-            key, value = names.get(_plain(entry.key.value), (texts.get(entry.key.value, code), code))
+            key, value = names.get(_plain(entry.key.value), (code, None))
+            is_other = isinstance(key, ast.keyword) and isinstance(value, ast.Constant)  # `Choice(dtmf=1)`
+            if value is None or (is_other and isinstance(entry.value, Map)):
+                key, value = texts.get(entry.key.value, code), code
             entries.append(Entry(self._text(entry.key, key), self._at(entry.value, value)))
         return Map(tuple(entries), self.place(code))
 

@@ -64,6 +64,8 @@ def explore(
         params = {each.place for each in linked.params.values()}
         has_odd_param = any(each.code == "E203" and each.place in params for each in issues)  # they fail by its values
         found = () if has_odd_param else _first_failures(watch, said)
+        if any(".or_raise()" in each.cure for each in remarks):  # without it there is None
+            found = (each for each in found if "'NoneType'" not in each.message)
         if any(each.code == "W705" for each in remarks):  # what it does differently follows from that
             found = (each for each in found if each.code != "R111")
         failures = ((failure, _issue_of(failure, written)) for failure in found)
