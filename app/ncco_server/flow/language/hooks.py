@@ -71,7 +71,8 @@ def event_record(
     `ncco_server.results.RESULTS`; both are "" unless the event is `ended`. `result` is the flow's own result, or else
     the outcome that it returned.
     """
-    sent = _without_input(webhook.model_dump(by_alias=True))
+    known = webhook.model_dump(by_alias=True).items()
+    sent = _without_input({field: value for field, value in known if value is not None or field not in NO_EVENT})
     headers = sent.pop(HEADERS, None)
     nested = {texts_of(field): SentText.of(value).nested for field, value in sent.items()}
     texts = {field: SentText.of(_without_input(value)) for field, value in nested.items()}
