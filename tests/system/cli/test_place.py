@@ -82,6 +82,8 @@ def test_a_waiting_call_says_why_and_how_to_try_it_now(home: Path) -> None:
         (["reminder", "--to", "ada", "--with", "name=Ada"], "to: is not a phone number"),
         (["remindr", "--to", "447700900123"], "Did you mean reminder?"),
         (["reminder", "--to", "447700900123", "--with", "name"], "name is not name=value"),
+        (["reminder", "--to", "447700900123", "--with", "name=Ada", "--with", "name=Bo"], "name is given twice"),
+        (["reminder", "--to", "447700900123", "--with", "name=Ada", "--pause", "wrong list"], "leave out the flow"),
         (["reminder"], "add either --to NUMBER or --csv FILE"),
         (["reminder", "--csv", "people.csv"], "add --batch NAME"),
         (["reminder", "--csv", "people.csv", "--to", "447700900123", "--batch", "b"], "add either --to NUMBER"),
@@ -236,11 +238,13 @@ def test_a_forgotten_number_stays_known_to_its_batch(home: Path) -> None:
 def test_a_batch_is_shown_and_stopped_and_all_placing_is_paused(home: Path) -> None:
     place(home, "reminder", "--csv", "people.csv", "--batch", "monday")
     shown = place(home, "--batch", "monday")
+    misspelt = [place(home, word, "mondy") for word in ("--batch", "--stop")]
     paused = place(home, "--pause", "wrong list")
     stopped = place(home, "--stop", "monday")
     resumed = place(home, "--resume")
 
     assert re.search(r"2 +waiting", shown.output)
+    assert [1, 1] == [each.exit_code for each in misspelt if "no call belongs to a batch mondy" in each.output]
     assert re.search(r"paused since .*: wrong list", paused.output)
     assert "2 calls are cancelled" in stopped.output
     assert "paused" not in resumed.output

@@ -80,6 +80,8 @@ async def command(
     if name not in tables:
         cure = near_or_all(name, tables) if tables else "declare it in a shared file, under `tables`"
         raise CannotRun(f"there is no table {name}", cure)
+    if action == "export" and words:
+        raise CannotRun("export writes to standard output", f"write `ncco table {name} export > {words[0]}`")
     async with server_store() as store:
         table = Table(store, tables[name], line_of(project.flows.values()))
         now = datetime.now(zone_of(project))
@@ -139,9 +141,15 @@ def _line(row: TableRowDocument, shown: list[str], zone: tzinfo | None) -> tuple
 async def _set(table: Table, words: tuple[str, ...], now: datetime) -> int:
     size = len(table.definition.key)
     key, given = words[:size], words[size:]
+    if any(is_given and table.knows(column) for column, is_given, _ in (word.partition("=") for word in key)):
+        raise CannotRun(
+            "the key is incomplete", f"write its values before the columns: {', '.join(table.definition.key)}"
+        )
     if wrong := next((word for word in given if "=" not in word), None):
         raise CannotRun(f"{wrong} is not a column with a value", f"write column=value, after the key ({size} values)")
     values = {column: text or None for column, _, text in (word.partition("=") for word in given)}
+    if len(values) < len(given):
+        raise CannotRun("a column is given twice", "write one value for it")
     if both := next((column for column in values if column in table.definition.key), None):
         raise CannotRun(f"{both} is in the key", "write its value without a name, before the columns")
     table.name_of(key)
