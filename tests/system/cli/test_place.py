@@ -75,8 +75,9 @@ def test_a_waiting_call_says_why_and_how_to_try_it_now(home: Path) -> None:
 @each_case(
     ("words", "message"),
     [
-        (["reminder", "--to", "447700900123", "--with", "nam=Ada"], "with.nam: reminder has no such param"),
-        (["reminder", "--to", "447700900123"], "with.name: is missing"),
+        (["reminder", "--to", "447700900123", "--with", "nam=Ada"], "--with nam: reminder has no such param"),
+        (["reminder", "--to", "447700900123"], "--with name: is missing"),
+        (["reminder", "--to", "447700900123", "--params", "name=Ada"], "Did you mean '--with'?"),
         (["reminder", "--to", "12125551234", "--with", "name=Ada"], "has none of the prefixes in NCCO_DIAL_ALLOW"),
         (["reminder", "--to", "449098790000", "--with", "name=Ada"], "is a premium-rate number"),
         (["reminder", "--to", "ada", "--with", "name=Ada"], "to: is not a phone number"),
@@ -117,6 +118,7 @@ def test_every_wrong_cell_of_a_file_is_named_before_anybody_is_called(home: Path
         "447700900101,Ada,2026-12-24,2026-12-24T10:00Z,2",
         "112,Bob,24.12.2026,2026-12-24T10:00,two",
         "447700900103,Cy,2026-02-30,2026-12-24 10:00+01:00,",
+        "447700900104,Di,2026-12-24,2026-12-24T10:00Z,5m",
     ]
     (home / "people.csv").write_text("\n".join(rows))
     result = place(home, "reminder", "--csv", "people.csv", "--batch", "monday")
@@ -130,6 +132,7 @@ def test_every_wrong_cell_of_a_file_is_named_before_anybody_is_called(home: Path
         "people.csv:3: column visits: a whole number is needed, such as 2",
         "people.csv:4: column day: a date is needed, such as 2026-03-05",
         "people.csv:4: column visits: a whole number is needed, such as 2",
+        "people.csv:5: column visits: a whole number is needed, such as 2",
     ] == [line for line in result.output.splitlines() if line.startswith("people.csv")]
     assert [] == placed(home)
 
