@@ -56,7 +56,9 @@ class RefusalDocument(BaseModel):
     """The body of every reply to a refused request."""
 
     detail: ApiRefusal
-    others: list[ApiRefusal] = Field(default=[], description="What else is wrong: other fields, params, rows or columns.")
+    others: list[ApiRefusal] = Field(
+        default=[], description="What else is wrong: other fields, params, rows or columns."
+    )
 
 
 REFUSALS: Final[dict[int | str, dict[str, Any]]] = {

@@ -124,7 +124,7 @@ async def command(
     if flow is not None and (stop or pause or resume):
         raise CannotRun("--stop, --pause and --resume place no call", "leave out the flow, or the option")
     if flow is None:
-        if number or file is not None or values:
+        if number or file is not None or values or at or expires:
             raise CannotRun("no flow is named", "write, for example, `ncco place reminder --to 447700900123`")
         async with server_store() as store:
             return await _manage(store, batch, stop, pause, resume=resume)

@@ -80,8 +80,6 @@ async def command(
     if name not in tables:
         cure = near_or_all(name, tables) if tables else "declare it in a shared file, under `tables`"
         raise CannotRun(f"there is no table {name}", cure)
-    if action == "export" and words:
-        raise CannotRun("export writes to standard output", f"write `ncco table {name} export > {words[0]}`")
     async with server_store() as store:
         table = Table(store, tables[name], line_of(project.flows.values()))
         now = datetime.now(zone_of(project))
@@ -95,8 +93,7 @@ async def command(
                     return await _remove(table, words, now)
                 case "import":
                     return await _import(table, words, now)
-            async for text in csv_of(table, now):
-                print_result(text)
+            await _export(table, words, now)
         except RefusedRows as error:
             return _tell(error)
     return FINE
@@ -178,6 +175,14 @@ async def _import(table: Table, words: tuple[str, ...], now: datetime) -> int:
     await table.rows.change_many(changes, milliseconds(now), BY)
     click.echo(f"{counted(len(changes), 'row is', 'rows are')} written")
     return FINE
+
+
+async def _export(table: Table, words: tuple[str, ...], now: datetime) -> None:
+    if words:
+        cure = f"write `ncco table {table.definition.name} export > {words[0]}`"
+        raise CannotRun("export writes to standard output", cure)
+    async for text in csv_of(table, now):
+        print_result(text)
 
 
 def _tell(error: RefusedRows) -> int:
