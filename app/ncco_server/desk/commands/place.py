@@ -329,7 +329,7 @@ async def _manage(store: Store, batch: str, stop: str, pause: str, *, resume: bo
         click.echo(printable(f"no calls before {until:%Y-%m-%d %H:%M:%S} UTC: {control.held_for}"))
     counts = await store.placed.count(batch or stop)
     if (batch or stop) and not counts:
-        raise NotFound(f"no call belongs to a batch {batch or stop}", "write the name that --batch had with --csv")
+        raise NotFound(f"no call belongs to a batch {batch or stop}", "write the name that its calls were placed with")
     for (state, outcome), count in counts.items():
         click.echo(f"{count:>9,}  {outcome or state}")
     return FINE
