@@ -34,6 +34,8 @@ SCENARIO_FOLDERS = ("tests/scenarios", "scenarios")
 """Relative to the folder that contains `flows/`."""
 _MISNAMED = (".yaml.txt", ".yml.txt")
 _NAME = re.compile(r"^(?:\{\s*)?[\"']?flow[\"']?\s*:\s*[\"']?(?P<given>[^\s\"'#,}]+)(?P<name>)", re.MULTILINE)
+_SEPARATED = re.compile(r"/\.|\.py[;:\s]")
+"""A file or folder with a leading dot, or several files without commas."""
 _HANDLER = re.compile(
     r"^@(?:\w+\.)*call_flow\b(?:(?!\n(?:async )?def )[\s\S])*?"
     r"(?:\bname=[\"'](?P<given>[\w-]+)[\"'](?:(?!\n(?:async )?def )[\s\S])*)?\n(?:async )?def (?P<name>\w+)",
@@ -228,7 +230,7 @@ def read_handlers(text: str | Iterable[str]) -> tuple[str, ...]:
     names = [part.strip() for part in text.split(",")] if isinstance(text, str) else text
     found = tuple(dict.fromkeys(filter(None, names)))
     for name in found:
-        if not name.endswith(HANDLER_SUFFIX) or name.startswith(("/", ".")) or "\\" in name or "/." in name:
+        if not name.endswith(HANDLER_SUFFIX) or name.startswith(("/", ".")) or "\\" in name or _SEPARATED.search(name):
             raise ValueError(f'"{name}" is not the path of a Python file below the flows folder')
     return found
 

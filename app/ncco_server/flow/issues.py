@@ -17,7 +17,7 @@ A project is one flow file, or several files, each after a line `#=== path`; `#=
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -151,5 +151,8 @@ RUNNING_RULES: Final = _book("running")
 
 def unset_variable(place: Place, name: str, known: Iterable[str] = ()) -> FlowIssue:
     bare = name.removeprefix("FLOW_")
-    otherwise = did_you_mean(bare) if bare != name else f"set FLOW_{name} in .env, or in the server's environment"
-    return RULES["W302"].at(place, f"FLOW_{name} is not set", meant_word(name, known, otherwise))
+    setting = f"set FLOW_{name} in .env, or in the server's environment"
+    cure = meant_word(name, known, did_you_mean(bare) if bare != name else setting)
+    if bare == name and isinstance(cure, Fix):
+        cure = replace(cure, cure=f"{cure.cure} Otherwise, {setting}")
+    return RULES["W302"].at(place, f"FLOW_{name} is not set", cure)

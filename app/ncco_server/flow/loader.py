@@ -222,13 +222,14 @@ def _read_files(
         return files, problem
     values = 0
     left = MAX_PARSED
+    missing = [name for path, name in allowed.items() if extent == "project" and path not in texts]
     handlers = {path for path, text in texts.items() if path in allowed or _holds_handler(path, text)}
     for path in sorted(handlers.union(filter(is_flow_file, texts))):
         if path in allowed:
             stored = None if extent in ("files", "project") else texts
             files.append(_File.of_handler(path, texts[path], allowed[path], stored))
         elif path in handlers:
-            files.append(_File.of_unlisted(path, texts[path], handlers))
+            files.append(_File.of_unlisted(path, texts[path], handlers, missing))
         elif extent == "stored":
             files.append(_File.of(path, texts[path], read_late(path, texts[path])))
         else:
@@ -346,11 +347,13 @@ class _File:
         return cls(path, text, found.node, None, True, found.issues, (), partial(read_handler, found), found.modules)
 
     @classmethod
-    def of_unlisted(cls, path: str, text: str, handlers: Iterable[str]) -> Self:
-        """The code of `path` must not be run; `handlers` are all files with handlers."""
+    def of_unlisted(cls, path: str, text: str, handlers: Iterable[str], missing: Iterable[str]) -> Self:
+        """The code of `path` must not be run; `handlers` are all files with handlers, `missing` are listed ones."""
         every = ",".join(sorted(handler.removeprefix(_FLOWS) for handler in handlers))
         message = "the server may not run the code of this file"
-        cure = f"if it is yours, set NCCO_PYTHON_FLOWS={every}"
+        if absent := " and ".join(missing):
+            message += f"; NCCO_PYTHON_FLOWS lists {absent}, which does not exist"
+        cure = f"if it is yours, set NCCO_PYTHON_FLOWS={every} in .env, or in the server's environment"
         return cls(path, text, None, None, True, [RULES["E702"].at(Place(path, 1, 1), message, cure)])
 
     @classmethod

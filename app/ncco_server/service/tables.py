@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 from ncco_server.errors import AppError
 from ncco_server.flow.language.returns import Misfit, read_answer
 from ncco_server.flow.language.tables import TableDefinition
-from ncco_server.flow.report import as_sentence
+from ncco_server.flow.report import as_sentence, counted
 from ncco_server.ncco.value_types import Kind
 from ncco_server.service.phone_numbers import sought_digits
 from ncco_server.store import Store, milliseconds, moment_of
@@ -116,7 +116,7 @@ class Table:
         """The key is text, value by value. Raises RefusedRows."""
         if len(key) != len(self.definition.key):
             expected = ", ".join(self.definition.key)
-            raise RefusedRows([RowFault("", "", f"the key has {len(key)} values", f"Write: {expected}.")])
+            raise RefusedRows([RowFault("", "", f"the key has {counted(len(key), 'value')}", f"Write: {expected}.")])
         return self.change(dict(zip(self.definition.key, key, strict=True))).row
 
     def change(self, values: Mapping[str, Any], row: str = "", *, replaces: bool = False) -> RowChange:

@@ -12,7 +12,7 @@ from ncco_server.service.documents import PlacedDocument
 from ncco_server.service.placing.requests import WantedCall, checked
 from ncco_server.store import PlacedFilter, PlacedRow, milliseconds
 from ncco_server.store.api_keys import ApiKeyRow
-from ncco_server.web.programs import REFUSALS, Api, ApiState, Key, Refused, audit, json_body, read_body
+from ncco_server.web.programs import REFUSALS, Api, ApiState, Key, Refused, audit, json_body, not_for_key, read_body
 
 PARAMS: Final = (
     "The params of the flow. A date is `2026-03-05`, a time of day `09:30`, a point in time `2026-03-05T09:30+01:00`. "
@@ -110,8 +110,7 @@ async def place_call(
 ) -> PlacedDocument:
     """Place a call. The same `Idempotency-Key` and body return the same call; for another body, the reply is 409."""
     if new.flow not in key.flows:
-        problem = "this key may not place calls with this flow"
-        raise Refused(HTTPStatus.FORBIDDEN, problem, "Use a key that may.")
+        raise not_for_key("this key may not place calls with this flow", new.flow, key.flows)
     wanted = WantedCall(
         flow=new.flow,
         to=new.to,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
@@ -22,11 +22,13 @@ from structlog.typing import FilteringBoundLogger
 from ncco_server.errors import StoreUnavailable
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Project
+from ncco_server.flow.report import as_sentence
 from ncco_server.service.placing.requests import RefusedRequest
 from ncco_server.service.released import NO_PROJECT, RELEASED
-from ncco_server.service.tables import RefusedRows
+from ncco_server.service.tables import MOST_FAULTS, RefusedRows
 from ncco_server.store import RevisionRow, Store
 from ncco_server.store.api_keys import ApiKeyRow
+from ncco_server.suggest import near_or_all, nearest
 from ncco_server.web.methods import allow_header
 
 MAX_BODY: Final = 65_536
@@ -54,7 +56,9 @@ class RefusalDocument(BaseModel):
     """The body of every reply to a refused request."""
 
     detail: ApiRefusal
-    others: list[ApiRefusal] = Field(default=[], description="What else is wrong: other params, rows or columns.")
+    others: list[ApiRefusal] = Field(
+        default=[], description="What else is wrong: other fields, params, rows or columns."
+    )
 
 
 REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
@@ -80,7 +84,7 @@ _FIXES: Final = {
     "dict_type": "Send a JSON object.",
     "greater_than_equal": "Write {ge} or more.",
     "int_parsing": "Write a whole number.",
-    "int_type": "Write a whole number, without quotes.",
+    "int_type": "Write a whole number of seconds, without quotes.",
     "json_invalid": "Send JSON.",
     "less_than_equal": "Write {le} or less.",
     "list_type": "Send a JSON array.",
@@ -95,6 +99,7 @@ _FIXES: Final = {
     "value_error": _MOMENT,
 }
 """By the type of pydantic's error."""
+_UNKNOWN: Final = "extra_forbidden"
 
 
 class ReleasedProject:
@@ -145,6 +150,12 @@ class Refused(HTTPException):
         super().__init__(status, ApiRefusal(where=where, problem=problem, fix=cure), headers)
 
 
+def not_for_key(problem: str, name: str, allowed: Iterable[str]) -> Refused:
+    near = nearest(name, allowed)
+    cure = f"Did you mean {near}? Otherwise, use a key that may." if near else "Use a key that may."
+    return Refused(HTTPStatus.FORBIDDEN, problem, cure)
+
+
 async def _state(request: Request) -> ApiState:
     state: ApiState = request.app.state.api
     return state
@@ -191,7 +202,11 @@ async def read_body(request: Request, model: TypeAdapter[Any]) -> Any:
     try:
         return model.validate_json(body)
     except ValidationError as error:
-        raise RequestValidationError([{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors()]) from error
+        fields = {"fields": model.json_schema().get("properties", {})}
+        faults = [
+            {**fault, "loc": ("body", *fault["loc"]), "ctx": fault.get("ctx", {}) | fields} for fault in error.errors()
+        ]
+        raise RequestValidationError(faults) from error
 
 
 def json_body(model: TypeAdapter[Any]) -> dict[str, Any]:
@@ -216,11 +231,19 @@ async def _refused(_: Request, error: Exception) -> JSONResponse:
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:
     """Leave out the values, not all of which JSON can represent."""
-    first = cast(RequestValidationError, error).errors()[0]
-    status = HTTPStatus.BAD_REQUEST if first["type"] == "json_invalid" else HTTPStatus.UNPROCESSABLE_ENTITY
-    where = ".".join(str(part) for part in first["loc"][1:])
-    fix = _FIXES.get(first["type"], COMPARE).format_map(first.get("ctx", {}))
-    return _reply(status, ApiRefusal(where=where, problem=first["msg"], fix=fix))
+    faults = sorted(cast(RequestValidationError, error).errors(), key=lambda fault: fault["type"] != _UNKNOWN)
+    is_json = faults[0]["type"] != "json_invalid"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if is_json else HTTPStatus.BAD_REQUEST
+    return _reply(status, *map(_refusal, faults[:MOST_FAULTS]))
+
+
+def _refusal(fault: Mapping[str, Any]) -> ApiRefusal:
+    where = ".".join(str(part) for part in fault["loc"][1:])
+    known = fault.get("ctx", {})
+    if fault["type"] == _UNKNOWN and "fields" in known:
+        cure = as_sentence(near_or_all(where, known["fields"]))
+        return ApiRefusal(where=where, problem="there is no such field", fix=cure if cure.endswith("?") else f"{cure}.")
+    return ApiRefusal(where=where, problem=fault["msg"], fix=_FIXES.get(fault["type"], COMPARE).format_map(known))
 
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:

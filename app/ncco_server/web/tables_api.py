@@ -16,10 +16,10 @@ from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.service.phone_numbers import line_of
 from ncco_server.service.tables import Table, TableRowDocument
 from ncco_server.store import milliseconds
-from ncco_server.store.api_keys import ApiKeyRow
+from ncco_server.store.api_keys import READ, ApiKeyRow
 from ncco_server.store.table_rows import ABSENT
 from ncco_server.table_rows import RowChange
-from ncco_server.web.programs import REFUSALS, Api, ApiState, Key, Refused, audit, json_body, read_body
+from ncco_server.web.programs import REFUSALS, Api, ApiState, Key, Refused, audit, json_body, not_for_key, read_body
 
 MOST_ROWS: Final = 200
 """Maximum number of rows per page, and per request that changes several; our choice."""
@@ -91,7 +91,8 @@ async def _table(
 ) -> Table:
     """Raise Refused if there is no such table, or the key may not read it."""
     if not key.may_read(name):
-        raise Refused(HTTPStatus.FORBIDDEN, "this key may not use this table", "Use a key that may.")
+        allowed = (each.removesuffix(READ) for each in key.tables)
+        raise not_for_key("this key may not use this table", name, allowed)
     project = await api.project.current()
     definition = project.tables.get(name)
     if definition is None:

@@ -75,17 +75,21 @@ def test_a_waiting_call_says_why_and_how_to_try_it_now(home: Path) -> None:
 @each_case(
     ("words", "message"),
     [
-        (["reminder", "--to", "447700900123", "--with", "nam=Ada"], "with.nam: reminder has no such param"),
-        (["reminder", "--to", "447700900123"], "with.name: is missing"),
+        (["reminder", "--to", "447700900123", "--with", "nam=Ada"], "--with nam: reminder has no such param"),
+        (["reminder", "--to", "447700900123"], "--with name: is missing"),
+        (["reminder", "--to", "447700900123", "--params", "name=Ada"], "Did you mean '--with'?"),
         (["reminder", "--to", "12125551234", "--with", "name=Ada"], "has none of the prefixes in NCCO_DIAL_ALLOW"),
         (["reminder", "--to", "449098790000", "--with", "name=Ada"], "is a premium-rate number"),
         (["reminder", "--to", "ada", "--with", "name=Ada"], "to: is not a phone number"),
         (["remindr", "--to", "447700900123"], "Did you mean reminder?"),
         (["reminder", "--to", "447700900123", "--with", "name"], "name is not name=value"),
+        (["reminder", "--to", "447700900123", "--with", "name=Ada", "--with", "name=Bo"], "name is given twice"),
+        (["reminder", "--to", "447700900123", "--with", "name=Ada", "--pause", "wrong list"], "leave out the flow"),
         (["reminder"], "add either --to NUMBER or --csv FILE"),
         (["reminder", "--csv", "people.csv"], "add --batch NAME"),
         (["reminder", "--csv", "people.csv", "--to", "447700900123", "--batch", "b"], "add either --to NUMBER"),
         (["--to", "447700900123"], "no flow is named"),
+        (["--batch", "monday", "--at", "2030-01-01T10:00"], "no flow is named"),
     ],
 )
 def test_errors_are_reported_and_nothing_is_written(home: Path, words: list[str], message: str) -> None:
@@ -115,6 +119,7 @@ def test_every_wrong_cell_of_a_file_is_named_before_anybody_is_called(home: Path
         "447700900101,Ada,2026-12-24,2026-12-24T10:00Z,2",
         "112,Bob,24.12.2026,2026-12-24T10:00,two",
         "447700900103,Cy,2026-02-30,2026-12-24 10:00+01:00,",
+        "447700900104,Di,2026-12-24,2026-12-24T10:00Z,5m",
     ]
     (home / "people.csv").write_text("\n".join(rows))
     result = place(home, "reminder", "--csv", "people.csv", "--batch", "monday")
@@ -128,6 +133,7 @@ def test_every_wrong_cell_of_a_file_is_named_before_anybody_is_called(home: Path
         "people.csv:3: column visits: a whole number is needed, such as 2",
         "people.csv:4: column day: a date is needed, such as 2026-03-05",
         "people.csv:4: column visits: a whole number is needed, such as 2",
+        "people.csv:5: column visits: a whole number is needed, such as 2",
     ] == [line for line in result.output.splitlines() if line.startswith("people.csv")]
     assert [] == placed(home)
 
@@ -236,11 +242,13 @@ def test_a_forgotten_number_stays_known_to_its_batch(home: Path) -> None:
 def test_a_batch_is_shown_and_stopped_and_all_placing_is_paused(home: Path) -> None:
     place(home, "reminder", "--csv", "people.csv", "--batch", "monday")
     shown = place(home, "--batch", "monday")
+    misspelt = [place(home, word, "mondy") for word in ("--batch", "--stop")]
     paused = place(home, "--pause", "wrong list")
     stopped = place(home, "--stop", "monday")
     resumed = place(home, "--resume")
 
     assert re.search(r"2 +waiting", shown.output)
+    assert [1, 1] == [each.exit_code for each in misspelt if "no call belongs to a batch mondy" in each.output]
     assert re.search(r"paused since .*: wrong list", paused.output)
     assert "2 calls are cancelled" in stopped.output
     assert "paused" not in resumed.output

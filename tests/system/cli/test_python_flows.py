@@ -42,6 +42,8 @@ def project(tmp_path: Path) -> Path:
         ("./pizza.py", 'NCCO_PYTHON_FLOWS: "./pizza.py" is not the path'),
         ("/etc/pizza.py", 'NCCO_PYTHON_FLOWS: "/etc/pizza.py" is not the path'),
         ("sub\\pizza.py", "is not the path of a Python file below the flows folder"),
+        ("pizza.py;bar.py", 'NCCO_PYTHON_FLOWS: "pizza.py;bar.py" is not the path'),
+        ("pizza.py bar.py", "separated by commas"),
         ("pizza", "such as pizza.py,shop/orders.py"),
         ("", "if it is yours, set NCCO_PYTHON_FLOWS=pizza.py"),
         ("pizza.py.bak.py", "if it is yours, set NCCO_PYTHON_FLOWS=pizza.py"),
@@ -68,7 +70,8 @@ def test_a_listed_file_that_does_not_exist_is_a_warning(project: Path, listed: s
 
 def test_a_misspelt_list_is_one_issue(project: Path) -> None:
     found = ncco("check", cwd=project, env={"NCCO_PYTHON_FLOWS": "piza.py"})
-    assert "set NCCO_PYTHON_FLOWS=pizza.py" in found.output
+    assert "NCCO_PYTHON_FLOWS lists piza.py, which does not exist" in found.output
+    assert "set NCCO_PYTHON_FLOWS=pizza.py in .env" in found.output
     assert "W707" not in found.output
 
 

@@ -227,6 +227,7 @@ def test_variables_can_be_given() -> None:
         (["--at", "9999-12-31T23:59-14:00"], "is too far in the past or the future; use a year from 2000 to 2100"),
         (["--from", "bob"], "bob: a phone number is needed"),
         (["--env", "CRM"], "CRM is not NAME=VALUE"),
+        (["--env", "CRM=a", "--env", "CRM=b"], "CRM is given twice"),
         (["--save", "calls.txt"], "calls.txt is not the name of a scenario file"),
         (["--save", "flows.yaml/"], "flows.yaml is a folder"),
         (["--method", "post"], "--method only applies to a server at a URL"),

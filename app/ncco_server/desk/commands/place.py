@@ -21,7 +21,7 @@ from ncco_server.desk import options
 from ncco_server.desk.database import asynchronous, find_database, now_ms, server_store
 from ncco_server.desk.environment import server_settings
 from ncco_server.desk.exports import cell_text, csv_cure, csv_reader
-from ncco_server.desk.output import FINE, ISSUES, CannotRun, Progress, read_bytes
+from ncco_server.desk.output import FINE, ISSUES, CannotRun, NotFound, Progress, read_bytes
 from ncco_server.desk.project import Source
 from ncco_server.flow.model import Flow
 from ncco_server.flow.report import counted, printable
@@ -44,10 +44,21 @@ _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 def _values(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
     """Read `name=value`. Raises BadParameter."""
+    values = dict[str, str]()
     for each in given:
-        if "=" not in each:
+        name, equals, value = each.partition("=")
+        if not equals:
             raise click.BadParameter(f"{each} is not name=value")
-    return {name: value for name, _, value in (each.partition("=") for each in given)}
+        if name in values:
+            raise click.BadParameter(f"{name} is given twice; leave one out, or place a call for each with --csv")
+        values[name] = value
+    return values
+
+
+def _no_params(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> None:
+    """Otherwise, the option would be taken for `--pause`."""
+    if given:
+        raise click.UsageError("No such option '--params'. Did you mean '--with'?")
 
 
 def _duration(_: click.Context, __: click.Parameter, text: str | None) -> int | None:
@@ -77,6 +88,7 @@ is wrong and none was written, 2 there is no database or the project has errors.
 @click.argument("flow", type=options.FLOW, required=False)
 @click.option("--to", "number", default="", metavar="NUMBER", help="Number to call, with its country code.")
 @click.option("--with", "values", multiple=True, metavar="NAME=VALUE", callback=_values, help="Value of a param.")
+@click.option("--params", multiple=True, hidden=True, expose_value=False, callback=_no_params)
 @click.option(
     "--csv", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Place a call for each row."
 )
@@ -109,8 +121,10 @@ async def command(
     templates: Path | None,
 ) -> int:
     """Have the server place calls; show or stop a batch; pause all placing."""
+    if flow is not None and (stop or pause or resume):
+        raise CannotRun("--stop, --pause and --resume place no call", "leave out the flow, or the option")
     if flow is None:
-        if number or file is not None or values:
+        if number or file is not None or values or at or expires:
             raise CannotRun("no flow is named", "write, for example, `ncco place reminder --to 447700900123`")
         async with server_store() as store:
             return await _manage(store, batch, stop, pause, resume=resume)
@@ -141,7 +155,7 @@ class _RowPlace(NamedTuple):
 
     def of(self, fault: RefusedRequest) -> str:
         if not self.row:
-            return str(fault)
+            return f"{fault.where.replace('with.', '--with ')}: {fault.problem}"
         column = self.column if fault.where == "to" else fault.where.removeprefix("with.")
         is_cell = fault.where == "to" or fault.where != column
         return f"{self.row}: {f'column {column}' if is_cell else fault.where}: {fault.problem}"
@@ -313,6 +327,9 @@ async def _manage(store: Store, batch: str, stop: str, pause: str, *, resume: bo
     if control.is_held(now):
         until = moment_of(control.held_until or 0)
         click.echo(printable(f"no calls before {until:%Y-%m-%d %H:%M:%S} UTC: {control.held_for}"))
-    for (state, outcome), count in (await store.placed.count(batch or stop)).items():
+    counts = await store.placed.count(batch or stop)
+    if (batch or stop) and not counts:
+        raise NotFound(f"no call belongs to a batch {batch or stop}", "write the name that its calls were placed with")
+    for (state, outcome), count in counts.items():
         click.echo(f"{count:>9,}  {outcome or state}")
     return FINE

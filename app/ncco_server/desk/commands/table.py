@@ -93,8 +93,7 @@ async def command(
                     return await _remove(table, words, now)
                 case "import":
                     return await _import(table, words, now)
-            async for text in csv_of(table, now):
-                print_result(text)
+            await _export(table, words, now)
         except RefusedRows as error:
             return _tell(error)
     return FINE
@@ -139,9 +138,15 @@ def _line(row: TableRowDocument, shown: list[str], zone: tzinfo | None) -> tuple
 async def _set(table: Table, words: tuple[str, ...], now: datetime) -> int:
     size = len(table.definition.key)
     key, given = words[:size], words[size:]
+    if any(is_given and table.knows(column) for column, is_given, _ in (word.partition("=") for word in key)):
+        raise CannotRun(
+            "the key is incomplete", f"write its values before the columns: {', '.join(table.definition.key)}"
+        )
     if wrong := next((word for word in given if "=" not in word), None):
         raise CannotRun(f"{wrong} is not a column with a value", f"write column=value, after the key ({size} values)")
     values = {column: text or None for column, _, text in (word.partition("=") for word in given)}
+    if len(values) < len(given):
+        raise CannotRun("a column is given twice", "write one value for it")
     if both := next((column for column in values if column in table.definition.key), None):
         raise CannotRun(f"{both} is in the key", "write its value without a name, before the columns")
     table.name_of(key)
@@ -170,6 +175,14 @@ async def _import(table: Table, words: tuple[str, ...], now: datetime) -> int:
     await table.rows.change_many(changes, milliseconds(now), BY)
     click.echo(f"{counted(len(changes), 'row is', 'rows are')} written")
     return FINE
+
+
+async def _export(table: Table, words: tuple[str, ...], now: datetime) -> None:
+    if words:
+        cure = f"write `ncco table {table.definition.name} export > {words[0]}`"
+        raise CannotRun("export writes to standard output", cure)
+    async for text in csv_of(table, now):
+        print_result(text)
 
 
 def _tell(error: RefusedRows) -> int:

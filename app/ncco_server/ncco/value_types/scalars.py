@@ -166,7 +166,7 @@ class Number(Kind):
             return float(value) if "." in value else int(value)
         if is_number(value) and abs(value) < LARGE:
             return value
-        raise _not_a_number(value, "a number", "1 or 0.5", " before and behind the point")
+        raise _not_a_number(value, "a number", "1 or 0.5", self.unit, " before and behind the point")
 
     def literal(self, text: str) -> int | float:
         number = self.cast(text)
@@ -238,7 +238,7 @@ class WholeNumber(Number):
             return int(value)
         if is_number(value) and abs(value) < LARGE and value == int(value):
             return int(value)
-        raise _not_a_number(value, "a whole number", "2")
+        raise _not_a_number(value, "a whole number", "2", self.unit)
 
     def _check_fraction(self, number: float) -> list[Issue]:
         code = "N957" if self.is_usual else "N118"
@@ -254,14 +254,14 @@ class WholeNumber(Number):
         return schema | {"type": ["number", "string"]} if self.is_usual else schema
 
 
-def _not_a_number(value: object, noun: str, examples: str, where: str = "") -> ValueError:
+def _not_a_number(value: object, noun: str, examples: str, unit: str, where: str = "") -> ValueError:
     """Perhaps it has too many digits, or is a duration."""
     seconds = None
     if isinstance(value, str):
         text = value.strip()
         is_longer = len(value) > MOST_DIGITS and _LONGER.fullmatch(text) is not None
         is_longer = is_longer or (_EXPONENT.fullmatch(text) is not None and abs(float(text)) >= LARGE)
-        if _DIGIT.search(value):
+        if unit == "seconds" and _DIGIT.search(value):
             seconds = meant_seconds(value)
     else:
         is_longer = isinstance(value, int | float) and LARGE <= abs(value) < math.inf

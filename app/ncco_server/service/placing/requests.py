@@ -172,8 +172,9 @@ def _number(text: str, allowed: Sequence[str], line: str) -> str | RefusedReques
 
 def _values(given: Mapping[str, Any], flow: Flow, line: str) -> tuple[dict[str, Any], list[RefusedRequest]]:
     faults = []
+    meant = set[str | None]()
     for name in [name for name in given if name not in flow.params]:
-        near = nearest(name, flow.params)
+        meant.add(near := nearest(name, flow.params))
         cure = f"Did you mean {near}?" if near else f"Params of {flow.name}: {', '.join(flow.params) or 'none'}."
         faults.append(RefusedRequest(f"with.{name}", f"{flow.name} has no such param", cure))
     values = {}
@@ -186,7 +187,7 @@ def _values(given: Mapping[str, Any], flow: Flow, line: str) -> tuple[dict[str, 
                 faults.append(RefusedRequest(f"with.{name}", message, f"Write {param.type.described}."))
         elif param.has_default:
             values[name] = param.default
-        else:
+        elif name not in meant:
             faults.append(RefusedRequest(f"with.{name}", "is missing", f"Write {param.type.described}."))
     return values, faults or _faults_of_text(values)
 

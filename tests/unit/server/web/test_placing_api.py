@@ -81,11 +81,39 @@ async def under_way(store: Store, id_: str) -> AttemptRow:
 
 
 async def test_all_errors_are_reported_at_once(client: Client) -> None:
-    wrong: dict[str, Any] = {"to": "112", "with": {"day": "soon", "nmae": "Ada"}}
+    wrong: dict[str, Any] = {"to": "112", "with": {"day": "soon", "age": 3}}
     document = (await post(client, **wrong)).json()
 
     assert "to" == document["detail"]["where"]
-    assert ["with.nmae", "with.name", "with.day"] == [other["where"] for other in document["others"]]
+    assert ["with.age", "with.name", "with.day"] == [other["where"] for other in document["others"]]
+
+
+async def test_a_misspelt_param_is_not_missing_too(client: Client) -> None:
+    document = (await post(client, **{"with": {"nmae": "Ada"}})).json()
+
+    assert ("with.nmae", "Did you mean name?") == (document["detail"]["where"], document["detail"]["fix"])
+    assert "others" not in document
+
+
+@each_case(
+    ("changes", "fixes"),
+    [
+        ({"number": CALL["to"], "to": None}, {"number": "There are: at, expires", "to": "Write text, in quotes."}),
+        ({"exprires": 60}, {"exprires": 'Did you mean "expires"?'}),
+        ({"params": {}, "delay": "10m"}, {"params": "to, with.", "delay": "to, with."}),
+        ({"expires": "2h"}, {"expires": "Write a whole number of seconds, without quotes."}),
+        ({"flow": "remindr"}, {"": "Did you mean reminder? Otherwise, use a key that may."}),
+        ({"flow": "alarm"}, {"": "Use a key that may."}),
+    ],
+)
+async def test_every_wrong_field_is_named_with_what_is_meant(
+    client: Client, changes: dict[str, Any], fixes: dict[str, str]
+) -> None:
+    document = (await post(client, **changes)).json()
+    found = [document["detail"], *document.get("others", [])]
+
+    assert list(fixes) == [each["where"] for each in found]
+    assert all(fix in each["fix"] for each, fix in zip(found, fixes.values(), strict=True)), found
 
 
 async def test_a_call_is_accepted_and_found(client: Client, store: Store) -> None:

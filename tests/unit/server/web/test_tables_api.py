@@ -279,6 +279,7 @@ async def test_a_key_can_use_only_its_tables(client: Client) -> None:
     other = {"Authorization": "Bearer key of placer"}
     assert [403, 403] == [(await client.get(path, headers=other)).status_code for path in (ADA, "/tables/nothing")]
     assert 401 == (await client.get(ADA, headers={"Authorization": "Bearer nobody"})).status_code
+    assert "Did you mean blocked?" in (await client.get("/tables/blokced")).json()["detail"]["fix"]
 
 
 async def test_a_sensitive_value_is_never_shown(client: Client) -> None:

@@ -68,6 +68,8 @@ def _variables(_: click.Context, __: click.Parameter, given: tuple[str, ...]) ->
         name, equals, value = each.partition("=")
         if not equals or not name.isidentifier():
             raise click.BadParameter(f"{each} is not NAME=VALUE")
+        if name in found:
+            raise click.BadParameter(f"{name} is given twice; leave one out")
         found[name] = value
     return found
 
