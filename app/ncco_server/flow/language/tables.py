@@ -358,11 +358,13 @@ def read_key_values(table: TableDefinition, fields: Fields, reader: Resolver) ->
         what = f"`{name}` of {fields.what}"
         if value is not None and node is not None and fits(value, declared.type, what, node, reader):
             found[name] = value
+            if not declared.type.words:
+                reader.warn_of_name(node)
     return found
 
 
 def fits(value: Value, type_: Kind, what: str, node: Node, reader: Resolver) -> bool:
-    """Report a literal that a row cannot have (E203), and a computed date or time of another type (E313).
+    """Report a literal that a row cannot have (E203), and a computed date, time or number of another type (E313).
 
     `value` was read as text: it may be "" in some calls.
     """
@@ -370,7 +372,7 @@ def fits(value: Value, type_: Kind, what: str, node: Node, reader: Resolver) -> 
         meant = as_computed(node.value, type_, reader.scope, is_unfit=True) if isinstance(node, Text) else None
         return reader.literal(node, type_, what, fix=meant) is not None
     typed = replace(reader, issues=[])
-    if type_.is_timed:
+    if type_.is_timed or type_.family == "number":
         typed.value(node, type_, "kept", what)
     wrong = [issue for issue in typed.issues if issue.code == "E313"]
     reader.issues.extend(wrong)
