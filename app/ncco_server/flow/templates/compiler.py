@@ -214,11 +214,7 @@ def _compile_native(
     kind = check.type_of(node)
     wanted = unit.type
     _refuse_spoken(check, node, wanted)
-    if (
-        kind is not None
-        and not check.has_errors
-        and not _may_be(wanted, kind)
-    ):
+    if kind is not None and not check.has_errors and not _may_be(wanted, kind):
         message = f"{check.shown(node)} is {kind.described}; {wanted.described} is needed"
         converted = None if kind.words else check.converted(node, (wanted.family,))
         cure = converted or f"compute {wanted.described}"
