@@ -255,10 +255,10 @@ def _check_action(
 ) -> None:
     fields = words.written
     if words.remove:
-        for word in ("set", "increase", "only_new", "into"):
-            if word in fields.values:
-                message = f"`remove` removes the whole row, so `{word}` has no effect"
-                reader.report("E553", fields.at(word), message, f"delete `{word}`, or `remove`")
+        if unused := [word for word in ("set", "increase", "only_new", "into") if word in fields.values]:
+            shown = " and ".join(f"`{word}`" for word in unused)
+            message = f"`remove` removes the whole row, so {shown} {'have' if unused[1:] else 'has'} no effect"
+            reader.report("E553", fields.at(unused[0]), message, f"delete {shown}, or `remove`")
     elif twice := sorted({each.name for each in sets} & {increase.name for increase in increases}):
         message = f'"{twice[0]}" is set and increased'
         reader.report("E553", fields.at("increase"), message, "write it under one of the two")
