@@ -320,7 +320,7 @@ def _hints(shape: NccoShape) -> dict[str, str]:
         for word, name in OPTION_NAMES.get(shape.title, {}).items()
     }
     if shape.title == "talk":
-        foreign["file src path"] = "template"
+        foreign["file src path include j2"] = "template"
     if shape.title == "record":
         foreign["email mail sms"] = "write `events: {record: hook}` in the step instead"
     return foreign | by_word | (_owners(shape) if shape.title in SHAPES else {})

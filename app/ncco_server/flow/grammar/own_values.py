@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Final
 
-from ncco_server.flow.nodes import Map, Node, Seq, Text, texts_in
+from ncco_server.flow.nodes import Map, Node, Seq, Text, text_of, texts_in
 from ncco_server.flow.templates.tree import HOLE
 
 _EXAMPLE: Final = re.compile(r"`([^`{]*\{)([^`]*)(\}\]?)`")
@@ -97,6 +97,9 @@ def _is_outermost(value: re.Match[str]) -> bool:
 def _entries(node: Seq, example: str) -> dict[str, str]:
     """By key: of a list of names, of maps with one entry each, or of maps that begin with their name."""
     if all(isinstance(item, Text) for item in node.items):
+        days = [text_of(item).rpartition(" ") for item in node.items]
+        if all(_kind(hours) == _HOURS for _, _, hours in days):
+            return {name.strip().removesuffix(":"): hours for name, _, hours in days}
         first = _VALUE.search(example)
         value = first[0] if first and first[0].isalpha() and first[0] + " " not in example else ".."
         return {_key(item): value for item in node.items}

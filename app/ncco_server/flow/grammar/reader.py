@@ -205,11 +205,15 @@ class Resolver(Reader):
 
     def warn_of_own_name(self, entry: Entry) -> None:
         """Report W305 for text that only repeats its key, as in `reason: reason`, if a variable has that name."""
-        key, value = entry
-        if isinstance(value, Text) and not value.quoted and value.value == key.value and key.value in self.variables:
-            message = f'"{key.value}" is plain text here, not the value of {key.value}'
-            braces = f"{{{{ {key.value} }}}}"
-            self.report("W305", value.place, message, Fix(f'write "{braces}"', "word", braces), [key.value])
+        if isinstance(entry.value, Text) and entry.value.value == entry.key.value:
+            self.warn_of_name(entry.value)
+
+    def warn_of_name(self, node: Node) -> None:
+        """Report W305 for text without quotes that is only the name of a variable."""
+        if isinstance(node, Text) and not node.quoted and node.value in self.variables:
+            message = f'"{node.value}" is plain text here, not the value of {node.value}'
+            braces = f"{{{{ {node.value} }}}}"
+            self.report("W305", node.place, message, Fix(f'write "{braces}"', "word", braces), [node.value])
 
     def expression(self, node: Node, what: str) -> Expression | None:
         text = self.text(node, what, _compared(node) if isinstance(node, Map) else None)
@@ -279,7 +283,7 @@ def read_fields(
         word = entry.key.value
         if word in known:
             continue
-        near = nearest(word, (*known, *(hints or {})))
+        near = nearest(word, (*known, *" ".join(hints or ()).split()))
         meant = meaning_of(word if near in known else near or word, hints or {}) or (
             None if near else synonym(word, known)
         )

@@ -320,7 +320,8 @@ def _read_definition(entry: Entry, reader: Resolver) -> LookupDefinition | None:
         return None
     word = _check_method(fields, reader)
     params = _read_params(fields.get("params"), reader)
-    inner = replace(reader, scope=scope_with(params, reader.scope))
+    variables = {**reader.variables, **{each: param.variable for each, param in params.items()}}
+    inner = replace(reader, scope=scope_with(params, reader.scope), variables=variables)
     made: dict[str, Any] = {}
     if word != "table":
         returns = read_returns(fields, reader)

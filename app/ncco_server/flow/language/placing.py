@@ -111,7 +111,11 @@ def _read_placing(node: Node, what: str, reader: Resolver) -> Placing | None:
     if not signature.is_placed:
         reader.report("E587", place, f'the flow "{name}" has no `outbound`')
         signature = any_flow(name, placing.params, place)  # perhaps another flow is meant
-    given = read_given(placing.params, signature.params, ("flow", name), place, reader)
+    local = replace(reader, issues=[])
+    given = read_given(placing.params, signature.params, ("flow", name), place, local)
+    reader.issues.extend(
+        replace(issue, cure="leave it out") if issue.code == "E226" else issue for issue in local.issues
+    )
     for assignment in given:
         if signature.params[assignment.name].variable.sensitive:  # E226 refuses the others
             reader.refuse_secrets(assignment.value, _STORED)

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from ncco_server.flow.grammar.map_form import MapForm
 from ncco_server.flow.grammar.reader import Resolver, items
-from ncco_server.flow.grammar.targets import FlowName, read_given
+from ncco_server.flow.grammar.targets import FlowName
 from ncco_server.flow.language.tables import TableOfNumbers
 from ncco_server.flow.nodes import Node, Text
 
@@ -38,5 +38,8 @@ def _is_known(run: Text, reader: Resolver) -> bool:
         reader.unknown("E272", run, sorted(reader.flows), f'there is no flow "{name}"')
         return False
     if signature is not None and signature.is_whole:
-        read_given(None, signature.params, ("flow", name), run.place, reader)
+        for param in (each for each, param in signature.params.items() if param.is_required):
+            cure = f"name a flow in which calls can start, or give `{param}` a default: `refuse` passes no values"
+            reader.report("E271", run.place, f'the flow "{name}" needs "{param}"', cure, [name])
+            break
     return True

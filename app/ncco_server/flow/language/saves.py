@@ -165,7 +165,8 @@ def _read_save(node: Node, reader: Resolver, *, is_later: bool) -> Save | None:
     hints = SaveWords.hints
     if table is not None:
         columns = {name: f"write `set: {{{name}: ..}}`" for name in table.columns}
-        hints = {**key_hints(table, found, known, hints), **columns}
+        row = f"write the key of the row: `{table.shown_key(reader.scope.types)}`"
+        hints = {**key_hints(table, found, known, hints), **columns, "where": row}
     fields = read_fields(found, known, "`save`", reader, hints=hints)
     words = SaveWords.build(fields, reader)
     if words is None:
@@ -196,9 +197,10 @@ def _read_values(
     for key in (entry.key for entry in entries if entry.key.value not in columns):
         if key.value in table.key:
             message = f'"{key.value}" is in the key of the table {table.name}, not one of its columns'
-            reader.report(
-                "E554", key.place, message, f"write it beside `table`: `table: {table.name}, {table.shown_key}`"
-            )
+            shown = f"table: {table.name}, {table.shown_key(reader.scope.types)}"
+            is_there = words.written.get(key.value) is not None
+            fix = "delete it: it is beside `table` already" if is_there else f"write it beside `table`: `{shown}`"
+            reader.report("E554", key.place, message, fix)
         elif key.value in table.columns:
             message = f'"{key.value}" of the table {table.name} is not a number, so it cannot increase'
             others = f"increase one of: {', '.join(columns)}; or " if columns else ""
@@ -253,10 +255,10 @@ def _check_action(
 ) -> None:
     fields = words.written
     if words.remove:
-        for word in ("set", "increase", "only_new", "into"):
-            if word in fields.values:
-                message = f"`remove` removes the whole row, so `{word}` has no effect"
-                reader.report("E553", fields.at(word), message, f"delete `{word}`, or `remove`")
+        if unused := [word for word in ("set", "increase", "only_new", "into") if word in fields.values]:
+            shown = " and ".join(f"`{word}`" for word in unused)
+            message = f"`remove` removes the whole row, so {shown} {'have' if unused[1:] else 'has'} no effect"
+            reader.report("E553", fields.at(unused[0]), message, f"delete {shown}, or `remove`")
     elif twice := sorted({each.name for each in sets} & {increase.name for increase in increases}):
         message = f'"{twice[0]}" is set and increased'
         reader.report("E553", fields.at("increase"), message, "write it under one of the two")
@@ -285,7 +287,8 @@ def _read_into(words: SaveWords, reader: Resolver) -> str:
     variable = reader.variables.get(text.value)
     if variable is None:
         flags = [name for name, each in reader.variables.items() if each.type == TYPES["bool"]]
-        cure = meant_word(text.value, flags, f"add `{text.value}: {{type: bool}}` to `vars`")
+        declared = f"{write_one_of(flags)}, or " if flags else ""
+        cure = meant_word(text.value, flags, f"{declared}add `{text.value}: {{type: bool}}` to `vars`")
         reader.unknown("E225", text, reader.variables, f'the variable "{text.value}" is not declared', cure)
         return ""
     if variable.type != TYPES["bool"]:

@@ -126,9 +126,9 @@ class TableDefinition(MapForm):
         """The columns of a row without any value; "" for those without a default."""
         return {**dict.fromkeys(self.columns, ""), **self.defaults}
 
-    @property
-    def shown_key(self) -> str:
-        return ", ".join(f"{name}: {_sample(column)}" for name, column in self.key.items())
+    def shown_key(self, names: Collection[str]) -> str:
+        """An example of its values; `names` are known where it stands."""
+        return ", ".join(f"{name}: {_sample(column, names)}" for name, column in self.key.items())
 
     def row(self, key: Key, names: Mapping[str, Any]) -> str:
         """Return "" if no row can have this key. Raises RenderError.
@@ -218,10 +218,10 @@ def _read_columns(fields: Fields, word: str, types: Collection[str], reader: Rea
         for name, param in read_params(node, f"`{word}` of {fields.what}", reader, noun="a column").items()
     }
     refuse_spoken(found.values(), reader)
-    return {each.name: each for each in (_as_meant(column, fields, types, reader) for column in found.values())}
+    return {each.name: each for each in (_as_meant(column, node, fields, types, reader) for column in found.values())}
 
 
-def _as_meant(column: Variable, fields: Fields, types: Collection[str], reader: Reader) -> Variable:
+def _as_meant(column: Variable, node: Map, fields: Fields, types: Collection[str], reader: Reader) -> Variable:
     """Report E551 for a type that a value cannot have here; a type and a name may have changed places."""
     if column.type == ANY or column.type.name in types:
         return column
@@ -231,14 +231,17 @@ def _as_meant(column: Variable, fields: Fields, types: Collection[str], reader: 
     if column.name in types and column.name in TYPES:
         cure = f"write `{column.type.name}: {column.name}`"
         meant = replace(column, name=column.type.name, type=TYPES[column.name])
-    reader.report("E551", column.place, f'"{column.name}" of {fields.what} cannot be {column.type.described}', cure)
+    written = node.get(column.name)
+    type_ = (written.get("type") or written) if isinstance(written, Map) else written
+    place = type_.place if type_ is not None and meant.name == column.name else column.place
+    reader.report("E551", place, f'"{column.name}" of {fields.what} cannot be {column.type.described}', cure)
     return meant
 
 
-def _sample(column: Variable) -> str:
+def _sample(column: Variable, names: Collection[str]) -> str:
     if column.name in _OF_THE_CALLER:
         return '"{{ call.person }}"'
-    return ".." if column.type.name == "phone" else f'"{{{{ {column.name} }}}}"'
+    return ".." if column.type.name == "phone" or column.name not in names else f'"{{{{ {column.name} }}}}"'
 
 
 def _type_named(name: str, types: Collection[str]) -> str:
@@ -257,7 +260,11 @@ def _check_key(fields: Fields, key: Mapping[str, Variable], columns: Mapping[str
             message = (
                 f'"{each.name}" is in the key of {fields.what}, so it cannot be sensitive: keys are stored as they are'
             )
-            reader.report("E551", each.place, message, "move it to `columns`, and find the row by something else")
+            node = fields.get("key")
+            written = node.get(each.name) if isinstance(node, Map) else None
+            sensitive = written.entry("sensitive") if isinstance(written, Map) else None
+            place = each.place if sensitive is None else sensitive.key.place
+            reader.report("E551", place, message, "move it to `columns`, and find the row by something else")
         elif each.name in columns:
             message = f'"{each.name}" is in the key and among the columns of {fields.what}'
             reader.report("E551", columns[each.name].place, message, "delete it under `columns`")
@@ -341,7 +348,7 @@ def read_key(table: TableDefinition, fields: Fields, reader: Resolver) -> dict[s
     if missing and fields.is_whole and not inner.issuperset(missing):  # else that is reported
         shown = " and ".join(f'"{name}"' for name in missing)
         message = f"{fields.what} does not say which row of {table.name}: {shown} is missing"
-        cure = f"write `table: {table.name}, {table.shown_key}`"
+        cure = f"write `table: {table.name}, {table.shown_key(reader.scope.types)}`"
         if fields.at("table").is_in_python:
             cure = f"write {', '.join(f'`{name}=..`' for name in missing)} as well"
         reader.report("E552", fields.at("table"), message, cure)
@@ -358,11 +365,13 @@ def read_key_values(table: TableDefinition, fields: Fields, reader: Resolver) ->
         what = f"`{name}` of {fields.what}"
         if value is not None and node is not None and fits(value, declared.type, what, node, reader):
             found[name] = value
+            if not declared.type.words:
+                reader.warn_of_name(node)
     return found
 
 
 def fits(value: Value, type_: Kind, what: str, node: Node, reader: Resolver) -> bool:
-    """Report a literal that a row cannot have (E203), and a computed date or time of another type (E313).
+    """Report a literal that a row cannot have (E203), and a computed date, time or number of another type (E313).
 
     `value` was read as text: it may be "" in some calls.
     """
@@ -370,7 +379,7 @@ def fits(value: Value, type_: Kind, what: str, node: Node, reader: Resolver) -> 
         meant = as_computed(node.value, type_, reader.scope, is_unfit=True) if isinstance(node, Text) else None
         return reader.literal(node, type_, what, fix=meant) is not None
     typed = replace(reader, issues=[])
-    if type_.is_timed:
+    if type_.is_timed or type_.family == "number":
         typed.value(node, type_, "kept", what)
     wrong = [issue for issue in typed.issues if issue.code == "E313"]
     reader.issues.extend(wrong)

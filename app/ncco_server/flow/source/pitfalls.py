@@ -249,6 +249,8 @@ def _missing_value(source: SourceFile, start: int, key: Text | None) -> FlowIssu
         return RULES["E103"].at(key.place, f'"{key.value}" has no value', fix)
     if not has_colon:
         cure = _of_several(source, key.place.line, end - len(bare))
+    elif key.value == "else":
+        cure = "write the step after its colon, without `goto`: `- else: step`"
     elif below := _sibling_block(source, key):
         cure = f'indent line {below} and the lines that belong to it by two more spaces, or delete "{key.value}:"'
     return RULES["E103"].at(key.place, f'"{key.value}" has no value', cure)

@@ -49,7 +49,8 @@ _PAIRS = re.compile(r"[a-z]\w*: [^,]+, *[a-z]\w*:(?: |$)|run: |return: ")
 _UNKEYED_BRACKET = re.compile(rf"[ \t]*(?:- +)*({_NAME})[ \t]+([\[{{])")
 _KEY = re.compile(rf"({_NAME}):(?:[ \t]|$)")
 _LAST_KEY = re.compile(rf"[{{,]\s*({_NAME})\s*\Z")
-_NEXT_KEY = re.compile(rf"([a-z0-9]\S*)\s+({_NAME})$")
+_NEXT_KEY = re.compile(rf'([a-z0-9]\S*)\s+({_NAME}|(?<=\d )"\w+")$')
+_KEY_END = re.compile(r': |(?<="):')
 _EQUALS_IN_MAP = re.compile(rf"[{{,][ \t]*({_NAME})[ \t]*(=)(?!=)")
 _WORD = re.compile(r"[a-z][A-Za-z_]{1,30}")
 _GLUED_DASH = re.compile(r"-\S")
@@ -414,7 +415,7 @@ def find_missing_comma(fault: SyntaxFault) -> FlowIssue | None:
         before = len(source.parsed[:at].rstrip())
         fix = source.rewritten(before, at, ", ", "write a comma between the two")
         return fault.issue("E114", at, at + 1, "a comma is missing before this", fix) if is_apart else None
-    found = _NEXT_KEY.fullmatch(fault.entry.rpartition(": ")[2].lstrip())
+    found = _NEXT_KEY.fullmatch(_KEY_END.split(fault.entry)[-1].lstrip())
     if not found:
         return None
     value, key = found.groups()
@@ -424,8 +425,9 @@ def find_missing_comma(fault: SyntaxFault) -> FlowIssue | None:
         fix = fault.source.rewritten(wrong, wrong + 1, ",", "write , instead")
         return fault.issue("E114", wrong, wrong + 1, "; is not a comma", fix)
     before = len(fault.source.parsed[:start].rstrip())
+    shown = key if key.startswith('"') else quote(key)
     fix = fault.source.rewritten(before, start, ", ", f"write {value}, {key}: ...")
-    return fault.issue("E114", start, at, f'a comma is missing before "{key}"', fix)
+    return fault.issue("E114", start, at, f"a comma is missing before {shown}", fix)
 
 
 def find_second_colon(fault: SyntaxFault) -> FlowIssue | None:

@@ -134,6 +134,8 @@ class Checker(ExpressionCheck, NodeVisitor):
                 cure = "`event` exists only in hooks: delete it here"
             if beside is not None and beside.family == "text" and (name in beside.words or not near):
                 cure = f'if it is text, put quotes around it: "{name}"'
+            elif beside is not None and beside.family == "number" and not near:
+                cure = f"if it is a number, write it in digits; otherwise, {cure}"
             cure = self.scope.undeclared.get(name, cure)
             self.report("E303", node, f'unknown name "{name}"', cure)
         return type_

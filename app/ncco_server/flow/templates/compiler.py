@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from jinja2 import nodes
@@ -191,6 +192,17 @@ def as_computed(text: str, wanted: Kind, scope: ScopeTypes, *, is_unfit: bool = 
     return Fix(f'write "{{{{ {text} }}}}"', "word", f"{{{{ {text} }}}}")
 
 
+def _may_be(wanted: Kind, kind: Kind) -> bool:
+    """Whether a value can be of the wanted type; of words, whether at least one can."""
+    if kind.family not in ("any", *_CASTABLE_KINDS.get(wanted.name, (wanted.family,))):
+        return False
+    for word in kind.words:
+        with suppress(ValueError):
+            wanted.cast(word)
+            return True
+    return not kind.words
+
+
 def _whole_place(text: Located) -> Place:
     return text.place if isinstance(text, Text) else text.at(0, max(1, len(text.value.split("\n")[0])))
 
@@ -202,13 +214,10 @@ def _compile_native(
     kind = check.type_of(node)
     wanted = unit.type
     _refuse_spoken(check, node, wanted)
-    if (
-        kind is not None
-        and not check.has_errors
-        and kind.family not in ("any", *_CASTABLE_KINDS.get(wanted.name, (wanted.family,)))
-    ):
+    if kind is not None and not check.has_errors and not _may_be(wanted, kind):
         message = f"{check.shown(node)} is {kind.described}; {wanted.described} is needed"
-        cure = check.converted(node, (wanted.family,)) or f"compute {wanted.described}"
+        converted = None if kind.words else check.converted(node, (wanted.family,))
+        cure = converted or f"compute {wanted.described}"
         check.report("E313", node, message, cure)
     if check.has_errors:
         return None, check.issues

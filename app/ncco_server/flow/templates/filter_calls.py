@@ -66,7 +66,9 @@ def known_filter(check: ExpressionCheck, node: nodes.Filter, of: nodes.Expr) -> 
         cure = f"write {known.usage}"
         kind = check.types.get(of)
         if node.name in (*_POINT_FILTERS, "text") and kind is not None and kind.is_timed:
-            cure = f'to speak it, write `{check.shown(of)} | spoken("day")`; to compute with it, {cure}'
+            form = "time" if kind.family == "time" else "day"
+            computed = "" if kind.family in ("date", "time") else f"; to compute with it, {cure}"
+            cure = f'to speak it, write `{check.shown(of)} | spoken("{form}")`{computed}'
         check.report("E306", name, message, cure)
     elif node.name == "default" and not may_be_missing(of):
         cure = f"write {known.usage} after the name inside it"

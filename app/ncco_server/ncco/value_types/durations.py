@@ -35,11 +35,11 @@ def milliseconds(text: str) -> int | None:
 def meant_durations(text: str, unit: str) -> Iterator[str]:
     """What a text in another notation probably means: `48h` for `48 Std.`, `90m` for `1h30m`.
 
-    `unit` is the likeliest for a number without one; seconds are the second.
+    `unit` is the likeliest for a number without one; seconds are the last; minutes come between hours and seconds.
     """
     written = text.strip()
     if written.isdecimal() and len(written) < 10:
-        yield from (f"{written}{unit}", f"{written}s")
+        yield from (f"{written}{each}" for each in (unit, *("m" * (unit == "h")), "s"))
     elif _DECIMAL.fullmatch(written):
         yield from (shown_duration(round(float(written) * UNITS_MS[each])) for each in (unit, "s"))
     elif (found := _meant_ms(written)) is not None:
