@@ -89,7 +89,8 @@ async def test_all_errors_are_reported_at_once(client: Client) -> None:
 
 
 async def test_a_misspelt_param_is_not_missing_too(client: Client) -> None:
-    document = (await post(client, **{"with": {"nmae": "Ada"}})).json()
+    wrong: dict[str, Any] = {"with": {"nmae": "Ada"}}
+    document = (await post(client, **wrong)).json()
 
     assert ("with.nmae", "Did you mean name?") == (document["detail"]["where"], document["detail"]["fix"])
     assert "others" not in document
