@@ -55,12 +55,6 @@ def _values(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> di
     return values
 
 
-def _no_params(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> None:
-    """Otherwise, the option would be taken for `--pause`."""
-    if given:
-        raise click.UsageError("No such option '--params'. Did you mean '--with'?")
-
-
 def _duration(_: click.Context, __: click.Parameter, text: str | None) -> int | None:
     """Read a duration such as 90m. Raises BadParameter."""
     found = re.fullmatch(r"([1-9][0-9]{0,5})([smhd])", text or "")
@@ -88,7 +82,6 @@ is wrong and none was written, 2 there is no database or the project has errors.
 @click.argument("flow", type=options.FLOW, required=False)
 @click.option("--to", "number", default="", metavar="NUMBER", help="Number to call, with its country code.")
 @click.option("--with", "values", multiple=True, metavar="NAME=VALUE", callback=_values, help="Value of a param.")
-@click.option("--params", multiple=True, hidden=True, expose_value=False, callback=_no_params)
 @click.option(
     "--csv", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Place a call for each row."
 )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice
 from typing import Any, ClassVar, Final, Literal, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -197,6 +198,8 @@ def seconds(moment: datetime) -> int:
     return since.days * DAY_S + since.seconds
 
 
+_AHEAD: Final = ""
+"""The key of what no field is."""
 LOOKAHEAD_DAYS: Final = 400
 """More than a year: a calendar may open only once a year."""
 
@@ -270,29 +273,29 @@ class CurrentHours(Mapping[str, Any]):
 
     @property
     def next_open(self) -> datetime:
-        ahead = self._openings_ahead()
-        if self.open:
-            next(ahead)
-        opening = next(ahead, None)
-        return self.calendar.local_datetime(opening.start) if opening else self.horizon
+        ahead = self._ahead[1:] if self.open else self._ahead
+        return self.calendar.local_datetime(ahead[0].start) if ahead else self.horizon
 
     @property
     def next_close(self) -> datetime:
-        opening = next(self._openings_ahead(), None)
-        return self.calendar.local_datetime(opening.end) if opening else self.horizon
+        return self.calendar.local_datetime(self._ahead[0].end) if self._ahead else self.horizon
 
     @property
     def reopens(self) -> bool:
-        return next(self._openings_ahead(), None) is not None
+        return bool(self._ahead)
 
     @property
     def horizon(self) -> datetime:
         ahead = self.now.replace(microsecond=0) + timedelta(days=LOOKAHEAD_DAYS)
         return ahead.astimezone(self.calendar.zone)
 
-    def _openings_ahead(self) -> Iterator[Opening]:
-        """An opening that has already begun is cut to start now."""
-        return self.calendar.openings(self.now, self.horizon)
+    @property
+    def _ahead(self) -> Sequence[Opening]:
+        """The next two openings; one that has already begun is cut to start now."""
+        if _AHEAD not in self._known:
+            self._known[_AHEAD] = tuple(islice(self.calendar.openings(self.now, self.horizon), 2))
+        found: Sequence[Opening] = self._known[_AHEAD]
+        return found
 
 
 # when it changes

@@ -69,6 +69,7 @@ def is_withheld(caller: str) -> bool:
     return caller in _NOBODY or _user_of(caller).strip("\"' +").lower() in _NOBODY
 
 
+@lru_cache(maxsize=256)
 def number_of_caller(caller: str, line: str = "") -> str:
     """The digits in `from`, also in those of a SIP URI; "" for a withheld number or another name."""
     try:
