@@ -131,3 +131,34 @@ def test_what_other_processes_use_is_not_the_time_of_a_line(used_s: float, passe
     tracer.began = (time.process_time() - used_s, time.monotonic() - passed_s)
 
     assert is_late is tracer.is_late(10)
+
+
+def test_what_a_handler_does_is_explored_where_it_begins_and_not_in_each_that_goes_there(tmp_path: Path) -> None:
+    ends = tmp_path / "ends"
+    desk = f"""
+from ncco_server import Call, RunFailed, call_flow
+
+async def ask(what: str) -> bool: ...
+
+@call_flow(entry=True)
+async def desk(call: Call, topic: str):
+    try:
+        answers = [await call.run(ask, what) for what in ("open", "free", "known", "paid")]
+    except RunFailed:
+        answers = []
+    with open({str(ends)!r}, "a") as file:
+        file.write(".")
+    await call.talk(f"{{topic}} {{answers}}")
+"""
+    menu = f"""{HEAD}    topics = {{name: Choice(key) for key, name in enumerate("abc", 1)}}
+    topic = await call.choose("Press 1 to 3.", topics)
+    await call.goto("desk", topic=topic or "none")
+"""
+
+    load({"flows/desk.py": desk}, {}, handlers=["desk.py"], explore=explore)
+    own = len(ends.read_bytes())
+    project = project_of(menu, {"flows/desk.py": desk})
+
+    assert [] == handler_issues(project)
+    assert not project.flows["shop"].handler.never_run
+    assert len(ends.read_bytes()) < 4 * own

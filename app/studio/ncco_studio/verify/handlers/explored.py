@@ -271,9 +271,9 @@ class WatchedPlayback(HandlerPlayback):
 
     @property
     def state(self) -> tuple[Any, ...]:
-        """Equal for two playbacks that go on in the same way, also with what they have said in this turn."""
+        """Equal for two playbacks that go on in the same way, with the same origin and what they have said since."""
         said = self._played or (self.made.said if self.made is not None else ())  # a `hold` asks once it is made
-        return *state_of(self), _shape([(each.effect.first, each.effect.do, each.place) for each in said])
+        return self._origin, *state_of(self), _shape([(each.effect.first, each.effect.do, each.place) for each in said])
 
     @property
     def begun(self) -> tuple[Any, ...] | None:

@@ -47,6 +47,7 @@ from ncco_server.ncco.statuses import STATUSES
 from ncco_server.ncco.webhooks import RecordWebhook, StatusWebhook, TranscriptionWebhook, Webhook
 from ncco_server.results import DecidedResult
 from ncco_studio.verify.handlers.explored import explored_in
+from ncco_studio.verify.handlers.states import comparable
 from ncco_studio.verify.outcomes import ENTERED, Following, by_file, outcomes_of
 from ncco_studio.verify.prove.environment import (
     Arrival,
@@ -230,10 +231,14 @@ class Explorer:
         self._waiting.clear()
 
     def _tried(self, state: State) -> Iterable[Trigger]:
-        """In a brief exploration, one trigger of each outcome, unless the caller's input decides in a usual call."""
+        """In a brief exploration, one trigger of each outcome, unless the caller's input decides in a usual call.
+
+        After a failed attempt only another one: the handler does not know that there was one.
+        """
         session = state.session
         found = self._triggers.at(session)
-        if not self._bounds.is_brief or not (self._is_unusual or self._decides_by_name(state)):
+        is_repeated = bool(session.tries or session.asr_errors)
+        if not self._bounds.is_brief or not (self._is_unusual or is_repeated or self._decides_by_name(state)):
             return found
         is_known = self._is_unusual and state.where in self._usual
         ignored = (*FAILURES, "asr_error") if is_known else ("asr_error",)
@@ -241,7 +246,7 @@ class Explorer:
         first: dict[Any, Trigger] = {}
         for each in found:
             outcome = hear(step, session, session.waits[each.wait], each.webhook, each.seen)
-            if outcome is not None and outcome.name not in ignored:
+            if outcome is not None and outcome.name not in ignored and (not is_repeated or outcome.name in FAILURES):
                 first.setdefault(outcome[:2], each)
         return first.values()
 
@@ -269,7 +274,7 @@ class Explorer:
                 return begin_placed(self.root, "leg", arrival.call, arrival.given, context, detected=arrival.detected)
             return begin(self.root, "leg", arrival.call, context_at(now, env), arrival.given)
 
-        for moment, played in self._at_moments(self._now, None, play):
+        for moment, played in self._at_moments(self._now, None, play, self._shared(arrival.call, env)):
             trigger = Trigger("call", {"dial": {"outcome": arrival.detected}} if arrival.detected else {})
             self._add(None, trigger, moment, env, played, arrival=arrival)
 
@@ -277,9 +282,14 @@ class Explorer:
         """Add every turn that a trigger can lead to from a state."""
         moment = state.first.moment
         env = state.first.env
-        turns = self._at_moments(moment, state, partial(self._resume, state.session, trigger, env))
-        for at, played in turns:
+        session = state.session
+        shared = None if session.at or session.callers else self._shared(session.call, env, session.locale)
+        for at, played in self._at_moments(moment, state, partial(self._resume, session, trigger, env), shared):
             self._add(state, trigger, at, env, played)
+
+    def _shared(self, call: CallData, env: Env, locale: str = "") -> Any:
+        """In a brief exploration, what decides how a handler goes on, besides its own state and the time."""
+        return comparable((call_record(call), env, locale)) if self._bounds.is_brief else None
 
     def _decides_by_name(self, state: State) -> bool:
         return not self._reads_input and self.root.named(state.where[0]).steps[state.where[1]].exit.decides_by_name
@@ -354,22 +364,24 @@ class Explorer:
 
     # turns
 
-    def _at_moments(self, first: datetime, before: State | None, play: Play) -> Iterator[tuple[datetime, PlayedTurn]]:
+    def _at_moments(
+        self, first: datetime, before: State | None, play: Play, shared: Any = None
+    ) -> Iterator[tuple[datetime, PlayedTurn]]:
         """Play at the first moment, and at others only if a step reads the clock or opening hours."""
-        turns = [*self._followed(before, partial(play, first))]
+        turns = [*self._followed(before, partial(play, first), shared and (first, shared))]
         is_timed = any(self._reads_time(before, played) for played in turns)
         yield from ((first, played._replace(is_timed=is_timed)) for played in turns)
         for moment in (each for each in (self.moments if is_timed else ()) if each != first):
             if self._is_late():
                 break
-            for played in self._followed(before, partial(play, moment)):
+            for played in self._followed(before, partial(play, moment), shared and (moment, shared)):
                 yield moment, played._replace(is_timed=True)
 
     def _followed(
-        self, before: State | None, play: Callable[[], Playing[Turn] | Playing[Turn | None]]
+        self, before: State | None, play: Callable[[], Playing[Turn] | Playing[Turn | None]], shared: Any = None
     ) -> Iterator[PlayedTurn]:
         at = None if before is None else self.root.named(before.session.at)
-        for played in self._turns.of(play):
+        for played in self._turns.of(play, shared):
             follow = None if played.turn is None else Following(self._files, at).read(played.turn.trace)
             yield played._replace(follow=follow)
             if self._is_unusual or self._is_late():
@@ -459,8 +471,13 @@ class Explorer:
         key = (*counts, self.envs.index(env), is_movable, frozen(kept), *self.states.key(session, moment, env))
         if key not in self._known:
             self._known[key] = self.space.new_state(session, kept)
-            self._waiting.append(self._known[key])
+            if not self._bounds.is_brief or self._goes_on(session):
+                self._waiting.append(self._known[key])
         return self._known[key]
+
+    def _goes_on(self, session: Session) -> bool:
+        """Whether the call is, or may come back to, where it began: other handlers are explored by themselves."""
+        return not session.at or any(level.flow == self.root.name for level in session.callers)
 
     def _call_party(self, session: Session, wait: OpenWait, dialling: Transition) -> None:
         runs = orjson.dumps((wait.runs, call_record(session.call)), option=orjson.OPT_SORT_KEYS)

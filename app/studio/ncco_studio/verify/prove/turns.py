@@ -91,15 +91,20 @@ class PossibleTurns:
     values: Representatives
     liveness: Liveness
     _answers: dict[tuple[str, str], tuple[LookupAnswer, ...]] = field(default_factory=dict)
+    _seen: dict[Any, set[Any]] = field(default_factory=dict)
+    _varied: set[Any] = field(default_factory=set)
 
     @cached_property
     def _handlers(self) -> Mapping[str, ExploredHandler]:
         return {flow.name: found for flow in flows_run_from(self.root).values() if (found := explored_in(flow))}
 
-    def of(self, begin: Callable[[], Playing[Turn] | Playing[Turn | None]]) -> Iterator[PlayedTurn]:
-        """Call `begin` once for each combination of answers."""
+    def of(self, begin: Callable[[], Playing[Turn] | Playing[Turn | None]], shared: Any = None) -> Iterator[PlayedTurn]:
+        """Call `begin` once for each combination of answers.
+
+        Where a handler has been in another turn with the same `shared`, the turn is left out; None: in no other turn.
+        """
         waiting: list[tuple[Given, frozenset[Any]]] = [((), frozenset())]
-        seen = set[Any]()
+        seen = set[Any]() if shared is None else self._seen.setdefault(shared, set())
         varied = set[Any]()
         while waiting:
             played, choices = self._played(begin(), *waiting.pop(), seen)
@@ -136,7 +141,7 @@ class PossibleTurns:
                     seen.add(state)
                     path = path | {state}
                 chosen, *others = known[len(given) :][:1] or self._choices(lookups, rows)
-                if others:
+                if others and not self._was_varied(lookups):
                     choices.append(_Choice(given, others, path, self._read(lookups, rows, asked)))
                 given = (*given, chosen)
                 asked += zip(lookups, chosen, strict=True)
@@ -149,6 +154,14 @@ class PossibleTurns:
         except StopIteration as done:
             timed = {name: max(found.watch.timed) for name, found in self._handlers.items() if found.watch.timed}
             return PlayedTurn(done.value, tuple(answers), timed=timed), choices
+
+    def _was_varied(self, lookups: Sequence[Lookup]) -> bool:
+        """In a brief exploration, other flows matter only for what they return: each answer is tried once there."""
+        if not self.values.is_brief or lookups[0].flow == self.root.name:
+            return False
+        runs = self._handlers[self.root.name].watch.playback
+        key = (None if runs is None else runs.state, *((each.flow, each.name) for each in lookups))
+        return key in self._varied or self._varied.add(key) is not None
 
     def _read(self, lookups: Sequence[Lookup], rows: Rows, asked: Sequence[tuple[Lookup, LookupAnswer]]) -> Any:
         first = lookups[0]
