@@ -244,6 +244,24 @@ async def shop(call: Call):
     assert len(first.space.states) == len(second.space.states)
 
 
+@each_case(
+    ("line", "is_timed"),
+    [
+        ('await call.save("people", number=call.person, set={"name": f"{call.now.date()}"})', False),
+        ('await call.talk("Good morning." if call.now.hour < 12 else "Hello.")', True),
+        ('await call.talk("Hello.") if call.hours("shop").open else None', True),
+    ],
+    ids=["saves it", "compares it", "asks opening hours"],
+)
+def test_a_handler_is_proved_at_several_moments_only_if_the_time_decides_something(line: str, is_timed: bool) -> None:
+    hours = 'hours={"shop": {"timezone": "Europe/London", "week": {"mon-fri": "09:00-17:00"}}}'
+    code = code_of({"options": f'numbers=["442079460150"], {hours}', "body": f'{line}\nawait call.talk("Bye.")'})
+
+    proof = prove(project_of(code, {"flows/shared.yaml": PEOPLE}).flows["shop"], MONDAY)
+
+    assert {is_timed} == {each.is_timed for each in proof.space.transitions}
+
+
 def project_with(folder: Path, app: str, old: str = "", new: str = "") -> dict[str, str]:
     """Write one of the applications, with a mistake, and the calls of its author. Return the environment."""
     text = (APPLICATIONS / f"{app}.py").read_text()

@@ -111,10 +111,12 @@ class Watch:
         timed: after how many results it has read the clock or opening hours, since somebody cleared this.
         said: the effects of each row of steps, by their names.
         led: the steps that followed each way out of a step, with what led there.
+        is_timeless: whether it only says the time, or gives it to others; opening hours apart.
         playback: the one that ran last, since somebody cleared this.
     """
 
     tracer: LineTracer
+    is_timeless: bool = False
     is_on: bool = False
     reads: set[str] = field(default_factory=set)
     hours: set[str] = field(default_factory=set)
@@ -195,6 +197,7 @@ class WatchedCall(Call):
         try:
             found = super().hours(name)
             self.watch.hours.add(name)
+            self.watch.timed.add(self.went_on)
             self.asked_hours.append((self.went_on, f"{name} {found.reason}"))
             return found
         finally:
@@ -205,7 +208,7 @@ class WatchedCall(Call):
         if name in _ATTRIBUTES:
             watch = object.__getattribute__(self, "watch")
             watch.reads.add(_ATTRIBUTES[name])
-            if name == "now":
+            if name == "now" and not watch.is_timeless:
                 watch.timed.add(object.__getattribute__(self, "went_on"))
         return object.__getattribute__(self, name)
 

@@ -20,6 +20,9 @@ from ncco_server.flow.handlers.signatures import WrongArgument, are_written
 from ncco_server.flow.handlers.value_kinds import call_methods
 from ncco_server.flow.handlers.written import bound_by, nodes_in
 
+_CONTAINERS: Final = (ast.JoinedStr, ast.FormattedValue, ast.Dict, ast.List, ast.Tuple, ast.keyword)
+_CONVERSIONS: Final = frozenset({"date", "isoformat", "timestamp"})
+"""Methods whose results decide no more than their values do."""
 _PLACED: Final = (ast.stmt, ast.expr, ast.pattern, ast.excepthandler)
 """They have lines."""
 _DATA: Final = frozenset({"str", "int", "float", "bool", "None", "list", "dict", "list[str]", "dict[str, str]"})
@@ -139,13 +142,20 @@ def _is_own(parent: ast.AST, call: ast.Name, own: Set[str]) -> bool:
 
 def _is_passed_on(node: ast.AST, parents: Mapping[ast.AST, ast.AST]) -> bool:
     parent = parents[node]
-    while isinstance(parent, ast.JoinedStr | ast.FormattedValue | ast.Dict | ast.List | ast.Tuple | ast.keyword):
+    while isinstance(parent, _CONTAINERS) or _converts(node, parent):
         node, parent = parent, parents[parent]
     match parent:
         case ast.Call(func=ast.Attribute(attr=method) as function) if function is not node:
             return method in call_methods() and "flow" not in call_methods()[method].parameters
         case _:
             return False
+
+
+def _converts(node: ast.AST, parent: ast.AST) -> bool:
+    """Whether `parent` is one of `_CONVERSIONS` of a value, or `node` is, and `parent` calls it."""
+    method = parent if isinstance(parent, ast.Attribute) else node
+    is_called = parent is method or (isinstance(parent, ast.Call) and parent.func is method)
+    return is_called and isinstance(method, ast.Attribute) and method.attr in _CONVERSIONS
 
 
 def always_raises(code: HandlerCode, error: BaseException) -> bool:

@@ -99,7 +99,7 @@ def explore(
         variants=tuple(watch.variants.values()),
         never_run=run_by(code, watch.tracer.lines).shown,
         functions=watch.functions,
-        watch=Watch(watch.tracer if watch.tracer.late else LineTracer(code.file), reads=watch.reads),
+        watch=Watch(watch.tracer if watch.tracer.late else LineTracer(code.file), watch.is_timeless, reads=watch.reads),
     )
     assert read.flow is not None  # noqa: S101 - it was linked
     of_name = HandlerSteps(maker, read.flow.steps[read.flow.start], steps)
@@ -133,8 +133,9 @@ def _watched(flow: Flow) -> Flow:
     if isinstance(handler, LoadedHandler) and not isinstance(handler, ExploredHandler):
         known: dict[str, Any] = {each.name: getattr(handler, each.name) for each in fields(handler)}
         code = handler.code
-        compared, watch = ComparedConditions(code.tree), Watch(LineTracer(code.file))
-        found: dict[str, Any] = {"passed": passed_on(code), "counted": counted_only(code), "watch": watch}
+        compared, passed = ComparedConditions(code.tree), passed_on(code)
+        watch = Watch(LineTracer(code.file), is_timeless="now" in passed)
+        found: dict[str, Any] = {"passed": passed, "counted": counted_only(code), "watch": watch}
         handler = ExploredHandler(**known, compared=compared, **found).guessing()
     return replace(flow, handler=handler, subs=subs)
 
