@@ -58,10 +58,12 @@ class LineTracer:
     A line that was interrupted before is interrupted after a tenth, because all callers reach most endless loops.
 
     `latest` runs now, or ran last; `late` is the line that took too long, 0 if none did: the code is interrupted from
-    its next line on. `began` is when the code that runs now began, in processor time and in time; None if none runs.
+    its next line on. `began` is when the code that runs now began, in processor time and by `clock`; None if none runs.
     `raised` has the first error of each line, even if the file's code catches it: only those that a wrong name or
-    argument causes. `thread` is the one where `in_time` looks at the time.
+    argument causes. `thread` is the one where `in_time` looks at the time, and `clock` counts it in seconds.
     """
+
+    clock: Callable[[], float] = staticmethod(time.monotonic)
 
     def __init__(self, file: str) -> None:
         self.lines: set[int] = set()
@@ -93,7 +95,7 @@ class LineTracer:
             return trace
 
         before, began = sys.gettrace(), self.began
-        self.began = began or (time.process_time(), time.monotonic())
+        self.began = began or (time.process_time(), self.clock())
         sys.settrace(lambda frame, event, argument: trace if frame.f_code.co_filename == file else None)
         try:
             return work(argument)
@@ -118,7 +120,7 @@ class LineTracer:
     def _times(self) -> tuple[float, float]:
         if (began := self.began) is None:
             return 0.0, 0.0
-        return time.process_time() - began[0], time.monotonic() - began[1]
+        return time.process_time() - began[0], self.clock() - began[1]
 
 
 class _Slice:
@@ -156,11 +158,12 @@ class LoopGuard:
     """Interrupts code in the main thread, where calls are answered, by a signal.
 
     A kernel timer sends it while the code uses the processor, also in a regular expression; a thread sends it while the
-    code blocks.
+    code blocks. `watched_s` is how long this thread has watched, without the time in which the process was stopped.
     """
 
     def __init__(self) -> None:
         self.has_timer = True
+        self.watched_s = 0.0
         self._slice: _Slice | None = None
         self._thread: threading.Thread | None = None
         self._is_wanted = threading.Event()
@@ -211,11 +214,14 @@ class LoopGuard:
             self._is_wanted.clear()
             running = self._slice
             time.sleep(TICK_S)
+            now = time.monotonic()
             while running is not None and running is self._slice:
                 running.ticks += 1
                 if running.ticks * TICK_S >= LIMIT_S:
                     signal.pthread_kill(main, _SIGNAL)
                 time.sleep(TICK_S)
+                before, now = now, time.monotonic()
+                self.watched_s += min(now - before, HELD_S)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         running = self._slice
@@ -244,16 +250,19 @@ def in_time(work: Callable[[], T], *tracers: LineTracer, limit_s: float = LOAD_S
     """Do work. Blocks; raises TooLong if one run of a tracer takes longer, or as the work does.
 
     The main thread is interrupted as in a turn. Elsewhere a thread does the work, which is interrupted at the next line
-    of the file; if it blocks, it is left alone.
+    of the file; if it blocks, it is left alone. Nothing is late because the process was stopped.
     """
+    waited_s = 0.0
+    is_main = _is_main_thread()
 
     def run() -> T:
         for each in tracers:
             each.thread = threading.get_ident()
+            each.clock = lambda: GUARD.watched_s if is_main else waited_s
         return work()
 
     context = copy_context()
-    if _is_main_thread():
+    if is_main:
         found = GUARD.run(lambda _: context.run(run), None, limit_s, tracers)
         if any(each.late for each in tracers):  # its code has caught what interrupted it
             raise TooLong
@@ -270,6 +279,7 @@ def in_time(work: Callable[[], T], *tracers: LineTracer, limit_s: float = LOAD_S
     while True:
         with suppress(FutureTimeout):
             return done.result(limit_s / 20)
+        waited_s += limit_s / 20
         if any(each.is_late(limit_s) for each in tracers):
             raise TooLong
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime
 from functools import partial
@@ -119,6 +123,34 @@ def test_a_line_that_blocks_when_a_wait_is_left_is_named(clause: str) -> None:
 
     assert {10} == {each.place.line for each in handler_issues(project)}
     assert "flows/shop.py:10" in prove(project.flows["shop"], datetime(2026, 3, 2, 12, tzinfo=UTC)).space.stopped
+
+
+STOPPED: Final = """
+import os, signal, threading, time
+from ncco_server.flow.handlers.limits import LineTracer, in_time
+
+def stop(_):
+    os.kill(os.getpid(), signal.SIGSTOP)
+    time.sleep(0.5)
+
+def look():
+    tracer = LineTracer("shop.py")
+    in_time(lambda: tracer.run(stop), tracer, limit_s=1)
+    print(tracer.late)
+
+"""
+
+
+@each_case("start", ["look()", "thread = threading.Thread(target=look); thread.start(); thread.join()"])
+def test_a_process_that_was_stopped_has_no_late_line(start: str) -> None:
+    with subprocess.Popen([sys.executable, "-c", STOPPED + start], stdout=subprocess.PIPE, text=True) as process:
+        _, status = os.waitpid(process.pid, os.WUNTRACED)
+        time.sleep(1.5)  # longer than the limit
+        process.send_signal(signal.SIGCONT)
+        printed, _ = process.communicate()
+
+    assert os.WIFSTOPPED(status)
+    assert "0\n" == printed
 
 
 @each_case(
