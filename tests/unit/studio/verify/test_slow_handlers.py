@@ -192,5 +192,7 @@ async def desk(call: Call, topic: str):
     project = project_of(menu, {"flows/desk.py": desk})
 
     assert [] == handler_issues(project)
-    assert not project.flows["shop"].handler.never_run
+    handler = project.flows["shop"].handler
+    assert handler is not None
+    assert not handler.never_run
     assert len(ends.read_bytes()) < 4 * own

@@ -161,7 +161,10 @@ class PossibleTurns:
             return False
         runs = self._handlers[self.root.name].watch.playback
         key = (None if runs is None else runs.state, *((each.flow, each.name) for each in lookups))
-        return key in self._varied or self._varied.add(key) is not None
+        if key in self._varied:
+            return True
+        self._varied.add(key)
+        return False
 
     def _read(self, lookups: Sequence[Lookup], rows: Rows, asked: Sequence[tuple[Lookup, LookupAnswer]]) -> Any:
         first = lookups[0]
