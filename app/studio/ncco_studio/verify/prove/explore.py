@@ -6,9 +6,10 @@ Calls that will behave the same share a state, which keeps the number of states 
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from itertools import cycle, islice, product
@@ -158,7 +159,10 @@ class Explorer:
         firsts = [outcomes_of(flow)[0] for flow in flows]
         self._counted_on_entry = {(first.flow, first.step) for first in firsts if first.name == ENTERED}
         self._known: dict[Any, State] = {}
-        self._waiting = deque[State]()
+        self._waiting = deque[tuple[State, Any]]()
+        """With their keys, apart from failed attempts."""
+        self._accepted = defaultdict[Any, dict[int, list[Transition]]](dict)
+        """The turns after triggers that are accepted, by these keys and the number of the trigger."""
         self._heard_by_parties = set[Any]()
         """Keys of the flows already played to dialled parties."""
         self._nccos: dict[Any, PlayedNcco] = {}
@@ -221,14 +225,31 @@ class Explorer:
 
     def _explore_waiting(self) -> None:
         while self._waiting and not self._is_stopped():
-            state = self._waiting.popleft()
+            state, key = self._waiting.popleft()
+            known = self._accepted[key]
             if ends_with_dial(self.root.named(state.session.at).steps[state.session.step], state.session):
                 self._hang_up(state)
-            for trigger in (*self._tried(state), *detections_at(self.root, state.session, state.given)):
+            triggers = (*self._tried(state), *detections_at(self.root, state.session, state.given))
+            for number, trigger in enumerate(triggers):
                 if self._is_late():
                     break
-                self._explore_trigger(state, trigger)
+                if number in known:  # a failed attempt makes no difference
+                    self._repeat(known[number], state)
+                    continue
+                turns = self._explore_trigger(state, trigger)
+                if self._repeats and all(each.kind == "accepted" for each in turns):
+                    known[number] = turns
         self._waiting.clear()
+
+    @property
+    def _repeats(self) -> bool:
+        """Not where the number of the turn counts: machine detection can move a placed call only in its first ones."""
+        return not self._bounds.is_brief and self.root.outbound is None
+
+    def _repeat(self, turns: Iterable[Transition], state: State) -> None:
+        for each in turns:
+            moment = each.moment if each.is_timed else state.first.moment
+            self.space.add(replace(each, source=state, moment=moment))
 
     def _tried(self, state: State) -> Iterable[Trigger]:
         """In a brief exploration, one trigger of each outcome, unless the caller's input decides in a usual call.
@@ -278,14 +299,15 @@ class Explorer:
             trigger = Trigger("call", {"dial": {"outcome": arrival.detected}} if arrival.detected else {})
             self._add(None, trigger, moment, env, played, arrival=arrival)
 
-    def _explore_trigger(self, state: State, trigger: Trigger) -> None:
+    def _explore_trigger(self, state: State, trigger: Trigger) -> list[Transition]:
         """Add every turn that a trigger can lead to from a state."""
         moment = state.first.moment
         env = state.first.env
         session = state.session
         shared = None if session.at or session.callers else self._shared(session.call, env, session.locale)
-        for at, played in self._at_moments(moment, state, partial(self._resume, session, trigger, env), shared):
-            self._add(state, trigger, at, env, played)
+        turns = self._at_moments(moment, state, partial(self._resume, session, trigger, env), shared)
+        made = (self._add(state, trigger, at, env, played) for at, played in turns)
+        return [each for each in made if each is not None]
 
     def _shared(self, call: CallData, env: Env, locale: str = "") -> Any:
         """In a brief exploration, what decides how a handler goes on, besides its own state and the time."""
@@ -472,7 +494,7 @@ class Explorer:
         if key not in self._known:
             self._known[key] = self.space.new_state(session, kept)
             if not self._bounds.is_brief or self._goes_on(session):
-                self._waiting.append(self._known[key])
+                self._waiting.append((self._known[key], key[1:]))
         return self._known[key]
 
     def _goes_on(self, session: Session) -> bool:
