@@ -230,7 +230,7 @@ class LoopGuard:
         running.caught += 1
         if running.caught <= MOST_CAUGHT:
             raise TooLong
-        if running.caught * 2_654_435_761 >> 16 & 1:  # without a pattern that a loop could have
+        if running.caught * 2_654_435_761 >> 16 & 7:  # mostly, so that recursion ends; without a pattern of a loop
             raise _TooLongAgain
         try:  # Python 3.12 raises at the end of a loop's body what belongs to the line before its beginning
             raise _TooLongAgain

@@ -162,6 +162,47 @@ def test_a_proof_says_which_lines_no_call_has_run() -> None:
     assert (3, 4, ((line, line),)) == lines.statements
 
 
+RECORDS: Final = """
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TypedDict
+from ncco_server import Call, RunFailed, call_flow
+
+class Order(TypedDict, total=False):
+    price: int
+
+@dataclass
+class Guest:
+    name: str | None
+    age: int
+
+def order() -> Order: return {}
+def guests() -> list[Guest]: return []
+def opened() -> str: return ""
+
+@call_flow(numbers=["442079460150"])
+async def shop(call: Call):
+"""
+
+
+@each_case(
+    "said",
+    [
+        "(await call.collect('Your name?', speech=True) or 'Ada King').split()[1]",
+        "str(int((await call.run(opened)).partition(':')[2] or 9))",
+        "str((await call.run(order))['price'])",
+        "'Hello ' + (await call.run(guests) or [Guest('Bo', 1)])[0].name",
+    ],
+    ids=str,
+)
+def test_a_proof_finds_a_value_that_a_line_does_not_expect(said: str) -> None:
+    body = f"    with suppress(RunFailed):\n        await call.talk({said})\n    await call.talk('Goodbye.')\n"
+
+    proof = prove(project_of(RECORDS + body).flows["shop"], MONDAY)
+
+    assert "refuted" == proof.verdict.status
+
+
 def test_types_and_functions_of_any_kind_have_samples() -> None:
     assert ((True, False), True) == samples_of(Client("https://crm.example.com"))
     assert () == samples_of(returning(Coded)).values

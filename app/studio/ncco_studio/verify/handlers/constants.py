@@ -35,6 +35,7 @@ _BY_METHOD: Final = {
 OF_TEXTS: Final = frozenset(
     {"startswith", "endswith", "removeprefix", "removesuffix", "count", "index", "find", "split", "partition"}
 )
+_SPLITTING: Final = ("split", "partition")
 _OF_SETS: Final = frozenset({"isdisjoint", "issubset", "issuperset", "intersection"})
 _BY_PATTERN: Final = ("match", "fullmatch", "search")
 _OF_POINTS: Final = frozenset({"date", "time", "datetime", "fromisoformat", "strptime"})
@@ -204,6 +205,9 @@ class ComparedConstants:
         match function, args:
             case ast.Attribute(value=of, attr=method), _ if method in OF_TEXTS:
                 yield self.fields_of(of), [each for arg in args for each in self.constants_of(arg)]
+                if method in _SPLITTING:
+                    separators = [each for each in self._each(args[:1], _NO_FIELDS) if isinstance(each, str)]
+                    yield self.fields_of(of), ["Ada", *(f"Ada{each}King" for each in separators or " ")]
             case ast.Attribute(value=of, attr=method), [*patterns, text] if method in _BY_PATTERN:
                 written = (each for part in (of, *patterns) for each in self.constants_of(part))
                 yield self.fields_of(text), [text_matching(each) for each in written if isinstance(each, str)]

@@ -149,6 +149,10 @@ def _near(now: datetime, type_: Kind, compared: ComparedConditions) -> list[Any]
     return [type_.cast(today + timedelta(days=each)) for each in compared.days] if today is not None else []
 
 
+def _lacks_some(value: Any) -> bool:
+    return isinstance(value, dict) and None in value.values()
+
+
 def _values(type_: Kind, constants: Sequence[Constant]) -> Sequence[Any]:
     """The usual text comes first. A number may be that in a text, or its length."""
     is_number = type_.family == "number"
@@ -191,7 +195,8 @@ class _Types:
                 return self._lists(schema, field, depth)
             case "object" if depth < _DEEPEST:
                 if choices := self._choices(schema, depth):
-                    return _records(choices, self.compared.branches)
+                    records = _records(choices, self.compared.branches)
+                    return [*records, {name: records[0][name] for name in schema.get("required", ())}]
                 values_of = schema.get("additionalProperties")
                 values = self.samples(values_of if isinstance(values_of, Mapping) else {}, RESULT, depth + 1)
                 entries = {key: [*self.compared.of(key), *values[:2]] for key in self.compared.keys}
@@ -247,7 +252,10 @@ class _Types:
         choices = self._choices(self._referred(items), depth + 1)
         needed = (inner[0] | met for each in self.compared.branches for met in each.met_by(choices) if met)
         compared = [
-            [each] for each in different([*islice(needed, MOST), *(each for each in inner[1:] if each not in plain)])
+            [each]
+            for each in different(
+                [*islice(needed, MOST), *(each for each in inner[1:] if each not in plain or _lacks_some(each))]
+            )
         ]
         numbers = [each for each in self.compared.of(field) if isinstance(each, int) and 1 < each < _LONGEST]
         most = max(2, schema.get("minItems", 0))
