@@ -216,7 +216,8 @@ def _read_values(
             )
     entries = tuple(entry for entry in entries if not _is_own_sum(entry, word, columns, reader))
     texts = {name: replace(each, type=_written_type(each)) for name, each in columns.items()}
-    found = assigned(entries, texts, f"`columns` of the table {table.name}", reader)
+    where = f"`columns` of the table {table.name}"
+    found = assigned(entries, texts, where, reader, is_added=word == "increase")
     return tuple(each for each in found if _fits(each, columns[each.name], entries, reader))
 
 
