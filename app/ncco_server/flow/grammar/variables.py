@@ -94,10 +94,10 @@ def read_type(node: Node, what: str, reader: Reader, types: Collection[str] = TY
     elif not meant and (words := _allowed_words(text.value)):
         written = f"[{', '.join(words)}]"
         cure = Fix(f"write a list: {written}", "characters", written)
-    elif (optional := _optional_type(text.value)) and types is not TYPES:
-        cure = Fix(f"write `{optional}`: a row need not have it", "characters", optional)
-    elif optional:
-        cure = f"write `{{type: {optional}, default: ..}}`: a value with a default may be left out"
+    elif optional := _optional_type(text.value):
+        in_row = Fix(f"write `{optional}`: a row need not have it", "characters", optional)
+        left_out = f"write `{{type: {optional}, default: ..}}`: a value with a default may be left out"
+        cure = left_out if types is TYPES else in_row
     reader.unknown("E203", text, [each for each in types if each in TYPES], message, cure)
     return None
 
@@ -171,9 +171,7 @@ def unreadable(entry: Entry) -> Variable:
     return Variable(entry.key.value, ANY, "", entry.key.place)
 
 
-def _read_typed(
-    entry: Entry, reader: Reader, noun: str = "variable", types: Collection[str] = TYPES
-) -> Variable:
+def _read_typed(entry: Entry, reader: Reader, noun: str = "variable", types: Collection[str] = TYPES) -> Variable:
     name = entry.key.value
     unknown = unreadable(entry)
     if isinstance(entry.value, Map):
@@ -194,9 +192,7 @@ def empty_of(type_: Kind) -> object:
     return "" if type_.words else type_.empty
 
 
-def _read_variable(
-    entry: Entry, reader: Reader, *, needs_default: bool, noun: str = "variable"
-) -> Variable | None:
+def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool, noun: str = "variable") -> Variable | None:
     name = entry.key.value
     place = entry.key.place
     node = entry.value
