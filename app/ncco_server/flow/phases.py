@@ -112,8 +112,8 @@ class _Once:
         if not other:
             return issue
         dots = ", ..." if len(other) > _MOST_PLACES else ""
-        noun = "line" if len(other) == 1 else "lines"
-        return replace(issue, message=f"{issue.message}; also on {noun} {', '.join(other[:_MOST_PLACES])}{dots}")
+        noun = "at" if any(":" in each for each in other) else "on line" if len(other) == 1 else "on lines"
+        return replace(issue, message=f"{issue.message}; also {noun} {', '.join(other[:_MOST_PLACES])}{dots}")
 
 
 def _first_of_each_file(issues: Iterable[FlowIssue]) -> list[FlowIssue]:

@@ -243,7 +243,11 @@ def _refusal(fault: Mapping[str, Any]) -> ApiRefusal:
     if fault["type"] == _UNKNOWN and "fields" in known:
         cure = as_sentence(near_or_all(where, known["fields"]))
         return ApiRefusal(where=where, problem="there is no such field", fix=cure if cure.endswith("?") else f"{cure}.")
-    return ApiRefusal(where=where, problem=fault["msg"], fix=_FIXES.get(fault["type"], COMPARE).format_map(known))
+    return ApiRefusal(
+        where=where,
+        problem=fault["msg"].removeprefix("Value error, "),
+        fix=_FIXES.get(fault["type"], COMPARE).format_map(known),
+    )
 
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:

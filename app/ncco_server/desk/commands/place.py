@@ -170,7 +170,7 @@ def _checked(
     problems: list[str] = []
     digests = dict[str, str]()
     for number, (place, call) in enumerate(calls):
-        progress.tell(f"{number:,} rows checked")
+        progress.tell(f"rows checked: {number:,}")
         try:
             if isinstance(call, RefusedRequest):
                 raise call

@@ -321,6 +321,8 @@ def _hints(shape: NccoShape) -> dict[str, str]:
     }
     if shape.title == "talk":
         foreign["file src path include j2"] = "template"
+    if shape.title == "connect":
+        foreign["whisper announce"] = "write `onAnswer: {run: flow}`"
     if shape.title == "record":
         foreign["email mail sms"] = "write `events: {record: hook}` in the step instead"
     return foreign | by_word | (_owners(shape) if shape.title in SHAPES else {})

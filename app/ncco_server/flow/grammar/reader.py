@@ -284,9 +284,7 @@ def read_fields(
         if word in known:
             continue
         near = nearest(word, (*known, *" ".join(hints or ()).split()))
-        meant = meaning_of(word if near in known else near or word, hints or {}) or (
-            None if near else synonym(word, known)
-        )
+        meant = meaning_of(word if near in known else near or word, hints or {}) or synonym(word, known)
         if meant is None and isinstance(entry.value, Map) and entry.value.entries and {*entry.value.keys()} <= {*known}:
             meant = f"write `{written(entry.value)[1:-1]}` without `{word}:` around it"
         if meant in meanings:
@@ -348,7 +346,9 @@ def _compared(node: Map) -> str | None:
         inner = value.entries if isinstance(value, Map) else (Entry(Text("eq", name.place), value),)
         signs = ((FOREIGN.instead.get(sign.value.lstrip("$").lower()), operand) for sign, operand in inner)
         parts += [
-            f"{name.value} {sign} {operand.value}" for sign, operand in signs if sign and isinstance(operand, Text)
+            f"{name.value} {sign} {operand.value.strip('{} ')}"
+            for sign, operand in signs
+            if sign and isinstance(operand, Text)
         ]
     return f"write {' and '.join(parts)}" if parts else None
 

@@ -76,7 +76,7 @@ def _report_undeclared(entry: Entry, known: Mapping[str, Variable], reader: Reso
 
 
 def assigned(
-    entries: Iterable[Entry], known: Mapping[str, Variable], where: str, reader: Resolver
+    entries: Iterable[Entry], known: Mapping[str, Variable], where: str, reader: Resolver, *, is_added: bool = False
 ) -> tuple[Assignment, ...]:
     """`where` is the word under which `known` variables are declared; "" for this flow's."""
     found: list[Assignment] = []
@@ -85,7 +85,8 @@ def assigned(
         value = read_value(entry.value, variable, reader) if variable else None
         if variable is not None and value is not None:
             reader.warn_of_own_name(entry)
-            _warn_of_sign(entry, variable, reader)
+            if not is_added:
+                _warn_of_sign(entry, variable, reader)
             _check_secrecy(value, variable, reader, where or declared_under(variable.name, reader))
             found.append(Assignment(variable.name, value, entry.key.place))
     return tuple(found)

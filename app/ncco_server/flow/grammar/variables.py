@@ -32,6 +32,7 @@ _SQL: Final = re.compile(r" ?\([\d, ]+\)| +(?:not null|null|unique|primary key|d
 """What follows a type there."""
 _ABSENT: Final = ("null", "None", "none", "nil", "undefined")
 _WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
+_WITH_DEFAULT: Final = re.compile(r"(\w+) *= *(\S.*)")
 
 
 def _allowed_words(text: str) -> list[str]:
@@ -65,7 +66,8 @@ def optional_type(text: str) -> str:
     return f"{bare}?" if bare and not text.endswith("?") else ""
 
 
-def read_type(node: Node, what: str, reader: Reader) -> Kind | None:
+def read_type(node: Node, what: str, reader: Reader, types: Collection[str] = TYPES) -> Kind | None:
+    """`types` are those of the place; where they are fewer, a value may be empty."""
     if isinstance(node, Seq):
         allowed = [text.value for item in node.items if (text := reader.text(item, f"a word of {what}"))]
         if not node.items:
@@ -93,8 +95,10 @@ def read_type(node: Node, what: str, reader: Reader) -> Kind | None:
         written = f"[{', '.join(words)}]"
         cure = Fix(f"write a list: {written}", "characters", written)
     elif optional := _optional_type(text.value):
-        cure = f"write `{{type: {optional}, default: ..}}`: a value with a default may be left out"
-    reader.unknown("E203", text, TYPES, message, cure)
+        in_row = Fix(f"write `{optional}`: a row need not have it", "characters", optional)
+        left_out = f"write `{{type: {optional}, default: ..}}`: a value with a default may be left out"
+        cure = left_out if types is TYPES else in_row
+    reader.unknown("E203", text, [each for each in types if each in TYPES], message, cure)
     return None
 
 
@@ -141,14 +145,16 @@ def refuse_spoken(variables: Iterable[Variable], reader: Reader) -> None:
             reader.report("E227", variable.place, message)
 
 
-def read_params(node: Node, what: str, reader: Reader, *, noun: str = "a param") -> dict[str, Param]:
+def read_params(
+    node: Node, what: str, reader: Reader, *, noun: str = "a param", types: Collection[str] = TYPES
+) -> dict[str, Param]:
     entries = [
         entry
         for entry in reader.entries(node, what, "write `params: {name: text}`")
         if is_variable_name(entry.key, noun, reader)
     ]
     has_default = {e.key.value for e in entries if isinstance(e.value, Map) and e.value.get("default") is not None}
-    typed = {entry.key.value: _read_typed(entry, reader) for entry in entries}
+    typed = {entry.key.value: _read_typed(entry, reader, noun.removeprefix("a "), types) for entry in entries}
     return {name: Param(each, each.type != ANY and name not in has_default) for name, each in typed.items()}
 
 
@@ -165,12 +171,19 @@ def unreadable(entry: Entry) -> Variable:
     return Variable(entry.key.value, ANY, "", entry.key.place)
 
 
-def _read_typed(entry: Entry, reader: Reader) -> Variable:
+def _read_typed(entry: Entry, reader: Reader, noun: str = "variable", types: Collection[str] = TYPES) -> Variable:
     name = entry.key.value
     unknown = unreadable(entry)
     if isinstance(entry.value, Map):
-        return _read_variable(entry, reader, needs_default=False) or unknown
-    type_ = read_type(entry.value, f'"{name}"', reader)
+        return _read_variable(entry, reader, needs_default=False, noun=noun) or unknown
+    value = entry.value
+    if isinstance(value, Text) and (found := _WITH_DEFAULT.fullmatch(value.value) or guess_type(value) != "text"):
+        type_name, default = (guess_type(value), value.value) if found is True else found.groups()
+        meant = f"{{type: {meaning_of(type_name, HINTS['type']) or type_name}, default: {default}}}"
+        cure = Fix(f"write `{meant}`", "characters", meant)
+        reader.report("E203", value.place, f'there is no type "{value.value}"', cure)
+        return unknown
+    type_ = read_type(value, f'"{name}"', reader, types)
     return replace(unknown, type=type_, default=empty_of(type_)) if type_ else unknown
 
 
@@ -179,7 +192,7 @@ def empty_of(type_: Kind) -> object:
     return "" if type_.words else type_.empty
 
 
-def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool) -> Variable | None:
+def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool, noun: str = "variable") -> Variable | None:
     name = entry.key.value
     place = entry.key.place
     node = entry.value
@@ -205,10 +218,10 @@ def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool) -> Vari
     listed = next((each for each in lists if meaning_of(each.key.value, Declaration.hints) == _LIST_OF_WORDS), None)
     if listed is not None:
         words = ", ".join(text.value for text in texts_in(listed.value))
-        message = f'the variable "{name}" has no "{listed.key.value}"'
+        message = f'the {noun} "{name}" has no "{listed.key.value}"'
         reader.report("E202", listed.key.place, message, f"write the allowed words as the type: `type: [{words}]`")
         return None
-    fields = Declaration.read_words(node, f'the variable "{name}"', reader, place=place)
+    fields = Declaration.read_words(node, f'the {noun} "{name}"', reader, place=place)
     written = f"type: {guess_type(fields.get('default'))}"
     found = Declaration.build(fields, reader, cures={"type": Fix(f"write `{written}`", "add", written)})
     if found is None or found.type is None:
@@ -221,7 +234,7 @@ def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool) -> Vari
     if default is None and type_.words and needs_default:
         written = f"default: {type_.words[0]}"
         fields.need("default", Fix(f"write `{written}`", "add", written), reader)
-    return draft if default is None else replace(draft, default=_read_default(default, draft, reader))
+    return draft if default is None else replace(draft, default=_read_default(default, draft, noun, reader))
 
 
 def guess_type(value: Node | None) -> str:
@@ -236,12 +249,12 @@ def guess_type(value: Node | None) -> str:
     return "int" if _WHOLE.fullmatch(text) or (value and _SUM.search(value.value)) else "text"
 
 
-def _read_default(node: Node, variable: Variable, reader: Reader) -> object:
+def _read_default(node: Node, variable: Variable, noun: str, reader: Reader) -> object:
     """Report E203 if the default cannot be cast. It may be "", for a value not known yet."""
     if computed := [text for text in texts_in(node) if has_braces(text)]:
         cure = f"write the value itself; a step computes one: `set: {{{variable.name}: ..}}`"
         for text in computed:
-            reader.report("E203", text.place, f'the `default` of the variable "{variable.name}" has braces', cure)
+            reader.report("E203", text.place, f'the `default` of the {noun} "{variable.name}" has braces', cure)
         return variable.default
     warn_of_flags(node, reader)
     value = plain(node)
@@ -250,9 +263,11 @@ def _read_default(node: Node, variable: Variable, reader: Reader) -> object:
     try:
         return variable.type.cast(value)
     except ValueError as error:
-        message = f'the `default` of the variable "{variable.name}" does not fit its type'
-        reader.report("E203", node.place, message, str(error))
-        return variable.default
+        message = f'the `default` of the {noun} "{variable.name}" does not fit its type'
+        is_absent = value in _ABSENT and not variable.type.words
+        cure = "delete `default`: without it, the value begins empty" if is_absent else str(error)
+        reader.report("E203", node.place, message, cure)
+        return next(iter(variable.type.words), variable.default)
 
 
 def warn_of_flags(node: Node, reader: Reader) -> None:

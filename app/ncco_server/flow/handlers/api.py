@@ -166,6 +166,7 @@ def _spelled(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 _WORDS: Final = frozenset({"action", "type", "mode"})
 """The options of actions and endpoints that say how the others are read."""
+_OBJECT: Final = re.compile(r"(<[^<>]*) at 0x[0-9a-f]+>")
 _KEYS: Final = re.compile(r"[0-9*#]+")
 
 
@@ -283,7 +284,7 @@ class Call:
 
         The options are those of the action `talk`. Source: NCCO reference, Talk.
         """
-        return self._make(HandlerEffect("play", [{"talk": text, **_spelled("talk", options)}]))
+        return self._make(HandlerEffect("play", [{"talk": _said(text), **_spelled("talk", options)}]))
 
     def stream(self, url: str, **options: Unpack[StreamOptions]) -> Coroutine[Any, Any, None]:
         """Play an audio file. The options are those of the action `stream`. Source: NCCO reference, Stream."""
@@ -919,6 +920,14 @@ def _columns(values: Mapping[str, Column | Secret]) -> dict[str, Any]:
     }
 
 
+def _said(text: str) -> str:
+    """Raises WrongArgument for the `repr` of an object, which is another one in each run."""
+    if found := _OBJECT.search(str(text)):
+        instead = "write one of its fields; after the name of a method, write round brackets"
+        raise WrongArgument(f"the text contains {found[1]}>, which is an object of Python", instead, "text")
+    return text
+
+
 def _text_of(value: Any) -> str:
     return WrittenText(write(value)) if isinstance(value, bool) else "" if value is None else _written(value)
 
@@ -950,7 +959,9 @@ def _choice(name: str, given: object) -> dict[str, Any]:
     if not isinstance(given, Choice):
         name, heard = (str(given), name) if _KEYS.fullmatch(name) else (name, given)
         option = "dtmf" if _KEYS.fullmatch(str(heard)) else "speech"
-        raise WrongArgument(f"a choice is {given!r}", f'write `"{name}": Choice({option}={heard!r})`', "choices")
+        written = ", ".join(f"{key}={value!r}" for key, value in given.items()) if isinstance(given, Mapping) else ""
+        instead = f'write `"{name}": Choice({written or f"{option}={heard!r}"})`'
+        raise WrongArgument(f"a choice is {given!r}", instead, "choices")
     words: dict[str, Any] = {}
     if given.dtmf or given.dtmf == 0:
         words["dtmf"] = given.dtmf
@@ -1041,7 +1052,7 @@ def _question(
         words["min_confidence"] = min_confidence
     if not tail:
         words["tail"] = False
-    played: list[dict[str, Any]] = [] if text is None else [{"talk": text, **_spelled("talk", said)}]
+    played: list[dict[str, Any]] = [] if text is None else [{"talk": _said(text), **_spelled("talk", said)}]
     if ncco:
         played += _pasted(ncco)
     if input is not None:

@@ -442,6 +442,8 @@ class StepMaker:
         table = read_table_name(node.get("table") or node, f"`{word}`", reader) if word != "save" else None
         known = ("table", *(WORDS if word == "rows" else ()), *(table.key if table is not None else ()))
         hints = {"key": next(iter(table.key))} if table is not None else {}
+        if word == "row":
+            hints[" ".join(WORDS)] = "write `call.rows(..)`, which finds rows by a condition"
         fields = read_fields(node, known, f"`{word}`", reader, hints=hints) if table is not None else None
         if table is not None and fields is not None and word == "rows":
             selection = read_selection(table, fields, reader) or Selection(table)

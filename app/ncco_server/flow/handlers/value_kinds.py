@@ -277,8 +277,14 @@ class ValueKinds:
             case "hold", _:
                 return _HELD
             case "connect", _:
+                given = {each.arg: each.value for each in call.keywords}
+                asked = given.get("detect", ast.Tuple([]))
+                parts = asked.elts if isinstance(asked, ast.Tuple | ast.List) else [asked]
+                heard = {each.value for each in parts if isinstance(each, ast.Constant)}
+                unheard = {*get_args(Detection)} - heard if len(heard) == len(parts) else set()
                 known = signature_of(Call.connect).parameters.keys() - {"ends_call"}
-                return _ENDS_CALL if all(each.arg in known for each in call.keywords) else DIALLED
+                kind = _ENDS_CALL if given.keys() <= known else DIALLED
+                return Word(tuple(word for word in kind.words if word not in unheard))
             case "collect", _:
                 known = signature_of(Call.collect).parameters.keys() - {"sensitive"}
                 return _TEXT if all(each.arg in known for each in call.keywords) else None  # perhaps a Secret

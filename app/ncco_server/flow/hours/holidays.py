@@ -208,8 +208,9 @@ def dates_from_json(text: str) -> Mapping[date, str] | None:
 
 
 def _report_text(node: Text, what: str, reader: Reader) -> None:
-    code = meant_country(node.value)
-    written = f"{{country: {code}}}"
+    country, _, part = node.value.partition("-")
+    code = meant_country(country)
+    written = f"{{country: {code}{f', subdivision: {part}' if part else ''}}}"
     cure = Fix(f"write `holidays: {written}`", "characters", written) if code else _EXAMPLE
     reader.report("E201", node.place, f"{what} is a text", cure)
 
@@ -342,6 +343,8 @@ def _read_date(value: str, offset: int, text: Text, what: str, reader: Reader) -
         return day
     place = text.at(offset + len(value) - len(value.lstrip()), max(len(written), 1))
     cure = f"write a year from {MIN_YEAR} to {MAX_YEAR}" if day else _date_cure(written)
+    if cure is None and _DATE.fullmatch(written):
+        cure = "write a day that exists: this month has fewer"
     reader.report("E506", place, f'{what}: "{written}" is not a date', cure)
     return None
 

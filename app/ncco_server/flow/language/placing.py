@@ -40,7 +40,8 @@ class Moment(PlainText):
             moment = None
         if moment is None or moment.tzinfo is None:
             is_delay = milliseconds(str(value)) is not None
-            raise ValueError(f"write `after: {value}` for a delay" if is_delay else f"{self.described} is needed")
+            computed = f'write a computed time, such as "{{{{ hours.office.next_open }}}}", or {self.described}'
+            raise ValueError(f"write `after: {value}` for a delay" if is_delay else computed)
         return moment.isoformat()
 
 

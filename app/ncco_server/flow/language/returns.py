@@ -364,7 +364,7 @@ def _fill_map(
             found[name] = _fill_map(Map((), node.place), inner, within, reader)
         else:
             found[name] = inner.empty
-            if inner.empty is None:
+            if inner.empty is None and (type_.item is not None or written.keys() <= type_.fields.keys()):
                 cure = f"add `{name}: {inner.words[-1]}` to `default`, or another of {', '.join(inner.words)}"
                 reader.report("E533", node.place, f'{within} does not give a value for "{name}"', cure)
     return found

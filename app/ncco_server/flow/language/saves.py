@@ -32,7 +32,7 @@ from ncco_server.flow.language.tables import (
     named_table,
     read_key,
 )
-from ncco_server.flow.nodes import Entry, Map, Node, Place, Text
+from ncco_server.flow.nodes import Entry, Map, Node, Place, Text, text_of
 from ncco_server.flow.scope import Variable, has_path
 from ncco_server.flow.templates.tree import shorten
 from ncco_server.flow.templates.values import Value
@@ -49,7 +49,6 @@ class SaveWords(MapForm):
     """One change of a row: the `table`, the values of its key, and what happens to the row."""
 
     hints: ClassVar = HINTS["save"]
-    cures: ClassVar = {"table": "name a table: `save: {table: customers, ..}`"}
     example: ClassVar = 'save: {table: customers, number: "{{ call.person }}", set: {name: Ada}}'
 
     table: TableName
@@ -155,7 +154,11 @@ def _row_in(node: Node, save: Save) -> list[str]:
 
 
 def _read_save(node: Node, reader: Resolver, *, is_later: bool) -> Save | None:
-    found = reader.map(node, "`save`", f"write `{SaveWords.example}`")
+    example = SaveWords.example
+    if isinstance(node, Text) and (kept := reader.tables.get(node.value)) is not None:
+        values = f", set: {{{next(iter(kept.columns))}: ..}}" if kept.columns else ""
+        example = f"save: {{table: {kept.name}, {kept.shown_key(reader.scope.types)}{values}}}"
+    found = reader.map(node, "`save`", f"write `{example}`")
     if found is None:
         return None
     table = named_table(found.get("table"), reader)
@@ -168,7 +171,13 @@ def _read_save(node: Node, reader: Resolver, *, is_later: bool) -> Save | None:
         row = f"write the key of the row: `{table.shown_key(reader.scope.types)}`"
         hints = {**key_hints(table, found, known, hints), **columns, "where": row}
     fields = read_fields(found, known, "`save`", reader, hints=hints)
-    words = SaveWords.build(fields, reader)
+    only_new = fields.get("only_new")
+    if isinstance(only_new, Text) and only_new.value in reader.variables:
+        cure = f"write `only_new: true, into: {only_new.value}`"
+        reader.report("E203", only_new.place, f"`only_new` is true or false, not {only_new.value}", cure)
+        fields = fields.without("only_new")
+    named = next((each for part in found.entries for each in map(text_of, part) if each in reader.tables), "customers")
+    words = SaveWords.build(fields, reader, cures={"table": f"name a table: `save: {{table: {named}, ..}}`"})
     if words is None:
         return None
     key = read_key(words.table, fields, reader)
@@ -216,7 +225,8 @@ def _read_values(
             )
     entries = tuple(entry for entry in entries if not _is_own_sum(entry, word, columns, reader))
     texts = {name: replace(each, type=_written_type(each)) for name, each in columns.items()}
-    found = assigned(entries, texts, f"`columns` of the table {table.name}", reader)
+    where = f"`columns` of the table {table.name}"
+    found = assigned(entries, texts, where, reader, is_added=word == "increase")
     return tuple(each for each in found if _fits(each, columns[each.name], entries, reader))
 
 

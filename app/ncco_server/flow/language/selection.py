@@ -198,7 +198,7 @@ def _present(condition: nodes.Node) -> Iterator[str]:
 
 def read_selection(table: TableDefinition, fields: Fields, reader: Resolver) -> Selection | None:
     """None if `where`, `order` and `first` are missing or wrong."""
-    written = [word for word in WORDS if word in fields.values]
+    written = [word for word in WORDS if word in fields.values and word not in table.key]
     if not written:
         return None
     if table.key.keys() <= fields.values.keys():

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, TypeAli
 
 from ncco_server.flow.grammar.forms import Duration, Notation, Unread, offered, ref
 from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
-from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, items, meaning_of
+from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, items, meaning_of, synonym
 from ncco_server.flow.grammar.variables import read_params, refuse_spoken, unreadable
 from ncco_server.flow.issues import Fix, meant_word, write_one_of
 from ncco_server.flow.language.returns import OK, Returned
@@ -215,7 +215,7 @@ def _read_columns(fields: Fields, word: str, types: Collection[str], reader: Rea
         return {each.value: unreadable(Entry(each, each)) for each in named}
     found = {
         name: param.variable
-        for name, param in read_params(node, f"`{word}` of {fields.what}", reader, noun="a column").items()
+        for name, param in read_params(node, f"`{word}` of {fields.what}", reader, noun="a column", types=types).items()
     }
     refuse_spoken(found.values(), reader)
     return {each.name: each for each in (_as_meant(column, node, fields, types, reader) for column in found.values())}
@@ -331,7 +331,8 @@ def key_hints(table: TableDefinition, node: Map, known: Collection[str], hints: 
     unknown = [
         entry.key.value
         for entry in entries
-        if isinstance(entry.value, Text) and (entry.key.value == "key" or not meaning_of(entry.key.value, hints))
+        if isinstance(entry.value, Text)
+        and (entry.key.value == "key" or not (meaning_of(entry.key.value, hints) or synonym(entry.key.value, known)))
     ]
     missing = [name for name in table.key if node.get(name) is None]
     found_by = " and ".join(table.key)

@@ -64,6 +64,8 @@ class ReadAttempt(NamedTuple):
 
 
 _STEPS: Final = ("steps", "*")
+_TYPED: Final = re.compile(r"\b(?:columns|params|returns): *$")
+"""Before a map of names with their types."""
 
 
 def read_once(source: SourceFile, *, is_late: bool = False, nullable: str = "") -> ReadAttempt:
@@ -180,7 +182,11 @@ class _Builder:
         written = self.source.text[marks(start)[0].index : marks(event)[1].index] if is_flow else ""
         if is_flow and ":" not in written and "{" not in written[1:]:
             self.issues[earlier:] = [
-                RULES["E103"].at(place, "these braces contain names without values", _meant_by([*entries]))
+                RULES["E103"].at(
+                    place,
+                    "these braces contain names without values",
+                    _meant_by([*entries], self.source.text[: marks(start)[0].index]),
+                )
             ]
         return Map(tuple(entries.values()), place)
 
@@ -358,9 +364,12 @@ def _contents(node: Node) -> object:
     return [_contents(item) for item in node.items]
 
 
-def _meant_by(names: Sequence[str]) -> Fix | str:
+def _meant_by(names: Sequence[str], before: str) -> Fix | str:
     """By names in braces without values."""
     shown = ", ".join(names)
+    if _TYPED.search(before):
+        written = f"{{{', '.join(f'{name}: text' for name in names)}}}"
+        return Fix(f"write each with its type: {written}", "characters", written)
     if len(names) > 1:
         return Fix(f"write a list: [{shown}]", "characters", f"[{shown}]")
     return f'write what it is, `{{{shown}: ..}}`, a list, `[{shown}]`, or its value, `"{{{{ {shown} }}}}"`'

@@ -35,6 +35,8 @@ _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7})(?: .*)?$", re.MULTILINE)
 _FENCE = re.compile(r"^[ \t]*```[^\r\n]*(?:\r\n|\r|\n|\Z)", re.MULTILINE)
 _STAR = re.compile(r"\* +[a-z]\w*:(?: |$)")
 _BRACES = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|\{\{|\{%")
+_EXPRESSION_KEY = re.compile(r"\b(?:check|if|until|where): *$")
+_OWN_BRACES = re.compile(r"\{\{ *| *\}\}")
 _BRACED_KEY = re.compile(r"(\{\{.*?\}\})[ \t]*:(?=[ \t]|$)")
 _VALUE_START = re.compile(r"(?:^|[:,\[{-])\s*$")
 _CLOSING_COMMENT = re.compile(r"\s+#.*[\]}]")
@@ -232,7 +234,11 @@ def unquoted_braces(source: SourceFile, line: Line, start: int, *, in_brackets: 
     message = "without quotes, YAML does not see these braces as a value to fill in"
     whole = source.text[begin:end].rstrip()
     cure = f"put quotes around the whole text: {quote(whole)}"
-    fix = source.rewritten(begin, begin + len(whole), in_quotes(whole), cure)
+    written = in_quotes(whole)
+    if _EXPRESSION_KEY.search(source.text[line.start : begin]):
+        written = _OWN_BRACES.sub("", whole)
+        cure = f"write the names themselves, without braces: {written}"
+    fix = source.rewritten(begin, begin + len(whole), written, cure)
     return RULES["E107"].at(source.place(start, start + 2), message, fix)
 
 

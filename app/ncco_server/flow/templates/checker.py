@@ -237,7 +237,9 @@ class Checker(ExpressionCheck, NodeVisitor):
                 path = f"{self.shown(first)}.{name}"
                 self.report("E303", second, f'unknown name "{name}"', self.rewritten(node, path, f"write {path}"))
                 return TYPES["bool"]
-        types = self.type_of(first), self.type_of(second, self.types[first])
+        found = self.type_of(first)
+        is_name = is_unknown and found is not None and getattr(left, "name", "") not in found.words
+        types = found, self.type_of(second, None if is_name else found)
         if None in types:
             return TYPES["bool"]
         if op in ("in", "notin"):

@@ -315,8 +315,8 @@ def _misused_is(token: Token, asked: Token, sign: str) -> Fault:
         at = token._replace(text="is" if sign == "==" else "is not")
         return Fault("E302", at, message, Fix(f'to compare, write "{sign}"', "characters", sign))
     cure = FOREIGN.words.get(asked.text) or FOREIGN.literals.get(asked.text)
-    if asked.says("empty", "blank", "none", "null"):
-        cure = f'write {sign} ""'
+    if asked.text.lower() in ("empty", "blank", "none", "null"):
+        cure = f'write {sign} "", or {sign} 0 for a number'
     elif asked.says("open", "ok"):
         negation = "" if sign == "==" else "`not` before the name, and "
         cure = f"write {negation}.{asked.text} directly after the name"
