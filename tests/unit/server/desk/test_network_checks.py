@@ -7,6 +7,7 @@ import json
 import socket
 import time
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -77,9 +78,9 @@ CONSOLE = Probe(status=421, headers={"content-security-policy": CONSOLE_POLICY})
     ],
 )
 async def test_every_setting_of_an_application_is_checked(
-    changes: dict[str, Any], check: str, expected: tuple[str, str]
+    tmp_path: Path, changes: dict[str, Any], check: str, expected: tuple[str, str]
 ) -> None:
-    settings = load_settings(None, public_url=PUBLIC, signature_secret="an-invented-secret")
+    settings = load_settings(None, flows=tmp_path, public_url=PUBLIC, signature_secret="an-invented-secret")
     found = VonageApplication.model_validate(application(PUBLIC, **changes))
     async with httpx.AsyncClient(transport=consoles_at({})) as client:
         around = Surroundings(settings, client)

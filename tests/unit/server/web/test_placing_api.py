@@ -12,6 +12,7 @@ import httpx
 import pytest
 import pytest_asyncio
 import yaml
+from fastapi import FastAPI
 from structlog.testing import capture_logs
 
 from ncco_server.flow.loader import load
@@ -44,12 +45,26 @@ NOW_MS = 1_772_618_400_000
 CALL = {"flow": "reminder", "to": "447700900123", "with": {"name": "Ada"}}
 NUMBERS = yaml.load((Path(__file__).parents[3] / "contract/cli/numbers.yaml").read_bytes(), yaml.CSafeLoader)
 Client = httpx.AsyncClient
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest_asyncio.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("api") / "calls.db"
+
+
+@pytest.fixture(scope="module")
+def app(path: Path) -> FastAPI:
+    """Opens another database in each test: FastAPI takes longer to prepare its routes than a test takes."""
+    return programs_app(Store(SqliteDatabase(path)), ("44", "49"), (b"key of the test",))
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def store(path: Path) -> AsyncIterator[Store]:
     """The rows that a server wrote."""
-    async with Store(SqliteDatabase(tmp_path / "calls.db")) as store:
+    for file in path.parent.iterdir():
+        file.unlink()
+    async with Store(SqliteDatabase(path)) as store:
         flows = {f"flows/{name}.yaml": FLOW.format(name=name) for name in ("reminder", "alarm")}
         await store.replace_revision(released_row(load(flows), datetime.now(UTC)))
         for name, allowed in (("crm", ("reminder",)), ("other", ("reminder", "alarm"))):
@@ -57,9 +72,8 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
         yield store
 
 
-@pytest_asyncio.fixture
-async def client(store: Store, tmp_path: Path) -> AsyncIterator[Client]:
-    app = programs_app(Store(SqliteDatabase(tmp_path / "calls.db")), ("44", "49"), (b"key of the test",))
+@pytest_asyncio.fixture(loop_scope="module")
+async def client(app: FastAPI, store: Store) -> AsyncIterator[Client]:
     async with app.router.lifespan_context(app):
         headers = {"Authorization": "Bearer key of crm"}
         async with Client(transport=httpx.ASGITransport(app), base_url="http://api", headers=headers) as client:

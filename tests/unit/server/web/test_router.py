@@ -208,12 +208,12 @@ async def test_calls_in_progress_finish_with_the_version_of_the_files_they_start
         for first, second in [("Press 1.", "See you."), ("Please press 1.", "See you soon.")]
     ]
     monkeypatch.setenv("NCCO_DATABASE_URL", "memory://")
-    imported(home, "shop.times", "def opening() -> str:\n    return ' At nine.'\n")
-    async with running_app(program(home, imported(home, "shop.phone", began).phone)) as client:
+    imported(home, "kiosk.times", "def opening() -> str:\n    return ' At nine.'\n")
+    async with running_app(program(home, imported(home, "kiosk.phone", began).phone)) as client:
         asked = (await client.post("/webhooks/answer", json=CALL)).json()
-    imported(home, "shop.times", now)
+    imported(home, "kiosk.times", now)
     deployed = deployed if "ten" in now else deployed.replace("opening", "renamed")
-    async with running_app(program(home, imported(home, "shop.phone", deployed).phone)) as client:
+    async with running_app(program(home, imported(home, "kiosk.phone", deployed).phone)) as client:
         goes_on = await pressed(client, asked, "1")
         other = (await client.post("/webhooks/answer", json=CALL | {"uuid": "leg-2"})).json()
 

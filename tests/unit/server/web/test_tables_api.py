@@ -10,8 +10,10 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+import pytest
 import pytest_asyncio
 import yaml
+from fastapi import FastAPI
 from structlog.testing import capture_logs
 
 from ncco_server.flow.loader import load
@@ -38,17 +40,30 @@ ADA = "/tables/customers/447700900123"
 SECRET = "83726451"
 NUMBERS = yaml.load((Path(__file__).parents[3] / "contract/cli/numbers.yaml").read_bytes(), yaml.CSafeLoader)
 Client = httpx.AsyncClient
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest_asyncio.fixture
-async def client(tmp_path: Path) -> AsyncIterator[Client]:
-    async with Store(SqliteDatabase(tmp_path / "calls.db")) as store:
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("api") / "calls.db"
+
+
+@pytest.fixture(scope="module")
+def app(path: Path) -> FastAPI:
+    """Opens another database in each test: FastAPI takes longer to prepare its routes than a test takes."""
+    return programs_app(Store(SqliteDatabase(path)), ("44",), (b"key of the test",))
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def client(app: FastAPI, path: Path) -> AsyncIterator[Client]:
+    for file in path.parent.iterdir():
+        file.unlink()
+    async with Store(SqliteDatabase(path)) as store:
         project = load({"flows/main.yaml": FLOW, "flows/shared.yaml": TABLES})
         await store.replace_revision(released_row(project, datetime.now(UTC)))
         tables = ("customers", "pairs", "notes", "blocked:read")
         await store.api_keys.add("key of crm", ApiKeyRow("crm", (), 1, tables))
         await store.api_keys.add("key of placer", ApiKeyRow("placer", ("main",), 1))
-    app = programs_app(Store(SqliteDatabase(tmp_path / "calls.db")), ("44",), (b"key of the test",))
     async with app.router.lifespan_context(app):
         headers = {"Authorization": "Bearer key of crm"}
         async with Client(transport=httpx.ASGITransport(app), base_url="http://api", headers=headers) as client:

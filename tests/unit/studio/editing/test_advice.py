@@ -13,9 +13,6 @@ LOCALES: Final = "locales: {en: {language: en-GB}, fr: {language: fr-FR}}\n"
 OUTBOUND: Final = 'outbound: {from: "442079460000", unless: [], on: {otherwise: {send: told}}, OTHER}\n'
 TOLD: Final = 'hooks: {told: {post: "https://crm.example.com"}}\n'
 WEEK: Final = "hours: {office: {timezone: Europe/London, week: {mon: 09:00-17:00}OTHER}}\n"
-OPEN: Final = (
-    "  hello: {branch: [{if: hours.office.open, goto: a}, {else: a}]}\n  a: {do: [{talk: Hello.}], goto: end}\n"
-)
 LOOKUP: Final = 'lookups: {x: {get: "https://crm.example.com", returns: {name: text}}}\n'
 HELLO: Final = "  hello: {do: [{talk: Hello.}], goto: end}\n"
 
@@ -78,35 +75,6 @@ def test_the_advice_says_where_a_key_belongs(head: str, steps: str, named: str) 
     assert any(named in cure for cure in cures), cures
 
 
-SHOWN: Final = 'outbound:\n  from: "442079460000"\n  unless: []\n'
-
-
-@each_case(
-    ("head", "steps", "found"),
-    [
-        (
-            TOLD + SHOWN + "  retry: {on: [busy, machine]}\n"
-            "  machine_detection: continue\n  on: {otherwise: {send: told}}\n",
-            HELLO,
-            ["8:22 W296"],
-        ),
-        (f"{TOLD}{SHOWN}  on:\n    unknown: {{send: told}}\n", HELLO, ["8:3 W297"]),
-        ('hooks:\n  told:\n    mail:\n      subject: "A call"\n', HELLO, ["6:5 E204"]),
-        (
-            'hooks:\n  told:\n    post: "https://crm.example.com"\n    json: {}\n'
-            '    place: {flow: main, to: "447700900123"}\n',
-            HELLO,
-            ["6:5 E584"],
-        ),
-        ("hours:\n  office:\n    week:\n      timezone: Europe/London\n      mon: 09:00-17:00\n", OPEN, ["7:7 E504"]),
-    ],
-)
-def test_a_mistake_is_reported_once_at_its_place(head: str, steps: str, found: list[str]) -> None:
-    issues = load(project(f"{HEAD}{head}steps:\n{steps}"), {}, extent="project").issues
-
-    assert found == [f"{each.place.line}:{each.place.column} {each.code}" for each in issues if each.code != "W635"]
-
-
 @each_case("written", ["p.names == []", "[] == p.names", '"a" in p.names', 'call.from == "" or p.names == []'])
 def test_an_expression_that_needs_quotes_between_braces_gets_them(written: str) -> None:
     step = (
@@ -123,18 +91,6 @@ def test_an_expression_that_needs_quotes_between_braces_gets_them(written: str) 
 
 
 @each_case(
-    ("head", "steps"),
-    [
-        (WEEK.replace("OTHER", ", holidays: {country: DE, subdivision: Baden-Württemberg}"), OPEN),
-        ("", OPEN.replace("hours.office.open", "call.is_hidden == True")),
-        ('vars: {n: {type: int, default: "40"}}\n', said("n").replace("    do:", '    set: {n: "3"}\n    do:')),
-    ],
-)
-def test_documented_notations_are_accepted(head: str, steps: str) -> None:
-    assert [] == issues_of(project(f"{HEAD}{head}steps:\n{steps}"))
-
-
-@each_case(
     ("head", "steps", "lacking"),
     [
         ("", "  hello: {do: [{talk: Press 1.}], choices: {a: {dtmf: 1, goto: end}}WRITTEN}\n", "E240"),
@@ -148,10 +104,3 @@ def test_the_advice_can_be_copied(head: str, steps: str, lacking: str) -> None:
     )
 
     assert [] == issues_of(project(text.replace("WRITTEN", ", " + cure.split("`")[1])))
-
-
-def test_an_unset_setting_is_reported_once() -> None:
-    streams = '[{stream: "{{ env.CDN }}/a.mp3"}, {stream: "{{ env.CDN }}/b.mp3"}]'
-    steps = f"  hello: {{do: {streams}, goto: end}}\n"
-
-    assert ["W302"] == [each.code for each in load(project(f"{HEAD}steps:\n{steps}"), {}, extent="project").issues]
