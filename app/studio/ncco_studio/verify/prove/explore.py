@@ -158,6 +158,8 @@ class Explorer:
         self._counted_on_entry = {(first.flow, first.step) for first in firsts if first.name == ENTERED}
         self._known: dict[Any, State] = {}
         self._waiting = deque[State]()
+        self._led = set[StepKey]()
+        """The steps of all states. In a brief exploration, a new one comes next, so that all lines are reached."""
         self._heard_by_parties = set[Any]()
         """Keys of the flows already played to dialled parties."""
         self._nccos: dict[Any, PlayedNcco] = {}
@@ -458,8 +460,10 @@ class Explorer:
         counts = session.tries, session.asr_errors, session.position
         key = (*counts, self.envs.index(env), is_movable, frozen(kept), *self.states.key(session, moment, env))
         if key not in self._known:
-            self._known[key] = self.space.new_state(session, kept)
-            self._waiting.append(self._known[key])
+            state = self._known[key] = self.space.new_state(session, kept)
+            is_next = self._bounds.is_brief and state.where not in self._led
+            self._led.add(state.where)
+            (self._waiting.appendleft if is_next else self._waiting.append)(state)
         return self._known[key]
 
     def _call_party(self, session: Session, wait: OpenWait, dialling: Transition) -> None:
