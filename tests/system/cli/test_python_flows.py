@@ -234,3 +234,19 @@ def test_what_only_a_caller_without_a_number_is_asked_is_run_also_without_an_ans
     found = ncco("check", cwd=project, env={"NCCO_PYTHON_FLOWS": "pizza.py"})
 
     assert ["no issues: 1 flow in 1 file"] == found.stdout.splitlines()
+
+
+def test_what_callers_enter_has_no_name(project: Path) -> None:
+    env = {"NCCO_PYTHON_FLOWS": "pizza.py"}
+    with (project / "flows/pizza.py").open("a") as file:
+        file.write(
+            '    number = await call.collect("Your number.", digits=4)\n    await call.talk(f"Thank you. {number}")\n'
+        )
+    (project / "scenarios").mkdir()
+    (project / "scenarios/pizza.yaml").write_text("a number: {script: [press: 1234, hear: Goodbye.]}\n")
+
+    played = ncco("test", cwd=project, env=env).output
+    proved = ncco("prove", cwd=project, env=env).output
+
+    assert "collected: 4 digits go to the handler" in played
+    assert "what callers of pizza enter stands for similar values" in proved

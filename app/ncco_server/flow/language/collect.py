@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from keyword import iskeyword
 from typing import Annotated, Any, ClassVar, Final, Self
 
 from ncco_server.flow.actions.waits import InputNeeds, Needs
@@ -214,7 +215,8 @@ class Collect(AskingExit[CollectWords]):
         if check is not None and not check.evaluate({**frame.names, into: variable.type.operand(value)}):
             return self.retry.decide("nomatch", f"{shown} does not hold", tries)
         given = f"{len(outcome.digits)} digits go" if outcome.digits else "what was said goes"
-        because = f"{given} into {into}" + (f"; {shown} holds" if check else "")
+        to = "to the handler" if iskeyword(into) else f"into {into}"
+        because = f"{given} {to}" + (f"; {shown} holds" if check else "")
         return Decision(Go(self.target), "collected", self.place, because, values={into: value})
 
     def _length_fault(self, outcome: Outcome) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from datetime import UTC, datetime
 from itertools import chain
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any, Final
 
@@ -156,7 +157,9 @@ def _summary(verdict: FlowVerdict, source: Source) -> Iterator[str]:
         yield f"  {verdict.growth}"
     for name, values in verdict.representatives.items():
         listed = ", ".join(json.dumps(value, ensure_ascii=False) for value in values[:MOST_VALUES])
-        yield f"  {name} stands for similar values: {listed}{', ...' if len(values) > MOST_VALUES else ''}"
+        flow, _, last = name.rpartition(".")
+        shown = f"what callers of {flow} enter" if iskeyword(last) else name  # a handler has no variable for it
+        yield f"  {shown} stands for similar values: {listed}{', ...' if len(values) > MOST_VALUES else ''}"
     for each in () if verdict.stopped else verdict.lines:
         found = each.statements
         ran = f"{found.run} of {found.all} statements of {source.path_of(each.path)} ran"

@@ -38,6 +38,20 @@ def test_an_exploration_that_takes_long_blames_no_line() -> None:
     assert () == project.issues
 
 
+def test_a_handler_whose_answers_make_many_states_is_run_to_its_end() -> None:
+    body = """\
+    said = [await call.collect(f"Question {number}.", digits=1, name=f"question_{number}") for number in range(8)]
+    await call.talk(f"You said {' '.join(filter(None, said))}.")
+"""
+    few = partial(explore, most=SearchLimits(states=40, is_brief=True))
+
+    project = load({"flows/shop.py": HEAD + body}, {}, extent="project", handlers=["shop.py"], explore=few)
+
+    handler = project.flows["shop"].handler
+    assert handler is not None
+    assert [] == [*handler.never_run]
+
+
 def test_a_line_that_never_ends_is_reported() -> None:
     code = f"{HEAD}    while True:\n        pass\n"
 

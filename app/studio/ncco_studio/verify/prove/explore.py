@@ -163,6 +163,8 @@ class Explorer:
         """With their keys, apart from failed attempts."""
         self._accepted = defaultdict[Any, dict[int, list[Transition]]](dict)
         """The turns after triggers that are accepted, by these keys and the number of the trigger."""
+        self._led = set[StepKey]()
+        """The steps of all states. In a brief exploration, a new one comes next, so that all lines are reached."""
         self._heard_by_parties = set[Any]()
         """Keys of the flows already played to dialled parties."""
         self._nccos: dict[Any, PlayedNcco] = {}
@@ -492,9 +494,11 @@ class Explorer:
         counts = session.tries, session.asr_errors, session.position
         key = (*counts, self.envs.index(env), is_movable, frozen(kept), *self.states.key(session, moment, env))
         if key not in self._known:
-            self._known[key] = self.space.new_state(session, kept)
+            state = self._known[key] = self.space.new_state(session, kept)
+            is_next = self._bounds.is_brief and state.where not in self._led
+            self._led.add(state.where)
             if not self._bounds.is_brief or self._goes_on(session):
-                self._waiting.append((self._known[key], key[1:]))
+                (self._waiting.appendleft if is_next else self._waiting.append)((state, key[1:]))
         return self._known[key]
 
     def _goes_on(self, session: Session) -> bool:
