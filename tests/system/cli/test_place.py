@@ -77,10 +77,6 @@ def test_a_waiting_call_says_why_and_how_to_try_it_now(home: Path) -> None:
     [
         (["reminder", "--to", "447700900123", "--with", "nam=Ada"], "--with nam: reminder has no such param"),
         (["reminder", "--to", "447700900123"], "--with name: is missing"),
-        (
-            ["reminder", "--to", "447700900123", "--with", "guest=Ada"],
-            "--with guest: reminder has no such param\n  fix: Params of reminder: name, day.\nno call",
-        ),
         (["reminder", "--to", "12125551234", "--with", "name=Ada"], "has none of the prefixes in NCCO_DIAL_ALLOW"),
         (["reminder", "--to", "449098790000", "--with", "name=Ada"], "is a premium-rate number"),
         (["reminder", "--to", "ada", "--with", "name=Ada"], "to: is not a phone number"),
