@@ -264,7 +264,7 @@ def _read_default(node: Node, variable: Variable, noun: str, reader: Reader) -> 
         return variable.type.cast(value)
     except ValueError as error:
         message = f'the `default` of the {noun} "{variable.name}" does not fit its type'
-        is_absent = value in _ABSENT and not variable.type.words
+        is_absent = value in _ABSENT and not variable.type.words and noun != "param"
         cure = "delete `default`: without it, the value begins empty" if is_absent else str(error)
         reader.report("E203", node.place, message, cure)
         return next(iter(variable.type.words), variable.default)

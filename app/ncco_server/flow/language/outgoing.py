@@ -28,6 +28,7 @@ from ncco_server.flow.values import Object
 from ncco_server.ncco.types import is_address
 from ncco_server.ncco.value_types import TYPES, Kind, Point, Url, write
 from ncco_server.ncco.value_types.kind import AnyValue, is_encodable
+from ncco_server.suggest import nearest
 
 _ENDS_IN_NUMBER: Final = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?$")
 _BRACKETS: Final = re.compile(r"\[[^\]]*\](?::[0-9]*)?")
@@ -343,7 +344,8 @@ def _report_undeclared(kind: type[D], name: Text, known: Mapping[str, D], reader
     message = f'there is no {kind.noun} "{name.value}"'
     parts = [part.strip() for part in name.value.split(",")]
     example = f"{kind.section}: {{{name.value}: {kind.example}}}"
-    cure = reader.use_of(name) or (None if known else f"declare it: `{example}`")
+    use = None if nearest(name.value, known) else reader.use_of(name)
+    cure = use or (None if known else f"declare it: `{example}`")
     if name.value in reader.variables and kind.section == "lookups":
         message = f'"{name.value}" is a variable of this flow, which hides any {kind.noun} with that name'
         cure = "give the variable another name"

@@ -187,7 +187,7 @@ def _values(given: Mapping[str, Any], flow: Flow, line: str) -> tuple[dict[str, 
                 faults.append(RefusedRequest(f"with.{name}", message, f"Write {param.type.described}."))
         elif param.has_default:
             values[name] = param.default
-        elif meant.isdisjoint((name, None)):  # one that is not known may be meant
+        elif name not in meant:
             faults.append(RefusedRequest(f"with.{name}", "is missing", f"Write {param.type.described}."))
     return values, faults or _faults_of_text(values)
 
