@@ -1,4 +1,4 @@
-"""What people changed in the console, in both databases, and in the memory of the process."""
+"""What people changed in the console, in both databases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recordings in both databases, and in the memory of the process."""
+"""Recordings in both databases."""
 
 from __future__ import annotations
 

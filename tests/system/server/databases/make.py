@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from tests.support import loopback
 from tests.support.postgres_server import USER, Server, running_server
 from tests.support.webhooks import facts, keys
-from tests.system.server.databases.serving import DOTENV, HERE, server_of, serving, settings
+from tests.system.server.databases.serving import DOTENV, FLOWS, HERE, server_of, serving, settings
 
 FIRST, SECOND, DIALLED, FAILED, OVER, TERMS = (f"{letter * 8}-0000-4000-8000-000000000001" for letter in "123456")
 
@@ -75,10 +75,18 @@ class Caller:
         return urlsplit(url[0] if isinstance(url, list) else url).path
 
 
+def earlier_flows(home: Path) -> Path:
+    """The flows with other words, which are another revision."""
+    house = shutil.copytree(FLOWS, home / "earlier") / "house.yaml"
+    text = house.read_text(encoding="utf-8").replace("Good day.", "Welcome.")
+    house.write_text(text.replace("Now ringing", "Connecting you to"), encoding="utf-8")
+    return house.parent
+
+
 def play(ncco: str, url: str, home: Path) -> dict[str, Any]:
     """Make the calls. Returns the webhooks sent so far (`before`), and the latest reply to each leg (`legs`)."""
     legs: dict[str, str] = {}
-    with serving(home, url, "first", ncco=ncco) as address:
+    with serving(home, url, flows=earlier_flows(home), ncco=ncco) as address:
         caller = Caller(address, legs)
         for leg in (FIRST, DIALLED, FAILED, OVER):
             caller.ring(leg)
@@ -87,7 +95,7 @@ def play(ncco: str, url: str, home: Path) -> dict[str, Any]:
         caller.press(OVER, "2")
         caller.record(OVER)
         caller.hang_up(OVER)
-    with serving(home, url, "second", ncco=ncco) as address:
+    with serving(home, url, ncco=ncco) as address:
         later = Caller(address, legs)
         for leg in (SECOND, TERMS):
             later.ring(leg)
@@ -97,7 +105,7 @@ def play(ncco: str, url: str, home: Path) -> dict[str, Any]:
 
 def finish(ncco: str, url: str, home: Path, legs: dict[str, str]) -> list[dict[str, Any]]:
     """Continue the open calls to their ends. Returns the webhooks that were sent."""
-    with serving(home, url, "second", ncco=ncco) as address:
+    with serving(home, url, ncco=ncco) as address:
         caller = Caller(address, legs)
         caller.press(FIRST, "1")
         caller.dial(DIALLED, "busy")
@@ -115,7 +123,7 @@ def make(ncco: str, kind: str, url: str, home: Path, save: Callable[[Path], None
     folder.mkdir()
     played = play(ncco, url, home)
     save(folder)
-    subprocess.run([ncco, "backup", folder / "backup.tar.gz"], check=True, cwd=home, env=settings(home, url, "second"))
+    subprocess.run([ncco, "backup", folder / "backup.tar.gz"], check=True, cwd=home, env=settings(home, url))
     after = finish(ncco, url, home, played["legs"])
     parts = {"before": played["before"], "after": after}
     lists = [f'"{name}": [\n{lines_of(webhooks)}\n]' for name, webhooks in parts.items()]

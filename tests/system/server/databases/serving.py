@@ -11,6 +11,7 @@ from tests.support.fork_server import NCCO
 from tests.support.server import Server, plain_environment, running_server
 
 HERE = Path(__file__).parent
+FLOWS = HERE / "flows"
 KEY = "invented-key-of-the-databases-for-tests-only"
 DOTENV = {
     "NCCO_PUBLIC_URL": "https://calls.example.com",
@@ -21,7 +22,7 @@ DOTENV = {
 """What the `.env` of an earlier version contains beside the defaults of all settings."""
 
 
-def settings(home: Path, url: str, flows: str, key: str = KEY) -> dict[str, str]:
+def settings(home: Path, url: str, key: str = KEY, flows: Path = FLOWS) -> dict[str, str]:
     """The environment for `ncco`. A SQLite database needs no key here: the key file is beside it."""
     given = {} if url.startswith("sqlite") else {"NCCO_KEY": key}
     return plain_environment(
@@ -29,16 +30,16 @@ def settings(home: Path, url: str, flows: str, key: str = KEY) -> dict[str, str]
         NCCO_DATABASE_URL=url,
         NCCO_INSECURE="1",
         NCCO_PUBLIC_URL="https://calls.example.com",
-        NCCO_FLOWS=str(HERE / "flows" / flows),
+        NCCO_FLOWS=str(flows),
         FLOW_OFFICE="http://127.0.0.1:9",
         **given,
     )
 
 
 @contextmanager
-def serving(home: Path, url: str, flows: str, *, key: str = KEY, ncco: str = NCCO) -> Iterator[str]:
+def serving(home: Path, url: str, *, key: str = KEY, flows: Path = FLOWS, ncco: str = NCCO) -> Iterator[str]:
     """Run `ncco serve`. Yields its address once it is ready."""
-    with running_server(home, "--port", "0", env=settings(home, url, flows, key), program=(ncco, "serve")) as server:
+    with running_server(home, "--port", "0", env=settings(home, url, key, flows), program=(ncco, "serve")) as server:
         server.wait_until_ready()
         yield server.address
         server.stop()
@@ -48,7 +49,7 @@ def serving(home: Path, url: str, flows: str, *, key: str = KEY, ncco: str = NCC
 def server_of(dotenv: Path, home: Path, *, ncco: str = NCCO) -> Iterator[Server]:
     """Run `ncco serve` in a new project with this file as its `.env`, until the server is ready."""
     shutil.copy(dotenv, home / ".env")
-    shutil.copytree(HERE / "flows" / "second", home / "flows")
+    shutil.copytree(FLOWS, home / "flows")
     with running_server(home, "--port", "0", program=(ncco, "serve")) as server:
         server.wait_until_ready()
         yield server

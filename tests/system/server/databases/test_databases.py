@@ -85,7 +85,7 @@ def in_postgres(*statements: str) -> str:
 
 def restore(home: Path, url: str, made_in: str, key: str = "") -> None:
     """Restore the backup of the earlier version with this one."""
-    env = settings(home, url, "second", key)
+    env = settings(home, url, key)
     run([NCCO, "restore", str(HERE / made_in / "backup.tar.gz")], env=env, cwd=home, check=True, capture_output=True)
 
 
@@ -175,7 +175,7 @@ def test_calls_of_an_earlier_version_continue_and_have_results(
 
     One call had ended, the others end on this version: in the sums, and as if it had answered them.
     """
-    with serving(tmp_path, url, "second", key=KINDS[kind][1]) as address:
+    with serving(tmp_path, url, key=KINDS[kind][1]) as address:
         again = [sent(address, webhook) for webhook in webhooks(kind, "before")]
         further = [sent(address, webhook) for webhook in webhooks(kind, "after")]
         happens(lambda: len(receiver.taken) >= 2, DELIVERED_WITHIN_S)  # type: ignore[attr-defined]  # added by this test
@@ -191,7 +191,7 @@ def test_calls_of_an_earlier_version_continue_and_have_results(
 
 def ncco(tmp_path: Path, url: str, *words: str, code: int = 0) -> Any:
     """Run a command and parse its JSON output."""
-    env = settings(tmp_path, url, "second")
+    env = settings(tmp_path, url)
     done = run([NCCO, *words, "--format", "json"], env=env, cwd=tmp_path, check=False, capture_output=True, text=True)
     assert code == done.returncode, done.stderr
     return json.loads(done.stdout)
