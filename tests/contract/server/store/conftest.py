@@ -23,11 +23,11 @@ def closed_store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     return STORES[request.param](tmp_path)
 
 
-@pytest_asyncio.fixture(params=[kind for kind in STORES if kind != "memory"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    """In memory, SQLite differs only where it is opened and closed; random orders and all services use it, too."""
-    async with STORES[request.param](tmp_path) as opened:
-        yield opened
+@pytest_asyncio.fixture
+async def store(closed_store: Store) -> AsyncIterator[Store]:
+    await closed_store.open()
+    yield closed_store
+    await closed_store.close()
 
 
 @pytest_asyncio.fixture

@@ -1,4 +1,4 @@
-"""What people changed in the console, in both databases."""
+"""What people changed in the console, in both databases, and in the memory of the process."""
 
 from __future__ import annotations
 

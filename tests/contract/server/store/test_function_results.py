@@ -1,4 +1,4 @@
-"""Results of functions of handlers in both databases."""
+"""Results of functions of handlers in both databases, and in the memory of the process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Placed calls and their attempts in both databases."""
+"""Placed calls and their attempts in both databases, and in the memory of the process."""
 
 from __future__ import annotations
 

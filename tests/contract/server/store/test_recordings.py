@@ -1,4 +1,4 @@
-"""Recordings in both databases."""
+"""Recordings in both databases, and in the memory of the process."""
 
 from __future__ import annotations
 
