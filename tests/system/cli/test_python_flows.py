@@ -239,7 +239,9 @@ def test_what_only_a_caller_without_a_number_is_asked_is_run_also_without_an_ans
 def test_what_callers_enter_has_no_name(project: Path) -> None:
     env = {"NCCO_PYTHON_FLOWS": "pizza.py"}
     with (project / "flows/pizza.py").open("a") as file:
-        file.write('    number = await call.collect("Your number.", digits=4)\n    await call.talk(f"Thank you. {number}")\n')
+        file.write(
+            '    number = await call.collect("Your number.", digits=4)\n    await call.talk(f"Thank you. {number}")\n'
+        )
     (project / "scenarios").mkdir()
     (project / "scenarios/pizza.yaml").write_text("a number: {script: [press: 1234, hear: Goodbye.]}\n")
 
