@@ -922,7 +922,7 @@ def _columns(values: Mapping[str, Column | Secret]) -> dict[str, Any]:
 
 def _said(text: str) -> str:
     """Raises WrongArgument for the `repr` of an object, which is another one in each run."""
-    if found := _OBJECT.search(str(text)):
+    if type(text) is str and (found := _OBJECT.search(text)):
         instead = "write one of its fields; after the name of a method, write round brackets"
         raise WrongArgument(f"the text contains {found[1]}>, which is an object of Python", instead, "text")
     return text

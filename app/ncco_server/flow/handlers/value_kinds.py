@@ -24,6 +24,7 @@ T = TypeVar("T")
 COMPLETED: Final = "completed"
 DIALLED: Final = Word((*get_args(NotCompleted), *get_args(Detection), COMPLETED))
 _ENDS_CALL: Final = Word(tuple(each for each in DIALLED.words if each != COMPLETED))
+_DETECTED: Final = frozenset(get_args(Detection))
 _HELD: Final = Word(("ready", "too_long"))
 _TEXT: Final = TYPES["text"]
 _NUMBER: Final = TYPES["number"]
@@ -281,10 +282,10 @@ class ValueKinds:
                 asked = given.get("detect", ast.Tuple([]))
                 parts = asked.elts if isinstance(asked, ast.Tuple | ast.List) else [asked]
                 heard = {each.value for each in parts if isinstance(each, ast.Constant)}
-                unheard = {*get_args(Detection)} - heard if len(heard) == len(parts) else set()
+                others = _DETECTED - heard if heard and heard <= _DETECTED and len(heard) == len(parts) else set()
                 known = signature_of(Call.connect).parameters.keys() - {"ends_call"}
                 kind = _ENDS_CALL if given.keys() <= known else DIALLED
-                return Word(tuple(word for word in kind.words if word not in unheard))
+                return Word(tuple(word for word in kind.words if word not in others))
             case "collect", _:
                 known = signature_of(Call.collect).parameters.keys() - {"sensitive"}
                 return _TEXT if all(each.arg in known for each in call.keywords) else None  # perhaps a Secret
