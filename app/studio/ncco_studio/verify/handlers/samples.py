@@ -195,8 +195,8 @@ class _Types:
                 return self._lists(schema, field, depth)
             case "object" if depth < _DEEPEST:
                 if choices := self._choices(schema, depth):
-                    records = _records(choices, self.compared.branches)
-                    return [*records, {name: records[0][name] for name in schema.get("required", ())}]
+                    first, *others = _records(choices, self.compared.branches)
+                    return different([first, {name: first[name] for name in schema.get("required", ())}, *others])
                 values_of = schema.get("additionalProperties")
                 values = self.samples(values_of if isinstance(values_of, Mapping) else {}, RESULT, depth + 1)
                 entries = {key: [*self.compared.of(key), *values[:2]] for key in self.compared.keys}
