@@ -29,8 +29,8 @@ from tests.support.cases import each_case
 from tests.support.placing import AT, BASE, TO, World, placing_world
 
 EXAMPLE: Final = (Path(__file__).parents[5] / "examples/code/flows/code.yaml").read_text()
-CODE: Final = "58203"
-SPELLED: Final = ("58203", "5, 8, 2, 0, 3", "5 8 2 0 3")
+CODE: Final = "5820374961"  # too long for a random ID to have its digits
+SPELLED: Final = (CODE, ", ".join(CODE), " ".join(CODE))
 FLOWS: Final = EXAMPLE.replace("expires: 3m", "retry: {on: [busy], after: 10s, tries: 2}\n  expires: 3m").replace(
     "{{ env.LOGIN_URL }}", "https://login.example"
 )
@@ -216,7 +216,9 @@ async def test_a_param_that_looks_like_a_token_is_ordinary_text(memory: Store, f
 
 
 def test_every_option_that_depends_on_a_code_is_restored_with_its_type() -> None:
-    spoken = FLOWS.replace("- talk:", '- talk: {bargeIn: "{{ code == \'58203\' }}", text: "{{ code }}"}\n      - talk:')
+    spoken = FLOWS.replace(
+        "- talk:", '- talk: {bargeIn: "{{ code == \'5820374961\' }}", text: "{{ code }}"}\n      - talk:'
+    )
     flow = load({"flows/code.yaml": spoken}).flows["code"]
     cipher = PlacedCipher.of(KEYS, "salt")
     context = TurnContext(AT, lambda ref: "https://ncco.example", lambda session, secret: "hidden", cipher=cipher)
