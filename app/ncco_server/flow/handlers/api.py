@@ -166,7 +166,8 @@ def _spelled(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 _WORDS: Final = frozenset({"action", "type", "mode"})
 """The options of actions and endpoints that say how the others are read."""
-_OBJECT: Final = re.compile(r"(<[^<>]*) at 0x[0-9a-f]+>")
+_OBJECT: Final = re.compile(r"(<(?!coroutine )[^<>]*) at 0x[0-9a-f]+>")
+"""A coroutine is reported as a missing `await`."""
 _KEYS: Final = re.compile(r"[0-9*#]+")
 
 

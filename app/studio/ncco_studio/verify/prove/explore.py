@@ -246,7 +246,7 @@ class Explorer:
     @property
     def _repeats(self) -> bool:
         """Not where the number of the turn counts: machine detection can move a placed call only in its first ones."""
-        return not self._bounds.is_brief and self.root.outbound is None
+        return self.root.outbound is None
 
     def _repeat(self, turns: Iterable[Transition], state: State) -> None:
         for each in turns:
@@ -254,14 +254,10 @@ class Explorer:
             self.space.add(replace(each, source=state, moment=moment))
 
     def _tried(self, state: State) -> Iterable[Trigger]:
-        """In a brief exploration, one trigger of each outcome, unless the caller's input decides in a usual call.
-
-        After a failed attempt only another one: the handler does not know that there was one.
-        """
+        """In a brief exploration, one trigger of each outcome, unless the caller's input decides in a usual call."""
         session = state.session
         found = self._triggers.at(session)
-        is_repeated = bool(session.tries or session.asr_errors)
-        if not self._bounds.is_brief or not (self._is_unusual or is_repeated or self._decides_by_name(state)):
+        if not self._bounds.is_brief or not (self._is_unusual or self._decides_by_name(state)):
             return found
         is_known = self._is_unusual and state.where in self._usual
         ignored = (*FAILURES, "asr_error") if is_known else ("asr_error",)
@@ -269,7 +265,7 @@ class Explorer:
         first: dict[Any, Trigger] = {}
         for each in found:
             outcome = hear(step, session, session.waits[each.wait], each.webhook, each.seen)
-            if outcome is not None and outcome.name not in ignored and (not is_repeated or outcome.name in FAILURES):
+            if outcome is not None and outcome.name not in ignored:
                 first.setdefault(outcome[:2], each)
         return first.values()
 
@@ -306,14 +302,15 @@ class Explorer:
         moment = state.first.moment
         env = state.first.env
         session = state.session
-        shared = None if session.at or session.callers else self._shared(session.call, env, session.locale)
+        is_alone = not session.at and not session.callers
+        shared = self._shared(session.call, env, session.locale, trigger.waited) if is_alone else None
         turns = self._at_moments(moment, state, partial(self._resume, session, trigger, env), shared)
         made = (self._add(state, trigger, at, env, played) for at, played in turns)
         return [each for each in made if each is not None]
 
-    def _shared(self, call: CallData, env: Env, locale: str = "") -> Any:
+    def _shared(self, call: CallData, *others: Any) -> Any:
         """In a brief exploration, what decides how a handler goes on, besides its own state and the time."""
-        return comparable((call_record(call), env, locale)) if self._bounds.is_brief else None
+        return comparable((call_record(call), *others)) if self._bounds.is_brief else None
 
     def _decides_by_name(self, state: State) -> bool:
         return not self._reads_input and self.root.named(state.where[0]).steps[state.where[1]].exit.decides_by_name
