@@ -243,11 +243,8 @@ def _refusal(fault: Mapping[str, Any]) -> ApiRefusal:
     if fault["type"] == _UNKNOWN and "fields" in known:
         cure = as_sentence(near_or_all(where, known["fields"]))
         return ApiRefusal(where=where, problem="there is no such field", fix=cure if cure.endswith("?") else f"{cure}.")
-    return ApiRefusal(
-        where=where,
-        problem=fault["msg"].removeprefix("Value error, "),
-        fix=_FIXES.get(fault["type"], COMPARE).format_map(known),
-    )
+    problem = str(fault["ctx"]["error"]) if fault["type"] == "value_error" else fault["msg"]
+    return ApiRefusal(where=where, problem=problem, fix=_FIXES.get(fault["type"], COMPARE).format_map(known))
 
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:

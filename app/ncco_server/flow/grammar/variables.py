@@ -171,15 +171,24 @@ def unreadable(entry: Entry) -> Variable:
     return Variable(entry.key.value, ANY, "", entry.key.place)
 
 
+def _with_default(text: Text) -> str:
+    """The declaration that `int = 0`, or a value in place of a type, stands for; "" for a type."""
+    if found := _WITH_DEFAULT.fullmatch(text.value):
+        type_name, default = found.groups()
+    else:
+        type_name, default = guess_type(text), text.value
+        if type_name == "text":
+            return ""
+    return f"{{type: {meaning_of(type_name, HINTS['type']) or type_name}, default: {default}}}"
+
+
 def _read_typed(entry: Entry, reader: Reader, noun: str = "variable", types: Collection[str] = TYPES) -> Variable:
     name = entry.key.value
     unknown = unreadable(entry)
     if isinstance(entry.value, Map):
         return _read_variable(entry, reader, needs_default=False, noun=noun) or unknown
     value = entry.value
-    if isinstance(value, Text) and (found := _WITH_DEFAULT.fullmatch(value.value) or guess_type(value) != "text"):
-        type_name, default = (guess_type(value), value.value) if found is True else found.groups()
-        meant = f"{{type: {meaning_of(type_name, HINTS['type']) or type_name}, default: {default}}}"
+    if isinstance(value, Text) and (meant := _with_default(value)):
         cure = Fix(f"write `{meant}`", "characters", meant)
         reader.report("E203", value.place, f'there is no type "{value.value}"', cure)
         return unknown

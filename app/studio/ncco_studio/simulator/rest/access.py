@@ -45,7 +45,7 @@ async def refused(_: Request, error: Exception) -> JSONResponse:
 
 
 def _of_parameters(error: RequestValidationError) -> ProblemError:
-    invalid = {_name(each["loc"]): str(each["msg"]).removeprefix("Value error, ") for each in error.errors()}
+    invalid = {_name(each["loc"]): str(each.get("ctx", {}).get("error", each["msg"])) for each in error.errors()}
     return ProblemError(HTTPStatus.BAD_REQUEST, "Some parameters are wrong.", invalid)
 
 
