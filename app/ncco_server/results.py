@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
@@ -33,6 +34,8 @@ UNKNOWN: Final = 16
 """The turn was played without the database; what happened afterwards is not known."""
 UNCONNECTED: Final = 64
 """The party that the turn dialled has answered, but hears its own flow, or has declined in it."""
+MESSAGE: Final = 256
+"""Times the number of the wait for the message; recordings of earlier waits are of the whole call."""
 
 
 class TurnFacts(NamedTuple):
@@ -99,8 +102,8 @@ def decide(
         ),
         default=None,
     )
-    asking = {number for number, facts in turns if facts.heard & ASKED}
-    has_message = any(event.kind == "record" and event.turn in asking for event in found)
+    asking = {number: facts.heard // MESSAGE for number, facts in turns if facts.heard & ASKED}
+    has_message = any(event.kind == "record" and event.wait >= asking.get(event.turn, sys.maxsize) for event in found)
     result: ResultName
     if person_at is not None:
         result = "person"

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ncco_server.engine.session import TurnContext
+from ncco_server.engine.session import OpenWait, TurnContext
 from ncco_server.flow.model import Flow, Step
-from ncco_server.results import ASKED, CHOSEN, HOURS, PLAYED, UNCONNECTED, TurnFacts
+from ncco_server.results import ASKED, CHOSEN, HOURS, MESSAGE, PLAYED, UNCONNECTED, TurnFacts
 
 
 def facts_of(
     entered: Iterable[tuple[Flow, Step]],
     context: TurnContext | None,
+    waits: Iterable[OpenWait],
     *,
     has_chosen: bool = False,
     is_over: bool = False,
     is_unconnected: bool = False,
 ) -> TurnFacts:
-    """`entered` is in order. `context` may be None if no step reads opening hours.
+    """`entered` and `waits` are in order. `context` may be None if no step reads opening hours.
 
     `is_over`: the flow is played to its end after this turn. `is_unconnected`: the called party is not connected then.
     """
@@ -30,12 +31,17 @@ def facts_of(
             heard |= CHOSEN
         if offers.tells_hours or (offers.reads_hours and context is not None and _is_closed(flow, context)):
             heard |= HOURS
-        if offers.asks_for_message:
-            heard |= ASKED
+        if offers.asks_for_message and not heard & ASKED:
+            heard |= ASKED + MESSAGE * _message(step, waits)
         if offers.dials:
             rang = f"{flow.name}.{step.name}"
         own = step.result or own
     return TurnFacts(heard, rang, own)
+
+
+def _message(step: Step, waits: Iterable[OpenWait]) -> int:
+    """The number of its last recording: one of the whole call begins before."""
+    return max((wait.index for wait in waits if wait.name == "record" and wait.step == step.name), default=0)
 
 
 def _is_closed(flow: Flow, context: TurnContext) -> bool:

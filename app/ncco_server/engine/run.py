@@ -340,5 +340,10 @@ class Run:
             return NO_FACTS
         is_unconnected = bool(self.before.parent and declined(self.returned, is_over=is_over))
         return facts_of(
-            self.entered, self.context, has_chosen=self.has_chosen, is_over=is_over, is_unconnected=is_unconnected
+            self.entered,
+            self.context,
+            self._builder.waits,
+            has_chosen=self.has_chosen,
+            is_over=is_over,
+            is_unconnected=is_unconnected,
         )

@@ -234,7 +234,7 @@ def _stretch(flow: Flow, step: Step, *, is_root: bool, again: Again) -> Stretch:
         _dials(ready),
         _dials(behind),
         any("hours" in value.used_names for action in (*ready, *behind) for value in action.computed.values()),
-        None if any(each.offers.reads_hours for each in steps) else facts_of(played_steps, None),
+        None if any(each.offers.reads_hours for each in steps) else facts_of(played_steps, None, waits),
     )
 
 
