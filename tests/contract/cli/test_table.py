@@ -162,6 +162,7 @@ def test_a_cell_beyond_a_limit_is_told_the_limit(ncco: Ncco, tmp_path: Path, cel
         (("customers", "set", "number=447700900124"), 2, "the key is incomplete"),
         (("customers", "set", ADA, "name=Ada", "name=Bo"), 2, "a column is given twice"),
         (("customers", "export", "all.csv"), 2, "write `ncco table customers export > all.csv`"),
+        (("customers", "export", "--search", "Ada"), 2, "leave them out of `export`"),
         (("customers", "import"), 2, "import needs one file"),
         (("customers", "import", "none.csv"), 2, "none.csv"),
     ],

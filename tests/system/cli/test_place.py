@@ -89,6 +89,7 @@ def test_a_waiting_call_says_why_and_how_to_try_it_now(home: Path) -> None:
         (["reminder", "--csv", "people.csv", "--to", "447700900123", "--batch", "b"], "add either --to NUMBER"),
         (["--to", "447700900123"], "no flow is named"),
         (["--batch", "monday", "--at", "2030-01-01T10:00"], "no flow is named"),
+        (["--stop", "monday", "--batch", "tuesday"], "leave out --batch"),
     ],
 )
 def test_errors_are_reported_and_nothing_is_written(home: Path, words: list[str], message: str) -> None:

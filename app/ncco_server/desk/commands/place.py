@@ -116,6 +116,8 @@ async def command(
     """Have the server place calls; show or stop a batch; pause all placing."""
     if flow is not None and (stop or pause or resume):
         raise CannotRun("--stop, --pause and --resume place no call", "leave out the flow, or the option")
+    if stop and batch:
+        raise CannotRun("--stop names the batch", "leave out --batch")
     if flow is None:
         if number or file is not None or values or at or expires:
             raise CannotRun("no flow is named", "write, for example, `ncco place reminder --to 447700900123`")

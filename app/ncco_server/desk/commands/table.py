@@ -70,6 +70,8 @@ async def command(
 ) -> int:
     """Show the rows of a table, change or remove one, or import and export all of them as CSV."""
     is_json = format_ == "json"
+    if action != "show" and (search or is_json):
+        raise CannotRun("--search and --format choose what `show` prints", f"leave them out of `{action}`")
     if is_json or action == "export":
         keep_for_results()
     project = Source.here(folder, None).load_sound().project
