@@ -52,6 +52,27 @@ def test_a_handler_whose_answers_make_many_states_is_run_to_its_end() -> None:
     assert [] == [*handler.never_run]
 
 
+def test_of_many_states_of_a_step_those_with_one_unusual_value_are_all_played() -> None:
+    form = f"""from datetime import date
+{HEAD}    days = []
+    while len(days) < 4:
+        entered = await call.collect("Which day? Eight digits.", digits=8, name="day")
+        try:
+            days.append(date(int(entered[4:]), int(entered[2:4]), int(entered[:2])))
+        except (TypeError, ValueError):
+            await call.talk("There is no such day.")
+    if days[2] > date(2030, 1, 1):
+        raise LookupError
+    await call.talk(f"Thank you. {{days}}")
+"""
+
+    proof = prove(project_of(form).flows["shop"], datetime(2026, 3, 2, 12, tzinfo=UTC), bounds=SearchLimits(3_000))
+
+    assert "" == proof.verdict.stopped
+    assert ("no more than one unusual value",) == proof.verdict.representatives["a call"]
+    assert ["error_exit"] == [each.kind for each in proof.violations]
+
+
 def test_a_line_that_never_ends_is_reported() -> None:
     code = f"{HEAD}    while True:\n        pass\n"
 

@@ -40,7 +40,6 @@ from ncco_server.engine.interpreter import Playing
 from ncco_server.engine.outcome import APART, hear
 from ncco_server.engine.records import call_record
 from ncco_server.flow.handlers.limits import TooLong, in_time
-from ncco_server.flow.language.retry import FAILURES
 from ncco_server.flow.model import Flow
 from ncco_server.flow.runtime import RECORDED
 from ncco_server.ncco import check
@@ -86,6 +85,7 @@ from ncco_studio.verify.prove.triggers import (
     may_be_moved,
 )
 from ncco_studio.verify.prove.turns import FAILSAFE, NO_DIAL_LIMIT, PlayedTurn, PossibleTurns, context_at
+from ncco_studio.verify.prove.unusual import FAILED, Outcomes, UnusualValues
 from ncco_studio.verify.prove.uses import flows_run_from
 
 _HUNG_UP: Final = StatusWebhook.read({"status": "completed", "disconnected_by": "user"})
@@ -165,6 +165,7 @@ class Explorer:
         """The turns after triggers that are accepted, by these keys and the number of the trigger."""
         self._led = set[StepKey]()
         """The steps of all states. In a brief exploration, a new one comes next, so that all lines are reached."""
+        self._unusual = UnusualValues()
         self._heard_by_parties = set[Any]()
         """Keys of the flows already played to dialled parties."""
         self._nccos: dict[Any, PlayedNcco] = {}
@@ -231,17 +232,28 @@ class Explorer:
             known = self._accepted[key]
             if ends_with_dial(self.root.named(state.session.at).steps[state.session.step], state.session):
                 self._hang_up(state)
-            triggers = (*self._tried(state), *detections_at(self.root, state.session, state.given))
-            for number, trigger in enumerate(triggers):
+            tried = self._tried(state)
+            outcomes = self._outcomes(state, tried) if self._is_handled(state) else {}
+            left_out = self._unusual.left_out(state, outcomes)
+            self._turns.are_few = bool(left_out)
+            turns = dict[int, list[Transition]]()
+            for number, trigger in enumerate((*tried, *detections_at(self.root, state.session, state.given))):
                 if self._is_late():
                     break
                 if number in known:  # a failed attempt makes no difference
                     self._repeat(known[number], state)
-                    continue
-                turns = self._explore_trigger(state, trigger)
-                if self._repeats and all(each.kind == "accepted" for each in turns):
-                    known[number] = turns
+                elif number in left_out:
+                    self.values.chosen["a call"] = ("no more than one unusual value",)
+                else:
+                    made = turns[number] = self._explore_trigger(state, trigger)
+                    if self._repeats and all(each.kind == "accepted" for each in made):
+                        known[number] = made
+            self._unusual.note(state, outcomes, turns)
         self._waiting.clear()
+        self._turns.are_few = False
+
+    def _is_handled(self, state: State) -> bool:
+        return not self._bounds.is_brief and explored_in(self.root.named(state.where[0])) is not None
 
     @property
     def _repeats(self) -> bool:
@@ -253,21 +265,25 @@ class Explorer:
             moment = each.moment if each.is_timed else state.first.moment
             self.space.add(replace(each, source=state, moment=moment))
 
-    def _tried(self, state: State) -> Iterable[Trigger]:
+    def _tried(self, state: State) -> Sequence[Trigger]:
         """In a brief exploration, one trigger of each outcome, unless the caller's input decides in a usual call."""
-        session = state.session
-        found = self._triggers.at(session)
+        found = [*self._triggers.at(state.session)]
         if not self._bounds.is_brief or not (self._is_unusual or self._decides_by_name(state)):
             return found
         is_known = self._is_unusual and state.where in self._usual
-        ignored = (*FAILURES, "asr_error") if is_known else ("asr_error",)
+        ignored = FAILED if is_known else {"asr_error"}
+        outcomes = self._outcomes(state, found)
+        return [found[numbers[0]] for (name, _), numbers in outcomes.items() if name not in ignored]
+
+    def _outcomes(self, state: State, triggers: Iterable[Trigger]) -> Outcomes:
+        session = state.session
         step = self.root.named(session.at).steps[session.step]
-        first: dict[Any, Trigger] = {}
-        for each in found:
+        found = defaultdict[tuple[str, str], list[int]](list)
+        for number, each in enumerate(triggers):
             outcome = hear(step, session, session.waits[each.wait], each.webhook, each.seen)
-            if outcome is not None and outcome.name not in ignored:
-                first.setdefault(outcome[:2], each)
-        return first.values()
+            if outcome is not None:
+                found[outcome[:2]].append(number)
+        return found
 
     def _is_stopped(self) -> bool:
         if len(self.space.states) > self._bounds.states:
@@ -293,9 +309,11 @@ class Explorer:
                 return begin_placed(self.root, "leg", arrival.call, arrival.given, context, detected=arrival.detected)
             return begin(self.root, "leg", arrival.call, context_at(now, env), arrival.given)
 
-        for moment, played in self._at_moments(self._now, None, play, self._shared(arrival.call, env)):
-            trigger = Trigger("call", {"dial": {"outcome": arrival.detected}} if arrival.detected else {})
-            self._add(None, trigger, moment, env, played, arrival=arrival)
+        trigger = Trigger("call", {"dial": {"outcome": arrival.detected}} if arrival.detected else {})
+        turns = self._at_moments(self._now, None, play, self._shared(arrival.call, env))
+        made = (self._add(None, trigger, moment, env, played, arrival=arrival) for moment, played in turns)
+        is_first = not self.space.transitions
+        self._unusual.note_turns([each for each in made if each is not None], is_usual=is_first)
 
     def _explore_trigger(self, state: State, trigger: Trigger) -> list[Transition]:
         """Add every turn that a trigger can lead to from a state."""

@@ -91,6 +91,8 @@ class PossibleTurns:
     values: Representatives
     liveness: Liveness
     _answers: dict[tuple[str, str], tuple[LookupAnswer, ...]] = field(default_factory=dict)
+    are_few: bool = False
+    """Only the first answer, and that there is none."""
     _seen: dict[Any, set[Any]] = field(default_factory=dict)
     _varied: set[Any] = field(default_factory=set)
 
@@ -141,6 +143,7 @@ class PossibleTurns:
                     seen.add(state)
                     path = path | {state}
                 chosen, *others = known[len(given) :][:1] or self._choices(lookups, rows)
+                others = others[-1:] if self.are_few else others
                 if others and not self._was_varied(lookups):
                     choices.append(_Choice(given, others, path, self._read(lookups, rows, asked)))
                 given = (*given, chosen)
