@@ -179,6 +179,24 @@ def test_what_other_processes_use_is_not_the_time_of_a_line(used_s: float, passe
     assert is_late is tracer.is_late(10)
 
 
+def test_a_file_gets_its_time_again_with_each_new_line_and_module() -> None:
+    tracer = LineTracer("shop.py", counts_progress=True)
+
+    def has_late_line() -> bool:
+        tracer.began = (time.process_time() - 11, time.monotonic() - 11)
+        return tracer.is_late(10)
+
+    assert not has_late_line()
+    tracer.lines.add(1)
+    assert not has_late_line()
+    sys.modules["a_new_module"] = sys
+    try:
+        assert not has_late_line()
+        assert has_late_line()
+    finally:
+        del sys.modules["a_new_module"]
+
+
 def test_what_a_handler_does_is_explored_where_it_begins_and_not_in_each_that_goes_there(tmp_path: Path) -> None:
     ends = tmp_path / "ends"
     desk = f"""
