@@ -161,6 +161,23 @@ class HandlerCode:
                     yield Remark("E703", value, message, cure)
 
     @cached_property
+    def computed_dials(self) -> Sequence[str]:
+        """The lines that dial a number which no code of the file has, such as `line 8`; not all that may do it."""
+        found = []
+        for function in self.replayed:
+            for node in run_again(function):
+                match node:
+                    case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="connect"), args=[dialled, *_]) if (
+                        name == self._call_in(function)
+                    ):
+                        numbers = dialled.elts if isinstance(dialled, ast.List | ast.Tuple) else [dialled]
+                        if any(
+                            isinstance(each, ast.JoinedStr) or self.kinds.kind_of(each, function) for each in numbers
+                        ):
+                            found.append(node.lineno)
+        return [f"line {line}" for line in sorted(found)]
+
+    @cached_property
     def attributes(self) -> Set[str]:
         return {node.attr for node in nodes_in(self.tree) if isinstance(node, ast.Attribute)}
 

@@ -94,6 +94,10 @@ class LoadedHandler:
     def records(self) -> bool:
         return "record" in self.code.words
 
+    @property
+    def computed_dials(self) -> Sequence[str]:
+        return self.code.computed_dials
+
     def begun(self, now: datetime) -> Sequence[Any]:
         return [milliseconds(now)]
 
