@@ -59,6 +59,7 @@ _USES: Final = (
 )
 """What uses a value at once: as a condition, in a text, in a loop, or a part of it."""
 _NONE: Final[Mapping[int, str]] = {}
+_UNTIL_HOST: Final = re.compile(r"(?:https?|wss?)://[^/?#]*")
 _HEARD: Final = ("talk", "stream", "choose", "collect", "connect")
 """Methods of a call whose first argument callers hear, or that ring it."""
 WITHOUT_AWAIT: Final = ("E706", "W706")
@@ -248,6 +249,7 @@ class HandlerCode:
                 *computed_ssml(function),
                 *revealed(function),
                 *self._told_secrets(function),
+                *self._computed_hosts(function),
                 *behind(function, self.written.constants),
                 *(remark for _, remark in self._failures.never_raised(function)),
             ):
@@ -402,6 +404,19 @@ class HandlerCode:
                     for each in filter(is_secret, first.elts if isinstance(first, ast.List | ast.Tuple) else [first]):
                         message = f"`{ast.unparse(each)}` is a Secret, which can be neither spoken nor dialled"
                         yield Remark("E703", each, message, "leave `sensitive` out where it comes from")
+
+    def _computed_hosts(self, function: Function) -> Iterator[Remark]:
+        """URLs of actions with a value of the call before their first slash."""
+        methods = [f"{self._call_in(function)}.{each}" for each in ("connect", "notify", "stream")]
+        calls = (node for node in run_again(function) if isinstance(node, ast.Call))
+        actions = (node for node in calls if ast.unparse(node.func) in methods)
+        for node in (inner for each in actions for inner in ast.walk(each)):
+            match node:
+                case ast.JoinedStr(values=[ast.Constant(value=str(begun)), ast.FormattedValue(value=host), *_]) if (
+                    _UNTIL_HOST.fullmatch(begun) and (kind := self.kinds.kind_of(host, function)) and not kind.words
+                ):
+                    message = f"`{ast.unparse(host)}` determines the URL's host"
+                    yield Remark("E332", host, message, "write the whole host, or take it from `call.env`")
 
     def _wrong_texts(
         self,
