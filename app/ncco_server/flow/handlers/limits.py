@@ -32,6 +32,8 @@ LOAD_S: Final = 3.0
 """The limit for a file's own code, from each new line and each imported module on; our choice."""
 EXPLORE_S: Final = 10.0
 """The limit for all runs that find the steps of a handler, and for a file that was loaded before; our choice."""
+MOST_TASKS: Final = 10_000
+"""That code may start before it waits; our choice. The event loop begins them in one go, which takes about 0.1 s."""
 MAY_STAY: Final = "may stay"
 """How the names of threads begin that may still run when the process ends."""
 BUSY: Final = 10
@@ -135,13 +137,14 @@ class LineTracer:
 class _Slice:
     """What holds the main thread: when it began, in processor time, and how long it may take."""
 
-    __slots__ = ("began", "caught", "limit_s", "ticks")
+    __slots__ = ("began", "caught", "limit_s", "tasks", "ticks")
 
     def __init__(self, limit_s: float) -> None:
         self.began = time.thread_time()
         self.limit_s = limit_s
         self.ticks = 0
         self.caught = 0
+        self.tasks = 0
 
     def is_late(self) -> bool:
         """Only for the main thread. Nothing is late because the process was stopped: then there are no ticks."""
@@ -182,6 +185,13 @@ class LoopGuard:
     def is_running(self) -> bool:
         """Whether code of flow authors runs in the main thread."""
         return self._slice is not None
+
+    def count_task(self) -> None:
+        """Raise RuntimeError if the code that runs has started too many tasks."""
+        if (running := self._slice) is not None:
+            running.tasks += 1
+            if running.tasks > MOST_TASKS:
+                raise RuntimeError(f"more than {MOST_TASKS:,} tasks at once")
 
     def _forget_thread(self) -> None:
         self._thread = None
@@ -236,6 +246,8 @@ class LoopGuard:
         running = self._slice
         if running is None or frame is None or frame.f_code is _RUN or not running.is_late():
             return
+        if (handled := sys.exception()) is not None:
+            handled.__context__ = None  # each `raise` walks the whole chain, which recursion in `finally` makes long
         running.caught += 1
         if running.caught <= MOST_CAUGHT:
             raise TooLong
