@@ -211,7 +211,7 @@ class LoopGuard:
             if not self._is_wanted.is_set():
                 self._start()
             if self.has_timer:
-                signal.setitimer(signal.ITIMER_VIRTUAL, limit_s, TICK_S)
+                signal.setitimer(signal.ITIMER_VIRTUAL, LIMIT_S, TICK_S)
             return work(argument)
         finally:
             self._slice = before
