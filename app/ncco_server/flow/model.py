@@ -278,11 +278,10 @@ class Flow:
     @property
     def steps_with_computed_numbers(self) -> list[str]:
         """Steps, as `flow.step`, that dial a number or address known only during a call."""
-        return [
-            f"{self.name}.{step.name}"
-            for step in self.steps.values()
-            if any(target.is_computed for target in step.targets)
-        ]
+        found = [step.name for step in self.steps.values() if any(target.is_computed for target in step.targets)]
+        if self.handler is not None and not self.steps:  # not explored
+            found = [*self.handler.computed_dials]
+        return [f"{self.name}.{name}" for name in found]
 
     @property
     def written_numbers(self) -> dict[str, str]:

@@ -95,6 +95,10 @@ class Handling(Protocol):
         """Whether it may record a call."""
 
     @property
+    def computed_dials(self) -> Sequence[str]:
+        """The lines that surely dial a computed number, such as `line 8`."""
+
+    @property
     def hours(self) -> frozenset[str]:
         """The opening hours that an exploration has read."""
 

@@ -36,8 +36,8 @@ PINNED_BYTES: Final = 2 * 1024 * 1024
 
 A loaded flow takes about 60 times the memory of its source.
 """
-FIRST_READ_S: Final = 2.0
-"""A starting server then uses the released project; our choice.
+FIRST_READ_S: Final = 1.5
+"""A starting server then uses the released project; our choice. `ncco serve` waits twice: for its greeting, too.
 
 Usual projects load in a fraction of a second.
 """

@@ -224,6 +224,8 @@ def guard_tasks(loop: asyncio.AbstractEventLoop) -> None:
 
     def new_task(loop: asyncio.AbstractEventLoop, waiting: Any, **options: Any) -> asyncio.Task[Any]:
         is_started_here = (GUARD.is_running or running_key.get("")) and asyncio.iscoroutine(waiting)
+        if is_started_here:
+            GUARD.count_task()
         return asyncio.Task(ended(waiting) if is_started_here else waiting, loop=loop, **options)
 
     if loop.get_task_factory() is None:

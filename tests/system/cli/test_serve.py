@@ -215,6 +215,33 @@ def test_the_greeting_says_that_computed_numbers_are_not_dialled(connect: str, a
     assert is_told == ("computed numbers (masked.ring) are never dialled: set the allowed prefixes" in shown)
 
 
+@each_case(
+    ("dialled", "is_told"),
+    [
+        ("call.from_", True),
+        ('await call.collect("Whom?", digits=12)', True),
+        ('["447700900111", f"44{number}"]', True),
+        ("number", True),
+        ("DESKS[number]", False),
+        ('"447700900111"', False),
+        ('{"type": "websocket", "uri": f"wss://bot.example.com/{number}"}', False),
+    ],
+)
+def test_the_greeting_says_so_of_handlers_too_although_it_runs_none(dialled: str, is_told: bool) -> None:
+    code = (
+        "from ncco_server import Call, call_flow\n"
+        "DESKS = {'1': '447700900111'}\n"
+        "@call_flow(default=True)\n"
+        "async def masked(call: Call) -> None:\n"
+        "    number = await call.collect('Whom?', digits=1)\n"
+        f"    await call.connect({dialled})\n"
+    )
+    flows = load({"flows/a.py": code}, handlers=["a.py"]).flows.values()
+    shown = greeting(load_settings(None), flows, dev=True)
+
+    assert is_told == ("computed numbers (masked.line 6) are never dialled" in shown)
+
+
 def test_an_ipv6_address_is_in_brackets() -> None:
     assert "listens on http://[::1]:8000" in greeting(load_settings(None, host="::1"), FLOWS, dev=True)
 

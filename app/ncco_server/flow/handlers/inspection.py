@@ -59,6 +59,7 @@ _USES: Final = (
 )
 """What uses a value at once: as a condition, in a text, in a loop, or a part of it."""
 _NONE: Final[Mapping[int, str]] = {}
+_UNTIL_HOST: Final = re.compile(r"(?:https?|wss?)://[^/?#]*")
 _HEARD: Final = ("talk", "stream", "choose", "collect", "connect")
 """Methods of a call whose first argument callers hear, or that ring it."""
 WITHOUT_AWAIT: Final = ("E706", "W706")
@@ -161,6 +162,23 @@ class HandlerCode:
                     yield Remark("E703", value, message, cure)
 
     @cached_property
+    def computed_dials(self) -> Sequence[str]:
+        """The lines that dial a number which no code of the file has, such as `line 8`; not all that may do it."""
+        found = []
+        for function in self.replayed:
+            for node in run_again(function):
+                match node:
+                    case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="connect"), args=[dialled, *_]) if (
+                        name == self._call_in(function)
+                    ):
+                        numbers = dialled.elts if isinstance(dialled, ast.List | ast.Tuple) else [dialled]
+                        if any(
+                            isinstance(each, ast.JoinedStr) or self.kinds.kind_of(each, function) for each in numbers
+                        ):
+                            found.append(node.lineno)
+        return [f"line {line}" for line in sorted(found)]
+
+    @cached_property
     def attributes(self) -> Set[str]:
         return {node.attr for node in nodes_in(self.tree) if isinstance(node, ast.Attribute)}
 
@@ -231,6 +249,7 @@ class HandlerCode:
                 *computed_ssml(function),
                 *revealed(function),
                 *self._told_secrets(function),
+                *self._computed_hosts(function),
                 *behind(function, self.written.constants),
                 *(remark for _, remark in self._failures.never_raised(function)),
             ):
@@ -385,6 +404,19 @@ class HandlerCode:
                     for each in filter(is_secret, first.elts if isinstance(first, ast.List | ast.Tuple) else [first]):
                         message = f"`{ast.unparse(each)}` is a Secret, which can be neither spoken nor dialled"
                         yield Remark("E703", each, message, "leave `sensitive` out where it comes from")
+
+    def _computed_hosts(self, function: Function) -> Iterator[Remark]:
+        """URLs of actions with a value of the call before their first slash."""
+        methods = [f"{self._call_in(function)}.{each}" for each in ("connect", "notify", "stream")]
+        calls = (node for node in run_again(function) if isinstance(node, ast.Call))
+        actions = (node for node in calls if ast.unparse(node.func) in methods)
+        for node in (inner for each in actions for inner in ast.walk(each)):
+            match node:
+                case ast.JoinedStr(values=[ast.Constant(value=str(begun)), ast.FormattedValue(value=host), *_]) if (
+                    _UNTIL_HOST.fullmatch(begun) and (kind := self.kinds.kind_of(host, function)) and not kind.words
+                ):
+                    message = f"`{ast.unparse(host)}` determines the URL's host"
+                    yield Remark("E332", host, message, "write the whole host, or take it from `call.env`")
 
     def _wrong_texts(
         self,

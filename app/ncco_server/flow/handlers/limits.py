@@ -28,8 +28,12 @@ MOST_CAUGHT: Final = 3
 """Interruptions that code may catch, to clean up. After that, each of its loops and calls is interrupted."""
 MOST_LINES: Final = 200_000
 """The limit where it cannot be a time; our choice."""
-LOAD_S: Final = 10.0
-"""The limit for a file's own code, and for all runs that find the steps of its handler; our choice."""
+LOAD_S: Final = 3.0
+"""The limit for a file's own code, from each new line and each imported module on; our choice."""
+EXPLORE_S: Final = 10.0
+"""The limit for all runs that find the steps of a handler, and for a file that was loaded before; our choice."""
+MOST_TASKS: Final = 10_000
+"""That code may start before it waits; our choice. The event loop begins them in one go, which takes about 0.1 s."""
 MAY_STAY: Final = "may stay"
 """How the names of threads begin that may still run when the process ends."""
 BUSY: Final = 10
@@ -59,13 +63,14 @@ class LineTracer:
 
     `latest` runs now, or ran last; `late` is the line that took too long, 0 if none did: the code is interrupted from
     its next line on. `began` is when the code that runs now began, in processor time and by `clock`; None if none runs.
+    With `counts_progress`, time counts since the file last came to a new line, or a module was imported.
     `raised` has the first error of each line, even if the file's code catches it: only those that a wrong name or
     argument causes. `thread` is the one where `in_time` looks at the time, and `clock` counts it in seconds.
     """
 
     clock: Callable[[], float] = staticmethod(time.monotonic)
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, *, counts_progress: bool = False) -> None:
         self.lines: set[int] = set()
         self._endless: set[int] = set()
         self.raised: dict[int, NameError | TypeError] = {}
@@ -74,6 +79,8 @@ class LineTracer:
         self.late = 0
         self.file = file
         self.began: tuple[float, float] | None = None
+        self._counts_progress = counts_progress
+        self._progress = 0
         self._blocked_s = 0.0
         self.thread: int | None = None
 
@@ -120,19 +127,24 @@ class LineTracer:
     def _times(self) -> tuple[float, float]:
         if (began := self.began) is None:
             return 0.0, 0.0
-        return time.process_time() - began[0], self.clock() - began[1]
+        now = time.process_time(), self.clock()
+        if self._counts_progress and (progress := len(self.lines) + len(sys.modules)) > self._progress:
+            self._progress, self.began = progress, now
+            return 0.0, 0.0
+        return now[0] - began[0], now[1] - began[1]
 
 
 class _Slice:
     """What holds the main thread: when it began, in processor time, and how long it may take."""
 
-    __slots__ = ("began", "caught", "limit_s", "ticks")
+    __slots__ = ("began", "caught", "limit_s", "tasks", "ticks")
 
     def __init__(self, limit_s: float) -> None:
         self.began = time.thread_time()
         self.limit_s = limit_s
         self.ticks = 0
         self.caught = 0
+        self.tasks = 0
 
     def is_late(self) -> bool:
         """Only for the main thread. Nothing is late because the process was stopped: then there are no ticks."""
@@ -174,6 +186,13 @@ class LoopGuard:
         """Whether code of flow authors runs in the main thread."""
         return self._slice is not None
 
+    def count_task(self) -> None:
+        """Raise RuntimeError if the code that runs has started too many tasks."""
+        if (running := self._slice) is not None:
+            running.tasks += 1
+            if running.tasks > MOST_TASKS:
+                raise RuntimeError(f"more than {MOST_TASKS:,} tasks at once")
+
     def _forget_thread(self) -> None:
         self._thread = None
         self._is_wanted = threading.Event()
@@ -192,7 +211,7 @@ class LoopGuard:
             if not self._is_wanted.is_set():
                 self._start()
             if self.has_timer:
-                signal.setitimer(signal.ITIMER_VIRTUAL, limit_s, TICK_S)
+                signal.setitimer(signal.ITIMER_VIRTUAL, LIMIT_S, TICK_S)
             return work(argument)
         finally:
             self._slice = before
@@ -227,6 +246,8 @@ class LoopGuard:
         running = self._slice
         if running is None or frame is None or frame.f_code is _RUN or not running.is_late():
             return
+        if (handled := sys.exception()) is not None:
+            handled.__context__ = None  # each `raise` walks the whole chain, which recursion in `finally` makes long
         running.caught += 1
         if running.caught <= MOST_CAUGHT:
             raise TooLong
@@ -246,7 +267,7 @@ def _is_main_thread() -> bool:
     return threading.get_ident() == threading.main_thread().ident
 
 
-def in_time(work: Callable[[], T], *tracers: LineTracer, limit_s: float = LOAD_S) -> T:
+def in_time(work: Callable[[], T], *tracers: LineTracer, limit_s: float = EXPLORE_S) -> T:
     """Do work. Blocks; raises TooLong if one run of a tracer takes longer, or as the work does.
 
     The main thread is interrupted as in a turn. Elsewhere a thread does the work, which is interrupted at the next line

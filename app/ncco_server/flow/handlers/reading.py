@@ -25,7 +25,7 @@ from ncco_server.flow.handlers.cures import cure_of, syntax_cure
 from ncco_server.flow.handlers.effects import HEARD, SECRET
 from ncco_server.flow.handlers.given import GivenHandler
 from ncco_server.flow.handlers.inspection import HandlerCode
-from ncco_server.flow.handlers.limits import LOAD_S, LineTracer, TooLong, in_time
+from ncco_server.flow.handlers.limits import EXPLORE_S, LOAD_S, LineTracer, TooLong, in_time
 from ncco_server.flow.handlers.own_modules import OldModules, in_process, note_imported, own_modules, stored_in
 from ncco_server.flow.handlers.playback import NO_KEYS, HandlerPlayback, milliseconds
 from ncco_server.flow.handlers.remarks import Remark, run_again
@@ -94,6 +94,10 @@ class LoadedHandler:
     def records(self) -> bool:
         return "record" in self.code.words
 
+    @property
+    def computed_dials(self) -> Sequence[str]:
+        return self.code.computed_dials
+
     def begun(self, now: datetime) -> Sequence[Any]:
         return [milliseconds(now)]
 
@@ -154,7 +158,7 @@ def is_running_file() -> bool:
 def run_file(
     path: str, text: str, listed: str = "", limit_s: float = LOAD_S, *, stored: Mapping[str, str] | None = None
 ) -> HandlerFile:
-    """Run the code of a file in a new module, for no longer than `limit_s`. Never raises.
+    """Run the code of a file in a new module, unless a part of it takes longer than `limit_s`. Never raises.
 
     If `listed` is a `GivenHandler` and `text` is that of its module, its handler is taken instead. With the `stored`
     sources of a revision, the file imports the project's own modules from there, if they have changed.
@@ -162,6 +166,7 @@ def run_file(
     package = ".".join(PurePosixPath(path).parts[1:-1])
     modules = own_modules(text, package, in_process if stored is None else stored_in(stored))
     old = OldModules(modules) if stored is not None else None
+    limit_s = limit_s if stored is None else EXPLORE_S
     if old is not None and old.changed:
         found = _run_file(path, text, package, limit_s, old.builtins)
         if found.handler is not None:
@@ -193,7 +198,7 @@ def _run_file(
         module.__dict__["__builtins__"] = with_builtins
     module.__dict__["input"] = _refuse_to_ask
     sys.modules[module.__name__] = module  # dataclasses and pydantic look up annotations there
-    tracer = LineTracer(path)
+    tracer = LineTracer(path, counts_progress=True)
 
     def run(_: None) -> HandlerFile:
         _is_running.set(True)  # in this thread only

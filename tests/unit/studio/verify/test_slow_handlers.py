@@ -12,7 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from ncco_server.flow.handlers.limits import MOST_LINES, LineTracer
+import pytest
+
+from ncco_server.flow.handlers.limits import MOST_LINES, LineTracer, TooLong, limited
 from ncco_server.flow.loader import load
 from ncco_studio.verify.prove import prove
 from ncco_studio.verify.prove.handler_steps import explore
@@ -198,6 +200,40 @@ def test_what_other_processes_use_is_not_the_time_of_a_line(used_s: float, passe
     tracer.began = (time.process_time() - used_s, time.monotonic() - passed_s)
 
     assert is_late is tracer.is_late(10)
+
+
+def test_interruptions_of_a_recursion_in_finally_make_no_chain_that_each_raise_walks() -> None:
+    def again() -> None:
+        try:
+            again()
+        finally:
+            again()
+
+    with pytest.raises(TooLong) as caught:
+        limited("shop.py", lambda _: again(), None)
+    chain: list[BaseException] = [caught.value]
+    while (before := chain[-1].__context__) is not None:
+        chain.append(before)
+
+    assert len(chain) < 100
+
+
+def test_a_file_gets_its_time_again_with_each_new_line_and_module() -> None:
+    tracer = LineTracer("shop.py", counts_progress=True)
+
+    def has_late_line() -> bool:
+        tracer.began = (time.process_time() - 11, time.monotonic() - 11)
+        return tracer.is_late(10)
+
+    assert not has_late_line()
+    tracer.lines.add(1)
+    assert not has_late_line()
+    sys.modules["a_new_module"] = sys
+    try:
+        assert not has_late_line()
+        assert has_late_line()
+    finally:
+        del sys.modules["a_new_module"]
 
 
 def test_what_a_handler_does_is_explored_where_it_begins_and_not_in_each_that_goes_there(tmp_path: Path) -> None:
