@@ -18,9 +18,8 @@ from ncco_server.service.recording_files import in_thread, size_of
 from ncco_server.service.recordings import has_file
 from ncco_server.store import RecordingFilter, RecordingRow, milliseconds
 from ncco_studio.console.access import CanChange, CanLook
-from ncco_studio.console.audio import audio_response
 from ncco_studio.console.audit import audit
-from ncco_studio.console.download import csv_response, titled_response
+from ncco_studio.console.download import audio_response, csv_response, titled_response
 from ncco_studio.console.history import Change, UndoRequest, check_undo, record
 from ncco_studio.console.pages import render
 from ncco_studio.console.phone.trial_messages import PREFIX
