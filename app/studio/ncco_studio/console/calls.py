@@ -277,7 +277,6 @@ async def keep_call(request: Request, console: TheConsole, name: str, session: C
 
 @router.get("/calls/{name:path}")
 async def call(request: Request, console: TheConsole, name: str, _: CanLook) -> Response:
-    """Show a call as a conversation."""
     now_ms = milliseconds(datetime.now(UTC))
     async with console.records() as records:
         found = await records.calls_like(name, 2)

@@ -157,7 +157,6 @@ def made_by(request: Request, typed: Mapping[str, str]) -> MadeChange | Response
 
 
 def review_step(request: Request, typed: Mapping[str, str], notice: str = "") -> Response:
-    """Show the changed file for confirmation."""
     made = made_by(request, typed)
     if isinstance(made, Response):
         return made

@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, PlainValidator
 
 from ncco_server.errors import StoreError
 from ncco_server.flow.files import MAX_FILE_BYTES
+from ncco_server.flow.hours.calendar import ByHand
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.audit import audit
 from ncco_studio.console.change.draft import FileChange, diff_lines, save
@@ -109,7 +110,6 @@ class SaveRequest(BaseModel):
 
 @router.post("/phone/diff")
 async def diff(request: Request, console: TheConsole, _: CanChange, wanted: SaveRequest) -> Response:
-    """Show the lines that saving a text would change."""
     before = (await console.read_project()).texts.get(wanted.file, "")
     return render(request, "phone_diff.html", lines=diff_lines(before, wanted.text))
 
@@ -204,21 +204,13 @@ async def place(request: Request, console: TheConsole, session: CanLook, wanted:
     )
 
 
-async def _by_hand(console: Console) -> Mapping[str, Any]:
-    """What was decided for now, by the name of the opening hours, as `HoursByHand`."""
+async def _by_hand(console: Console) -> Mapping[str, ByHand]:
+    """What was decided for now, by the name of the opening hours."""
     now = datetime.now(UTC)
     calendars = (await console.read_project()).project.calendars
     found = await console.hand_hours(now) if calendars else {}
     decided = {name: each.with_hand(found.get(each.key, ())).decided(now) for name, each in calendars.items()}
-    return {
-        name: {
-            "state": "open" if each.is_open else "closed",
-            "reason": each.reason,
-            "until": datetime.fromtimestamp(each.end, UTC).isoformat(),
-        }
-        for name, each in decided.items()
-        if each is not None
-    }
+    return {name: each for name, each in decided.items() if each is not None}
 
 
 async def _played(request: Request, session: ConsoleSession, method: str, **values: Any) -> Response:
@@ -265,7 +257,6 @@ def _calls_of(request: Request) -> IncomingCalls:
 
 @router.get("/phone/ringing")
 async def ringing(request: Request, _: CanLook) -> Response:
-    """Return the calls that are ringing, which every page shows."""
     return render(request, "phone_ringing.html", ringing=_calls_of(request).ringing())
 
 
@@ -315,7 +306,6 @@ async def change_world(request: Request, session: CanLook, id_: str, world: Worl
 
 @router.get("/phone/calls/{id_}/turns/{number}")
 async def turn(request: Request, console: TheConsole, session: CanLook, id_: str, number: int) -> Response:
-    """Show the reasons for a turn, with its webhook and NCCO."""
     base_url = console.settings.base_url
     why = await console.phone_calls.ask(request, session, "turn", id_=id_, number=number, base_url=base_url)
     return render(request, "phone_turn.html", why=why)

@@ -11,9 +11,10 @@ from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, partial
 from itertools import islice
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from ncco_server.errors import AppError
+from ncco_server.flow.hours.calendar import ByHand
 from ncco_server.service.announced_recordings import about_call
 from ncco_server.service.lookup_sources import PythonModules
 from ncco_server.service.lookups import LookupClient
@@ -90,16 +91,12 @@ class PhonePlayer:
         wanted: Json,
         dial_allow: Sequence[str],
         live: Json | None,
-        by_hand: Mapping[str, Json],
+        by_hand: Mapping[str, Sequence[Any]],
     ) -> Json:
-        """Place a call.
+        """Place the call of a `CallRequest`.
 
-        Args:
-            folder: the project's folder, as in `ncco_studio.editor.language`.
-            wanted: a `CallRequest`. Its `env` is not used if `live` is given.
-            dial_allow: prefixes of computed numbers that may be dialled.
-            live: `env`, `hosts` and `budget_ms`, to really send lookups; None to send none.
-            by_hand: `HoursByHand` by the name of the opening hours.
+        `live` has `env` (instead of the request's), `hosts` and `budget_ms`, to really send lookups; `by_hand` has what
+        was decided, by the name of the opening hours.
         """
         call = CallRequest(**wanted)
         made_at = call.made_at
@@ -121,7 +118,7 @@ class PhonePlayer:
         called = _called(playable, call, made_at or datetime.now(UTC))
         known = playable.project.calendars if playable.project is not None else {}
         if made_at is None:
-            called = replace(called, by_hand={name: _by_hand(**by_hand[name]) for name in by_hand.keys() & known})
+            called = replace(called, by_hand={name: _by_hand(*by_hand[name]) for name in by_hand.keys() & known})
         placed = await server.place(playable, called, answers)
         await self._add(placed)
         steps: Sequence[FinishedStep] = ()
@@ -189,8 +186,10 @@ def play(method: str, values: Mapping[str, Any]) -> Json:
     return _player().play(method, values)
 
 
-def _by_hand(state: Literal["open", "closed"], reason: str, until: str) -> HoursByHand:
-    return HoursByHand(state=state, reason=reason, until=datetime.fromisoformat(until))
+def _by_hand(*values: Any) -> HoursByHand:
+    decided = ByHand(*values)
+    until = datetime.fromtimestamp(decided.end, UTC)
+    return HoursByHand(state="open" if decided.is_open else "closed", reason=decided.reason, until=until)
 
 
 def _called(playable: Playable, call: CallRequest, made_at: datetime) -> ScenarioCall:

@@ -78,14 +78,7 @@ def steps_in(timeline: Timeline) -> dict[str, list[Any]]:
 
 
 def _taken(steps: RecordedSteps, kind: str, action: Mapping[str, Any], *, is_hung_up: bool) -> script.ScriptStep:
-    """Return the step for the next wait of the call, which it uses up.
-
-    Args:
-        steps: what is left.
-        kind: the kind of wait.
-        action: the waiting NCCO action.
-        is_hung_up: whether the caller hung up in the end.
-    """
+    """Return the step for the next wait of the call, which it uses up. `action` is the waiting NCCO action."""
     if left := steps.get(kind):
         written = left.popleft()
         return _sample(action) if written is None else script.step_of(written)
@@ -245,12 +238,8 @@ def recorded_of(timeline: Timeline) -> dict[str, Any]:
 async def keep_recorded(recorded: Mapping[str, Any], folder: ProjectFolder, server: PhoneServer) -> Kept:
     """Replay a call, and save it to tests/scenarios/ next to the flows, without sensitive values.
 
-    The caller's number is saved only if the call takes a different path with a sample number.
-
-    Args:
-        recorded: see `recorded_of`.
-        folder: the folder of the current flows.
-        server: the server that plays the call.
+    The caller's number is saved only if the call takes a different path with a sample number. For `recorded` see
+    `recorded_of`.
 
     Raises:
         CannotRepeat: the call cannot be replayed, or takes a different path on today's flows.

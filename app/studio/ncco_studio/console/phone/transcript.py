@@ -163,7 +163,6 @@ def hooks_of(call: PlayedCall) -> Iterator[tuple[str, str, str]]:
 
 
 def _exchange(call: PlayedCall, delivery: WebhookDelivery, base_url: str) -> dict[str, Any]:
-    """A request and its reply."""
     request, response = delivery.attempts[-1].request, delivery.attempts[-1].response
     own = call.placed.vonage.application.answer_url.partition("/webhooks")[0]
     url = request.url.replace(own, base_url, 1) if request.url.startswith(f"{own}/webhooks") else request.url
