@@ -29,18 +29,7 @@ from ncco_studio.console.change.fields import group_title
 
 HERE: Final = Path(__file__).parent
 STATIC: Final = HERE / "static"
-NAVIGATION: Final = (
-    ("home", "Home"),
-    ("messages", "Messages"),
-    ("calls", "Calls"),
-    ("report", "Report"),
-    ("tables", "Tables"),
-    ("change", "Change"),
-    ("flows", "Flows"),
-    ("phone", "Phone"),
-    ("history", "History"),
-    ("health", "Health"),
-)
+NAVIGATION: Final = ["home", "messages", "calls", "report", "tables", "change", "flows", "phone", "history", "health"]
 
 View: TypeAlias = Literal["owner", "developer"]
 """The view of pages: for owners of the phone line, or with files, lines and webhooks for developers.

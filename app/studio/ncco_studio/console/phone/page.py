@@ -301,13 +301,13 @@ async def do_step(request: Request, session: CanLook, id_: str, wanted: StepRequ
 @router.post("/phone/calls/{id_}/world")
 async def change_world(request: Request, session: CanLook, id_: str, world: World) -> Response:
     """Change the called parties and the results of lookups from now on."""
-    return await _played(request, session, "world", id_=id_, world=world.model_dump())
+    return await _played(request, session, "change_world", id_=id_, world=world.model_dump())
 
 
 @router.get("/phone/calls/{id_}/turns/{number}")
 async def turn(request: Request, console: TheConsole, session: CanLook, id_: str, number: int) -> Response:
     base_url = console.settings.base_url
-    why = await console.phone_calls.ask(request, session, "turn", id_=id_, number=number, base_url=base_url)
+    why = await console.phone_calls.ask(request, session, "explain", id_=id_, number=number, base_url=base_url)
     return render(request, "phone_turn.html", why=why)
 
 

@@ -6,7 +6,7 @@ Arguments and results are plain values, which pass between the processes as JSON
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -55,19 +55,12 @@ class PhonePlayer:
         self._runner = asyncio.Runner()
         self._calls: dict[str, PhoneCall] = {}
         self._client: LookupClient | None = None
-        self._methods: Mapping[str, Callable[..., Coroutine[Any, Any, Json]]] = {
-            "place": self._place,
-            "step": self._step,
-            "world": self._change_world,
-            "turn": self._explain,
-            "keep": self._keep,
-            "keep_recorded": self._keep_recorded,
-        }
 
     def play(self, method: str, values: Mapping[str, Any]) -> Json:
-        """Call one of these methods; return the page's new state, or `not_played` with the status and the reason."""
+        """Call a method; return the page's new state, or `not_played` with the status and the reason."""
         try:
-            return self._runner.run(self._methods[method](**values))
+            shown: Json = self._runner.run(getattr(self, method)(**values))
+            return shown
         except AppError as refusal:
             why = f"{refusal}; {refusal.cure}" if refusal.cure else str(refusal)
             return {"not_played": [404 if isinstance(refusal, CallIsGone) else 422, why]}
@@ -84,7 +77,7 @@ class PhonePlayer:
             raise CallIsGone(NO_CALL)
         return self._calls[id_]
 
-    async def _place(
+    async def place(
         self,
         *,
         folder: Json,
@@ -144,16 +137,16 @@ class PhonePlayer:
         for id_ in list(self._calls)[:-OWN_CALLS]:
             await self._calls.pop(id_).close()
 
-    async def _step(self, *, id_: str, step: Any, at: float | None) -> Json:
+    async def step(self, *, id_: str, step: Any, at: float | None) -> Json:
         """Without a step, let time pass up to a second of the call; None for the next wait for the caller."""
         call = self._call(id_)
         return await _played(call, partial(call.play, at) if step is None else partial(call.do, step_of(step), at))
 
-    async def _change_world(self, *, id_: str, world: Json) -> Json:
+    async def change_world(self, *, id_: str, world: Json) -> Json:
         call = self._call(id_)
         return await _played(call, partial(call.change, World(**world)))
 
-    async def _explain(self, *, id_: str, number: int, base_url: str) -> Json:
+    async def explain(self, *, id_: str, number: int, base_url: str) -> Json:
         call = self._call(id_)
         try:
             why: Json = plain(explain(call, number, base_url))
@@ -161,7 +154,7 @@ class PhonePlayer:
             raise CallIsGone(f"this call does not have a turn {number}") from None
         return why
 
-    async def _keep(self, *, id_: str, folder: Json) -> Json:
+    async def keep(self, *, id_: str, folder: Json) -> Json:
         call = self._call(id_)
         if not call.playable.is_saved(project_in(folder)):
             cure = "save it in a project file, or replay the call with the saved version"
@@ -169,7 +162,7 @@ class PhonePlayer:
         kept: Json = plain(call.keep())
         return kept
 
-    async def _keep_recorded(self, *, recorded: Json, folder: Json, dial_allow: Sequence[str]) -> Json:
+    async def keep_recorded(self, *, recorded: Json, folder: Json, dial_allow: Sequence[str]) -> Json:
         project = project_in(folder)
         server = PhoneServer(project.flows, tuple(dial_allow), {})
         kept: Json = plain(await keep_recorded(recorded, project, server))
