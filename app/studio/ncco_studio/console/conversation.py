@@ -135,19 +135,17 @@ def conversation(timeline: Timeline, hooks: Sequence[HookDocument], now_ms: int)
         turn = document["turn"]
         trace = turn["why"] if turn else []
         entered = next((line for line in reversed(trace) if line["did"] == "entered"), entered)
-        shown.append(
-            document
-            | {
-                "id": entry.webhook.id,
-                "clock": _clock((entry.webhook.received_at - timeline.call.session.created_at) / 1000),
-                "plain": _plain(entry, timeline),
-                "reasons": list(reasons_in(trace, entry.answers, entry.functions)),
-                "said": list(said_in(sent.get(turn["number"], ()))) if turn else [],
-                "hooks": [_hook(id_, name, unsent) for id_, name in entry.inputs.get("hooks", {}).items()],
-                "has_failed": any(line["did"] == "failed" for line in trace),
-                "lost": _lost(entry, document, entered, timeline),
-            }
-        )
+        told = {
+            "id": entry.webhook.id,
+            "clock": _clock((entry.webhook.received_at - timeline.call.session.created_at) / 1000),
+            "plain": _plain(entry, timeline),
+            "reasons": list(reasons_in(trace, entry.answers, entry.functions)),
+            "said": list(said_in(sent.get(turn["number"], ()))) if turn else [],
+            "hooks": [_hook(id_, name, unsent) for id_, name in entry.inputs.get("hooks", {}).items()],
+            "has_failed": any(line["did"] == "failed" for line in trace),
+            "lost": _lost(entry, document, entered, timeline),
+        }
+        shown.append(document | told)
     return shown
 
 

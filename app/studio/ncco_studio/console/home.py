@@ -174,11 +174,8 @@ def _by_whom(did: str, by_hand: ByHand) -> str:
 def _coming(calendar: Calendar, each: ByHand) -> str:
     start, end = calendar.local_datetime(each.start), calendar.local_datetime(each.end)
     is_day = start.time() == end.time() == time() and end.date() - start.date() == timedelta(1)
-    when = (
-        f"on {day_in_words(start.date())}"
-        if is_day
-        else f"from {day_in_words(start.date())} {start:%H:%M} to {end:%H:%M}"
-    )
+    day = day_in_words(start.date())
+    when = f"on {day}" if is_day else f"from {day} {start:%H:%M} to {end:%H:%M}"
     return f"{'Open' if each.is_open else 'Closed'} {when}{f': {each.reason}' if each.reason else ''}"
 
 

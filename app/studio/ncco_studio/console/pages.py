@@ -70,10 +70,9 @@ def _time(at: datetime | int | str, form: Literal["data-short", "data-time", ""]
 @pass_context
 def _hidden(context: Context, **values: object) -> Markup:
     """The inputs of a form that nobody sees: the token against request forgery, and `values`."""
+    hidden = Markup('<input type="hidden" name="{}" value="{}">')
     inputs = {"csrf_token": context["csrf_token"], **values}
-    return Markup("").join(
-        Markup('<input type="hidden" name="{}" value="{}">').format(*each) for each in inputs.items()
-    )
+    return Markup("").join(hidden.format(*each) for each in inputs.items())
 
 
 @pass_context

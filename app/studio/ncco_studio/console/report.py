@@ -175,9 +175,8 @@ def hour_bars(report: CallReport) -> Chart:
     """Begin and end with an hour that has calls."""
     hours = range(min(report.hours), max(report.hours) + 1)
     counts = [Counter({"calls": report.hours[hour]}) for hour in hours]
-    return _bars(
-        counts, [f"{hour:02}:00 to {hour + 1:02}:00" for hour in hours], [f"{hour:02}:00" for hour in hours], "hour"
-    )
+    titles = [f"{hour:02}:00 to {hour + 1:02}:00" for hour in hours]
+    return _bars(counts, titles, [f"{hour:02}:00" for hour in hours], "hour")
 
 
 def _bars(counts: Sequence[Counter[str]], titles: Sequence[str], labels: Sequence[str], unit: str) -> Chart:
@@ -213,12 +212,9 @@ def headlines(now: Mapping[str, Any], before: Mapping[str, Any], days: int) -> l
     def headline(title: str, value: str, was: str) -> dict[str, str]:
         return {"value": value or "-", "title": title, "compared": f"{was} {than}" if was else ""}
 
+    were = f"{before['calls']:,}" if before["calls"] else "none"
     return [
-        headline(
-            "call" if now["calls"] == 1 else "calls",
-            f"{now['calls']:,}",
-            f"{before['calls']:,}" if before["calls"] else "none",
-        ),
+        headline("call" if now["calls"] == 1 else "calls", f"{now['calls']:,}", were),
         *(headline(RESULT_WORDS[name], share(now, name), share(before, name)) for name in ("person", "missed")),
         headline("median wait until a person answers", wait(now), wait(before)),
     ]

@@ -70,9 +70,8 @@ def changed(text: str, fields: Iterable[FormField], form: Mapping[str, str], lin
                 _add_region(yaml_text, field.path[:-1], values[field.name])
         _add_all(yaml_text, [name for name in added if keys_of(name) != ("numbers",)], form, faults, line)
     except (NoSuchValue, yaml.YAMLError) as error:
-        raise CannotChange(
-            "the form cannot change this file because of the way it is written; use the editor"
-        ) from error
+        problem = "the form cannot change this file because of the way it is written; use the editor"
+        raise CannotChange(problem) from error
     if faults:
         raise CannotChange(NOT_SAVED, faults, yaml_text.text)
     return yaml_text.text

@@ -143,9 +143,8 @@ async def setup(request: Request, session: CanLook, source: PhoneText) -> Respon
 @router.post("/phone/picture")
 async def picture(request: Request, session: CanLook, source: PhoneText) -> Response:
     """Send the reason if there is no picture; nothing while the text has errors."""
-    drawn = await ask(
-        request, session, language.picture, source=source.model_dump(), for_owners=view_of(request) == "owner"
-    )
+    for_owners = view_of(request) == "owner"
+    drawn = await ask(request, session, language.picture, source=source.model_dump(), for_owners=for_owners)
     return Response(drawn, media_type="text/html")
 
 

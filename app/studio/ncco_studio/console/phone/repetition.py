@@ -97,9 +97,8 @@ def _input_of(entry: TimelineEntry) -> script.ScriptStep | None:
         return script.step_of({"press": webhook.digits})
     if webhook.results:
         best = webhook.results[0]
-        return script.step_of(
-            {"speak": {"text": best.text, "confidence": 0.9 if best.confidence is None else best.confidence}}
-        )
+        confidence = 0.9 if best.confidence is None else best.confidence
+        return script.step_of({"speak": {"text": best.text, "confidence": confidence}})
     if webhook.speech_error and webhook.speech_error not in EXPECTED_SPEECH_ERRORS:
         raise CannotRepeat("the speech recogniser failed, which the phone cannot reproduce")
     return script.SilenceStep()
@@ -124,10 +123,9 @@ def _dials_of(leg: str, entries: Sequence[TimelineEntry]) -> Iterator[script.Dia
         outcome = next((outcome for status, outcome in DIAL_RESULTS if status in said), None)
         if outcome is not None:
             durations = (str(entry.fields.get("duration") or "") for entry in of_party)
-            talks_s = next(
-                (float(duration) for duration in durations if duration.isdecimal() and len(duration) < 5), 30.0
-            )
-            yield script.DialStep(party=script.ScriptedParty(outcome=outcome, talks=min(max(talks_s, 1.0), 7200.0)))
+            known = (float(each) for each in durations if each.isdecimal() and len(each) < 5)
+            talks_s = min(max(next(known, 30.0), 1.0), 7200.0)
+            yield script.DialStep(party=script.ScriptedParty(outcome=outcome, talks=talks_s))
 
 
 def _seconds(webhook: RecordWebhook) -> float:
@@ -175,9 +173,7 @@ class RecordedAnswers(ChosenAnswers):
         if not answer.get(OK):
             return LookupAnswer(None, "it failed in the recorded call")
         default = self.definition(lookup).default
-        return LookupAnswer(
-            {name: self._shown(value, default.get(name)) for name, value in answer.items() if name != OK}
-        )
+        return LookupAnswer({name: self._shown(answer[name], default.get(name)) for name in answer if name != OK})
 
     def _shown(self, value: Any, default: Any) -> Any:
         """Replace the sensitive parts of a value with the default."""
@@ -313,11 +309,7 @@ async def _play(call: PhoneCall, steps: RecordedSteps, *, is_hung_up: bool) -> N
 
 def _require_same(then: Sequence[Sequence[str]], call: PhoneCall, *, is_sampled: bool) -> None:
     """Raise CannotRepeat if the call took a different path from the recorded one."""
-    why = (
-        "with sample values in place of sensitive data, it takes a different path"
-        if is_sampled
-        else "on the current flow, it takes a different path"
-    )
+    played = "with sample values in place of sensitive data" if is_sampled else "on the current flow"
     if call.stopped:
         raise CannotRepeat(call.stopped)
     session = call.session
@@ -326,7 +318,7 @@ def _require_same(then: Sequence[Sequence[str]], call: PhoneCall, *, is_sampled:
     for index, line in enumerate(then):
         if now[index : index + 1] != [list(line)]:
             today = _described(now[index]) if index < len(now) else "the call is over"
-            raise CannotRepeat(f"{why}: then {_described(line)}, now {today}")
+            raise CannotRepeat(f"{played}, it takes a different path: then {_described(line)}, now {today}")
 
 
 def _described(line: Sequence[str]) -> str:

@@ -187,9 +187,8 @@ def _pretty(body: bytes) -> str:
     text = body.decode(errors="replace")
     with suppress(ValueError):
         text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    return (
-        text if len(text) <= LONGEST_BODY else f"{text[:LONGEST_BODY]}\n… {len(text) - LONGEST_BODY:,} characters more"
-    )
+    more = len(text) - LONGEST_BODY
+    return text if more <= 0 else f"{text[:LONGEST_BODY]}\n… {more:,} characters more"
 
 
 def shown(value: object) -> str:
