@@ -54,18 +54,18 @@ async def titled_response(
 
 async def json_response(key: str, pages: Pages) -> Response:
     """Raises StoreError if the first page cannot be read."""
-    return await _streamed(_json_chunks(key, pages), "application/json", "")
 
+    async def chunks() -> AsyncIterator[str]:
+        begin = f"{{{json.dumps(key)}: ["
+        comma = ""
+        async for page in pages:
+            rows = [json.dumps(document.as_json(), ensure_ascii=False) for document in page]
+            yield begin + (comma + ", ".join(rows) if rows else "")
+            begin = ""
+            comma = ", " if rows else comma
+        yield "]}"
 
-async def _json_chunks(key: str, pages: Pages) -> AsyncIterator[str]:
-    begin = f"{{{json.dumps(key)}: ["
-    comma = ""
-    async for page in pages:
-        rows = [json.dumps(document.as_json(), ensure_ascii=False) for document in page]
-        yield begin + (comma + ", ".join(rows) if rows else "")
-        begin = ""
-        comma = ", " if rows else comma
-    yield "]}"
+    return await _streamed(chunks(), "application/json", "")
 
 
 async def _streamed(chunks: AsyncIterator[str], media_type: str, name: str) -> Response:

@@ -57,6 +57,7 @@ KINDS: Final = {
     "link": "another flow",
     "end": "an end",
 }
+_STYLE: Final = (STATIC / "picture.css").read_text(encoding="utf-8")
 PERIODS: Final = {"1": "today", "7": "the last 7 days", "30": "the last 30 days", "": "the days"}
 VERDICTS: Final = {
     "proved": "Every possible call was explored, and no problems were found.",
@@ -170,12 +171,9 @@ async def picture_file(request: Request, console: TheConsole, name: str, _: CanL
     flow = (await console.read_project()).project.flows.get(name)
     if flow is None:
         raise HTTPException(404, "There is no such flow.")
-    svg = await asyncio.to_thread(_as_file, flow, view_of(request))
+    drawing = drawing_of([flow], for_owners=view_of(request) == "owner")
+    svg = await asyncio.to_thread(as_svg, drawing, _STYLE)
     return Response(svg, media_type="image/svg+xml")
-
-
-def _as_file(flow: Flow, view: View) -> str:
-    return as_svg(drawing_of([flow], for_owners=view == "owner"), (STATIC / "picture.css").read_text(encoding="utf-8"))
 
 
 @router.get("/flows/{name}")

@@ -158,17 +158,14 @@ def day_bars(report: CallReport) -> Chart:
     firsts = [period.first + timedelta(number) for number in range(0, (period.end - period.first).days, each)]
     counts = [Counter[str]() for _ in firsts]
     for day, count in report.days.items():
-        counts[(day - period.first).days // each].update(_parts(count))
+        other = count["open"] + count["lost"] + count["unknown"]
+        counts[(day - period.first).days // each].update({kind: count[kind] for kind in BARS} | {"other": other})
     labels = [f"{first:%a}" if len(firsts) <= DAYS else f"{first.day} {first:%b}" for first in firsts]
     titles = [
         f"{first:%A} {first.day} {first:%B}" if each == 1 else f"{each} days from {first.day} {first:%B}"
         for first in firsts
     ]
     return _bars(counts, titles, labels, "day" if each == 1 else f"{each} days")
-
-
-def _parts(count: Counter[str]) -> Counter[str]:
-    return Counter({**{kind: count[kind] for kind in BARS}, "other": count["open"] + count["lost"] + count["unknown"]})
 
 
 def hour_bars(report: CallReport) -> Chart:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -123,7 +123,8 @@ class Sessions:
 
     def find(self, cookie: str) -> ConsoleSession | None:
         now = self.clock()
-        for credential, login in self._credentials().items():
+        known = [(credential_of(login), login) for login in self.logins()] + [(BY_LINK, _LINK)] * self.has_links
+        for credential, login in known:
             with suppress(BadData):
                 id_, began_at, used_at = self._cookies(credential).loads(cookie)
                 if began_at > milliseconds(now - SESSION_LIFETIME) and used_at > milliseconds(now - IDLE):
@@ -138,10 +139,6 @@ class Sessions:
 
     def cookie_of(self, session: ConsoleSession) -> str:
         return self._cookies(session.credential).dumps([session.id, session.began_at, session.used_at])
-
-    def _credentials(self) -> Mapping[str, Login]:
-        by_password = {credential_of(login): login for login in self.logins()}
-        return by_password | ({BY_LINK: _LINK} if self.has_links else {})
 
     def _cookies(self, credential: str) -> URLSafeSerializer:
         return _serializer(self.keys, f"session by {credential}")
