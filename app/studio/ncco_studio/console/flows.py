@@ -14,7 +14,6 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from markupsafe import Markup
 
-from ncco_server.desk.call_report import Period
 from ncco_server.desk.project import zone_of
 from ncco_server.desk.rules import all_rules, fix_of
 from ncco_server.errors import SettingsError, StoreError
@@ -75,10 +74,6 @@ class PaintQuery(PeriodQuery):
     """`""` paints if calls are kept."""
     errors: bool = False
     """Whether to draw error paths."""
-
-    def period_of(self, read: ReadProject, flow: str, now: datetime) -> Period:
-        """Use the time zone of the flow. Raises HTTPException."""
-        return self.period(zone_of(read.project, flow), now)
 
     def address(self, *, errors: bool) -> str:
         values = self.model_dump(include={"paint", "days"}) | {"from": self.first, "to": self.last}
@@ -191,7 +186,7 @@ async def flow(request: Request, console: TheConsole, name: str, _: CanLook, wan
         return render(request, "flow_errors.html", name=name, file=file, **values)
     is_painted = not console.settings.has_memory_store if wanted.paint == "" else wanted.paint == "traffic"
     if is_painted:
-        wanted.period_of(read, name, datetime.now(UTC))  # refuse invalid days now
+        wanted.period(zone_of(read.project, name), datetime.now(UTC))  # refuse invalid days now
     return render(
         request,
         "flow.html",
@@ -216,7 +211,7 @@ async def painted(request: Request, console: TheConsole, name: str, _: CanLook, 
     if flow is None:
         problem = f"The flow {name} was removed or now has errors. Reload the page."
         return render(request, "flow_painted.html", problem=problem)
-    period = wanted.period_of(read, name, datetime.now(UTC))
+    period = wanted.period(zone_of(read.project, name), datetime.now(UTC))
     traffic = await traffic_for(console, period, read)
     if isinstance(traffic, str):
         return render(request, "flow_painted.html", problem=traffic)
