@@ -99,34 +99,26 @@ class Served(NamedTuple):
     figures_url: str = ""
 
 
-class ServerState(NamedTuple):
-    """What `/readyz` reports.
+class ServerReading(NamedTuple):
+    """What could be read of the server: its answer at `/readyz`, and its figures.
 
     Attributes:
+        is_known: whether its address is known.
         problem: why the server does not respond, or "".
         reasons: why it takes no calls.
         flows: the flows in which new calls can start.
         rejected: the issues of flows on disk that are not in use, with places and fixes.
         loaded_at: when the flows in use were loaded (ISO 8601), "" if none are.
+        figures: the latest that could be read.
+        is_counted: whether this reading includes the figures.
     """
 
+    is_known: bool = False
     problem: str = ""
     reasons: tuple[str, ...] = ()
     flows: tuple[str, ...] = ()
     rejected: tuple[str, ...] = ()
     loaded_at: str = ""
-
-
-class ServerReading(NamedTuple):
-    """What could be read of the server.
-
-    Attributes:
-        state: None if its address is not known.
-        figures: the latest that could be read.
-        is_counted: whether this reading includes the figures.
-    """
-
-    state: ServerState | None = None
     figures: ServerFigures = ServerFigures()
     is_counted: bool = False
 
@@ -152,19 +144,16 @@ class ServerReader:
         return self._latest
 
     async def _read(self) -> ServerReading:
-        state = await self._state()
-        with suppress(httpx.HTTPError, ValueError):
-            if not state.problem:
-                reply = (await self._client.get(self._served.figures_url)).raise_for_status()
-                return ServerReading(state, ServerFigures.model_validate_json(reply.content), is_counted=True)
-        return ServerReading(state, self._latest.figures)
-
-    async def _state(self) -> ServerState:
+        known = ServerReading(is_known=True, figures=self._latest.figures)
         try:
             found: dict[str, Any] = (await self._client.get(f"{self._served.url}/readyz")).json()
             reasons, flows, rejected = (tuple(map(str, found[name])) for name in ("reasons", "flows", "rejected"))
-            return ServerState("", reasons, flows, rejected, found["loaded_at"] or "")
+            known = known._replace(reasons=reasons, flows=flows, rejected=rejected, loaded_at=found["loaded_at"] or "")
         except httpx.TimeoutException:
-            return ServerState(f"it does not answer within {PATIENCE_S:g} seconds")
+            return known._replace(problem=f"it does not answer within {PATIENCE_S:g} seconds")
         except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
-            return ServerState(f"{self._served.url}/readyz cannot be read ({type(error).__name__})")
+            return known._replace(problem=f"{self._served.url}/readyz cannot be read ({type(error).__name__})")
+        with suppress(httpx.HTTPError, ValueError):
+            reply = (await self._client.get(self._served.figures_url)).raise_for_status()
+            return known._replace(figures=ServerFigures.model_validate_json(reply.content), is_counted=True)
+        return known

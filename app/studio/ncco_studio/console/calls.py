@@ -277,7 +277,6 @@ async def keep_call(request: Request, console: TheConsole, name: str, session: C
 
 @router.get("/calls/{name:path}")
 async def call(request: Request, console: TheConsole, name: str, _: CanLook) -> Response:
-    """Show a call as a conversation."""
     now_ms = milliseconds(datetime.now(UTC))
     async with console.records() as records:
         found = await records.calls_like(name, 2)
@@ -287,7 +286,8 @@ async def call(request: Request, console: TheConsole, name: str, _: CanLook) -> 
             return refused(request, 404, problem, "The page Calls lists them all.")
         project = (await console.read_project()).project
         results = await results_of(records, found, now_ms, project.flows)
-        shown_call = _shown(timeline.call, results.get(timeline.call.key), now_ms, texts_of(project))
+        texts = texts_of(project)
+        shown_call = _shown(timeline.call, results.get(timeline.call.key), now_ms, texts)
         person = shown_call["to" if shown_call["direction"] == "outbound" else "caller"]
         others = FoundCalls()
         if dialable(person) and not is_withheld(person):
@@ -300,11 +300,7 @@ async def call(request: Request, console: TheConsole, name: str, _: CanLook) -> 
         "call.html",
         call=shown_call,
         person=person,
-        others=[
-            _shown(row, result, now_ms, texts_of(project))
-            for row, result in others.calls
-            if row.key != timeline.call.key
-        ][:OTHERS],
+        others=[_shown(*each, now_ms, texts) for each in others.calls if each[0].key != timeline.call.key][:OTHERS],
         tables=await tables_of_number(console, project, person),
         entries=conversation(timeline, hooks, now_ms),
         recordings=[shown(row) for row in kept],

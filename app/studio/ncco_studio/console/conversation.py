@@ -130,24 +130,23 @@ def conversation(timeline: Timeline, hooks: Sequence[HookDocument], now_ms: int)
     unsent = {hook.id: hook for hook in hooks}
     entered: Mapping[str, Any] = {"where": ""}
     sent = sent_in(timeline, now_ms)
+    done = {"state": "sent or dropped", "problem": ""}
     for entry in entries_of(timeline):
         document = entry.document
         turn = document["turn"]
         trace = turn["why"] if turn else []
         entered = next((line for line in reversed(trace) if line["did"] == "entered"), entered)
-        shown.append(
-            document
-            | {
-                "id": entry.webhook.id,
-                "clock": _clock((entry.webhook.received_at - timeline.call.session.created_at) / 1000),
-                "plain": _plain(entry, timeline),
-                "reasons": list(reasons_in(trace, entry.answers, entry.functions)),
-                "said": list(said_in(sent.get(turn["number"], ()))) if turn else [],
-                "hooks": [_hook(id_, name, unsent) for id_, name in entry.inputs.get("hooks", {}).items()],
-                "has_failed": any(line["did"] == "failed" for line in trace),
-                "lost": _lost(entry, document, entered, timeline),
-            }
-        )
+        told = {
+            "id": entry.webhook.id,
+            "clock": _clock((entry.webhook.received_at - timeline.call.session.created_at) / 1000),
+            "plain": _plain(entry, timeline),
+            "reasons": list(reasons_in(trace, entry.answers, entry.functions)),
+            "said": list(said_in(sent.get(turn["number"], ()))) if turn else [],
+            "hooks": [unsent.get(id_) or done | {"name": name} for id_, name in entry.inputs.get("hooks", {}).items()],
+            "has_failed": any(line["did"] == "failed" for line in trace),
+            "lost": _lost(entry, document, entered, timeline),
+        }
+        shown.append(document | told)
     return shown
 
 
@@ -176,10 +175,6 @@ def done_by_party(fields: Mapping[str, Any], line: str) -> str:
     """What a called party did, its number as written on the called `line`; "" for any other webhook."""
     status = STATUSES.get(str(fields.get("status")))
     return f"{readable(str(fields.get('to', '')), line) or 'The called party'} {status.does}" if status else ""
-
-
-def _hook(id_: str, name: str, unsent: Mapping[str, HookDocument]) -> HookDocument | dict[str, str]:
-    return unsent.get(id_) or {"name": name, "state": "sent or dropped", "problem": ""}
 
 
 def _lost(entry: TimelineEntry, document: Mapping[str, Any], entered: Mapping[str, Any], call: Timeline) -> Lost | None:

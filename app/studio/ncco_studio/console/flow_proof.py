@@ -27,14 +27,9 @@ _UNTIMED: Final = (steps.HearStep, steps.WaitStep, steps.EndStep)
 def verdict_on(
     folder: Mapping[str, Any], sources: Mapping[str, str], flow: str, seconds: float, after_connect: After | Literal[""]
 ) -> Any:
-    """The `FlowVerdict` on a flow without errors, as JSON.
+    """The `FlowVerdict` on a flow without errors, as JSON, within so many `seconds`.
 
-    Args:
-        folder: see `ProjectFolder.as_values`, with the values of `env`.
-        sources: the flow's texts by display path.
-        flow: its name.
-        seconds: time limit of the exploration.
-        after_connect: see `CallLimits`.
+    `folder` is as in `ProjectFolder.as_values`, with the values of `env`; `sources` has texts by display path.
     """
     if folder["handlers"]:
         search_beside(Path(folder["flows"]))

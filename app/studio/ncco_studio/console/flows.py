@@ -14,7 +14,6 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from markupsafe import Markup
 
-from ncco_server.desk.call_report import Period
 from ncco_server.desk.project import zone_of
 from ncco_server.desk.rules import all_rules, fix_of
 from ncco_server.errors import SettingsError, StoreError
@@ -57,6 +56,7 @@ KINDS: Final = {
     "link": "another flow",
     "end": "an end",
 }
+_STYLE: Final = (STATIC / "picture.css").read_text(encoding="utf-8")
 PERIODS: Final = {"1": "today", "7": "the last 7 days", "30": "the last 30 days", "": "the days"}
 VERDICTS: Final = {
     "proved": "Every possible call was explored, and no problems were found.",
@@ -74,10 +74,6 @@ class PaintQuery(PeriodQuery):
     """`""` paints if calls are kept."""
     errors: bool = False
     """Whether to draw error paths."""
-
-    def period_of(self, read: ReadProject, flow: str, now: datetime) -> Period:
-        """Use the time zone of the flow. Raises HTTPException."""
-        return self.period(zone_of(read.project, flow), now)
 
     def address(self, *, errors: bool) -> str:
         values = self.model_dump(include={"paint", "days"}) | {"from": self.first, "to": self.last}
@@ -170,12 +166,9 @@ async def picture_file(request: Request, console: TheConsole, name: str, _: CanL
     flow = (await console.read_project()).project.flows.get(name)
     if flow is None:
         raise HTTPException(404, "There is no such flow.")
-    svg = await asyncio.to_thread(_as_file, flow, view_of(request))
+    drawing = drawing_of([flow], for_owners=view_of(request) == "owner")
+    svg = await asyncio.to_thread(as_svg, drawing, _STYLE)
     return Response(svg, media_type="image/svg+xml")
-
-
-def _as_file(flow: Flow, view: View) -> str:
-    return as_svg(drawing_of([flow], for_owners=view == "owner"), (STATIC / "picture.css").read_text(encoding="utf-8"))
 
 
 @router.get("/flows/{name}")
@@ -193,7 +186,7 @@ async def flow(request: Request, console: TheConsole, name: str, _: CanLook, wan
         return render(request, "flow_errors.html", name=name, file=file, **values)
     is_painted = not console.settings.has_memory_store if wanted.paint == "" else wanted.paint == "traffic"
     if is_painted:
-        wanted.period_of(read, name, datetime.now(UTC))  # refuse invalid days now
+        wanted.period(zone_of(read.project, name), datetime.now(UTC))  # refuse invalid days now
     return render(
         request,
         "flow.html",
@@ -218,7 +211,7 @@ async def painted(request: Request, console: TheConsole, name: str, _: CanLook, 
     if flow is None:
         problem = f"The flow {name} was removed or now has errors. Reload the page."
         return render(request, "flow_painted.html", problem=problem)
-    period = wanted.period_of(read, name, datetime.now(UTC))
+    period = wanted.period(zone_of(read.project, name), datetime.now(UTC))
     traffic = await traffic_for(console, period, read)
     if isinstance(traffic, str):
         return render(request, "flow_painted.html", problem=traffic)

@@ -46,13 +46,13 @@ SLOW_S: Final = 2.5
 """Webhooks are too slow above this; Vonage gives up after 5 s."""
 BACKUP: Final = "how-to/backup"
 CONSOLE: Final = "how-to/console"
-FAULTS: Final = "explanation/faults"
 LOOKUPS: Final = "how-to/crm"
-MONITOR: Final = "how-to/monitor"
 TABLES: Final = "how-to/tables"
 PLACING: Final = "how-to/place"
-RECORDINGS: Final = "how-to/recordings"
 REVISIONS: Final = "explanation/revisions"
+FAULTS: Final = "explanation/faults"
+MONITOR: Final = "how-to/monitor"
+RECORDINGS: Final = "how-to/recordings"
 SECURITY: Final = "security"
 _SIGNATURE_CURE: Final = (
     "VONAGE_SIGNATURE_SECRET must be the signature secret of your Vonage account; `ncco doctor` checks it."
@@ -93,7 +93,7 @@ async def health(request: Request, console: TheConsole, _: CanLook) -> Response:
         "health.html",
         is_unreachable=not (figures.webhooks or settings.public_url or settings.is_signed),
         problems=await problems_of(console, server, now, away),
-        state=server.state,
+        server=server,
         figures=figures,
         host=socket.gethostname(),
         answered=_answered(figures, settings),
@@ -166,28 +166,27 @@ def _of_store(error: StoreError) -> HealthProblem:
 
 
 def _of_server(server: ServerReading) -> Iterator[HealthProblem]:
-    state = server.state
-    if state is None:
+    if not server.is_known:
         cure = "Open the console that `ncco serve` starts, which reads the counters of that server."
         plain = "These pages cannot see the telephone service."
         yield HealthProblem("error", plain, "This console does not know its server.", cure, CONSOLE)
         return
-    if state.problem:
+    if server.problem:
         cure = "Check its log and its service (`systemctl status ncco`), and start it again."
-        text = f"The server on this host is down, and callers hear nothing: {state.problem}."
+        text = f"The server on this host is down, and callers hear nothing: {server.problem}."
         yield HealthProblem("error", "The telephone service is down: callers hear nothing.", text, cure, FAULTS)
     elif not server.is_counted:
         text = "The server answers, but its counters cannot be read."
         plain = "The telephone service works, but its figures are missing."
         yield HealthProblem("warning", plain, text, "Start it again.", MONITOR)
-    for reason in state.reasons:
+    for reason in server.reasons:
         cure = (
             "Fix that; the log has the details. If the server is shutting down, wait until it has "
             "finished its calls, then start it again."
         )
         plain = "The telephone service is not taking new calls."
         yield HealthProblem("error", plain, f"The server is not taking new calls: {reason}.", cure, FAULTS)
-    for rejected in state.rejected:
+    for rejected in server.rejected:
         text = f"The flows on disk are not in use; calls continue with the last good ones. {rejected}"
         cure = "Fix it, and the server will load the flows automatically."
         plain = "The last change is not live: callers still hear the previous version."

@@ -174,11 +174,8 @@ def _by_whom(did: str, by_hand: ByHand) -> str:
 def _coming(calendar: Calendar, each: ByHand) -> str:
     start, end = calendar.local_datetime(each.start), calendar.local_datetime(each.end)
     is_day = start.time() == end.time() == time() and end.date() - start.date() == timedelta(1)
-    when = (
-        f"on {day_in_words(start.date())}"
-        if is_day
-        else f"from {day_in_words(start.date())} {start:%H:%M} to {end:%H:%M}"
-    )
+    day = day_in_words(start.date())
+    when = f"on {day}" if is_day else f"from {day} {start:%H:%M} to {end:%H:%M}"
     return f"{'Open' if each.is_open else 'Closed'} {when}{f': {each.reason}' if each.reason else ''}"
 
 
@@ -296,7 +293,8 @@ async def decide_hours(
         said = "Back to the usual hours"
     else:
         if what == "again":
-            check_undo(is_possible=_may_hold(decided, now))
+            is_valid = 0 <= decided.start < decided.end <= seconds(now + LONGEST + timedelta(2))  # as a form allows
+            check_undo(is_possible=is_valid and seconds(now) < decided.end)
             decided = decided._replace(reason=decided.reason[:LONGEST_REASON], by=session.by)
         else:
             first, last = _decided_time(what, until, day, now, calendar.zone)
@@ -308,12 +306,6 @@ async def decide_hours(
     title = group_title(calendar.name)
     change = Change(f"hours by hand: {what}", f"{title}: {said[0].lower()}{said[1:]}.", "/home", undo)
     return await record(request, change, hours=calendar.name)
-
-
-def _may_hold(decided: ByHand, now: datetime) -> bool:
-    """Whether it is not over, and no later than a form allows."""
-    at = seconds(now)
-    return 0 <= decided.start < decided.end and at < decided.end <= at + (LONGEST + timedelta(2)).total_seconds()
 
 
 def _decided_time(what: str, until: str, day: str, now: datetime, zone: tzinfo) -> tuple[int, int]:

@@ -18,9 +18,8 @@ from ncco_server.service.recording_files import in_thread, size_of
 from ncco_server.service.recordings import has_file
 from ncco_server.store import RecordingFilter, RecordingRow, milliseconds
 from ncco_studio.console.access import CanChange, CanLook
-from ncco_studio.console.audio import audio_response
 from ncco_studio.console.audit import audit
-from ncco_studio.console.download import csv_response, titled_response
+from ncco_studio.console.download import audio_response, csv_response, titled_response
 from ncco_studio.console.history import Change, UndoRequest, check_undo, record
 from ncco_studio.console.pages import render
 from ncco_studio.console.phone.trial_messages import PREFIX
@@ -55,23 +54,20 @@ def shown(row: RecordingRow, *, is_short: bool = False) -> dict[str, Any]:
     """If `is_short`, show only the first words of the transcript."""
     words = " ".join(row.transcript.split()) if is_short else row.transcript
     number = readable(row.from_number, row.to_number) or "Withheld number"
-    return (
-        dict(RecordingDocument.of(row, milliseconds(datetime.now(UTC))))
-        | {
-            "who": row.caller_name or number,
-            "number": number if row.caller_name else "",
-            "about": row.about or readable(row.to_number, row.to_number),
-            "at": row.started_at or row.created_at,
-            "lasts": "{}:{:02}".format(*divmod(round(row.duration_ms / 1000), 60))
-            if row.duration_ms is not None
-            else "",
-            "state": row.state,  # also of a deleted message, which can still be played
-            "file": row.file_name,
-            "words": f"{words[:MOST_WORDS]}…" if is_short and len(words) > MOST_WORDS else words,
-            "is_new": row.heard_at is None and row.done_at is None,
-            "is_trial": row.uuid.startswith(PREFIX),
-        }
-    )
+    length = None if row.duration_ms is None else divmod(round(row.duration_ms / 1000), 60)
+    told = {
+        "who": row.caller_name or number,
+        "number": number if row.caller_name else "",
+        "about": row.about or readable(row.to_number, row.to_number),
+        "at": row.started_at or row.created_at,
+        "lasts": "{}:{:02}".format(*length) if length else "",
+        "state": row.state,  # also of a deleted message, which can still be played
+        "file": row.file_name,
+        "words": f"{words[:MOST_WORDS]}…" if is_short and len(words) > MOST_WORDS else words,
+        "is_new": row.heard_at is None and row.done_at is None,
+        "is_trial": row.uuid.startswith(PREFIX),
+    }
+    return dict(RecordingDocument.of(row, milliseconds(datetime.now(UTC)))) | told
 
 
 @router.get("/messages")
@@ -154,9 +150,8 @@ async def audio(
         file = await in_thread(files.open, id_)
         size = await in_thread(size_of, file)
     except FileNotFoundError as error:
-        raise HTTPException(
-            410, "The audio of this message is lost on the server; Vonage may still have it."
-        ) from error
+        problem = "The audio of this message is lost on the server; Vonage may still have it."
+        raise HTTPException(410, problem) from error
     except OSError as error:
         raise HTTPException(503, f"This message cannot be played now: {error}.") from error
     if row.heard_at is None:

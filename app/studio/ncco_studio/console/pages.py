@@ -29,18 +29,7 @@ from ncco_studio.console.change.fields import group_title
 
 HERE: Final = Path(__file__).parent
 STATIC: Final = HERE / "static"
-NAVIGATION: Final = (
-    ("home", "Home"),
-    ("messages", "Messages"),
-    ("calls", "Calls"),
-    ("report", "Report"),
-    ("tables", "Tables"),
-    ("change", "Change"),
-    ("flows", "Flows"),
-    ("phone", "Phone"),
-    ("history", "History"),
-    ("health", "Health"),
-)
+NAVIGATION: Final = ["home", "messages", "calls", "report", "tables", "change", "flows", "phone", "history", "health"]
 
 View: TypeAlias = Literal["owner", "developer"]
 """The view of pages: for owners of the phone line, or with files, lines and webhooks for developers.
@@ -81,10 +70,9 @@ def _time(at: datetime | int | str, form: Literal["data-short", "data-time", ""]
 @pass_context
 def _hidden(context: Context, **values: object) -> Markup:
     """The inputs of a form that nobody sees: the token against request forgery, and `values`."""
+    hidden = Markup('<input type="hidden" name="{}" value="{}">')
     inputs = {"csrf_token": context["csrf_token"], **values}
-    return Markup("").join(
-        Markup('<input type="hidden" name="{}" value="{}">').format(*each) for each in inputs.items()
-    )
+    return Markup("").join(hidden.format(*each) for each in inputs.items())
 
 
 @pass_context

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -38,6 +40,7 @@ class TooManyLogins(Exception):
     """Too many passwords are waiting to be checked."""
 
 
+@dataclass
 class Passwords:
     """Checks passwords one after another. Failures cause delays, but a correct password always passes.
 
@@ -45,20 +48,14 @@ class Passwords:
     without a session write nothing to the database. A correct password does not reset the count.
     """
 
-    def __init__(
-        self,
-        logins: Callable[[], tuple[Login, ...]],
-        clock: Callable[[], datetime],
-        pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
-    ) -> None:
-        self._logins = logins
-        self._clock = clock
-        self._pause = pause
-        self._failures: deque[tuple[datetime, str, str]] = deque(maxlen=_REMEMBERED)
-        self._checking = asyncio.Lock()
-        self._waiting = Counter[tuple[str, str]]()
-        self._queues = Counter[str | None]()
-        self._turns: dict[tuple[str, str], asyncio.Lock] = {}
+    logins: Callable[[], tuple[Login, ...]]
+    clock: Callable[[], datetime]
+    pause: Callable[[float], Awaitable[object]] = asyncio.sleep
+    _failures: deque[tuple[datetime, str, str]] = field(default_factory=partial(deque, maxlen=_REMEMBERED), init=False)
+    _checking: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+    _waiting: Counter[tuple[str, str]] = field(default_factory=Counter, init=False)
+    _queues: Counter[str | None] = field(default_factory=Counter, init=False)
+    _turns: dict[tuple[str, str], asyncio.Lock] = field(default_factory=dict, init=False)
 
     async def matching(self, name: str, password: str, client: str) -> Login | None:
         """Return the login with this name and password, or None. Raises TooManyLogins.
@@ -66,18 +63,18 @@ class Passwords:
         `name` is `tidy_name` of the typed name, or ""; failures are counted under `client`.
         """
         who = (client, name)
-        queue = name if any(login.name == name for login in self._logins()) else None
+        queue = name if any(login.name == name for login in self.logins()) else None
         if self._waiting[who] >= MAX_WAITING_OF_ONE or self._queues[queue] >= MAX_WAITING:
             raise TooManyLogins
         self._waiting[who] += 1
         self._queues[queue] += 1
         try:
             async with self._turns.setdefault(who, asyncio.Lock()):
-                await self._pause(self._held_up_s(*who))
+                await self.pause(self._held_up_s(*who))
                 async with self._checking:
                     found = await asyncio.to_thread(self._verify, name, password)
                 if found is None:
-                    self._failures.append((self._clock(), *who))
+                    self._failures.append((self.clock(), *who))
                 return found
         finally:
             self._queues[queue] -= 1
@@ -87,7 +84,7 @@ class Passwords:
 
     def _held_up_s(self, client: str, name: str) -> float:
         """The delay is the same whether or not the name exists."""
-        now = self._clock()  # the clock may have been set back
+        now = self.clock()  # the clock may have been set back
         counted = [who for at, who, tried in self._failures if tried == name and now - WINDOW < at <= now]
         if len(counted) >= MAX_FAILURES_OF_ALL:
             return LONGEST_DELAY_S
@@ -99,7 +96,7 @@ class Passwords:
 
         All are compared, so that the time does not reveal which one matches.
         """
-        logins = self._logins()
+        logins = self.logins()
         known = [login for login in logins if login.name == name]
         hashes = [login.hash for login in known] or [_like(login.hash) for login in logins[:1]]
         fits = [has_password(each, password) for each in hashes]

@@ -158,7 +158,8 @@ def day_bars(report: CallReport) -> Chart:
     firsts = [period.first + timedelta(number) for number in range(0, (period.end - period.first).days, each)]
     counts = [Counter[str]() for _ in firsts]
     for day, count in report.days.items():
-        counts[(day - period.first).days // each].update(_parts(count))
+        other = count["open"] + count["lost"] + count["unknown"]
+        counts[(day - period.first).days // each].update({kind: count[kind] for kind in BARS} | {"other": other})
     labels = [f"{first:%a}" if len(firsts) <= DAYS else f"{first.day} {first:%b}" for first in firsts]
     titles = [
         f"{first:%A} {first.day} {first:%B}" if each == 1 else f"{each} days from {first.day} {first:%B}"
@@ -167,17 +168,12 @@ def day_bars(report: CallReport) -> Chart:
     return _bars(counts, titles, labels, "day" if each == 1 else f"{each} days")
 
 
-def _parts(count: Counter[str]) -> Counter[str]:
-    return Counter({**{kind: count[kind] for kind in BARS}, "other": count["open"] + count["lost"] + count["unknown"]})
-
-
 def hour_bars(report: CallReport) -> Chart:
     """Begin and end with an hour that has calls."""
     hours = range(min(report.hours), max(report.hours) + 1)
     counts = [Counter({"calls": report.hours[hour]}) for hour in hours]
-    return _bars(
-        counts, [f"{hour:02}:00 to {hour + 1:02}:00" for hour in hours], [f"{hour:02}:00" for hour in hours], "hour"
-    )
+    titles = [f"{hour:02}:00 to {hour + 1:02}:00" for hour in hours]
+    return _bars(counts, titles, [f"{hour:02}:00" for hour in hours], "hour")
 
 
 def _bars(counts: Sequence[Counter[str]], titles: Sequence[str], labels: Sequence[str], unit: str) -> Chart:
@@ -213,12 +209,9 @@ def headlines(now: Mapping[str, Any], before: Mapping[str, Any], days: int) -> l
     def headline(title: str, value: str, was: str) -> dict[str, str]:
         return {"value": value or "-", "title": title, "compared": f"{was} {than}" if was else ""}
 
+    were = f"{before['calls']:,}" if before["calls"] else "none"
     return [
-        headline(
-            "call" if now["calls"] == 1 else "calls",
-            f"{now['calls']:,}",
-            f"{before['calls']:,}" if before["calls"] else "none",
-        ),
+        headline("call" if now["calls"] == 1 else "calls", f"{now['calls']:,}", were),
         *(headline(RESULT_WORDS[name], share(now, name), share(before, name)) for name in ("person", "missed")),
         headline("median wait until a person answers", wait(now), wait(before)),
     ]

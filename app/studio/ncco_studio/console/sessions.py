@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -72,13 +72,14 @@ def new_link(keys: Sequence[bytes], now: datetime) -> str:
     return _serializer(keys, "link").dumps([milliseconds(now), secrets.token_urlsafe(_BYTES)])
 
 
+@dataclass(repr=False)
 class Sessions:
     """The sessions of one console.
 
     The key of a cookie is derived from the credential, too: a session ends when its password is changed or removed, and
     one opened by a link is valid only in development.
 
-    Args:
+    Attributes:
         keys: sign cookies and links, the current one first.
         has_links: whether links open the console.
         links_since: when the server started; earlier links are refused.
@@ -86,30 +87,19 @@ class Sessions:
             None for `links_since`.
     """
 
-    def __init__(
-        self,
-        keys: Sequence[bytes],
-        logins: Callable[[], tuple[Login, ...]],
-        clock: Callable[[], datetime],
-        links_since: datetime,
-        *,
-        has_links: bool = False,
-        proxied_since: datetime | None = None,
-    ) -> None:
-        self._keys = keys
-        self._logins = logins
-        self._has_links = has_links
-        self._links = _serializer(keys, "link")
-        self._links_since = milliseconds(links_since)
-        self._proxied_since = milliseconds(proxied_since or links_since)
-        self._used_links = set[str]()
-        self._clock = clock
+    keys: Sequence[bytes]
+    logins: Callable[[], tuple[Login, ...]]
+    clock: Callable[[], datetime]
+    links_since: datetime
+    has_links: bool = field(default=False, kw_only=True)
+    proxied_since: datetime | None = field(default=None, kw_only=True)
+    _used_links: set[str] = field(default_factory=set, init=False)
 
     def open(self, login: Login) -> ConsoleSession:
         return self._new(login, credential_of(login))
 
     def _new(self, login: Login, credential: str) -> ConsoleSession:
-        now = milliseconds(self._clock())
+        now = milliseconds(self.clock())
         return ConsoleSession(secrets.token_urlsafe(_BYTES), login.name, login.role, credential, now, now)
 
     def redeem(self, token: str, *, is_near: bool) -> ConsoleSession | None:
@@ -119,20 +109,22 @@ class Sessions:
         others, so there it works for 12 hours, and only if nobody has used it.
         """
         try:
-            made_at, id_ = self._links.loads(token)
+            made_at, id_ = _serializer(self.keys, "link").loads(token)
         except BadData:
             return None
-        since = self._links_since
+        since = milliseconds(self.links_since)
         if not is_near:
-            since = max(self._proxied_since, milliseconds(self._clock() - SESSION_LIFETIME) + 1)
-        if not self._has_links or made_at < since or (id_ in self._used_links and not is_near):
+            oldest = milliseconds(self.clock() - SESSION_LIFETIME) + 1
+            since = max(milliseconds(self.proxied_since or self.links_since), oldest)
+        if not self.has_links or made_at < since or (id_ in self._used_links and not is_near):
             return None
         self._used_links.add(id_)
         return self._new(_LINK, BY_LINK)
 
     def find(self, cookie: str) -> ConsoleSession | None:
-        now = self._clock()
-        for credential, login in self._credentials().items():
+        now = self.clock()
+        known = [(credential_of(login), login) for login in self.logins()] + [(BY_LINK, _LINK)] * self.has_links
+        for credential, login in known:
             with suppress(BadData):
                 id_, began_at, used_at = self._cookies(credential).loads(cookie)
                 if began_at > milliseconds(now - SESSION_LIFETIME) and used_at > milliseconds(now - IDLE):
@@ -141,19 +133,15 @@ class Sessions:
 
     def renewed(self, session: ConsoleSession) -> ConsoleSession | None:
         """Return None if the last use in the session's cookie is recent enough."""
-        now = self._clock()
+        now = self.clock()
         is_new = session.used_at > milliseconds(now - RENEW_AFTER)
         return None if is_new else replace(session, used_at=milliseconds(now))
 
     def cookie_of(self, session: ConsoleSession) -> str:
         return self._cookies(session.credential).dumps([session.id, session.began_at, session.used_at])
 
-    def _credentials(self) -> Mapping[str, Login]:
-        by_password = {credential_of(login): login for login in self._logins()}
-        return by_password | ({BY_LINK: _LINK} if self._has_links else {})
-
     def _cookies(self, credential: str) -> URLSafeSerializer:
-        return _serializer(self._keys, f"session by {credential}")
+        return _serializer(self.keys, f"session by {credential}")
 
 
 def _serializer(keys: Sequence[bytes], purpose: str) -> URLSafeSerializer:

@@ -204,9 +204,8 @@ async def row_form(
             row = await opened.table.get(opened.table.name_of(key), datetime.now(UTC))
         except RefusedRows as error:
             raise HTTPException(404, f"No row can have this key: {error}.") from error
-    typed = {
-        f"key.{name}": _as_typed(value, table.key[name], opened) for name, value in zip(table.key, key, strict=False)
-    }
+    given = zip(table.key, key, strict=False)
+    typed = {f"key.{name}": _as_typed(value, table.key[name], opened) for name, value in given}
     typed |= _typed(opened, row) if row else {}
     return _form(request, opened, SentRow(typed, {}, row))
 

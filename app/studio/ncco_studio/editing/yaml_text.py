@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import textwrap
+from contextlib import suppress
 from typing import Final, NamedTuple, TypeAlias
 
 import yaml
@@ -107,6 +108,11 @@ class YamlText:
             found = _child(found, key)
         return found
 
+    def get(self, path: Path) -> yaml.Node | None:
+        with suppress(NoSuchValue):
+            return self.node(path)
+        return None
+
     def set(self, path: Path, value: str) -> None:
         """Keep the style of a scalar as far as the new text allows."""
         node = self.node(path)
@@ -149,8 +155,11 @@ class YamlText:
         self._splice(start, end, f"[{body}]" if node.flow_style else "- " + body.replace("\n", "\n  "))
 
     def add(self, path: Path, key: str, value: str) -> None:
-        """Add YAML at the end of a map, or of a list, for which `key` is ""."""
-        node = self.node(path)
+        """Add YAML at the end of a map, or of a list, for which `key` is "". What is missing above it is added, too."""
+        node = self.get(path)
+        if node is None and path:
+            self.add(path[:-1], path[-1], f"{{{written(key)}: {value}}}" if key else value)
+            return
         if not isinstance(node, yaml.CollectionNode):
             raise NoSuchValue(path)
         entry = f"{written(key)}: {value}" if isinstance(node, yaml.MappingNode) else value

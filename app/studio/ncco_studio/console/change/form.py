@@ -9,12 +9,11 @@ from typing import Final
 
 import yaml
 
-from ncco_server.flow.hours.holidays import regions_of
-from ncco_server.flow.hours.weekly import meant_spans, shown_spans
+from ncco_server.flow.hours.holidays import country_class, meant_country, regions_of
+from ncco_server.flow.hours.weekly import CLOSED, days_of, meant_spans, shown_days, shown_spans
 from ncco_server.issue import keys_of, pointer
 from ncco_server.ncco.value_types import read_number
 from ncco_studio.console.change.fields import NEW_PARTS, FieldKind, FormField
-from ncco_studio.console.change.hours import add_region, meant_region, part_code, write_hours, write_region, write_week
 from ncco_studio.console.change.notation import date_in_words, date_key, is_date, spans_in_words
 from ncco_studio.editing.yaml_text import NoSuchValue, Path, YamlText, quoted, written
 
@@ -68,12 +67,11 @@ def changed(text: str, fields: Iterable[FormField], form: Mapping[str, str], lin
                 yaml_text.remove(field.removes)
         for field in kept:
             if field.kind == "country" and field.removes is None and values[field.name] and field.name not in faults:
-                add_region(yaml_text, field.path[:-1], values[field.name])
+                _add_region(yaml_text, field.path[:-1], values[field.name])
         _add_all(yaml_text, [name for name in added if keys_of(name) != ("numbers",)], form, faults, line)
     except (NoSuchValue, yaml.YAMLError) as error:
-        raise CannotChange(
-            "the form cannot change this file because of the way it is written; use the editor"
-        ) from error
+        problem = "the form cannot change this file because of the way it is written; use the editor"
+        raise CannotChange(problem) from error
     if faults:
         raise CannotChange(NOT_SAVED, faults, yaml_text.text)
     return yaml_text.text
@@ -127,11 +125,11 @@ def _set_all(
                 if field.day is not None:
                     weeks.setdefault(field.path[:-1], {})[field.day] = checked
                 else:
-                    (write_hours if field.kind == "hours" else YamlText.set)(text, field.path, checked)
+                    (_write_hours if field.kind == "hours" else YamlText.set)(text, field.path, checked)
         except CannotChange as error:
             faults |= error.faults or {field.name: str(error)}
     for path, days in weeks.items():
-        write_week(text, path, days)
+        _write_week(text, path, days)
 
 
 def is_removed(field: FormField, form: Mapping[str, str]) -> bool:
@@ -171,19 +169,19 @@ def _change_region(text: YamlText, field: FormField, known: Iterable[FormField],
     wanted = values[part.name] if part else ""
     if words == field.value and (part is None or wanted == part.value):
         return
-    code, named = meant_region(words)
+    code, named = _meant_region(words)
     if not code:
         raise CannotChange(f"{words}: write a country, such as Germany")
     if field.removes is None:
         return  # it is added after the others
     try:
-        wanted = named or (part_code(code, wanted) if wanted else "")
+        wanted = named or (_part_code(code, wanted) if wanted else "")
     except KeyError:
         if part is not None and wanted != part.value:
             problem = f"{wanted}: write one of {', '.join(regions_of(code).values())}"
             raise CannotChange(problem, {part.name: problem}) from None
         wanted = ""  # it belongs to the former country
-    write_region(text, tuple(holder), code, wanted)
+    _write_region(text, tuple(holder), code, wanted)
 
 
 def _number(value: str, line: str) -> str:
@@ -210,7 +208,7 @@ def _add_all(text: YamlText, names: Iterable[str], form: Mapping[str, str], faul
 
 def _add(text: YamlText, path: Path, key: str, value: str, line: str, *, name: str) -> None:
     """Only the hours of a date have a `name`. Raises CannotChange, NoSuchValue."""
-    *calendar, part = path
+    part = path[-1]
     if part == "numbers":
         text.add(path, "", quoted(_number(value, line)))
         return
@@ -225,12 +223,7 @@ def _add(text: YamlText, path: Path, key: str, value: str, line: str, *, name: s
     value = written(_checked(value, "name" if part == "holidays" else "hours"))
     if name:
         value = f"{{hours: {value}, name: {written(_checked(name, 'name'))}}}"
-    try:
-        holder = text.node(path)
-    except NoSuchValue:  # the calendar lacks this part
-        text.add(tuple(calendar), part, f"{{{written(key)}: {value}}}")
-        return
-    keys = [name.value for name, _ in holder.value] if isinstance(holder, yaml.MappingNode) else []
+    keys = _keys_of(text, path)
     if key in keys:
         problem = f"{date_in_words(key)} already has a line: change that one"
         raise CannotChange(problem, {f"key:{pointer(*path)}": problem})
@@ -240,3 +233,96 @@ def _add(text: YamlText, path: Path, key: str, value: str, line: str, *, name: s
         text.add(path, "", f"{{{written(key)}: {value}}}")
     else:
         text.add(path, key, value)
+
+
+def _keys_of(text: YamlText, path: Path) -> list[str]:
+    """Return [] if there is no map."""
+    node = text.get(path)
+    return [key.value for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
+
+
+def _write_hours(text: YamlText, path: Path, hours: str) -> None:
+    """Keep a list a list. Raises NoSuchValue."""
+    node = text.node(path)
+    if not isinstance(node, yaml.SequenceNode):
+        text.set(path, hours)
+        return
+    spans = hours.split(", ")
+    for number in reversed(range(len(spans), len(node.value))):
+        text.remove((*path, str(number)))
+    for number, span in enumerate(spans):
+        if number < len(node.value):
+            text.set((*path, str(number)), span)
+        else:
+            text.add(path, "", written(span))
+
+
+def _write_week(text: YamlText, path: Path, wanted: Mapping[int, str]) -> None:
+    """Change the hours of some days. A line is split only if some of its days keep their hours. Raises NoSuchValue."""
+    left = dict(wanted)
+    for key in _keys_of(text, path):
+        days = days_of(key) or []
+        changed = [day for day in days if day in left]
+        stay = [day for day in days if day not in left]
+        if changed and not stay:  # the line gets the hours of its first day
+            hours = left[days[0]]
+            stay = [day for day in days if left[day] == hours]
+            _write_hours(text, (*path, key), hours)
+        if changed and len(stay) < len(days):
+            text.rename((*path, key), shown_days(stay))
+        for day in changed:
+            if day in stay:
+                del left[day]
+    for each in dict.fromkeys(left.values()):
+        if each != CLOSED:
+            _add_days(text, path, {day for day, hours in left.items() if hours == each}, each)
+
+
+def _add_days(text: YamlText, path: Path, days: set[int], hours: str) -> None:
+    """Raises NoSuchValue."""
+    for key in _keys_of(text, path):
+        node = text.node((*path, key))
+        if isinstance(node, yaml.ScalarNode) and (spans := meant_spans(node.value)) and shown_spans(spans) == hours:
+            text.rename((*path, key), shown_days({*(days_of(key) or ()), *days}))
+            return
+    text.add(path, shown_days(days), written(hours))
+
+
+def _write_region(text: YamlText, path: Path, country: str, part: str) -> None:
+    """Change a country and its part. What the new country does not have is removed. Raises NoSuchValue."""
+    before = {key.value: value.value for key, value in text.node(path).value}
+    wanted = {"country": country, "subdivision": part}
+    if before["country"] != country and "language" in before:
+        known = country_class(country)
+        wanted["language"] = before["language"] if known and before["language"] in known.supported_languages else ""
+    for word, value in wanted.items():
+        if value and word in before:
+            text.set((*path, word), value)
+        elif value:
+            text.add(path, word, written(value))
+        elif word in before:
+            text.remove((*path, word))
+
+
+def _part_code(country: str, words: str) -> str:
+    """The code of a part of a country by its name or code. Raises KeyError."""
+    regions = regions_of(country)
+    return {each.lower(): code for code, name in regions.items() for each in (code, name)}[words.lower()]
+
+
+def _meant_region(words: str) -> tuple[str, str]:
+    """Return the codes of a country and of its part, if the words name one: `Wales`. ("", "") for other words."""
+    country = meant_country(words)
+    try:
+        return country, _part_code(country, words.strip())
+    except KeyError:
+        return country, ""
+
+
+def _add_region(text: YamlText, path: Path, words: str) -> None:
+    """`path` leads to the calendar's holidays, if it has any. Raises NoSuchValue."""
+    country, part = _meant_region(words)
+    region = f"{{country: {country}{f', subdivision: {part}' if part else ''}}}"
+    if isinstance(text.get(path), yaml.MappingNode):
+        text.put_into_list(path)
+    text.add(path, "", region)

@@ -135,17 +135,10 @@ def _form(
     both: Collection[str] = (),
     by: str = "",
 ) -> Response:
-    """Show the form, with what was entered before if there is a problem.
+    """Show the form, with the values that were entered if there is a problem.
 
-    Args:
-        request: the request to answer.
-        file: the file that the form changes.
-        problem: why nothing can be saved.
-        form: the values that were entered.
-        faults: see `CannotChange`.
-        draft: the changed file; its issues are shown next to their fields.
-        both: the fields that somebody else has changed, too.
-        by: who that is, in words.
+    Issues of the `draft` and `faults` (see `CannotChange`) are next to their fields. `both` has the fields that
+    somebody else has changed, too: `by` whom, in words.
     """
     folder = _folder(request)
     read = folder.current()

@@ -157,7 +157,6 @@ def made_by(request: Request, typed: Mapping[str, str]) -> MadeChange | Response
 
 
 def review_step(request: Request, typed: Mapping[str, str], notice: str = "") -> Response:
-    """Show the changed file for confirmation."""
     made = made_by(request, typed)
     if isinstance(made, Response):
         return made
@@ -232,15 +231,8 @@ def _new_name(flow: Flow, name: str) -> str:
 
 
 def _put(text: YamlText, path: Path, value: str) -> None:
-    """Set a value, or add it with the maps around it. Raises NoSuchValue."""
-    try:
+    """Raises NoSuchValue."""
+    if text.get(path) is None:
+        text.add(path[:-1], path[-1], written(value))
+    else:
         text.set(path, value)
-    except NoSuchValue:
-        _add(text, path, written(value))
-
-
-def _add(text: YamlText, path: Path, value: str) -> None:
-    try:
-        text.add(path[:-1], path[-1], value)
-    except NoSuchValue:
-        _add(text, path[:-1], f"{{{path[-1]}: {value}}}")

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
@@ -39,6 +40,7 @@ _ENDED: Final = (503, "something outside the console ended this call; call again
 T = TypeVar("T")
 
 
+@dataclass
 class Person:
     """A user of the phone.
 
@@ -47,11 +49,10 @@ class Person:
         kept: number of messages that were kept, by call ID.
     """
 
-    def __init__(self, worker: Worker) -> None:
-        self.worker = worker
-        self.used_at = time.monotonic()
-        self.asking = 0
-        self.kept = Counter[str]()
+    worker: Worker
+    used_at: float = field(default_factory=time.monotonic)
+    asking: int = 0
+    kept: Counter[str] = field(default_factory=Counter)
 
     @property
     def order(self) -> tuple[bool, float]:

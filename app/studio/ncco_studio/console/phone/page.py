@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, PlainValidator
 
 from ncco_server.errors import StoreError
 from ncco_server.flow.files import MAX_FILE_BYTES
+from ncco_server.flow.hours.calendar import ByHand
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.audit import audit
 from ncco_studio.console.change.draft import FileChange, diff_lines, save
@@ -109,7 +110,6 @@ class SaveRequest(BaseModel):
 
 @router.post("/phone/diff")
 async def diff(request: Request, console: TheConsole, _: CanChange, wanted: SaveRequest) -> Response:
-    """Show the lines that saving a text would change."""
     before = (await console.read_project()).texts.get(wanted.file, "")
     return render(request, "phone_diff.html", lines=diff_lines(before, wanted.text))
 
@@ -143,9 +143,8 @@ async def setup(request: Request, session: CanLook, source: PhoneText) -> Respon
 @router.post("/phone/picture")
 async def picture(request: Request, session: CanLook, source: PhoneText) -> Response:
     """Send the reason if there is no picture; nothing while the text has errors."""
-    drawn = await ask(
-        request, session, language.picture, source=source.model_dump(), for_owners=view_of(request) == "owner"
-    )
+    for_owners = view_of(request) == "owner"
+    drawn = await ask(request, session, language.picture, source=source.model_dump(), for_owners=for_owners)
     return Response(drawn, media_type="text/html")
 
 
@@ -204,21 +203,13 @@ async def place(request: Request, console: TheConsole, session: CanLook, wanted:
     )
 
 
-async def _by_hand(console: Console) -> Mapping[str, Any]:
-    """What was decided for now, by the name of the opening hours, as `HoursByHand`."""
+async def _by_hand(console: Console) -> Mapping[str, ByHand]:
+    """What was decided for now, by the name of the opening hours."""
     now = datetime.now(UTC)
     calendars = (await console.read_project()).project.calendars
     found = await console.hand_hours(now) if calendars else {}
     decided = {name: each.with_hand(found.get(each.key, ())).decided(now) for name, each in calendars.items()}
-    return {
-        name: {
-            "state": "open" if each.is_open else "closed",
-            "reason": each.reason,
-            "until": datetime.fromtimestamp(each.end, UTC).isoformat(),
-        }
-        for name, each in decided.items()
-        if each is not None
-    }
+    return {name: each for name, each in decided.items() if each is not None}
 
 
 async def _played(request: Request, session: ConsoleSession, method: str, **values: Any) -> Response:
@@ -265,7 +256,6 @@ def _calls_of(request: Request) -> IncomingCalls:
 
 @router.get("/phone/ringing")
 async def ringing(request: Request, _: CanLook) -> Response:
-    """Return the calls that are ringing, which every page shows."""
     return render(request, "phone_ringing.html", ringing=_calls_of(request).ringing())
 
 
@@ -310,14 +300,13 @@ async def do_step(request: Request, session: CanLook, id_: str, wanted: StepRequ
 @router.post("/phone/calls/{id_}/world")
 async def change_world(request: Request, session: CanLook, id_: str, world: World) -> Response:
     """Change the called parties and the results of lookups from now on."""
-    return await _played(request, session, "world", id_=id_, world=world.model_dump())
+    return await _played(request, session, "change_world", id_=id_, world=world.model_dump())
 
 
 @router.get("/phone/calls/{id_}/turns/{number}")
 async def turn(request: Request, console: TheConsole, session: CanLook, id_: str, number: int) -> Response:
-    """Show the reasons for a turn, with its webhook and NCCO."""
     base_url = console.settings.base_url
-    why = await console.phone_calls.ask(request, session, "turn", id_=id_, number=number, base_url=base_url)
+    why = await console.phone_calls.ask(request, session, "explain", id_=id_, number=number, base_url=base_url)
     return render(request, "phone_turn.html", why=why)
 
 

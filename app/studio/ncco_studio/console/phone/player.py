@@ -6,14 +6,15 @@ Arguments and results are plain values, which pass between the processes as JSON
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, partial
 from itertools import islice
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from ncco_server.errors import AppError
+from ncco_server.flow.hours.calendar import ByHand
 from ncco_server.service.announced_recordings import about_call
 from ncco_server.service.lookup_sources import PythonModules
 from ncco_server.service.lookups import LookupClient
@@ -54,19 +55,12 @@ class PhonePlayer:
         self._runner = asyncio.Runner()
         self._calls: dict[str, PhoneCall] = {}
         self._client: LookupClient | None = None
-        self._methods: Mapping[str, Callable[..., Coroutine[Any, Any, Json]]] = {
-            "place": self._place,
-            "step": self._step,
-            "world": self._change_world,
-            "turn": self._explain,
-            "keep": self._keep,
-            "keep_recorded": self._keep_recorded,
-        }
 
     def play(self, method: str, values: Mapping[str, Any]) -> Json:
-        """Call one of these methods; return the page's new state, or `not_played` with the status and the reason."""
+        """Call a method; return the page's new state, or `not_played` with the status and the reason."""
         try:
-            return self._runner.run(self._methods[method](**values))
+            shown: Json = self._runner.run(getattr(self, method)(**values))
+            return shown
         except AppError as refusal:
             why = f"{refusal}; {refusal.cure}" if refusal.cure else str(refusal)
             return {"not_played": [404 if isinstance(refusal, CallIsGone) else 422, why]}
@@ -83,23 +77,19 @@ class PhonePlayer:
             raise CallIsGone(NO_CALL)
         return self._calls[id_]
 
-    async def _place(
+    async def place(
         self,
         *,
         folder: Json,
         wanted: Json,
         dial_allow: Sequence[str],
         live: Json | None,
-        by_hand: Mapping[str, Json],
+        by_hand: Mapping[str, Sequence[Any]],
     ) -> Json:
-        """Place a call.
+        """Place the call of a `CallRequest`.
 
-        Args:
-            folder: the project's folder, as in `ncco_studio.editor.language`.
-            wanted: a `CallRequest`. Its `env` is not used if `live` is given.
-            dial_allow: prefixes of computed numbers that may be dialled.
-            live: `env`, `hosts` and `budget_ms`, to really send lookups; None to send none.
-            by_hand: `HoursByHand` by the name of the opening hours.
+        `live` has `env` (instead of the request's), `hosts` and `budget_ms`, to really send lookups; `by_hand` has what
+        was decided, by the name of the opening hours.
         """
         call = CallRequest(**wanted)
         made_at = call.made_at
@@ -121,7 +111,7 @@ class PhonePlayer:
         called = _called(playable, call, made_at or datetime.now(UTC))
         known = playable.project.calendars if playable.project is not None else {}
         if made_at is None:
-            called = replace(called, by_hand={name: _by_hand(**by_hand[name]) for name in by_hand.keys() & known})
+            called = replace(called, by_hand={name: _by_hand(*by_hand[name]) for name in by_hand.keys() & known})
         placed = await server.place(playable, called, answers)
         await self._add(placed)
         steps: Sequence[FinishedStep] = ()
@@ -147,16 +137,16 @@ class PhonePlayer:
         for id_ in list(self._calls)[:-OWN_CALLS]:
             await self._calls.pop(id_).close()
 
-    async def _step(self, *, id_: str, step: Any, at: float | None) -> Json:
+    async def step(self, *, id_: str, step: Any, at: float | None) -> Json:
         """Without a step, let time pass up to a second of the call; None for the next wait for the caller."""
         call = self._call(id_)
         return await _played(call, partial(call.play, at) if step is None else partial(call.do, step_of(step), at))
 
-    async def _change_world(self, *, id_: str, world: Json) -> Json:
+    async def change_world(self, *, id_: str, world: Json) -> Json:
         call = self._call(id_)
         return await _played(call, partial(call.change, World(**world)))
 
-    async def _explain(self, *, id_: str, number: int, base_url: str) -> Json:
+    async def explain(self, *, id_: str, number: int, base_url: str) -> Json:
         call = self._call(id_)
         try:
             why: Json = plain(explain(call, number, base_url))
@@ -164,7 +154,7 @@ class PhonePlayer:
             raise CallIsGone(f"this call does not have a turn {number}") from None
         return why
 
-    async def _keep(self, *, id_: str, folder: Json) -> Json:
+    async def keep(self, *, id_: str, folder: Json) -> Json:
         call = self._call(id_)
         if not call.playable.is_saved(project_in(folder)):
             cure = "save it in a project file, or replay the call with the saved version"
@@ -172,7 +162,7 @@ class PhonePlayer:
         kept: Json = plain(call.keep())
         return kept
 
-    async def _keep_recorded(self, *, recorded: Json, folder: Json, dial_allow: Sequence[str]) -> Json:
+    async def keep_recorded(self, *, recorded: Json, folder: Json, dial_allow: Sequence[str]) -> Json:
         project = project_in(folder)
         server = PhoneServer(project.flows, tuple(dial_allow), {})
         kept: Json = plain(await keep_recorded(recorded, project, server))
@@ -189,8 +179,10 @@ def play(method: str, values: Mapping[str, Any]) -> Json:
     return _player().play(method, values)
 
 
-def _by_hand(state: Literal["open", "closed"], reason: str, until: str) -> HoursByHand:
-    return HoursByHand(state=state, reason=reason, until=datetime.fromisoformat(until))
+def _by_hand(*values: Any) -> HoursByHand:
+    decided = ByHand(*values)
+    until = datetime.fromtimestamp(decided.end, UTC)
+    return HoursByHand(state="open" if decided.is_open else "closed", reason=decided.reason, until=until)
 
 
 def _called(playable: Playable, call: CallRequest, made_at: datetime) -> ScenarioCall:

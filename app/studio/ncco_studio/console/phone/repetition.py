@@ -78,14 +78,7 @@ def steps_in(timeline: Timeline) -> dict[str, list[Any]]:
 
 
 def _taken(steps: RecordedSteps, kind: str, action: Mapping[str, Any], *, is_hung_up: bool) -> script.ScriptStep:
-    """Return the step for the next wait of the call, which it uses up.
-
-    Args:
-        steps: what is left.
-        kind: the kind of wait.
-        action: the waiting NCCO action.
-        is_hung_up: whether the caller hung up in the end.
-    """
+    """Return the step for the next wait of the call, which it uses up. `action` is the waiting NCCO action."""
     if left := steps.get(kind):
         written = left.popleft()
         return _sample(action) if written is None else script.step_of(written)
@@ -104,9 +97,8 @@ def _input_of(entry: TimelineEntry) -> script.ScriptStep | None:
         return script.step_of({"press": webhook.digits})
     if webhook.results:
         best = webhook.results[0]
-        return script.step_of(
-            {"speak": {"text": best.text, "confidence": 0.9 if best.confidence is None else best.confidence}}
-        )
+        confidence = 0.9 if best.confidence is None else best.confidence
+        return script.step_of({"speak": {"text": best.text, "confidence": confidence}})
     if webhook.speech_error and webhook.speech_error not in EXPECTED_SPEECH_ERRORS:
         raise CannotRepeat("the speech recogniser failed, which the phone cannot reproduce")
     return script.SilenceStep()
@@ -131,10 +123,9 @@ def _dials_of(leg: str, entries: Sequence[TimelineEntry]) -> Iterator[script.Dia
         outcome = next((outcome for status, outcome in DIAL_RESULTS if status in said), None)
         if outcome is not None:
             durations = (str(entry.fields.get("duration") or "") for entry in of_party)
-            talks_s = next(
-                (float(duration) for duration in durations if duration.isdecimal() and len(duration) < 5), 30.0
-            )
-            yield script.DialStep(party=script.ScriptedParty(outcome=outcome, talks=min(max(talks_s, 1.0), 7200.0)))
+            known = (float(each) for each in durations if each.isdecimal() and len(each) < 5)
+            talks_s = min(max(next(known, 30.0), 1.0), 7200.0)
+            yield script.DialStep(party=script.ScriptedParty(outcome=outcome, talks=talks_s))
 
 
 def _seconds(webhook: RecordWebhook) -> float:
@@ -182,9 +173,7 @@ class RecordedAnswers(ChosenAnswers):
         if not answer.get(OK):
             return LookupAnswer(None, "it failed in the recorded call")
         default = self.definition(lookup).default
-        return LookupAnswer(
-            {name: self._shown(value, default.get(name)) for name, value in answer.items() if name != OK}
-        )
+        return LookupAnswer({name: self._shown(answer[name], default.get(name)) for name in answer if name != OK})
 
     def _shown(self, value: Any, default: Any) -> Any:
         """Replace the sensitive parts of a value with the default."""
@@ -245,12 +234,8 @@ def recorded_of(timeline: Timeline) -> dict[str, Any]:
 async def keep_recorded(recorded: Mapping[str, Any], folder: ProjectFolder, server: PhoneServer) -> Kept:
     """Replay a call, and save it to tests/scenarios/ next to the flows, without sensitive values.
 
-    The caller's number is saved only if the call takes a different path with a sample number.
-
-    Args:
-        recorded: see `recorded_of`.
-        folder: the folder of the current flows.
-        server: the server that plays the call.
+    The caller's number is saved only if the call takes a different path with a sample number. For `recorded` see
+    `recorded_of`.
 
     Raises:
         CannotRepeat: the call cannot be replayed, or takes a different path on today's flows.
@@ -324,11 +309,7 @@ async def _play(call: PhoneCall, steps: RecordedSteps, *, is_hung_up: bool) -> N
 
 def _require_same(then: Sequence[Sequence[str]], call: PhoneCall, *, is_sampled: bool) -> None:
     """Raise CannotRepeat if the call took a different path from the recorded one."""
-    why = (
-        "with sample values in place of sensitive data, it takes a different path"
-        if is_sampled
-        else "on the current flow, it takes a different path"
-    )
+    played = "with sample values in place of sensitive data" if is_sampled else "on the current flow"
     if call.stopped:
         raise CannotRepeat(call.stopped)
     session = call.session
@@ -337,7 +318,7 @@ def _require_same(then: Sequence[Sequence[str]], call: PhoneCall, *, is_sampled:
     for index, line in enumerate(then):
         if now[index : index + 1] != [list(line)]:
             today = _described(now[index]) if index < len(now) else "the call is over"
-            raise CannotRepeat(f"{why}: then {_described(line)}, now {today}")
+            raise CannotRepeat(f"{played}, it takes a different path: then {_described(line)}, now {today}")
 
 
 def _described(line: Sequence[str]) -> str:

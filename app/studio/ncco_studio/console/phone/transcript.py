@@ -163,7 +163,6 @@ def hooks_of(call: PlayedCall) -> Iterator[tuple[str, str, str]]:
 
 
 def _exchange(call: PlayedCall, delivery: WebhookDelivery, base_url: str) -> dict[str, Any]:
-    """A request and its reply."""
     request, response = delivery.attempts[-1].request, delivery.attempts[-1].response
     own = call.placed.vonage.application.answer_url.partition("/webhooks")[0]
     url = request.url.replace(own, base_url, 1) if request.url.startswith(f"{own}/webhooks") else request.url
@@ -188,9 +187,8 @@ def _pretty(body: bytes) -> str:
     text = body.decode(errors="replace")
     with suppress(ValueError):
         text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    return (
-        text if len(text) <= LONGEST_BODY else f"{text[:LONGEST_BODY]}\n… {len(text) - LONGEST_BODY:,} characters more"
-    )
+    more = len(text) - LONGEST_BODY
+    return text if more <= 0 else f"{text[:LONGEST_BODY]}\n… {more:,} characters more"
 
 
 def shown(value: object) -> str:

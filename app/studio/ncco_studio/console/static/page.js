@@ -1,7 +1,6 @@
 // What every page does: copy buttons, links that place a call, what changes by itself, undo, and errors of htmx's requests in the status line.
-import { busy } from "./busy.js";
 import "./times.js";
-import { announce, copy, fail, offer, reason, succeed } from "./request.js";
+import { announce, busy, copy, fail, offer, reason, succeed } from "./request.js";
 import { callBy } from "./to_phone.js";
 
 document.addEventListener("click", ({ target }) => {
@@ -24,17 +23,8 @@ document.addEventListener("click", ({ target }) => {
   button?.setAttribute("aria-expanded", button.ariaExpanded === "false");
 });
 
-// A menu closes when something else is pressed, or Escape.
-document.addEventListener("click", ({ target }) => {
-  for (const menu of document.querySelectorAll(".menu[open]")) if (!menu.contains(target) || target.closest(".menu > div")) menu.open = false;
-});
-document.addEventListener("keydown", ({ key, target }) => {
-  const menu = key === "Escape" && target.closest?.(".menu[open]");
-  if (menu) {
-    menu.open = false;
-    menu.querySelector("summary").focus();
-  }
-});
+// A menu closes when something in it is chosen; the browser closes it otherwise.
+document.addEventListener("click", ({ target }) => target.closest?.(".menu:not(.stack) > :is(a, button)")?.parentElement.hidePopover());
 
 // A button that sends a form, or a request of htmx, is busy until the answer.
 

@@ -1,10 +1,8 @@
-// The phone: places calls, keeps them, and joins its parts. What the caller does is in phone_caller.js.
-import { busy } from "./busy.js";
-import "./phone_caller.js";
-import { call, isPlacing, placeCall, send } from "./phone_call.js";
+// The phone: places calls, keeps them, and does what the caller does: keys, words, silence, a message, hanging up.
+import { act, call, hold, isOn, isPlacing, placeCall, press, send, skip } from "./phone_call.js";
 import { callRequest, isFilledIn, showAnswers, world } from "./phone_setup.js";
 import { goTo, source } from "./phone_text.js";
-import { $, announce, fail, post, succeed } from "./request.js";
+import { $, announce, busy, fail, post, succeed } from "./request.js";
 
 function place(again = "") {
   if (isPlacing() || !isFilledIn()) return;
@@ -33,10 +31,56 @@ $("keep").addEventListener("click", async () => {
   free?.();
 });
 
+// What the caller does, and what happens when another phone rings
+
+function pressKey(key) {
+  if (!isOn()) return;
+  press(key);
+  const { classList } = document.querySelector(`[data-key="${CSS.escape(key)}"]`);
+  classList.add("pressed");
+  setTimeout(() => classList.remove("pressed"), 150);
+}
+
+document.addEventListener("keydown", (event) => {
+  const isTyping = event.target.closest?.("input, textarea, select, flow-editor, [contenteditable]");
+  if (isTyping || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+  if (/^[0-9*#]$/.test(event.key) && isOn()) {
+    event.preventDefault();
+    pressKey(event.key);
+  }
+});
+
+/** Do something by a button; a second click counts only after the reply. */
+async function actBy(button, what) {
+  const free = busy(button);
+  await act(what);
+  free?.();
+}
+
 $("phone").addEventListener("click", ({ target }) => {
-  const { file, line, column } = target.closest("button, .node")?.dataset ?? {};
+  const button = target.closest("button, .node");
+  const { key, outcome, message, file, line, column } = button?.dataset ?? {};
+  if (key) pressKey(key);
+  if (outcome) actBy(button, { dial: { outcome } });
+  if (message !== undefined && $("seconds").reportValidity()) actBy(button, { record: { seconds: $("seconds").valueAsNumber, key: message } });
   if (line) goTo(file, Number(line), Number(column ?? 1));
 });
+
+$("speak").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const text = $("said").value.trim();
+  if (!text) return;
+  $("said").value = "";
+  const isDone = await act({ speak: { text, confidence: $("confidence").valueAsNumber } });
+  if (!isDone && !$("said").value) $("said").value = text;
+});
+
+$("silence").addEventListener("click", () => act("silence"));
+$("hangup").addEventListener("click", ({ detail: clicks }) => clicks < 2 && act("hangup")); // not by a double click on Call
+$("skip").addEventListener("click", skip);
+$("hold").addEventListener("click", hold);
+
+// At first
 
 const { line } = $("phone").dataset;
 if (line) goTo("", Number(line), 1);

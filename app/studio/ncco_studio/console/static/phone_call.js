@@ -1,9 +1,7 @@
 // The call: the server plays it in virtual time; the browser says up to which second. Nothing waits for the voice.
-import { busy } from "./busy.js";
-import { mark } from "./phone_log.js";
 import { light } from "./phone_picture.js";
 import { connectMicrophone, forgetSpoken, hush, listen, speak } from "./phone_speech.js";
-import { $, fail, post, succeed } from "./request.js";
+import { $, busy, fail, post, succeed } from "./request.js";
 import htmx from "./vendor/htmx.js";
 
 const SHORTEST_MS = 60; // between two requests for what happens next
@@ -189,11 +187,19 @@ function showClock() {
   $("clock").textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
 
+/** Mark what is heard at a second of the call. */
+function mark(second) {
+  for (const bubble of $("bubbles").querySelectorAll("[data-at]")) {
+    const begun = Number(bubble.dataset.at);
+    bubble.classList.toggle("current", !call.isOver && begun <= second && second < begun + Number(bubble.dataset.seconds || Infinity));
+  }
+}
+
 function tick() {
   listen(!call || call.isOver || stops.has("hold") ? "" : call.listens);
   if (!call) return;
   showClock();
-  mark(now(), call.isOver);
+  mark(now());
 }
 
 connectMicrophone({

@@ -1,5 +1,4 @@
 // The text that is played: a file of the project, which can be saved, or a pasted one, which a link can hold.
-import { fragmentOf, textOf } from "./phone_link.js";
 import { draw } from "./phone_picture.js";
 import { askNobody, showIssues, showSetup } from "./phone_setup.js";
 import { $, announce, copy, fail, offer, post, succeed } from "./request.js";
@@ -177,6 +176,23 @@ async function store() {
   }
 }
 addEventListener("beforeunload", (event) => isChanged() && event.preventDefault());
+
+// A link holds the text in its fragment, which browsers send to nobody
+
+/** The fragment of a link for a text: `#text=…`. */
+async function fragmentOf(text) {
+  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream("deflate-raw"));
+  const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
+  return `#text=${bytes.toBase64({ alphabet: "base64url", omitPadding: true })}`;
+}
+
+/** The text of a fragment; null for one that holds none. Throws when only a part of it is there. */
+async function textOf(fragment) {
+  const found = /^#text=([\w-]+)$/.exec(fragment);
+  if (!found) return null;
+  const stream = new Blob([Uint8Array.fromBase64(found[1], { alphabet: "base64url" })]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+  return new Response(stream).text();
+}
 
 $("link").addEventListener("click", async () => {
   const address = `${location.origin}/phone${await fragmentOf(written())}`;

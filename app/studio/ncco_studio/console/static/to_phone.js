@@ -1,6 +1,5 @@
 // A button of another page that places a call, and shows it on the phone.
-import { busy } from "./busy.js";
-import { announce, post } from "./request.js";
+import { announce, busy, post } from "./request.js";
 
 /** Place a call of a flow by a button; `play` plays it further before the phone shows it. */
 export async function callBy(button, flow, data, play = () => {}) {
