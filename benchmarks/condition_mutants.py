@@ -74,6 +74,7 @@ LAYERS: Final = {
             "tests/unit/server/engine/test_handlers.py::test_a_caller_hears_this",
             "tests/unit/studio/simulator",
             "tests/unit/server/vonage/test_signatures.py",
+            "tests/unit/server/service/test_call_facts.py",
         ),
     ),
     "hours": Layer((f"{APP}/flow/hours",), ("tests/unit/server/flow/hours", f"{CHECK}[hours]", f"{CHECK}[times]")),
