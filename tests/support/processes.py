@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import threading
 import time
 from contextlib import suppress
 from pathlib import Path
 
-from tests.support.fork_server import Forked
 from tests.support.waiting import happens
 
 
@@ -23,8 +21,8 @@ def spawned(pid: int) -> list[int]:
     return [child for child in children(pid) if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
-def raise_priority(server: subprocess.Popen[str] | Forked) -> None:
-    """Give each console of a server the server's priority until it ends, if this user may.
+def raise_priority(pid: int, reader: threading.Thread) -> None:
+    """Give each console of a server the server's priority while `reader` reads its output, if this user may.
 
     A console has a lower one, because callers come first: tests, which keep the processors busy, would wait minutes for
     its start and its pages.
@@ -32,10 +30,10 @@ def raise_priority(server: subprocess.Popen[str] | Forked) -> None:
 
     def raise_each() -> None:
         with suppress(PermissionError):
-            while server.poll() is None:
+            while reader.is_alive():
                 with suppress(FileNotFoundError, ProcessLookupError):  # one has just ended
-                    for child in spawned(server.pid):
-                        os.setpriority(os.PRIO_PROCESS, child, os.getpriority(os.PRIO_PROCESS, server.pid))
+                    for child in spawned(pid):
+                        os.setpriority(os.PRIO_PROCESS, child, os.getpriority(os.PRIO_PROCESS, pid))
                 time.sleep(0.1)
 
     threading.Thread(target=raise_each, daemon=True).start()

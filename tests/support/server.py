@@ -110,7 +110,7 @@ class Server:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         if self.settings.get("NCCO_CONSOLE") == "1":
-            raise_priority(self.process)
+            raise_priority(self.pid, self._reader)
         happens(lambda: self._serves() or self.process.poll() is not None, STARTS_WITHIN_S)
         if not self._serves():
             self.end()
