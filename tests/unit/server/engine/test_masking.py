@@ -96,6 +96,7 @@ def test_an_error_is_shown_unless_it_may_quote_a_sensitive_value(condition: str,
 
     (because,) = [line.because for line in call.turn.trace if line.did == "failed"]
     assert because.startswith("not shown") != is_shown
+    assert () == call.turn.errors
 
 
 def echoes(*secrets: Any) -> Secrets:
