@@ -30,7 +30,7 @@ ANSWER = {"pin": "12", "home": {"city": "Leeds", "code": 5}, "cards": [{"name": 
             {**ANSWER, "cards": [{"name": "V", "number": "<3>"}, {"name": "A"}]},
             {**ANSWER, "cards": [{"name": "V"}, {"name": "A"}]},
         ),
-        ([("pin", "more"), ("home", None, "x"), ("cards", "x"), ("other", "x")], ANSWER, ANSWER),
+        ([("pin", "more"), ("pin", None, "x"), ("home", None, "x"), ("cards", "x"), ("other", "x")], ANSWER, ANSWER),
     ],
     ids=range(5),
 )
