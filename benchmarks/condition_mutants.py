@@ -23,7 +23,6 @@ import importlib
 import json
 import os
 import random
-import select
 import signal
 import subprocess
 import sys
@@ -39,6 +38,10 @@ from typing import Any, Final, NamedTuple, NoReturn
 import pytest
 
 APP: Final = "app/ncco_server"
+LATEST: Final = 5
+"""How many of the tests that noticed a mutant come first: the next mutant may be close to theirs."""
+LONGEST_S: Final = 30
+"""With ten times what it takes otherwise, what a test may take that does not run in circles."""
 CHECK: Final = "tests/contract/server/check/test_check.py::test_check_reports_exactly_these_issues"
 
 
@@ -71,6 +74,7 @@ LAYERS: Final = {
             "tests/unit/server/engine/test_handlers.py::test_a_caller_hears_this",
             "tests/unit/studio/simulator",
             "tests/unit/server/vonage/test_signatures.py",
+            "tests/unit/server/service/test_call_facts.py",
         ),
     ),
     "hours": Layer((f"{APP}/flow/hours",), ("tests/unit/server/flow/hours", f"{CHECK}[hours]", f"{CHECK}[times]")),
@@ -217,8 +221,7 @@ class Run:
         self.noticed = 0
         self._without = tuple(str(Path(path).resolve()) for path in without)
         self._functions: list[FunctionType] = []
-        self._last: pytest.Item | None = None
-        """The test that noticed a mutant comes first, because the next mutant may be close to this one."""
+        self._latest: list[pytest.Item] = []
 
     def pytest_collection_finish(self) -> None:
         """Find the functions of the modules."""
@@ -237,11 +240,10 @@ class Run:
             tests = _by_file(session.items, seen[*where, not mutant.value], seconds)
             first = [each for each in tests if str(each.path).startswith(self._without)] if self._without else []
             others = [each for each in tests if each not in first]
-            limit_s = 60 + 10 * sum(seconds[each] for each in tests)
-            if self._without and not self._notices(mutant, first, limit_s):
+            if self._without and not self._notices(mutant, first, seconds):
                 continue
             self.noticed += 1
-            if not self._notices(mutant, others, limit_s):
+            if not self._notices(mutant, others, seconds):
                 self.survivors.append(mutant)
                 print(f"\n{mutant}{'' if others else ' (always so in the tests)'}", flush=True)
         return True
@@ -282,20 +284,21 @@ class Run:
             seen[file, number, value].update(same if is_prepared else (test,))
         return seen, {item: took.get(str(at), 0.0) for at, item in enumerate(items)}
 
-    def _notices(self, mutant: Mutant, items: list[pytest.Item], limit_s: float) -> bool:
+    def _notices(self, mutant: Mutant, items: list[pytest.Item], seconds: dict[pytest.Item, float]) -> bool:
         """Whether a test fails, or takes so long that it runs in circles."""
-        tests = sorted(items, key=lambda item: item is not self._last)
+        first = [each for each in self._latest if each in items]
+        tests = [*first, *(each for each in items if each not in first)]
 
         def play(tell: Callable[[Any], NoReturn]) -> None:
             self._replace(mutant.file, mutant.module())
-            _play(tests, _Listener(tell))
+            _play(tests, _Listener(tell), [LONGEST_S + round(10 * seconds[each]) for each in tests])
             tell(-1)
 
         if not tests:
             return False
-        failed: int | None = _in_a_copy(play, limit_s)
+        failed: int | None = _in_a_copy(play)
         if failed is not None and failed >= 0:
-            self._last = tests[failed]
+            self._latest = [tests[failed], *(each for each in self._latest if each is not tests[failed])][:LATEST]
         return failed != -1
 
     def _replace(self, file: str, module: ast.Module) -> None:
@@ -331,8 +334,8 @@ def _by_file(items: Sequence[pytest.Item], wanted: set[int], seconds: dict[pytes
     return [each for tests in ordered for each in tests]
 
 
-def _in_a_copy(work: Callable[[Callable[[Any], NoReturn]], None], limit_s: float | None = None) -> Any:
-    """What a copy of this process tells at its end, as JSON; None if it takes too long or ends otherwise."""
+def _in_a_copy(work: Callable[[Callable[[Any], NoReturn]], None]) -> Any:
+    """What a copy of this process tells at its end, as JSON; None if it ends otherwise."""
     told, tells = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -349,16 +352,15 @@ def _in_a_copy(work: Callable[[Callable[[Any], NoReturn]], None], limit_s: float
             os._exit(1)
     os.close(tells)
     with os.fdopen(told) as reading:
-        if not select.select([reading], [], [], limit_s)[0]:
-            os.kill(pid, signal.SIGKILL)
         said = reading.read()
     os.waitpid(pid, 0)
     return json.loads(said) if said else None
 
 
-def _play(items: Sequence[pytest.Item], listener: _Listener) -> None:
-    """Run tests, and tell the listener."""
+def _play(items: Sequence[pytest.Item], listener: _Listener, limits_s: Sequence[int] = ()) -> None:
+    """Run tests, and tell the listener. One that exceeds its limit ends this process."""
     for listener.test, item in enumerate(items):
+        signal.alarm(limits_s[listener.test] if limits_s else 0)
         listener.is_prepared = True
         item.config.pluginmanager.register(listener, "listener")
         following = items[listener.test + 1] if listener.test + 1 < len(items) else None
@@ -417,10 +419,11 @@ def main() -> int:
     sys.setprofile(None)
     mutants = [mutant for file in files for mutant in mutants_of(str(file))]
     if 0 < args.most < len(mutants):
-        mutants = random.Random(args.seed).sample(mutants, args.most)  # noqa: S311 - no secret
+        mutants = sorted(random.Random(args.seed).sample(mutants, args.most))  # noqa: S311 - no secret
     run = Run(mutants, args.without, imported)
     began = time.perf_counter()
     options = ["-q", "-n", "0", "--no-header", "--no-summary", "-p", "no:cacheprovider", "--servers-in-threads"]
+    options += ["--timeout", "0"]  # it would replace the alarm
     options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # the modules have imported plugins, such as anyio
     code = pytest.main([*options, *(args.tests or layer.tests), *args.without], plugins=[run])
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,16 +21,22 @@ def spawned(pid: int) -> list[int]:
     return [child for child in children(pid) if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
-def raise_priority(pid: int) -> None:
-    """Give the consoles of a server its own priority, if this user may.
+def raise_priority(pid: int, reader: threading.Thread) -> None:
+    """Give each console of a server the server's priority while `reader` reads its output, if this user may.
 
     A console has a lower one, because callers come first: tests, which keep the processors busy, would wait minutes for
-    its pages.
+    its start and its pages.
     """
-    with suppress(PermissionError):
-        for child in spawned(pid):
-            for process in (child, *children(child)):
-                os.setpriority(os.PRIO_PROCESS, process, os.getpriority(os.PRIO_PROCESS, pid))
+
+    def raise_each() -> None:
+        with suppress(PermissionError):
+            while reader.is_alive():
+                with suppress(FileNotFoundError, ProcessLookupError):  # one has just ended
+                    for child in spawned(pid):
+                        os.setpriority(os.PRIO_PROCESS, child, os.getpriority(os.PRIO_PROCESS, pid))
+                time.sleep(0.1)
+
+    threading.Thread(target=raise_each, daemon=True).start()
 
 
 def left_of(pids: list[int], within_s: float = 60.0) -> list[int]:

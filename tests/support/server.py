@@ -23,6 +23,7 @@ import httpx
 
 from tests.support import loopback
 from tests.support.fork_server import NCCO, PIPE, STDOUT, Forked
+from tests.support.processes import raise_priority
 from tests.support.waiting import happens
 
 PUBLIC_URL: Final = "https://calls.example.com"
@@ -108,6 +109,8 @@ class Server:
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+        if self.settings.get("NCCO_CONSOLE") == "1":
+            raise_priority(self.pid, self._reader)
         happens(lambda: self._serves() or self.process.poll() is not None, STARTS_WITHIN_S)
         if not self._serves():
             self.end()

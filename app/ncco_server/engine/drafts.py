@@ -126,7 +126,7 @@ def without_webhooks(ncco: Iterable[Mapping[str, Any]], callbacks: Mapping[str, 
     for action in ncco:
         kind = action["action"]
         decides = any(callbacks.get(url, False) for url in action.get("eventUrl", ()))
-        if kind == "connect" or (kind in _IN_TAIL and not decides):
+        if kind in _IN_TAIL:
             (hears,) = [each.get("onAnswer") for each in action.get("endpoint", [{}])]
             kept.append(_plain(action, is_heard=hears is not None and hears.get("url") in callbacks))
         elif kind not in _PASSED_OVER or decides or not action.keys().isdisjoint(RECORD_ENDS):

@@ -100,7 +100,7 @@ def ended(
             how = "lost" if is_lost else HANGUP if left else "completed"
             own = decided.own or session.returned
             event = _Event(ENDED, webhook or NO_WEBHOOK, how, own, decided.result)
-            return _render(scopes, later, event, left or session.step, session.at or flow.name)
+            return _render(scopes, later, event, left or session.step, session.at)
     return NO_EFFECTS
 
 

@@ -201,7 +201,7 @@ def _stretch(flow: Flow, step: Step, *, is_root: bool, again: Again) -> Stretch:
     """Raises DependsOnCall."""
     if flow.spoken:
         raise DependsOnCall("which actions contain sensitive values")
-    steps, trace, ends = _walked(flow, step) if again is ENTERED else ([step], [], False)
+    steps, trace, ends = _walked(flow, step)
     last = steps[-1]
     drafts: list[Draft] = []
     ready: list[ReadyAction] = []

@@ -172,7 +172,7 @@ def _explained(text: str, error: json.JSONDecodeError) -> NotJsonError:
     if at >= len(text.rstrip()) and (closers := open_closers(text)):
         end = TextSpan(len(text.rstrip()), len(text))
         return NotJsonError("the text ends too early", at, f"write {closers} at the end", (end, closers))
-    if text.startswith("'", at) and (whole := _in_double_quotes(text)):
+    if whole := _in_double_quotes(text):
         cure = "write double quotes around every text"
         return NotJsonError("JSON has no single quotes", at, cure, (TextSpan(0, len(text)), whole))
     for slip, name, written in _COMMON_MISTAKES:

@@ -91,8 +91,8 @@ class FailedUrl(NamedTuple):
         with suppress(ValueError):
             path = urlsplit(url).path
             query = query_fields(urlsplit(url).query)
-        _, found, route = unquote(path).rpartition("/webhooks/")
-        kind, *names = route.removesuffix("/").split("/") if found else [""]
+        route = unquote(path).rpartition("/webhooks/")[2]
+        kind, *names = route.removesuffix("/").split("/")
         match names:
             case [] if kind in ("answer", "event"):
                 return cls(kind, "", query)

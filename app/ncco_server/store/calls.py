@@ -202,7 +202,7 @@ def _record(webhook: WebhookRow, caused: Caused) -> Work[None]:
     may_change = may_change_result(webhook)
     may_repeat = bool(caused.hooks or caused.saves) and webhook.wait >= 0
     is_known = (may_repeat or may_change) and (yield Keyed(LOCK_CALL, (webhook.session,)))
-    if is_known and may_repeat:
+    if may_repeat:
         delivery = (webhook.session, webhook.turn, webhook.wait, webhook.status)
         is_repeated = bool((yield Keyed(SELECT_DELIVERED, delivery)))
     yield INSERT_WEBHOOK, (*webhook, None)

@@ -167,7 +167,7 @@ def _error_text(error: BaseException) -> str:
         return "timed out"
     if isinstance(error, asyncpg.DataError):
         return "a value does not fit its column"
-    return str(error.args[0] if error.args and isinstance(error.args[0], str) else error).partition("\n")[0]
+    return str(error).partition("\n")[0]
 
 
 def refused(label: str, error: BaseException) -> StoreError:

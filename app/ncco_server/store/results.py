@@ -355,9 +355,9 @@ class _Facts(NamedTuple):
 
 
 def set_result(id_: str, result: str, at: int) -> Work[None]:
-    if (yield Keyed(LOCK_CALL, (id_,))):
-        yield SET_RESULT, (id_, result)
-        yield from refresh_result(id_, at)
+    yield Keyed(LOCK_CALL, (id_,))
+    yield SET_RESULT, (id_, result)
+    yield from refresh_result(id_, at)
 
 
 def may_change_result(webhook: WebhookRow) -> bool:

@@ -19,7 +19,6 @@ import yaml
 from ncco_studio.editor.project import ProjectFolder
 from tests.support import loopback
 from tests.support.fork_server import NCCO
-from tests.support.processes import raise_priority
 from tests.support.server import free_port, plain_environment, running_server
 from tests.support.tracked import ROOT
 from tests.support.waiting import happens
@@ -185,7 +184,6 @@ def test_the_service_of_the_compose_file_is_the_whole_product(home: Path) -> Non
         with httpx.Client(base_url=console, timeout=120) as you:
             assert happens(lambda: f"console in a browser: {console}/" in server.printed)
             assert 401 == you.get("/flows").status_code
-            raise_priority(server.pid)
             opened = you.post("/login", data={"name": "you", "password": "the password of you", "next": "/flows"})
             assert (303, "/flows") == (opened.status_code, opened.headers["location"])
             cookie = opened.headers["set-cookie"].partition(";")[0]  # for TLS only, but browsers send it to loopback

@@ -51,8 +51,9 @@ async def test_old_results_are_swept(store: Store) -> None:
 async def test_a_number_in_a_result_is_forgotten_before_its_turn_is_stored(store: Store) -> None:
     await store.functions.add(RESULT)
     await store.functions.add(RESULT._replace(session="leg-2", result="[1]"))
+    await store.functions.add(RESULT._replace(session="leg-3", result="[1]"))
+    await store.open_call(*new_call("leg-3", state=NUMBER.encode()))
     await store.forget([NUMBER], dry_run=True)
     assert RESULT.result == await store.functions.get("leg-1", 0, "shop.find:1")
     await store.forget([NUMBER])
-    assert await store.functions.get("leg-1", 0, "shop.find:1") is None
-    assert "[1]" == await store.functions.get("leg-2", 0, "shop.find:1")
+    assert [None, "[1]", None] == [await store.functions.get(f"leg-{n}", 0, "shop.find:1") for n in (1, 2, 3)]

@@ -182,6 +182,7 @@ async def test_nothing_is_placed_while_vonage_accepts_no_calls(placed: PlacedCal
 async def test_a_request_that_was_not_delivered_is_repeated(placed: PlacedCalls) -> None:
     begun = await attempt(placed)
     assert await placed.not_sent(begun, NOON_MS + 1_000, "connection refused", NOON_MS)
+    await placed.note(begun, "time-out", NOON_MS)
     row = await known(placed)
 
     assert ("waiting", 0, NOON_MS + 1_000, "connection refused") == (row.state, row.tries, row.due_at, row.problem)

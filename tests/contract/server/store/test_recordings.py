@@ -144,6 +144,8 @@ async def test_the_first_listener_is_kept_and_done_can_be_undone(recordings: Rec
     assert ["anna"] == [row.done_by for row in await recordings.list(1)]
     assert await recordings.mark_done("r1", None, "bert")
     assert await recordings.mark_deleted("r1", NOON_MS, "anna")
+    row = await recordings.get("r1")
+    assert row is not None and "anna" == row.deleted_by
     assert await recordings.mark_deleted("r1", None, "bert")
 
     assert announced(heard_at=NOON_MS + 1, heard_by="1") == await recordings.get("r1")

@@ -104,6 +104,7 @@ async def test_a_call_is_found_by_every_combination_of_its_facts(
         await end_call(store, "leg-1", webhook_row("leg-1"))
         (row,) = await records.results_between(0, 1 << 40)
         known = {"result": row.result, "own": row.own}
+        assert ["leg-1"] == await ids(records, number="44207946") == await ids(records, number="9460000")
     known |= {"number": NUMBER, "flow": "acme", "since": NOON_MS, "until": NOON_MS + 1, "has_failed": True}
     (call,) = await records.calls(9)
 

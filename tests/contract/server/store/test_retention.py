@@ -77,6 +77,15 @@ async def test_late_webhooks_of_a_forgotten_call_are_not_written(store: Store, n
     assert await store.recordings.get(announced.id) is None
 
 
+async def test_late_webhooks_of_a_leg_that_joined_a_forgotten_conversation_are_not_written(store: Store) -> None:
+    await store.open_call(*new_call("leg-1", state=NUMBER.encode(), conversation="CON-1"))
+    await store.record(webhook_row("", leg="party", conversation="CON-1"))
+    await store.forget([NUMBER])
+    await store.record(webhook_row("", leg="party", conversation="", body=NUMBER.encode()))
+
+    assert Forgotten() == (await store.forget([NUMBER]))._replace(purged=None)
+
+
 @pytest.mark.parametrize("name", ["leg", "conversation", "session"])
 async def test_a_forgotten_call_is_not_opened_again(store: Store, name: str) -> None:
     await write_calls(store)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.support import loopback
-from tests.support.processes import raise_priority
 from tests.support.server import STARTS_WITHIN_S, Server, running, write_files
 from tests.support.webhooks import facts, send
 
@@ -26,7 +25,6 @@ def link_of(server: Server) -> str:
     """Wait until a server's console responds. Returns the link that opens it, or its address if it has passwords."""
     link = server.wait_for(r'http://\S+\?token=[^\s"]+|console in a browser: (http://[\d.:]+)/["\n]')
     loopback.get(link.partition("?")[0], timeout=STARTS_WITHIN_S)
-    raise_priority(server.pid)
     return link
 
 

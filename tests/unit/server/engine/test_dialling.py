@@ -22,6 +22,7 @@ DESK = "sip:desk@pbx.example.com"
     [
         ("447700900123", ["44"], ""),
         ("447700900123", [], "has none of the prefixes in NCCO_DIAL_ALLOW"),
+        ("nobody", ["44"], "has none of the prefixes in NCCO_DIAL_ALLOW"),
         ("449098790879", ["44"], "is a premium-rate number: NCCO_DIAL_ALLOW would have to list 449 itself"),
         ("449098790879", ["44", "449"], ""),
         *(

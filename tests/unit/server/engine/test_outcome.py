@@ -48,7 +48,10 @@ def test_what_the_caller_did_has_this_outcome(asked: str, webhook: dict[str, Any
     ],
 )
 def test_every_call_status_except_the_beep_is_its_own_outcome(fields: dict[str, Any], name: str) -> None:
-    assert name == hear_status(StatusWebhook.read(fields)).name
+    found = hear_status(StatusWebhook.read(fields))
+
+    assert name == found.name
+    assert f"Vonage reported {fields.get('status', '')}" == found.because.partition(" (")[0]
 
 
 def test_speech_is_compared_up_to_a_bounded_length() -> None:

@@ -197,6 +197,12 @@ def test_a_text_that_cannot_be_spoken_is_left_to_the_interpreter() -> None:
     assert stretch.play(names, context(), LEG, 1, 0) is None
 
 
+def test_an_option_about_the_order_of_actions_is_left_to_the_interpreter_if_it_is_computed() -> None:
+    flow = load_flow(PLAIN.replace('talk: "Hello {{ call.from }}."', 'talk: {text: Hello., bargeIn: "{{ bleep }}"}'))
+
+    assert stretch_of(flow, flow.steps["welcome"], is_root=True) is None
+
+
 def test_prompts_that_an_exit_creates_for_each_call_are_not_mistaken_for_others() -> None:
     flow = load_flow(PLAIN)
 

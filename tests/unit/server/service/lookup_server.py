@@ -189,7 +189,6 @@ class LookUpServer:
         self.requests: list[str] = []
         self.connections = 0
         self.open_connections = 0
-        self.most_open = 0
         self.behaviours: dict[str, Behaviour] = {}
         self.port = 0
         self._server: asyncio.Server | None = None
@@ -217,7 +216,6 @@ class LookUpServer:
     async def _serve_all(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self.open_connections += 1
-        self.most_open = max(self.most_open, self.open_connections)
         try:
             while await self._serve_one(reader, writer):
                 pass

@@ -31,11 +31,6 @@ def customer(number: str) -> dict[str, str]:
     return {"name": f"Ann {number}"}
 
 
-def unhurried() -> dict[str, str]:
-    time.sleep(0.6)
-    return {"name": "Ann"}
-
-
 def thing() -> Customer:
     return Customer("Ann", datetime(2026, 3, 4, tzinfo=UTC))
 

@@ -195,6 +195,7 @@ def test_a_failed_request_says_why(error: httpx.RequestError, verdict: Verdict) 
         ("", 0.0),
         ("Wed, 04 Mar 2026 12:00:10 GMT", 10.0),
         ("Wed, 04 Mar 2026 12:00:10 -0000", 10.0),
+        ("Wed, 04 Mar 2026 13:00:10 +0100", 10.0),
         ("Wed, 04 Mar 2026 11:59:50 GMT", 0.0),
         ("Wed, 04 Mar 99999999999 12:00:10 GMT", 0.0),
     ],

@@ -147,8 +147,9 @@ async def test_connection_of_a_cancelled_query_is_closed_when_the_query_has_ende
     for thread in threading.enumerate():
         if thread.name == f"closes {path}":
             await asyncio.to_thread(thread.join)
-    async with database.reading() as read:
+    async with database.reading() as read, database.reading() as unused:
         assert [(0,)] == await read(Sql("SELECT count(*) FROM calls"))
-    with pytest.raises(StoreUnavailable):
-        await read(Sql("SELECT 1"))
+    for late in (read, unused):
+        with pytest.raises(StoreUnavailable):
+            await late(Sql("SELECT 1"))
     await database.close()

@@ -354,10 +354,10 @@ def test_a_closed_loop_does_not_stop_the_writer(path: Path, other: sqlite3.Conne
     async def go_on() -> None:
         other.execute("COMMIT")
         await store.open_call(*new_call("b"))
-        await store.close()
 
     asyncio.run(leave_a_write_behind())
     asyncio.run(go_on())
+    asyncio.run(store.close())
 
     assert ("b", 1, 1) == rows_of(path, WHAT_CALLS_HAVE)[-1]
 
