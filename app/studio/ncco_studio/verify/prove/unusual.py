@@ -28,8 +28,8 @@ class UnusualValues:
 
     _rare: set[State] = field(default_factory=set)
     """The states that an unusual value has led to."""
-    _usual: dict[StepKey, int] = field(default_factory=dict)
-    """The number of the trigger with a step's usual value: the first one that leads on."""
+    _usual: dict[StepKey, Set[int]] = field(default_factory=dict)
+    """The numbers of the triggers with the usual values of a step: the first one that leads to each step."""
     _count: Counter[StepKey] = field(default_factory=Counter)
 
     def left_out(self, state: State, outcomes: Outcomes) -> Set[int]:
@@ -39,14 +39,16 @@ class UnusualValues:
         if not are_many or state not in self._rare or (collected and state.where not in self._usual):
             return frozenset()
         failed = (number for (name, _), numbers in outcomes.items() if name in FAILED for number in numbers)
-        return {*collected, *failed} - {self._usual.get(state.where, -1)}
+        return {*collected, *failed} - self._usual.get(state.where, set())
 
     def note(self, state: State, outcomes: Outcomes, turns: Mapping[int, Sequence[Transition]]) -> None:
         """`turns` are those after each trigger; the first one has the usual answers."""
-        played = [number for number in outcomes.get(_COLLECTED, ()) if turns.get(number)]
+        entered = (number for number in outcomes.get(_COLLECTED, ()) if turns.get(number))
+        played = [number for number in entered if turns[number][0].kind == "accepted"]
         if played and state.where not in self._usual:
-            self._usual[state.where] = min(played, key=lambda number: _goes_back(turns[number][0]))
-        others = {*played} - {self._usual.get(state.where)}
+            firsts = {_led_to(turns[number][0]): number for number in reversed(played)}
+            self._usual[state.where] = {*firsts.values()}
+        others = {*played} - self._usual.get(state.where, set())
         for number, made in turns.items():
             self.note_turns(made, is_usual=state not in self._rare and number not in others)
 
@@ -58,10 +60,6 @@ class UnusualValues:
                     self._rare.add(turn.target)
 
 
-def _goes_back(turn: Transition) -> int:
-    """0 if the turn leads to another step, 1 to a new state of the step, 2 to a known one, 3 if the call ends."""
-    if turn.target is None:
-        return 3
-    if turn.target.first is not turn:
-        return 2
-    return int(turn.source is not None and turn.target.where == turn.source.where)
+def _led_to(turn: Transition) -> tuple[StepKey, bool] | None:
+    """With whether the state is new; None if the call ends."""
+    return None if turn.target is None else (turn.target.where, turn.target.first is turn)
