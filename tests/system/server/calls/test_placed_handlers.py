@@ -53,7 +53,7 @@ def test_calls_to_handlers_are_placed_retried_and_have_results(tmp_path: Path) -
     (tmp_path / "appointments.py").write_text('PRAXIS = "Dr Lee"\n')
     (tmp_path / "people.yaml").write_text(PEOPLE)
     port, api_port = free_port(), free_port()
-    words = ("--port", "0", "--speed", "100", "--people", "people.yaml")
+    words = ("--port", "0", "--speed", "10", "--people", "people.yaml")  # Vonage waits 5 s for a reply
     with running_server(tmp_path, *words, cwd=tmp_path, program=(NCCO, "vonage")) as vonage:
         application = next(line.split()[-1] for line in vonage.lines if "application" in line)
         env = {

@@ -90,9 +90,9 @@ class PossibleTurns:
     root: Flow
     values: Representatives
     liveness: Liveness
-    _answers: dict[tuple[str, str], tuple[LookupAnswer, ...]] = field(default_factory=dict)
     are_few: bool = False
     """Only the first answer, and that there is none."""
+    _answers: dict[tuple[str, str], tuple[LookupAnswer, ...]] = field(default_factory=dict)
     _seen: dict[Any, set[Any]] = field(default_factory=dict)
     _varied: set[Any] = field(default_factory=set)
 
