@@ -35,7 +35,7 @@ UNKNOWN: Final = 16
 UNCONNECTED: Final = 64
 """The party that the turn dialled has answered, but hears its own flow, or has declined in it."""
 MESSAGE: Final = 256
-"""Times the number of the wait for the message; recordings of earlier waits are of the whole call."""
+"""`heard // MESSAGE` is the number of the wait for the message; an earlier wait has a recording of the whole call."""
 
 
 class TurnFacts(NamedTuple):

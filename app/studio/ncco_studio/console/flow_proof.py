@@ -27,7 +27,7 @@ _UNTIMED: Final = (steps.HearStep, steps.WaitStep, steps.EndStep)
 def verdict_on(
     folder: Mapping[str, Any], sources: Mapping[str, str], flow: str, seconds: float, after_connect: After | Literal[""]
 ) -> Any:
-    """The `FlowVerdict` on a flow without errors, as JSON, within so many `seconds`.
+    """Return the `FlowVerdict`, as JSON, on a flow without errors. Exploring it takes at most `seconds`.
 
     `folder` is as in `ProjectFolder.as_values`, with the values of `env`; `sources` has texts by display path.
     """

@@ -236,7 +236,7 @@ def _add(text: YamlText, path: Path, key: str, value: str, line: str, *, name: s
 
 
 def _keys_of(text: YamlText, path: Path) -> list[str]:
-    """Return [] if there is no map."""
+    """Return [] if the value is missing, or no map."""
     node = text.get(path)
     return [key.value for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
 

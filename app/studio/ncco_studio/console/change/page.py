@@ -138,7 +138,7 @@ def _form(
     """Show the form, with the values that were entered if there is a problem.
 
     Issues of the `draft` and `faults` (see `CannotChange`) are next to their fields. `both` has the fields that
-    somebody else has changed, too: `by` whom, in words.
+    somebody else has changed, too; `by` says in words who that is.
     """
     folder = _folder(request)
     read = folder.current()
