@@ -10,6 +10,8 @@ from functools import cache
 from itertools import pairwise
 from typing import TypeVar
 
+from ncco_server.syntax_trees import syntax_tree
+
 T = TypeVar("T")
 
 
@@ -24,7 +26,7 @@ def field_docs(owner: type[T], base: type[T]) -> Mapping[str, str]:
 
 @cache
 def _docstrings(module: str) -> Mapping[str, Mapping[str, str]]:
-    tree = ast.parse(inspect.getsource(sys.modules[module]))
+    tree = syntax_tree(inspect.getsource(sys.modules[module]))
     classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
     return {each.name: dict(_docstrings_in(each)) for each in classes}
 

@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from ncco_server.flow.files import MODULES
+from ncco_server.syntax_trees import syntax_tree
 
 _PACKAGE: Final = "/__init__.py"
 _INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
@@ -98,7 +99,7 @@ def _imports(text: str, package: str) -> Set[str]:
     """The names of modules, and others, that code imports."""
     found: set[str] = set()
     try:
-        tree = ast.parse(text)
+        tree = syntax_tree(text)
     except (SyntaxError, ValueError):
         return found
     for node in ast.walk(tree):

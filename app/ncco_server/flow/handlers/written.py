@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 
 from ncco_server.flow.handlers.signatures import Function, arguments_of
 from ncco_server.flow.nodes import LINE_BREAK, Entry, Map, Node, Place, Seq, Text
+from ncco_server.syntax_trees import syntax_tree
 
 Written: TypeAlias = ast.expr | ast.stmt | ast.keyword | ast.pattern | ast.ExceptHandler | ast.arg
 _Names: TypeAlias = dict[str, tuple[Written, ast.expr]]
@@ -29,7 +30,7 @@ class WrittenCode:
     """The code of a file. A constant of it, such as `hours=HOURS`, is found where its value is written."""
 
     def __init__(self, text: str, path: str) -> None:
-        self.tree = ast.parse(text)
+        self.tree = syntax_tree(text)
         self._path = path
         self._lines = LINE_BREAK.split(text)
         self._found: dict[ast.expr, tuple[_Names, _Texts]] = {}
