@@ -15,8 +15,6 @@ from ncco_server.engine.session import CalledFunction, StoredAnswer
 from ncco_server.flow.hours.calendar import ByHand
 from ncco_server.ncco import RECORD_ENDS
 from ncco_server.ncco.actions import ACTIONS
-from ncco_server.ncco.webhooks import as_text
-from ncco_server.service.delivery import ANSWER_FIELDS
 from ncco_server.service.documents import utc_text
 from ncco_server.service.hand_hours import HandHours
 from ncco_server.service.masks import (
@@ -79,13 +77,6 @@ class TimelineEntry:
     @property
     def answers(self) -> list[StoredAnswer]:
         return answers_in(self.inputs)
-
-    @property
-    def params(self) -> Mapping[str, str]:
-        """Earlier versions kept an answer URL's params only in the query of a GET."""
-        if "params" in self.inputs or self.webhook.method != "GET":
-            return dict(self.inputs.get("params", {}))
-        return {name: as_text(value) for name, value in self.fields.items() if name not in ANSWER_FIELDS}
 
     @property
     def document(self) -> dict[str, Any]:
