@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 _CODES: Final = {"E201": "S101", "E202": "S102", "E203": "S104", "E204": "S103"}
 """Issue code of a flow file → the code in a scenario file."""
-_NUMBER: Final = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
+_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]{0,99})(\.[0-9]{1,99})?")
 _SECONDS: Final = re.compile(r"\d{1,6}(\.\d{1,3})?")
 _KEYS: Final = re.compile(r"[0-9*#]{1,40}")
 _OPEN: Final = ("?", "")
