@@ -151,13 +151,9 @@ class ConsoleProcess:
 def console_beside(settings: Settings, *, dev: bool, say: Callable[[str], None]) -> Iterator[ConsoleProcess | None]:
     """Run the console of a server that has not started yet. It stops when the context ends.
 
-    Its port and those of the figures and a virtual Vonage are bound. None if the console is off, or its port cannot be
-    used, which is reported.
+    Its port and those of the figures and a virtual Vonage are bound. None if its port cannot be used, which it says.
     """
     with ExitStack() as stack:
-        if not settings.has_console(dev):
-            yield None
-            return
         try:
             bound = stack.enter_context(_listening(settings, dev=dev))
         except SettingsError as error:
