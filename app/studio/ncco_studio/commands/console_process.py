@@ -44,11 +44,6 @@ _LOOPBACK: Final = "127.0.0.1"
 _SPAWN: Final = multiprocessing.get_context("spawn")
 
 
-def console_address(settings: Settings, token: str = "") -> str:
-    url = settings.console_url or settings.console_address
-    return f"{url}/?token={token}" if token else f"{url}/"
-
-
 class ConsoleProcess:
     """The console's process, restarted if it fails, but not if it was stopped.
 
@@ -108,7 +103,8 @@ class ConsoleProcess:
     def _renew_link(self) -> None:
         self._renewed_at = datetime.now(UTC)
         has_link = self._dev and not self._settings.has_logins
-        self.url = console_address(self._settings, new_link(self._keys, self._renewed_at) if has_link else "")
+        query = f"?token={new_link(self._keys, self._renewed_at)}" if has_link else ""
+        self.url = f"{self._settings.console_link}{query}"
 
     def _watch(self) -> None:
         # The process inherits this: Ctrl-C and closing the terminal reach only the server, which stops the console.
