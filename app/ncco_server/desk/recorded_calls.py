@@ -79,6 +79,11 @@ class TimelineEntry:
         return answers_in(self.inputs)
 
     @property
+    def params(self) -> Mapping[str, str]:
+        """Those of an answer URL."""
+        return dict(self.inputs.get("params", {}))
+
+    @property
     def document(self) -> dict[str, Any]:
         row = self.webhook
         turn = None
