@@ -82,6 +82,8 @@ def test_a_waiting_call_says_why_and_how_to_try_it_now(home: Path) -> None:
         (["reminder", "--to", "ada", "--with", "name=Ada"], "to: is not a phone number"),
         (["remindr", "--to", "447700900123"], "Did you mean reminder?"),
         (["reminder", "--to", "447700900123", "--with", "name"], "name is not NAME=VALUE"),
+        (["reminder", "--to", "447700900123", "--expires", "1.5s"], "1.5s is not a whole number of seconds"),
+        (["reminder", "--to", "447700900123", "--expires", "500d"], "up to 400 days"),
         (["reminder", "--to", "447700900123", "--with", "name=Ada", "--with", "name=Bo"], "name is given twice"),
         (["reminder", "--to", "447700900123", "--with", "name=Ada", "--pause", "wrong list"], "leave out the flow"),
         (["reminder"], "add either --to NUMBER or --csv FILE"),

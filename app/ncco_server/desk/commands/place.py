@@ -46,8 +46,8 @@ def _seconds(_: click.Context, __: click.Parameter, text: str | None) -> int | N
         return None
     ms = duration_ms(text)
     if not ms or ms % 1000 or ms > LONGEST_AHEAD / timedelta(milliseconds=1):
-        most = f"a whole number of seconds, at most {LONGEST_AHEAD.days} days"
-        raise click.BadParameter(f"{text} is not a duration; write one such as 90m, 2h or 1d ({most})")
+        problem = f"{text} is not a whole number of seconds, up to {LONGEST_AHEAD.days} days"
+        raise click.BadParameter(f"{problem}; write one such as 90m, 2h or 1d")
     return ms // 1000
 
 
