@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -12,9 +11,9 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from ncco_server.desk.output import CannotRun
 from ncco_server.errors import VonageApiError
+from ncco_server.flow.files import replace_text
 from ncco_server.flow.report import printable
 from ncco_server.service.phone_numbers import readable
-from ncco_server.store.copies import private_file
 from ncco_server.vonage.applications import (
     Account,
     read_document,
@@ -188,10 +187,4 @@ def _store(records: Mapping[str, History]) -> None:
     if not any(records.values()):
         RECORD.unlink(missing_ok=True)
         return
-    draft = RECORD.with_name(f"{RECORD.name}.{os.getpid()}")
-    try:
-        with private_file(draft) as out:
-            out.write(_RECORDS.dump_json(dict(records), indent=2) + b"\n")
-        draft.replace(RECORD)
-    finally:
-        draft.unlink(missing_ok=True)
+    replace_text(RECORD, _RECORDS.dump_json(dict(records), indent=2).decode() + "\n", mode=0o600)

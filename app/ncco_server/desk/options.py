@@ -83,6 +83,25 @@ def _read_format(_: click.Context, __: click.Parameter, form: str) -> str:
     return form
 
 
+def named_values(
+    is_name: Callable[[str], bool] = bool, cure: str = "leave one out"
+) -> Callable[[click.Context, click.Parameter, tuple[str, ...]], dict[str, str]]:
+    """Return a callback for an option with NAME=VALUE. `cure` says what to do if a name is given twice."""
+
+    def read(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+        values = dict[str, str]()
+        for each in given:
+            name, equals, value = each.partition("=")
+            if not equals or not is_name(name):
+                raise click.BadParameter(f"{each} is not NAME=VALUE")
+            if name in values:
+                raise click.BadParameter(f"{name} is given twice; {cure}")
+            values[name] = value
+        return values
+
+    return read
+
+
 def read_day(_: click.Context, __: click.Parameter, text: str | None) -> date | None:
     """Return None if no date is given. Raises BadParameter."""
     try:

@@ -15,8 +15,6 @@ from ncco_server.engine.session import CalledFunction, StoredAnswer
 from ncco_server.flow.hours.calendar import ByHand
 from ncco_server.ncco import RECORD_ENDS
 from ncco_server.ncco.actions import ACTIONS
-from ncco_server.ncco.webhooks import as_text
-from ncco_server.service.delivery import ANSWER_FIELDS
 from ncco_server.service.documents import utc_text
 from ncco_server.service.hand_hours import HandHours
 from ncco_server.service.masks import (
@@ -82,10 +80,8 @@ class TimelineEntry:
 
     @property
     def params(self) -> Mapping[str, str]:
-        """Earlier versions kept an answer URL's params only in the query of a GET."""
-        if "params" in self.inputs or self.webhook.method != "GET":
-            return dict(self.inputs.get("params", {}))
-        return {name: as_text(value) for name, value in self.fields.items() if name not in ANSWER_FIELDS}
+        """Those of an answer URL."""
+        return dict(self.inputs.get("params", {}))
 
     @property
     def document(self) -> dict[str, Any]:

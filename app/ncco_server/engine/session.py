@@ -195,7 +195,7 @@ def _call_fields(call: CallData) -> dict[str, Any]:
         "sip": call.sip,
         "custom_data": call.custom_data,
     }
-    if call.request:  # hosts with the previous version do not know it
+    if call.request:  # only a placed call has one
         fields["request"] = call.request
     return fields
 

@@ -30,7 +30,7 @@ from ncco_server.flow.model import Flow, Project, later_effects
 from ncco_server.flow.nodes import Map, Node, Place, Text, walk
 from ncco_server.flow.phases import ReadFile, first_faults, up_to_first_fault
 from ncco_server.flow.scope import Signature
-from ncco_server.flow.source import MAX_PARSED, MAX_VALUES, Gap, Reading, names_written_in, read_late, read_past_errors
+from ncco_server.flow.source import MAX_PARSED, MAX_VALUES, Gap, Reading, names_written_in, read_past_errors
 from ncco_server.flow.source.source_file import SourceFile
 from ncco_server.flow.taint import filled_with_settings
 from ncco_server.flow.templates.parsing import Templates
@@ -230,10 +230,8 @@ def _read_files(
             files.append(_File.of_handler(path, texts[path], allowed[path], stored))
         elif path in handlers:
             files.append(_File.of_unlisted(path, texts[path], handlers, missing))
-        elif extent == "stored":
-            files.append(_File.of(path, texts[path], read_late(path, texts[path])))
         else:
-            reading = read_past_errors(path, texts[path], left)
+            reading = read_past_errors(path, texts[path], left, is_late=extent == "stored")
             left -= reading.parsed
             files.append(_File.of(path, texts[path], reading))
         values += files[-1].values if is_limited else 0

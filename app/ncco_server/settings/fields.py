@@ -492,6 +492,11 @@ class Settings(Variables):
         return _url_of(self.console_host, self.console_port)
 
     @property
+    def console_link(self) -> str:
+        """Where people find the console."""
+        return f"{self.console_url or self.console_address}/"
+
+    @property
     def shared_secrets(self) -> tuple[str, ...]:
         """Those that all hosts share, the current ones first.
 

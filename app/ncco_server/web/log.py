@@ -42,7 +42,8 @@ WriteLine: TypeAlias = Callable[[str, EventDict], None]
 
 
 def shows_colours(stream: TextIO) -> bool:
-    return stream.isatty() and not os.environ.get("NO_COLOR")
+    """As in `ncco_server.desk.output`, which every command imports, and so imports nothing of the log."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def escaped(text: str) -> str:
@@ -78,7 +79,7 @@ def configure_log(settings: Settings, out: TextIO | None = None) -> WriteLine:
         rendered = [
             structlog.processors.format_exc_info,
             _escaped,
-            structlog.dev.ConsoleRenderer(colors=stream.isatty(), sort_keys=False, exception_formatter=plain),
+            structlog.dev.ConsoleRenderer(colors=shows_colours(stream), sort_keys=False, exception_formatter=plain),
             _encoded,
         ]
     processors = (_stamped, *rendered)

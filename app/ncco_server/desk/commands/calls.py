@@ -26,7 +26,7 @@ from ncco_server.desk.heard import Sent, sent_in
 from ncco_server.desk.output import FINE, print_json, print_result
 from ncco_server.desk.recorded_calls import action_summary, duration_text, entries_of, number_text
 from ncco_server.flow.report import counted, printable
-from ncco_server.ncco.value_types import digits_in
+from ncco_server.ncco.value_types import digits_in, duration_ms
 from ncco_server.results import RESULTS
 from ncco_server.service.call_results import results_of
 from ncco_server.service.turns import CALL_EXPIRY_MS
@@ -46,18 +46,16 @@ LEFT_OUT: Final = ("revision", "turns", "to", "flow")
 ROOM: Final = 15
 SHORT_HASH: Final = 8
 ENDED: Final = tuple(name for name in RESULTS if name != "open")
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def _since(_: click.Context, __: click.Parameter, text: str | None) -> datetime | None:
     """Read a duration before now (`90m`), or a point in time, maybe with a time zone. Raises BadParameter."""
     if text is None:
         return None
-    if ago := re.fullmatch(r"(\d{1,5})\s*([smhd])", text.strip()):
-        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    ago_ms = duration_ms(text.replace(" ", ""))
     try:
-        return datetime.fromisoformat(text)
-    except ValueError:
+        return datetime.fromisoformat(text) if ago_ms is None else datetime.now(UTC) - timedelta(milliseconds=ago_ms)
+    except (ValueError, OverflowError):
         cure = "write 90m, 2h or 3d, or a point in time as 2026-12-25 or 2026-12-25T10:00+01:00"
         raise click.BadParameter(f"{text} is not a time; {cure}") from None
 

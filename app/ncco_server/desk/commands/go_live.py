@@ -476,7 +476,7 @@ def _watch(settings: Settings, numbers: list[str]) -> None:
         return
     asyncio.run(_show_first_call(store, since))
     if settings.has_console(dev=False) and find_studio() is not None:
-        click.echo(f"\nCalls and messages are in the console: {settings.console_url or settings.console_address}/")
+        click.echo(f"\nCalls and messages are in the console: {settings.console_link}")
 
 
 async def _show_first_call(store: Store, since: int) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import csv
 import getpass
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -26,9 +25,9 @@ from ncco_server.desk.project import Source
 from ncco_server.flow.model import Flow
 from ncco_server.flow.report import counted, printable
 from ncco_server.flow.scope import Variable
-from ncco_server.ncco.value_types import TYPES, Kind
+from ncco_server.ncco.value_types import TYPES, Kind, duration_ms
 from ncco_server.service.phone_numbers import line_of
-from ncco_server.service.placing.requests import RefusedRequest, WantedCall, checked
+from ncco_server.service.placing.requests import LONGEST_AHEAD, RefusedRequest, WantedCall, checked
 from ncco_server.settings.secrets import wait_keys
 from ncco_server.store import PlacedFilter, PlacedRow, Store, moment_of
 
@@ -39,30 +38,17 @@ PAGE: Final = 500
 NUMBER_COLUMNS: Final = ("to", "number", "phone", "phone_number")
 ID_COLUMN: Final = "id"
 _OWN_ID: Final = "Write an `id` of its own for each call."
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
-def _values(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
-    """Read `name=value`. Raises BadParameter."""
-    values = dict[str, str]()
-    for each in given:
-        name, equals, value = each.partition("=")
-        if not equals:
-            raise click.BadParameter(f"{each} is not name=value")
-        if name in values:
-            raise click.BadParameter(f"{name} is given twice; leave one out, or place a call for each with --csv")
-        values[name] = value
-    return values
-
-
-def _duration(_: click.Context, __: click.Parameter, text: str | None) -> int | None:
+def _seconds(_: click.Context, __: click.Parameter, text: str | None) -> int | None:
     """Read a duration such as 90m. Raises BadParameter."""
-    found = re.fullmatch(r"([1-9][0-9]{0,5})([smhd])", text or "")
     if text is None:
         return None
-    if found is None:
-        raise click.BadParameter(f"{text} is not a duration; write one such as 90m, 2h or 1d")
-    return int(found[1]) * _SECONDS[found[2]]
+    ms = duration_ms(text)
+    if not ms or ms % 1000 or ms > LONGEST_AHEAD / timedelta(milliseconds=1):
+        problem = f"{text} is not a whole number of seconds, up to {LONGEST_AHEAD.days} days"
+        raise click.BadParameter(f"{problem}; write one such as 90m, 2h or 1d")
+    return ms // 1000
 
 
 @click.command(
@@ -81,7 +67,14 @@ is wrong and none was written, 2 there is no database or the project has errors.
 )
 @click.argument("flow", type=options.FLOW, required=False)
 @click.option("--to", "number", default="", metavar="NUMBER", help="Number to call, with its country code.")
-@click.option("--with", "values", multiple=True, metavar="NAME=VALUE", callback=_values, help="Value of a param.")
+@click.option(
+    "--with",
+    "values",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=options.named_values(cure="leave one out, or place a call for each with --csv"),
+    help="Value of a param.",
+)
 @click.option(
     "--csv", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Place a call for each row."
 )
@@ -90,7 +83,7 @@ is wrong and none was written, 2 there is no database or the project has errors.
     "--at", callback=lambda c, p, t: options.read_time(c, p, t) if t else None, help="Do not call before this time."
 )
 @click.option(
-    "--expires", callback=_duration, metavar="DURATION", help="How long after that the call may still be placed."
+    "--expires", callback=_seconds, metavar="DURATION", help="How long after that the call may still be placed."
 )
 @click.option("--stop", default="", metavar="NAME", help="Cancel the waiting calls of a batch.")
 @click.option("--pause", default="", metavar="REASON", help="Place no calls until --resume.")

@@ -238,10 +238,9 @@ def _how_to_have_a_console(settings: Settings, *, dev: bool) -> str:
     """Return "" if the console is off for another reason than its password."""
     if not settings.console or settings.has_console(dev):
         return ""
-    address = settings.console_url or settings.console_address
     return (
         "No console without a password: `ncco console password` prints the line for .env. The console is "
-        f"then at {address}/"
+        f"then at {settings.console_link}"
     )
 
 

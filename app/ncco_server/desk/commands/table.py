@@ -62,17 +62,17 @@ database.""",
 @click.argument("words", nargs=-1)
 @click.option("--search", default="", metavar="TEXT", help="Rows with this text or number in a value that is shown.")
 @click.option("--limit", type=click.IntRange(1), default=SHOWN, show_default=True, help="How many rows to show.")
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="How to print rows.")
+@options.output("text", "json")
 @click.option("--in", "folder", type=click.Path(path_type=Path), help="Folder of the flows [NCCO_FLOWS, else flows].")
 @asynchronous
 async def command(
-    *, name: str | None, action: str, words: tuple[str, ...], search: str, limit: int, format_: str, folder: Path | None
+    *, name: str | None, action: str, words: tuple[str, ...], search: str, limit: int, form: str, folder: Path | None
 ) -> int:
     """Show the rows of a table, change or remove one, or import and export all of them as CSV."""
-    is_json = format_ == "json"
+    is_json = form == "json"
     if action != "show" and (search or is_json):
         raise CannotRun("--search and --format choose what `show` prints", f"leave them out of `{action}`")
-    if is_json or action == "export":
+    if action == "export":
         keep_for_results()
     project = Source.here(folder, None).load_sound().project
     tables = project.tables

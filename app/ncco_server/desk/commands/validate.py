@@ -13,8 +13,9 @@ from ncco_server.desk.output import CANNOT_RUN, FINE, ISSUES, print_json, print_
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.report import Format, counted, report
+from ncco_server.flow.source.source_file import SourceFile
 from ncco_server.ncco import Issue
-from ncco_server.ncco.json_text import NOT_JSON, TextSpan, check_text
+from ncco_server.ncco.json_text import NOT_JSON, check_text
 
 
 @click.command(
@@ -68,11 +69,7 @@ class PlacedIssue:
 
 def faults_of(name: str, text: str) -> tuple[Sequence[PlacedIssue], Any]:
     """Sorted by place; only J100 and None if the text is not JSON."""
-
-    def place(span: TextSpan) -> Place:
-        line = text.count("\n", 0, span.start) + 1
-        start = text.rfind("\n", 0, span.start)
-        return Place(name, line, span.start - start, span.end - span.start)
-
+    source = SourceFile(name, text)
     issues, document = check_text(text)
-    return [PlacedIssue(issue, place(span)) for span, issue, _ in issues], document
+    found = [PlacedIssue(issue, Place(name, *source.position(start), end - start)) for (start, end), issue, _ in issues]
+    return found, document

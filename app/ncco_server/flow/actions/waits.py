@@ -19,10 +19,10 @@ from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.templates.values import Value
 from ncco_server.flow.values import Array, Constant, Object, localised
+from ncco_server.ncco.checks import PROMPTS
 from ncco_server.ncco.languages import RECOGNISED_CODES, VOICES_BY_CODE
 from ncco_server.ncco.statuses import DETECTIONS, DIAL_OUTCOMES
 
-_PROMPTS = ("talk", "stream")
 _FILLED_FOR_INPUT = ("eventUrl", "eventMethod")
 
 
@@ -162,7 +162,7 @@ def _interruptible(before: tuple[Part, ...], place: Place) -> tuple[Part, ...]:
     """
     kind = getattr(before[-1], "word", "") if before else ""
     barging: list[Part] = []
-    for part in reversed(before if kind in _PROMPTS else ()):
+    for part in reversed(before if kind in PROMPTS else ()):
         if not isinstance(part, Action) or part.word != kind or part.literal("bargeIn") is False:
             break
         barging.append(part if "bargeIn" in part.fields else part.with_fields({"bargeIn": Constant(True, place)}))

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 from ncco_server.flow.grammar.reader import Reader
 from ncco_server.flow.issues import Fix
 from ncco_server.flow.nodes import Node
-from ncco_server.ncco.value_types import JsonSchema, Kind, meant_durations, milliseconds
+from ncco_server.ncco.value_types import JsonSchema, Kind, duration_ms, meant_durations
 
 BRACES: Final = r"\{\{|\{%"
 TEXT: Final[JsonSchema] = {"type": ["string", "number", "boolean"]}
@@ -170,8 +170,8 @@ class Duration:
         return None
 
     def _fitting(self, text: str) -> int | None:
-        found = milliseconds(text)
-        low, high = milliseconds(self.low) or 0, milliseconds(self.high) or 0
+        found = duration_ms(text)
+        low, high = duration_ms(self.low) or 0, duration_ms(self.high) or 0
         return found if found is not None and low <= found <= high else None
 
     def json_schema(self) -> JsonSchema:

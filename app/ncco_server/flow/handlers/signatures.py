@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from ncco_server.flow.grammar.reader import HINTS, meaning_of, synonym
 from ncco_server.flow.language.selection import MOST_ROWS
 from ncco_server.ncco.hints import OPTION_NAMES
-from ncco_server.ncco.value_types import meant_durations, milliseconds
+from ncco_server.ncco.value_types import duration_ms, meant_durations
 from ncco_server.suggest import folded, nearest
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
@@ -217,7 +217,7 @@ def _misfit(
         return CallMisfit(written, f"`{name}` is {constant!r}", f"write `{name}=True` or `{name}=False`")
     if annotation == "int" and isinstance(constant, str):
         unit, of_unit, each_ms = _UNITS.get(name.rpartition("_")[2], ("", "", 1))
-        meant = next((ms for each in (constant, *meant_durations(constant, unit)) if (ms := milliseconds(each))), 0)
+        meant = next((ms for each in (constant, *meant_durations(constant, unit)) if (ms := duration_ms(each))), 0)
         number = f": {meant // each_ms}" if unit and meant >= each_ms else ""
         return CallMisfit(written, f"`{name}` is {constant!r}", f"write a number{of_unit}, without quotes{number}")
     if name in RANGES and constant not in RANGES[name]:

@@ -21,7 +21,7 @@ from ncco_server.flow.issues import Fix
 from ncco_server.flow.language.outgoing import plain_json
 from ncco_server.flow.nodes import Node
 from ncco_server.flow.templates.values import Value
-from ncco_server.ncco.value_types import TYPES, Kind, PlainText, milliseconds
+from ncco_server.ncco.value_types import TYPES, Kind, PlainText, duration_ms
 
 _STORED: Final = "stored until the call is placed"
 
@@ -39,7 +39,7 @@ class Moment(PlainText):
         except ValueError:
             moment = None
         if moment is None or moment.tzinfo is None:
-            is_delay = milliseconds(str(value)) is not None
+            is_delay = duration_ms(str(value)) is not None
             computed = f'write a computed time, such as "{{{{ hours.office.next_open }}}}", or {self.described}'
             raise ValueError(f"write `after: {value}` for a delay" if is_delay else computed)
         return moment.isoformat()

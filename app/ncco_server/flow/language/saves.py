@@ -295,15 +295,14 @@ def _read_into(words: SaveWords, reader: Resolver) -> str:
         reader.report("E225", text.place, "`into` takes the name of a variable, not its value", fix)
         return ""
     variable = reader.variables.get(text.value)
+    flags = [name for name, each in reader.variables.items() if each.type == TYPES["bool"]]
     if variable is None:
-        flags = [name for name, each in reader.variables.items() if each.type == TYPES["bool"]]
         declared = f"{write_one_of(flags)}, or " if flags else ""
         cure = meant_word(text.value, flags, f"{declared}add `{text.value}: {{type: bool}}` to `vars`")
         reader.unknown("E225", text, reader.variables, f'the variable "{text.value}" is not declared', cure)
         return ""
     if variable.type != TYPES["bool"]:
         message = f'"{text.value}" is {variable.type.described}, but `into` gives it true or false'
-        flags = [name for name, each in reader.variables.items() if each.type == TYPES["bool"]]
         cure = write_one_of(flags) if flags else "write another variable, and declare it as `{type: bool}`"
         reader.report("E553", text.place, message, cure)
     return text.value

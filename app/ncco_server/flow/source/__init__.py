@@ -58,17 +58,18 @@ class Reading(NamedTuple):
     parsed: int = 0
 
 
-def read_past_errors(file: str, text: str, most: int = MAX_PARSED) -> Reading:
+def read_past_errors(file: str, text: str, most: int = MAX_PARSED, *, is_late: bool = False) -> Reading:
     """Like `read_yaml`, but reading continues after a syntax error: see `ncco_server.flow.source.gaps`.
 
-    After about `most` characters parsed again, what follows the next error is left out.
+    After about `most` characters parsed again, what follows the next error is left out. With `is_late`, for a text that
+    had no errors before, the nodes of each step are built when they are first used.
     """
     source = SourceFile(file, text)
     if problem := _too_long(source):
         return Reading(None, [problem])
     invalid = source.replace_invalid_characters()
     source, marker = _in_one_document(source)
-    tried = read_once(source)
+    tried = read_once(source, is_late=is_late)
     gaps = [] if marker is None else [marker]
     faults = [] if marker is None else [*marker.issues]
     parsed = 0
@@ -80,18 +81,6 @@ def read_past_errors(file: str, text: str, most: int = MAX_PARSED) -> Reading:
     issues = sorted([*invalid, *own, *faults], key=by_place)
     node = None if tried.stopped else tried.node
     return Reading(node, issues, tuple(sorted(gaps, key=lambda gap: gap.first)), parsed)
-
-
-def read_late(file: str, text: str) -> Reading:
-    """Read a text that had no errors before: each step's nodes are built when they are first used."""
-    source = SourceFile(file, text)
-    if problem := _too_long(source):
-        return Reading(None, [problem])
-    invalid = source.replace_invalid_characters()
-    source, marker = _in_one_document(source)
-    node, issues, stopped = read_once(source, is_late=True)
-    stops = stopped if isinstance(stopped, list) else [stopped.issue]
-    return Reading(None if stops else node, [*invalid, *(marker.issues if marker else ()), *issues, *stops])
 
 
 def _in_one_document(source: SourceFile) -> tuple[SourceFile, Gap | None]:

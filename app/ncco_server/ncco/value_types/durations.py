@@ -26,7 +26,7 @@ _ISO: Final = re.compile(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(
 _CLOCK: Final = re.compile(r"()()(\d+):(\d\d):(\d\d)")
 
 
-def milliseconds(text: str) -> int | None:
+def duration_ms(text: str) -> int | None:
     """Return None if the text is not a duration."""
     found = _DURATION.fullmatch(text)
     return round(float(found[1]) * UNITS_MS[found[2]]) if found else None

@@ -18,7 +18,6 @@ from ncco_server.flow.report import printable
 from ncco_server.settings.fields import variable
 from ncco_server.settings.logins import Role, changed_logins, read_logins, tidy_name
 from ncco_server.settings.secrets import console_keys
-from ncco_studio.commands.console_process import console_address
 from ncco_studio.console.sessions import new_link
 
 WITHIN_S: Final = 2.0
@@ -124,7 +123,7 @@ def link() -> int:
     """
     settings = server_settings()
     if settings.has_logins:  # a server without --dev would not have a console
-        cure = f"open {console_address(settings)} and log in with the password"
+        cure = f"open {settings.console_link} and log in with the password"
         raise CannotRun("the console has a password; a link opens it only in development without one", cure)
     require_file(find_database())
     url = settings.console_url or _running_console(settings.address)

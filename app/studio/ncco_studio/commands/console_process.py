@@ -44,11 +44,6 @@ _LOOPBACK: Final = "127.0.0.1"
 _SPAWN: Final = multiprocessing.get_context("spawn")
 
 
-def console_address(settings: Settings, token: str = "") -> str:
-    url = settings.console_url or settings.console_address
-    return f"{url}/?token={token}" if token else f"{url}/"
-
-
 class ConsoleProcess:
     """The console's process, restarted if it fails, but not if it was stopped.
 
@@ -108,7 +103,8 @@ class ConsoleProcess:
     def _renew_link(self) -> None:
         self._renewed_at = datetime.now(UTC)
         has_link = self._dev and not self._settings.has_logins
-        self.url = console_address(self._settings, new_link(self._keys, self._renewed_at) if has_link else "")
+        query = f"?token={new_link(self._keys, self._renewed_at)}" if has_link else ""
+        self.url = f"{self._settings.console_link}{query}"
 
     def _watch(self) -> None:
         # The process inherits this: Ctrl-C and closing the terminal reach only the server, which stops the console.
@@ -151,13 +147,9 @@ class ConsoleProcess:
 def console_beside(settings: Settings, *, dev: bool, say: Callable[[str], None]) -> Iterator[ConsoleProcess | None]:
     """Run the console of a server that has not started yet. It stops when the context ends.
 
-    Its port and those of the figures and a virtual Vonage are bound. None if the console is off, or its port cannot be
-    used, which is reported.
+    Its port and those of the figures and a virtual Vonage are bound. None if its port cannot be used, which it says.
     """
     with ExitStack() as stack:
-        if not settings.has_console(dev):
-            yield None
-            return
         try:
             bound = stack.enter_context(_listening(settings, dev=dev))
         except SettingsError as error:

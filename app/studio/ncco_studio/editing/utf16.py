@@ -45,11 +45,5 @@ def character_column(line: str, column: int) -> int:
     return len(data.decode("utf-16-le", "ignore")) + 1
 
 
-def utf16_position(text: str, offset: int) -> tuple[int, int]:
-    """Line and column count from 1; the column is in UTF-16 code units."""
-    lines = LINE_BREAK.split(text[:offset])
-    return len(lines), utf16_units(lines[-1]) + 1
-
-
 def utf16_units(text: str) -> int:
     return len(text.encode("utf-16-le", "surrogatepass")) // 2

@@ -13,28 +13,28 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final, TypeAlias, cast
 
-import yaml
-
 from ncco_server.flow.files import read_project
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.model import Flow
 from ncco_server.flow.nodes import Map, Node, Seq
 from ncco_server.flow.runtime import Way
 from ncco_server.flow.source import names_written_in, read_yaml
+from ncco_server.flow.source.source_file import SourceFile
 from ncco_server.issue import keys_of
 from ncco_server.ncco import Issue as NccoIssue
 from ncco_server.ncco import check as check_ncco
-from ncco_server.ncco.json_text import TextIssue, check_text
+from ncco_server.ncco.json_text import check_text
 from ncco_server.ncco.model import UNKNOWN_OPTION
 from ncco_server.ncco.statuses import STATUSES
 from ncco_server.service.phone_numbers import readable
 from ncco_studio.editing import assist
 from ncco_studio.editing.fixes import Edit, FindIssues, tried_fixes
-from ncco_studio.editing.utf16 import Utf16Columns, character_column, utf16_position, utf16_units
+from ncco_studio.editing.utf16 import Utf16Columns, character_column, utf16_units
 from ncco_studio.editor.project import project_in
 from ncco_studio.editor.source import PASTED_FLOW, PASTED_JSON, PASTED_YAML, PhoneText, read_source
 from ncco_studio.pictures.graph import Drawing, draw
 from ncco_studio.pictures.svg import as_svg
+from ncco_studio.verify.scenarios.values import json_of
 
 Json: TypeAlias = dict[str, Any]
 
@@ -84,7 +84,7 @@ def check(folder: Json, question: Json) -> Json:
     file = question["file"]
     text = question["text"]
     if file == PASTED_JSON:
-        return {"issues": [_json_issue(text, file, each) for each in check_text(text)[0]]}
+        return {"issues": [*_json_issues(file, text)]}
     node, faults = read_yaml(file, text) if file == PASTED_YAML else (None, [])
     if isinstance(node, Seq):  # flows are maps
         return {"issues": shown_issues(faults or _ncco_issues(node), {file: text}, _check_ncco)}
@@ -198,7 +198,7 @@ def _saved(folder: Json) -> dict[str, str]:
 
 
 def _ncco_issues(node: Seq) -> list[FlowIssue]:
-    return [_yaml_issue(issue, node) for issue in check_ncco(_json_value(node))]
+    return [_yaml_issue(issue, node) for issue in check_ncco(json_of(node))]
 
 
 def _check_ncco(texts: Mapping[str, str]) -> Iterator[FlowIssue]:
@@ -234,20 +234,19 @@ def shown_issues(issues: Iterable[FlowIssue], texts: Mapping[str, str], check: F
     return [shown(issue) for issue in listed]
 
 
-def _json_issue(text: str, file: str, found: TextIssue) -> Json:
-    issue = found.issue
-    start, end = found.span
-    line, column = utf16_position(text, start)
-    fixes = []
-    if found.change is not None:
-        (first, last), written = found.change
-        at_line, at_column = utf16_position(text, first)
-        end_line, end_column = utf16_position(text, last)
-        edit = {"file": file, "line": at_line, "column": at_column, "end_line": end_line, "end_column": end_column}
-        title = issue.quick_fix.title if issue.quick_fix else issue.fix
-        fixes = [{"title": title, "edits": [{**edit, "text": written}]}]
-    length = max(1, utf16_units(text[start:end]))
-    return _as_json(issue, {"file": file, "line": line, "column": column, "length": length}, fixes)
+def _json_issues(file: str, text: str) -> Iterator[Json]:
+    source = SourceFile(file, text)
+    column = Utf16Columns({file: text})
+    for (start, end), issue, change in check_text(text)[0]:
+        line, at = source.position(start)
+        fixes = []
+        if change is not None:
+            (first, last), written = change
+            edit = column.range(file, source.position(first), source.position(last))
+            title = issue.quick_fix.title if issue.quick_fix else issue.fix
+            fixes = [{"title": title, "edits": [{**edit, "text": written}]}]
+        length = max(1, utf16_units(text[start:end]))
+        yield _as_json(issue, {"file": file, "line": line, "column": column(file, line, at), "length": length}, fixes)
 
 
 def _as_json(issue: FlowIssue | NccoIssue, where: Json, fixes: Sequence[Json]) -> Json:
@@ -255,18 +254,6 @@ def _as_json(issue: FlowIssue | NccoIssue, where: Json, fixes: Sequence[Json]) -
     cure = issue.fix if isinstance(issue, NccoIssue) else issue.cure
     texts = {"severity": issue.severity, "code": issue.code, "message": issue.message, "cure": cure}
     return {**where, **texts, "fixes": fixes}
-
-
-_SCALAR: Final = re.compile(r"true|false|null|-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
-
-
-def _json_value(node: Node) -> Any:
-    if isinstance(node, Map):
-        return {key.value: _json_value(value) for key, value in node.entries}
-    if isinstance(node, Seq):
-        return [_json_value(item) for item in node.items]
-    is_text = node.quoted or not _SCALAR.fullmatch(node.value)
-    return node.value if is_text else yaml.load(node.value, yaml.CSafeLoader)
 
 
 def _yaml_issue(issue: NccoIssue, ncco: Seq) -> FlowIssue:

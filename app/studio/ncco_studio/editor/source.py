@@ -14,7 +14,7 @@ from ncco_server.flow.files import MAX_FILE_BYTES
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow, Project
-from ncco_server.flow.nodes import Place
+from ncco_server.flow.source.source_file import SourceFile
 from ncco_server.flow.values import Object, find
 from ncco_server.ncco.json_text import check_text
 from ncco_studio.editor.project import ProjectFolder
@@ -148,13 +148,9 @@ def _flow(project: Project, file: str, issues: Sequence[FlowIssue], source: Phon
 
 def _ncco(text: str, source: PhoneText) -> Playable:
     found, document = check_text(text)
+    written = SourceFile(source.file, text)
     issues = tuple(
-        FlowIssue(each.code, each.severity, _place(text, source.file, span.start), each.message, each.fix)
-        for span, each, _ in found
+        FlowIssue(each.code, each.severity, written.place(*span), each.message, each.fix) for span, each, _ in found
     )
     ncco = () if any(issue.is_error for issue in issues) else document
     return Playable(None, source, ncco=ncco, issues=issues)
-
-
-def _place(text: str, file: str, offset: int) -> Place:
-    return Place(file, text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset))

@@ -18,6 +18,7 @@ from ncco_server.flow.model import Flow
 from ncco_server.flow.phrases import fold
 from ncco_server.flow.report import printable
 from ncco_server.flow.runtime import Asked
+from ncco_server.issue import listed
 from ncco_server.store import TurnRow
 from ncco_studio.simulator.legs import CallIsOver, Leg
 from ncco_studio.simulator.parties import PartyOutcome
@@ -500,5 +501,4 @@ def _accepted_input(waited: Waited, asked: Asked | None, verb: str) -> AcceptedI
 
 
 def _or(words: Sequence[str]) -> str:
-    shown = [*words[:LISTED_OPTIONS], "..."] if len(words) > LISTED_OPTIONS else list(words)
-    return f"{', '.join(shown[:-1])} or {shown[-1]}" if len(shown) > 1 else "".join(shown)
+    return listed([*words[:LISTED_OPTIONS], "..."] if len(words) > LISTED_OPTIONS else words)

@@ -79,6 +79,16 @@ def test_the_text_none_is_not_a_missing_value() -> None:
     assert is_part({"name": None}, {"name": None, "id": 1})
 
 
+@each_case(
+    "written, value",
+    [("-1.50", -1.5), ("true", True), ("007", "007"), ("1\u0663", "1\u0663"), ("1" * 5000, "1" * 5000)],
+)
+def test_only_what_json_calls_a_number_is_one(written: str, value: object) -> None:
+    (read,), _ = read_scenarios("calls.yaml", f"a: {{script: [hear], expect: {{variables: {{x: {written}}}}}}}")
+
+    assert value == read.expect.variables["x"].value
+
+
 DECLARED = 'lookups: {b: {get: "https://crm.example.com", returns: {x: text}}}'
 FLOWS = {
     "flows/shared.yaml": 'shared: true\nhooks: {crm: {post: "https://crm.example.com"}}\n',

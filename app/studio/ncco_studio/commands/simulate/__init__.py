@@ -62,18 +62,6 @@ def _custom_data(_: click.Context, __: click.Parameter, text: str | None) -> Any
         raise click.BadParameter(f"""{text} is not JSON; write it as '{{"order": 17}}'""") from None
 
 
-def _variables(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> Mapping[str, str]:
-    found = {}
-    for each in given:
-        name, equals, value = each.partition("=")
-        if not equals or not name.isidentifier():
-            raise click.BadParameter(f"{each} is not NAME=VALUE")
-        if name in found:
-            raise click.BadParameter(f"{name} is given twice; leave one out")
-        found[name] = value
-    return found
-
-
 @click.command(
     "simulate",
     epilog="""\b
@@ -107,7 +95,7 @@ to call.""",
     "given",
     multiple=True,
     metavar="NAME=VALUE",
-    callback=_variables,
+    callback=options.named_values(),
     help="With --place: a param of the flow.",
 )
 @click.option(
@@ -129,7 +117,11 @@ to call.""",
 )
 @click.option("--live", is_flag=True, help="Really make lookups and send hooks, with the FLOW_... variables.")
 @click.option(
-    "--env", multiple=True, metavar="NAME=VALUE", callback=_variables, help="A variable that flows read as env.NAME."
+    "--env",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=options.named_values(str.isidentifier),
+    help="A variable that flows read as env.NAME.",
 )
 @options.chaos
 @after_connect

@@ -12,10 +12,11 @@ from typing import Any, Final
 import jwt
 
 from ncco_server.errors import AppError
+from ncco_server.ncco.statuses import OVER
 from ncco_server.service.delivery import query_fields
 from ncco_server.service.masks import json_object
 from ncco_server.vonage.voice_api import NewCall, VoiceApi, VoiceApiError
-from ncco_studio.verify.platform_check.exchange import FINAL, Action, ProbeExchange, ProbeReply, Received, Role
+from ncco_studio.verify.platform_check.exchange import Action, ProbeExchange, ProbeReply, Received, Role
 from ncco_studio.verify.platform_check.journal import Journal, Observation, UnfinishedRun
 from ncco_studio.verify.platform_check.probes import Act, PlatformProbe, Seen
 
@@ -157,7 +158,7 @@ class PlatformCheck:
         role = run.learn(guess, uuid) if uuid else None
         received = Received(name, role, method, self._clock(), fields, _claims(headers.get("authorization", "")))
         run.exchange.received.append(received)
-        if uuid and received.status in FINAL:
+        if uuid and received.status in OVER:
             run.ended.setdefault(uuid, received.at)
             run.prices[uuid] = max(run.prices.get(uuid, 0.0), _amount(fields.get("price")))
         return self._reply(run, "third" if (name, role) == ("answer", "third") else name)
@@ -281,7 +282,7 @@ class PlatformCheck:
         if not run.exchange.received:
             message = f"no webhook has reached {self._base_url} since the call was placed"
             raise CheckStopped(message, "Check that Vonage can reach this address, and that the tunnel is running.")
-        failed = next((each for each in run.exchange.received if each.role == "caller" and each.status in FINAL), None)
+        failed = next((each for each in run.exchange.received if each.role == "caller" and each.status in OVER), None)
         has_come = run.exchange.first("answer", "subject") is not None
         if not has_come and failed is not None and "hang_up" not in run.exchange.acted_at:
             why = " ".join(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
-from ncco_server.ncco.statuses import STATUSES
+from ncco_server.ncco.statuses import OVER
 
 Action: TypeAlias = Mapping[str, Any]
 Role: TypeAlias = Literal["caller", "subject", "third", "second_caller", "second_subject"]
@@ -14,7 +14,6 @@ Role: TypeAlias = Literal["caller", "subject", "third", "second_caller", "second
 number, and `third` is the incoming call at the first number if the subject connects to it. A second placed call has
 roles of its own.
 """
-FINAL: Final = frozenset(name for name, status in STATUSES.items() if status.ends)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,7 @@ class ProbeExchange:
 
     def is_over(self, role: Role) -> bool:
         """Whether a leg of this party has had its last status."""
-        return any(each.role == role and each.status in FINAL for each in self.received)
+        return any(each.role == role and each.status in OVER for each in self.received)
 
     def after(self, asked: str, role: Role = "subject") -> str | None:
         """What follows `asked`: the rest of the NCCO, which sends `tail`, or the end of the call."""
@@ -109,7 +108,7 @@ class ProbeExchange:
             return None
         if self.first("tail") is not None:
             return "continues"
-        ended = next((each for each in self.received if each.role == role and each.status in FINAL), None)
+        ended = next((each for each in self.received if each.role == role and each.status in OVER), None)
         return "ends" if ended is not None and ended.at - self.placed_at < self.patience_s else None
 
     @property

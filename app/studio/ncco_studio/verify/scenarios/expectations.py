@@ -13,7 +13,7 @@ from ncco_server.flow.model import Flow, Step
 from ncco_server.ncco.durations import is_spoken, longest_pause
 from ncco_studio.simulator.transcript import Heard
 from ncco_studio.verify.faults import FAULTS, failure_of, may_end_silently
-from ncco_studio.verify.scenarios.listener import first_unheard
+from ncco_studio.verify.scenarios.listener import SPOKEN, first_unheard
 from ncco_studio.verify.scenarios.result import Decided, Difference, Result, failsafe_in
 
 
@@ -146,8 +146,6 @@ def shown(value: Any) -> str:
 
 _RINGS: Final = frozenset({"ringing", "tone"})
 _SOUNDS: Final = frozenset({"talk", "stream", "tone", "music", "beep", "ringing", "voice"})
-_NEED_CONTENT: Final = frozenset({"talk", "stream", "music"})
-"""Sounds only if they have a text or a file."""
 _CHOSEN: Final = frozenset({"choice", "collected"})
 """Outcomes of an input that the flow accepts."""
 _TOLERANCE_S: Final = 0.01
@@ -195,7 +193,7 @@ def sounds(transcript: Iterable[Heard], end: float) -> list[AudibleSpan]:
         elif heard.kind in ("left", "ended", "hung up") and joined is not None:
             found.append(AudibleSpan(joined, heard.at, is_heard=True))
             joined = None
-        elif heard.kind in _SOUNDS and (heard.kind not in _NEED_CONTENT or is_spoken(heard.text)):
+        elif heard.kind in _SOUNDS and (heard.kind not in SPOKEN or is_spoken(heard.text)):
             found += _pieces(heard, end)
         elif heard.kind == "spoke" and not heard.text:
             found.append(AudibleSpan(heard.at, heard.at + (heard.seconds or 0), is_heard=False))

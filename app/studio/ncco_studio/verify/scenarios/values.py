@@ -15,7 +15,7 @@ from ncco_server.flow.grammar.reader import UNWRITTEN, Fields, N, Reader, items
 from ncco_server.flow.issues import Fix, FlowRule
 from ncco_server.flow.nodes import NOWHERE, Entry, Map, Node, Place, Seq, Text, is_missing
 from ncco_server.issue import RuleBook
-from ncco_server.ncco.value_types import JsonSchema, milliseconds
+from ncco_server.ncco.value_types import JsonSchema, duration_ms
 
 RULES: Final[Mapping[str, FlowRule]] = RuleBook(FlowRule, Path(__file__).with_name("rules.yaml"))
 """The rules by code. YAML syntax errors have the E1xx codes of flow files."""
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 _CODES: Final = {"E201": "S101", "E202": "S102", "E203": "S104", "E204": "S103"}
 """Issue code of a flow file → the code in a scenario file."""
-_NUMBER: Final = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
+_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]{0,99})(\.[0-9]{1,99})?")
 _SECONDS: Final = re.compile(r"\d{1,6}(\.\d{1,3})?")
 _KEYS: Final = re.compile(r"[0-9*#]{1,40}")
 _OPEN: Final = ("?", "")
@@ -167,7 +167,7 @@ def read_as(parse: Callable[[str], T | None], cure: str) -> Callable[[Node, str,
 
 def seconds_of(text: str) -> float | None:
     """A duration such as `30s` or `2m`, or a plain number of seconds; None for other texts."""
-    ms = milliseconds(text)
+    ms = duration_ms(text)
     if ms is not None:
         return ms / 1000
     return float(text) if _SECONDS.fullmatch(text) else None
