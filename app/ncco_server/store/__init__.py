@@ -11,6 +11,8 @@ from ncco_server.errors import RowChanged as RowChanged
 from ncco_server.errors import RowTaken as RowTaken
 from ncco_server.errors import StoreError as StoreError
 from ncco_server.errors import StoreUnavailable as StoreUnavailable
+from ncco_server.moments import milliseconds as milliseconds
+from ncco_server.moments import moment_of as moment_of
 from ncco_server.store.address import read_address
 from ncco_server.store.api_keys import ApiKeyRow as ApiKeyRow
 from ncco_server.store.backups import BackupRow as BackupRow
@@ -59,8 +61,6 @@ from ncco_server.store.rows import SessionRow as SessionRow
 from ncco_server.store.rows import Timeline as Timeline
 from ncco_server.store.rows import TurnRow as TurnRow
 from ncco_server.store.rows import WebhookRow as WebhookRow
-from ncco_server.store.rows import milliseconds as milliseconds
-from ncco_server.store.rows import moment_of as moment_of
 from ncco_server.store.sql import Sql as Sql
 from ncco_server.store.sqlite import SqliteDatabase as SqliteDatabase
 from ncco_server.store.store import Store as Store

@@ -17,8 +17,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+from ncco_server.moments import moment_of
 from ncco_server.store.database import InDatabase, Keyed, Many, Row, Work, in_one_transaction
-from ncco_server.store.rows import hash_of, moment_of
+from ncco_server.store.rows import hash_of
 from ncco_server.store.sql import RECORDINGS_TABLE, Sql
 
 RecordingKind: TypeAlias = Literal["record", "conversation", "voice-input"]

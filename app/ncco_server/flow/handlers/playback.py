@@ -8,7 +8,7 @@ import traceback
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from hashlib import blake2b
 from types import CoroutineType
 from typing import Any, Final, NamedTuple
@@ -37,6 +37,7 @@ from ncco_server.flow.language.saves import RowOfTable
 from ncco_server.flow.model import Step
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.scope import Variable
+from ncco_server.moments import milliseconds, moment_of
 
 MOST_EFFECTS: Final = 1000
 """Results that one call may store; our choice."""
@@ -51,16 +52,6 @@ _REACHED: Final[HandlerEffect[Any]] = HandlerEffect(
     "wait", [{"checkpoint": WrittenText("reached")}], {"on": {"reached": NEXT}}
 )
 """Waits until what has an unknown length has been heard, before a function is called."""
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND: Final = timedelta(milliseconds=1)
-
-
-def milliseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MILLISECOND
-
-
-def at(ms: int) -> datetime:
-    return _EPOCH + ms * _MILLISECOND
 
 
 class Recorded(NamedTuple):
@@ -354,7 +345,7 @@ class HandlerPlayback:
             if self.coroutine is None:
                 self._begin(stored)
                 continue
-            self.call.now = at(result.at_ms)
+            self.call.now = moment_of(result.at_ms)
             if result.at_ms != self._at_ms:
                 self._at_ms = result.at_ms
                 self.call.logged.clear()
@@ -398,7 +389,7 @@ class HandlerPlayback:
         """`begun` is the time; in calls that an earlier version has begun, with the variables of the call."""
         ms, env = begun if isinstance(begun, list) else (begun, {})
         self._at_ms = ms
-        self.call.now = at(ms)
+        self.call.now = moment_of(ms)
         if env:
             self._env.keep(env)
         made = self._flow.function(self.call, **self._params)

@@ -27,7 +27,7 @@ from ncco_server.flow.handlers.given import GivenHandler
 from ncco_server.flow.handlers.inspection import HandlerCode
 from ncco_server.flow.handlers.limits import EXPLORE_S, LOAD_S, LineTracer, TooLong, in_time
 from ncco_server.flow.handlers.own_modules import OldModules, in_process, note_imported, own_modules, stored_in
-from ncco_server.flow.handlers.playback import NO_KEYS, HandlerPlayback, milliseconds
+from ncco_server.flow.handlers.playback import NO_KEYS, HandlerPlayback
 from ncco_server.flow.handlers.remarks import Remark, run_again
 from ncco_server.flow.handlers.secret import Secret, default_secret
 from ncco_server.flow.handlers.signatures import Function, arguments_of
@@ -41,6 +41,7 @@ from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Map, Node, Place
 from ncco_server.flow.runtime import AWAITED, RECORDED, Followers
 from ncco_server.flow.scope import Variable
+from ncco_server.moments import milliseconds
 from ncco_server.ncco.value_types import ANY, TYPES
 
 _START: Final = "start"

@@ -23,5 +23,5 @@ class VirtualClock:
         return self._start + timedelta(milliseconds=ms)
 
 
-def milliseconds(seconds: float) -> int:
+def in_ms(seconds: float) -> int:
     return round(seconds * 1000)

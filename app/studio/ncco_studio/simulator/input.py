@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
 from ncco_studio.simulator import payloads
-from ncco_studio.simulator.clock import milliseconds
+from ncco_studio.simulator.clock import in_ms
 from ncco_studio.simulator.control import CallControl
 from ncco_studio.simulator.deliveries import replacement
 from ncco_studio.simulator.legs import InputQueue, Leg
@@ -56,7 +56,7 @@ def _collected(playback: Playback, action: Action, waited: Waited) -> Routine[Co
     leg = playback.leg
     takes = waited.takes
     dtmf, speech = action.get("dtmf") or {}, action.get("speech") or {}
-    time_out_ms = milliseconds(dtmf.get("timeOut", 3))
+    time_out_ms = in_ms(dtmf.get("timeOut", 3))
     most = max(int(dtmf.get("maxDigits", 4)), 1)
     digits = ""
     spoken_ms = 0
@@ -71,7 +71,7 @@ def _collected(playback: Playback, action: Action, waited: Waited) -> Routine[Co
         given = yield from playback.play_until(queue, within=first_s if starts_at_once else None)
         if given is None:
             leg.wait_for_party(waited)
-        deadline_ms = (begun_ms if starts_at_once else clock.ms) + milliseconds(first_s)
+        deadline_ms = (begun_ms if starts_at_once else clock.ms) + in_ms(first_s)
         while True:
             if isinstance(given, PressedKey):
                 is_submitted = given.digit == "#" and bool(dtmf.get("submitOnHash"))
@@ -82,12 +82,12 @@ def _collected(playback: Playback, action: Action, waited: Waited) -> Routine[Co
                 deadline_ms = clock.ms + time_out_ms
             elif given is not None and not digits:
                 spoken_ms = clock.ms if said is None else spoken_ms
-                ends_ms = clock.ms + milliseconds(given.seconds)
-                latest_ms = spoken_ms + milliseconds(speech.get("maxDuration", 60))
+                ends_ms = clock.ms + in_ms(given.seconds)
+                latest_ms = spoken_ms + in_ms(speech.get("maxDuration", 60))
                 reason = "max_duration" if ends_ms > latest_ms else "end_on_silence_timeout"
                 heard = {"timeout_reason": reason, "results": [dict(result) for result in given.results]}
                 said = {"error": given.error} if given.error else heard
-                deadline_ms = min(ends_ms + milliseconds(speech.get("endOnSilence", 2.0)), latest_ms)
+                deadline_ms = min(ends_ms + in_ms(speech.get("endOnSilence", 2.0)), latest_ms)
             given = yield from queue.take(within=(deadline_ms - clock.ms) / 1000)
             if given is None:
                 break

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, Self, TypeAlias
 
 from ncco_server.errors import AppError
 from ncco_server.ncco.durations import Durations
-from ncco_studio.simulator.clock import milliseconds
+from ncco_studio.simulator.clock import in_ms
 from ncco_studio.simulator.delivery import WebhookDelivery
 from ncco_studio.simulator.parties import Behaviour
 from ncco_studio.simulator.scheduler import LONGEST_CALL_MS, Process, Routine, Scheduler, Signal, first_of, pause
@@ -221,9 +221,9 @@ class Leg:
         With `until`, the party stays silent until then. Without it, the result is `idle` after `at_most` seconds.
         """
         if until is not None:
-            await self.scheduler.advance(lambda: self.is_over, self.zero_ms + milliseconds(until))
+            await self.scheduler.advance(lambda: self.is_over, self.zero_ms + in_ms(until))
             return self._moment("until")
-        latest_ms = self.clock.ms + milliseconds(at_most)
+        latest_ms = self.clock.ms + in_ms(at_most)
         await self.scheduler.advance(lambda: self.is_over or self.waited is not None, latest_ms=latest_ms)
         return self._moment("idle")
 
@@ -236,7 +236,7 @@ class Leg:
         """Continue until the last prompt has been played in full, or is cut short."""
         number = self.heard_count - 1
         begun_ms, heard = self._heard[number]
-        ends_ms = max(begun_ms + milliseconds(heard.seconds or 0), self.clock.ms)
+        ends_ms = max(begun_ms + in_ms(heard.seconds or 0), self.clock.ms)
         await self.scheduler.advance(lambda: self.is_over or self._heard[number][1].is_cut, until_ms=ends_ms)
 
     def _moment(self, otherwise: Literal["idle", "until"]) -> CallMoment:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ncco_studio.simulator import payloads
-from ncco_studio.simulator.clock import milliseconds
+from ncco_studio.simulator.clock import in_ms
 from ncco_studio.simulator.control import CallControl
 from ncco_studio.simulator.deliveries import replacement
 from ncco_studio.simulator.delivery import WebhookDelivery
@@ -131,5 +131,5 @@ class Vonage(CallControl):
 
     async def run(self, seconds: float | None = None) -> None:
         """Without `seconds`, until no event is left, but at most a day."""
-        until_ms = None if seconds is None else self.clock.ms + milliseconds(seconds)
+        until_ms = None if seconds is None else self.clock.ms + in_ms(seconds)
         await self.scheduler.advance(lambda: False, until_ms, self.clock.ms + LONGEST_CALL_MS)

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from ncco_server.ncco import RECORD_ENDS
 from ncco_studio.simulator import payloads
-from ncco_studio.simulator.clock import milliseconds
+from ncco_studio.simulator.clock import in_ms
 from ncco_studio.simulator.connect import connect
 from ncco_studio.simulator.deliveries import replacement
 from ncco_studio.simulator.input import collect
@@ -85,13 +85,13 @@ def _until_over(playback: Playback, action: Action, recording: Recording) -> Rou
     begun_ms = clock.ms
     with InputQueue((leg, PressedKey), (leg, Speech)) as queue:
         while True:
-            ends = [] if longest is None else [begun_ms + milliseconds(longest)]
-            ends += [] if silence is None else [quiet_ms + milliseconds(silence)]
+            ends = [] if longest is None else [begun_ms + in_ms(longest)]
+            ends += [] if silence is None else [quiet_ms + in_ms(silence)]
             given = yield from queue.take(within=(min(ends) - clock.ms) / 1000 if ends else None)
             if given is None or (isinstance(given, PressedKey) and given.digit == action.get("endOnKey")):
                 break
             if isinstance(given, Speech):
-                quiet_ms = clock.ms + milliseconds(given.seconds)
+                quiet_ms = clock.ms + in_ms(given.seconds)
     playback.platform.end_recording(recording)
 
 

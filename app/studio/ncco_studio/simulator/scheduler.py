@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from ncco_server.errors import AppError
-from ncco_studio.simulator.clock import VirtualClock, milliseconds
+from ncco_studio.simulator.clock import VirtualClock, in_ms
 from ncco_studio.simulator.servers import Request, Response
 
 T = TypeVar("T")
@@ -68,12 +68,12 @@ Routine: TypeAlias = Generator[Command, Any, T]
 
 
 def pause(seconds: float) -> Routine[None]:
-    yield Until((), milliseconds(seconds))
+    yield Until((), in_ms(seconds))
 
 
 def first_of(*signals: Signal, within: float | None = None) -> Routine[Signal | None]:
     """None after `within` seconds."""
-    found: Signal | None = yield Until(signals, None if within is None else milliseconds(max(within, 0.0)))
+    found: Signal | None = yield Until(signals, None if within is None else in_ms(max(within, 0.0)))
     return found
 
 
@@ -198,7 +198,7 @@ class Scheduler:
         await asyncio.sleep(0)  # so that other tasks, time limits and Ctrl-C get a turn too
         turn = process.turn
         response = await self._ask(request)
-        self._at(milliseconds(response.seconds), process, turn, response)
+        self._at(in_ms(response.seconds), process, turn, response)
 
     def _at(self, ms: int, process: Process[Any], turn: int, value: object) -> None:
         self._count += 1

@@ -16,7 +16,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from uvicorn import Config, Server
 
-from ncco_studio.simulator.clock import VirtualClock, milliseconds
+from ncco_studio.simulator.clock import VirtualClock, in_ms
 from ncco_studio.simulator.delivery import Application
 from ncco_studio.simulator.parties import Parties
 from ncco_studio.simulator.platform import Vonage
@@ -65,7 +65,7 @@ class LiveScheduler(Scheduler):
 
     @property
     def _now_ms(self) -> int:
-        return milliseconds((time.monotonic() - self._begun) * self._speed)
+        return in_ms((time.monotonic() - self._begun) * self._speed)
 
     async def _request(self, process: Process[Any], request: Request) -> None:
         task = asyncio.create_task(self._reply(process, process.turn, request))
