@@ -16,7 +16,7 @@ from ncco_server.desk.machine_checks import example_numbers
 from ncco_server.flow.hours.holidays import country_names, meant_country, regions_of
 from ncco_server.issue import pointer
 from ncco_server.service.phone_numbers import line_of, readable
-from ncco_studio.console.access import CanChange, CanLook
+from ncco_studio.console.access import MOST_FIELDS, CanChange, CanLook
 from ncco_studio.console.change.draft import (
     FileChange,
     change_of,
@@ -38,8 +38,6 @@ from ncco_studio.editor.project import CannotSave, ProjectFolder, ReadProject, d
 
 router = APIRouter()
 
-MOST_FIELDS: Final = 20_000
-"""Inputs of a form."""
 MOST_HEARD: Final = 40
 """Dates of a calendar for which the form says what callers hear."""
 SHOWN_HOLIDAYS: Final = timedelta(days=366)
