@@ -159,14 +159,12 @@ class PhonePlayer:
         if not call.playable.is_saved(project_in(folder)):
             cure = "save it in a project file, or replay the call with the saved version"
             raise NotPlayed("this call was made with text that is not saved", cure)
-        kept: Json = plain(call.keep())
-        return kept
+        return call.keep()
 
     async def keep_recorded(self, *, recorded: Json, folder: Json, dial_allow: Sequence[str]) -> Json:
         project = project_in(folder)
         server = PhoneServer(project.flows, tuple(dial_allow), {})
-        kept: Json = plain(await keep_recorded(recorded, project, server))
-        return kept
+        return await keep_recorded(recorded, project, server)
 
 
 @cache
