@@ -27,7 +27,7 @@ from ncco_studio.console.flow_proof import conversation, played, verdict_on
 from ncco_studio.console.pages import STATIC, View, refused, render, view_of
 from ncco_studio.console.polled import ListSearch
 from ncco_studio.console.report import PeriodQuery, count_period
-from ncco_studio.console.state import Console, TheConsole
+from ncco_studio.console.state import Console, TheConsole, console_of
 from ncco_studio.console.traffic import Traffic, paint_traffic, traffic_for, traffic_words
 from ncco_studio.editor.language import drawing_of
 from ncco_studio.editor.project import ReadProject
@@ -78,16 +78,20 @@ class PaintQuery(PeriodQuery, ListSearch):
 Wanted: TypeAlias = Annotated[PaintQuery, Query()]
 
 
-async def _picture(request: Request, flow: Flow, traffic: Traffic | None = None, *, errors: bool) -> dict[str, Any]:
+async def _picture(
+    request: Request, read: ReadProject, flow: Flow, traffic: Traffic | None = None, *, errors: bool
+) -> dict[str, Any]:
+    """The values of `flow_steps.html`, with the picture; drawing takes a second or more for 2,000 steps."""
+    drawn = await asyncio.to_thread(_drawn, flow, traffic, view_of(request), errors=errors)
+    heard = await asyncio.to_thread(heard_in_week, read, flow, console_of(request).project.env)
+    return {"picture": drawn, "kinds": KINDS, "hours": {flow.name: heard}}
+
+
+def _drawn(flow: Flow, traffic: Traffic | None, view: View, *, errors: bool) -> dict[str, Any]:
     """Draw a flow and those it runs: the SVG, each flow's steps by title, and the kinds of nodes.
 
     A step has its node, and its exits as (label, target).
     """
-    return await asyncio.to_thread(_drawn, flow, traffic, view_of(request), errors=errors)
-
-
-def _drawn(flow: Flow, traffic: Traffic | None, view: View, *, errors: bool) -> dict[str, Any]:
-    """Drawing takes a second or more for 2,000 steps."""
     drawing = drawing_of([flow], for_owners=view == "owner", errors=errors)
     drawing = paint_traffic(drawing, traffic) if traffic else drawing
     names = {node.key: _name(node, flow.title) for flow in drawing.subgraphs for node in flow.nodes}
@@ -169,12 +173,10 @@ async def flow(request: Request, console: TheConsole, name: str, _: CanLook, wan
         "flow.html",
         flow=flow,
         entrances=_entrances(flow, read),
-        hours={flow.name: await asyncio.to_thread(heard_in_week, read, flow, console.project.env)},
-        picture=await _picture(request, flow, errors=wanted.errors),
         wanted=wanted,
         painted=wanted.model_copy(update={"paint": "traffic"}) if is_painted else None,
         periods=PERIODS,
-        kinds=KINDS,
+        **await _picture(request, read, flow, errors=wanted.errors),
         **(saving(console.project, file) if "saved" in request.query_params else {}),
         **values,
     )
@@ -193,10 +195,8 @@ async def painted(request: Request, console: TheConsole, name: str, _: CanLook, 
     if isinstance(traffic, str):
         return render(request, "flow_painted.html", problem=traffic)
     words = list(traffic_words(flow, traffic, period))
-    picture = await _picture(request, flow, traffic, errors=wanted.errors)
-    hours = {flow.name: await asyncio.to_thread(heard_in_week, read, flow, console.project.env)}
-    values = {"problem": "", "words": words, "picture": picture, "kinds": KINDS, "hours": hours}
-    return render(request, "flow_painted.html", **values)
+    picture = await _picture(request, read, flow, traffic, errors=wanted.errors)
+    return render(request, "flow_painted.html", problem="", words=words, **picture)
 
 
 @router.post("/flows/{name}/proof")

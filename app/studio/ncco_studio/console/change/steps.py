@@ -172,7 +172,7 @@ def review_step(request: Request, typed: StepForm, notice: str = "") -> Response
         request,
         "change_review.html",
         draft=draft,
-        differences=[] if typed.what == "rename" else draft.differences,
+        differences=[] if typed.what == "rename" else draft.words,
         title=typed.step,
         done=made.done,
         typed=typed.model_dump(exclude={"edit"}) | {"at": made.at},
