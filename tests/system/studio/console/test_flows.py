@@ -158,6 +158,14 @@ def test_on_a_phone_the_chosen_step_is_above_its_words(page: Page, picture: Loca
     assert shape and words and 0 < shape["y"] and shape["y"] + shape["height"] <= words["y"]
 
 
+def test_on_a_phone_a_chosen_step_can_be_changed_at_once(page: Page, picture: Locator) -> None:
+    page.set_viewport_size({"width": NARROW, "height": 664})
+    page.goto("/flows/reception")
+    picture.locator('[data-step="menu"] .name').click()
+
+    expect(page.locator("#steps details[open]").get_by_role("link", name="Add, rename, delete")).to_be_in_viewport(ratio=1)
+
+
 def test_a_very_wide_picture_begins_where_its_start_step_is_in_sight(page: Page, project: Path) -> None:
     numbers = range(40)
     flow = (
