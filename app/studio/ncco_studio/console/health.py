@@ -325,16 +325,14 @@ async def _of_database(console: Console, project: Project) -> list[HealthProblem
 
 def _of_lookup(lookup: LookupFigures, project: Project) -> Iterator[HealthProblem]:
     lost = lookup.failed + lookup.late
-    hows = list[str]()
-    cures = list[str]()
     if not lost:
         return
-    if lookup.failed:
-        hows.append(f"failed {lookup.failed}")
-        cures.append("Check the service behind it; the log says why it failed.")
-    if lookup.late:
-        hows.append(f"was too slow {lookup.late}")
-        cures.append("Make the service faster, or raise the lookup's `timeout`.")
+    ways = [
+        (lookup.failed, "failed", "Check the service behind it; the log says why it failed."),
+        (lookup.late, "was too slow", "Make the service faster, or raise the lookup's `timeout`."),
+    ]
+    hows = [f"{did} {times}" for times, did, _ in ways if times]
+    cures = [cure for times, _, cure in ways if times]
     text = f"The lookup {lookup.name} {' and '.join(hows)} of {counted(lookup.asked, 'time')} in the last hour."
     asking = (
         (flow.name, step.name) for flow in project.flows.values() for step in flow.steps.values()

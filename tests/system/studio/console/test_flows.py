@@ -163,7 +163,8 @@ def test_on_a_phone_a_chosen_step_can_be_changed_at_once(page: Page, picture: Lo
     page.goto("/flows/reception")
     picture.locator('[data-step="menu"] .name').click()
 
-    expect(page.locator("#steps details[open]").get_by_role("link", name="Add, rename, delete")).to_be_in_viewport(ratio=1)
+    change = page.locator("#steps details[open]").get_by_role("link", name="Add, rename, delete")
+    expect(change).to_be_in_viewport(ratio=1)
 
 
 def test_on_a_phone_what_was_saved_is_said_above_the_picture(page: Page, picture: Locator) -> None:

@@ -66,10 +66,11 @@ class StepLine(NamedTuple):
         return pointer(*self.path)
 
 
-def lines_of(read: ReadProject, flow: Flow, step: Step, *, for_owners: bool) -> list[StepLine]:
+def _lines(request: Request, flow: Flow, step: Step) -> list[StepLine]:
     """With the words of the picture, one for each place in the file; leave out lines to other flows."""
     if flow.handler is not None:
         return []
+    read = console_of(request).project.current()
     here = ("steps", step.name)
     file = flow.place.file
     scalars = _scalars(here, YamlText(read.texts[file]).node(here))
@@ -82,7 +83,7 @@ def lines_of(read: ReadProject, flow: Flow, step: Step, *, for_owners: bool) -> 
     for place, alike in ways.items():
         path = places.get(place[:3]) or _new_path(here, [way.name for way in alike])
         if path:
-            label = label_of(alike, shown_way(for_owners=for_owners)) or ("afterwards",)
+            label = label_of(alike, shown_way(for_owners=view_of(request) == "owner")) or ("afterwards",)
             found.append(StepLine(path, label[0], alike[0].target.shown))
     return found
 
@@ -134,10 +135,6 @@ def _page(request: Request, typed: StepForm, problem: str = "", issues: tuple[Fl
         onwards=[line for line in lines if line.target not in nowhere],
         steps=[*flow.steps, "end"],
     )
-
-
-def _lines(request: Request, flow: Flow, step: Step) -> list[StepLine]:
-    return lines_of(console_of(request).project.current(), flow, step, for_owners=view_of(request) == "owner")
 
 
 @router.post("/change-step")
