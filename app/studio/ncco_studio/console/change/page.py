@@ -27,7 +27,7 @@ from ncco_studio.console.change.draft import (
     save,
     title_of,
 )
-from ncco_studio.console.change.fields import SECTIONS, FormField, NewLine, group_title, new_lines_in
+from ncco_studio.console.change.fields import SECTIONS, FormField, NewLine, new_lines_in
 from ncco_studio.console.change.form import NOT_SAVED, SAVED_MEANWHILE, CannotChange, changed, decided, merged, tidied
 from ncco_studio.console.change.heard import heard_on, steps_by_hours, week_heard
 from ncco_studio.console.change.notation import date_in_words, first_day, joined_times, time_fields
@@ -52,10 +52,6 @@ class FormGroup(NamedTuple):
     name: str
     fields: list[FormField]
     new_lines: list[NewLine]
-
-    @property
-    def title(self) -> str:
-        return group_title(self.name)
 
     @property
     def week(self) -> list[FormField]:

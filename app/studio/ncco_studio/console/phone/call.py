@@ -71,10 +71,6 @@ class PhoneCall(PlayedCall):
         self._env = env
 
     @property
-    def is_live(self) -> bool:
-        return self.answers.client is not None
-
-    @property
     def line(self) -> str:
         """Empty ("") for a plain NCCO."""
         return self.session.call.to if self.session is not None else ""

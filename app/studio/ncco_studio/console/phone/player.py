@@ -226,7 +226,7 @@ def _shown(call: PhoneCall, refused: str) -> Json:
         "takes_keys": call.leg.open is not None,
         "line": call.line,
         "is_over": call.leg.is_over,
-        "is_live": call.is_live,
+        "is_live": call.answers.client is not None,
         "made_at": f"{call.made_at:%A} {call.made_at.day} {call.made_at:%B %Y, %H:%M}{zone}",
         "position": plain(call.position),
         "accepted_input": plain(call.accepted_input()),
