@@ -30,6 +30,8 @@ FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
 _WITH_FORMS: Final = ("/calls", "/change", "/flows-new", "/hours", "/logout", "/messages", "/tables", "/view")
 """Paths of forms that work without JavaScript, with the token in the form. Other requests have it in a header."""
 _WITHOUT_TEXT: Final = ("/logout", "/view")
+MOST_FIELDS: Final = 20_000
+"""Inputs of a form: a flow may have thousands of texts."""
 _TOKEN: Final = "x-csrf-token"  # noqa: S105 - the name of a header
 _NO_TOKEN: Final = "The page is out of date. Reload it."  # noqa: S105 - a message
 
@@ -156,7 +158,7 @@ async def _may_look(request: Request) -> ConsoleSession:
     if request.method not in SAFE_METHODS:
         token = request.headers.get(_TOKEN)
         if token is None and _is_form(request):
-            token = str((await request.form()).get("csrf_token", ""))
+            token = str((await request.form(max_fields=MOST_FIELDS)).get("csrf_token", ""))
         if not _is_token(token, session):
             await request.close()  # a file in the form
             raise HTTPException(403, _NO_TOKEN)

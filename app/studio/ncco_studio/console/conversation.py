@@ -11,6 +11,7 @@ from ncco_server.desk.documents import HookDocument
 from ncco_server.desk.heard import Sent, sent_in
 from ncco_server.desk.recorded_calls import TimelineEntry, action_summary, entries_of
 from ncco_server.engine.session import CalledFunction, StoredAnswer
+from ncco_server.flow.nodes import Place
 from ncco_server.ncco.statuses import STATUSES
 from ncco_server.service.masks import MaskedText, encrypted_options, json_object
 from ncco_server.service.phone_numbers import readable
@@ -37,28 +38,17 @@ class Said(NamedTuple):
 
 
 class Reason(NamedTuple):
-    """A trace line: a decision, lookup or failure, with its flow line.
+    """A decision, lookup or failure, or why the caller was lost, with its line of the flow.
 
     Attributes:
-        because: the reason; for a lookup `ok, in 12 ms`, or why its default was used.
-        file, line: the place in the flow, or "".
+        text: for a lookup, it ends with `ok, in 12 ms`, or why its default was used.
         answer: the lookup's, as JSON, with dots for sensitive values; "" if not stored.
     """
 
     text: str
-    because: str
-    file: str = ""
-    line: str = ""
+    place: Place | None
     answer: str = ""
     has_failed: bool = False
-
-
-class Lost(NamedTuple):
-    """How the flow lost its caller: the reason, and the file and line to fix, or ""."""
-
-    why: str
-    file: str = ""
-    line: str = ""
 
 
 def said_in(sent: Sequence[Sent]) -> Iterator[Said]:
@@ -87,8 +77,8 @@ def reasons_in(
     for line in trace:
         did = line["did"]
         what = line["what"]
-        because = str(line["because"])
-        place = _place(line)
+        because = f": {line['because']}" if line["because"] else ""
+        place = place_of(line["where"])
         step = f"{line['step']} → " if line["step"] else ""
         if did == "asked":
             kind, value = "lookup", None
@@ -97,11 +87,11 @@ def reasons_in(
                 value = answer.value
             elif left and left[0].name == what:
                 kind, value = "function", left.popleft().value
-            yield Reason(f"{kind} {what}", because, *place, _shown(value), line.get("by") == "default")
+            yield Reason(f"{kind} {what}{because}", place, _shown(value), line.get("by") == "default")
         elif did in ("failed", "refused"):
-            yield Reason(f"{did}: {step}{what}", because, *place, has_failed=True)
+            yield Reason(f"{did}: {step}{what}{because}", place, has_failed=True)
         elif did in ("decided", "answered"):
-            yield Reason(f"{step}{what}", because, *place)
+            yield Reason(f"{step}{what}{because}", place)
 
 
 def _shown(answer: Any) -> str:
@@ -116,9 +106,10 @@ def _with_dots(value: Any) -> Any:
     return DOTS if isinstance(value, MaskedText) else value
 
 
-def _place(line: Mapping[str, Any]) -> tuple[str, str]:
-    file, _, number = str(line["where"]).rpartition(":")
-    return file, number
+def place_of(where: str) -> Place | None:
+    """Read `flows/acme.yaml:12`; None for ""."""
+    file, _, line = where.rpartition(":")
+    return Place(file, int(line), 1) if file and line.isdigit() else None
 
 
 def conversation(timeline: Timeline, hooks: Sequence[HookDocument], now_ms: int) -> list[dict[str, Any]]:
@@ -128,14 +119,14 @@ def conversation(timeline: Timeline, hooks: Sequence[HookDocument], now_ms: int)
     """
     shown: list[dict[str, Any]] = []
     unsent = {hook.id: hook for hook in hooks}
-    entered: Mapping[str, Any] = {"where": ""}
+    entered: Place | None = None
     sent = sent_in(timeline, now_ms)
     done = {"state": "sent or dropped", "problem": ""}
     for entry in entries_of(timeline):
         document = entry.document
         turn = document["turn"]
         trace = turn["why"] if turn else []
-        entered = next((line for line in reversed(trace) if line["did"] == "entered"), entered)
+        entered = next((place_of(line["where"]) for line in reversed(trace) if line["did"] == "entered"), entered)
         told = {
             "id": entry.webhook.id,
             "clock": _clock((entry.webhook.received_at - timeline.call.session.created_at) / 1000),
@@ -177,8 +168,8 @@ def done_by_party(fields: Mapping[str, Any], line: str) -> str:
     return f"{readable(str(fields.get('to', '')), line) or 'The called party'} {status.does}" if status else ""
 
 
-def _lost(entry: TimelineEntry, document: Mapping[str, Any], entered: Mapping[str, Any], call: Timeline) -> Lost | None:
-    """The caller is lost if no part of the flow could be played, or an error ended the call."""
+def _lost(entry: TimelineEntry, document: Mapping[str, Any], place: Place | None, call: Timeline) -> Reason | None:
+    """The caller is lost if no part of the flow could be played, or an error ended the call. `place` is the step's."""
     row = entry.webhook
     turn = document["turn"]
     failed = [line for line in turn["why"] if line["did"] == "failed"] if turn else []
@@ -188,12 +179,12 @@ def _lost(entry: TimelineEntry, document: Mapping[str, Any], entered: Mapping[st
         if is_failsafe or (entry.turn is call.turns[-1] and _is_over(call) and not is_served):
             cause = next((line for line in failed if line["where"]), failed[0])
             then = "the failsafe was played" if is_failsafe else "the error exit ended the call"
-            return Lost(f"{cause['because']}; {then}", *_place(cause))
+            return Reason(f"{cause['because']}; {then}", place_of(cause["where"]))
     elif row.kind == "error" and not any(each.created_at >= row.received_at for each in call.turns):
-        return Lost(f"Vonage reported: {entry.fields.get('reason', '')}", *_place(entered))
+        return Reason(f"Vonage reported: {entry.fields.get('reason', '')}", place)
     elif row.kind.startswith("input") and turn is None and not entry.is_again:
         if not any(each.cause_turn == row.turn for each in call.turns) and not _has_ended(call, row.received_at):
-            return Lost("the flow could not continue, and the failsafe was played; the log says why", *_place(entered))
+            return Reason("the flow could not continue, and the failsafe was played; the log says why", place)
     elif (
         row.kind == "event-completed"
         and row.leg == call.call.session.leg
@@ -201,7 +192,7 @@ def _lost(entry: TimelineEntry, document: Mapping[str, Any], entered: Mapping[st
         and any(wait.get("kind") == "input" for wait in json_object(call.call.session.state).get("waits", ()))
         and not _is_over(call)
     ):
-        return Lost("Vonage ended the call while the flow waited for the caller", *_place(entered))
+        return Reason("Vonage ended the call while the flow waited for the caller", place)
     return None
 
 

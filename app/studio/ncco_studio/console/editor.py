@@ -47,12 +47,6 @@ class EditorQuestion(BaseModel):
 
 
 router = APIRouter(prefix="/editor")
-_ANSWERS: Final = {
-    "check": language.check,
-    "complete": language.complete,
-    "hover": language.hover,
-    "definition": language.definition,
-}
 
 
 @router.post("/{about}")
@@ -62,8 +56,9 @@ async def answer(
     session: CanLook,
     about: Literal["check", "complete", "hover", "definition"],
 ) -> JSONResponse:
+    """`about` is the name of the function of `ncco_studio.editor.language` that answers."""
     asked = {**question.model_dump(), "unsaved": {}}
-    return JSONResponse(await ask(request, session, _ANSWERS[about], question=asked))
+    return JSONResponse(await ask(request, session, getattr(language, about), question=asked))
 
 
 async def ask(request: Request, session: ConsoleSession, function: Callable[..., Any], **values: Any) -> Any:

@@ -51,7 +51,10 @@ def conversation(written: WrittenScenario) -> Iterator[tuple[str, str]]:
         if word == "hear":
             yield "said", str(value)
         else:
-            yield "caller" if word in _BY_CALLER else "note", f"{_WORDS.get(word, word)} {value}".strip()
+            yield (
+                "caller" if word in _BY_CALLER else "note",
+                f"{_WORDS.get(word, word)} {value}".strip(),
+            )
 
 
 def played(written: WrittenScenario, flow: str) -> dict[str, Any] | None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated, Final, Literal, NamedTuple, TypeAlias
-from urllib.parse import urlencode
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from markupsafe import Markup
@@ -27,8 +25,9 @@ from ncco_studio.console.change.heard import heard_in_week
 from ncco_studio.console.change.page import saving
 from ncco_studio.console.flow_proof import conversation, played, verdict_on
 from ncco_studio.console.pages import STATIC, View, refused, render, view_of
+from ncco_studio.console.polled import ListSearch
 from ncco_studio.console.report import PeriodQuery, count_period
-from ncco_studio.console.state import Console, TheConsole
+from ncco_studio.console.state import Console, TheConsole, console_of
 from ncco_studio.console.traffic import Traffic, paint_traffic, traffic_for, traffic_words
 from ncco_studio.editor.language import drawing_of
 from ncco_studio.editor.project import ReadProject
@@ -67,7 +66,7 @@ VERDICTS: Final = {
 }
 
 
-class PaintQuery(PeriodQuery):
+class PaintQuery(PeriodQuery, ListSearch):
     """Whether to show an overlay, and of which days' calls."""
 
     paint: Literal["", "traffic", "none"] = ""
@@ -75,33 +74,24 @@ class PaintQuery(PeriodQuery):
     errors: bool = False
     """Whether to draw error paths."""
 
-    def address(self, *, errors: bool) -> str:
-        values = self.model_dump(include={"paint", "days"}) | {"from": self.first, "to": self.last}
-        values["errors"] = "true" if errors else ""
-        return urlencode({name: value for name, value in values.items() if value})
-
 
 Wanted: TypeAlias = Annotated[PaintQuery, Query()]
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture of a flow and those it runs: the SVG, each flow's steps by title, and the kinds of nodes.
+async def _picture(
+    request: Request, read: ReadProject, flow: Flow, traffic: Traffic | None = None, *, errors: bool
+) -> dict[str, Any]:
+    """The values of `flow_steps.html`, with the picture; drawing takes a second or more for 2,000 steps."""
+    drawn = await asyncio.to_thread(_drawn, flow, traffic, view_of(request), errors=errors)
+    heard = await asyncio.to_thread(heard_in_week, read, flow, console_of(request).project.env)
+    return {"picture": drawn, "kinds": KINDS, "hours": {flow.name: heard}}
+
+
+def _drawn(flow: Flow, traffic: Traffic | None, view: View, *, errors: bool) -> dict[str, Any]:
+    """Draw a flow and those it runs: the SVG, each flow's steps by title, and the kinds of nodes.
 
     A step has its node, and its exits as (label, target).
     """
-
-    svg: Markup
-    steps: dict[str, list[tuple[GraphNode, list[tuple[str, str]]]]]
-    kinds: list[str]
-
-
-async def _picture(request: Request, flow: Flow, traffic: Traffic | None = None, *, errors: bool) -> Picture:
-    return await asyncio.to_thread(_drawn, flow, traffic, view_of(request), errors=errors)
-
-
-def _drawn(flow: Flow, traffic: Traffic | None, view: View, *, errors: bool) -> Picture:
-    """Drawing takes a second or more for 2,000 steps."""
     drawing = drawing_of([flow], for_owners=view == "owner", errors=errors)
     drawing = paint_traffic(drawing, traffic) if traffic else drawing
     names = {node.key: _name(node, flow.title) for flow in drawing.subgraphs for node in flow.nodes}
@@ -114,30 +104,21 @@ def _drawn(flow: Flow, traffic: Traffic | None, view: View, *, errors: bool) -> 
     found = {node.kind for flow in drawing.subgraphs for node in flow.nodes}
     found |= {"link"} if len(drawing.subgraphs) > 1 else set()
     svg = Markup(as_svg(drawing))  # noqa: S704 - every text in it is escaped
-    return Picture(svg, steps, [kind for kind in KINDS if kind in found])
+    return {"svg": svg, "steps": steps, "kinds": [kind for kind in KINDS if kind in found]}
 
 
 def _name(node: GraphNode, flow: str) -> str:
     return node.step or (f"the flow {flow}" if node.kind == "start" else node.lines[0])
 
 
-class ListedFlow(NamedTuple):
-    """A row of the list. `flow` is None if it has errors; `file` is then its file."""
-
-    name: str
-    file: str
-    flow: Flow | None
-    entrances: tuple[str, ...]
-    errors: int
-    warnings: int
-
-
-def _listed(read: ReadProject) -> Iterator[ListedFlow]:
+def _listed(read: ReadProject) -> Iterator[dict[str, Any]]:
+    """Yield each flow of the list; it is None if its file has errors."""
     files = named_flows(read.texts) | {name: flow.place.file for name, flow in read.project.flows.items()}
     for name, file in sorted(files.items()):
         flow = read.project.flows.get(name)
         own = [issue.is_error for issue in read.issues if issue.place.file == file]
-        yield ListedFlow(name, file, flow, _entrances(flow, read) if flow else (), sum(own), len(own) - sum(own))
+        shown = {"flow": flow, "entrances": _entrances(flow, read) if flow else ()}
+        yield shown | {"name": name, "file": file, "errors": sum(own), "warnings": len(own) - sum(own)}
 
 
 def _entrances(flow: Flow, read: ReadProject) -> tuple[str, ...]:
@@ -192,12 +173,10 @@ async def flow(request: Request, console: TheConsole, name: str, _: CanLook, wan
         "flow.html",
         flow=flow,
         entrances=_entrances(flow, read),
-        hours={flow.name: await asyncio.to_thread(heard_in_week, read, flow, console.project.env)},
-        picture=await _picture(request, flow, errors=wanted.errors),
         wanted=wanted,
         painted=wanted.model_copy(update={"paint": "traffic"}) if is_painted else None,
         periods=PERIODS,
-        kinds=KINDS,
+        **await _picture(request, read, flow, errors=wanted.errors),
         **(saving(console.project, file) if "saved" in request.query_params else {}),
         **values,
     )
@@ -216,10 +195,8 @@ async def painted(request: Request, console: TheConsole, name: str, _: CanLook, 
     if isinstance(traffic, str):
         return render(request, "flow_painted.html", problem=traffic)
     words = list(traffic_words(flow, traffic, period))
-    picture = await _picture(request, flow, traffic, errors=wanted.errors)
-    hours = {flow.name: await asyncio.to_thread(heard_in_week, read, flow, console.project.env)}
-    values = {"problem": "", "words": words, "picture": picture, "kinds": KINDS, "hours": hours}
-    return render(request, "flow_painted.html", **values)
+    picture = await _picture(request, read, flow, traffic, errors=wanted.errors)
+    return render(request, "flow_painted.html", problem="", words=words, **picture)
 
 
 @router.post("/flows/{name}/proof")

@@ -44,12 +44,6 @@ MOST_COUNTED: Final = 100_000
 """Open calls."""
 SLOW_S: Final = 2.5
 """Webhooks are too slow above this; Vonage gives up after 5 s."""
-BACKUP: Final = "how-to/backup"
-CONSOLE: Final = "how-to/console"
-LOOKUPS: Final = "how-to/crm"
-TABLES: Final = "how-to/tables"
-PLACING: Final = "how-to/place"
-REVISIONS: Final = "explanation/revisions"
 FAULTS: Final = "explanation/faults"
 MONITOR: Final = "how-to/monitor"
 RECORDINGS: Final = "how-to/recordings"
@@ -169,7 +163,7 @@ def _of_server(server: ServerReading) -> Iterator[HealthProblem]:
     if not server.is_known:
         cure = "Open the console that `ncco serve` starts, which reads the counters of that server."
         plain = "These pages cannot see the telephone service."
-        yield HealthProblem("error", plain, "This console does not know its server.", cure, CONSOLE)
+        yield HealthProblem("error", plain, "This console does not know its server.", cure, "how-to/console")
         return
     if server.problem:
         cure = "Check its log and its service (`systemctl status ncco`), and start it again."
@@ -190,7 +184,7 @@ def _of_server(server: ServerReading) -> Iterator[HealthProblem]:
         text = f"The flows on disk are not in use; calls continue with the last good ones. {rejected}"
         cure = "Fix it, and the server will load the flows automatically."
         plain = "The last change is not live: callers still hear the previous version."
-        yield HealthProblem("warning", plain, text, cure, REVISIONS, "the flows", "/flows")
+        yield HealthProblem("warning", plain, text, cure, "explanation/revisions", "the flows", "/flows")
 
 
 _STORE_CURE: Final = "Check the database, its disk, and the log."
@@ -268,7 +262,7 @@ def _of_backup(figures: ServerFigures, now: datetime) -> Iterator[HealthProblem]
         text = f"The last backup is {counted((now - last) // timedelta(days=1), 'day')} old."
         cure = "Look at its timer (`systemctl list-timers`), or run `ncco backup` now."
     cure += " If another program backs up the database, set `NCCO_BACKUP_DAYS=0`."
-    yield HealthProblem("warning", text, text, cure, BACKUP)
+    yield HealthProblem("warning", text, text, cure, "how-to/backup")
 
 
 def _of_jobs(figures: ServerFigures, now: datetime) -> Iterator[HealthProblem]:
@@ -321,26 +315,24 @@ async def _of_database(console: Console, project: Project) -> list[HealthProblem
         "no access": f"{waits}, but this server cannot place calls.",
     }
     placing = [
-        _shown(problem, plain_of[problem.kind], PLACING, "the placed calls", "/calls/placed")
+        _shown(problem, plain_of[problem.kind], "how-to/place", "the placed calls", "/calls/placed")
         for problem in problems_of_placing(control, milliseconds(datetime.now(UTC)), has_access=console.can_place)
         if waiting or problem.kind == "paused"
     ]
     plain = "Some people who must not be called are no longer recognised."
-    return placing[:1] + [_shown(problem, plain, TABLES) for problem in problems_of_hashes(lost)]
+    return placing[:1] + [_shown(problem, plain, "how-to/tables") for problem in problems_of_hashes(lost)]
 
 
 def _of_lookup(lookup: LookupFigures, project: Project) -> Iterator[HealthProblem]:
     lost = lookup.failed + lookup.late
-    hows = list[str]()
-    cures = list[str]()
     if not lost:
         return
-    if lookup.failed:
-        hows.append(f"failed {lookup.failed}")
-        cures.append("Check the service behind it; the log says why it failed.")
-    if lookup.late:
-        hows.append(f"was too slow {lookup.late}")
-        cures.append("Make the service faster, or raise the lookup's `timeout`.")
+    ways = [
+        (lookup.failed, "failed", "Check the service behind it; the log says why it failed."),
+        (lookup.late, "was too slow", "Make the service faster, or raise the lookup's `timeout`."),
+    ]
+    hows = [f"{did} {times}" for times, did, _ in ways if times]
+    cures = [cure for times, _, cure in ways if times]
     text = f"The lookup {lookup.name} {' and '.join(hows)} of {counted(lookup.asked, 'time')} in the last hour."
     asking = (
         (flow.name, step.name) for flow in project.flows.values() for step in flow.steps.values()
@@ -352,7 +344,7 @@ def _of_lookup(lookup: LookupFigures, project: Project) -> Iterator[HealthProble
     link = f"/flows/{flow}#{flow}/{step}" if flow else ""
     how_often = "often got no reply" if severity == "error" else f"got no reply {lost} of {lookup.asked} times"
     plain = f"The request “{lookup.name.replace('_', ' ')}” to another system {how_often} in the last hour."
-    yield HealthProblem(severity, plain, text, cure, LOOKUPS, f"flow {flow}, step {step}" if flow else "", link)
+    yield HealthProblem(severity, plain, text, cure, "how-to/crm", f"flow {flow}, step {step}" if flow else "", link)
 
 
 def _ms(seconds: float) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import partial
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, NamedTuple
 from urllib.parse import quote
 
 from fastapi import APIRouter, Form, HTTPException, Request, Response
@@ -19,6 +19,7 @@ from ncco_server.desk.project import zone_of
 from ncco_server.errors import StoreError
 from ncco_server.flow.hours.calendar import ByHand, Calendar, seconds, special_days
 from ncco_server.flow.model import Flow, Project
+from ncco_server.ncco.value_types import is_withheld
 from ncco_server.service.call_results import NO_FLOWS, open_calls, results_of
 from ncco_server.service.hand_hours import LONGEST, LONGEST_REASON, HandHours, decide, hand_hours, undecide
 from ncco_server.service.phone_numbers import readable
@@ -31,7 +32,6 @@ from ncco_studio.console.change.notation import day_in_words, spans_in_words
 from ncco_studio.console.health import problems_of
 from ncco_studio.console.history import Change, UndoRequest, check_undo, record
 from ncco_studio.console.messages import inbox_values
-from ncco_studio.console.missed import MissedCallers, count_by_result, missed_callers
 from ncco_studio.console.pages import render
 from ncco_studio.console.polled import PolledRoute
 from ncco_studio.console.report import texts_of
@@ -58,55 +58,12 @@ NEAR: Final = timedelta(60)
 NEVER: Final = ByHand(is_open=False, start=0, end=0)
 
 
-@dataclass(frozen=True)
-class OpenNow:
-    """Opening hours at one point in time, in words.
+def open_now(flows: Iterable[Flow], now: datetime, by_hand: HandHours = MappingProxyType({})) -> list[dict[str, Any]]:
+    """The card of each calendar.
 
-    Attributes:
-        title: in a sentence's place; "" if there are no others.
-        why: may be "".
-        coming: what was decided by hand for later.
-        next_day: the next holiday or date with hours of its own; "" if none is near.
-        today: there.
-        soon: the time there in an hour, at the next five minutes.
-        late: `soon`, or an hour after it opens; "" if it stays closed for a day anyway.
-        is_asked: whether a call asks them, so that closing by hand has an effect.
-        flow: where callers hear them; None if no call begins in such a flow.
+    Closing by hand has an effect if a call asks for its hours (`is_asked`). Callers hear them in `flow`, which is None
+    if no call begins in such a flow.
     """
-
-    calendar: Calendar
-    is_open: bool
-    words: str
-    why: str
-    by_hand: ByHand | None
-    usually_open: bool
-    coming: Sequence[tuple[ByHand, str]]
-    next_day: str
-    today: date
-    soon: str
-    late: str
-    title: str
-    is_asked: bool
-    flow: Flow | None
-
-    @property
-    def key(self) -> str:
-        return json.dumps(self.calendar.key)
-
-    @property
-    def tomorrow(self) -> date:
-        return self.today + timedelta(1)
-
-    @property
-    def last_day(self) -> date:
-        return self.today + LONGEST
-
-    @property
-    def form(self) -> str:
-        return form_of(self.calendar)
-
-
-def open_now(flows: Iterable[Flow], now: datetime, by_hand: HandHours = MappingProxyType({})) -> list[OpenNow]:
     flows = list(flows)
     calendars = {
         (name, calendar.zone.key, calendar.week, tuple(calendar.override.items())): calendar
@@ -116,14 +73,22 @@ def open_now(flows: Iterable[Flow], now: datetime, by_hand: HandHours = MappingP
     found = []
     for calendar in calendars:
         asking = [each for each in flows if calendar.key in each.asks_hours]
-        first = next((each for each in asking if each.is_startable), None)
-        title = f"{calendar.name.replace('_', ' ').capitalize()}: " if len(calendars) > 1 else ""
         decided = calendar.with_hand(by_hand.get(calendar.key, ()))
-        found.append(_open_now(decided, now, title, is_asked=bool(asking), flow=first))
+        names = {
+            "title": f"{group_title(calendar.name)}: " if len(calendars) > 1 else "",
+            "is_asked": bool(asking),
+            "flow": next((each for each in asking if each.is_startable), None),
+        }
+        found.append(names | _card(decided, now))
     return found
 
 
-def _open_now(calendar: Calendar, now: datetime, title: str, *, is_asked: bool, flow: Flow | None) -> OpenNow:
+def _card(calendar: Calendar, now: datetime) -> dict[str, Any]:
+    """Opening hours at one point in time, in words.
+
+    `soon` is the time there in an hour, at the next five minutes; `late` is `soon`, or an hour after it opens, and ""
+    if it stays closed for a day anyway.
+    """
     hours = calendar.at(now)
     local = now.astimezone(calendar.zone)
     today = local.date()
@@ -146,24 +111,24 @@ def _open_now(calendar: Calendar, now: datetime, title: str, *, is_asked: bool, 
         else:
             spans = calendar.spans_on(today)
             why = f"You are closed on {today:%A}s." if not spans else f"Hours today: {spans_in_words(spans)}."
-    at = seconds(now)
-    later = sorted((each for each in calendar.by_hand if each.start > at), key=lambda each: each.start)
-    return OpenNow(
-        calendar,
-        is_open=hours.open,
-        words=words,
-        why=why,
-        by_hand=by_hand,
-        usually_open=calendar.with_hand(()).is_open(now),
-        coming=[(each, _coming(calendar, each)) for each in later],
-        next_day=_next_day(calendar, today),
-        today=today,
-        soon=f"{soon:%H:%M}",
-        late=f"{late:%H:%M}" if late - local < timedelta(1) else "",
-        title=title,
-        is_asked=is_asked,
-        flow=flow,
-    )
+    later = sorted((each for each in calendar.by_hand if each.start > seconds(now)), key=lambda each: each.start)
+    return {
+        "key": json.dumps(calendar.key),
+        "zone": calendar.zone.key,
+        "is_open": hours.open,
+        "words": words,
+        "why": why,
+        "by_hand": by_hand,
+        "usually_open": calendar.with_hand(()).is_open(now),
+        "coming": [(each, _coming(calendar, each)) for each in later],
+        "next_day": _next_day(calendar, today),
+        "today": today,
+        "tomorrow": today + timedelta(1),
+        "last_day": today + LONGEST,
+        "soon": f"{soon:%H:%M}",
+        "late": f"{late:%H:%M}" if late - local < timedelta(1) else "",
+        "form": form_of(calendar),
+    }
 
 
 def _by_whom(did: str, by_hand: ByHand) -> str:
@@ -196,6 +161,51 @@ def _moment(moment: datetime, today: date) -> str:
     if day == today:
         return clock
     return f"{moment:%A} {clock}" if day - today < WEEK else f"{day.day} {day:%B} {clock}"
+
+
+class MissedCallers(NamedTuple):
+    """Who should be called back, latest first.
+
+    Attributes:
+        missed: each caller's last call, and how often they called.
+        more: number of such callers not in `missed`.
+        returned: calls whose callers were called back.
+    """
+
+    missed: list[tuple[ResultRow, int]]
+    more: int
+    withheld: int
+    returned: list[ResultRow]
+    returned_more: int
+
+
+async def missed_callers(
+    records: Records, since: int, open_now: Iterable[ResultRow], *, most: int, most_returned: int
+) -> MissedCallers:
+    """Leave out callers who got through, were called back or are on the line (`open_now`).
+
+    `since` is in milliseconds. Raises StoreError.
+    """
+    on_the_line = {call.caller for call in open_now}
+    by_caller = dict[str, list[int]]()
+    for caller, key in await records.missed(since):
+        if caller not in on_the_line or not caller:
+            by_caller.setdefault("" if is_withheld(caller) else caller, []).append(key)
+    withheld = len(by_caller.pop("", ()))
+    shown = list(by_caller.values())[:most]
+    last = {row.call_key: row for row in await records.results_of([keys[0] for keys in shown])}
+    missed = [(last[keys[0]], len(keys)) for keys in shown if keys[0] in last]
+    returned = await records.returned(since, most_returned)
+    more = await records.count_returned(since) - len(returned) if len(returned) == most_returned else 0
+    return MissedCallers(missed, len(by_caller) - len(shown), withheld, returned, more)
+
+
+async def count_by_result(records: Records, since: int, until: int, open_now: Iterable[ResultRow]) -> Counter[str]:
+    """Calls that began from `since` up to `until` (milliseconds), also of `open_now`. Raises StoreError."""
+    counts = Counter[str](call.result for call in open_now if since <= call.began_at < until)
+    for _, result, number in await records.result_quarters(since, until):
+        counts[result] += number
+    return counts
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ async def home(request: Request, console: TheConsole, token: str = "") -> Respon
         cure = f"Open the link that the server printed when it started, or run `{again}` for another one."
         return refused(request, 403, problem, cure)
     audit(request, "console login", session=session, by="link")
-    return _logged_in(request, "/", session)
+    return _redirected(request, "/", session)
 
 
 @router.get(LOGIN)
@@ -85,7 +85,7 @@ async def log_in(  # noqa: PLR0917 - the fields of a form
     session = console.sessions.open(login)
     audit(request, "console login", session=session, by="password", role=session.role)
     if not kept:
-        return _logged_in(request, local_path(next), session)
+        return _redirected(request, local_path(next), session)
     request.state.session = session
     response = _asked_again(request, next, kept)
     set_cookie(request, response, session)
@@ -102,9 +102,7 @@ def _asked_again(request: Request, path: str, kept: str) -> Response:
 async def log_out(request: Request, _: CanLook) -> Response:
     """Remove the session from the browser. A copy of its cookie stays valid until the session ends."""
     audit(request, "console logout")
-    response = RedirectResponse(LOGIN, 303)
-    set_cookie(request, response, None)
-    return response
+    return _redirected(request, LOGIN, None)
 
 
 @router.post("/view")
@@ -117,7 +115,7 @@ async def choose_view(
     return response
 
 
-def _logged_in(request: Request, path: str, session: ConsoleSession) -> Response:
+def _redirected(request: Request, path: str, session: ConsoleSession | None) -> Response:
     response = RedirectResponse(path, 303)
     set_cookie(request, response, session)
     return response

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from pydantic import BaseModel, Field
 
 from ncco_server.desk.starters import LIKE, Like, description, starter
 from ncco_server.flow.files import MAX_FILE_BYTES
@@ -30,14 +31,27 @@ _ANY: Final = "flows/new.yaml"
 """A file in the folder of flows."""
 
 
+class NewFlow(BaseModel):
+    """A flow to begin with, or a `text` that is saved as it is, under the name that it has.
+
+    To `edit` goes back from the review, with the text of a file that was begun by its name.
+    """
+
+    name: str = Field("", max_length=200)
+    number: str = Field("", max_length=200)
+    like: Like = "empty"
+    text: str = Field("", max_length=MAX_FILE_BYTES)
+    edit: bool = False
+
+
 @router.get("/flows-new")
 def new_flow(request: Request, _: CanChange) -> Response:
-    return _page(request, {"like": LIKE[0]})
+    return _page(request, NewFlow(like=LIKE[0]))
 
 
 def _page(
     request: Request,
-    typed: Mapping[str, str],
+    typed: NewFlow,
     faults: Mapping[str, str] | None = None,
     issues: tuple[FlowIssue, ...] = (),
 ) -> Response:
@@ -47,7 +61,7 @@ def _page(
         "flow_new.html",
         422 if faults or issues else 200,
         starters={like: description(like) for like in LIKE},
-        typed={"name": "", "number": "", "text": ""} | dict(typed),
+        typed=typed,
         faults=faults or {},
         issues=issues,
         problem=NOT_SAVED if faults or issues else "",
@@ -57,36 +71,23 @@ def _page(
 
 
 @router.post("/flows-new")
-async def review_flow(
-    request: Request,
-    session: CanChange,
-    *,
-    name: Annotated[str, Form(max_length=200)] = "",
-    number: Annotated[str, Form(max_length=200)] = "",
-    like: Annotated[Like, Form()] = "empty",
-    text: Annotated[str, Form(max_length=MAX_FILE_BYTES)] = "",
-    edit: Annotated[bool, Form()] = False,
-) -> Response:
-    """Show the new file for confirmation. A `text` is saved as it is, under the name that it has.
-
-    To `edit` goes back from there, with the text of a file that was begun by its name.
-    """
-    text = "" if edit and name else text
-    typed = {"name": name, "number": number, "like": like, "text": text.replace("\r\n", "\n")}
-    if edit:
+async def review_flow(request: Request, session: CanChange, typed: Annotated[NewFlow, Form()]) -> Response:
+    """Show the new file for confirmation."""
+    typed.text = "" if typed.edit and typed.name else typed.text.replace("\r\n", "\n")
+    if typed.edit:
         return _page(request, typed)
-    if text:
-        await check_size(request, session, _ANY, text)
+    if typed.text:
+        await check_size(request, session, _ANY, typed.text)
     return await run_in_threadpool(_review, request, typed)
 
 
-def _review(request: Request, typed: Mapping[str, str]) -> Response:
+def _review(request: Request, typed: NewFlow) -> Response:
     folder = console_of(request).project
     read = folder.current()
     if folder.blocked(_ANY):
         return _page(request, typed)
     try:
-        name, text = _pasted(typed["text"]) if typed["text"] else _begun(read, typed)
+        name, text = _pasted(typed.text) if typed.text else _begun(read, typed)
         file = f"flows/{name}.yaml"
         if name in read.project.flows or file in read.texts:
             raise CannotChange("", {"name": f"there is a flow {name} already: choose another name"})
@@ -95,7 +96,7 @@ def _review(request: Request, typed: Mapping[str, str]) -> Response:
     draft = change_of(folder, file, "", text)
     if draft.has_errors:
         return _page(request, typed, issues=draft.issues)
-    kept = {} if typed["text"] else {key: typed[key] for key in ("name", "number", "like")}
+    kept = {} if typed.text else typed.model_dump(include={"name", "number", "like"})
     values = {"title": name, "typed": kept, "again": "/flows-new", "back": "/flows-new"}
     return render(request, "change_review.html", draft=draft, **values)
 
@@ -109,17 +110,17 @@ def _pasted(text: str) -> tuple[str, str]:
     return name, text
 
 
-def _begun(read: ReadProject, typed: Mapping[str, str]) -> tuple[str, str]:
+def _begun(read: ReadProject, typed: NewFlow) -> tuple[str, str]:
     """Raises CannotChange."""
     faults = {}
     name = ""
     try:
-        name = name_as_written(typed["name"])
+        name = name_as_written(typed.name)
     except ValueError as error:
         faults["name"] = str(error)
     if name in RESERVED:
         faults["name"] = f"“{name}” has its own meaning in flows: write another name, such as {name}_line"
-    number = typed["number"].strip()
+    number = typed.number.strip()
     try:
         number = read_number(number, line_of(read.project.flows.values())) if number else ""
     except ValueError as error:
@@ -129,4 +130,4 @@ def _begun(read: ReadProject, typed: Mapping[str, str]) -> tuple[str, str]:
         faults["number"] = f"write its own number: calls to {number or 'all other numbers'} go to the flow {taken.name}"
     if faults:
         raise CannotChange("", faults)
-    return name, starter(typed["like"], name, number)
+    return name, starter(typed.like, name, number)

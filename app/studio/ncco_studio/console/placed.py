@@ -19,7 +19,6 @@ from fastapi.responses import RedirectResponse
 from ncco_server.desk.project import zone_of
 from ncco_server.flow.model import Flow, Project
 from ncco_server.flow.report import counted
-from ncco_server.ncco.value_types import Kind, PointInTime
 from ncco_server.service.delivery import session_id
 from ncco_server.service.documents import PlacedAttempt, PlacedDocument
 from ncco_server.service.phone_numbers import line_of, readable
@@ -34,7 +33,7 @@ from ncco_studio.console.pages import render
 from ncco_studio.console.polled import ListSearch, PolledRoute, list_page
 from ncco_studio.console.sessions import ConsoleSession
 from ncco_studio.console.state import TheConsole, console_of
-from ncco_studio.console.tables import tables_of_number
+from ncco_studio.console.tables import in_zone, tables_of_number
 
 router = APIRouter(route_class=PolledRoute)
 
@@ -240,7 +239,7 @@ def _wanted(
     """Leave out an empty field of a param with a default. Raises RefusedRequest."""
     values = {name.removeprefix("with."): text for name, text in typed.items() if name.startswith("with.")}
     values = {
-        name: _with_zone(text, flow.params[name].type, zone) if name in flow.params else text
+        name: in_zone(text, flow.params[name].type, zone) if name in flow.params else text
         for name, text in values.items()
         if text or name not in flow.params or not flow.params[name].has_default
     }
@@ -256,16 +255,6 @@ def _wanted(
         key=typed.get("key", ""),
         keeps_hours=not is_virtual,
     )
-
-
-def _with_zone(text: str, type_: Kind, zone: ZoneInfo) -> str:
-    """In a flow without a time zone, a date and a time without a UTC offset are in the form's `zone`."""
-    if not isinstance(type_, PointInTime) or type_.zone:
-        return text
-    try:
-        return type_.with_zone(zone.key).cast(text)
-    except ValueError:
-        return text
 
 
 def _moment(text: str, zone: tzinfo) -> datetime | None:
@@ -300,6 +289,7 @@ async def placed_call(request: Request, console: TheConsole, id_: PlacedId, _: C
         real_phone=why_later(flow, row.number, now) if flow is not None and flow.outbound is not None else "",
         params=_public_params(row, flow),
         attempts=[_shown_attempt(attempt) for attempt in await placed.attempts(id_)],
+        person=row.number,
         tables=await tables_of_number(console, project, row.number),
     )
 

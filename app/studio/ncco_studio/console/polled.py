@@ -46,7 +46,8 @@ class ListSearch(BaseModel):
     """The filters of a list, as in the URL's query."""
 
     def address(self, **changed: object) -> str:
-        values = {name: value for name, value in (self.model_dump() | changed).items() if value not in ("", None)}
+        values = self.model_dump(by_alias=True) | changed
+        values = {name: value for name, value in values.items() if value not in ("", None, False)}
         return f"?{urlencode(values)}" if values else ""
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from itertools import accumulate
 from math import ceil
 from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import urlencode
@@ -64,9 +65,6 @@ MOST_BARS: Final = 31
 """In longer periods, a bar covers several days."""
 MOST_LABELS: Final = 5
 """As many as fit below a chart on a phone, unless it only has a week's bars."""
-WIDTH: Final = 100.0
-TOP, BOTTOM = 10.0, 88.0
-"""Where the highest bar ends and all begin, as percentages of a chart, so that its text keeps its size."""
 
 Day: TypeAlias = Annotated[date | None, BeforeValidator(lambda text: text or None)]
 """None for an empty field."""
@@ -126,22 +124,12 @@ async def count_period(console: Console, period: Period, flow: str = "") -> Call
         return await count_calls(records, period, now_ms, flow)
 
 
-class Segment(NamedTuple):
-    """A part of a bar: the result that it counts, and its position."""
-
-    kind: str
-    y: float
-    height: float
-
-
 class Bar(NamedTuple):
-    """A bar of a chart: its text, its position, and its parts from the bottom. `label` is the text below it."""
+    """A bar of a chart: its text, the text below it, and parts: the result, the calls up to its end, and its own."""
 
     title: str
     label: str
-    x: float
-    width: float
-    parts: list[Segment]
+    parts: list[tuple[str, int, int]]
 
 
 class Chart(NamedTuple):
@@ -178,21 +166,17 @@ def hour_bars(report: CallReport) -> Chart:
 
 def _bars(counts: Sequence[Counter[str]], titles: Sequence[str], labels: Sequence[str], unit: str) -> Chart:
     most = max(count.total() for count in counts) or 1
-    step = WIDTH / len(counts)
     every = 1 if len(counts) <= DAYS else ceil(len(counts) / MOST_LABELS)
     first_label = (len(counts) - 1) % every // 2  # as far from the left as the last one from the right
     bars = list[Bar]()
     for number, count in enumerate(counts):
-        parts = list[Segment]()
-        y = BOTTOM
-        for kind in ("calls", *BARS):
-            if share := (BOTTOM - TOP) * count[kind] / most:
-                y -= share
-                parts.append(Segment(kind, round(y, 2), round(share, 2)))
+        kinds = ("calls", *BARS)
+        ends = accumulate(count[kind] for kind in kinds)
+        parts = [(kind, end, count[kind]) for kind, end in zip(kinds, ends, strict=True) if count[kind]]
         said = ", ".join(f"{count[kind]} {BARS[kind]}" for kind in BARS if count[kind])
         title = f"{titles[number]}: {counted(count.total(), 'call')}" + (f", {said}" if said else "")
         label = labels[number] if number % every == first_label else ""
-        bars.append(Bar(title, label, round(step * (number + 0.14), 2), round(step * 0.72, 2), parts))
+        bars.append(Bar(title, label, parts))
     return Chart(bars, most, unit)
 
 

@@ -21,7 +21,7 @@ from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.model import Project
 from ncco_server.flow.report import counted
 from ncco_server.flow.scope import Variable
-from ncco_server.ncco.value_types import PointInTime, point_of
+from ncco_server.ncco.value_types import Kind, PointInTime, point_of
 from ncco_server.service.phone_numbers import digits_of, line_of, readable
 from ncco_server.service.tables import MOST_FAULTS, RefusedRows, RowFault, Table, TableRowDocument
 from ncco_server.store import milliseconds
@@ -341,12 +341,18 @@ def _changed_columns(opened: OpenTable, sent: SentRow) -> dict[str, Any]:
             if f"clear.{name}" in sent.typed:
                 found[name] = None
             continue
-        is_local = isinstance(column.type, PointInTime) and not column.type.zone
-        moment = point_of(text) if is_local else None
-        if isinstance(moment, datetime) and moment.tzinfo is None:
-            text = moment.replace(tzinfo=opened.zone).isoformat()
-        found[name] = text or None
+        found[name] = in_zone(text, column.type, opened.zone) or None
     return found
+
+
+def in_zone(text: str, type_: Kind, zone: ZoneInfo) -> str:
+    """In a type without a time zone, a date and a time without a UTC offset are in the form's `zone`."""
+    if not isinstance(type_, PointInTime) or type_.zone:
+        return text
+    try:
+        return type_.with_zone(zone.key).cast(text)
+    except ValueError:
+        return text
 
 
 def _lines(text: str) -> str:
@@ -448,5 +454,5 @@ async def change_number(
     before = await opened.table.get(change.row, datetime.now(UTC))
     done = await _written(opened, session, change, before)
     tables = await tables_of_number(console_of(request), opened.project, number)
-    reply = render(request, "number_tables.html", tables=tables, number=number)
+    reply = render(request, "number_tables.html", tables=tables, person=number)
     return await record(request, done, reply, table=table.name)

@@ -179,11 +179,10 @@ class _TrafficCounter:
                 traffic.until_person.setdefault(call.flow, Counter())[seconds] += 1
             if result is not None and result.step and not result.is_played and result.result in _HUNG_UP:
                 flow_name, _, step = result.step.partition(".")
-                where = flow_name, step
-                if where in self._steps:
-                    traffic.hung_up[where] += 1
+                if (flow_name, step) in self._steps:
+                    traffic.hung_up[flow_name, step] += 1
                 else:
-                    gone.add(where[0])
+                    gone.add(flow_name)
         traffic.gone.update(gone)
 
 

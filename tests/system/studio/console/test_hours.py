@@ -83,6 +83,8 @@ def test_closed_for_an_hour_open_again_and_closed_for_a_day(
 
         opening.get_by_role("button", name="Close now").click()
         form = page.get_by_role("dialog", name="Close now")
+        box = form.bounding_box()
+        assert box and 1 >= abs(box["y"] - (664 - box["height"]) / 2), "it is in the middle"
         form.get_by_label("Reason").fill("a staff meeting")
         check_page(page)
         form.get_by_role("button", name="Close").click()

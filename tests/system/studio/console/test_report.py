@@ -32,7 +32,7 @@ CUT = """() => [...document.querySelectorAll(".chart text")].filter((text) => {
 }).map((text) => text.textContent)"""
 SIZES = "() => [...document.querySelectorAll('.chart text')].map((text) => getComputedStyle(text).fontSize)"
 OVERLAPS = """() => [...document.querySelectorAll(".chart")].flatMap((chart) => {
-    const boxes = [...chart.querySelectorAll("g text")].map((text) => text.getBoundingClientRect());
+    const boxes = [...chart.querySelectorAll("text:not(.start)")].map((text) => text.getBoundingClientRect());
     return boxes.slice(1).filter((box, index) => box.left < boxes[index].right).length ? [chart.ariaLabel] : [];
 })"""
 

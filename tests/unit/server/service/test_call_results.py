@@ -13,7 +13,7 @@ from ncco_server.flow.loader import load
 from ncco_server.service.call_results import count_results, open_result, results_of
 from ncco_server.service.turns import CALL_EXPIRY_MS
 from ncco_server.store import QUARTER_MS, EndOfCall, SessionRow, Store
-from ncco_studio.console.missed import count_by_result, missed_callers
+from ncco_studio.console.home import count_by_result, missed_callers
 from tests.support.cases import each_case
 from tests.support.stored_rows import NOON_MS, new_call, session_row, webhook_row
 

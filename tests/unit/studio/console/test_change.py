@@ -509,3 +509,15 @@ async def test_a_flow_that_does_not_load_is_named_in_the_list(owner: httpx.Async
 
     assert ">Shop<" in page
     assert "It has errors" in page
+
+
+async def test_a_form_of_more_than_a_thousand_fields_is_read_also_without_scripts(
+    owner: httpx.AsyncClient, flow: Path
+) -> None:
+    talks = "".join(f'      - talk: "Text {number}."\n' for number in range(1_100))
+    write(flow, f"{FLOW}  many:\n    do:\n{talks}    goto: end\n")
+    fields = {f"/steps/many/do/{number}/talk": f"Text {number}." for number in range(1_100)}
+    token = owner.headers.pop("X-CSRF-Token")
+
+    reviewed = await review(owner, **fields | {"/steps/many/do/1099/talk": "Goodbye."}, csrf_token=token)
+    assert (200, True) == (reviewed.status_code, "Goodbye." in reviewed.text), reviewed.text

@@ -275,7 +275,7 @@ async def test_handler_functions_return_the_chosen_results(
         phone = Phone(client)
         page = await phone.post("/phone/setup", file="flows/echo.py")
         assert "The function find" in page.text
-        assert "data-result" in page.text
+        assert 'data-field=""' in page.text
         await phone.call("flows/echo.py", world={"given": {"find": given} if given else {}})
         assert said == phone.bubbles[1]
 

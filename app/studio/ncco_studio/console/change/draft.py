@@ -128,6 +128,12 @@ class FileChange:
         return differences(self.fields, self.after)
 
     @property
+    def words(self) -> list[tuple[str, str, str]]:
+        """The differences: what, before, and after."""
+        titled = [(f"{each.group}, {each.label}".removesuffix(", says"), each) for each in self.differences]
+        return [(title, each.before, each.after) for title, each in titled]
+
+    @property
     def lines(self) -> list[str]:
         return diff_lines(self.before, self.text)
 
@@ -205,10 +211,8 @@ def save(request: Request, draft: FileChange, text: str | None, digest: str, don
         raise
     read = folder.current()
     title = title_of(read, draft.file, draft.after)
-    found = draft.differences
-    words = [(f"{each.group}{f', {each.label}' if each.label != 'says' else ''}", *each[2:]) for each in found]
     did = "deleted" if text is None else "saved"
     address = f"/change/{quote(draft.file)}"
     undo = UndoRequest(address, {"version": version, "digest": digest_of(draft.text)})
     shown = "/change" if text is None else address
-    return Change(f"file {did}", f"{title}: {done or did}.", shown, undo, words, draft.lines)
+    return Change(f"file {did}", f"{title}: {done or did}.", shown, undo, draft.words, draft.lines)

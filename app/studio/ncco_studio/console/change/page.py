@@ -10,13 +10,15 @@ from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
+from pydantic import ValidationError
 
 from ncco_server.desk.machine_checks import example_numbers
 from ncco_server.flow.hours.holidays import country_names, meant_country, regions_of
 from ncco_server.issue import pointer
 from ncco_server.service.phone_numbers import line_of, readable
-from ncco_studio.console.access import CanChange, CanLook
+from ncco_studio.console.access import MOST_FIELDS, CanChange, CanLook
 from ncco_studio.console.change.draft import (
     FileChange,
     change_of,
@@ -25,11 +27,11 @@ from ncco_studio.console.change.draft import (
     save,
     title_of,
 )
-from ncco_studio.console.change.fields import SECTIONS, FormField, NewLine, group_title, new_lines_in
+from ncco_studio.console.change.fields import SECTIONS, FormField, NewLine, new_lines_in
 from ncco_studio.console.change.form import NOT_SAVED, SAVED_MEANWHILE, CannotChange, changed, decided, merged, tidied
 from ncco_studio.console.change.heard import heard_on, steps_by_hours, week_heard
 from ncco_studio.console.change.notation import date_in_words, first_day, joined_times, time_fields
-from ncco_studio.console.change.steps import STEP_FIELDS, made_by, picture_of, review_step
+from ncco_studio.console.change.steps import StepForm, made_by, picture_of, review_step
 from ncco_studio.console.editor import check_size
 from ncco_studio.console.history import Change, record
 from ncco_studio.console.pages import refused, render
@@ -38,8 +40,6 @@ from ncco_studio.editor.project import CannotSave, ProjectFolder, ReadProject, d
 
 router = APIRouter()
 
-MOST_FIELDS: Final = 20_000
-"""Inputs of a form."""
 MOST_HEARD: Final = 40
 """Dates of a calendar for which the form says what callers hear."""
 SHOWN_HOLIDAYS: Final = timedelta(days=366)
@@ -52,10 +52,6 @@ class FormGroup(NamedTuple):
     name: str
     fields: list[FormField]
     new_lines: list[NewLine]
-
-    @property
-    def title(self) -> str:
-        return group_title(self.name)
 
     @property
     def week(self) -> list[FormField]:
@@ -320,8 +316,12 @@ def _changes(form: Mapping[str, str], fields: Iterable[FormField]) -> dict[str, 
 async def change_save(request: Request, session: CanChange) -> Response:
     """Check the confirmed draft again, and save it."""
     form = await _posted(request)
+    try:
+        step = StepForm.model_validate(form) if "what" in form else None
+    except ValidationError as error:
+        raise RequestValidationError(error.errors()) from error
     await check_size(request, session, form.get("file", ""), form.get("text", ""))
-    saved = await run_in_threadpool(_save, request, form)
+    saved = await run_in_threadpool(_save, request, form, step)
     if isinstance(saved, Response):
         return saved
     draft, change = saved
@@ -338,7 +338,7 @@ async def change_save(request: Request, session: CanChange) -> Response:
     return await record(request, change, reply, file=draft.file)
 
 
-def _save(request: Request, form: Mapping[str, str]) -> Response | tuple[FileChange, Change]:
+def _save(request: Request, form: Mapping[str, str], step: StepForm | None) -> Response | tuple[FileChange, Change]:
     folder = _folder(request)
     file = form.get("file", "")
     text = form.get("text", "").replace("\r\n", "\n")
@@ -352,7 +352,6 @@ def _save(request: Request, form: Mapping[str, str]) -> Response | tuple[FileCha
     draft = change_of(folder, file, before, text)
     if draft.has_errors and not is_new:
         return _form(request, file, problem=NOT_SAVED, form=form, draft=draft)
-    step = {name: form.get(name, "") for name in STEP_FIELDS} if "what" in form else {}
     if form.get("digest") not in ("", digest_of(before)):
         if step:
             return review_step(request, step, "Somebody else has saved other changes meanwhile. They stay.")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Final, Literal, NamedTuple
 from urllib.parse import quote
 
 import yaml
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Form, Query, Request, Response
+from pydantic import BaseModel, Field
 
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.language.retry import FAILURES
@@ -32,7 +33,25 @@ from ncco_studio.pictures.graph import label_of
 router = APIRouter()
 
 MOST_CHARACTERS: Final = 2_000
-STEP_FIELDS: Final = ("flow", "step", "what", "name", "says", "line")
+
+
+class StepForm(BaseModel):
+    """What to do with a step.
+
+    Attributes:
+        name: the new name, or that of the new step, or of the step to which a line leads.
+        says: what callers hear in the new step.
+        line: the line that changes, as `StepLine.name`.
+        edit: whether to show the form again.
+    """
+
+    flow: str = Field("", max_length=200)
+    step: str = Field("", max_length=200)
+    what: Literal["", "rename", "add", "lead", "delete"] = ""
+    name: str = Field("", max_length=200)
+    says: str = Field("", max_length=MOST_CHARACTERS)
+    line: str = Field("", max_length=MOST_CHARACTERS)
+    edit: bool = False
 
 
 class StepLine(NamedTuple):
@@ -47,10 +66,11 @@ class StepLine(NamedTuple):
         return pointer(*self.path)
 
 
-def lines_of(read: ReadProject, flow: Flow, step: Step, *, for_owners: bool) -> list[StepLine]:
+def _lines(request: Request, flow: Flow, step: Step) -> list[StepLine]:
     """With the words of the picture, one for each place in the file; leave out lines to other flows."""
     if flow.handler is not None:
         return []
+    read = console_of(request).project.current()
     here = ("steps", step.name)
     file = flow.place.file
     scalars = _scalars(here, YamlText(read.texts[file]).node(here))
@@ -63,7 +83,7 @@ def lines_of(read: ReadProject, flow: Flow, step: Step, *, for_owners: bool) -> 
     for place, alike in ways.items():
         path = places.get(place[:3]) or _new_path(here, [way.name for way in alike])
         if path:
-            label = label_of(alike, shown_way(for_owners=for_owners)) or ("afterwards",)
+            label = label_of(alike, shown_way(for_owners=view_of(request) == "owner")) or ("afterwards",)
             found.append(StepLine(path, label[0], alike[0].target.shown))
     return found
 
@@ -88,19 +108,16 @@ def _scalars(path: Path, node: yaml.Node) -> Iterator[tuple[Path, yaml.ScalarNod
 
 
 @router.get("/change-step")
-def step_form(request: Request, _: CanChange, *, flow: str = "", step: str = "") -> Response:
-    return _page(request, {"flow": flow, "step": step})
+def step_form(request: Request, _: CanChange, typed: Annotated[StepForm, Query()]) -> Response:
+    return _page(request, typed)
 
 
-def _page(
-    request: Request, typed: Mapping[str, str], problem: str = "", issues: tuple[FlowIssue, ...] = ()
-) -> Response:
+def _page(request: Request, typed: StepForm, problem: str = "", issues: tuple[FlowIssue, ...] = ()) -> Response:
     folder = console_of(request).project
-    typed = {"what": "", "name": "", "says": "", "line": ""} | dict(typed)
-    flow = folder.current().project.flows.get(typed["flow"])
-    step = flow.steps.get(typed["step"]) if flow else None
+    flow = folder.current().project.flows.get(typed.flow)
+    step = flow.steps.get(typed.step) if flow else None
     if flow is None or step is None:
-        problem = f"There is no step {typed['step']} any more."
+        problem = f"There is no step {typed.step} any more."
         return refused(request, 404, problem, "The picture of its flow shows all steps.")
     lines = _lines(request, flow, step)
     nowhere = {step.name, "end" if step.name == flow.start else ""}
@@ -120,33 +137,17 @@ def _page(
     )
 
 
-def _lines(request: Request, flow: Flow, step: Step) -> list[StepLine]:
-    return lines_of(console_of(request).project.current(), flow, step, for_owners=view_of(request) == "owner")
-
-
 @router.post("/change-step")
-def change_step(
-    request: Request,
-    _: CanChange,
-    *,
-    flow: Annotated[str, Form(max_length=200)],
-    step: Annotated[str, Form(max_length=200)],
-    what: Annotated[Literal["rename", "add", "lead", "delete"], Form()],
-    name: Annotated[str, Form(max_length=200)] = "",
-    says: Annotated[str, Form(max_length=MOST_CHARACTERS)] = "",
-    line: Annotated[str, Form(max_length=MOST_CHARACTERS)] = "",
-    edit: Annotated[bool, Form()] = False,
-) -> Response:
-    typed = {"flow": flow, "step": step, "what": what, "name": name, "says": says, "line": line}
-    return _page(request, typed) if edit else review_step(request, typed)
+def change_step(request: Request, _: CanChange, typed: Annotated[StepForm, Form()]) -> Response:
+    return _page(request, typed) if typed.edit else review_step(request, typed)
 
 
-def made_by(request: Request, typed: Mapping[str, str]) -> MadeChange | Response:
-    """Return the form if the change cannot be made. `typed` has all fields of the form."""
+def made_by(request: Request, typed: StepForm) -> MadeChange | Response:
+    """Return the form if the change cannot be made."""
     read = console_of(request).project.current()
-    flow = read.project.flows.get(typed["flow"])
-    step = flow.steps.get(typed["step"]) if flow else None
-    if flow is None or step is None:
+    flow = read.project.flows.get(typed.flow)
+    step = flow.steps.get(typed.step) if flow else None
+    if flow is None or step is None or not typed.what:
         return _page(request, typed)
     try:
         return _made(read, flow, step.name, typed, _lines(request, flow, step))
@@ -156,7 +157,7 @@ def made_by(request: Request, typed: Mapping[str, str]) -> MadeChange | Response
         return _page(request, typed, "this step can only be changed in the editor")
 
 
-def review_step(request: Request, typed: Mapping[str, str], notice: str = "") -> Response:
+def review_step(request: Request, typed: StepForm, notice: str = "") -> Response:
     made = made_by(request, typed)
     if isinstance(made, Response):
         return made
@@ -168,12 +169,12 @@ def review_step(request: Request, typed: Mapping[str, str], notice: str = "") ->
         request,
         "change_review.html",
         draft=draft,
-        differences=[] if typed["what"] == "rename" else draft.differences,
-        title=typed["step"],
+        differences=[] if typed.what == "rename" else draft.words,
+        title=typed.step,
         done=made.done,
-        typed={**typed, "at": made.at},
+        typed=typed.model_dump(exclude={"edit"}) | {"at": made.at},
         again="/change-step",
-        back=picture_of(typed["flow"], typed["step"]),
+        back=picture_of(typed.flow, typed.step),
         notice=notice,
     )
 
@@ -191,30 +192,30 @@ class MadeChange(NamedTuple):
     at: str
 
 
-def _made(read: ReadProject, flow: Flow, step: str, typed: Mapping[str, str], lines: Sequence[StepLine]) -> MadeChange:
+def _made(read: ReadProject, flow: Flow, step: str, typed: StepForm, lines: Sequence[StepLine]) -> MadeChange:
     """What led to a deleted step leads on along the chosen line. Raises CannotRename, ValueError, LookupError."""
     file = flow.place.file
     names = ProjectNames(read.texts)
     uses = names.occurrences(names.definitions("steps", file)[step])
-    if typed["what"] == "rename":
-        new = _new_name(flow, typed["name"])
+    if typed.what == "rename":
+        new = _new_name(flow, typed.name)
         text = with_edits(read.texts, edits_of(uses, read.texts, new))[file]
         return MadeChange(file, text, f"Step {step} is now named {new}, in {counted(len(uses), 'place')}", new)
-    line = next((each for each in lines if each.name == typed["line"]), None)
+    line = next((each for each in lines if each.name == typed.line), None)
     if line is None:
         raise CannotRename("this line is no longer in the file: choose another one")
-    if typed["what"] == "delete":
+    if typed.what == "delete":
         edits = edits_of([each for each in uses if not each.is_definition], read.texts, line.target)
         changed = YamlText(with_edits(read.texts, edits)[file])
         changed.remove(("steps", step))
         return MadeChange(file, changed.text, f"What led to {step} leads to {line.target}", line.target)
     changed = YamlText(read.texts[file])
-    if typed["what"] == "lead":
-        new = typed["name"]
+    if typed.what == "lead":
+        new = typed.name
         _put(changed, line.path, new)
         return MadeChange(file, changed.text, f"{step}, {line.label}: {line.target} → {new}", step)
-    new = _new_name(flow, typed["name"])
-    says = typed["says"].strip()
+    new = _new_name(flow, typed.name)
+    says = typed.says.strip()
     if not says:
         raise CannotRename("a step needs a name, and what callers hear: write both")
     _put(changed, line.path, new)

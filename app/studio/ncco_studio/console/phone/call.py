@@ -38,15 +38,6 @@ LONGEST_ACT_S: Final = 10.0
 """Real seconds for which a call is played in one go."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A scenario that was written: its file, its name, and the command that plays it."""
-
-    path: str
-    name: str
-    command: str
-
-
 class PhoneCall(PlayedCall):
     """One call. Await one method at a time.
 
@@ -78,10 +69,6 @@ class PhoneCall(PlayedCall):
         self._stage = stage
         self._folder = folder
         self._env = env
-
-    @property
-    def is_live(self) -> bool:
-        return self.answers.client is not None
 
     @property
     def line(self) -> str:
@@ -125,8 +112,11 @@ class PhoneCall(PlayedCall):
         self.answers.world = world
         await self.play(self.leg.at)
 
-    def keep(self, note: str = "") -> Kept:
-        """Write the call as a scenario, below the one-line comment `note`. Raises CannotKeep."""
+    def keep(self, note: str = "") -> dict[str, str]:
+        """Write the call as a scenario, below the one-line comment `note`. Raises CannotKeep.
+
+        Return its file, its name, and the command that plays it.
+        """
         if self._stage is None:
             raise CannotKeep("an NCCO without a flow cannot become a scenario", "paste a flow")
         project = self._folder.parent
@@ -141,7 +131,7 @@ class PhoneCall(PlayedCall):
             reason = (error.strerror or str(error)).lower()
             cure = "give the server's user write permission there, and keep the call again"
             raise CannotKeep(f"the scenario cannot be written to {path}: {reason}", cure) from error
-        return Kept(str(path), name, shlex.join(("ncco", "test", str(path))))
+        return {"path": str(path), "name": name, "command": shlex.join(("ncco", "test", str(path)))}
 
     def blocked(self) -> str:
         """Why the call cannot become a scenario, for display, or ""."""

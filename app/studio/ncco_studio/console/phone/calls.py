@@ -54,11 +54,6 @@ class Person:
     asking: int = 0
     kept: Counter[str] = field(default_factory=Counter)
 
-    @property
-    def order(self) -> tuple[bool, float]:
-        """The calls of the person with the smallest key end first."""
-        return self.asking > 0, self.used_at
-
 
 class PhoneCalls:
     """The current users of the phone.
@@ -80,7 +75,7 @@ class PhoneCalls:
     async def person(self, session: ConsoleSession) -> Person:
         """The person of this session; somebody else's calls end if there are too many people."""
         while session.id not in self._people and len(self._people) >= MOST_PEOPLE:
-            ended = min(self._people, key=lambda id_: self._people[id_].order)
+            ended, _ = min(self._people.items(), key=lambda each: (each[1].asking > 0, each[1].used_at))
             await self._people.pop(ended).worker.close()
         if session.id not in self._people:
             self._people[session.id] = Person(self.make_worker(session))

@@ -134,9 +134,10 @@ async def save_text(request: Request, console: TheConsole, session: CanChange, w
 
 
 @router.post("/phone/setup")
-async def setup(request: Request, session: CanLook, source: PhoneText) -> Response:
+async def setup(request: Request, console: TheConsole, session: CanLook, source: PhoneText) -> Response:
     """Show the flows that can be called, the dialled addresses, the lookups and the issues of a text."""
-    playable = await _read(request, session, source)
+    await _check_time(request, session, source)
+    playable = await asyncio.to_thread(read_source, console.project, source)
     return render(request, "phone_setup.html", **_setup_values(playable, session))
 
 
@@ -148,13 +149,8 @@ async def picture(request: Request, session: CanLook, source: PhoneText) -> Resp
     return Response(drawn, media_type="text/html")
 
 
-async def _read(request: Request, session: ConsoleSession, source: PhoneText) -> Playable:
-    """Let the subprocess first check whether a text that may be unsaved takes too long. Raises HTTPException."""
-    await _check_time(request, session, source)
-    return await asyncio.to_thread(read_source, console_of(request).project, source)
-
-
 async def _check_time(request: Request, session: ConsoleSession, source: PhoneText) -> None:
+    """Let the subprocess check whether a text that may be unsaved takes too long. Raises HTTPException."""
     if source.text is not None:
         await ask(request, session, language.read, source=PhoneText(file=source.file, text=source.text).model_dump())
 

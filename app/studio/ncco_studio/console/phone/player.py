@@ -159,14 +159,12 @@ class PhonePlayer:
         if not call.playable.is_saved(project_in(folder)):
             cure = "save it in a project file, or replay the call with the saved version"
             raise NotPlayed("this call was made with text that is not saved", cure)
-        kept: Json = plain(call.keep())
-        return kept
+        return call.keep()
 
     async def keep_recorded(self, *, recorded: Json, folder: Json, dial_allow: Sequence[str]) -> Json:
         project = project_in(folder)
         server = PhoneServer(project.flows, tuple(dial_allow), {})
-        kept: Json = plain(await keep_recorded(recorded, project, server))
-        return kept
+        return await keep_recorded(recorded, project, server)
 
 
 @cache
@@ -228,7 +226,7 @@ def _shown(call: PhoneCall, refused: str) -> Json:
         "takes_keys": call.leg.open is not None,
         "line": call.line,
         "is_over": call.leg.is_over,
-        "is_live": call.is_live,
+        "is_live": call.answers.client is not None,
         "made_at": f"{call.made_at:%A} {call.made_at.day} {call.made_at:%B %Y, %H:%M}{zone}",
         "position": plain(call.position),
         "accepted_input": plain(call.accepted_input()),

@@ -20,7 +20,7 @@ from ncco_server.service.masks import MaskedText, without_marks
 from ncco_server.service.told import digits_of, words_of
 from ncco_server.service.written_rows import REFUSED
 from ncco_server.store import Timeline, TurnRow, moment_of
-from ncco_studio.console.phone.call import Kept, PhoneCall, PhoneServer
+from ncco_studio.console.phone.call import PhoneCall, PhoneServer
 from ncco_studio.console.phone.world import ChosenAnswers, World
 from ncco_studio.editor.project import ProjectFolder
 from ncco_studio.editor.source import PhoneText, Playable, read_source
@@ -231,7 +231,7 @@ def recorded_of(timeline: Timeline) -> dict[str, Any]:
     }
 
 
-async def keep_recorded(recorded: Mapping[str, Any], folder: ProjectFolder, server: PhoneServer) -> Kept:
+async def keep_recorded(recorded: Mapping[str, Any], folder: ProjectFolder, server: PhoneServer) -> dict[str, str]:
     """Replay a call, and save it to tests/scenarios/ next to the flows, without sensitive values.
 
     The caller's number is saved only if the call takes a different path with a sample number. For `recorded` see
@@ -264,7 +264,7 @@ async def keep_recorded(recorded: Mapping[str, Any], folder: ProjectFolder, serv
     return await _keep_as(recorded, number, playable, server)
 
 
-async def _keep_as(recorded: Mapping[str, Any], caller: str, playable: Playable, server: PhoneServer) -> Kept:
+async def _keep_as(recorded: Mapping[str, Any], caller: str, playable: Playable, server: PhoneServer) -> dict[str, str]:
     steps = {kind: deque(each) for kind, each in recorded["steps"].items()}
     hides_input = None in steps["input"]
     hides_params = recorded["hides_params"]

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 from ncco_server.desk.recorded_calls import answers_in, functions_in
 from ncco_server.flow.nodes import Place
 from ncco_server.service.phone_numbers import readable
-from ncco_studio.console.conversation import done_by_party
+from ncco_studio.console.conversation import done_by_party, place_of
 from ncco_studio.simulator.delivery import WebhookDelivery
 from ncco_studio.simulator.legs import Leg
 from ncco_studio.simulator.transcript import Heard, Waited
@@ -30,12 +30,6 @@ _PARTIES: Final = ("ringing", "joined", "left")
 """Entries whose text is a URL."""
 LONGEST_BODY: Final = 20_000
 """Characters of a displayed body or NCCO."""
-
-
-def place_of(where: str) -> Place | None:
-    """Read `flows/acme.yaml:12`; None for ""."""
-    file, _, line = where.rpartition(":")
-    return Place(file, int(line), 1) if file and line.isdigit() else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,10 +58,6 @@ class FlowEditor extends HTMLElement {
 
   /** Another text: it starts without issues, and undo does not go back behind it. */
   set value(text) {
-    if (!this.#view) {
-      this.textContent = text;
-      return;
-    }
     this.#view.setState(this.#state(text));
     this.#begin();
     this.check();

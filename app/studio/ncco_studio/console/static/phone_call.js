@@ -24,7 +24,7 @@ export function send(path, data) {
       return show(html);
     } catch (problem) {
       fail("request", problem.message);
-      if (problem.status === 404) end();
+      if (problem.cause?.status === 404) end();
       return false;
     }
   });

@@ -38,8 +38,7 @@ export function world() {
     for (const field of fields.querySelectorAll("[data-field]")) {
       value[field.dataset.field] = field.dataset.type === "json" ? parsed(field.value, field.value) : field.value;
     }
-    const result = fields.querySelector("[data-result]");
-    const answers = { value: { value: result ? parsed(result.value, result.value) : value }, fails: { error: "503" }, timeout: { timeout: true } };
+    const answers = { value: { value: "" in value ? value[""] : value }, fails: { error: "503" }, timeout: { timeout: true } };
     if (how in answers) given[fields.dataset.lookup] = answers[how];
   }
   return { parties, given };

@@ -2,19 +2,11 @@
 
 export const $ = (id) => document.getElementById(id);
 
-/** A request that did not succeed. Its message can be shown; `status` is 0 when no answer came. */
-export class RequestFailed extends Error {
-  constructor(message, status = 0) {
-    super(message);
-    this.status = status;
-  }
-}
-
 /**
  * Send `data` as JSON with the session's CSRF token.
  *
- * Returns the parsed JSON of the answer, or its text when it is no JSON. Throws RequestFailed; an aborted `signal` throws
- * AbortError as `fetch` does.
+ * Returns the parsed JSON of the answer, or its text when it is no JSON. Throws an Error whose message can be shown, and
+ * whose `cause` is the answer, if one came; an aborted `signal` throws AbortError as `fetch` does.
  */
 export async function post(url, data = {}, { signal } = {}) {
   const token = document.querySelector('meta[name="csrf-token"]')?.content ?? "";
@@ -24,10 +16,10 @@ export async function post(url, data = {}, { signal } = {}) {
     answer = await fetch(url, { method: "POST", headers, body: JSON.stringify(data), signal });
   } catch (problem) {
     if (problem.name === "AbortError") throw problem;
-    throw new RequestFailed("The server does not answer. Check that it is running, then try again.");
+    throw new Error("The server does not answer. Check that it is running, then try again.");
   }
   const text = await answer.text();
-  if (!answer.ok) throw new RequestFailed(reason(answer, text), answer.status);
+  if (!answer.ok) throw new Error(reason(answer, text), { cause: answer });
   return isJson(answer) ? JSON.parse(text) : text;
 }
 
