@@ -137,6 +137,7 @@ class HandlerFile(NamedTuple):
         handler: None if there is none, or the code could not be run.
         node: the words of its flow, as in a flow file.
         modules: the project's own modules that it imports, for the sources of its revision.
+        ran_s: after how long the code was ended; 0 if it ended by itself.
     """
 
     handler: CallFlow | None
@@ -145,8 +146,11 @@ class HandlerFile(NamedTuple):
     issues: list[FlowIssue]
     text: str = ""
     modules: Mapping[str, str] = MappingProxyType({})
+    ran_s: float = 0.0
 
 
+_endless: Final[dict[str, tuple[str, Mapping[str, str], HandlerFile]]] = {}
+"""Files that were ended, by path, with their text and modules: until these change, they are not run as long again."""
 _NO_HANDLER: Final = "decorate one, or take the file out of NCCO_PYTHON_FLOWS: what handlers import need not be listed"
 _is_running: ContextVar[bool] = ContextVar("handler file runs", default=False)
 
@@ -165,8 +169,11 @@ def run_file(
     """
     package = ".".join(PurePosixPath(path).parts[1:-1])
     modules = own_modules(text, package, in_process if stored is None else stored_in(stored))
-    old = OldModules(modules) if stored is not None else None
     limit_s = limit_s if stored is None else EXPLORE_S
+    *same, ended = _endless.get(path, (None,))
+    if ended is not None and same == [text, modules] and limit_s <= ended.ran_s:
+        return ended._replace(issues=[*ended.issues])
+    old = OldModules(modules) if stored is not None else None
     if old is not None and old.changed:
         found = _run_file(path, text, package, limit_s, old.builtins)
         if found.handler is not None:
@@ -176,7 +183,10 @@ def run_file(
     else:
         found = _run_file(path, text, package, limit_s)
     note_imported(modules)
-    return found._replace(modules=modules)
+    found = found._replace(modules=modules)
+    if found.ran_s:
+        _endless[path] = text, modules, found
+    return found
 
 
 def _run_file(
@@ -214,7 +224,8 @@ def _run_file(
         return in_time(partial(tracer.run, run, most=inf), tracer, limit_s=limit_s)
     except TooLong:
         message = f"this line is still running after {limit_s:g} s"
-        return _without_handler(Place(path, tracer.late, 1), message, "do this in a function for `call.run`")
+        late = _without_handler(Place(path, tracer.late, 1), message, "do this in a function for `call.run`")
+        return late._replace(ran_s=limit_s)
     except BaseException as error:  # noqa: BLE001 - the author's objects may raise anything when they are looked at
         return _without_handler(Place(path, tracer.latest, 1), f"this line raised {type(error).__name__}")
 
