@@ -157,6 +157,26 @@ async def test_a_handler_is_interrupted_with_and_without_the_timer(
     assert ["talk"] == [action["action"] for action in played]
 
 
+NOTED = """
+from ncco_server import Call, call_flow
+
+HEARD = []
+
+@call_flow(default=True)
+async def phone(call: Call) -> None:
+    HEARD.append(call.uuid)
+    await call.talk("Hello.")
+"""
+
+
+async def test_a_handler_is_the_one_of_the_program_although_its_file_is_listed_for_commands(home: Path) -> None:
+    module = imported(home, "flows.phone", NOTED)
+    async with running_app(program(home, module.phone, python_flows=("phone.py",), database_url="memory://")) as client:
+        await client.post("/webhooks/answer", json=CALL)
+
+    assert [CALL["uuid"]] == module.HEARD
+
+
 REQUESTS = (
     ("POST", "/webhooks/answer", b"x" * 300_000),
     ("POST", "/webhooks/answer", b""),
