@@ -346,11 +346,9 @@ class _File:
     def of_handler(
         cls, path: str, text: str, listed: str, stored: Mapping[str, str] | None, *, hurries: bool = False
     ) -> Self:
-        """A file that `hurries` has less time, since another one has used it."""
-        from ncco_server.flow.handlers.limits import HURRY_S, LOAD_S  # noqa: PLC0415 - few projects have any
-        from ncco_server.flow.handlers.reading import read_handler, run_file  # noqa: PLC0415
+        from ncco_server.flow.handlers.reading import read_handler, run_file  # noqa: PLC0415 - few projects have any
 
-        found = run_file(path, text, listed, HURRY_S if hurries else LOAD_S, stored=stored)
+        found = run_file(path, text, listed, hurries=hurries, stored=stored)
         read = partial(read_handler, found)
         is_endless = found.ran_s > 0
         return cls(path, text, found.node, None, True, found.issues, (), read, found.modules, is_endless)

@@ -25,7 +25,7 @@ from ncco_server.flow.handlers.cures import cure_of, syntax_cure
 from ncco_server.flow.handlers.effects import HEARD, SECRET
 from ncco_server.flow.handlers.given import GivenHandler
 from ncco_server.flow.handlers.inspection import HandlerCode
-from ncco_server.flow.handlers.limits import EXPLORE_S, LOAD_S, LineTracer, TooLong, in_time
+from ncco_server.flow.handlers.limits import EXPLORE_S, HURRY_S, LOAD_S, LineTracer, TooLong, in_time
 from ncco_server.flow.handlers.own_modules import OldModules, in_process, note_imported, own_modules, stored_in
 from ncco_server.flow.handlers.playback import NO_KEYS, HandlerPlayback, milliseconds
 from ncco_server.flow.handlers.remarks import Remark, run_again
@@ -160,16 +160,17 @@ def is_running_file() -> bool:
 
 
 def run_file(
-    path: str, text: str, listed: str = "", limit_s: float = LOAD_S, *, stored: Mapping[str, str] | None = None
+    path: str, text: str, listed: str = "", *, hurries: bool = False, stored: Mapping[str, str] | None = None
 ) -> HandlerFile:
-    """Run the code of a file in a new module, unless a part of it takes longer than `limit_s`. Never raises.
+    """Run the code of a file in a new module, unless a part of it takes too long. Never raises.
 
+    A file that `hurries` has less time, since another one has used it.
     If `listed` is a `GivenHandler` and `text` is that of its module, its handler is taken instead. With the `stored`
     sources of a revision, the file imports the project's own modules from there, if they have changed.
     """
     package = ".".join(PurePosixPath(path).parts[1:-1])
     modules = own_modules(text, package, in_process if stored is None else stored_in(stored))
-    limit_s = limit_s if stored is None else EXPLORE_S
+    limit_s = EXPLORE_S if stored is not None else HURRY_S if hurries else LOAD_S
     *same, ended = _endless.get(path, (None,))
     if ended is not None and same == [text, modules] and limit_s <= ended.ran_s:
         return ended._replace(issues=[*ended.issues])
