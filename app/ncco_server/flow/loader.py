@@ -227,7 +227,8 @@ def _read_files(
     for path in sorted(handlers.union(filter(is_flow_file, texts))):
         if path in allowed:
             stored = None if extent in ("files", "project") else texts
-            files.append(_File.of_handler(path, texts[path], allowed[path], stored))
+            hurries = any(file.is_endless for file in files)
+            files.append(_File.of_handler(path, texts[path], allowed[path], stored, hurries=hurries))
         elif path in handlers:
             files.append(_File.of_unlisted(path, texts[path], handlers, missing))
         else:
@@ -325,6 +326,7 @@ class _File:
     Attributes:
         read_handler: None for a YAML file, or if the handler's code could not be run.
         modules: the sources of the project's own modules that a handler imports.
+        is_endless: a handler's code was ended.
     """
 
     path: str
@@ -336,13 +338,18 @@ class _File:
     gaps: tuple[Gap, ...] = ()
     read_handler: ReadHandler | None = None
     modules: Mapping[str, str] = field(default_factory=dict)
+    is_endless: bool = False
 
     @classmethod
-    def of_handler(cls, path: str, text: str, listed: str, stored: Mapping[str, str] | None) -> Self:
+    def of_handler(
+        cls, path: str, text: str, listed: str, stored: Mapping[str, str] | None, *, hurries: bool = False
+    ) -> Self:
         from ncco_server.flow.handlers.reading import read_handler, run_file  # noqa: PLC0415 - few projects have any
 
-        found = run_file(path, text, listed, stored=stored)
-        return cls(path, text, found.node, None, True, found.issues, (), partial(read_handler, found), found.modules)
+        found = run_file(path, text, listed, hurries=hurries, stored=stored)
+        read = partial(read_handler, found)
+        is_endless = found.ran_s > 0
+        return cls(path, text, found.node, None, True, found.issues, (), read, found.modules, is_endless)
 
     @classmethod
     def of_unlisted(cls, path: str, text: str, handlers: Iterable[str], missing: Iterable[str]) -> Self:

@@ -157,10 +157,12 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness, 
 
 def _guard_functions(settings: Settings, *, is_included: bool) -> None:
     if is_included or settings.python_flows or settings.python_lookups:
-        from ncco_server.service.lookup_sources import guard_tasks  # noqa: PLC0415 - only for flows with Python
+        from ncco_server.flow.handlers.limits import GUARD  # noqa: PLC0415 - only for flows with Python
+        from ncco_server.service.lookup_sources import guard_tasks  # noqa: PLC0415 - as above
 
         guard_tasks(asyncio.get_running_loop())
         if not is_included:
+            GUARD.ends_process = True
             sys.setswitchinterval(SWITCH_S)
 
 

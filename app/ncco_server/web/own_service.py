@@ -96,7 +96,7 @@ class OwnService:
         clock: Callable[[], datetime],
         given: Sequence[str] = (),
     ) -> None:
-        handlers = (*given, *settings.python_flows)
+        handlers = (*settings.python_flows, *given)  # of two with the same path, the last one counts
         store = open_store(settings.database_url)
         self._clients = Clients(settings, partial(counted_lookups, metrics=metrics, log=log), store)
         metrics.late_functions.set_function(lambda: self._clients.late_functions)

@@ -16,6 +16,7 @@ from ncco_server.flow.handlers.api import CallFlow
 from ncco_server.flow.handlers.given import given_handlers
 from ncco_server.flow.handlers.limits import GUARD
 from ncco_server.flow.handlers.reading import is_running_file
+from ncco_server.flow.loader import load_files
 from ncco_server.settings import Settings, load_settings, require_safe
 from ncco_server.web.app import create_app
 from ncco_server.web.log import log_of_program
@@ -81,6 +82,8 @@ def ncco_router(
     settings = load_settings() if settings is None else settings
     require_safe(settings, dev, in_program=True)
     given = given_handlers(handlers, settings.flows)
+    if {*settings.python_flows} - {*given}:  # a regular expression is interrupted here, and not run again in a thread
+        load_files(settings.flows, settings.templates, handlers=(*settings.python_flows, *given))
     app = create_app(settings, dev=dev, log=log_of_program(), handlers=given, owns_process=False)
     running: list[FastAPI] = []
 

@@ -96,7 +96,11 @@ def command(
         raise CannotRun("--speed would call real people again sooner than the flow says", cure)
     settings = settings.model_copy(update={"speed": speed, "has_virtual_vonage": is_virtual})
     say = _say_as_json if is_json_log(settings, sys.stdout) and not dev and not sys.stderr.isatty() else _say
-    read = partial(Source(settings.flows, settings.templates).load, settings.flow_env, explores=False)
+    read: Callable[[], LoadedProject] = partial(
+        Source(settings.flows, settings.templates).load, settings.flow_env, explores=False
+    )
+    if settings.python_flows:  # run here, because only in the main thread a regular expression is interrupted
+        read = partial(_same, read())
     project = asyncio.run(
         project_at_start(settings.database_url, read, dev=dev, say=say, handlers=settings.python_flows)
     )
@@ -104,7 +108,7 @@ def command(
         say("the server does not start while its flows have errors")
         return ISSUES
     greeted = list(project.flows.values())
-    del project  # the server reads the flows itself, and a large project takes a lot of memory
+    del project, read  # the server reads the flows itself, and a large project takes a lot of memory
     database = _database(settings.database_url)
 
     without_console = _how_to_have_a_console(settings, dev=dev) if sys.stderr.isatty() else ""
@@ -126,6 +130,10 @@ def command(
 
         serve(settings, dev=dev, ready=greet, figures=console.figures if console else None)
     return FINE
+
+
+def _same(found: LoadedProject) -> LoadedProject:
+    return found
 
 
 def _say(text: str) -> None:

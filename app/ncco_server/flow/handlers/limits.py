@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import faulthandler
 import os
 import signal
 import sys
@@ -30,14 +31,19 @@ MOST_LINES: Final = 200_000
 """The limit where it cannot be a time; our choice."""
 LOAD_S: Final = 3.0
 """The limit for a file's own code, from each new line and each imported module on; our choice."""
+HURRY_S: Final = LOAD_S / 10
+"""The same for the files after one that took longer; our choice. A start waits for all of them."""
 EXPLORE_S: Final = 10.0
 """The limit for all runs that find the steps of a handler, and for a file that was loaded before; our choice."""
+STUCK_S: Final = 10.0
+"""How long code in a thread may hold the interpreter, so that no call is answered; our choice."""
 MOST_TASKS: Final = 10_000
 """That code may start before it waits; our choice. The event loop begins them in one go, which takes about 0.1 s."""
 MAY_STAY: Final = "may stay"
 """How the names of threads begin that may still run when the process ends."""
 BUSY: Final = 10
 """How many times longer code may take if other processes use the processors; our choice."""
+_STDERR: Final = 2
 _SIGNAL: Final = signal.SIGVTALRM
 
 T = TypeVar("T")
@@ -171,10 +177,13 @@ class LoopGuard:
 
     A kernel timer sends it while the code uses the processor, also in a regular expression; a thread sends it while the
     code blocks. `watched_s` is how long this thread has watched, without the time in which the process was stopped.
+    With `ends_process`, code in another thread that holds the interpreter for STUCK_S ends the process, and a traceback
+    is printed: what restarts the process loads the code in the main thread.
     """
 
     def __init__(self) -> None:
         self.has_timer = True
+        self.ends_process = False
         self.watched_s = 0.0
         self._slice: _Slice | None = None
         self._thread: threading.Thread | None = None
@@ -185,6 +194,11 @@ class LoopGuard:
     def is_running(self) -> bool:
         """Whether code of flow authors runs in the main thread."""
         return self._slice is not None
+
+    def end_if_stuck(self) -> None:
+        """If `ends_process`, end it unless this is called again or the end is cancelled in time."""
+        if self.ends_process:
+            faulthandler.dump_traceback_later(STUCK_S, file=_STDERR, exit=True)
 
     def count_task(self) -> None:
         """Raise RuntimeError if the code that runs has started too many tasks."""
@@ -296,13 +310,19 @@ def in_time(work: Callable[[], T], *tracers: LineTracer, limit_s: float = EXPLOR
         except BaseException as error:  # noqa: BLE001 - raised again below
             done.set_exception(error)
 
-    threading.Thread(target=settle, name=MAY_STAY, daemon=True).start()
-    while True:
-        with suppress(FutureTimeout):
-            return done.result(limit_s / 20)
-        waited_s += limit_s / 20
-        if any(each.is_late(limit_s) for each in tracers):
-            raise TooLong
+    try:
+        GUARD.end_if_stuck()  # before the thread begins: this one may never run again
+        threading.Thread(target=settle, name=MAY_STAY, daemon=True).start()
+        while True:
+            with suppress(FutureTimeout):
+                return done.result(limit_s / 20)
+            GUARD.end_if_stuck()
+            waited_s += limit_s / 20
+            if any(each.is_late(limit_s) for each in tracers):
+                raise TooLong
+    finally:
+        if GUARD.ends_process:
+            faulthandler.cancel_dump_traceback_later()
 
 
 def close(waiting: Coroutine[Any, Any, Any]) -> None:

@@ -25,7 +25,7 @@ from ncco_server.flow.handlers.cures import cure_of, syntax_cure
 from ncco_server.flow.handlers.effects import HEARD, SECRET
 from ncco_server.flow.handlers.given import GivenHandler
 from ncco_server.flow.handlers.inspection import HandlerCode
-from ncco_server.flow.handlers.limits import EXPLORE_S, LOAD_S, LineTracer, TooLong, in_time
+from ncco_server.flow.handlers.limits import EXPLORE_S, HURRY_S, LOAD_S, LineTracer, TooLong, in_time
 from ncco_server.flow.handlers.own_modules import OldModules, in_process, note_imported, own_modules, stored_in
 from ncco_server.flow.handlers.playback import NO_KEYS, HandlerPlayback
 from ncco_server.flow.handlers.remarks import Remark, run_again
@@ -138,6 +138,7 @@ class HandlerFile(NamedTuple):
         handler: None if there is none, or the code could not be run.
         node: the words of its flow, as in a flow file.
         modules: the project's own modules that it imports, for the sources of its revision.
+        ran_s: after how long the code was ended; 0 if it ended by itself.
     """
 
     handler: CallFlow | None
@@ -146,8 +147,11 @@ class HandlerFile(NamedTuple):
     issues: list[FlowIssue]
     text: str = ""
     modules: Mapping[str, str] = MappingProxyType({})
+    ran_s: float = 0.0
 
 
+_endless: Final[dict[str, tuple[str, Mapping[str, str], HandlerFile]]] = {}
+"""Files that were ended, by path, with their text and modules: until these change, they are not run as long again."""
 _NO_HANDLER: Final = "decorate one, or take the file out of NCCO_PYTHON_FLOWS: what handlers import need not be listed"
 _is_running: ContextVar[bool] = ContextVar("handler file runs", default=False)
 
@@ -157,17 +161,21 @@ def is_running_file() -> bool:
 
 
 def run_file(
-    path: str, text: str, listed: str = "", limit_s: float = LOAD_S, *, stored: Mapping[str, str] | None = None
+    path: str, text: str, listed: str = "", *, hurries: bool = False, stored: Mapping[str, str] | None = None
 ) -> HandlerFile:
-    """Run the code of a file in a new module, unless a part of it takes longer than `limit_s`. Never raises.
+    """Run the code of a file in a new module, unless a part of it takes too long. Never raises.
 
+    A file that `hurries` has less time, since another one has used it.
     If `listed` is a `GivenHandler` and `text` is that of its module, its handler is taken instead. With the `stored`
     sources of a revision, the file imports the project's own modules from there, if they have changed.
     """
     package = ".".join(PurePosixPath(path).parts[1:-1])
     modules = own_modules(text, package, in_process if stored is None else stored_in(stored))
+    limit_s = EXPLORE_S if stored is not None else HURRY_S if hurries else LOAD_S
+    *same, ended = _endless.get(path, (None,))
+    if ended is not None and same == [text, modules] and limit_s <= ended.ran_s:
+        return ended._replace(issues=[*ended.issues])
     old = OldModules(modules) if stored is not None else None
-    limit_s = limit_s if stored is None else EXPLORE_S
     if old is not None and old.changed:
         found = _run_file(path, text, package, limit_s, old.builtins)
         if found.handler is not None:
@@ -177,7 +185,10 @@ def run_file(
     else:
         found = _run_file(path, text, package, limit_s)
     note_imported(modules)
-    return found._replace(modules=modules)
+    found = found._replace(modules=modules)
+    if found.ran_s:
+        _endless[path] = text, modules, found
+    return found
 
 
 def _run_file(
@@ -215,7 +226,8 @@ def _run_file(
         return in_time(partial(tracer.run, run, most=inf), tracer, limit_s=limit_s)
     except TooLong:
         message = f"this line is still running after {limit_s:g} s"
-        return _without_handler(Place(path, tracer.late, 1), message, "do this in a function for `call.run`")
+        late = _without_handler(Place(path, tracer.late, 1), message, "do this in a function for `call.run`")
+        return late._replace(ran_s=limit_s)
     except BaseException as error:  # noqa: BLE001 - the author's objects may raise anything when they are looked at
         return _without_handler(Place(path, tracer.latest, 1), f"this line raised {type(error).__name__}")
 

@@ -108,6 +108,24 @@ def test_a_handler_that_is_broken_or_deleted_stays_in_use(tmp_path: Path, projec
         assert happens(lambda: "Hello from Luigi's." in answered())
 
 
+def test_a_file_that_holds_the_interpreter_costs_one_restart(tmp_path: Path, project: Path) -> None:
+    settings = {"NCCO_PYTHON_FLOWS": "pizza.py", "NCCO_INSECURE": "1", "NCCO_PUBLIC_URL": "https://calls.example.com"}
+    path = project / "flows/pizza.py"
+    explodes = path.read_text() + "\nimport re\nre.match('(a+)+$', 'a' * 40 + 'b')\n"
+    with running_server(tmp_path, "--log", "console", cwd=project, env=settings) as server:
+        before = said(post(f"http://{server.address}/webhooks/answer", {**CALLER, "uuid": "before"}))
+        path.write_text(explodes)
+        ended_with = server.process.wait(timeout=120)
+    with running_server(tmp_path, "--log", "console", cwd=project, env=settings) as server:
+        after = said(post(f"http://{server.address}/webhooks/answer", {**CALLER, "uuid": "after"}))
+    first = ncco("serve", "--dev", "--port", "0", cwd=project, env={"NCCO_PYTHON_FLOWS": "pizza.py"})
+
+    line = explodes.count("\n")
+    assert (1, before) == (ended_with, after)
+    assert f"flows/pizza.py:{line}" in server.printed
+    assert (1, True) == (first.exit_code, f"flows/pizza.py:{line}" in first.stderr)
+
+
 def _has_printed(server: Server, words: str) -> bool:
     return words in server.printed
 

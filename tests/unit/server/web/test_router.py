@@ -21,6 +21,7 @@ from pydantic import SecretStr
 
 from ncco_server import create_app, ncco_router
 from ncco_server.errors import AppError, SettingsError
+from ncco_server.flow.handlers.limits import GUARD
 from ncco_server.settings import load_settings
 from tests.support.cases import each_case
 from tests.support.server import free_port
@@ -64,12 +65,12 @@ def imported(home: Path, name: str, code: str) -> ModuleType:
     return module
 
 
-def program(home: Path, *handlers: Any, prefix: str = "", **values: Any) -> FastAPI:
+def program(home: Path, *handlers: Any, prefix: str = "", timer: bool = True, **values: Any) -> FastAPI:
     """A program with its own route, and calls. Its flows folder is in `home`."""
     values = {"database_url": f"sqlite:///{home}/calls.db"} | values
     settings = settings_with(flows=home / "flows", templates=home / "templates", **values)
     app = FastAPI()
-    app.include_router(ncco_router(*handlers, settings=settings, dev=True), prefix=prefix)
+    app.include_router(ncco_router(*handlers, settings=settings, dev=True, timer=timer), prefix=prefix)
     app.add_api_route("/hello", lambda: "hello")
     return app
 
@@ -128,6 +129,52 @@ async def test_a_task_of_a_handler_or_a_function_does_not_hold_the_program(home:
         assert "hello" == (await client.get("/hello")).json()
         assert asyncio.get_running_loop().time() < began + 10
     assert ["Hello."] == [action["text"] for action in played]
+
+
+NEVER_ENDS = """
+import signal
+from ncco_server import Call, call_flow
+
+@call_flow(default=True)
+async def phone(call: Call) -> None:
+    while True:
+        TIMES.append(signal.getitimer(signal.ITIMER_VIRTUAL)[1])
+
+TIMES = []
+"""
+
+
+@pytest.mark.parametrize("timer", [True, False])
+async def test_a_handler_is_interrupted_with_and_without_the_timer(
+    home: Path, timer: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(GUARD, "has_timer", True)
+    module = imported(home, "phone", NEVER_ENDS)
+    async with running_app(program(home, module.phone, timer=timer, database_url="memory://")) as client:
+        played = (await client.post("/webhooks/answer", json=CALL)).json()
+
+    assert timer == any(module.TIMES)
+    assert ["talk"] == [action["action"] for action in played]
+
+
+NOTED = """
+from ncco_server import Call, call_flow
+
+HEARD = []
+
+@call_flow(default=True)
+async def phone(call: Call) -> None:
+    HEARD.append(call.uuid)
+    await call.talk("Hello.")
+"""
+
+
+async def test_a_handler_is_the_one_of_the_program_although_its_file_is_listed_for_commands(home: Path) -> None:
+    module = imported(home, "flows.phone", NOTED)
+    async with running_app(program(home, module.phone, python_flows=("phone.py",), database_url="memory://")) as client:
+        await client.post("/webhooks/answer", json=CALL)
+
+    assert ["leg-1"] == module.HEARD
 
 
 REQUESTS = (

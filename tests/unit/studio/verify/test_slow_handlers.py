@@ -75,6 +75,32 @@ def test_of_many_states_of_a_step_those_with_one_unusual_value_are_all_played() 
     assert ["error_exit"] == [each.kind for each in proof.violations]
 
 
+def test_a_bot_that_keeps_what_was_said_is_checked_with_few_runs(tmp_path: Path) -> None:
+    begun = tmp_path / "runs"
+    bot = f"""from dataclasses import dataclass
+
+@dataclass
+class Reply:
+    text: str
+    is_last: bool
+
+async def answer(said: list[str]) -> Reply: ...
+{HEAD}    with open({str(begun)!r}, "a") as runs:
+        runs.write(call.from_[:0] + ".")
+    said = []
+    while heard := await call.collect("How can I help?", speech=True, name="help"):
+        reply = await call.run(answer, [*said, heard])
+        said = [*said, heard, reply.text]
+        if reply.is_last:
+            await call.talk(reply.text)
+            break
+"""
+
+    handler_issues(project_of(bot))
+
+    assert 1000 > len(begun.read_bytes())
+
+
 def test_a_line_that_never_ends_is_reported() -> None:
     code = f"{HEAD}    while True:\n        pass\n"
 

@@ -85,7 +85,7 @@ from ncco_studio.verify.prove.triggers import (
     may_be_moved,
 )
 from ncco_studio.verify.prove.turns import FAILSAFE, NO_DIAL_LIMIT, PlayedTurn, PossibleTurns, context_at
-from ncco_studio.verify.prove.unusual import FAILED, Outcomes, UnusualValues
+from ncco_studio.verify.prove.unusual import FAILED, MANY_IN_CHECK, MANY_IN_STEP, Outcomes, UnusualValues
 from ncco_studio.verify.prove.uses import flows_run_from
 
 _HUNG_UP: Final = StatusWebhook.read({"status": "completed", "disconnected_by": "user"})
@@ -165,7 +165,7 @@ class Explorer:
         """The turns after triggers that are accepted, by these keys and the number of the trigger."""
         self._led = set[StepKey]()
         """The steps of all states. In a brief exploration, a new one comes next, so that all lines are reached."""
-        self._unusual = UnusualValues()
+        self.unusual = UnusualValues(MANY_IN_CHECK if bounds.is_brief else MANY_IN_STEP)
         self._heard_by_parties = set[Any]()
         """Keys of the flows already played to dialled parties."""
         self._nccos: dict[Any, PlayedNcco] = {}
@@ -234,7 +234,7 @@ class Explorer:
                 self._hang_up(state)
             tried = self._tried(state)
             outcomes = self._outcomes(state, tried) if self._is_handled(state) else {}
-            left_out = self._unusual.left_out(state, outcomes)
+            left_out = self.unusual.left_out(state, outcomes)
             self._turns.are_few = bool(left_out)
             turns = dict[int, list[Transition]]()
             for number, trigger in enumerate((*tried, *detections_at(self.root, state.session, state.given))):
@@ -248,12 +248,12 @@ class Explorer:
                     made = turns[number] = self._explore_trigger(state, trigger)
                     if self._repeats and all(each.kind == "accepted" for each in made):
                         known[number] = made
-            self._unusual.note(state, outcomes, turns)
+            self.unusual.note(state, outcomes, turns)
         self._waiting.clear()
         self._turns.are_few = False
 
     def _is_handled(self, state: State) -> bool:
-        return not self._bounds.is_brief and explored_in(self.root.named(state.where[0])) is not None
+        return explored_in(self.root.named(state.where[0])) is not None
 
     @property
     def _repeats(self) -> bool:
@@ -313,7 +313,7 @@ class Explorer:
         turns = self._at_moments(self._now, None, play, self._shared(arrival.call, env))
         made = (self._add(None, trigger, moment, env, played, arrival=arrival) for moment, played in turns)
         is_first = not self.space.transitions
-        self._unusual.note_turns([each for each in made if each is not None], is_usual=is_first)
+        self.unusual.note_turns([each for each in made if each is not None], is_usual=is_first)
 
     def _explore_trigger(self, state: State, trigger: Trigger) -> list[Transition]:
         """Add every turn that a trigger can lead to from a state."""

@@ -49,7 +49,8 @@ def explore(
     known: list[frozenset[str]] = []
     with _noted_coroutines(watch, code.file):
         while known != (known := [each.reads for each in handlers]):
-            is_whole = not Explorer(root, _MONDAY, {}, most).explore().stopped
+            explorer = Explorer(root, _MONDAY, {}, most)
+            is_whole = not (explorer.explore().stopped or explorer.unusual.has_left_out)
         hidden = [*hidden_errors(code, watch.tracer.raised)]
         watch.tracer.raised.clear()  # their tracebacks keep coroutines
     file, written = root.place.file, code.written

@@ -12,6 +12,8 @@ from ncco_studio.verify.prove.space import State, StepKey, Transition
 
 MANY_IN_STEP: Final = 100
 """States of a handler that wait in one step."""
+MANY_IN_CHECK: Final = 400
+"""The same while the steps of a handler are looked for, where a state takes less time; our choice."""
 FAILED: Final = frozenset({*FAILURES, "asr_error"})
 _COLLECTED: Final = ("collected", "")
 
@@ -26,6 +28,8 @@ class UnusualValues:
     So where a step has many states, what comes after an unusual value is only played with usual ones.
     """
 
+    many: int = MANY_IN_STEP
+    has_left_out: bool = False
     _rare: set[State] = field(default_factory=set)
     """The states that an unusual value has led to."""
     _usual: dict[StepKey, Set[int]] = field(default_factory=dict)
@@ -35,11 +39,13 @@ class UnusualValues:
     def left_out(self, state: State, outcomes: Outcomes) -> Set[int]:
         """Return the numbers of the triggers that are not played; failed attempts have been, in other states."""
         collected = outcomes.get(_COLLECTED, ())
-        are_many = self._count[state.where] * max(1, len(collected)) > MANY_IN_STEP
+        are_many = self._count[state.where] * max(1, len(collected)) > self.many
         if not are_many or state not in self._rare or (collected and state.where not in self._usual):
             return frozenset()
         failed = (number for (name, _), numbers in outcomes.items() if name in FAILED for number in numbers)
-        return {*collected, *failed} - self._usual.get(state.where, set())
+        found = {*collected, *failed} - self._usual.get(state.where, set())
+        self.has_left_out = self.has_left_out or bool(found)
+        return found
 
     def note(self, state: State, outcomes: Outcomes, turns: Mapping[int, Sequence[Transition]]) -> None:
         """`turns` are those after each trigger; the first one has the usual answers."""
