@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from ncco_server.desk.commands.serve import greeting, project_at_start
+from ncco_server.desk.commands.serve import can_read, greeting, project_at_start
 from ncco_server.desk.project import LoadedProject, Source
+from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.loader import load
 from ncco_server.service.library import Library
 from ncco_server.settings import load_settings
@@ -105,6 +106,21 @@ async def test_a_server_does_not_wait_for_slow_flow_files_if_it_has_earlier_flow
     assert early is not None and ["flows/shop.yaml"] == list(early.texts)
     assert late is not None and ["flows/new.yaml"] == list(late.texts)
     assert "the flows take long to read, so until then, calls use the flows of 20" in capsys.readouterr().err
+
+
+async def test_a_start_does_not_wait_for_a_slow_drive_to_load_handlers(tmp_path: Path) -> None:
+    is_readable = threading.Event()
+
+    class SlowSource(Source):
+        def read(self) -> tuple[dict[str, str], list[FlowIssue]]:
+            is_readable.wait()
+            return super().read()
+
+    source = SlowSource(tmp_path, tmp_path)
+    early = await can_read(source, 0.01)
+    is_readable.set()
+
+    assert (False, True) == (early, await can_read(source))
 
 
 @pytest.mark.parametrize(

@@ -96,11 +96,10 @@ def command(
         raise CannotRun("--speed would call real people again sooner than the flow says", cure)
     settings = settings.model_copy(update={"speed": speed, "has_virtual_vonage": is_virtual})
     say = _say_as_json if is_json_log(settings, sys.stdout) and not dev and not sys.stderr.isatty() else _say
-    read: Callable[[], LoadedProject] = partial(
-        Source(settings.flows, settings.templates).load, settings.flow_env, explores=False
-    )
-    if settings.python_flows:  # run here, because only in the main thread a regular expression is interrupted
-        read = partial(_same, read())
+    source = Source(settings.flows, settings.templates)
+    read: Callable[[], LoadedProject] = partial(source.load, settings.flow_env, explores=False)
+    if len(settings.python_flows) > 0 and asyncio.run(can_read(source)):
+        read = partial(_same, read())  # run here: only in the main thread, a regular expression is interrupted
     project = asyncio.run(
         project_at_start(settings.database_url, read, dev=dev, say=say, handlers=settings.python_flows)
     )
@@ -147,6 +146,15 @@ def _say_as_json(text: str) -> None:
     event, *details = filter(None, click.unstyle(text).splitlines())
     moment = datetime.now(UTC).isoformat().replace("+00:00", "Z")
     _say(json.dumps({"event": event, "details": details, "level": "info", "timestamp": moment}))
+
+
+async def can_read(source: Source, first_read_s: float = FIRST_READ_S) -> bool:
+    """Return False if the drive of the flows is slow. Raises CannotRun."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(first_read_s):
+            await Threads(1).run("flows", source.read)
+            return True
+    return False
 
 
 async def project_at_start(
