@@ -68,7 +68,7 @@ test: $(READY) ## run the tests that every change needs
 # Files run in order, so the files of a folder share its servers and browsers; the longest one begins first, or the
 # others would wait for it at the end. These tests wait even more often.
 system: $(READY) ## run all other tests: kills, several hosts, whole servers
-	$(PYTEST) -n $$(($(JOBS) + 3)) --dist loadfile --no-loadscope-reorder $(SLOW) tests/system
+	$(PYTEST) -n $$(($(JOBS) + 1)) --dist loadfile --no-loadscope-reorder $(SLOW) tests/system
 
 check: lint types layers test system ## run lint, types, layers and all tests: everything that must pass before a commit
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shutil
+import time
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import pytest
 
+from ncco_server.flow.handlers.limits import LOAD_S
+from ncco_server.flow.loader import load
 from tests.support import loopback
 from tests.support.command import ncco
 from tests.support.postgres_stores import empty_database
@@ -124,6 +127,24 @@ def test_a_file_that_holds_the_interpreter_costs_one_restart(tmp_path: Path, pro
     assert (1, before) == (ended_with, after)
     assert f"flows/pizza.py:{line}" in server.printed
     assert (1, True) == (first.exit_code, f"flows/pizza.py:{line}" in first.stderr)
+
+
+LOOP: Final = "with open({noted!r}, 'a') as noted:\n    noted.write('run ')\nwhile True:\n    pass\n"
+
+
+def test_files_that_never_end_cost_little_more_than_one(tmp_path: Path) -> None:
+    noted = tmp_path / "noted"
+    names = ["a.py", "b.py", "c.py"]
+    texts = {f"flows/{name}": LOOP.format(noted=str(noted)) for name in names}
+    began = time.process_time()
+
+    issues = load(texts, {}, extent="project", handlers=names).issues
+    again = load(texts, {}, extent="project", handlers=names).issues
+
+    assert LOAD_S * 1.5 > time.process_time() - began
+    assert [(f"flows/{name}", "E701") for name in names] == [(each.place.file, each.code) for each in issues]
+    assert issues == again
+    assert "run run run " == noted.read_text()
 
 
 def _has_printed(server: Server, words: str) -> bool:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from pathlib import Path
 from typing import Final
 
 import pytest
 
 from ncco_server.engine import TurnContext, played_step
 from ncco_server.flow.handlers.cures import syntax_cure
-from ncco_server.flow.handlers.limits import LOAD_S
 from ncco_server.flow.handlers.reading import Explore, LoadedHandler, run_file
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Project
@@ -74,24 +71,6 @@ def test_a_file_is_read_whatever_its_objects_do_when_they_are_looked_at(code: st
     found = run_file("flows/shop.py", code, hurries=True)
 
     assert codes == [each.code for each in found.issues]
-
-
-LOOP: Final = "with open({noted!r}, 'a') as noted:\n    noted.write('run ')\nwhile True:\n    pass\n"
-
-
-def test_files_that_never_end_cost_little_more_than_one(tmp_path: Path) -> None:
-    noted = tmp_path / "noted"
-    names = ["a.py", "b.py", "c.py"]
-    texts = {f"flows/{name}": LOOP.format(noted=str(noted)) for name in names}
-    began = time.process_time()
-
-    issues = load(texts, {}, extent="project", handlers=names).issues
-    again = load(texts, {}, extent="project", handlers=names).issues
-
-    assert LOAD_S * 1.5 > time.process_time() - began
-    assert [(f"flows/{name}", "E701") for name in names] == [(each.place.file, each.code) for each in issues]
-    assert issues == again
-    assert "run run run " == noted.read_text()
 
 
 @each_case("written", ["@call_flow\nasync def late_shop", '@call_flow(name="late-shop")\nasync def night'])
