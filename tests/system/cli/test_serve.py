@@ -120,7 +120,7 @@ async def test_a_start_does_not_wait_for_a_slow_drive_to_load_handlers(tmp_path:
     early = await can_read(source, 0.01)
     is_readable.set()
 
-    assert (False, True) == (early, await can_read(source))
+    assert (False, True) == (early, await can_read(source, 60))
 
 
 @pytest.mark.parametrize(
