@@ -128,7 +128,7 @@ class LineTracer:
     def _blocked(self) -> float:
         """How long this run has surely blocked."""
         used, passed = self._times()
-        return passed if passed > max(1, used * BUSY * BUSY) else 0.0
+        return passed if passed > max(1, used * BUSY * 2) else 0.0
 
     def _times(self) -> tuple[float, float]:
         if (began := self.began) is None:
@@ -143,11 +143,12 @@ class LineTracer:
 class _Slice:
     """What holds the main thread: when it began, in processor time, and how long it may take."""
 
-    __slots__ = ("began", "caught", "limit_s", "tasks", "ticks")
+    __slots__ = ("began", "caught", "limit_s", "tasks", "tick_s", "ticks")
 
-    def __init__(self, limit_s: float) -> None:
+    def __init__(self, limit_s: float, tick_s: float = TICK_S) -> None:
         self.began = time.thread_time()
         self.limit_s = limit_s
+        self.tick_s = tick_s
         self.ticks = 0
         self.caught = 0
         self.tasks = 0
@@ -164,7 +165,7 @@ class _Runs(_Slice):
     __slots__ = ("tracers",)
 
     def __init__(self, limit_s: float, tracers: Sequence[LineTracer]) -> None:
-        super().__init__(limit_s)
+        super().__init__(limit_s, max(TICK_S, limit_s / 40))  # looking must not pass for work of code that blocks
         self.tracers = tracers
 
     def is_late(self) -> bool:
@@ -252,7 +253,7 @@ class LoopGuard:
                 running.ticks += 1
                 if running.ticks * TICK_S >= LIMIT_S:
                     signal.pthread_kill(main, _SIGNAL)
-                time.sleep(TICK_S)
+                time.sleep(running.tick_s)
                 before, now = now, time.monotonic()
                 self.watched_s += min(now - before, HELD_S)
 
