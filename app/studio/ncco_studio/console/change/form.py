@@ -216,7 +216,7 @@ def _add(text: YamlText, path: Path, key: str, value: str, line: str, *, name: s
     key = date_key(key)
     if not is_date(key):
         date = "a date with the month as a word and the year, such as 24 December 2026"
-        problem = f"{wanted or 'nothing'} is not {date}"
+        problem = "choose the first day, too" if key.startswith("..") else f"{wanted or 'nothing'} is not {date}"
         raise CannotChange(problem, {f"key:{pointer(*path)}": problem})
     if not value:
         raise CannotChange(f"{wanted}: write {NEW_PARTS[part].wanted}")
