@@ -98,7 +98,7 @@ def open_console(browser: Browser, link: str) -> Console:
     return {
         "base_url": link.partition("/?")[0],
         "storage_state": session,
-        "locale": "en-GB",
+        "locale": "de-DE",  # the pages are in English, whatever the browser's language
         "timezone_id": "Europe/London",
     }
 

@@ -74,6 +74,7 @@ def take(folder: Path, names: Sequence[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as home, running_demo(Path(home)) as link, running_browser() as browser:
         console = open_console(browser, link)
+        console["locale"] = "en-GB"  # of date fields
         if names == ["owner"]:
             page = browser.new_context(**console, viewport={"width": 1000, "height": 580}).new_page()
             page.goto("/home")

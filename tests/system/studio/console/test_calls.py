@@ -23,6 +23,13 @@ def test_the_list_follows_the_filters_and_its_url_can_be_shared(page: Page) -> N
     expect(page.get_by_label("Number, name, flow or spoken words")).to_have_value("07700 900456")
 
 
+def test_a_date_is_in_english_in_a_browser_of_any_language(page: Page) -> None:
+    page.goto("/calls/aaaaaaaa-0")
+
+    assert "de-DE" == page.evaluate("navigator.language")
+    expect(page.locator("dd time").first).to_have_text(re.compile(r"^\d+ [A-Z][a-z]+ \d{4}, \d\d:\d\d:\d\d$"))
+
+
 TYPED = """words => new Promise((resolve) => {
   const search = document.querySelector("[type=search]");
   document.addEventListener("htmx:config:request", () => setTimeout(resolve), {once: true});

@@ -1,5 +1,5 @@
 // Shows times in the zone of the line, or else of the browser; `data-short` as people say them: today without the date, yesterday, a day of the week.
-function format(options, language) {
+function format(options, language = "en-GB") {
   try {
     return new Intl.DateTimeFormat(language, { hourCycle: "h23", ...options, timeZone: document.documentElement.dataset.zone });
   } catch {
@@ -10,7 +10,7 @@ function format(options, language) {
 const inFull = format({ dateStyle: "medium", timeStyle: "medium" });
 const timeOnly = format({ timeStyle: "medium" });
 const clock = format({ timeStyle: "short" });
-const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+const relative = new Intl.RelativeTimeFormat("en-GB", { numeric: "auto" });
 const weekday = format({ weekday: "long" });
 const date = format({ dateStyle: "medium" });
 const numbers = format({ dateStyle: "short" }, "sv"); // 2026-11-27
