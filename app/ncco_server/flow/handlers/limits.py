@@ -25,13 +25,15 @@ HELD_S: Final = 0.35
 """Processor time of a function between two waits, and time that a handler or a function blocks; our choice."""
 TICK_S: Final = 0.025
 """How often running code is looked at."""
+AGAIN_S: Final = TICK_S / 5
+"""How often the kernel timer interrupts; our choice. A recursion at its greatest depth leaves no room for most of it."""
 MOST_CAUGHT: Final = 3
 """Interruptions that code may catch, to clean up. After that, each of its loops and calls is interrupted."""
 MOST_LINES: Final = 200_000
 """The limit where it cannot be a time; our choice."""
-LOAD_S: Final = 3.0
+LOAD_S: Final = 2.0
 """The limit for a file's own code, from each new line and each imported module on; our choice."""
-HURRY_S: Final = LOAD_S / 10
+HURRY_S: Final = 0.3
 """The same for the files after one that took longer; our choice. A start waits for all of them."""
 EXPLORE_S: Final = 10.0
 """The limit for all runs that find the steps of a handler, and for a file that was loaded before; our choice."""
@@ -155,6 +157,8 @@ class _Slice:
 
     def is_late(self) -> bool:
         """Only for the main thread. Nothing is late because the process was stopped: then there are no ticks."""
+        if self.caught:  # in a deep recursion, there may be no room for another call
+            return True
         used = time.thread_time() - self.began
         return used >= self.limit_s or self.ticks * TICK_S - used >= HELD_S
 
@@ -226,7 +230,7 @@ class LoopGuard:
             if not self._is_wanted.is_set():
                 self._start()
             if self.has_timer:
-                signal.setitimer(signal.ITIMER_VIRTUAL, LIMIT_S, TICK_S)
+                signal.setitimer(signal.ITIMER_VIRTUAL, LIMIT_S, AGAIN_S)
             return work(argument)
         finally:
             self._slice = before

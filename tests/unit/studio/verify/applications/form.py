@@ -33,7 +33,7 @@ async def ask(call: Call, field: Field) -> str | None:
 
 @call_flow(numbers=["442079460805"], on_error="sorry")
 async def form(call: Call) -> None:
-    answers = {}
+    answers: dict[str, str] = {}
     for field in FIELDS:
         answer = await ask(call, field)
         if answer is None:
