@@ -12,8 +12,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from ncco_server.desk.output import CannotRun
 from ncco_server.errors import VonageApiError
 from ncco_server.flow.files import replace_text
-from ncco_server.flow.report import printable
 from ncco_server.service.phone_numbers import readable
+from ncco_server.terminal import printable
 from ncco_server.vonage.applications import (
     Account,
     read_document,

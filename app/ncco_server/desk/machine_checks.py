@@ -26,7 +26,6 @@ from ncco_server.desk.project import LoadedProject
 from ncco_server.desk.studio import INSTALL, find_studio
 from ncco_server.errors import SettingsError, StoreError
 from ncco_server.flow.model import Flow, Project
-from ncco_server.flow.report import counted, some_of
 from ncco_server.service.recording_files import RecordingFiles
 from ncco_server.service.recordings import count_lost
 from ncco_server.settings import Settings
@@ -36,6 +35,7 @@ from ncco_server.settings.secrets import CONSOLE_KEY_SUFFIX, KEY_SUFFIX
 from ncco_server.store import PlacingControl, Records, open_store
 from ncco_server.store.table_rows import tables_without_key
 from ncco_server.vonage.keys import rsa_modulus
+from ncco_server.wording import counted, some_of
 
 T = TypeVar("T")
 

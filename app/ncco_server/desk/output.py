@@ -109,11 +109,6 @@ def _flush_streams() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def shows_colours() -> bool:
-    """NO_COLOR and TERM=dumb disable colours in a terminal."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
 def read_text(file: str | Path) -> str:
     """Read standard input for "-"; drop a byte order mark. Raises CannotRun."""
     try:

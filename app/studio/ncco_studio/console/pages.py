@@ -22,9 +22,9 @@ from markupsafe import Markup, escape
 from starlette.requests import HTTPConnection
 from starlette.templating import Jinja2Templates
 
-from ncco_server.flow.report import as_sentence, counted
 from ncco_server.service.phone_numbers import dialable, readable
 from ncco_server.store import moment_of
+from ncco_server.wording import as_sentence, counted
 from ncco_studio.console.change.fields import group_title
 
 HERE: Final = Path(__file__).parent

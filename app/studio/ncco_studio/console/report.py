@@ -19,11 +19,11 @@ from ncco_server.desk.call_report import DAYS, CallReport, Period, count_calls, 
 from ncco_server.desk.project import zone_of
 from ncco_server.desk.recorded_calls import duration_text
 from ncco_server.flow.model import Project
-from ncco_server.flow.report import counted
 from ncco_server.flow.zones import find_zone
 from ncco_server.results import RESULTS
 from ncco_server.service.phone_numbers import readable
 from ncco_server.store import milliseconds
+from ncco_server.wording import counted
 from ncco_studio.console.access import CanLook
 from ncco_studio.console.change.fields import group_title
 from ncco_studio.console.download import titled_response

@@ -15,6 +15,7 @@ from typing import Final
 
 from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.loader import load_files
+from ncco_server.sample_calls import FROM
 from ncco_server.service.phone_numbers import line_of
 from ncco_server.service.recording_folder import RecordingFolder
 from ncco_server.service.turns import no_lookups
@@ -23,7 +24,6 @@ from ncco_server.store import RecordingRow, milliseconds, open_store
 from ncco_studio.console.history import row_of
 from ncco_studio.console.messages import change_of
 from ncco_studio.console.phone.trial_messages import tone
-from ncco_studio.verify.sample_values import FROM
 from ncco_studio.verify.scenarios.caller import Caller, parties_of
 from ncco_studio.verify.scenarios.files import files_of, read_files
 from ncco_studio.verify.scenarios.observed_call import CallConditions

@@ -11,8 +11,9 @@ from itertools import chain, pairwise
 from typing import Final, TypeAlias
 
 from ncco_server.flow.handlers.written import given_in, nodes_in
+from ncco_server.sample_calls import FROM
 from ncco_studio.verify.handlers.patterns import text_matching
-from ncco_studio.verify.sample_values import DIGITS, FROM, KEYED_POINTS, SAMPLES
+from ncco_studio.verify.sample_values import DIGITS, KEYED_POINTS, SAMPLES
 
 Constant: TypeAlias = str | int | float
 Fields: TypeAlias = Set[str] | None

@@ -13,6 +13,7 @@ from ncco_server.engine.dialling import PREMIUM_PREFIXES
 from ncco_server.flow.model import Flow
 from ncco_server.ncco import RECORD_ENDS
 from ncco_server.ncco.statuses import DETECTIONS
+from ncco_server.sample_calls import ANY_NUMBER, FROM
 from ncco_studio.simulator.connect import DETECTION_S
 from ncco_studio.verify.faults import FAULTS, LIMITS
 from ncco_studio.verify.prove.environment import DIRECTIONS, draws_numbers
@@ -22,9 +23,7 @@ from ncco_studio.verify.prove.properties import Violation, undecided_dials
 from ncco_studio.verify.prove.space import Transition
 from ncco_studio.verify.prove.triggers import Trigger
 from ncco_studio.verify.prove.uses import flows_run_from
-from ncco_studio.verify.sample_values import FROM
 from ncco_studio.verify.scenarios.files import WrittenScenario
-from ncco_studio.verify.scenarios.model import ANY_NUMBER
 
 _MARGIN_S: Final = 0.2
 _SPOKEN_S: Final = 3
