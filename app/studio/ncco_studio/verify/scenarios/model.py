@@ -105,6 +105,11 @@ class HoursByHand(ScenarioModel):
     until: Annotated[datetime | None, Notation(_read_time, TEXT)] = None
     """when this ends; by default, a day after the call began"""
 
+    def as_written(self) -> Any:
+        """See `ScenarioModel`; the state alone becomes its word."""
+        found = super().as_written()
+        return self.state if found.keys() == {"state"} else found
+
 
 class ScenarioCall(ScenarioModel):
     """A call to make."""
