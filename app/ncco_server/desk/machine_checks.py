@@ -205,7 +205,6 @@ def _finding(problem: ServerProblem) -> Finding:
 
 
 async def check_hashes(project: Project, read: ReadRecords) -> list[Finding]:
-    """Whether forgotten numbers still match, if a table keeps their hashes."""
     if not (tables := tables_with_hashes(project)):
         return []
     lost: list[str] = await read(lambda records: tables_without_key(records, tables), [])
@@ -213,7 +212,6 @@ async def check_hashes(project: Project, read: ReadRecords) -> list[Finding]:
 
 
 async def check_sums(read: ReadRecords) -> list[Finding]:
-    """Compare the sums of reports with the stored calls."""
     wrong = await read(Records.count_wrong_sums, 0)
     message = f"reports are wrong: {counted(wrong, 'sum differs', 'sums differ')} from the stored calls"
     return [warning(message, "Run `ncco db recount`.")] if wrong else []
@@ -273,7 +271,6 @@ def example_numbers(flow: Flow) -> dict[str, str]:
 
 
 def check_example_numbers(flows: Iterable[Flow]) -> Iterator[Finding]:
-    """Check whether a flow still dials a number from the examples, which belongs to nobody."""
     found = {number: step for flow in flows for number, step in example_numbers(flow).items()}
     if found:
         message = (

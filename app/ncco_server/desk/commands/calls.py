@@ -192,7 +192,6 @@ async def _document_of(records: Records, timeline: Timeline) -> CallDocument:
 
 
 async def _first_calls(records: Records, wanted: CallFilter, word: str, limit: int) -> tuple[list[CallDocument], bool]:
-    """Return the newest calls, and whether there may be more."""
     now = now_ms()
     found = FoundCalls()
     calls: list[CallDocument] = []

@@ -148,7 +148,6 @@ def render(request: Request, template: str, status: int = 200, /, **values: Any)
 
 
 def wants_page(request: Request) -> bool:
-    """Whether a person wants a page; scripts want JSON."""
     return "text/html" in request.headers.get("accept", "") and "hx-request" not in request.headers
 
 

@@ -175,7 +175,6 @@ def _problem(row: PlacedRow, project: Project) -> str:
 
 @router.get("/calls/placed/new")
 async def new_call(request: Request, console: TheConsole, _: CanChange, flow: str = "") -> Response:
-    """Show the form or, without a flow, the flows to choose from."""
     project = (await console.read_project()).project
     flows = placing_flows(project)
     chosen = next((each for each in flows if each.name == flow or len(flows) == 1), None)

@@ -202,7 +202,6 @@ def headlines(now: Mapping[str, Any], before: Mapping[str, Any], days: int) -> l
 
 
 def _titled(found: CallReport, texts: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The rows of a table, whose titles are for people."""
 
     def title(by: str, name: str) -> str:
         if by == "result":

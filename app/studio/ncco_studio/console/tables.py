@@ -196,7 +196,6 @@ async def row_form(
     _: CanLook,
     key: Annotated[tuple[str, ...], Query(max_length=4)] = (),
 ) -> Response:
-    """Show the form of a row, or of a new one, whose key may be given."""
     table = opened.definition
     row = None
     if key:

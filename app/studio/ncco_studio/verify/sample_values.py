@@ -175,7 +175,6 @@ class Compared:
 
     @property
     def borders(self) -> tuple[float, ...]:
-        """Numbers at which a comparison's result changes."""
         return self._moved(self.offsets)
 
     def _moved(self, offsets: Iterable[float]) -> tuple[float, ...]:

@@ -50,7 +50,6 @@ _SAID: Final = {
 
 
 def practice_files() -> dict[str, str]:
-    """The files of the practice by path."""
     paths = sorted(PRACTICE.rglob("*.yaml"))
     return {path.relative_to(PRACTICE).as_posix(): path.read_text(encoding="utf-8") for path in paths}
 

@@ -86,7 +86,6 @@ def heard_in_week(read: ReadProject, flow: Flow, env: Mapping[str, str]) -> dict
 
 
 def form_of(calendar: Calendar) -> str:
-    """The address of the form that changes it."""
     group = f"step-Opening hours: {calendar.name}".replace(" ", "-")
     return f"/change/{quote(calendar.place.file)}#{quote(group)}"
 

@@ -143,7 +143,6 @@ def change_step(request: Request, _: CanChange, typed: Annotated[StepForm, Form(
 
 
 def made_by(request: Request, typed: StepForm) -> MadeChange | Response:
-    """Return the form if the change cannot be made."""
     read = console_of(request).project.current()
     flow = read.project.flows.get(typed.flow)
     step = flow.steps.get(typed.step) if flow else None

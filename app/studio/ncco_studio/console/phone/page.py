@@ -178,7 +178,6 @@ def _setup_values(playable: Playable, session: ConsoleSession) -> dict[str, obje
 
 @router.post("/phone/calls")
 async def place(request: Request, console: TheConsole, session: CanLook, wanted: CallRequest) -> Response:
-    """Place a call. With `again`, the inputs of another call are repeated."""
     if wanted.is_live and (problem := _not_live(session, wanted)):
         audit(request, "services not asked", is_refused=True, file=wanted.file)
         raise HTTPException(403, problem)

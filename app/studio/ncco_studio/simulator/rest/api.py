@@ -186,7 +186,6 @@ class Platform:
         return leg
 
     def begin(self, leg: Leg, name: str, steps: Routine[None]) -> None:
-        """Replace the leg's process with this name."""
         self.stop(leg, name)
         self.running = {key: each for key, each in self.running.items() if not each.is_over}
         self.running[leg.uuid, name] = process = self.vonage.scheduler.spawn(steps)

@@ -71,7 +71,6 @@ def _points_for(name: str, args: Sequence[ast.expr]) -> Sequence[Constant]:
 
 
 def tests_of(case: ast.match_case, subject: ast.expr) -> Iterator[ast.expr]:
-    """Comparisons that hold for a case, and its guard."""
     yield from _compared_to(case.pattern, subject)
     if case.guard is not None:
         yield case.guard
@@ -94,7 +93,6 @@ def _compared_to(pattern: ast.pattern, subject: ast.expr) -> Iterator[ast.expr]:
 
 
 def _parts_of(pattern: ast.pattern, subject: ast.expr) -> Sequence[tuple[ast.pattern, ast.expr]]:
-    """The patterns in a pattern, and what they are compared with."""
     match pattern:
         case ast.MatchClass(kwd_attrs=names, kwd_patterns=inner):
             return [(each, ast.Attribute(subject, name)) for name, each in zip(names, inner, strict=True)]

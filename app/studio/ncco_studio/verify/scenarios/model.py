@@ -428,7 +428,6 @@ def _merged(own: Map, shared: Map, within: Mapping[str, Any]) -> Map:
 
 
 def scenario_schema() -> JsonSchema:
-    """The JSON schema of scenario files."""
     alone = [kind.word for kind in KINDS if kind.is_alone()]
     definitions = {
         "call": ScenarioCall.json_schema(),

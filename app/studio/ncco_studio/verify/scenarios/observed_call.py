@@ -135,7 +135,6 @@ class ObservedCall:
 
     @property
     def problems(self) -> Iterator[str]:
-        """NCCOs that the platform could not play, and parties that it could not dial."""
         yield from filter(None, map(problem_of, self.leg.log))
         yield from (other.problem for other in self.leg.dialled if other.problem)
 

@@ -112,7 +112,6 @@ class UpperLimit(NamedTuple):
 
 
 def listed(read: Callable[[Any, str, Reader], Any], schema: JsonSchema) -> Notation:
-    """The notation of a field with one value or a list."""
 
     def read_all(node: Node, what: str, reader: Reader) -> tuple[Any, ...]:
         return tuple(found for item in items(node) if (found := read(item, what, reader)) is not None)
