@@ -157,6 +157,7 @@ def _call(proof: Proof, first: Transition, at: datetime) -> ScenarioCall:
     is_numbered = call.to in flow.numbers or flow.default
     is_sip = bool(call.sip) or call.from_number.startswith("sip:")
     implied = "app" if call.from_user or call.custom_data else "sip" if is_sip else "phone"
+    endpoint_type: Any = call.endpoint_type if call.endpoint_type not in ("phone", implied) else None
     query = {**({"direction": call.direction} if call.direction != DIRECTIONS[0] else {}), **first.given}
     return replace(
         made,
@@ -167,7 +168,7 @@ def _call(proof: Proof, first: Transition, at: datetime) -> ScenarioCall:
         sip=dict(call.sip),
         user=call.from_user,
         custom_data=dict(call.custom_data) or None,
-        endpoint_type=call.endpoint_type if call.endpoint_type not in ("phone", implied) else None,
+        endpoint_type=endpoint_type,
         uuid=call.uuid if draws_numbers(flow) else "",
     )
 
