@@ -153,7 +153,6 @@ def pointer(*keys: object) -> str:
 
 
 def keys_of(path: str) -> tuple[str, ...]:
-    """The keys and indices of a pointer."""
     return tuple(key.replace("~1", "/").replace("~0", "~") for key in path.split("/")[1:])
 
 

@@ -20,6 +20,7 @@ from ncco_server.flow.issues import RULES
 from ncco_server.flow.language.selection import ROWS
 from ncco_server.flow.loader import load, load_files
 from ncco_server.flow.model import Flow, Step
+from ncco_server.sample_calls import ANY_NUMBER, FROM
 
 _NOON: Final = datetime(2026, 1, 5, 12, tzinfo=UTC)
 _SORRY: Final = ({"action": "talk", "text": "Please call again later."},)
@@ -61,7 +62,7 @@ def turn_of(
     flows: Path | str | None = None,
     params: Mapping[str, Any] = NOTHING,
     to: str = "",
-    from_: str = "447700900123",
+    from_: str = FROM,
     sip: Mapping[str, str] = NOTHING,
     custom_data: Mapping[str, Any] = NOTHING,
     env: Mapping[str, str] = NOTHING,
@@ -92,9 +93,7 @@ def turn_of(
     """
     flow = _loaded(handler, Path(flows) if flows is not None else None)
     numbers = list(handler.words.get("numbers", ()))
-    call = CallData(
-        to or (numbers[0] if numbers else "442079460000"), from_, uuid="leg", sip=sip, custom_data=custom_data
-    )
+    call = CallData(to or (numbers[0] if numbers else ANY_NUMBER), from_, uuid="leg", sip=sip, custom_data=custom_data)
     context = TurnContext(now, _link, lambda session, secret: f"secret {secret}", env, _SORRY, tuple(dial_allow))
     left = list(enumerate(map(_plain, results), 1))
     try:

@@ -12,8 +12,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from ncco_server.desk.output import CannotRun
 from ncco_server.errors import VonageApiError
 from ncco_server.flow.files import replace_text
-from ncco_server.flow.report import printable
 from ncco_server.service.phone_numbers import readable
+from ncco_server.terminal import printable
 from ncco_server.vonage.applications import (
     Account,
     read_document,
@@ -62,7 +62,6 @@ def history_of(application_id: str) -> History:
 
 
 def changes_in_words(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a sentence for each webhook URL that differs."""
     old, new = _entries(before), _entries(after)
     for name, sentence in _SENTENCES.items():
         was, will = old.get(name) or ConfiguredEntry(), new.get(name) or ConfiguredEntry()
@@ -104,7 +103,6 @@ def record(application_id: str, before: Mapping[str, Any], after: Mapping[str, A
 
 
 def note_changes(history: History, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-    """Note that a document of an application replaces another."""
     old = _entries(before)
     for name, entry in _entries(after).items():
         if entry is None or entry == old[name]:

@@ -120,7 +120,6 @@ class Surroundings:
 
     @cached_property
     def loaded(self) -> LoadedProject | CannotRun:
-        """The project, or why it cannot be read."""
         try:
             return Source(self.settings.flows, self.settings.templates).load(self.settings.flow_env)
         except CannotRun as fault:
@@ -190,7 +189,6 @@ class Surroundings:
 
     @_once
     async def application(self) -> VonageApplication | VonageApiError | None:
-        """Return the reason if the application cannot be read."""
         if self.missing_access:
             return None
         try:
@@ -211,7 +209,6 @@ class Surroundings:
 
     @_once
     async def numbers(self) -> OwnedNumbers | VonageApiError | None:
-        """Return the reason if the numbers cannot be read."""
         if not isinstance(await self.application, VonageApplication):
             return None
         try:

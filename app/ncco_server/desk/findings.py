@@ -11,7 +11,8 @@ from typing import Final, Literal
 import click
 
 from ncco_server.desk.output import print_json
-from ncco_server.flow.report import counted, printable
+from ncco_server.terminal import printable
+from ncco_server.wording import counted
 
 Status = Literal["ok", "warning", "error", "unchecked"]
 

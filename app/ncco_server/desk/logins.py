@@ -8,9 +8,9 @@ from typing import Final, get_args
 import click
 
 from ncco_server.desk.output import CannotRun
-from ncco_server.flow.report import printable
 from ncco_server.settings.logins import NAME, Login, Role, changed_logins, tidy_name
 from ncco_server.settings.passwords import hash_password
+from ncco_server.terminal import printable
 
 MIN_PASSWORD_CHARACTERS: Final = 12
 ROLES: Final[tuple[Role, ...]] = get_args(Role)

@@ -26,7 +26,6 @@ from ncco_server.desk.project import LoadedProject
 from ncco_server.desk.studio import INSTALL, find_studio
 from ncco_server.errors import SettingsError, StoreError
 from ncco_server.flow.model import Flow, Project
-from ncco_server.flow.report import counted, some_of
 from ncco_server.service.recording_files import RecordingFiles
 from ncco_server.service.recordings import count_lost
 from ncco_server.settings import Settings
@@ -36,6 +35,7 @@ from ncco_server.settings.secrets import CONSOLE_KEY_SUFFIX, KEY_SUFFIX
 from ncco_server.store import PlacingControl, Records, open_store
 from ncco_server.store.table_rows import tables_without_key
 from ncco_server.vonage.keys import rsa_modulus
+from ncco_server.wording import counted, some_of
 
 T = TypeVar("T")
 
@@ -205,7 +205,6 @@ def _finding(problem: ServerProblem) -> Finding:
 
 
 async def check_hashes(project: Project, read: ReadRecords) -> list[Finding]:
-    """Whether forgotten numbers still match, if a table keeps their hashes."""
     if not (tables := tables_with_hashes(project)):
         return []
     lost: list[str] = await read(lambda records: tables_without_key(records, tables), [])
@@ -213,7 +212,6 @@ async def check_hashes(project: Project, read: ReadRecords) -> list[Finding]:
 
 
 async def check_sums(read: ReadRecords) -> list[Finding]:
-    """Compare the sums of reports with the stored calls."""
     wrong = await read(Records.count_wrong_sums, 0)
     message = f"reports are wrong: {counted(wrong, 'sum differs', 'sums differ')} from the stored calls"
     return [warning(message, "Run `ncco db recount`.")] if wrong else []
@@ -273,7 +271,6 @@ def example_numbers(flow: Flow) -> dict[str, str]:
 
 
 def check_example_numbers(flows: Iterable[Flow]) -> Iterator[Finding]:
-    """Check whether a flow still dials a number from the examples, which belongs to nobody."""
     found = {number: step for flow in flows for number, step in example_numbers(flow).items()}
     if found:
         message = (

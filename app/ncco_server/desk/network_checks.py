@@ -57,7 +57,6 @@ async def check_local_server(client: httpx.AsyncClient, settings: Settings, here
 
 
 async def check_console(client: httpx.AsyncClient, settings: Settings, here: Probe) -> Finding:
-    """Check whether the console has a password and listens on its port, by requesting a page."""
     if not settings.has_console(dev=False):
         why = "no password is set (`ncco console password`)" if settings.console else "NCCO_CONSOLE is 0"
         return ok(f"it is off without `--dev`: {why}")
@@ -148,7 +147,6 @@ def check_has_public_url(settings: Settings) -> list[Finding]:
 
 
 def check_address(settings: Settings, addresses: Collection[str]) -> Finding:
-    """Check whether Vonage can reach the address of the public URL's host."""
     host = urlsplit(settings.public_url).hostname or ""
     if not addresses:
         cure = "Correct NCCO_PUBLIC_URL, or add the name to the DNS. A tunnel's name disappears with the tunnel."

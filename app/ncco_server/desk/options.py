@@ -17,11 +17,10 @@ from ncco_server.errors import AppError
 from ncco_server.flow.files import named_flows
 from ncco_server.flow.model import Project
 from ncco_server.flow.zones import find_zone
+from ncco_server.sample_calls import YEARS
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
-YEARS: Final = range(2000, 2101)
-"""Calls may be simulated in these years."""
 SHOWN: Final = 20
 """Newest calls or recordings listed by default, except as CSV."""
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from ncco_server.errors import AppError, SettingsError, StoreError
+from ncco_server.terminal import printable
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs  # exists only for type checkers
@@ -44,7 +45,7 @@ class CannotRun(click.ClickException):
         self.problem = message
         self.cure = cure
         text = f"{message}\n  fix: {cure}"  # the message may quote a setting or a file name
-        super().__init__("".join(char if char.isprintable() or char == "\n" else f"<{ord(char):02X}>" for char in text))
+        super().__init__("\n".join(map(printable, text.split("\n"))))
 
 
 class NotFound(CannotRun):
@@ -107,11 +108,6 @@ def _flush_streams() -> None:
             stream.flush()
         except OSError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def shows_colours() -> bool:
-    """NO_COLOR and TERM=dumb disable colours in a terminal."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def read_text(file: str | Path) -> str:

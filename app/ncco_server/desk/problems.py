@@ -7,9 +7,9 @@ from typing import Literal, NamedTuple
 
 from ncco_server.errors import HashKeyLost
 from ncco_server.flow.model import Project
-from ncco_server.flow.report import as_sentence, counted
 from ncco_server.service.recordings import NEWEST, PUT_BACK
 from ncco_server.store import PlacingControl
+from ncco_server.wording import as_sentence, counted
 
 
 class ServerProblem(NamedTuple):

@@ -46,7 +46,6 @@ def starter(like: str, name: str, number: str = "") -> str:
 
 
 def description(like: str) -> str:
-    """The comment at the beginning of its text."""
     return starter(like, like).partition("\n")[0].removeprefix("# ")
 
 

@@ -5,6 +5,7 @@ The studio is the distribution `ncco-studio`. Its entry point names a module wit
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -16,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import click
 
-from ncco_server.desk.output import CannotRun, shows_colours
+from ncco_server.desk.output import CannotRun
+from ncco_server.terminal import shows_colours
 
 if TYPE_CHECKING:
     from ncco_server.desk.findings import Finding
@@ -98,7 +100,7 @@ def find_studio() -> Studio | None:
 def code_pages() -> Mapping[str, str]:
     """The addresses of codes, for links in a terminal; {} elsewhere."""
     studio = find_studio()
-    return studio.code_pages() if studio is not None and shows_colours() else {}
+    return studio.code_pages() if studio is not None and shows_colours(sys.stdout) else {}
 
 
 def explorer() -> Explore | None:

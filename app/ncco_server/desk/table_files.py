@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from ncco_server.desk.exports import CsvRows, cell_text, csv_cure, csv_reader, csv_text
-from ncco_server.flow.report import as_sentence
 from ncco_server.service.tables import MOST_FAULTS, RefusedRows, RowFault, Table
 from ncco_server.suggest import nearest
 from ncco_server.table_rows import RowChange
+from ncco_server.wording import as_sentence
 
 
 async def csv_of(table: Table, now: datetime) -> AsyncIterator[str]:

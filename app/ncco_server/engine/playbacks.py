@@ -131,7 +131,6 @@ class Playbacks:
         return scope.with_variable(RECORDED, begun)
 
     def recorded(self, scope: FlowScope, value: Any, problem: str) -> FlowScope:
-        """The scope with a result of the handler's wait or function."""
         item = self._played_to(scope).item(value, problem, self._context.now)
         return scope.with_variable(RECORDED, [*scope.variables[RECORDED], item])
 
@@ -145,7 +144,6 @@ class Playbacks:
         return self.recorded(scope, [outcome, kept], "")
 
     def awaiting(self, scope: FlowScope) -> FlowScope:
-        """The scope with what the handler waits for, to be stored."""
         playback = self._played.get(scope.flow.name)
         if playback is None or len(playback.recorded) != len(scope.variables[RECORDED]):
             return scope

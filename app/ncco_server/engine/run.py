@@ -196,7 +196,7 @@ class Run:
 
     def _play_ready(self, stretch: Stretch, *, entered: int) -> bool:
         """`entered`: how many steps of the stretch (0 or 1) were entered before."""
-        if self._builder.drafts:
+        if self._builder.drafts or len(self._marks) + len(stretch.steps) > STEP_LIMIT:
             return False
         before = self.before
         ncco = stretch.play(self.scopes.names(), self.context, before.id, before.turn + 1, before.dialled)

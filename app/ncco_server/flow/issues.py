@@ -110,7 +110,6 @@ class FlowRule:
 
     @property
     def is_about_name(self) -> bool:
-        """Whether its issues are about an undeclared name."""
         return self.once_for in ("name", "shared_name") or bool(self.declared_by)
 
     @property

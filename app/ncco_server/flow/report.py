@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate, groupby
@@ -11,10 +10,11 @@ from typing import Final, Literal, TypeAlias
 
 from ncco_server.flow.issues import FlowIssue, by_place
 from ncco_server.flow.nodes import LINE_BREAK
+from ncco_server.terminal import printable
+from ncco_server.wording import counted
 
 Format = Literal["text", "json", "github"]
 
-_BEGINS_WITH_WORD = re.compile("[a-z]+[ ,;]")
 _WIDEST = 110
 """In columns; a longer line is cut around the error."""
 _LEAD = 50
@@ -78,20 +78,6 @@ def _counts(issues: Sequence[FlowIssue]) -> str:
     return ", ".join(counted(number, noun) for number, noun in counts if number)
 
 
-def counted(number: int, noun: str, nouns: str = "") -> str:
-    """`1 call`, `2 calls`, `1,000 calls`. `nouns` is the plural unless it just adds an s."""
-    return f"{number:,} {noun if number == 1 else nouns or f'{noun}s'}"
-
-
-def as_sentence(text: str) -> str:
-    """Leave a file name, a step's name or a number at the beginning as it is."""
-    return text[:1].upper() + text[1:] if _BEGINS_WITH_WORD.match(text) else text
-
-
-def some_of(names: Sequence[str], most: int = 3) -> str:
-    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
-
-
 def _block(issue: FlowIssue, lines: Sequence[str], colours: Colouring) -> str:
     where = colours(printable(str(issue.place)), "place")
     head = f"{where}  {colours(issue.code, issue.severity)}  {printable(issue.message)}\n"
@@ -127,17 +113,6 @@ def _excerpt(line: str, column: int, length: int) -> tuple[str, int, int]:
 def _cells_to_fill(cells: Sequence[str], columns: int) -> int:
     filled = accumulate((_width([cell]) for cell in cells), initial=0)
     return next(index for index, width in enumerate(filled) if width >= columns)
-
-
-def printable(text: str) -> str:
-    """Escape control and other invisible characters: ESC becomes `<1B>`."""
-    if text.isprintable():
-        return text
-    return "".join(char if _is_printable(char) else f"<{ord(char):02X}>" for char in text)
-
-
-def _is_printable(char: str) -> bool:
-    return unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Zl", "Zp", "Cn")
 
 
 def _width(cells: Sequence[str]) -> int:

@@ -308,7 +308,6 @@ def _declared_in(text: str) -> set[str]:
 
 
 def _entries(node: Node | None) -> Iterator[tuple[tuple[int, int], _MapKey]]:
-    """The place of each key."""
     for number, each in enumerate(walk(node) if node is not None else ()):
         if isinstance(each, Map):
             for at, (key, value) in enumerate(each.entries):

@@ -14,13 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 from ncco_server.errors import AppError
 from ncco_server.flow.language.returns import Misfit, read_answer
 from ncco_server.flow.language.tables import TableDefinition
-from ncco_server.flow.report import as_sentence, counted
 from ncco_server.ncco.value_types import Kind
 from ncco_server.service.phone_numbers import sought_digits
 from ncco_server.store import Store, milliseconds, moment_of
 from ncco_server.store.table_rows import PIECE, TableRow
 from ncco_server.suggest import near_or_all
 from ncco_server.table_rows import MAX_NAME, RowChange, key_of, row_name
+from ncco_server.wording import as_sentence, counted
 
 MOST_FAULTS: Final = 100
 """Limits the faults of a file; our choice."""

@@ -493,7 +493,6 @@ class Settings(Variables):
 
     @property
     def console_link(self) -> str:
-        """Where people find the console."""
         return f"{self.console_url or self.console_address}/"
 
     @property

@@ -528,7 +528,6 @@ class PlacedCalls(InDatabase):
         await self._change(attempt, outcome=outcome)
 
     async def cancelled(self, limit: int) -> Sequence[AttemptRow]:
-        """Return attempts in progress."""
         return await self.all(AttemptRow._make, _SELECT_CANCELLED, limit)
 
     async def hung_up(self, attempt: AttemptRow) -> None:

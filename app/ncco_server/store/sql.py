@@ -50,7 +50,6 @@ class Sql:
 
     @classmethod
     def insert(cls, table: str, columns: Sequence[str], rest: str = "") -> Sql:
-        """Insert one row with a value for each column."""
         return cls(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks(len(columns))}) {rest}")
 
     def locking(self, lock: str) -> Sql:

@@ -29,6 +29,7 @@ from ncco_server.service.delivery import CALL_LOG, Delivery, Reply
 from ncco_server.service.phone_numbers import readable
 from ncco_server.service.told import told_by
 from ncco_server.settings import Settings
+from ncco_server.terminal import shows_colours
 
 TEXT_LIMIT: Final = 300
 """Maximum length of external text in a line."""
@@ -39,11 +40,6 @@ PIPE_BYTES: Final = 4096
 
 WriteLine: TypeAlias = Callable[[str, EventDict], None]
 """Writes a line with an `event` at a level (`info`, `warning`, ...), unless that level is disabled."""
-
-
-def shows_colours(stream: TextIO) -> bool:
-    """As in `ncco_server.desk.output`, which every command imports, and so imports nothing of the log."""
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def escaped(text: str) -> str:

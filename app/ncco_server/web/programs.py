@@ -22,7 +22,6 @@ from structlog.typing import FilteringBoundLogger
 from ncco_server.errors import StoreUnavailable
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Project
-from ncco_server.flow.report import as_sentence
 from ncco_server.service.placing.requests import RefusedRequest
 from ncco_server.service.released import NO_PROJECT, RELEASED
 from ncco_server.service.tables import MOST_FAULTS, RefusedRows
@@ -30,6 +29,7 @@ from ncco_server.store import RevisionRow, Store
 from ncco_server.store.api_keys import ApiKeyRow
 from ncco_server.suggest import near_or_all, nearest
 from ncco_server.web.methods import allow_header
+from ncco_server.wording import as_sentence
 
 MAX_BODY: Final = 65_536
 BODY_S: Final = 4.0

@@ -12,9 +12,10 @@ from typing import Any, Final
 
 import click
 
-from ncco_server.desk.output import exit_code_of, prepare_streams, report_ignored, shows_colours
+from ncco_server.desk.output import exit_code_of, prepare_streams, report_ignored
 from ncco_server.desk.studio import NAMES, command_of, find_studio
 from ncco_server.garbage import collect_rarely
+from ncco_server.terminal import shows_colours
 
 collect_rarely()  # here, because the processes that `ncco serve` spawns import this module first
 
@@ -77,7 +78,7 @@ class _Commands(click.Group):
         prepare_streams()
         if sys.unraisablehook is sys.__unraisablehook__:
             sys.unraisablehook = report_ignored
-        ctx.color = shows_colours()
+        ctx.color = shows_colours(sys.stdout)
         ctx.exit(exit_code_of(lambda: super(_Commands, self).invoke(ctx)))
 
 

@@ -13,9 +13,9 @@ from ncco_server.desk.database import asynchronous, find_database, now_ms, serve
 from ncco_server.desk.output import FINE, ISSUES, CannotRun
 from ncco_server.desk.project import Source
 from ncco_server.flow.files import comma_separated
-from ncco_server.flow.report import counted
 from ncco_server.store import moment_of
 from ncco_server.store.api_keys import READ, ApiKeyRow
+from ncco_server.wording import counted
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 PREFIX: Final = "ncco_"

@@ -14,10 +14,10 @@ from ncco_server.desk.backup import BackupPlaces, write_backup
 from ncco_server.desk.database import find_database, require_file
 from ncco_server.desk.environment import is_for_git, server_settings
 from ncco_server.desk.output import FINE, ISSUES, CannotRun, print_json
-from ncco_server.flow.report import counted
 from ncco_server.settings import Settings
 from ncco_server.settings.secrets import wait_keys
 from ncco_server.version import VERSION
+from ncco_server.wording import counted
 
 
 def places_of(settings: Settings) -> BackupPlaces:

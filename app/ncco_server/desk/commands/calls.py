@@ -25,12 +25,13 @@ from ncco_server.desk.exports import call_pages, csv_pages
 from ncco_server.desk.heard import Sent, sent_in
 from ncco_server.desk.output import FINE, print_json, print_result
 from ncco_server.desk.recorded_calls import action_summary, duration_text, entries_of, number_text
-from ncco_server.flow.report import counted, printable
 from ncco_server.ncco.value_types import digits_in, duration_ms
 from ncco_server.results import RESULTS
 from ncco_server.service.call_results import results_of
 from ncco_server.service.turns import CALL_EXPIRY_MS
 from ncco_server.store import CallFilter, Records, Timeline, milliseconds
+from ncco_server.terminal import printable
+from ncco_server.wording import counted
 
 POLL_S: Final = 0.5
 FOLLOWED: Final = 200
@@ -191,7 +192,6 @@ async def _document_of(records: Records, timeline: Timeline) -> CallDocument:
 
 
 async def _first_calls(records: Records, wanted: CallFilter, word: str, limit: int) -> tuple[list[CallDocument], bool]:
-    """Return the newest calls, and whether there may be more."""
     now = now_ms()
     found = FoundCalls()
     calls: list[CallDocument] = []

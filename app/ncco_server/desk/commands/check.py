@@ -18,7 +18,9 @@ from ncco_server.desk.output import CANNOT_RUN, FINE, ISSUES, CannotRun, print_r
 from ncco_server.desk.project import LoadedProject, Source, source_at
 from ncco_server.desk.studio import code_pages
 from ncco_server.flow.files import Stamps, stamps
-from ncco_server.flow.report import Format, counted, printable, report
+from ncco_server.flow.report import Format, report
+from ncco_server.terminal import printable
+from ncco_server.wording import counted
 
 POLL_S: Final = 0.2
 MOST_NAMED: Final = 3

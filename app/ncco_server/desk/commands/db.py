@@ -7,7 +7,7 @@ import click
 from ncco_server.desk import options
 from ncco_server.desk.database import asynchronous, find_database, server_store
 from ncco_server.desk.output import FINE, ISSUES, print_json
-from ncco_server.flow.report import counted
+from ncco_server.wording import counted
 
 
 @click.group(

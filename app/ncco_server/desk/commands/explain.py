@@ -18,10 +18,11 @@ from ncco_server.desk.studio import explorer
 from ncco_server.flow.issues import RULES as FLOW_RULES
 from ncco_server.flow.issues import FlowRule
 from ncco_server.flow.loader import load_files
-from ncco_server.flow.report import printable, report
+from ncco_server.flow.report import report
 from ncco_server.ncco import RULES as NCCO_RULES
 from ncco_server.ncco.json_text import TEXT_RULES
 from ncco_server.suggest import nearest
+from ncco_server.terminal import printable
 
 WIDTH: Final = 100
 

@@ -16,11 +16,11 @@ from ncco_server.desk.database import asynchronous, now_ms, server_store
 from ncco_server.desk.environment import server_settings
 from ncco_server.desk.output import FINE, ISSUES, CannotRun, Progress, print_json
 from ncco_server.desk.project import Source
-from ncco_server.flow.report import counted
 from ncco_server.ncco.value_types import read_number
 from ncco_server.store import Forgotten, Store
 from ncco_server.store.table_rows import all_rows
 from ncco_server.table_rows import StoredTypes
+from ncco_server.wording import counted
 
 LEAST_DIGITS: Final = 11
 """A shorter number without a + may lack its country code and match somebody else."""

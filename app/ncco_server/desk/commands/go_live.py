@@ -40,13 +40,13 @@ from ncco_server.desk.studio import find_studio
 from ncco_server.desk.vonage_checks import urls_to_change
 from ncco_server.errors import SettingsError, VonageApiError
 from ncco_server.flow.model import Flow
-from ncco_server.flow.report import printable
 from ncco_server.service.phone_numbers import readable
 from ncco_server.settings import Settings, load_settings
 from ncco_server.settings.fields import variable
 from ncco_server.settings.safety import MIN_SECRET_CHARACTERS, placeholders, unreachable, unsafe, weak_secrets
 from ncco_server.settings.secrets import FILE_SUFFIX
 from ncco_server.store import CallFilter, Store, open_store
+from ncco_server.terminal import printable
 from ncco_server.vonage.applications import Account, OwnedNumbers, read_document, with_webhooks
 
 T = TypeVar("T")

@@ -12,8 +12,8 @@ from ncco_server.desk import options
 from ncco_server.desk.database import asynchronous, now_ms, server_store
 from ncco_server.desk.documents import AddressedHook
 from ncco_server.desk.output import FINE, ISSUES, print_json
-from ncco_server.flow.report import counted
 from ncco_server.store import HookCounts
+from ncco_server.wording import counted
 
 MOST_HOOKS: Final = 100_000
 """Hooks that `retry` looks at, parked ones first."""

@@ -14,7 +14,8 @@ from ncco_server.desk.environment import DOTENV
 from ncco_server.desk.output import FINE, CannotRun, columns
 from ncco_server.desk.starters import LIKE, handler_project, starter
 from ncco_server.desk.studio import INSTALL, Studio, find_studio
-from ncco_server.flow.report import counted, printable
+from ncco_server.terminal import printable
+from ncco_server.wording import counted
 
 SKELETON: Final = Path(__file__).parent / "skeleton"
 HIDDEN: Final = "dot-"

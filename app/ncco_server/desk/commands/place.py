@@ -23,13 +23,14 @@ from ncco_server.desk.exports import cell_text, csv_cure, csv_reader
 from ncco_server.desk.output import FINE, ISSUES, CannotRun, NotFound, Progress, read_bytes
 from ncco_server.desk.project import Source
 from ncco_server.flow.model import Flow
-from ncco_server.flow.report import counted, printable
 from ncco_server.flow.scope import Variable
 from ncco_server.ncco.value_types import TYPES, Kind, duration_ms
 from ncco_server.service.phone_numbers import line_of
 from ncco_server.service.placing.requests import LONGEST_AHEAD, RefusedRequest, WantedCall, checked
 from ncco_server.settings.secrets import wait_keys
 from ncco_server.store import PlacedFilter, PlacedRow, Store, moment_of
+from ncco_server.terminal import printable
+from ncco_server.wording import counted
 
 LISTED_PROBLEMS: Final = 20
 """Problems that are shown."""

@@ -18,6 +18,7 @@ from ncco_server.desk import options
 from ncco_server.desk.environment import server_settings
 from ncco_server.desk.output import FINE, ISSUES, CannotRun, keep_for_results, print_json
 from ncco_server.desk.project import Source, flow_named
+from ncco_server.sample_calls import ANY_NUMBER
 from ncco_server.service.calls import CallService
 from ncco_server.service.delivery import Delivery, Reply
 from ncco_server.service.phone_numbers import digits_of, line_of
@@ -25,8 +26,6 @@ from ncco_server.store import open_store
 
 KEY: Final = b"ncco render signs the callbacks of a call that nobody makes"
 """Fixed, so that NCCOs are reproducible."""
-ANY_NUMBER: Final = "442079460000"
-"""Called if the flow has no number; reserved for fiction."""
 
 
 def _keys(_: click.Context, __: click.Parameter, digits: tuple[str, ...]) -> tuple[str, ...]:

@@ -18,9 +18,9 @@ from ncco_server.desk.output import FINE, ISSUES, CannotRun, print_json
 from ncco_server.desk.replay import REPLAY_KEY, replay
 from ncco_server.flow.loader import load_stored
 from ncco_server.flow.model import Flow
-from ncco_server.flow.report import printable
 from ncco_server.service.turns import Policy
 from ncco_server.store import RevisionRow, Timeline
+from ncco_server.terminal import printable
 
 
 @click.command(

@@ -18,9 +18,9 @@ from ncco_server.desk.output import FINE, columns, print_json, print_result
 from ncco_server.desk.project import Source, zone_of
 from ncco_server.desk.recorded_calls import number_text
 from ncco_server.flow.model import Project
-from ncco_server.flow.report import printable
 from ncco_server.results import RESULTS
 from ncco_server.store import milliseconds
+from ncco_server.terminal import printable
 
 BAR: Final = 20
 """Characters of the longest bar, with the space before it."""

@@ -12,9 +12,10 @@ from ncco_server.desk.commands.backup import places_of
 from ncco_server.desk.environment import server_settings
 from ncco_server.desk.output import FINE, CannotRun
 from ncco_server.errors import SettingsError
-from ncco_server.flow.report import counted, printable
 from ncco_server.settings import Settings
 from ncco_server.settings.secrets import wait_keys
+from ncco_server.terminal import printable
+from ncco_server.wording import counted
 
 
 @click.command(

@@ -22,15 +22,17 @@ from ncco_server.desk.project import LoadedProject, Source
 from ncco_server.desk.studio import INSTALL, RunningConsole, find_studio
 from ncco_server.errors import StoreError
 from ncco_server.flow.model import Flow, Project
-from ncco_server.flow.report import printable, report, some_of
+from ncco_server.flow.report import report
 from ncco_server.service.library import FIRST_READ_S
 from ncco_server.service.released import CURE, RELEASED, released_project, removals
 from ncco_server.service.threads import Threads
 from ncco_server.settings import Settings, load_settings, require_safe
 from ncco_server.settings.safety import placeholders
 from ncco_server.store import moment_of, open_store
+from ncco_server.terminal import printable
 from ncco_server.web.log import is_json_log
 from ncco_server.web.server import serve
+from ncco_server.wording import some_of
 
 _UNREAD: Final = Project({}, (), {}, {})
 URLS: Final = (("answer", "/webhooks/answer"), ("fallback", "/webhooks/fallback"), ("event", "/webhooks/event"))

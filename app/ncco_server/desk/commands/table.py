@@ -26,12 +26,13 @@ from ncco_server.desk.project import Source, zone_of
 from ncco_server.desk.table_files import changes_in, csv_of
 from ncco_server.errors import RowChanged
 from ncco_server.flow.language.tables import TableDefinition
-from ncco_server.flow.report import counted, printable
 from ncco_server.service.phone_numbers import line_of
 from ncco_server.service.tables import RefusedRows, Table, TableRowDocument
 from ncco_server.store import milliseconds
 from ncco_server.suggest import near_or_all
 from ncco_server.table_rows import RowChange
+from ncco_server.terminal import printable
+from ncco_server.wording import counted
 
 SHOWN: Final = 100
 MOST_FAULTS_SHOWN: Final = 20

@@ -12,10 +12,11 @@ from ncco_server.desk import options
 from ncco_server.desk.output import CANNOT_RUN, FINE, ISSUES, print_json, print_result, read_text
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.nodes import Place
-from ncco_server.flow.report import Format, counted, report
+from ncco_server.flow.report import Format, report
 from ncco_server.flow.source.source_file import SourceFile
 from ncco_server.ncco import Issue
 from ncco_server.ncco.json_text import NOT_JSON, check_text
+from ncco_server.wording import counted
 
 
 @click.command(

@@ -259,7 +259,6 @@ def _exchanged(prompt: SpokenPrompt, menu: Sequence[MenuEntry]) -> Iterator[Flow
 
 
 def _offers(text: PromptText) -> Iterator[tuple[NamedKey, str]]:
-    """Each key that is named alone, with the words that say what it is for."""
     for start, end in _sentences(text):
         near = [mention for mention in text.mentions if start <= mention.start < end]
         comes_first = bool(near) and not text.tokens[start : near[0].start].strip(" .!?;,")

@@ -106,7 +106,6 @@ class Reader:
         self.report(code, text.place, message, cure, names)
 
     def home_of(self, word: str) -> str | None:
-        """Where a word belongs that is not known here."""
         return elsewhere(word)
 
     def check_name(
@@ -181,7 +180,6 @@ class Resolver(Reader):
     inherited: Mapping[str, Map] = field(default_factory=dict)
 
     def use_of(self, name: Text) -> str | None:
-        """How to use a name that is of another kind than the one that is needed."""
         for names, (noun, *forms) in _USES.items():
             if name.value in getattr(self, names) and (form := forms[name.place.is_in_python]):
                 return f'"{name.value}" is a {noun}: write `{form.format(name.value)}`'

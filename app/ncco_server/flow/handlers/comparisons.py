@@ -97,7 +97,6 @@ class Comparisons:
                             yield Remark("W704", tested, "this is always true", "write `.open` behind it")
 
     def _unknown_columns(self, function: Function) -> Iterator[Remark]:
-        """Columns that a row lacks, and fields of its class that are no columns."""
         for node in nodes_in(function):
             match node:
                 case ast.Subscript(value=row, slice=ast.Constant(value=str(name)) as written):
@@ -169,7 +168,6 @@ def _meant(kind: Kind, const: object) -> str:
 
 
 def _compared_in(function: Function) -> Iterator[tuple[ast.expr, ast.expr]]:
-    """Each value, with what it is compared with."""
     compared: Iterable[ast.expr]
     for node in nodes_in(function):
         match node:

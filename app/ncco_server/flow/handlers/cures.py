@@ -130,7 +130,6 @@ def _key(error: KeyError, raised_by: ast.expr | None) -> str:
 
 
 def _is_in(read: object, values: Iterable[object]) -> bool:
-    """Whether it is one of these values, or in one."""
     for each in values:
         inner = each.values() if isinstance(each, dict) else each if isinstance(each, list | tuple) else ()
         if each is read or any(one is read for one in islice(inner, _MOST_KEYS)):
@@ -160,7 +159,6 @@ def _value(code: ast.expr | None, names: Mapping[str, object]) -> object:
 
 
 def _variables_at(error: BaseException) -> tuple[Mapping[str, object], Mapping[str, object]]:
-    """The local and the global ones."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

@@ -100,7 +100,6 @@ class Called:
 
     @property
     def secrets(self) -> Iterator[Secret]:
-        """Those that it gets."""
         return secrets_in((self.function, self.arguments))
 
     def __call__(self) -> Any:

@@ -313,7 +313,6 @@ class HandlerCode:
 
     @cached_property
     def _used(self) -> Set[str]:
-        """The functions whose results are used."""
         found = set[str]()
         nodes = nodes_in(self.tree)
         unused = {node.value for node in nodes if isinstance(node, ast.Expr | ast.Return)}
@@ -581,7 +580,6 @@ def _without_f(function: Function, names: Set[str]) -> Iterator[Remark]:
 
 
 def _at_once(statement: ast.stmt) -> Iterable[ast.AST]:
-    """What the statement runs when the module is loaded."""
     return (statement,) if isinstance(statement, Function | ast.ClassDef) else ast.walk(statement)
 
 

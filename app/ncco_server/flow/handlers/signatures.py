@@ -107,7 +107,6 @@ def signature_of(function: Callable[..., Any]) -> Signature:
 
 
 def arguments_of(function: Function) -> Sequence[tuple[ast.arg, Any, ast.expr | None]]:
-    """Each argument of a function, with its kind, and its default if it has one."""
     given = function.args
     positional = [*given.posonlyargs, *given.args]
     defaults = [*[None] * (len(positional) - len(given.defaults)), *given.defaults]
@@ -199,7 +198,6 @@ def misfit_of(
 def _misfit(
     argument: Parameter, needs_list: bool, written: ast.expr, constants: Mapping[str, ast.expr]
 ) -> CallMisfit | None:
-    """What is wrong with the value of an argument."""
     name, annotation = argument.name, str(argument.annotation)
     value = constants.get(written.id, written) if isinstance(written, ast.Name) else written
     constant = value.value if isinstance(value, ast.Constant) else value

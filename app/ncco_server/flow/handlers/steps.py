@@ -374,7 +374,6 @@ class StepMaker:
 
     @property
     def named_hooks(self) -> Sequence[Any]:
-        """The definitions of the hooks whose names are written in the handler's file."""
         names = self._reader.hooks.keys() & {*self._literal.values()}
         return [self._reader.hooks[name] for name in sorted(names)]
 

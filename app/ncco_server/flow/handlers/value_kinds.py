@@ -43,7 +43,6 @@ _OWN_CONSTRUCTION: Final = ("__init__", "__post_init__", "__new__")
 
 @cache
 def call_methods() -> Mapping[str, Signature]:
-    """The methods of a call."""
     found = {name: each for name, each in vars(Call).items() if not name.startswith("_") and callable(each)}
     return {name: signature_of(each) for name, each in found.items()}
 
@@ -154,7 +153,6 @@ class ValueKinds:
                 return None
 
     def column_of(self, value: ast.Attribute | ast.Subscript, function: Function) -> Variable | None:
-        """The column of a row that this reads."""
         match value:
             case ast.Subscript(value=row, slice=ast.Constant(value=str(name))) | ast.Attribute(value=row, attr=name):
                 found = self.rows_of(row, function)
@@ -251,7 +249,6 @@ class ValueKinds:
 
     @cached_property
     def _callers(self) -> Mapping[str, Sequence[tuple[ast.Call, Function]]]:
-        """The calls of each function whose name is used for nothing else."""
         used = Counter(node.id for node in nodes_in(self._written.tree) if isinstance(node, ast.Name))
         names = Counter(each.name for each in self._called)
         found: dict[str, list[tuple[ast.Call, Function]]] = {}

@@ -189,7 +189,6 @@ def _choose_exit(source: StepSource) -> type[StepExit[Any]] | None:
 
 
 def _check_words(kind: type[StepExit[Any]] | None, source: StepSource) -> None:
-    """Report words without effect, and a missing exit."""
     fields = source.fields
     reader = source.reader
     own = frozenset(kind.form.words() if kind else ())

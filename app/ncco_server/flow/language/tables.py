@@ -245,7 +245,6 @@ def _sample(column: Variable, names: Collection[str]) -> str:
 
 
 def _type_named(name: str, types: Collection[str]) -> str:
-    """The type that a value with this name probably has."""
     meant = "phone" if name == "number" else meaning_of(name, HINTS["type"]) or name
     return meant if meant in types else "text"
 
@@ -358,7 +357,6 @@ def read_key(table: TableDefinition, fields: Fields, reader: Resolver) -> dict[s
 
 
 def read_key_values(table: TableDefinition, fields: Fields, reader: Resolver) -> dict[str, Value]:
-    """The values of the key that are written, and can be read."""
     found: dict[str, Value] = {}
     for name, declared in table.key.items():
         node = fields.get(name)

@@ -23,7 +23,6 @@ _POINT_FILTERS: Final = frozenset({"date", "time", "in_zone"})
 
 
 def takes_operand(check: ExpressionCheck, node: nodes.Filter, of: nodes.Expr, type_: Kind, known: Filter) -> bool:
-    """Report an operand of another type."""
     is_word = node.name == "lower" and type_.family == "bool"
     if is_word or (node.name in _POINT_FILTERS and type_.family in {"date", "time"} - {*known.takes}):
         message = f"{node.name} takes {TYPES['text' if is_word else 'datetime'].described}; {check.described(of)}"
@@ -109,7 +108,6 @@ def _is_always_there(check: ExpressionCheck, node: nodes.Node) -> bool:
 def takes_argument(
     check: ExpressionCheck, node: nodes.Filter, known: Filter, argument: ArgumentCheck, type_: Kind
 ) -> bool:
-    """Report an argument that the filter refuses."""
     arg = node.args[0] if node.args else None
     if not isinstance(arg, nodes.Const) or literal_type(arg.value).family not in known.args:
         return True

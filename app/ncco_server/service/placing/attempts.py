@@ -13,9 +13,9 @@ from phonenumbers.timezone import UNKNOWN_TIMEZONE, time_zones_for_geographical_
 from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.language.outbound import QUIET_FROM, QUIET_UNTIL, UNKNOWN, Outbound
 from ncco_server.flow.model import Flow
-from ncco_server.flow.report import some_of
 from ncco_server.ncco.statuses import DIAL_FAILURES
 from ncco_server.store import PlacedRow, milliseconds
+from ncco_server.wording import some_of
 
 MOST_DAYS: Final = 60
 

@@ -12,7 +12,6 @@ from ncco_server.engine.dialling import refusal
 from ncco_server.errors import HashKeyLost, VonageApiError
 from ncco_server.flow.language.outbound import EXPIRED, REFUSED, UNKNOWN, Outbound
 from ncco_server.flow.model import Flow
-from ncco_server.flow.report import some_of
 from ncco_server.ncco.statuses import OVER
 from ncco_server.service.hook_posts import seconds_until
 from ncco_server.service.placed_values import PlacedCipher
@@ -33,6 +32,7 @@ from ncco_server.service.poller import Poller, PollListener, Schedule
 from ncco_server.service.turns import Turns
 from ncco_server.store import COMPLETED, AttemptResult, AttemptRow, PlacedCounts, PlacedRow, PlacingLimits, milliseconds
 from ncco_server.vonage.voice_api import CallDetails, CreatedCall, NewCall, VoiceApiError
+from ncco_server.wording import some_of
 
 BATCH: Final = 20
 REPLY_S: Final = 20

@@ -16,13 +16,13 @@ import orjson
 from ncco_server.engine.dialling import refusal
 from ncco_server.errors import AppError
 from ncco_server.flow.model import Flow
-from ncco_server.flow.report import as_sentence
 from ncco_server.ncco.value_types import read_number
 from ncco_server.service.phone_numbers import line_of
 from ncco_server.service.placed_values import PlacedCipher, new_salt
 from ncco_server.service.placing.attempts import first_moment, is_too_late, why_later
 from ncco_server.store import Origin, PlacedRow, milliseconds
 from ncco_server.suggest import nearest
+from ncco_server.wording import as_sentence
 
 LONGEST_CHAIN: Final = 10
 MOST_BYTES: Final = 8_192

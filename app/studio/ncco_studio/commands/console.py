@@ -14,10 +14,10 @@ from ncco_server.desk.database import find_database, require_file
 from ncco_server.desk.environment import server_settings
 from ncco_server.desk.logins import ROLES, give_login, hashed, login_name
 from ncco_server.desk.output import FINE, CannotRun, columns
-from ncco_server.flow.report import printable
 from ncco_server.settings.fields import variable
 from ncco_server.settings.logins import Role, changed_logins, read_logins, tidy_name
 from ncco_server.settings.secrets import console_keys
+from ncco_server.terminal import printable
 from ncco_studio.console.sessions import new_link
 
 WITHIN_S: Final = 2.0

@@ -9,8 +9,8 @@ from typing import Final
 
 from ncco_server.desk.findings import Finding, ok, unchecked, warning
 from ncco_server.flow.model import Flow
-from ncco_server.flow.report import counted
 from ncco_server.settings import Settings
+from ncco_server.wording import counted
 from ncco_studio.verify.prove import SearchLimits, prove, roots_of
 
 PROOF_S: Final = 10.0

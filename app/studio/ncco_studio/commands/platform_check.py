@@ -193,7 +193,6 @@ async def _stored(calls: int) -> tuple[Evidence, ...]:
 
 
 def _write(findings: Sequence[Evidence], today: date, output: Path, report: Path | None, form: str) -> None:
-    """Write the files, and print the table."""
     replace_text(output, platform_yaml(findings, today))
     if report is not None:
         replace_text(report, public_report(findings, today))
@@ -376,7 +375,6 @@ async def _agree(
 
 
 async def _ask_all(check: PlatformCheck, journal: Journal, due: Sequence[PlatformProbe], limits: CheckLimits) -> bool:
-    """Whether everything was asked."""
     for number, probe in enumerate(due, 1):
         if journal.spent_eur + check.cost_eur(probe) > limits.budget_eur:
             click.echo(f"The budget of {limits.budget_eur:.2f} EUR is not enough for {probe.name}.", err=True)

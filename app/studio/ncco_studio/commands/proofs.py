@@ -20,7 +20,8 @@ from ncco_server.desk.output import CannotRun, json_text, print_result
 from ncco_server.desk.project import Source, flow_named, flow_of_file
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.model import Flow, Project
-from ncco_server.flow.report import Format, counted, report
+from ncco_server.flow.report import Format, report
+from ncco_server.wording import counted
 from ncco_studio.verify.kept import CACHE, KeptResults
 from ncco_studio.verify.platform_file import seen_platform
 from ncco_studio.verify.prove import (

@@ -16,7 +16,8 @@ import click
 from ncco_server.desk import options
 from ncco_server.desk.output import FINE, ISSUES, CannotRun, print_result
 from ncco_server.desk.project import FlowsHaveErrors, Source
-from ncco_server.flow.report import counted, report
+from ncco_server.flow.report import report
+from ncco_server.wording import counted
 from ncco_studio.commands.scenario_files import find_files, find_scenarios
 from ncco_studio.commands.server_under_test import local_stage, refuse_remote, remote_options, remote_stage
 from ncco_studio.pictures.graph import Drawing, as_dot, as_mermaid

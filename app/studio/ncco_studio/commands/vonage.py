@@ -24,9 +24,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ncco_server.desk import options
 from ncco_server.desk.environment import variables
 from ncco_server.desk.output import FINE, CannotRun, read_text
-from ncco_server.flow.report import printable, report
+from ncco_server.flow.report import report
 from ncco_server.service.phone_numbers import digits_of
 from ncco_server.settings.values import read_private_key
+from ncco_server.terminal import printable
 from ncco_server.vonage.keys import new_private_key, rsa_private_key
 from ncco_studio.commands.server_under_test import after_connect
 from ncco_studio.simulator.assumptions import After

@@ -166,7 +166,6 @@ async def _may_look(request: Request) -> ConsoleSession:
 
 
 def _may_have_token(request: Request, session: ConsoleSession) -> bool:
-    """Whether a request has the CSRF token, or may have it in its unread form."""
     if request.method in SAFE_METHODS or request.url.path in PUBLIC:
         return True
     token = request.headers.get(_TOKEN)

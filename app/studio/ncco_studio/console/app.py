@@ -17,10 +17,10 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
 from ncco_server.errors import StoreError
-from ncco_server.flow.report import as_sentence
 from ncco_server.settings import Settings, python_environment
 from ncco_server.settings.secrets import console_keys
 from ncco_server.store import open_store
+from ncco_server.wording import as_sentence
 from ncco_studio.console import (
     calls,
     editor,

@@ -228,7 +228,6 @@ async def _prove(console: Console, flow: str, read: ReadProject, owner: str) -> 
 
 @router.get("/codes/{code}")
 async def explained(request: Request, code: str, _: CanLook) -> Response:
-    """Explain the code of an issue, as `ncco explain` does."""
     rule = all_rules().get(code)
     if rule is None:
         return refused(request, 404, f"There is no code {code}.", "ncco explain lists all of them.")

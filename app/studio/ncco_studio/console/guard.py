@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ncco_server.settings.values import is_loopback, name_in_host
 from ncco_server.web.console_policy import CONSOLE_POLICY
+from ncco_studio.body_limit import limited
 from ncco_studio.console.pages import refused
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -60,7 +61,8 @@ class Guard:
             app = refused(request, 403, _OTHER_ORIGIN, "Open the console, and do it there.")
         elif int(length if (length := headers.get("content-length", "")).isdecimal() else 0) > MAX_BODY_BYTES:
             app = refused(request, 413, _TOO_LARGE, "Send less.", {"Connection": "close"})
-        await app(scope, _limited(receive), _with_headers(send, scope))
+        limit = limited(receive, MAX_BODY_BYTES, HTTPException(413, _TOO_LARGE))
+        await app(scope, limit, _with_headers(send, scope))
 
     def _is_known(self, host: str) -> bool:
         return is_loopback(name_in_host(host)) or host.lower() == self._proxy != ""
@@ -75,20 +77,6 @@ def _is_same_origin(headers: Headers) -> bool:
     if site is not None:
         return site in ("same-origin", "none")
     return origin is None or origin.lower() in (f"http://{host}", f"https://{host}")
-
-
-def _limited(receive: Receive) -> Receive:
-    read_bytes = 0
-
-    async def limited() -> Message:
-        nonlocal read_bytes
-        message = await receive()
-        read_bytes += len(message.get("body", b""))
-        if read_bytes > MAX_BODY_BYTES:
-            raise HTTPException(413, _TOO_LARGE)
-        return message
-
-    return limited
 
 
 def _with_headers(send: Send, scope: Scope) -> Send:

@@ -18,7 +18,6 @@ from ncco_server.desk.problems import (
 )
 from ncco_server.errors import StoreError
 from ncco_server.flow.model import Project
-from ncco_server.flow.report import as_sentence, counted
 from ncco_server.service.figures import LookupFigures, ServerFigures
 from ncco_server.service.recording_files import NO_KEY
 from ncco_server.service.recordings import SET_KEY
@@ -27,6 +26,7 @@ from ncco_server.settings import Settings
 from ncco_server.store import milliseconds, open_store
 from ncco_server.store.table_rows import tables_without_key
 from ncco_server.version import VERSION
+from ncco_server.wording import as_sentence, counted
 from ncco_studio.console.access import CanLook
 from ncco_studio.console.caches import ServerReading
 from ncco_studio.console.pages import render

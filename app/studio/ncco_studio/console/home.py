@@ -290,7 +290,6 @@ async def decide_hours(
     decided: Annotated[Json[ByHand], Form()] = NEVER,
     reason: Annotated[str, Form(max_length=LONGEST_REASON)] = "",
 ) -> Response:
-    """Close or open at once until a time of day, close for a day, undo what was `decided`, or decide that again."""
     now = datetime.now(UTC)
     project = (await console.read_project()).project
     calendar = next((each for each in project.calendars.values() if json.dumps(each.key) == hours), None)

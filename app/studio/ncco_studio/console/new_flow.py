@@ -72,7 +72,6 @@ def _page(
 
 @router.post("/flows-new")
 async def review_flow(request: Request, session: CanChange, typed: Annotated[NewFlow, Form()]) -> Response:
-    """Show the new file for confirmation."""
     typed.text = "" if typed.edit and typed.name else typed.text.replace("\r\n", "\n")
     if typed.edit:
         return _page(request, typed)

@@ -22,9 +22,9 @@ from markupsafe import Markup, escape
 from starlette.requests import HTTPConnection
 from starlette.templating import Jinja2Templates
 
-from ncco_server.flow.report import as_sentence, counted
 from ncco_server.service.phone_numbers import dialable, readable
 from ncco_server.store import moment_of
+from ncco_server.wording import as_sentence, counted
 from ncco_studio.console.change.fields import group_title
 
 HERE: Final = Path(__file__).parent
@@ -148,7 +148,6 @@ def render(request: Request, template: str, status: int = 200, /, **values: Any)
 
 
 def wants_page(request: Request) -> bool:
-    """Whether a person wants a page; scripts want JSON."""
     return "text/html" in request.headers.get("accept", "") and "hx-request" not in request.headers
 
 

@@ -18,7 +18,6 @@ from fastapi.responses import RedirectResponse
 
 from ncco_server.desk.project import zone_of
 from ncco_server.flow.model import Flow, Project
-from ncco_server.flow.report import counted
 from ncco_server.service.delivery import session_id
 from ncco_server.service.documents import PlacedAttempt, PlacedDocument
 from ncco_server.service.phone_numbers import line_of, readable
@@ -26,6 +25,7 @@ from ncco_server.service.placing.attempts import why_later
 from ncco_server.service.placing.requests import RefusedRequest, WantedCall, checked
 from ncco_server.settings.secrets import wait_keys
 from ncco_server.store import AttemptRow, PlacedFilter, PlacedRow, milliseconds
+from ncco_server.wording import counted
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.change.fields import group_title
 from ncco_studio.console.history import Change, UndoRequest, check_undo, record
@@ -175,7 +175,6 @@ def _problem(row: PlacedRow, project: Project) -> str:
 
 @router.get("/calls/placed/new")
 async def new_call(request: Request, console: TheConsole, _: CanChange, flow: str = "") -> Response:
-    """Show the form or, without a flow, the flows to choose from."""
     project = (await console.read_project()).project
     flows = placing_flows(project)
     chosen = next((each for each in flows if each.name == flow or len(flows) == 1), None)

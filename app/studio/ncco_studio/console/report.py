@@ -19,14 +19,14 @@ from ncco_server.desk.call_report import DAYS, CallReport, Period, count_calls, 
 from ncco_server.desk.project import zone_of
 from ncco_server.desk.recorded_calls import duration_text
 from ncco_server.flow.model import Project
-from ncco_server.flow.report import counted
 from ncco_server.flow.zones import find_zone
 from ncco_server.results import RESULTS
 from ncco_server.service.phone_numbers import readable
 from ncco_server.store import milliseconds
+from ncco_server.wording import counted
 from ncco_studio.console.access import CanLook
 from ncco_studio.console.change.fields import group_title
-from ncco_studio.console.download import titled_response
+from ncco_studio.console.download import csv_response, titled_response
 from ncco_studio.console.pages import render
 from ncco_studio.console.state import Console, TheConsole
 
@@ -202,7 +202,6 @@ def headlines(now: Mapping[str, Any], before: Mapping[str, Any], days: int) -> l
 
 
 def _titled(found: CallReport, texts: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The rows of a table, whose titles are for people."""
 
     def title(by: str, name: str) -> str:
         if by == "result":
@@ -269,7 +268,10 @@ async def report_for_owners(request: Request, console: TheConsole, filters: Filt
 
 
 @router.get("/report.csv")
-async def report_csv(console: TheConsole, filters: Filters, _: CanLook) -> Response:
-    counts = await count_period(console, await _period(console, filters), filters.flow)
-    headers = {"content-disposition": "attachment; filename=report.csv"}
-    return Response(counts.csv, media_type="text/csv; charset=utf-8", headers=headers)
+async def report_csv(request: Request, console: TheConsole, filters: Filters, _: CanLook) -> Response:
+    period = await _period(console, filters)
+
+    async def chunks() -> AsyncIterator[str]:
+        yield (await count_period(console, period, filters.flow)).csv
+
+    return await csv_response(request, "report", chunks(), "report.csv")

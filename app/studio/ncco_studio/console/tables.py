@@ -19,7 +19,6 @@ from ncco_server.desk.table_files import changes_in, csv_of, row_pages, shown_na
 from ncco_server.errors import RowChanged
 from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.model import Project
-from ncco_server.flow.report import counted
 from ncco_server.flow.scope import Variable
 from ncco_server.ncco.value_types import Kind, PointInTime, point_of
 from ncco_server.service.phone_numbers import digits_of, line_of, readable
@@ -27,6 +26,7 @@ from ncco_server.service.tables import MOST_FAULTS, RefusedRows, RowFault, Table
 from ncco_server.store import milliseconds
 from ncco_server.store.table_rows import ABSENT
 from ncco_server.table_rows import RowChange, key_of
+from ncco_server.wording import counted
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.change.fields import group_title
 from ncco_studio.console.download import csv_response, titled_response
@@ -196,7 +196,6 @@ async def row_form(
     _: CanLook,
     key: Annotated[tuple[str, ...], Query(max_length=4)] = (),
 ) -> Response:
-    """Show the form of a row, or of a new one, whose key may be given."""
     table = opened.definition
     row = None
     if key:

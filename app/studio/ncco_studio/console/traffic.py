@@ -21,10 +21,10 @@ from ncco_server.engine.session import TraceLine, from_json
 from ncco_server.errors import StoreError
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow
-from ncco_server.flow.report import counted
 from ncco_server.service.library import PinnedFlows
 from ncco_server.service.masks import json_object
 from ncco_server.store import ConnectStatus, Records, ReportedCall, ResultRow
+from ncco_server.wording import counted
 from ncco_studio.console.state import Console
 from ncco_studio.editor.project import ReadProject
 from ncco_studio.pictures.graph import BEGUN, Arrow, Drawing, OutcomeKey, draw

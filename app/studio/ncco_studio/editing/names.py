@@ -191,7 +191,6 @@ def _used(root: Map) -> Iterator[Name]:
 
 
 def _identifiers(expressions: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str, NameKind]]:
-    """Where names are in a text with these expressions."""
     for start, expression in expressions:
         for found in _IDENTIFIER.finditer(expression):
             kinds: tuple[NameKind, ...] = ("hours",) if found[1] else ("variables", "lookups")
@@ -199,7 +198,6 @@ def _identifiers(expressions: Iterable[tuple[int, str]]) -> Iterator[tuple[int, 
 
 
 def _in_braces(text: str) -> Iterator[tuple[int, str]]:
-    """The expressions of a text, with their places in it."""
     return ((found.start(found.lastindex or 0), found[found.lastindex or 0]) for found in _IN_BRACES.finditer(text))
 
 

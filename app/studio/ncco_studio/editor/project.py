@@ -21,9 +21,9 @@ from ncco_server.flow.issues import FlowIssue, by_place
 from ncco_server.flow.loader import Extent, load
 from ncco_server.flow.model import Project
 from ncco_server.flow.nodes import Node
-from ncco_server.flow.report import counted
 from ncco_server.flow.source import read_yaml
 from ncco_server.settings.logins import NAME
+from ncco_server.wording import counted
 from ncco_studio.verify.prove.handler_steps import explore
 
 HISTORY: Final = ".history"

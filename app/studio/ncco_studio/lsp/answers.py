@@ -17,6 +17,7 @@ from ncco_server.flow.files import MAX_FILE_BYTES, too_large
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.model import Flow
 from ncco_server.flow.nodes import Place, walk
+from ncco_server.sample_calls import ANY_NUMBER, FROM
 from ncco_studio.editing import assist
 from ncco_studio.editing.names import ProjectNames
 from ncco_studio.editing.rename import CannotRename, edits_of, name_at, rename
@@ -25,10 +26,9 @@ from ncco_studio.editor import language
 from ncco_studio.editor.language import read_question, shown_issues
 from ncco_studio.editor.project import project_in
 from ncco_studio.verify.prove.turns import context_at
-from ncco_studio.verify.sample_values import FROM
 from ncco_studio.verify.scenarios.files import files_of
 from ncco_studio.verify.scenarios.fitting import Fitting, placeholder_env
-from ncco_studio.verify.scenarios.model import ANY_NUMBER, AT, read_scenarios
+from ncco_studio.verify.scenarios.model import AT, read_scenarios
 from ncco_studio.verify.scenarios.names import Meanings, name_written_at
 from ncco_studio.verify.scenarios.values import ScenarioReader
 

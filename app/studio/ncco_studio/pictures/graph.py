@@ -15,8 +15,8 @@ from ncco_server.flow.actions.part import Part
 from ncco_server.flow.frame import Target
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Place
-from ncco_server.flow.report import printable
 from ncco_server.flow.runtime import Followers, StepShape, Way
+from ncco_server.terminal import printable
 
 MAX_LABEL_CHARACTERS: Final = 48
 """The longest prompt, condition or phrase."""

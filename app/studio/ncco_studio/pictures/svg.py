@@ -13,7 +13,7 @@ from html import escape
 from itertools import pairwise
 from typing import Final
 
-from ncco_server.flow.report import printable
+from ncco_server.terminal import printable
 from ncco_studio.pictures.graph import Arrow, Drawing, GraphNode, Subgraph
 from ncco_studio.pictures.layout import Layout, Link, Rect, Route, Size, arrange
 

@@ -11,7 +11,7 @@ from typing import Final
 from ncco_server.engine.session import TraceLine
 from ncco_server.flow.handlers.reading import LoadedHandler
 from ncco_server.flow.model import Flow
-from ncco_server.flow.report import counted
+from ncco_server.wording import counted
 from ncco_studio.pictures.graph import Arrow, Drawing, OutcomeKey, draw
 from ncco_studio.verify.handlers.raised import StatementsRun, run_by
 from ncco_studio.verify.outcomes import (

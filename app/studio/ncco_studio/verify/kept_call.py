@@ -164,7 +164,7 @@ def keep(
         shared = {name.rpartition(".")[2] for scenario in before for name in scenario.given}
         hooks = {"hooks": [hook.name for hook in result.hooks]} if result.hooks else {}
         written = {
-            "call": {**call.as_written(), "at": call.made_at.isoformat()},
+            "call": call.as_written(),
             "env": dict(env or {}),
             "after_connect": "" if after == Assumptions().after_connect else after,
             "given": {

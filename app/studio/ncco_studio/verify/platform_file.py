@@ -62,7 +62,6 @@ def settings_in(path: Path) -> Mapping[str, Any]:
 
 
 def platform_schema() -> JsonSchema:
-    """The JSON schema of these files."""
     properties = {name: _schema(each) for name, each in assumptions().items()}
     schema = {"type": "object", "additionalProperties": False, "properties": properties}
     return file_schema("What a platform does", schema)

@@ -16,10 +16,10 @@ from ncco_server.engine.session import from_json
 from ncco_server.errors import AppError
 from ncco_server.flow.model import Flow
 from ncco_server.flow.phrases import fold
-from ncco_server.flow.report import printable
 from ncco_server.flow.runtime import Asked
 from ncco_server.issue import listed
 from ncco_server.store import TurnRow
+from ncco_server.terminal import printable
 from ncco_studio.simulator.legs import CallIsOver, Leg
 from ncco_studio.simulator.parties import PartyOutcome
 from ncco_studio.simulator.scheduler import NoProgress

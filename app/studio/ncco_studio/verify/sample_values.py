@@ -23,8 +23,6 @@ Mark: TypeAlias = Literal[
     "truth", "related", "changed", "rises", "sinks", "free", "joined", "decides", "bounded", "headed"
 ]
 
-FROM: Final = "447700900123"
-"""Who calls, unless somebody else is named; reserved for fiction."""
 SAMPLES: Final[Mapping[str, Any]] = {
     "text": "something",
     "int": 7,
@@ -177,7 +175,6 @@ class Compared:
 
     @property
     def borders(self) -> tuple[float, ...]:
-        """Numbers at which a comparison's result changes."""
         return self._moved(self.offsets)
 
     def _moved(self, offsets: Iterable[float]) -> tuple[float, ...]:

@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from ncco_server.engine import TraceLine
-from ncco_server.flow.report import printable
 from ncco_server.ncco.durations import plain
 from ncco_server.service.told import summary
 from ncco_server.store import TurnRow
+from ncco_server.terminal import printable
 from ncco_studio.simulator.delivery import WebhookDelivery
 from ncco_studio.simulator.legs import Leg
 from ncco_studio.simulator.transcript import Heard, HeardKind

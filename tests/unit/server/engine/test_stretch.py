@@ -14,7 +14,7 @@ import pytest
 from ncco_server.engine import CallData, Session, Turn, TurnContext, begin, resume
 from ncco_server.engine.interpreter import Playing, Result
 from ncco_server.engine.session import LookupAnswer, OpenWait, from_json, to_json
-from ncco_server.engine.stretch import MOST_MADE, stretch_of
+from ncco_server.engine.stretch import MOST_MADE, STEP_LIMIT, stretch_of
 from ncco_server.flow.loader import load_files
 from ncco_server.flow.model import Flow
 from ncco_server.flow.runtime import Again
@@ -195,6 +195,15 @@ def test_a_text_that_cannot_be_spoken_is_left_to_the_interpreter() -> None:
 
     assert stretch.is_checked
     assert stretch.play(names, context(), LEG, 1, 0) is None
+
+
+@pytest.mark.parametrize("steps", [STEP_LIMIT, STEP_LIMIT + 1])
+def test_steps_of_a_stretch_count_for_the_limit_of_a_turn(steps: int) -> None:
+    chain = "".join(f"  s{number}: {{goto: s{number + 1}}}\n" for number in range(steps - 1))
+    flow = load_flow(
+        f"flow: long\nentry: true\nstart: s0\nsteps:\n{chain}  s{steps - 1}: {{do: [talk: Hi.], goto: end}}\n"
+    )
+    assert (steps > STEP_LIMIT) == answered(flow, HOSTILE[0]).is_failsafe
 
 
 def test_an_option_about_the_order_of_actions_is_left_to_the_interpreter_if_it_is_computed() -> None:

@@ -352,6 +352,14 @@ async def test_every_call_is_downloaded_with_its_result(shop: Shop) -> None:
     assert 1 == len((await shop.console.get("/calls.csv?flow=none")).text.splitlines())
 
 
+async def test_the_log_says_who_has_downloaded_calls_and_their_counts(shop: Shop) -> None:
+    files = ("/calls.csv", "/calls-of-line.csv", "/report.csv", "/report-of-line.csv")
+    with capture_logs() as logs:
+        replies = [await shop.console.get(file) for file in files]
+    assert [200] * 4 == [reply.status_code for reply in replies]
+    assert [*["calls downloaded"] * 2, *["report downloaded"] * 2] == [line["event"] for line in logs]
+
+
 async def test_owners_read_titles_and_download_what_the_page_shows(shop: Shop) -> None:
     await shop.answer("aaaaaaaa-0000", "447700900123")
     await shop.answer("aaaaaaaa-0001", "anonymous")

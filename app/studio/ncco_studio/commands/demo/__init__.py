@@ -15,6 +15,7 @@ from typing import Final
 
 from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.loader import load_files
+from ncco_server.sample_calls import FROM
 from ncco_server.service.phone_numbers import line_of
 from ncco_server.service.recording_folder import RecordingFolder
 from ncco_server.service.turns import no_lookups
@@ -23,7 +24,6 @@ from ncco_server.store import RecordingRow, milliseconds, open_store
 from ncco_studio.console.history import row_of
 from ncco_studio.console.messages import change_of
 from ncco_studio.console.phone.trial_messages import tone
-from ncco_studio.verify.sample_values import FROM
 from ncco_studio.verify.scenarios.caller import Caller, parties_of
 from ncco_studio.verify.scenarios.files import files_of, read_files
 from ncco_studio.verify.scenarios.observed_call import CallConditions
@@ -50,7 +50,6 @@ _SAID: Final = {
 
 
 def practice_files() -> dict[str, str]:
-    """The files of the practice by path."""
     paths = sorted(PRACTICE.rglob("*.yaml"))
     return {path.relative_to(PRACTICE).as_posix(): path.read_text(encoding="utf-8") for path in paths}
 

@@ -21,8 +21,9 @@ from ncco_server.desk.project import Source, flow_of_file, source_of
 from ncco_server.errors import AppError
 from ncco_server.flow.files import project_of
 from ncco_server.flow.model import Project
-from ncco_server.flow.report import printable
+from ncco_server.sample_calls import FROM
 from ncco_server.service.phone_numbers import line_of, read_called, read_caller
+from ncco_server.terminal import printable
 from ncco_studio.commands.server_under_test import (
     after_connect,
     is_url,
@@ -38,7 +39,6 @@ from ncco_studio.simulator.assumptions import After
 from ncco_studio.simulator.parties import ENDLESS, Behaviour, Parties, PartyOutcome
 from ncco_studio.verify.kept_call import check_path, keep
 from ncco_studio.verify.played_call import PlayedCall
-from ncco_studio.verify.sample_values import FROM
 from ncco_studio.verify.scenarios.model import ScenarioCall
 from ncco_studio.verify.scenarios.observed_call import CallConditions, ObservedCall
 from ncco_studio.verify.scenarios.placing import ANSWERS

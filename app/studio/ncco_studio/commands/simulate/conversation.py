@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
 from ncco_server.errors import AppError
-from ncco_server.flow.report import printable
 from ncco_server.store import HookRow
 from ncco_server.suggest import nearest
+from ncco_server.terminal import printable
 from ncco_studio.commands.simulate.prompts import Prompt
 from ncco_studio.commands.simulate.screen import Screen, faults_of, noted
 from ncco_studio.simulator.transcript import CallMoment

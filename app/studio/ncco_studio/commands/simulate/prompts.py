@@ -18,8 +18,8 @@ from prompt_toolkit.completion import WordCompleter
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.engine.secrets import Secrets
 from ncco_server.flow.model import Flow
-from ncco_server.flow.report import printable
 from ncco_server.service.functions import AnswerLookups
+from ncco_server.terminal import printable
 from ncco_studio.commands.simulate.screen import INDENT, Screen
 from ncco_studio.verify.handlers.explored import FunctionDefinition
 from ncco_studio.verify.played_call import PlayedCall

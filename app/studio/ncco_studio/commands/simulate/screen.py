@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import click
 
 from ncco_server.errors import AppError
-from ncco_server.flow.report import printable
+from ncco_server.terminal import printable
 from ncco_studio.simulator.delivery import WebhookDelivery
 from ncco_studio.simulator.transcript import Heard
 from ncco_studio.verify.scenarios.observed_call import ObservedCall, problem_of, warnings_of

@@ -72,7 +72,6 @@ def differences(before: Iterable[FormField], after: Iterable[FormField]) -> list
 
 
 def _merged(changes: Iterable[FieldChange]) -> Iterator[FieldChange]:
-    """One change for all days of the week that change alike."""
     found: dict[tuple[str, ...], list[FieldChange]] = {}
     for each in changes:
         what = "" if each.label in DAY_NAMES else each.label
@@ -83,7 +82,6 @@ def _merged(changes: Iterable[FieldChange]) -> Iterator[FieldChange]:
 
 
 def _by_group(fields: Iterable[FormField]) -> dict[str, dict[str, list[str]]]:
-    """The values of each label of a group."""
     found: dict[str, dict[str, list[str]]] = {}
     for field in fields:
         found.setdefault(field.group, {}).setdefault(field.label, []).append(tidied(field.value))

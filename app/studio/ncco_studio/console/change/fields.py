@@ -224,7 +224,6 @@ def _of_holiday(node: Node, path: Path, group: str) -> Iterator[FormField]:
 
 
 def _of_step(step: Node | None, path: Path, group: str) -> Iterator[FormField]:
-    """The fields of a step, or of all steps' defaults: prompts, dialled numbers and keys."""
     if not isinstance(step, Map):
         return
     for place, part in _items(step.get("do"), (*path, "do")):

@@ -15,11 +15,11 @@ from ncco_server.flow.hours.calendar import Calendar, Spans
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.templates.values import Expression, Value
 from ncco_server.ncco.durations import plain
+from ncco_server.sample_calls import FROM
 from ncco_studio.console.change.fields import group_title
 from ncco_studio.console.change.notation import weekdays_in_words
 from ncco_studio.editor.project import ReadProject
 from ncco_studio.verify.prove.turns import context_at
-from ncco_studio.verify.sample_values import FROM
 
 _NOON: Final = 720
 WEEKS: Final = 4
@@ -86,7 +86,6 @@ def heard_in_week(read: ReadProject, flow: Flow, env: Mapping[str, str]) -> dict
 
 
 def form_of(calendar: Calendar) -> str:
-    """The address of the form that changes it."""
     group = f"step-Opening hours: {calendar.name}".replace(" ", "-")
     return f"/change/{quote(calendar.place.file)}#{quote(group)}"
 

@@ -99,7 +99,6 @@ def _folder(request: Request) -> ProjectFolder:
 
 @router.get("/change")
 def change_list(request: Request, _: CanLook) -> Response:
-    """List the files that the form can change, and those with errors."""
     read = _folder(request).current()
     files = {file: fields_of(read, file) for file in read.texts if file.endswith("ml")}
     titles = {file: title_of(read, file, found) for file, found in files.items()}
@@ -176,7 +175,6 @@ def _form(
 
 
 def saving(folder: ProjectFolder, file: str) -> dict[str, Any]:
-    """What pages show of a saved file, and the versions to go back to."""
     read = folder.current()
     return {
         "file": file,
@@ -197,7 +195,6 @@ def _regions(fields: Iterable[FormField], form: Mapping[str, str]) -> dict[str, 
 def _calendars(
     folder: ProjectFolder, read: ReadProject, file: str, fields: Iterable[FormField]
 ) -> dict[str, dict[str, Any]]:
-    """What is shown beside a calendar's fields, by its group."""
     today = datetime.now(UTC).date()
     steps = steps_by_hours(read, file)
     dates = {field.date for field in fields if field.date}

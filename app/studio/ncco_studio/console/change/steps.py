@@ -14,9 +14,9 @@ from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.language.retry import FAILURES
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Place
-from ncco_server.flow.report import counted
 from ncco_server.flow.runtime import Way
 from ncco_server.issue import pointer
+from ncco_server.wording import counted
 from ncco_studio.console.access import CanChange
 from ncco_studio.console.change.draft import change_of
 from ncco_studio.console.change.form import name_as_written
@@ -143,7 +143,6 @@ def change_step(request: Request, _: CanChange, typed: Annotated[StepForm, Form(
 
 
 def made_by(request: Request, typed: StepForm) -> MadeChange | Response:
-    """Return the form if the change cannot be made."""
     read = console_of(request).project.current()
     flow = read.project.flows.get(typed.flow)
     step = flow.steps.get(typed.step) if flow else None

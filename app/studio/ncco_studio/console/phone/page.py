@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field, PlainValidator
 from ncco_server.errors import StoreError
 from ncco_server.flow.files import MAX_FILE_BYTES
 from ncco_server.flow.hours.calendar import ByHand
+from ncco_server.sample_calls import FROM
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.audit import audit
 from ncco_studio.console.change.draft import FileChange, diff_lines, save
@@ -32,7 +33,6 @@ from ncco_studio.editor import language
 from ncco_studio.editor.project import CannotSave, ProjectFolder, ReadProject, digest_of
 from ncco_studio.editor.source import PASTED, PhoneText, Playable, dialled_in, read_source
 from ncco_studio.verify.played_call import FOR_PHONES
-from ncco_studio.verify.sample_values import FROM
 from ncco_studio.verify.scenarios.answers import lookups_of
 from ncco_studio.verify.scenarios.fitting import env_names
 from ncco_studio.verify.scenarios.script import NotAStep, step_of
@@ -178,7 +178,6 @@ def _setup_values(playable: Playable, session: ConsoleSession) -> dict[str, obje
 
 @router.post("/phone/calls")
 async def place(request: Request, console: TheConsole, session: CanLook, wanted: CallRequest) -> Response:
-    """Place a call. With `again`, the inputs of another call are repeated."""
     if wanted.is_live and (problem := _not_live(session, wanted)):
         audit(request, "services not asked", is_refused=True, file=wanted.file)
         raise HTTPException(403, problem)

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias
 
 from ncco_server.errors import AppError
 from ncco_server.flow.hours.calendar import ByHand
+from ncco_server.sample_calls import YEARS
 from ncco_server.service.announced_recordings import about_call
 from ncco_server.service.lookup_sources import PythonModules
 from ncco_server.service.lookups import LookupClient
@@ -28,7 +29,7 @@ from ncco_studio.editor.project import project_in
 from ncco_studio.editor.source import Playable, read_source
 from ncco_studio.verify.played_call import CannotDo, FinishedStep, outcomes_of
 from ncco_studio.verify.scenarios.answers import lookups_of
-from ncco_studio.verify.scenarios.model import YEARS, HoursByHand, ScenarioCall
+from ncco_studio.verify.scenarios.model import HoursByHand, ScenarioCall
 from ncco_studio.verify.scenarios.script import RecordStep, step_of
 
 Json: TypeAlias = dict[str, Any]

@@ -16,6 +16,7 @@ from ncco_server.engine.session import CalledFunction, from_json
 from ncco_server.errors import AppError
 from ncco_server.flow.language.returns import OK
 from ncco_server.ncco.webhooks import EXPECTED_SPEECH_ERRORS, AnswerWebhook, InputWebhook, RecordWebhook, recognise
+from ncco_server.sample_calls import FROM
 from ncco_server.service.masks import MaskedText, without_marks
 from ncco_server.service.told import digits_of, words_of
 from ncco_server.service.written_rows import REFUSED
@@ -26,7 +27,6 @@ from ncco_studio.editor.project import ProjectFolder
 from ncco_studio.editor.source import PhoneText, Playable, read_source
 from ncco_studio.simulator.parties import PartyOutcome
 from ncco_studio.verify.played_call import MOST_INPUTS, CannotDo
-from ncco_studio.verify.sample_values import FROM
 from ncco_studio.verify.scenarios import script
 from ncco_studio.verify.scenarios.answers import Definitions, lookups_of
 from ncco_studio.verify.scenarios.fitting import DIRECTION

@@ -9,11 +9,11 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, Field
 
 from ncco_server.engine import Lookup, LookupAnswer
+from ncco_server.sample_calls import FROM
 from ncco_server.service.lookups import LookupClient, lookups_of_turn
 from ncco_studio.editor.source import PhoneText
 from ncco_studio.simulator.parties import PartyOutcome
 from ncco_studio.verify.handlers.explored import FunctionDefinition
-from ncco_studio.verify.sample_values import FROM
 from ncco_studio.verify.scenarios.answers import Definitions, LookupAnswers, no_answer
 
 ANYBODY: Final = "*"

@@ -16,7 +16,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from jwt.types import Options
 from starlette.exceptions import HTTPException
-from starlette.types import Message, Receive
 
 
 class ProblemError(HTTPException):
@@ -68,6 +67,7 @@ _DRIFT_S: Final = 300
 """The maximum clock difference. Our choice."""
 MAX_BODY_BYTES: Final = 1_048_576
 """Our choice: NCCOs are much smaller."""
+TOO_LARGE: Final = f"The body has more than {MAX_BODY_BYTES} bytes."
 
 
 class Access:
@@ -115,19 +115,3 @@ class RateLimit:
             detail = f"More than {self._most} requests of this kind in a second."
             raise ProblemError(HTTPStatus.TOO_MANY_REQUESTS, detail)
         self._times.append(ms)
-
-
-def limited(receive: Receive) -> Receive:
-    """Raise ProblemError if a body is larger than `MAX_BODY_BYTES`."""
-    size = 0
-
-    async def receive_some() -> Message:
-        nonlocal size
-        message = await receive()
-        size += len(message.get("body", b""))
-        if size > MAX_BODY_BYTES:
-            detail = f"The body has more than {MAX_BODY_BYTES} bytes."
-            raise ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
-        return message
-
-    return receive_some

@@ -26,6 +26,7 @@ from starlette.exceptions import HTTPException
 from ncco_server.ncco import Issue, check
 from ncco_server.ncco.durations import repeated
 from ncco_server.ncco.signing import Method
+from ncco_studio.body_limit import limited
 from ncco_studio.simulator import payloads
 from ncco_studio.simulator.delivery import Application
 from ncco_studio.simulator.input import listen_for_keys
@@ -33,12 +34,13 @@ from ncco_studio.simulator.legs import Leg
 from ncco_studio.simulator.payloads import RATE_EUR
 from ncco_studio.simulator.platform import Vonage
 from ncco_studio.simulator.rest.access import (
+    MAX_BODY_BYTES,
     NEW_CALLS_PER_SECOND,
     OTHERS_PER_SECOND,
+    TOO_LARGE,
     Access,
     ProblemError,
     RateLimit,
-    limited,
     refused,
 )
 from ncco_studio.simulator.rest.models import (
@@ -186,7 +188,6 @@ class Platform:
         return leg
 
     def begin(self, leg: Leg, name: str, steps: Routine[None]) -> None:
-        """Replace the leg's process with this name."""
         self.stop(leg, name)
         self.running = {key: each for key, each in self.running.items() if not each.is_over}
         self.running[leg.uuid, name] = process = self.vonage.scheduler.spawn(steps)
@@ -226,7 +227,8 @@ class AuthorizedRoute(APIRoute):
         async def handle_authorized(request: Request) -> Response:
             platform: Platform = request.app.state.platform
             platform.access.require(request.headers.get("authorization", ""))
-            return await handle(Request(request.scope, limited(request.receive)))
+            error = ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, TOO_LARGE)
+            return await handle(Request(request.scope, limited(request.receive, MAX_BODY_BYTES, error)))
 
         return handle_authorized
 

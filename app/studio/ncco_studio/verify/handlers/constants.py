@@ -11,8 +11,9 @@ from itertools import chain, pairwise
 from typing import Final, TypeAlias
 
 from ncco_server.flow.handlers.written import given_in, nodes_in
+from ncco_server.sample_calls import FROM
 from ncco_studio.verify.handlers.patterns import text_matching
-from ncco_studio.verify.sample_values import DIGITS, FROM, KEYED_POINTS, SAMPLES
+from ncco_studio.verify.sample_values import DIGITS, KEYED_POINTS, SAMPLES
 
 Constant: TypeAlias = str | int | float
 Fields: TypeAlias = Set[str] | None
@@ -70,7 +71,6 @@ def _points_for(name: str, args: Sequence[ast.expr]) -> Sequence[Constant]:
 
 
 def tests_of(case: ast.match_case, subject: ast.expr) -> Iterator[ast.expr]:
-    """Comparisons that hold for a case, and its guard."""
     yield from _compared_to(case.pattern, subject)
     if case.guard is not None:
         yield case.guard
@@ -93,7 +93,6 @@ def _compared_to(pattern: ast.pattern, subject: ast.expr) -> Iterator[ast.expr]:
 
 
 def _parts_of(pattern: ast.pattern, subject: ast.expr) -> Sequence[tuple[ast.pattern, ast.expr]]:
-    """The patterns in a pattern, and what they are compared with."""
     match pattern:
         case ast.MatchClass(kwd_attrs=names, kwd_patterns=inner):
             return [(each, ast.Attribute(subject, name)) for name, each in zip(names, inner, strict=True)]

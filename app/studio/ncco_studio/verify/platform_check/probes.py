@@ -60,12 +60,10 @@ class PlatformProbe:
 
     @property
     def patience_s(self) -> int:
-        """How long the placed call waits."""
         return self.seconds - 5
 
     @property
     def asks(self) -> tuple[str, ...]:
-        """The names of the assumptions."""
         return tuple(self.readers)
 
     @property

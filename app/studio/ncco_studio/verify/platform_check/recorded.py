@@ -46,7 +46,6 @@ def _case_of(received: Received, exchange: ProbeExchange, numbers: tuple[str, st
 
 
 def _anonymous(name: str, value: Any, numbers: tuple[str, str]) -> Any:
-    """The value of a field, or the name of its type."""
     if name in KEPT or (name == "reason" and value in REASONS):
         return value
     if name in ("from", "to"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from ncco_server.engine import LookupAnswer
@@ -13,6 +13,7 @@ from ncco_server.engine.dialling import PREMIUM_PREFIXES
 from ncco_server.flow.model import Flow
 from ncco_server.ncco import RECORD_ENDS
 from ncco_server.ncco.statuses import DETECTIONS
+from ncco_server.sample_calls import ANY_NUMBER
 from ncco_studio.simulator.connect import DETECTION_S
 from ncco_studio.verify.faults import FAULTS, LIMITS
 from ncco_studio.verify.prove.environment import DIRECTIONS, draws_numbers
@@ -22,9 +23,8 @@ from ncco_studio.verify.prove.properties import Violation, undecided_dials
 from ncco_studio.verify.prove.space import Transition
 from ncco_studio.verify.prove.triggers import Trigger
 from ncco_studio.verify.prove.uses import flows_run_from
-from ncco_studio.verify.sample_values import FROM
 from ncco_studio.verify.scenarios.files import WrittenScenario
-from ncco_studio.verify.scenarios.model import ANY_NUMBER
+from ncco_studio.verify.scenarios.model import HoursByHand, ScenarioCall
 
 _MARGIN_S: Final = 0.2
 _SPOKEN_S: Final = 3
@@ -114,7 +114,7 @@ def _limit(proof: Proof, kind: str) -> float:
 def scenario_of(proof: Proof, path: list[Transition], name: str, at: datetime | None = None) -> WrittenScenario:
     """`at` is the time of the call; None for the last time-dependent turn's."""
     moment = at or next((each.moment for each in reversed(path) if each.is_timed), path[0].moment)
-    body: dict[str, Any] = {"call": _call(proof, path[0], moment)}
+    body: dict[str, Any] = {"call": _call(proof, path[0], moment).as_written()}
     if path[0].env:
         body["env"] = dict(path[0].env)
     if any(map(_computes_endpoints, flows_run_from(proof.flow).values())):
@@ -145,40 +145,41 @@ def _prefixes(endpoints: Iterable[Mapping[str, Any]]) -> list[str]:
     return [*"123456789", *premium, "sip:", "sips:"]
 
 
-def _call(proof: Proof, first: Transition, at: datetime) -> dict[str, Any]:
+def _call(proof: Proof, first: Transition, at: datetime) -> ScenarioCall:
     call = first.call
     if call is None:
-        return {}
+        return ScenarioCall()
     is_timed = any(transition.is_timed for transition in proof.space.transitions)
-    made: dict[str, Any] = {"at": f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"} if is_timed else {}
-    if is_timed and (by_hand := _closed_by_hand(proof, at)):
-        made["by_hand"] = by_hand
+    made = ScenarioCall(made_at=at, by_hand=_closed_by_hand(proof, at)) if is_timed else ScenarioCall()
+    flow = proof.flow
     if call.request:
-        given = {"with": dict(first.given)} if first.given else {}
-        return {"place": proof.flow.name, "to": call.to, **given, **made}
-    is_numbered = call.to in proof.flow.numbers or proof.flow.default
-    facts: dict[str, Any] = {} if is_numbered else {"flow": proof.flow.name}
-    facts |= {"to": call.to} if is_numbered or proof.flow.numbers or call.to != ANY_NUMBER else {}
-    facts |= {"from": call.from_number} if call.from_number != FROM else {}
-    others = {"user": call.from_user, "sip": dict(call.sip), "custom_data": dict(call.custom_data)}
-    facts |= {name: value for name, value in others.items() if value}
+        return replace(made, places=flow.name, to=call.to, values=dict(first.given))
+    is_numbered = call.to in flow.numbers or flow.default
     is_sip = bool(call.sip) or call.from_number.startswith("sip:")
     implied = "app" if call.from_user or call.custom_data else "sip" if is_sip else "phone"
+    endpoint_type: Any = call.endpoint_type if call.endpoint_type not in ("phone", implied) else None
     query = {**({"direction": call.direction} if call.direction != DIRECTIONS[0] else {}), **first.given}
-    if query:
-        facts = {"flow": proof.flow.name} | facts | {"query": query}
-    facts |= {"uuid": call.uuid} if draws_numbers(proof.flow) else {}
-    facts |= {"endpoint_type": call.endpoint_type} if call.endpoint_type not in ("phone", implied) else {}
-    return facts | made
+    return replace(
+        made,
+        to=call.to if is_numbered or flow.numbers or call.to != ANY_NUMBER else "",
+        from_=call.from_number,
+        flow=flow.name if query or not is_numbered else "",
+        query=query,
+        sip=dict(call.sip),
+        user=call.from_user,
+        custom_data=dict(call.custom_data) or None,
+        endpoint_type=endpoint_type,
+        uuid=call.uuid if draws_numbers(flow) else "",
+    )
 
 
-def _closed_by_hand(proof: Proof, at: datetime) -> dict[str, Any]:
-    found = dict[str, Any]()
+def _closed_by_hand(proof: Proof, at: datetime) -> dict[str, HoursByHand]:
+    found: dict[str, HoursByHand] = {}
     for flow in flows_run_from(proof.flow).values():
         for name, calendar in flow.calendars.items():
             if (decided := calendar.decided(at)) is not None:
                 known = f"{flow.name}.{name}" if calendar.place.file == flow.place.file else name
-                found[known] = {"state": "closed", "reason": decided.reason} if decided.reason else "closed"
+                found[known] = HoursByHand(state="closed", reason=decided.reason)
     return found
 
 

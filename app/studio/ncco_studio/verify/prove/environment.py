@@ -23,14 +23,14 @@ from ncco_server.flow.templates.references import Occurrence, root_names, walk
 from ncco_server.flow.templates.values import Evaluator, Value, compiled_expression
 from ncco_server.flow.values import OurNumber, find
 from ncco_server.ncco.value_types import E164, TYPES, WITHHELD, Kind, write
+from ncco_server.sample_calls import ANY_NUMBER, FROM
 from ncco_server.service.delivery import ANSWER_FIELDS
 from ncco_studio.verify.handlers.explored import ExploredHandler, explored_in
 from ncco_studio.verify.prove.expressions import expressions_of, paths_of, templates_in
 from ncco_studio.verify.prove.literals import Literals
 from ncco_studio.verify.prove.samples import Representatives
 from ncco_studio.verify.prove.uses import assigned, collected_digits, flows_run_from, played_by, tested_by, uses_in
-from ncco_studio.verify.sample_values import FROM, LONGEST_SAMPLE, Compared, Path, cast_or_none, different, with_part
-from ncco_studio.verify.scenarios.model import ANY_NUMBER
+from ncco_studio.verify.sample_values import LONGEST_SAMPLE, Compared, Path, cast_or_none, different, with_part
 
 
 class Arrival(NamedTuple):

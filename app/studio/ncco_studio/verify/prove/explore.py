@@ -316,7 +316,6 @@ class Explorer:
         self.unusual.note_turns([each for each in made if each is not None], is_usual=is_first)
 
     def _explore_trigger(self, state: State, trigger: Trigger) -> list[Transition]:
-        """Add every turn that a trigger can lead to from a state."""
         moment = state.first.moment
         env = state.first.env
         session = state.session

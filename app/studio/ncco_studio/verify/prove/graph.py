@@ -177,7 +177,6 @@ class LongestPath:
         return turn.target is not None and self._group_of[turn.target] == number
 
     def _steps_from(self, turn: Transition) -> int:
-        """The steps a path enters from this turn to its end."""
         if turn.target is None:
             return len(turn.entered)
         number = self._group_of[turn.target]

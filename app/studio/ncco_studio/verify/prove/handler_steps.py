@@ -110,7 +110,6 @@ def explore(
 
 @contextmanager
 def _noted_coroutines(watch: Watch, file: str) -> Iterator[None]:
-    """Note the lines of the file that make coroutines which nobody awaits."""
     with warnings.catch_warnings(record=True) as shown:
         warnings.filterwarnings("always", "coroutine '.*' was never awaited", RuntimeWarning)
         yield

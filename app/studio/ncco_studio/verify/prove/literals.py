@@ -18,6 +18,7 @@ from ncco_server.flow.templates.references import Occurrence, is_computed, walk
 from ncco_server.flow.templates.values import Computed, Expression, Native, Value
 from ncco_server.flow.values import Array, Object, leaves
 from ncco_server.ncco.value_types import POINTS
+from ncco_server.sample_calls import ANY_NUMBER, FROM
 from ncco_studio.verify.handlers.constants import HEARD, Constant
 from ncco_studio.verify.handlers.explored import ExploredHandler, explored_in
 from ncco_studio.verify.prove.expressions import (
@@ -42,8 +43,7 @@ from ncco_studio.verify.prove.expressions import (
     texts_in,
 )
 from ncco_studio.verify.prove.uses import DECIDES, assigned, collected_digits, flows_run_from, played_by, uses_in
-from ncco_studio.verify.sample_values import FROM, KEYED_POINTS, Compared, Mark, Path, TextPart
-from ncco_studio.verify.scenarios.model import ANY_NUMBER
+from ncco_studio.verify.sample_values import KEYED_POINTS, Compared, Mark, Path, TextPart
 
 GLOBAL: Final = frozenset({"call", "env", "input", "hours", "now", "locale"})
 """Names that have the same value in every flow."""

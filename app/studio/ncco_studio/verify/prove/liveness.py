@@ -177,7 +177,6 @@ class _StepLiveness:
 
 
 def _made_of(flow: Flow) -> Mapping[str, Live]:
-    """The variables of a flow, with what their values are made of."""
     made: dict[str, Live] = {}
     for step in flow.steps.values():
         for (owner, *_, name), value in assigned(flow, step):

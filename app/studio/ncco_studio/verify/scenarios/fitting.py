@@ -19,12 +19,12 @@ from ncco_server.flow.templates.values import Computed, Expression, Native
 from ncco_server.flow.values import leaves
 from ncco_server.ncco.value_types import TYPES, Kind
 from ncco_server.results import ResultName
+from ncco_server.sample_calls import ANY_NUMBER, FROM
 from ncco_server.service.phone_numbers import line_of
 from ncco_server.service.placing.requests import RefusedRequest
 from ncco_server.suggest import near_or_all, nearest
-from ncco_studio.verify.sample_values import FROM
 from ncco_studio.verify.scenarios.answers import ANSWERS, Answer, GivenAnswers, answer_of, lookups_of
-from ncco_studio.verify.scenarios.model import ANY_NUMBER, Scenario, ScenarioCall
+from ncco_studio.verify.scenarios.model import Scenario, ScenarioCall
 from ncco_studio.verify.scenarios.placing import row_of
 from ncco_studio.verify.scenarios.tables import check_rows
 

@@ -16,10 +16,10 @@ from ncco_server.flow.issues import FlowIssue, by_place
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq
 from ncco_server.flow.source import read_yaml
 from ncco_server.ncco.value_types import JsonSchema
+from ncco_server.sample_calls import FROM, YEARS
 from ncco_studio.schema import file_schema
 from ncco_studio.simulator.assumptions import After
 from ncco_studio.verify.faults import FAULTS, LIMITS
-from ncco_studio.verify.sample_values import FROM
 from ncco_studio.verify.scenarios.answers import GivenAnswers, read_given
 from ncco_studio.verify.scenarios.script import EXPECTING, KINDS, ScriptStep, read_script
 from ncco_studio.verify.scenarios.values import (
@@ -42,11 +42,7 @@ from ncco_studio.verify.scenarios.values import (
 
 AT: Final = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
 """A Wednesday morning."""
-ANY_NUMBER: Final = "442079460000"
-"""Called if neither the scenario nor its flow has a number; reserved for fiction."""
 DEFAULTS: Final = "defaults"
-YEARS: Final = range(2000, 2101)
-"""The years of calls; opening hours need dates before and after."""
 
 _IN_CALLS: Final = tuple(name for name, each in FAULTS.items() if each.in_call)
 _SHOWN: Final = 60
@@ -108,6 +104,11 @@ class HoursByHand(ScenarioModel):
     """why, which callers hear as the name of a holiday"""
     until: Annotated[datetime | None, Notation(_read_time, TEXT)] = None
     """when this ends; by default, a day after the call began"""
+
+    def as_written(self) -> Any:
+        """See `ScenarioModel`; the state alone becomes its word."""
+        found = super().as_written()
+        return self.state if found.keys() == {"state"} else found
 
 
 class ScenarioCall(ScenarioModel):
@@ -427,7 +428,6 @@ def _merged(own: Map, shared: Map, within: Mapping[str, Any]) -> Map:
 
 
 def scenario_schema() -> JsonSchema:
-    """The JSON schema of scenario files."""
     alone = [kind.word for kind in KINDS if kind.is_alone()]
     definitions = {
         "call": ScenarioCall.json_schema(),

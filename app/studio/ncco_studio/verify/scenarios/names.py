@@ -117,7 +117,6 @@ class Meanings:
         return {defined.place} if defined else set()
 
     def _files(self, written: ScenarioName) -> list[FileNames]:
-        """The file of the name's flow, or of each flow that its calls can reach."""
         starts = [written.flow] if written.flow else chain.from_iterable(map(self._taken_by, written.calls))
         reached = {flow for start in starts for flow in ([start] if written.flow else self._reached(start))}
         return [*(self._flows[flow] for flow in sorted(reached) if flow in self._flows), *self._shared]

@@ -9,6 +9,7 @@ from datetime import datetime
 from ncco_server.errors import AppError
 from ncco_server.flow.model import Flow
 from ncco_server.ncco.durations import Durations
+from ncco_server.sample_calls import ANY_NUMBER
 from ncco_server.service.functions import AnswerLookups
 from ncco_server.store import HookRow
 from ncco_studio.simulator.assumptions import After
@@ -17,7 +18,7 @@ from ncco_studio.simulator.delivery import NOT_RETRIEVED, SYNTAX_ERROR, Applicat
 from ncco_studio.simulator.legs import Leg
 from ncco_studio.simulator.parties import Behaviour, Parties
 from ncco_studio.simulator.platform import Vonage
-from ncco_studio.verify.scenarios.model import ANY_NUMBER, ScenarioCall
+from ncco_studio.verify.scenarios.model import ScenarioCall
 from ncco_studio.verify.scenarios.result import Result
 from ncco_studio.verify.scenarios.script import FaultKind, ScriptStep
 from ncco_studio.verify.scenarios.server import FaultyServer, StoredTurn
@@ -134,7 +135,6 @@ class ObservedCall:
 
     @property
     def problems(self) -> Iterator[str]:
-        """NCCOs that the platform could not play, and parties that it could not dial."""
         yield from filter(None, map(problem_of, self.leg.log))
         yield from (other.problem for other in self.leg.dialled if other.problem)
 

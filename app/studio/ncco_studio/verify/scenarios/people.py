@@ -84,5 +84,4 @@ def read_people(file: str, text: str) -> tuple[dict[str, tuple[Behaviour, ...]],
 
 
 def people_schema() -> JsonSchema:
-    """The JSON schema of files of people."""
     return file_schema("People that `ncco vonage` calls", People.json_schema())

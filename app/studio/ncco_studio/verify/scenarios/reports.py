@@ -12,7 +12,8 @@ import click
 
 from ncco_server.flow.language.exits import Goto
 from ncco_server.flow.nodes import Place
-from ncco_server.flow.report import annotation, printable, report
+from ncco_server.flow.report import annotation, report
+from ncco_server.terminal import printable
 from ncco_studio.simulator.legs import BETWEEN_KEYS_S
 from ncco_studio.simulator.parties import ENDLESS
 from ncco_studio.simulator.transcript import Heard

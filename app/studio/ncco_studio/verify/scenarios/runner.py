@@ -44,7 +44,6 @@ class Suite:
 
 
 def fitted(stage: Stage, files: Sequence[ScenarioFile]) -> tuple[tuple[Scenario, ...], tuple[FlowIssue, ...]]:
-    """The playable scenarios, none from a file with an error, and all issues sorted by place."""
     ready = list[Scenario]()
     issues = list[FlowIssue]()
     for file in files:

@@ -30,6 +30,7 @@ from ncco_server.flow.hours.calendar import DAY_S, ByHand, seconds
 from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.model import Flow, Project
 from ncco_server.results import DecidedResult
+from ncco_server.sample_calls import ANY_NUMBER
 from ncco_server.service.calls import CallService
 from ncco_server.service.functions import AnswerLookups
 from ncco_server.service.hand_hours import HandHours
@@ -51,7 +52,7 @@ from ncco_studio.simulator.servers import AsgiServer, HttpServer, moved
 from ncco_studio.verify.scenarios.answers import LookupAnswers, ScenarioAnswers, lookups_of
 from ncco_studio.verify.scenarios.caller import Caller, parties_of
 from ncco_studio.verify.scenarios.fitting import NAMING, AnyCall, Fitting, placeholder_env
-from ncco_studio.verify.scenarios.model import ANY_NUMBER, AT, Scenario, ScenarioCall
+from ncco_studio.verify.scenarios.model import AT, Scenario, ScenarioCall
 from ncco_studio.verify.scenarios.observed_call import CallConditions, NoServer, ObservedCall, Outside, warnings_of
 from ncco_studio.verify.scenarios.placing import PlacedAttempts, phone_of, row_of
 from ncco_studio.verify.scenarios.result import Result, SessionRecord, decided_in

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Final, NamedTuple, Self, TypeVar
 
@@ -83,7 +84,9 @@ class ScenarioModel(MapForm):
 
 def _plain(value: Any) -> Any:
     if isinstance(value, ScenarioModel):
-        return ScenarioModel.as_written(value)
+        return value.as_written()
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat()
     if isinstance(value, Mapping):
         return {name: _plain(each) for name, each in value.items()}
     return [_plain(each) for each in value] if isinstance(value, tuple | list) else value
@@ -109,7 +112,6 @@ class UpperLimit(NamedTuple):
 
 
 def listed(read: Callable[[Any, str, Reader], Any], schema: JsonSchema) -> Notation:
-    """The notation of a field with one value or a list."""
 
     def read_all(node: Node, what: str, reader: Reader) -> tuple[Any, ...]:
         return tuple(found for item in items(node) if (found := read(item, what, reader)) is not None)

@@ -1,0 +1,23 @@
+"""Numbers, lists and sentences in messages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+_BEGINS_WITH_WORD: Final = re.compile("[a-z]+[ ,;]")
+
+
+def counted(number: int, noun: str, nouns: str = "") -> str:
+    """`1 call`, `2 calls`, `1,000 calls`. `nouns` is the plural unless it just adds an s."""
+    return f"{number:,} {noun if number == 1 else nouns or f'{noun}s'}"
+
+
+def as_sentence(text: str) -> str:
+    """Leave a file name, a step's name or a number at the beginning as it is."""
+    return text[:1].upper() + text[1:] if _BEGINS_WITH_WORD.match(text) else text
+
+
+def some_of(names: Sequence[str], most: int = 3) -> str:
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
