@@ -21,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings(  # one mistake is a coroutine that nobo
     "ignore:Exception ignored in. <coroutine object find_car:pytest.PytestUnraisableExceptionWarning",
 )
 FILES = sorted((Path(__file__).parent / "mistakes").glob("*.yaml"))
-MOST_BY_DAY = 7
+MOST_BY_DAY = 4
 
 
 @pytest.fixture(autouse=True)
