@@ -46,6 +46,13 @@ def pytest_collection() -> Generator[None, object, object]:
     return collected
 
 
+@pytest.fixture(scope="module")
+def small_heap() -> None:
+    """Freeze what earlier tests have left: a check collects garbage after each handler that fails."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture
 def night(request: pytest.FixtureRequest) -> None:
     """Skip tests that take minutes, unless `--night` is given."""

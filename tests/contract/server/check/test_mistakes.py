@@ -16,12 +16,15 @@ import pytest
 from tests.support.cases import each_case
 from tests.support.corpus import Mistake, mistakes_in
 
-pytestmark = pytest.mark.filterwarnings(  # one mistake is a coroutine that nobody awaits
-    "ignore:coroutine 'find_car' was never awaited:RuntimeWarning",
-    "ignore:Exception ignored in. <coroutine object find_car:pytest.PytestUnraisableExceptionWarning",
-)
+pytestmark = [
+    pytest.mark.usefixtures("small_heap"),
+    pytest.mark.filterwarnings(  # one mistake is a coroutine that nobody awaits
+        "ignore:coroutine 'find_car' was never awaited:RuntimeWarning",
+        "ignore:Exception ignored in. <coroutine object find_car:pytest.PytestUnraisableExceptionWarning",
+    ),
+]
 FILES = sorted((Path(__file__).parent / "mistakes").glob("*.yaml"))
-MOST_BY_DAY = 7
+MOST_BY_DAY = 4
 
 
 @pytest.fixture(autouse=True)

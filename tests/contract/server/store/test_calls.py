@@ -20,6 +20,8 @@ from tests.support.stored_rows import (
     webhook_row,
 )
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 # A new call
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
+
 from ncco_server.store import ChangeRow, Store
 from tests.support.stored_rows import NOON_MS, new_call
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NUMBER = "447700900123"
 NUMBERS = itertools.count()

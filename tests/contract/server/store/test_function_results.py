@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ncco_server.store import Caused, FunctionResultRow, Sql, Store
 from tests.support.stored_rows import NOON_MS, new_call, next_turn
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ALL = Sql("SELECT session, result FROM ncco_function_results")
 NUMBER = "447700900123"

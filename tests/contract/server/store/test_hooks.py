@@ -9,6 +9,8 @@ import pytest
 from ncco_server.store import AlreadyOpen, Caused, Conflict, HookCounts, HookRow, Store, WebhookRow
 from tests.support.stored_rows import NOON_MS, end_call, hook_row, new_call, next_turn, webhook_row
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 LEASE_MS = 60_000
 LEASED = NOON_MS + LEASE_MS
 

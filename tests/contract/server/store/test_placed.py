@@ -21,6 +21,8 @@ from ncco_server.store import (
 )
 from tests.support.stored_rows import NOON_MS, NUMBER, hook_row, placed_row
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 MINUTE = 60_000
 MANY = PlacingLimits(1_000_000, 1_000_000)
 

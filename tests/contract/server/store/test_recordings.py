@@ -10,6 +10,8 @@ import pytest
 from ncco_server.store import Caused, RecordingCounts, RecordingFilter, RecordingRow, Recordings, Store
 from tests.support.stored_rows import NOON_MS, new_call, next_turn, webhook_row
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 URL = "https://api-eu-3.vonage.com/v1/files/1"
 TRANSCRIPT_URL = "https://api-eu-3.vonage.com/v1/files/2"
 LEASE_MS = 1_000

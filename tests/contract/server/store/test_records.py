@@ -21,6 +21,8 @@ from tests.support.stored_rows import (
     webhook_row,
 )
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 HOUR_MS: Final = 3_600_000
 
 

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
+import pytest_asyncio
 
 from ncco_server.store import EndOfCall, ResultRow, Store
-from tests.support.postgres_stores import make_postgres
+from tests.contract.server.store.conftest import PostgresOfFile
 from tests.support.stored_rows import NOON_MS, NUMBER, end_call, new_call, results_of, webhook_row
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
@@ -39,10 +42,9 @@ COUNT = (
 """What a host does that adds results to the sums."""
 
 
-@pytest.fixture
-async def store() -> AsyncIterator[Store]:
-    async with make_postgres() as store:
-        yield store
+@pytest_asyncio.fixture(loop_scope="module")
+async def store(postgres: PostgresOfFile) -> Store:
+    return await postgres.emptied()
 
 
 @asynccontextmanager

@@ -23,6 +23,8 @@ from tests.support.stored_rows import (
     webhook_row,
 )
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 LINE = "442079460000"
 PLAYED, HOURS, ASKED, CHOSEN, UNKNOWN, UNCONNECTED = 1, 2, 4, 8, 16, 64
 

@@ -16,6 +16,8 @@ from tests.support.stored_rows import (
     write_calls,
 )
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 OTHER = "447700900999"
 DAY_MS = 86_400_000
 

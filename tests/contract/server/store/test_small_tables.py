@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ncco_server.store import ApiKeyRow, BackupRow, Backups, PlacingControl, RecordingRow, Store
 from tests.support.cases import each_case
 from tests.support.stored_rows import NOON_MS, placed_row
@@ -9,6 +11,7 @@ from tests.support.stored_rows import NOON_MS, placed_row
 KEY = ApiKeyRow("crm", ("reminder",), 1, ("rooms", "beds:read"))
 
 
+@pytest.mark.asyncio(loop_scope="module")
 async def test_an_old_key_works_until_it_is_removed(store: Store) -> None:
     newer = KEY._replace(created_at=2, tables=())
     await store.api_keys.add("a", KEY)
@@ -26,6 +29,7 @@ def test_a_key_may_read_or_change_some_tables(table: str, may: tuple[bool, bool]
     assert may == (KEY.may_change(table), KEY.may_read(table))
 
 
+@pytest.mark.asyncio(loop_scope="module")
 async def test_only_the_last_backup_is_known(store: Store) -> None:
     backups = Backups(store.database)
     found = [await backups.last()]

@@ -24,6 +24,8 @@ from ncco_server.store import (
 from tests.support.postgres_stores import empty_database
 from tests.support.stored_rows import NOON_MS, new_call, next_turn
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 ADA = 'customers["447700900123"]'
 BOB = 'customers["447700900124"]'
 DAY_MS = 86_400_000
@@ -189,7 +191,7 @@ def _of_postgres(folder: Path) -> list[Store]:
 HOSTS: dict[str, Callable[[Path], list[Store]]] = {"sqlite": _of_file, "postgres": _of_postgres}
 
 
-@pytest_asyncio.fixture(params=HOSTS)
+@pytest_asyncio.fixture(params=HOSTS, loop_scope="module")
 async def hosts(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[list[Store]]:
     async with AsyncExitStack() as stack:
         yield [await stack.enter_async_context(store) for store in HOSTS[request.param](tmp_path)]

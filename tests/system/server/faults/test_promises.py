@@ -1,4 +1,7 @@
-"""What `tests.system.promises` tries for longer, in its shortest form: kills and races, on both databases."""
+"""What `tests.system.promises` tries for longer, in its shortest form: kills and races, on PostgreSQL.
+
+`make chaos` begins with the kills on SQLite, and races on both.
+"""
 
 from __future__ import annotations
 
@@ -13,27 +16,27 @@ from tests.system.server.faults import result_races, table_races
 from tests.system.server.faults.function_kills import kill_while_functions_run
 from tests.system.server.faults.placing_kills import CALLS_PER_KILL, kill_while_placing
 from tests.system.server.faults.refusing import refuse_while_killing
-from tests.system.server.faults.table_kills import TILL, TILL_IN_PYTHON, kill_while_calls_save
+from tests.system.server.faults.table_kills import TILL_IN_PYTHON, kill_while_calls_save
 
 DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
 FEW = {"kills": 2, "webhooks": 300, "phones": 8}
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+@pytest.fixture
+def url() -> str:
     """An empty database."""
-    return empty_database() if request.param == "postgres" else f"sqlite:///{tmp_path}/calls.db"
+    return empty_database()
 
 
 @pytest.fixture
 def without_deadlocks(url: str) -> Iterator[None]:
-    before = None if url.startswith("sqlite") else ask(DEADLOCKS)
+    before = ask(DEADLOCKS)
     yield
-    assert before == (None if url.startswith("sqlite") else ask(DEADLOCKS))
+    assert before == ask(DEADLOCKS)
 
 
 async def test_kills_while_a_table_changes_never_call_a_number_in_it(url: str, tmp_path: Path) -> None:
-    found = await refuse_while_killing(tmp_path, url, 150, 4, callers=1 if url.startswith("sqlite") else 2)
+    found = await refuse_while_killing(tmp_path, url, 150, 4, callers=2)
 
     assert [] == found.faults
     assert 150 == found.outcomes.total()
@@ -42,8 +45,7 @@ async def test_kills_while_a_table_changes_never_call_a_number_in_it(url: str, t
 
 
 async def test_kills_while_calls_are_placed_call_nobody_twice(url: str, tmp_path: Path) -> None:
-    hosts = 1 if url.startswith("sqlite") else 2
-    found = await kill_while_placing(tmp_path, url, 4, hosts=hosts, is_patient=False)
+    found = await kill_while_placing(tmp_path, url, 4, hosts=2, is_patient=False)
 
     assert [] == found.faults
     assert 4 * CALLS_PER_KILL == len(found.rows)
@@ -51,8 +53,7 @@ async def test_kills_while_calls_are_placed_call_nobody_twice(url: str, tmp_path
 
 
 async def test_every_change_of_a_row_is_written_once(url: str, tmp_path: Path) -> None:
-    flows = TILL if url.startswith("sqlite") else TILL_IN_PYTHON
-    saved = await kill_while_calls_save(tmp_path, url=url, flows=flows, **FEW)
+    saved = await kill_while_calls_save(tmp_path, url=url, flows=TILL_IN_PYTHON, **FEW)
 
     assert {} == saved.faults
     assert 2 == saved.losses.kills

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Mapping
+from functools import partial
 from textwrap import dedent
 from typing import Any
 
 from ncco_server.engine import CallData, Lookup, LookupAnswer, OpenWait
 from ncco_server.engine.records import call_record
+from ncco_server.flow.handlers.limits import EXPLORE_S
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.language.selection import TableSearch
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow, Project
 from ncco_server.table_rows import applied, key_of, table_of
-from ncco_studio.verify.prove.handler_steps import explore
+from ncco_studio.verify.prove.handler_steps import MOST, explore
 from tests.unit.server.engine.scripted_call import ScriptedCall
 
 SORRY = """
@@ -30,11 +32,14 @@ SAMPLE_CALL = call_record(
 )
 
 
-def project_of(code: str, others: Mapping[str, str] | None = None, *, explores: bool = True) -> Project:
+def project_of(
+    code: str, others: Mapping[str, str] | None = None, *, explores: bool = True, run_s: float = EXPLORE_S
+) -> Project:
     """A project with the handler `flows/shop.py`, which `ncco check` explores and the server does not."""
     texts = {"flows/shop.py": dedent(code), "flows/sorry.yaml": SORRY, **(others or {})}
     handlers = [path.removeprefix("flows/") for path in texts if path.endswith(".py")]
-    return load(texts, {}, extent="project", handlers=handlers, explore=explore if explores else None)
+    explored = partial(explore, most=MOST._replace(run_s=run_s)) if explores else None
+    return load(texts, {}, extent="project", handlers=handlers, explore=explored)
 
 
 def handler_issues(project: Project) -> list[FlowIssue]:

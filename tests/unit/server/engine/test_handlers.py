@@ -26,6 +26,7 @@ from tests.support.cases import each_case
 from tests.unit.server.engine.handled_call import HandledCall, handler, handler_issues, project_of
 from tests.unit.server.engine.scripted_call import LEG, NOON
 
+pytestmark = pytest.mark.usefixtures("small_heap")
 FOLDER: Final = Path(__file__).parent / "handlers"
 ISSUES: Final = FOLDER / "issues.yaml"
 CALLS: Final = sorted(set(FOLDER.glob("*.yaml")) - {ISSUES})

@@ -154,6 +154,11 @@ ENDS: dict[str, tuple[list[str], tuple[str, str, str, str | None, str, str]]] = 
         ["9", "answered", "completed", "platform"],
         ("main", "plain", "completed", None, "person", "T1"),
     ),
+    "a dial that goes on": (["9", "answered", "platform"], ("main", "plain", "hangup", None, "person", "T1")),
+    "a caller who hangs up as the party does": (
+        ["9", "answered", "completed", "user"],
+        ("main", "plain", "hangup", None, "person", "T1"),
+    ),
     "a dial whose party hears a flow": (
         ["2", "asks", "answered", "completed", "connected", "platform"],
         ("main", "", "completed", None, "person", "T1"),
@@ -210,6 +215,14 @@ async def test_an_end_is_reported_once(acts: list[str], hooks: list[str]) -> Non
         found = [hook.name for hook in await store.hooks.first(100)]
 
     assert hooks == sorted(found)
+
+
+async def test_a_flow_without_the_event_leaves_the_report_to_a_flow_after_the_end(store: Store) -> None:
+    call = ServedCall(await service_of(store, OTHER, SILENT))
+    await call.ring("silent")
+    await play(call, ["user", "transferred", "user"])
+
+    assert ["done"] == [*await told(store)]
 
 
 async def test_the_id_of_an_end_depends_on_its_leg_only(call: ServedCall, store: Store) -> None:

@@ -69,6 +69,7 @@ async def test_signature_holds_for_each_secret(receiver: Receiver, client: httpx
         (Verdict("sent"), Answer(b"", 204)),
         (Verdict("sent"), Answer(b"", 299)),
         (Verdict("never", "status 410: the receiver wants no more hooks"), Answer(b"", 410)),
+        (Verdict("again", "status 307: redirects are not followed"), Answer(b"", 307, {"location": "/elsewhere"})),
         (Verdict("again", "status 404"), Answer(b"", 404)),
         (Verdict("again", "status 500"), Answer(b"", 500, {"retry-after": "60"})),
         (Verdict("again", "status 503", 60.0), Answer(b"", 503, {"retry-after": "60"})),

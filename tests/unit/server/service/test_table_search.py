@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from ncco_server.engine import Lookup
 from ncco_server.flow.language.selection import TableSearch
 from ncco_server.flow.language.tables import TableRead
@@ -15,52 +13,6 @@ from ncco_server.store import RowChange, SqliteDatabase, Store
 from tests.support.cases import each_case
 
 AT_MS = 1_772_618_400_000
-ROWS = (
-    RowChange('shifts["Ada"]', {"rank": 2, "team": "day"}),
-    RowChange('shifts["Bob"]', {"rank": 10, "team": "day"}),
-    RowChange('shifts["Eve"]', {"team": "night"}),
-    RowChange('shifts["Old"]', {"rank": 1, "team": "day"}, keep_ms=1),
-)
-
-
-def lookup(words: str) -> Any:
-    text = (
-        "shared: true\ntables: {shifts: {key: {name: text}, columns: {rank: number, team: [day, night]}}}\n"
-        f"lookups: {{found: {{table: shifts, {words}, default: {{team: day}}}}}}\n"
-        if "first" in words
-        else "shared: true\ntables: {shifts: {key: {name: text}, columns: {rank: number, team: [day, night]}}}\n"
-        f"lookups: {{found: {{table: shifts, {words}}}}}\n"
-    )
-    flow = "flow: main\ndefault: true\nstart: a\nsteps: {a: {lookup: found, do: [{talk: Hello.}], goto: end}}\n"
-    project = load({"flows/shared.yaml": text, "flows/main.yaml": flow})
-    assert not [issue for issue in project.issues if issue.is_error], project.issues
-    (asked,) = project.flows["main"].steps["a"].asks
-    return asked
-
-
-async def names_found(words: str, store: Store, pending: tuple[RowChange, ...] = ()) -> list[str]:
-    asked = lookup(words)
-    request = asked.request({})._replace(at_ms=AT_MS, pending=pending)
-    (answer,) = await rows_of(store, (Lookup("a", "found", request, ""),))
-    value, problem = asked.definition.cast_answer(answer.value, answer.problem)
-    if not value["ok"]:
-        return [problem]
-    return [value["name"]] if "name" in value else [row["name"] for row in value["rows"]]
-
-
-@pytest.fixture
-async def store() -> Any:
-    async with Store(SqliteDatabase(None)) as store:
-        await store.tables.change(ROWS, AT_MS - 10, "a test")
-        yield store
-
-
-async def test_a_table_that_is_too_large_to_search_is_reported(store: Store) -> None:
-    await store.tables.change([RowChange(f'shifts["{number}"]') for number in range(1001)], AT_MS, "a test")
-    (problem,) = await names_found("order: name", store)
-    assert "more than 1,000 rows" in problem
-
-
 TOURS = """\
 shared: true
 tables: {tours: {key: {day: date, hour: int}, columns: {free: int}}}
@@ -97,13 +49,14 @@ lookups: {found: {table: jobs, %s}}
 JOB_CALL = "flow: main\ndefault: true\nstart: a\nsteps: {a: {lookup: found, do: [{talk: A.}], goto: end}}\n"
 
 
-async def job_answer(words: str, columns: dict[str, Any]) -> Any:
-    """What the lookup finds in a table with one row, for a caller who withholds the number."""
+async def job_answer(words: str, *rows: dict[str, Any]) -> Any:
+    """What the lookup finds in a table with these rows, for a caller who withholds the number."""
     project = load({"flows/shared.yaml": JOBS % words, "flows/main.yaml": JOB_CALL})
     assert not [issue for issue in project.issues if issue.is_error], project.issues
     (asked,) = project.flows["main"].steps["a"].asks
     async with Store(SqliteDatabase(None)) as store:
-        await store.tables.change([RowChange('jobs["j1"]', columns)], AT_MS - 10, "a test")
+        changes = [RowChange(f'jobs["j{number}"]', columns) for number, columns in enumerate(rows, 1)]
+        await store.tables.change(changes, AT_MS - 10, "a test")
         request = asked.request({"call": {"person": ""}})
         assert isinstance(request, TableRead | TableSearch)
         (answer,) = await rows_of(store, (Lookup("a", "found", request._replace(at_ms=AT_MS), ""),))
@@ -129,6 +82,10 @@ async def test_the_first_row_has_the_defaults_of_the_lookup_as_one_found_by_its_
     for which in ("id: j1", "order: id, first: true", 'where: id == "j1", first: true'):
         answer = await job_answer(f"{which}, {words}", columns)
         assert found == (answer["price"], answer["note"], answer["size"], answer["due"]), which
+
+
+async def test_a_table_that_is_too_large_to_search_is_reported() -> None:
+    assert "more than 1,000 rows" in await job_answer("order: id", *[{}] * 1001)
 
 
 async def test_a_row_with_an_empty_date_is_found_although_the_column_has_a_default() -> None:

@@ -19,6 +19,7 @@ from tests.support.cases import each_case
 from tests.support.command import json_of, ncco
 from tests.unit.server.engine.handled_call import project_of
 
+pytestmark = pytest.mark.usefixtures("small_heap")
 MONDAY: Final = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 HEAD: Final = "from ncco_server import Call, Choice, DialFailed, NoInput, RunFailed, Secret, call_flow\n"
 OTHER: Final = "flow: {name}\n{words}\nstart: only\nsteps:\n  only: {{do: [talk: Bye.], goto: {to}}}\n"

@@ -7,6 +7,7 @@ from pathlib import Path
 from textwrap import indent
 from typing import Any, Final
 
+import pytest
 import yaml
 
 from ncco_server.flow.loader import load
@@ -14,6 +15,7 @@ from ncco_studio.verify.prove import SearchLimits, prove
 from tests.support.cases import each_case
 from tests.unit.server.engine.handled_call import project_of
 
+pytestmark = pytest.mark.usefixtures("small_heap")
 WRITTEN: Final[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("met_conditions.yaml").read_text())
 HANDLER: Final = """
 @call_flow(default=True)

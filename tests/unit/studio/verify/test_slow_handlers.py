@@ -29,6 +29,8 @@ from ncco_server import Call, Choice, call_flow
 async def shop(call: Call):
     await call.talk("Hello.")
 """
+SHORT_S: Final = 2.0
+"""A limit for runs that block. A pause of less than a second is not certain to be one."""
 
 
 def test_an_exploration_that_takes_long_blames_no_line() -> None:
@@ -129,10 +131,10 @@ def test_a_line_that_blocks_in_every_run_ends_the_check(tmp_path: Path) -> None:
     blocking = f"""
     with open({str(begun)!r}, "a") as runs:
         runs.write(call.from_[:0] + ".")
-    time.sleep(6)
+    time.sleep({0.7 * SHORT_S})
 """
 
-    issues = handler_issues(project_of(f"import time\n{HEAD}{blocking}"))
+    issues = handler_issues(project_of(f"import time\n{HEAD}{blocking}", run_s=SHORT_S))
 
     assert {"W705"} == {each.code for each in issues}
     assert 2 == len(begun.read_bytes())
@@ -147,7 +149,7 @@ def test_a_regular_expression_that_explodes_ends_the_check() -> None:
     await call.talk("Bye.")
 """
 
-    (issue,) = handler_issues(project_of(code))
+    (issue,) = handler_issues(project_of(code, run_s=SHORT_S))
 
     assert ("W703", 9) == (issue.code, issue.place.line)
 
@@ -182,7 +184,7 @@ def test_a_line_that_blocks_when_a_wait_is_left_is_named(clause: str) -> None:
         import time; time.sleep(3600)
 """
 
-    project = project_of(code)
+    project = project_of(code, run_s=SHORT_S)
 
     assert {10} == {each.place.line for each in handler_issues(project)}
     assert "flows/shop.py:10" in prove(project.flows["shop"], datetime(2026, 3, 2, 12, tzinfo=UTC)).space.stopped

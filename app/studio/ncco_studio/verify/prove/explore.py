@@ -190,7 +190,7 @@ class Explorer:
         tracers = [watch.tracer for watch in watches.values()]
         with suppress(TooLong):
             if not any(each.late for each in tracers):  # nor does it end if it is run again
-                in_time(self._explore, *tracers) if watches else self._explore()
+                in_time(self._explore, *tracers, limit_s=self._bounds.run_s) if watches else self._explore()
         for path, watch in watches.items():
             watch.is_on = False
             watch.playback = None
