@@ -26,7 +26,7 @@ HELD_S: Final = 0.35
 TICK_S: Final = 0.025
 """How often running code is looked at."""
 AGAIN_S: Final = TICK_S / 5
-"""How often the kernel timer interrupts; our choice. A recursion at its greatest depth leaves no room for most of it."""
+"""How often the kernel timer interrupts; our choice. In a recursion at its greatest depth, most of it has no effect."""
 MOST_CAUGHT: Final = 3
 """Interruptions that code may catch, to clean up. After that, each of its loops and calls is interrupted."""
 MOST_LINES: Final = 200_000
