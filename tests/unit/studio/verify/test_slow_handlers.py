@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from datetime import UTC, datetime
 from functools import partial
@@ -230,6 +232,13 @@ def test_what_other_processes_use_is_not_the_time_of_a_line(used_s: float, passe
     assert is_late is tracer.is_late(10)
 
 
+def test_code_that_waits_for_a_busy_processor_does_not_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    sleep, event = time.sleep, threading.Event()
+    monkeypatch.setattr(time, "sleep", lambda seconds: sleep(seconds * 2.5))
+
+    assert not limited("shop.py", lambda _: event.wait(1.2), None)
+
+
 def test_interruptions_of_a_recursion_in_finally_make_no_chain_that_each_raise_walks() -> None:
     def again() -> None:
         try:
@@ -237,6 +246,7 @@ def test_interruptions_of_a_recursion_in_finally_make_no_chain_that_each_raise_w
         finally:
             again()
 
+    gc.collect()  # what earlier tests have left would be interrupted while it is freed
     with pytest.raises(TooLong) as caught:
         limited("shop.py", lambda _: again(), None)
     chain: list[BaseException] = [caught.value]
