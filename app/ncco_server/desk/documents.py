@@ -119,6 +119,7 @@ class CallDocument(RowDocument):
     @computed_field  # type: ignore[prop-decorator]  # as pydantic documents it
     @property
     def words(self) -> str:
+        """The state in a few words."""
         words = "played to the end"
         if self.result == "unknown":
             return "what happened is not known" + ("; something failed" if self.failed else "")

@@ -12,8 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ncco_server.settings.values import is_loopback, name_in_host
 from ncco_server.web.console_policy import CONSOLE_POLICY
-from ncco_studio.body_limit import limited
 from ncco_studio.console.pages import refused
+from ncco_studio.simulator.body_limit import limited
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_BODY_BYTES: Final = 4_194_304

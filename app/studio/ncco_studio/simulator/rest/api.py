@@ -26,8 +26,8 @@ from starlette.exceptions import HTTPException
 from ncco_server.ncco import Issue, check
 from ncco_server.ncco.durations import repeated
 from ncco_server.ncco.signing import Method
-from ncco_studio.body_limit import limited
 from ncco_studio.simulator import payloads
+from ncco_studio.simulator.body_limit import limited
 from ncco_studio.simulator.delivery import Application
 from ncco_studio.simulator.input import listen_for_keys
 from ncco_studio.simulator.legs import Leg
