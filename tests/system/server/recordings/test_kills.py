@@ -114,11 +114,11 @@ def storage() -> Iterator[S3Server]:
         yield server
 
 
-@pytest.fixture(params=["sqlite", "bucket"])
+@pytest.fixture(params=["sqlite", "postgres", "bucket"])
 def servers(
     request: pytest.FixtureRequest, tmp_path: Path, media: MediaServer, storage: S3Server
 ) -> Iterator[list[Server]]:
-    """One server on SQLite with a folder for recordings, or two on PostgreSQL with a bucket."""
+    """One server on SQLite, or two on PostgreSQL with a shared folder or bucket for recordings."""
     database = f"sqlite:///{tmp_path}/calls.db" if request.param == "sqlite" else empty_database()
     settings = {
         "NCCO_DATABASE_URL": database,
