@@ -31,7 +31,7 @@ from ncco_server import Call, Choice, call_flow
 async def shop(call: Call):
     await call.talk("Hello.")
 """
-SHORT_S: Final = 2.0
+SHORT_S: Final = 3.0
 """A limit for runs that block. A pause of less than a second is not certain to be one."""
 
 
