@@ -128,6 +128,7 @@ def test_calls_in_progress_use_the_modules_that_they_began_with(project: Path, c
     with running(project, {}, ENV) as server:
         assert "Old order 7, 12 pounds." == said(pressed(server, first, "7"))
         assert "Bye 3. Old welcome." == said(pressed(server, second, "3"))
+        server.wait_for('"flows loaded"')  # a slow machine begins with the stored flows
         assert "Newer welcome" in said(answered(server, "leg-3"))
         assert not [each for each in server.log() if each["level"] in ("error", "critical")]
 
