@@ -14,8 +14,6 @@ PAGES = (
     *("/report", "/change", "/change/flows/reception.yaml", "/health"),
 )
 FOR_DEVELOPERS = ("/change-step?flow=reception&step=menu", "/flows/reception?errors=true")
-ONLY_HERE = ("/flows", "/flows/reception", "/report", "/change", *FOR_DEVELOPERS)
-"""Tests of the other pages check that they are accessible for developers."""
 
 
 @each_case("path", [*PAGES, *FOR_DEVELOPERS])
@@ -25,8 +23,7 @@ def test_a_page_is_accessible_fits_and_shows_owners_nothing_technical(page: Page
     expect(page.get_by_role("button", name="Developer")).to_have_attribute("aria-pressed", "true")
     expect(page.get_by_text("Adding calls to the picture")).to_have_count(0)
     check_budget(page)
-    if path in ONLY_HERE:
-        check_page(page)
+    check_page(page)
     if path in PAGES:
         show_to_owners(page)
         expect(page.get_by_text("Adding calls to the picture")).to_have_count(0)
