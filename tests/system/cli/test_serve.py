@@ -32,6 +32,7 @@ from tests.system.cli.projects import SHOP, TYPO, write_project
 SECRET = "a signature secret of at least 32 characters"
 KEY = private_pem(rsa_key())
 FLOWS = load({"flows/shop.yaml": SHOP}).flows.values()
+API = {"NCCO_API_PORT": "9", "NCCO_PORT": "0", "NCCO_CONSOLE": "0"}
 
 
 def asked(server: Server, path: str) -> tuple[int, bytes]:
@@ -132,6 +133,10 @@ async def test_a_start_does_not_wait_for_a_slow_drive_to_load_handlers(tmp_path:
         (["--dev"], {"NCCO_DATABASE_URL": "mysql://x"}, "NCCO_DATABASE_URL: "),
         (["--dev"], {"NCCO_DATABASE_URL": "sqlite:///not.db"}, "the store cannot be used: "),
         (["--dev", "--flows", "nowhere"], {}, "there is no flow folder at nowhere\n  fix: "),
+        (["--dev"], {**API, "NCCO_DATABASE_URL": "memory://"}, "NCCO_API_PORT: the API cannot reach calls"),
+        (["--real-calls"], {}, "--real-calls is for --dev\n  fix: leave it out: without --dev, all calls are real"),
+        (["--speed", "10"], {"NCCO_INSECURE": "1"}, "--speed would call real people again sooner"),
+        (["--dev", "--real-calls", "--speed", "10"], {}, "--speed would call real people again sooner"),
     ],
 )
 def test_the_reason_that_stops_the_start_is_reported_with_a_fix(
@@ -285,29 +290,6 @@ def test_the_greeting_says_where_placed_calls_ring(
     assert "placed by this server" in shown
     assert says in shown
     assert bool(says) == ("calls are placed" in shown or "Placed calls" in shown)
-
-
-def test_real_calls_are_an_option_only_in_development(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_project(tmp_path, shop=SHOP)
-    monkeypatch.chdir(tmp_path)
-
-    refused = ncco("serve", "--real-calls")
-
-    assert (2, True) == (refused.exit_code, "without --dev, all calls are real" in refused.output)
-
-
-@pytest.mark.parametrize("words", [(), ("--dev", "--real-calls")])
-def test_retries_to_real_people_are_not_sped_up(
-    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_project(tmp_path, shop=SHOP)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("NCCO_INSECURE", "1")
-
-    refused = ncco("serve", *words, "--speed", "10")
-
-    assert 2 == refused.exit_code
-    assert "--speed would call real people again sooner" in refused.output
 
 
 def test_the_server_reports_that_it_migrated_an_old_database(tmp_path: Path) -> None:

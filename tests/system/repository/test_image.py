@@ -99,11 +99,6 @@ def test_the_compose_file_matches_the_schema() -> None:
     assert [] == faults
 
 
-def test_the_compose_file_gives_the_server_no_rights() -> None:
-    assert ["ALL"] == SERVICE["cap_drop"]
-    assert ["no-new-privileges:true"] == SERVICE["security_opt"]
-
-
 def test_the_compose_file_mounts_what_the_image_reads() -> None:
     image = environment()
     mounts = dict(mount.split(":") for mount in SERVICE["volumes"])
