@@ -66,7 +66,7 @@ RUNS: Final = {
     "table_races": Run(tables_raced, "races", 300, 10_000, BOTH, few=2),
     "soak": Run(soaked, "seconds", 20, 1_800),
     "hosts": Run(released_and_restarted, "calls", 100, 1_000, ("postgres",)),
-    "hostile": Run(samples_attacked, "values", 5_000, 100_000),
+    "hostile": Run(samples_attacked, "values", 12_000, 100_000),
     "placing_kills": Run(placing_killed, "kills", 3, 200, HOSTS, few=2),
     "placing_races": Run(placing_raced, "races", 100, 5_000, BOTH, few=2),
     "refused": Run(refused, "kills", 5, 60, HOSTS, few=2),
