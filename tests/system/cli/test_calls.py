@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import signal
@@ -13,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from ncco_server.store import SqliteDatabase, Store
+from ncco_server.store import Store
 from tests.support.command import ncco
 from tests.support.fork_server import NCCO, PIPE, Forked
 from tests.support.server import plain_environment
+from tests.support.stored_rows import in_store
 from tests.support.terminal import Terminal
 from tests.system.cli.projects import write_project
 from tests.unit.server.service.served_call import LEG, ServedCall, delivery, service_at
@@ -60,15 +60,12 @@ def record(*plays: Play, path: Path = Path("ncco.db")) -> None:
     """Record calls in the database in the working directory, one after another."""
     write_project(Path(), desk=DESK)
 
-    async def run() -> None:
-        store = Store(SqliteDatabase(path))
-        await store.open()
+    async def play_all(store: Store) -> None:
         service = await service_at(store, Path("flows"))
         for play in plays:
             await play(ServedCall(service))
-        await store.close()
 
-    asyncio.run(run())
+    in_store(path, play_all)
 
 
 async def to_sales(call: ServedCall) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -11,9 +10,10 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from ncco_server.store import PlacedRow, SqliteDatabase, Store
+from ncco_server.store import PlacedRow
 from tests.support.cases import each_case
 from tests.support.command import ncco
+from tests.support.stored_rows import in_store
 
 REMINDER = """\
 flow: reminder
@@ -44,11 +44,8 @@ def place(home: Path, *words: str, env: Mapping[str, str] | None = None) -> Resu
 
 
 def placed(home: Path) -> list[PlacedRow]:
-    async def read() -> list[PlacedRow]:
-        async with Store(SqliteDatabase(home / "calls.db")) as store:
-            return list(await store.placed.list(100))
-
-    return asyncio.run(read()) if (home / "calls.db").exists() else []
+    file = home / "calls.db"
+    return list(in_store(file, lambda store: store.placed.list(100))) if file.exists() else []
 
 
 def test_a_call_is_requested_with_its_params(home: Path) -> None:
@@ -242,11 +239,6 @@ def test_a_batch_is_shown_and_stopped_and_all_placing_is_paused(home: Path) -> N
 
 def test_a_pause_by_vonage_is_shown_with_its_end(home: Path) -> None:
     place(home, "reminder", "--csv", "people.csv", "--batch", "monday")
-
-    async def hold() -> None:
-        async with Store(SqliteDatabase(home / "calls.db")) as store:
-            await store.placed.hold(4_000_000_000_000, "status 429")
-
-    asyncio.run(hold())
+    in_store(home / "calls.db", lambda store: store.placed.hold(4_000_000_000_000, "status 429"))
 
     assert "no calls before 2096-10-02 07:06:40 UTC: status 429" in place(home, "--batch", "monday").output
