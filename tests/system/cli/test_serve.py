@@ -201,6 +201,7 @@ def test_the_greeting_says_what_is_missing_for_real_calls() -> None:
     assert "listens on http://127.0.0.1:8000 (development)" in shown
     assert "VONAGE_SIGNATURE_SECRET is not set" in shown
     assert "set NCCO_PUBLIC_URL" in shown
+    assert "listens on http://[::1]:8000" in greeting(load_settings(None, host="::1"), FLOWS, dev=True)
 
 
 @pytest.mark.parametrize(
@@ -261,10 +262,6 @@ def test_the_greeting_says_so_of_handlers_too_although_it_runs_none(dialled: str
     shown = greeting(load_settings(None), flows, dev=True)
 
     assert is_told == ("computed numbers (masked.line 6) are never dialled" in shown)
-
-
-def test_an_ipv6_address_is_in_brackets() -> None:
-    assert "listens on http://[::1]:8000" in greeting(load_settings(None, host="::1"), FLOWS, dev=True)
 
 
 @each_case(
