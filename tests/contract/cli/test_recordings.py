@@ -56,6 +56,12 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def stored(home: Path, id_: str) -> RecordingRow:
+    found = in_store(home / "ncco.db", lambda store: store.recordings.get(id_))
+    assert found is not None
+    return found
+
+
 def asked(home: Path, *words: str) -> Result:
     return ncco("recordings", *words, cwd=home)
 
@@ -110,7 +116,7 @@ def test_a_missing_recording_is_not_written(home: Path, id_: str, said: str) -> 
 
 def test_a_failed_recording_is_fetched_again_on_request(home: Path) -> None:
     assert 0 == asked(home, "retry").exit_code
-    found = in_store(home / "ncco.db", lambda store: store.recordings.get(FAILED))
+    found = stored(home, FAILED)
 
     assert ("waiting", 0) == (found.state, found.tries)
     assert 1 == asked(home, "retry", KEPT).exit_code
@@ -120,13 +126,13 @@ def test_a_backup_reports_a_recording_whose_file_is_lost_and_it_is_fetched_again
     (home / "ncco-20260101T000000Z.tar").touch()
     assert 0 == ncco("backup", "--keep", "2", ".", cwd=home).exit_code
     assert 0 == asked(home, "retry", "--lost").exit_code
-    kept = in_store(home / "ncco.db", lambda store: store.recordings.get(KEPT))
+    kept = stored(home, KEPT)
     (home / "ncco.db-recordings" / KEPT).unlink()
 
     got, missed = asked(home, "get", KEPT), ncco("backup", "--keep", "1", ".", "--replace", cwd=home)
     document = json_of(ncco("backup", "here.tar", "--format", "json", cwd=home))
     again = asked(home, "retry", "--lost")
-    found = in_store(home / "ncco.db", lambda store: store.recordings.get(KEPT))
+    found = stored(home, KEPT)
 
     assert ("kept", "waiting", 0) == (kept.state, found.state, found.tries)
     assert (1, 1, 0) == (got.exit_code, missed.exit_code, again.exit_code)
@@ -140,7 +146,7 @@ def test_a_backup_reports_a_recording_whose_file_is_lost_and_it_is_fetched_again
 def test_a_deleted_recording_leaves_no_file_and_no_text(home: Path) -> None:
     assert 0 == asked(home, "delete", KEPT).exit_code
     assert [] == list((home / "ncco.db-recordings").iterdir())
-    found = in_store(home / "ncco.db", lambda store: store.recordings.get(KEPT))
+    found = stored(home, KEPT)
 
     assert ("deleted", "", "") == (found.state, found.transcript, found.from_number)
     assert 1 == asked(home, "delete", KEPT).exit_code
