@@ -320,7 +320,7 @@ def test_a_proxy_waits_longer_than_the_server_and_less_long_than_vonage(text: st
 
 def test_commands_that_the_page_runs_in_the_container_work_beside_the_server(home: Path) -> None:
     env = plain_environment(home)
-    failed = {}
+    failed: dict[str, str] = {}
     with running_server(home, cwd=home / "srv") as server:
         loopback.post(f"http://{server.address}/webhooks/answer", json=CALL)
         for command in IN_CONTAINER:
