@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -176,23 +175,6 @@ def by_fallback(call: ServedCall) -> dict[str, Any]:
     url = f"https://calls.example.com/webhooks/input/{call.token('input')}"
     keyed = {"dtmf": {"digits": "1", "timed_out": False}, "uuid": LEG, "conversation_uuid": "CON-1"}
     return {**keyed, "reason": "Connection reset.", "original_request": {"url": url, "type": "event"}}
-
-
-# Databases that cannot be read
-
-
-def test_locked_database_is_reported() -> None:
-    record(to_sales)
-    holder = sqlite3.connect("ncco.db", isolation_level=None)
-    holder.execute("PRAGMA locking_mode = EXCLUSIVE")
-    holder.execute("BEGIN EXCLUSIVE")
-
-    shown = ncco("calls")
-    holder.close()
-
-    assert 2 == shown.exit_code
-    assert "the store cannot be used: " in shown.stderr
-    assert "is locked by another process" in shown.stderr
 
 
 # Following

@@ -54,17 +54,7 @@ def test_a_closed_log_reader_breaks_no_call(tmp_path: Path) -> None:
     assert "Traceback" not in server.printed
 
 
-def test_errors_in_the_flows_are_shown_in_full_and_nothing_is_served(tmp_path: Path) -> None:
-    write_project(tmp_path, shop=TYPO)
-
-    shown = ncco("serve", "--dev", "--port", "0")
-
-    assert 1 == shown.exit_code
-    assert 'flows/shop.yaml:9:30  E214  unknown step "slaes"\n   9 | ' in shown.stderr
-    assert "listens on" not in shown.output
-
-
-def test_flows_saved_with_an_error_affect_no_caller_after_a_restart_either(tmp_path: Path) -> None:
+def test_flows_saved_with_an_error_affect_no_caller_after_a_restart_and_stop_development(tmp_path: Path) -> None:
     insecure = {"NCCO_INSECURE": "1"}
     write_project(tmp_path, shop=SHOP)
     with running_server(tmp_path, "--port", "0", cwd=tmp_path, env=insecure) as server:
@@ -84,6 +74,8 @@ def test_flows_saved_with_an_error_affect_no_caller_after_a_restart_either(tmp_p
     assert {True} == {"event" in json.loads(line) for line in server.lines}
     assert ["flows/shop.yaml:9:30 E214"] == [issue[:25] for issue in json.loads(ready)["rejected"]]
     assert 1 == shown.exit_code
+    assert 'flows/shop.yaml:9:30  E214  unknown step "slaes"\n   9 | ' in shown.stderr
+    assert "listens on" not in shown.output
 
 
 async def test_a_server_does_not_wait_for_slow_flow_files_if_it_has_earlier_flows(
