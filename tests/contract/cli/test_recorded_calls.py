@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-import re
 import shutil
-import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +15,7 @@ import pytest
 from tests.support import loopback
 from tests.support.cases import each_case
 from tests.support.command import json_of, ncco
-from tests.support.fork_server import NCCO, PIPE, STDOUT, Forked
+from tests.support.server import running_server
 
 DESK = """\
 flow: desk
@@ -86,19 +83,10 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("recorded")
     (folder / "flows").mkdir()
     (folder / "flows" / "desk.yaml").write_text(DESK, encoding="utf-8")
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("NCCO_", "VONAGE_", "FLOW_"))}
-    env |= {"NCCO_PORT": "0", "NCCO_DATABASE_URL": "sqlite:///calls.db", "NCCO_DIAL_ALLOW": "44"}
-    env["NCCO_CONSOLE"] = "0"
-    command = [NCCO, "serve", "--dev"]
-    with Forked(command, cwd=folder, env=env, stdout=PIPE, stderr=STDOUT, text=True) as server:
-        try:
-            assert server.stdout is not None
-            found = next(match for line in server.stdout if (match := re.search(r"http://127\.0\.0\.1:\d+", line)))
-            _take_calls(found[0])
-            server.send_signal(signal.SIGTERM)
-            server.communicate(timeout=30)
-        finally:
-            server.kill()
+    env = {"NCCO_DATABASE_URL": "sqlite:///calls.db", "NCCO_DIAL_ALLOW": "44"}
+    with running_server(folder, cwd=folder, env=env) as server:
+        _take_calls(server.url)
+        server.stop()
     yield folder
     shutil.rmtree(folder)
 

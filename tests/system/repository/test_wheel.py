@@ -10,14 +10,11 @@ import re
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email import message_from_string
 from pathlib import Path
-from threading import Thread
 from time import monotonic, sleep
-from types import MappingProxyType
 from urllib.parse import urljoin
 from uuid import uuid4
 
@@ -27,7 +24,7 @@ from packaging.requirements import Requirement
 
 from ncco_server.vonage.keys import new_private_key
 from tests.support.cases import each_case
-from tests.support.server import free_port
+from tests.support.server import Server, free_port, running_server
 from tests.support.tracked import ROOT, tracked_files
 from tests.system.studio.lsp.editor import editing
 
@@ -58,6 +55,12 @@ class Installed:
     def ncco(self, *words: str, cwd: Path | None = None) -> str:
         """Run the installed `ncco`, which must succeed. Returns its output."""
         return run(f"{self.environment}/bin/ncco", *words, cwd=cwd or self.project, env=self.settings())
+
+    def serving(self, **settings: str) -> Server:
+        """`ncco serve --dev`."""
+        env = {**self.settings(), "NCCO_CONSOLE": "1", **settings}
+        program = (f"{self.environment}/bin/ncco", "serve")
+        return running_server(self.project, cwd=self.project, env=env, program=program)
 
 
 PLACED = """
@@ -149,40 +152,6 @@ def pack(package: importlib.metadata.Distribution, folder: Path) -> None:
         wheel.writestr(f"{info}/RECORD", "".join(f"{each},,\n" for each in [*names, f"{info}/RECORD"]))
 
 
-@contextmanager
-def serving(installed: Installed, settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[list[str]]:
-    """Run `ncco serve --dev`. Yields the list of lines that it prints."""
-    lines: list[str] = []
-    process = subprocess.Popen(
-        [installed.environment / "bin" / "ncco", "serve", "--dev"],
-        cwd=installed.project,
-        env={**installed.settings(), **settings},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert process.stdout is not None
-    reader = Thread(target=lines.extend, args=(process.stdout,), daemon=True)
-    reader.start()
-    try:
-        yield lines
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-        reader.join()
-        process.stdout.close()
-
-
-def found_in(lines: list[str], pattern: str) -> str:
-    """Wait for a line that matches a pattern. Returns the match of its first group."""
-    until = monotonic() + STARTS_WITHIN_S
-    while monotonic() < until:
-        if match := re.search(pattern, "".join(lines)):
-            return match[1]
-        sleep(0.05)
-    raise AssertionError("".join(lines))
-
-
 def next_asset(replies: Mapping[str, httpx.Response]) -> str | None:
     """A URL that a page links to or a module imports and that was not fetched yet; None if there is none."""
     for url, reply in replies.items():
@@ -241,16 +210,15 @@ def test_the_server_alone_answers_calls_in_development_without_a_console_and_rin
     key.write_text(new_private_key(), encoding="ascii")
     account = {"VONAGE_APPLICATION_ID": str(uuid4()), "VONAGE_PRIVATE_KEY": str(key)}
     try:
-        with serving(server_alone, account) as lines:
-            address = found_in(lines, r"listens on (http://\S+)")
+        with server_alone.serving(**account) as server:
             call = {"to": "442079460000", "from": "447700900123", "uuid": "a", "conversation_uuid": "b"}
-            answer = httpx.get(f"{address}/webhooks/answer", params=call, timeout=STARTS_WITHIN_S)
-            said = found_in(lines, r"(No calls are placed: [^\n]*)")
+            answer = httpx.get(f"http://{server.address}/webhooks/answer", params=call, timeout=STARTS_WITHIN_S)
+            said = server.wait_for(r"No calls are placed: [^\n]*")
     finally:
         flow.unlink()
 
     assert "talk" == answer.json()[0]["action"]
-    assert "there is no console without the studio" in "".join(lines)
+    assert "there is no console without the studio" in server.printed
     assert said.startswith("No calls are placed: there is no console in which they could ring")
 
 
@@ -272,11 +240,10 @@ async def test_the_installed_language_server_links_issues_to_their_page(installe
 
 
 def test_the_installed_wheel_answers_a_call_and_shows_the_console_with_its_assets(installed: Installed) -> None:
-    with serving(installed) as lines:
-        address = found_in(lines, r"listens on (http://\S+)")
+    with installed.serving() as server:
         call: Mapping[str, str] = {"to": "442079460000", "from": "447700900123", "uuid": "a", "conversation_uuid": "b"}
-        answer = httpx.get(f"{address}/webhooks/answer", params=call, timeout=STARTS_WITHIN_S)
-        link = found_in(lines, r'(http://127\.0\.0\.1:\d+/\S*token=[^\s"]+)')
+        answer = httpx.get(f"http://{server.address}/webhooks/answer", params=call, timeout=STARTS_WITHIN_S)
+        link = server.wait_for(r'http://127\.0\.0\.1:\d+/\S*token=[^\s"]+')
         with httpx.Client(follow_redirects=True, timeout=STARTS_WITHIN_S) as browser:
             page = browser.get(link)
             replies = {str(page.url): page}
