@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ncco_server.store import (
     Caused,
@@ -20,10 +21,22 @@ from ncco_server.store import (
     Store,
     TurnRow,
     WebhookRow,
+    open_store,
 )
 
 NOON_MS = 1_772_625_600_000
 NUMBER = "447700900123"
+T = TypeVar("T")
+
+
+def in_store(database: Path | str, work: Callable[[Store], Awaitable[T]]) -> T:
+    """What `work` returns for the store of a SQLite file or a URL, which is open meanwhile."""
+
+    async def run() -> T:
+        async with open_store(database if isinstance(database, str) else f"sqlite:///{database}") as store:
+            return await work(store)
+
+    return asyncio.run(run())
 
 
 def session_row(id_: str = "leg-1", **changes: Any) -> SessionRow:

@@ -37,17 +37,3 @@ def test_a_wrong_argument_is_reported_with_a_fix(shop: Path, words: str, said: s
     assert 2 == done.exit_code
     assert said in done.output.replace("\n", " ")
     assert "%" not in done.output
-
-
-def test_one_flow_is_rendered_despite_errors_in_the_others(tmp_path: Path) -> None:
-    good = "flow: a\nnumbers: ['442079460000']\nstart: s\nsteps: {s: {goto: {run: b}}}\n"
-    sub = "flow: b\nstart: s\nsteps: {s: {do: [{talk: Hello.}], goto: end}}\n"
-    (tmp_path / "flows/more").mkdir(parents=True)
-    (tmp_path / "flows/more/a.yaml").write_text(good)
-    (tmp_path / "flows/b.yaml").write_text(sub)
-    (tmp_path / "flows/broken.yaml").write_text("flow: c\nstart: nowhere\nsteps: {}\n")
-    rendered = ncco("render", "a", cwd=tmp_path)
-
-    assert 0 == rendered.exit_code, rendered.output
-    assert "Hello." in rendered.stdout
-    assert 1 == ncco("render", "c", cwd=tmp_path).exit_code

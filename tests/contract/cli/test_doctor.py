@@ -16,7 +16,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from ncco_server.store import RowChange, Store
-from tests.contract.cli.test_recordings import in_store, row
+from tests.contract.cli.test_recordings import row
 from tests.support.application_api import APPLICATION_ID, ApplicationApi, application, fake_application_api
 from tests.support.cases import each_case
 from tests.support.command import ncco
@@ -24,7 +24,7 @@ from tests.support.earlier_version import old_sqlite
 from tests.support.fork_server import NCCO, run
 from tests.support.keys import private_pem, public_pem, rsa_key, self_signed
 from tests.support.server import Server, free_port
-from tests.support.stored_rows import NOON_MS, end_call, run_in, session_row, turn_row, webhook_row
+from tests.support.stored_rows import NOON_MS, end_call, in_store, run_in, session_row, turn_row, webhook_row
 
 LATER_MS = 1 << 50
 LOST = Path(__file__).parents[3] / "docs" / "examples" / "lost" / "flows" / "workshop.yaml"
@@ -330,9 +330,9 @@ def test_a_project_that_only_places_calls_is_fine_and_a_pause_is_reported(projec
     key = {"VONAGE_PRIVATE_KEY": private_pem(rsa_key()), "VONAGE_APPLICATION_ID": APPLICATION_ID}
     without_key = doctor(project, {}, "--offline")
     ready = doctor(project, key, "--offline")
-    in_store(project, pause)
+    in_store(project / "ncco.db", pause)
     paused = doctor(project, key, "--offline")
-    in_store(project, hold)
+    in_store(project / "ncco.db", hold)
     held = doctor(project, key, "--offline")
 
     assert "error" not in ready.of("flows")
@@ -358,7 +358,7 @@ def test_files_of_recordings_that_are_lost_are_counted(project: Path) -> None:
         for id_ in ("1" * 32, "2" * 32):
             await store.recordings.add(row(id_, state="kept"))
 
-    in_store(project, write)
+    in_store(project / "ncco.db", write)
     folder = project / "ncco.db-recordings"
     folder.mkdir()
     (folder / ("1" * 32)).write_bytes(b"audio")
@@ -377,9 +377,9 @@ def test_hashes_of_forgotten_numbers_without_their_key_are_found(project: Path) 
     async def add(store: Store) -> None:
         await store.tables.change([RowChange("do_not_call#0123abcd.4567")], NOON_MS, "a test")
 
-    in_store(project, lambda store: store.check())
+    in_store(project / "ncco.db", lambda store: store.check())
     whole = doctor(project, {}, "--offline")
-    in_store(project, add)
+    in_store(project / "ncco.db", add)
     lost = doctor(project, {}, "--offline")
 
     assert ["ok"] == list(whole.of("tables"))
@@ -396,7 +396,7 @@ def test_sums_that_differ_from_the_calls_are_found_and_corrected(project: Path) 
             await end_call(store, call.id, webhook_row(call.id, received_at=at))
         await store.results.count()
 
-    in_store(project, write)
+    in_store(project / "ncco.db", write)
     database = project / "ncco.db"
     run_in(database, "UPDATE ncco_sums SET calls = 3")
     wrong = doctor(project, {}, "--offline")

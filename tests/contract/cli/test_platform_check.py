@@ -37,7 +37,3 @@ def test_it_says_nothing_about_who_called(tmp_path: Path) -> None:
     shown += "".join((tmp_path / name).read_text(encoding="utf-8") for name in ("platform.yaml", "report.md"))
     assert legs
     assert not [word for word in (*legs, "4477009", "4420794") if word in shown]
-
-
-def test_without_a_database_it_says_so(tmp_path: Path) -> None:
-    assert 2 == ncco("platform-check", "--stored", "10", cwd=tmp_path).exit_code

@@ -1,14 +1,10 @@
-"""`ncco calls`, `replay`, `hooks`, `forget` and `db` on the database of a server that answered two calls."""
+"""`ncco calls` and `replay` on the database of a server that answered two calls."""
 
 from __future__ import annotations
 
 import csv
 import io
-import json
-import os
-import re
 import shutil
-import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +15,7 @@ import pytest
 from tests.support import loopback
 from tests.support.cases import each_case
 from tests.support.command import json_of, ncco
-from tests.support.fork_server import NCCO, PIPE, STDOUT, Forked
+from tests.support.server import running_server
 
 DESK = """\
 flow: desk
@@ -87,19 +83,10 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("recorded")
     (folder / "flows").mkdir()
     (folder / "flows" / "desk.yaml").write_text(DESK, encoding="utf-8")
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("NCCO_", "VONAGE_", "FLOW_"))}
-    env |= {"NCCO_PORT": "0", "NCCO_DATABASE_URL": "sqlite:///calls.db", "NCCO_DIAL_ALLOW": "44"}
-    env["NCCO_CONSOLE"] = "0"
-    command = [NCCO, "serve", "--dev"]
-    with Forked(command, cwd=folder, env=env, stdout=PIPE, stderr=STDOUT, text=True) as server:
-        try:
-            assert server.stdout is not None
-            found = next(match for line in server.stdout if (match := re.search(r"http://127\.0\.0\.1:\d+", line)))
-            _take_calls(found[0])
-            server.send_signal(signal.SIGTERM)
-            server.communicate(timeout=30)
-        finally:
-            server.kill()
+    env = {"NCCO_DATABASE_URL": "sqlite:///calls.db", "NCCO_DIAL_ALLOW": "44"}
+    with running_server(folder, cwd=folder, env=env) as server:
+        _take_calls(server.url)
+        server.stop()
     yield folder
     shutil.rmtree(folder)
 
@@ -206,38 +193,7 @@ def test_one_call_shows_its_webhooks_turns_and_hooks(recorded: Path) -> None:
     assert ["called"] == [hook["hook"] for hook in call["hooks"]]
 
 
-def test_sensitive_keys_are_not_recorded(recorded: Path) -> None:
-    assert "84021739" not in json.dumps(_document(recorded, "calls", PIN))
-    assert b"84021739" not in (recorded / "calls.db").read_bytes()
-
-
 def test_a_recorded_call_is_replayed_with_the_same_nccos(recorded: Path) -> None:
     replayed = _document(recorded, "replay", SALES)
 
     assert [True, True, True] == [turn["same"] for turn in replayed["turns"]]
-
-
-def test_hooks_are_listed_retried_and_dropped(recorded: Path, tmp_path: Path) -> None:
-    shutil.copytree(recorded, tmp_path, dirs_exist_ok=True)
-    listed = _document(tmp_path, "hooks")
-
-    assert [("called", SALES)] == [(hook["hook"], hook["call"]) for hook in listed["hooks"]]
-    env = {"NCCO_DATABASE_URL": "sqlite:///calls.db"}
-    assert 0 == ncco("hooks", "retry", "--all", cwd=tmp_path, env=env).exit_code
-    assert 0 == ncco("hooks", "drop", "--all", cwd=tmp_path, env=env).exit_code
-
-
-def test_forget_deletes_every_call_of_a_number(recorded: Path, tmp_path: Path) -> None:
-    shutil.copytree(recorded, tmp_path, dirs_exist_ok=True)
-    counted = _document(tmp_path, "forget", "--number", "+447700900123", "--dry-run")
-    kept = _document(tmp_path, "calls")["calls"]
-    forgotten = _document(tmp_path, "forget", "--number", "+447700900123")
-
-    assert (2, 2, 2) == (counted["calls"], len(kept), forgotten["calls"])
-    assert [] == _document(tmp_path, "calls")["calls"]
-
-
-def test_the_schema_is_the_newest(recorded: Path) -> None:
-    status = _document(recorded, "db", "status")
-
-    assert (status["newest"], []) == (status["found"], status["missing"])

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 import json
-from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import Result
 
-from ncco_server.store import RecordingRow, Store, open_store
+from ncco_server.store import RecordingRow, Store
 from tests.support.command import json_of, ncco
 from tests.support.media_server import MP3
+from tests.support.stored_rows import in_store
 
 KEPT, WAITING, FAILED = "1" * 32, "2" * 32, "3" * 32
 NUMBER = "447700900123"
@@ -51,22 +50,16 @@ def home(tmp_path: Path) -> Path:
         for each in ROWS:
             await store.recordings.add(each)
 
-    in_store(tmp_path, write)
+    in_store(tmp_path / "ncco.db", write)
     (tmp_path / "ncco.db-recordings").mkdir()
     (tmp_path / "ncco.db-recordings" / KEPT).write_bytes(MP3)
     return tmp_path
 
 
-def in_store(home: Path, work: Callable[[Store], Coroutine[Any, Any, Any]]) -> Any:
-    async def run() -> Any:
-        store = open_store(f"sqlite:///{home}/ncco.db")
-        await store.open()
-        try:
-            return await work(store)
-        finally:
-            await store.close()
-
-    return asyncio.run(run())
+def stored(home: Path, id_: str) -> RecordingRow:
+    found = in_store(home / "ncco.db", lambda store: store.recordings.get(id_))
+    assert found is not None
+    return found
 
 
 def asked(home: Path, *words: str) -> Result:
@@ -89,7 +82,7 @@ def test_recordings_are_listed_with_their_problem_and_without_their_url(home: Pa
 
 def test_recordings_are_exported_without_formulas(home: Path) -> None:
     hostile = row("4" * 32, caller_name="=1+1", transcript="-2", created_at=1_772_625_700_000)
-    in_store(home, lambda store: store.recordings.add(hostile))
+    in_store(home / "ncco.db", lambda store: store.recordings.add(hostile))
     exported = asked(home, "list", "--format", "csv", "--timezone", "Asia/Kolkata")
 
     found = list(csv.DictReader(io.StringIO(exported.stdout)))
@@ -123,7 +116,7 @@ def test_a_missing_recording_is_not_written(home: Path, id_: str, said: str) -> 
 
 def test_a_failed_recording_is_fetched_again_on_request(home: Path) -> None:
     assert 0 == asked(home, "retry").exit_code
-    found = in_store(home, lambda store: store.recordings.get(FAILED))
+    found = stored(home, FAILED)
 
     assert ("waiting", 0) == (found.state, found.tries)
     assert 1 == asked(home, "retry", KEPT).exit_code
@@ -133,13 +126,13 @@ def test_a_backup_reports_a_recording_whose_file_is_lost_and_it_is_fetched_again
     (home / "ncco-20260101T000000Z.tar").touch()
     assert 0 == ncco("backup", "--keep", "2", ".", cwd=home).exit_code
     assert 0 == asked(home, "retry", "--lost").exit_code
-    kept = in_store(home, lambda store: store.recordings.get(KEPT))
+    kept = stored(home, KEPT)
     (home / "ncco.db-recordings" / KEPT).unlink()
 
     got, missed = asked(home, "get", KEPT), ncco("backup", "--keep", "1", ".", "--replace", cwd=home)
     document = json_of(ncco("backup", "here.tar", "--format", "json", cwd=home))
     again = asked(home, "retry", "--lost")
-    found = in_store(home, lambda store: store.recordings.get(KEPT))
+    found = stored(home, KEPT)
 
     assert ("kept", "waiting", 0) == (kept.state, found.state, found.tries)
     assert (1, 1, 0) == (got.exit_code, missed.exit_code, again.exit_code)
@@ -153,7 +146,7 @@ def test_a_backup_reports_a_recording_whose_file_is_lost_and_it_is_fetched_again
 def test_a_deleted_recording_leaves_no_file_and_no_text(home: Path) -> None:
     assert 0 == asked(home, "delete", KEPT).exit_code
     assert [] == list((home / "ncco.db-recordings").iterdir())
-    found = in_store(home, lambda store: store.recordings.get(KEPT))
+    found = stored(home, KEPT)
 
     assert ("deleted", "", "") == (found.state, found.transcript, found.from_number)
     assert 1 == asked(home, "delete", KEPT).exit_code

@@ -53,11 +53,3 @@ def test_an_unusable_key_is_not_created(home: Path, words: list[str], message: s
 
     assert 2 == result.exit_code
     assert message in result.output
-
-
-def test_the_api_needs_a_database(home: Path) -> None:
-    env = {"NCCO_API_PORT": str(free_port()), "NCCO_DATABASE_URL": "memory://", "NCCO_PORT": "0", "NCCO_CONSOLE": "0"}
-    result = ncco("serve", "--dev", cwd=home, env=env)
-
-    assert 2 == result.exit_code
-    assert "NCCO_API_PORT: the API cannot reach calls that are kept in memory" in result.output

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import signal
-import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ncco_server.store import SqliteDatabase, Store
+from ncco_server.store import Store
 from tests.support.command import ncco
 from tests.support.fork_server import NCCO, PIPE, Forked
 from tests.support.server import plain_environment
+from tests.support.stored_rows import in_store
 from tests.support.terminal import Terminal
 from tests.system.cli.projects import write_project
 from tests.unit.server.service.served_call import LEG, ServedCall, delivery, service_at
@@ -60,15 +59,12 @@ def record(*plays: Play, path: Path = Path("ncco.db")) -> None:
     """Record calls in the database in the working directory, one after another."""
     write_project(Path(), desk=DESK)
 
-    async def run() -> None:
-        store = Store(SqliteDatabase(path))
-        await store.open()
+    async def play_all(store: Store) -> None:
         service = await service_at(store, Path("flows"))
         for play in plays:
             await play(ServedCall(service))
-        await store.close()
 
-    asyncio.run(run())
+    in_store(path, play_all)
 
 
 async def to_sales(call: ServedCall) -> None:
@@ -179,23 +175,6 @@ def by_fallback(call: ServedCall) -> dict[str, Any]:
     url = f"https://calls.example.com/webhooks/input/{call.token('input')}"
     keyed = {"dtmf": {"digits": "1", "timed_out": False}, "uuid": LEG, "conversation_uuid": "CON-1"}
     return {**keyed, "reason": "Connection reset.", "original_request": {"url": url, "type": "event"}}
-
-
-# Databases that cannot be read
-
-
-def test_locked_database_is_reported() -> None:
-    record(to_sales)
-    holder = sqlite3.connect("ncco.db", isolation_level=None)
-    holder.execute("PRAGMA locking_mode = EXCLUSIVE")
-    holder.execute("BEGIN EXCLUSIVE")
-
-    shown = ncco("calls")
-    holder.close()
-
-    assert 2 == shown.exit_code
-    assert "the store cannot be used: " in shown.stderr
-    assert "is locked by another process" in shown.stderr
 
 
 # Following

@@ -95,7 +95,3 @@ def test_watching_checks_again_on_every_save_and_ends_with_the_code_of_the_last_
     rest, _ = watching.communicate(timeout=60)
 
     assert (1, "") == (watching.returncode, rest)
-
-
-def test_watching_a_missing_path_ends_with_2(tmp_path: Path) -> None:
-    assert 2 == ncco("check", "--watch").exit_code

@@ -21,17 +21,13 @@ def test_the_environment_wins_over_dotenv(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert (Path("from-environment"), Path("from-file")) == folders(None, None)
 
 
-@pytest.mark.parametrize("words", [("check",), ("simulate",)])
-def test_a_dotenv_that_is_not_utf_8_is_reported(tmp_path: Path, words: tuple[str, ...]) -> None:
-    (write_project(tmp_path, shop=SHOP) / ".env").write_bytes(b"FLOW_NAME=M\xfcnchen\n")
-    done = ncco(*words)
-
-    assert (2, UNREAD) == (done.exit_code, done.stderr)
-
-
-@pytest.mark.skipif(not UNREADABLE.exists(), reason="the system has no file that nobody can read from its start")
-def test_a_dotenv_that_cannot_be_read_is_reported(tmp_path: Path) -> None:
-    (write_project(tmp_path, shop=SHOP) / ".env").symlink_to(UNREADABLE)
-    done = ncco("check")
+@pytest.mark.parametrize("command", ["check", "simulate"])
+@pytest.mark.parametrize("is_text", [True, False])
+def test_a_dotenv_that_is_not_utf_8_or_cannot_be_read_is_reported(tmp_path: Path, command: str, is_text: bool) -> None:
+    if not (is_text or UNREADABLE.exists()):
+        pytest.skip("the system has no file that nobody can read from its start")
+    (tmp_path / "latin-1").write_bytes(b"FLOW_NAME=M\xfcnchen\n")
+    (write_project(tmp_path, shop=SHOP) / ".env").symlink_to(tmp_path / "latin-1" if is_text else UNREADABLE)
+    done = ncco(command)
 
     assert (2, UNREAD) == (done.exit_code, done.stderr)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sqlite3
 import threading
@@ -14,12 +13,12 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from ncco_server.store import RowChange, SqliteDatabase, Store, open_store
+from ncco_server.store import RowChange, Store
 from tests.support import loopback
 from tests.support.command import ncco
 from tests.support.postgres_stores import empty_database
 from tests.support.server import running_server
-from tests.support.stored_rows import new_call, revision_row, rows_of
+from tests.support.stored_rows import in_store, new_call, revision_row, rows_of
 from tests.support.waiting import happens
 from tests.system.cli.projects import write_project
 
@@ -43,16 +42,10 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def write_calls(path: Path) -> None:
-    async def run() -> None:
-        store = Store(SqliteDatabase(path))
-        await store.open()
-        await store.open_call(*new_call("leg-1", state=b'{"from": "447700900123"}'))
-        await store.open_call(*new_call("leg-2", state=b'{"from": "447700900999"}'))
-        await store.save_revisions([revision_row(sources=b"connect: 447700900123")])
-        await store.close()
-
-    asyncio.run(run())
+async def write_calls(store: Store) -> None:
+    await store.open_call(*new_call("leg-1", state=b'{"from": "447700900123"}'))
+    await store.open_call(*new_call("leg-2", state=b'{"from": "447700900999"}'))
+    await store.save_revisions([revision_row(sources=b"connect: 447700900123")])
 
 
 def bytes_of(path: Path) -> bytes:
@@ -60,7 +53,7 @@ def bytes_of(path: Path) -> bytes:
 
 
 def test_every_call_of_a_number_is_deleted_and_counted(database: Path) -> None:
-    write_calls(database)
+    in_store(database, write_calls)
     done = ncco("forget", "--number", "+44 7700 900-123")
 
     assert 0 == done.exit_code
@@ -71,7 +64,7 @@ def test_every_call_of_a_number_is_deleted_and_counted(database: Path) -> None:
 
 
 def test_a_program_that_holds_the_log_is_reported(database: Path) -> None:
-    write_calls(database)
+    in_store(database, write_calls)
     with closing(sqlite3.connect(database, isolation_level=None)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM calls").fetchone()
@@ -94,7 +87,7 @@ def test_a_program_that_holds_the_log_is_reported(database: Path) -> None:
     ],
 )
 def test_an_ambiguous_number_is_refused(database: Path, number: str, said: str) -> None:
-    write_calls(database)
+    in_store(database, write_calls)
     done = ncco("forget", "--number", number)
 
     assert 2 == done.exit_code
@@ -157,21 +150,11 @@ ROWS = [
 ]
 
 
-async def write_rows(url: str) -> None:
-    async with open_store(url) as store:
-        await store.tables.change(ROWS, 1, "a test")
-
-
-async def is_blocked(url: str) -> bool:
-    async with open_store(url) as store:
-        return await store.tables.get(f'do_not_call["{NUMBER}"]', 1) is not None
-
-
 def test_rows_are_forgotten_by_their_declaration_and_a_hash_survives_a_restore(
     database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = f"sqlite:///{database}"
-    asyncio.run(write_rows(url))
+    in_store(url, lambda store: store.tables.change(ROWS, 1, "a test"))
     refused = ncco("forget", "--number", NUMBER)
     assert (2, True) == (refused.exit_code, "there is no flow folder at flows" in refused.output)
 
@@ -187,22 +170,13 @@ def test_rows_are_forgotten_by_their_declaration_and_a_hash_survives_a_restore(
     restored = f"sqlite:///{database.parent}/restored.db"
     monkeypatch.setenv("NCCO_DATABASE_URL", restored)
     assert 0 == ncco("restore", "backup.tar").exit_code
-    assert asyncio.run(is_blocked(restored))
-
-
-async def write_to_postgres() -> str:
-    """Store a call of the number to forget in the tests' shared PostgreSQL. Returns the database's URL."""
-    url = empty_database()
-    store = open_store(url)
-    await store.open()
-    await store.open_call(*new_call("leg-1", state=b'{"from": "447700900123"}'))
-    await store.close()
-    return url
+    assert in_store(restored, lambda store: store.tables.get(f'do_not_call["{NUMBER}"]', 1)) is not None
 
 
 def test_for_postgres_only_verified_deletion_is_promised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("NCCO_DATABASE_URL", asyncio.run(write_to_postgres()))
+    monkeypatch.setenv("NCCO_DATABASE_URL", url := empty_database())
+    in_store(url, lambda store: store.open_call(*new_call("leg-1", state=b'{"from": "447700900123"}')))
     counted = ncco("forget", "--number", NUMBER, "--dry-run")
     done = ncco("forget", "--number", NUMBER)
     again = ncco("forget", "--number", NUMBER, "--rewrite", "--format", "json")
@@ -220,7 +194,7 @@ def test_for_postgres_only_verified_deletion_is_promised(tmp_path: Path, monkeyp
 def test_a_running_server_deletes_old_data(tmp_path: Path, setting: str) -> None:
     project = write_project(tmp_path / "project", hello=FLOW)
     database = tmp_path / "ncco.db"
-    write_calls(database)  # the calls are from March 2026
+    in_store(database, write_calls)  # the calls are from March 2026
     with running_server(tmp_path, cwd=project, env={"NCCO_RETENTION_DAYS": setting}) as server:
         assert happens(lambda: "old calls deleted" in server.printed)
 

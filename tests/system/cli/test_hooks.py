@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import Sequence
@@ -13,12 +12,12 @@ import pytest
 from click.testing import Result
 from standardwebhooks import Webhook
 
-from ncco_server.store import Caused, HookRow, SqliteDatabase, Store
+from ncco_server.store import Caused, HookRow, Store
 from tests.support import loopback
 from tests.support.command import ncco
 from tests.support.scripted_replies import Answer, receiving
 from tests.support.server import running_server
-from tests.support.stored_rows import hook_row, webhook_row
+from tests.support.stored_rows import hook_row, in_store, webhook_row
 from tests.support.waiting import happens
 from tests.system.cli.projects import write_project
 
@@ -49,9 +48,7 @@ def put(
 ) -> None:
     """Store hooks in the database at `path`; those in `tried` have failed once, those in `parked` were given up."""
 
-    async def run() -> None:
-        store = Store(SqliteDatabase(path))
-        await store.open()
+    async def write(store: Store) -> None:
         await store.record(webhook_row(), Caused(hooks=hooks))
         claimed = {hook.id for hook in await store.hooks.claim(hook_row().created_at, leased_until, 100)}
         for id_ in claimed & set(tried):
@@ -59,20 +56,12 @@ def put(
             await store.hooks.failed(id_, 1, in_an_hour, "status 500")
         for id_ in claimed & set(parked):
             await store.hooks.park(id_, 1, "status 410", hook_row().created_at)
-        await store.close()
 
-    asyncio.run(run())
+    in_store(path, write)
 
 
 def listed(path: Path) -> list[HookRow]:
-    async def run() -> list[HookRow]:
-        store = Store(SqliteDatabase(path))
-        await store.open()
-        found = await store.hooks.first(100)
-        await store.close()
-        return found
-
-    return asyncio.run(run())
+    return list(in_store(path, lambda store: store.hooks.first(100)))
 
 
 def listing(*words: str) -> tuple[Result, dict[str, Any]]:

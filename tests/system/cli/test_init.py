@@ -16,7 +16,7 @@ from ncco_server.desk.commands.init import NEXT_COMMANDS
 from ncco_server.desk.starters import LIKE
 from tests.support import loopback
 from tests.support.cases import each_case
-from tests.support.command import ncco
+from tests.support.command import json_of, ncco
 from tests.support.server import running_server
 from tests.support.tracked import ROOT
 from tests.unit.studio.schema.editor_yaml import as_editor_reads
@@ -53,7 +53,7 @@ def test_the_next_steps_that_it_prints_work(tmp_path: Path, monkeypatch: pytest.
 
 
 @each_case(("like", "commands"), [((), 9), (("--python",), 9), *((("--like", like), 7) for like in LIKE)])
-def test_every_command_of_its_page_works(
+def test_every_command_of_its_page_works_and_no_caller_gets_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, like: tuple[str, ...], commands: int
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -64,16 +64,7 @@ def test_every_command_of_its_page_works(
 
     assert commands == len(lines)
     assert [] == [words for words in lines if "--watch" not in words and words[0] != "serve" and ncco(*words).exit_code]
-
-
-@each_case("options", [(), ("--python",), *(("--like", like) for like in LIKE)])
-def test_no_caller_of_a_new_project_gets_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
-) -> None:
-    ncco("init", tmp_path, *options)
-    monkeypatch.chdir(tmp_path)
-
-    assert [] == json.loads(ncco("prove", "--format", "json").stdout)["violations"]
+    assert [] == json_of(ncco("prove", "--format", "json"))["violations"]
 
 
 def test_callers_of_a_salon_that_is_closed_by_hand_hear_the_reason(tmp_path: Path) -> None:

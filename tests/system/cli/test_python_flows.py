@@ -204,36 +204,31 @@ def test_a_counterexample_gives_functions_the_results_that_lead_to_it(
     assert f"find:\n        {given}" in found
 
 
-def test_lines_that_no_run_came_to_are_listed(project: Path) -> None:
-    body = """\
+UNLIKELY = """\
     number = await call.collect("Your number.", digits=4)
     if number and sum(int(each) for each in number) == 31:
         await call.talk("You have won.")
     await call.talk("Goodbye.")
 """
-    with (project / "flows/pizza.py").open("a") as file:
-        file.write(body)
-
-    found = ncco("check", cwd=project, env={"NCCO_PYTHON_FLOWS": "pizza.py"})
-
-    assert (0, "no issues: 1 flow in 1 file") == (found.exit_code, found.stdout.splitlines()[0])
-    assert ["flows/pizza.py: no run came to line 10"] == found.stdout.splitlines()[1:]
-
-
-def test_what_only_a_caller_without_a_number_is_asked_is_run_also_without_an_answer(project: Path) -> None:
-    body = """\
+WITHOUT_A_NUMBER = """\
     while not call.person:
         if await call.collect("Your number.", digits=4) is None:
             await call.talk("Goodbye.")
             return
     await call.talk("We will call you back.")
 """
+
+
+@each_case(("body", "lines"), [(UNLIKELY, ["flows/pizza.py: no run came to line 10"]), (WITHOUT_A_NUMBER, [])])
+def test_lines_that_no_run_came_to_are_listed(project: Path, body: str, lines: list[str]) -> None:
+    """A caller without a number is asked, with and without an answer."""
+    write(project / "flows/pizza.py", "pizza", 1)
     with (project / "flows/pizza.py").open("a") as file:
         file.write(body)
 
     found = ncco("check", cwd=project, env={"NCCO_PYTHON_FLOWS": "pizza.py"})
 
-    assert ["no issues: 1 flow in 1 file"] == found.stdout.splitlines()
+    assert (0, ["no issues: 1 flow in 1 file", *lines]) == (found.exit_code, found.stdout.splitlines())
 
 
 def test_what_callers_enter_has_no_name(project: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sqlite3
 from collections.abc import Awaitable, Callable
@@ -15,9 +14,10 @@ import pytest
 from ncco_server.desk.replay import first_difference
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.service.delivery import Delivery
-from ncco_server.store import SqliteDatabase, Store
+from ncco_server.store import Store
 from tests.support.cases import each_case
 from tests.support.command import ncco
+from tests.support.stored_rows import in_store
 from tests.system.cli.projects import write_project
 from tests.unit.server.service.served_call import ANSWER, LEG, NOON, ServedCall, delivery, service_at
 
@@ -54,14 +54,10 @@ def record(play: Play, flow: str = DESK, *, asks: Any = crm) -> None:
     """Record a call in the database in the working directory."""
     write_project(Path(), desk=flow)
 
-    async def run() -> None:
-        store = Store(SqliteDatabase(Path("ncco.db")))
-        await store.open()
-        service = await service_at(store, Path("flows"), look_ups=lambda: asks)
-        await play(ServedCall(service))
-        await store.close()
+    async def play_in(store: Store) -> None:
+        await play(ServedCall(await service_at(store, Path("flows"), look_ups=lambda: asks)))
 
-    asyncio.run(run())
+    in_store(Path("ncco.db"), play_in)
 
 
 def change(statement: str, *values: object) -> None:

@@ -32,6 +32,7 @@ from tests.system.cli.projects import SHOP, TYPO, write_project
 SECRET = "a signature secret of at least 32 characters"
 KEY = private_pem(rsa_key())
 FLOWS = load({"flows/shop.yaml": SHOP}).flows.values()
+API = {"NCCO_API_PORT": "9", "NCCO_PORT": "0", "NCCO_CONSOLE": "0"}
 
 
 def asked(server: Server, path: str) -> tuple[int, bytes]:
@@ -53,17 +54,7 @@ def test_a_closed_log_reader_breaks_no_call(tmp_path: Path) -> None:
     assert "Traceback" not in server.printed
 
 
-def test_errors_in_the_flows_are_shown_in_full_and_nothing_is_served(tmp_path: Path) -> None:
-    write_project(tmp_path, shop=TYPO)
-
-    shown = ncco("serve", "--dev", "--port", "0")
-
-    assert 1 == shown.exit_code
-    assert 'flows/shop.yaml:9:30  E214  unknown step "slaes"\n   9 | ' in shown.stderr
-    assert "listens on" not in shown.output
-
-
-def test_flows_saved_with_an_error_affect_no_caller_after_a_restart_either(tmp_path: Path) -> None:
+def test_flows_saved_with_an_error_affect_no_caller_after_a_restart_and_stop_development(tmp_path: Path) -> None:
     insecure = {"NCCO_INSECURE": "1"}
     write_project(tmp_path, shop=SHOP)
     with running_server(tmp_path, "--port", "0", cwd=tmp_path, env=insecure) as server:
@@ -83,6 +74,8 @@ def test_flows_saved_with_an_error_affect_no_caller_after_a_restart_either(tmp_p
     assert {True} == {"event" in json.loads(line) for line in server.lines}
     assert ["flows/shop.yaml:9:30 E214"] == [issue[:25] for issue in json.loads(ready)["rejected"]]
     assert 1 == shown.exit_code
+    assert 'flows/shop.yaml:9:30  E214  unknown step "slaes"\n   9 | ' in shown.stderr
+    assert "listens on" not in shown.output
 
 
 async def test_a_server_does_not_wait_for_slow_flow_files_if_it_has_earlier_flows(
@@ -132,6 +125,10 @@ async def test_a_start_does_not_wait_for_a_slow_drive_to_load_handlers(tmp_path:
         (["--dev"], {"NCCO_DATABASE_URL": "mysql://x"}, "NCCO_DATABASE_URL: "),
         (["--dev"], {"NCCO_DATABASE_URL": "sqlite:///not.db"}, "the store cannot be used: "),
         (["--dev", "--flows", "nowhere"], {}, "there is no flow folder at nowhere\n  fix: "),
+        (["--dev"], {**API, "NCCO_DATABASE_URL": "memory://"}, "NCCO_API_PORT: the API cannot reach calls"),
+        (["--real-calls"], {}, "--real-calls is for --dev\n  fix: leave it out: without --dev, all calls are real"),
+        (["--speed", "10"], {"NCCO_INSECURE": "1"}, "--speed would call real people again sooner"),
+        (["--dev", "--real-calls", "--speed", "10"], {}, "--speed would call real people again sooner"),
     ],
 )
 def test_the_reason_that_stops_the_start_is_reported_with_a_fix(
@@ -196,6 +193,7 @@ def test_the_greeting_says_what_is_missing_for_real_calls() -> None:
     assert "listens on http://127.0.0.1:8000 (development)" in shown
     assert "VONAGE_SIGNATURE_SECRET is not set" in shown
     assert "set NCCO_PUBLIC_URL" in shown
+    assert "listens on http://[::1]:8000" in greeting(load_settings(None, host="::1"), FLOWS, dev=True)
 
 
 @pytest.mark.parametrize(
@@ -258,10 +256,6 @@ def test_the_greeting_says_so_of_handlers_too_although_it_runs_none(dialled: str
     assert is_told == ("computed numbers (masked.line 6) are never dialled" in shown)
 
 
-def test_an_ipv6_address_is_in_brackets() -> None:
-    assert "listens on http://[::1]:8000" in greeting(load_settings(None, host="::1"), FLOWS, dev=True)
-
-
 @each_case(
     ("dev", "virtual", "key", "says"),
     [
@@ -285,29 +279,6 @@ def test_the_greeting_says_where_placed_calls_ring(
     assert "placed by this server" in shown
     assert says in shown
     assert bool(says) == ("calls are placed" in shown or "Placed calls" in shown)
-
-
-def test_real_calls_are_an_option_only_in_development(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_project(tmp_path, shop=SHOP)
-    monkeypatch.chdir(tmp_path)
-
-    refused = ncco("serve", "--real-calls")
-
-    assert (2, True) == (refused.exit_code, "without --dev, all calls are real" in refused.output)
-
-
-@pytest.mark.parametrize("words", [(), ("--dev", "--real-calls")])
-def test_retries_to_real_people_are_not_sped_up(
-    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_project(tmp_path, shop=SHOP)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("NCCO_INSECURE", "1")
-
-    refused = ncco("serve", *words, "--speed", "10")
-
-    assert 2 == refused.exit_code
-    assert "--speed would call real people again sooner" in refused.output
 
 
 def test_the_server_reports_that_it_migrated_an_old_database(tmp_path: Path) -> None:

@@ -206,12 +206,6 @@ def test_a_simulated_fault_is_saved_as_a_step() -> None:
     assert 0 == ncco("test", "calls.yaml").exit_code
 
 
-def test_variables_can_be_given() -> None:
-    done = call("--env", "CRM_URL=https://crm.example.com")
-
-    assert "lookup customer asks GET https://crm.example.com/callers/" in done.output
-
-
 @pytest.mark.parametrize(
     ("words", "told"),
     [

@@ -100,18 +100,17 @@ def test_a_saved_call_plays_again(address: str, tmp_path: Path) -> None:
     assert '"You said the weather."' in again.output
 
 
-def test_no_server_ends_with_2() -> None:
-    done = call("http://127.0.0.1:1/answer")
+@pytest.mark.parametrize(
+    ("url", "code", "told"),
+    [
+        ("http://127.0.0.1:1/answer", 2, "there is no server at http://127.0.0.1:1/answer"),
+        ("{address}/nothing", 1, "no NCCO was played"),
+    ],
+)
+def test_a_url_without_an_ncco_is_reported(address: str, url: str, code: int, told: str) -> None:
+    done = call(url.format(address=address))
 
-    assert 2 == done.exit_code
-    assert "there is no server at http://127.0.0.1:1/answer" in done.output
-
-
-def test_a_server_without_an_ncco_ends_with_1(address: str) -> None:
-    done = call(f"{address}/nothing")
-
-    assert 1 == done.exit_code
-    assert "no NCCO was played" in done.output
+    assert (code, True) == (done.exit_code, told in done.output), done.output
 
 
 def old_server() -> FastAPI:
@@ -209,23 +208,16 @@ def interrupted(folder: Path, url: str, asked: threading.Event) -> tuple[int, st
         return process.wait(), seen.decode()
 
 
-def test_a_signal_hangs_up_while_the_server_is_slow(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("path", "told", "is_saved"), [("answer", "hangs up", True), ("slow", "you left the call", False)]
+)
+def test_a_signal_ends_a_call_whose_server_is_slow(tmp_path: Path, path: str, told: str, *, is_saved: bool) -> None:
     asked = threading.Event()
     with served(slow_server(asked)) as address:
-        code, seen = interrupted(tmp_path, f"{address}/answer", asked)
+        code, seen = interrupted(tmp_path, f"{address}/{path}", asked)
 
-    assert 0 == code, seen
-    assert "hangs up" in seen
-    assert "- hangup" in (tmp_path / "calls.yaml").read_text()
-
-
-def test_a_signal_before_the_call_is_answered_ends_it(tmp_path: Path) -> None:
-    asked = threading.Event()
-    with served(slow_server(asked)) as address:
-        code, seen = interrupted(tmp_path, f"{address}/slow", asked)
-
-    assert 0 == code, seen
-    assert "you left the call" in seen
+    assert (0, True) == (code, told in seen), seen
+    assert not is_saved or "- hangup" in (tmp_path / "calls.yaml").read_text()
 
 
 def signed_server(seen: list[tuple[str, Any]]) -> FastAPI:

@@ -1,4 +1,4 @@
-"""Limits and permissions in deploy/ and docker-compose.yml, parsed as the programs that use these files would."""
+"""Limits, permissions and hosts in deploy/ and docker-compose.yml, parsed as the programs that use them would."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from ncco_server.web.server import FINISH_S, KEEP_ALIVE_S
+from ncco_server.web.webhook_http import DEADLINE_S
 from tests.support.cases import each_case
 from tests.support.tracked import ROOT
 
-SERVICES: Final[dict[str, dict[str, Any]]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))[
-    "services"
-]
+COMPOSE: Final = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+SERVICES: Final[dict[str, dict[str, Any]]] = COMPOSE["services"]
+HOSTS: Final = ("ncco-1", "ncco-2")
+VONAGE_WAITS_S: Final = 5
+DRAINED_S, LAST_WRITE_S = 30, 5
+"""In seconds: the largest NCCO_DRAIN_S that needs no change to the compose file, and the time to close the store."""
 CADDYFILE: Final = (ROOT / "deploy" / "Caddyfile").read_text(encoding="utf-8")
 NGINX: Final = re.sub(r"#.*", "", (ROOT / "deploy" / "nginx-hosts.conf").read_text(encoding="utf-8"))
 NGINX_OF_ONE: Final = re.sub(r"#.*", "", (ROOT / "deploy" / "nginx.conf").read_text(encoding="utf-8"))
@@ -30,6 +35,12 @@ def nginx(directive: str, text: str = NGINX) -> list[list[str]]:
 
 def locations(text: str = NGINX) -> dict[str, str]:
     return dict(re.findall(r"location ([^{]+?) \{(.*?)\}", text, re.S))
+
+
+def seconds(directive: str, text: str = NGINX) -> list[float]:
+    return [
+        float(time.removesuffix("ms")) / 1000 if "ms" in time else float(time[:-1]) for [time] in nginx(directive, text)
+    ]
 
 
 def caddy(option: str) -> list[str]:
@@ -117,3 +128,45 @@ def test_no_service_has_a_default_password_and_the_single_server_needs_none() ->
 @pytest.mark.parametrize("name", PAGES)
 def test_the_page_says_that_the_server_needs_a_proxy(name: str) -> None:
     assert re.search(r"[Nn]ever expose the server's own port", (ROOT / name).read_text(encoding="utf-8"))
+
+
+def test_hosts_are_alike_and_wait_for_the_schema() -> None:
+    one, two = (SERVICES[name] for name in HOSTS)
+
+    assert one == two
+    assert {"migrate": {"condition": "service_completed_successfully"}} == one["depends_on"]
+    assert ["db", "upgrade"] == SERVICES["migrate"]["command"]
+    assert {"postgres": {"condition": "service_healthy"}} == SERVICES["migrate"]["depends_on"]
+
+
+@pytest.mark.parametrize("name", ["ncco", *HOSTS])
+def test_a_server_gets_enough_time_to_stop(name: str) -> None:
+    grace_s = int(SERVICES[name]["stop_grace_period"].removesuffix("s"))
+
+    assert DRAINED_S + FINISH_S + LAST_WRITE_S <= grace_s
+
+
+def test_only_the_proxy_of_the_hosts_is_published_and_only_on_this_machine() -> None:
+    profile = {name: service for name, service in SERVICES.items() if "hosts" in service.get("profiles", ())}
+
+    assert ["proxy"] == [name for name, service in profile.items() if "ports" in service]
+    assert all(port.startswith("127.0.0.1:") for port in SERVICES["proxy"]["ports"])
+
+
+@each_case("name", SERVICES)
+def test_mounted_files_exist(name: str) -> None:
+    mounts = [mount.partition(":")[0] for mount in SERVICES[name].get("volumes", ())]
+
+    assert [] == [
+        mount for mount in mounts if not ((ROOT / mount).exists() if "/" in mount else mount in COMPOSE["volumes"])
+    ]
+
+
+def test_the_proxy_of_the_hosts_gives_up_before_vonage_does() -> None:
+    waits = seconds("proxy_read_timeout", locations()["/webhooks/"])
+
+    assert waits
+    assert all(DEADLINE_S < wait < VONAGE_WAITS_S for wait in waits)
+    assert all(wait < VONAGE_WAITS_S - DEADLINE_S for wait in seconds("proxy_connect_timeout"))
+    assert [60, 60] == seconds("keepalive_timeout")
+    assert seconds("keepalive_timeout")[0] < KEEP_ALIVE_S

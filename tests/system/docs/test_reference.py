@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 import pytest
 from fastapi.routing import APIRoute
@@ -72,16 +73,15 @@ def test_the_table_of_outcomes_has_every_key_of_on() -> None:
     assert set() == {*OUTCOMES, *HoldOutcomes.words(), "error", "noinput", "nomatch"} - {*told}
 
 
-def test_the_table_of_events_has_every_event_and_no_other() -> None:
-    rows = re.findall(r"^\| (`[^|]+) \|", section(FLOW, "### `events`"), re.M)
+@pytest.mark.parametrize(
+    ("page", "heading", "names"),
+    [(FLOW, "### `events`", EVENTS), ("docs/how-to/prove.md", "## The kinds of faults", FAULTS)],
+    ids=["events", "faults"],
+)
+def test_a_table_has_every_name_and_no_other(page: str, heading: str, names: Iterable[str]) -> None:
+    rows = re.findall(r"^\| (`[^|]+) \|", section(page, heading), re.M)
 
-    assert {*EVENTS} == {name for row in rows for name in re.findall(r"`(\w+)`", row)}
-
-
-def test_the_table_of_faults_has_every_fault_and_no_other() -> None:
-    rows = re.findall(r"^\| (`[^|]+) \|", section("docs/how-to/prove.md", "## The kinds of faults"), re.M)
-
-    assert {*FAULTS} == {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert {*names} == {name for row in rows for name in re.findall(r"`(\w+)`", row)}
 
 
 @each_case("page", [FLOW, STEPS, ACTS, TEXT])

@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mkdocs.config import load_config
+import yaml
 from playwright.sync_api import Page
 
 from tests.support.cases import each_case
-from tests.support.tracked import ROOT
+from tests.support.tracked import text_of
 from tests.system.docs.blocks import pages
 from tests.system.docs.search import found_by
 from tests.system.docs.site_pages import links_of, origin_of, shown, target_of, with_copy_buttons, with_pipes
@@ -113,7 +113,7 @@ FOUND = {
 }
 """Search terms, and a pattern for a page that must be among the first results."""
 FIRST = 4
-ASKED: Mapping[str, Sequence[str]] = load_config(str(ROOT / "mkdocs.yml")).extra["asked"]
+ASKED: Mapping[str, Sequence[str]] = yaml.safe_load(text_of("mkdocs.yml"))["extra"]["asked"]
 
 
 @each_case("typed", [phrase for phrases in ASKED.values() for phrase in phrases])

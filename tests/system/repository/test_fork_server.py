@@ -13,7 +13,7 @@ from tests.support.processes import left_of
 from tests.support.server import plain_environment
 
 
-@each_case("words", ["--version", "check --format json", "validate -"])
+@each_case("words", ["check --format json", "validate -"])
 def test_a_forked_command_behaves_like_a_started_one(tmp_path: Path, words: str) -> None:
     command, env = [NCCO, *words.split()], plain_environment(tmp_path)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -136,17 +137,20 @@ def _run(folder: Path, *options: str) -> str:
         "-m",
         "pytest",
         "-q",
-        "-p",
-        "no:schemathesis",
-        "-p",
-        "tests.conftest",
+        *(f"-p{name}" for name in ("xdist", "asyncio", "tests.conftest")),
         f"--rootdir={folder}",
         "-o",
         "asyncio_mode=auto",
         *options,
     ]
     shown = subprocess.run(
-        [sys.executable, *words, str(folder)], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, *words, str(folder)],
+        cwd=ROOT,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     return shown.stdout
 

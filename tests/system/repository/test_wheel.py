@@ -10,14 +10,11 @@ import re
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email import message_from_string
 from pathlib import Path
-from threading import Thread
 from time import monotonic, sleep
-from types import MappingProxyType
 from urllib.parse import urljoin
 from uuid import uuid4
 
@@ -27,7 +24,7 @@ from packaging.requirements import Requirement
 
 from ncco_server.vonage.keys import new_private_key
 from tests.support.cases import each_case
-from tests.support.server import free_port
+from tests.support.server import Server, free_port, running_server
 from tests.support.tracked import ROOT, tracked_files
 from tests.system.studio.lsp.editor import editing
 
@@ -58,6 +55,12 @@ class Installed:
     def ncco(self, *words: str, cwd: Path | None = None) -> str:
         """Run the installed `ncco`, which must succeed. Returns its output."""
         return run(f"{self.environment}/bin/ncco", *words, cwd=cwd or self.project, env=self.settings())
+
+    def serving(self, **settings: str) -> Server:
+        """`ncco serve --dev`."""
+        env = {**self.settings(), "NCCO_CONSOLE": "1", **settings}
+        program = (f"{self.environment}/bin/ncco", "serve")
+        return running_server(self.project, cwd=self.project, env=env, program=program)
 
 
 PLACED = """
@@ -149,40 +152,6 @@ def pack(package: importlib.metadata.Distribution, folder: Path) -> None:
         wheel.writestr(f"{info}/RECORD", "".join(f"{each},,\n" for each in [*names, f"{info}/RECORD"]))
 
 
-@contextmanager
-def serving(installed: Installed, settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[list[str]]:
-    """Run `ncco serve --dev`. Yields the list of lines that it prints."""
-    lines: list[str] = []
-    process = subprocess.Popen(
-        [installed.environment / "bin" / "ncco", "serve", "--dev"],
-        cwd=installed.project,
-        env={**installed.settings(), **settings},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert process.stdout is not None
-    reader = Thread(target=lines.extend, args=(process.stdout,), daemon=True)
-    reader.start()
-    try:
-        yield lines
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-        reader.join()
-        process.stdout.close()
-
-
-def found_in(lines: list[str], pattern: str) -> str:
-    """Wait for a line that matches a pattern. Returns the match of its first group."""
-    until = monotonic() + STARTS_WITHIN_S
-    while monotonic() < until:
-        if match := re.search(pattern, "".join(lines)):
-            return match[1]
-        sleep(0.05)
-    raise AssertionError("".join(lines))
-
-
 def next_asset(replies: Mapping[str, httpx.Response]) -> str | None:
     """A URL that a page links to or a module imports and that was not fetched yet; None if there is none."""
     for url, reply in replies.items():
@@ -212,6 +181,7 @@ def test_a_wheel_contains_every_file_of_its_package_and_nothing_else(
     package = folder.split("/")[-2]
     files = {f"{package}/{name.removeprefix(folder)}" for name in tracked_files() if name.startswith(folder)}
     assert {*files, *more} == held
+    assert f"{package}/py.typed" in held, "without it, the types of author_types.py are not those of an author"
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 
 
@@ -240,16 +210,15 @@ def test_the_server_alone_answers_calls_in_development_without_a_console_and_rin
     key.write_text(new_private_key(), encoding="ascii")
     account = {"VONAGE_APPLICATION_ID": str(uuid4()), "VONAGE_PRIVATE_KEY": str(key)}
     try:
-        with serving(server_alone, account) as lines:
-            address = found_in(lines, r"listens on (http://\S+)")
+        with server_alone.serving(**account) as server:
             call = {"to": "442079460000", "from": "447700900123", "uuid": "a", "conversation_uuid": "b"}
-            answer = httpx.get(f"{address}/webhooks/answer", params=call, timeout=STARTS_WITHIN_S)
-            said = found_in(lines, r"(No calls are placed: [^\n]*)")
+            answer = httpx.get(f"http://{server.address}/webhooks/answer", params=call, timeout=STARTS_WITHIN_S)
+            said = server.wait_for(r"No calls are placed: [^\n]*")
     finally:
         flow.unlink()
 
     assert "talk" == answer.json()[0]["action"]
-    assert "there is no console without the studio" in "".join(lines)
+    assert "there is no console without the studio" in server.printed
     assert said.startswith("No calls are placed: there is no console in which they could ring")
 
 
@@ -271,11 +240,10 @@ async def test_the_installed_language_server_links_issues_to_their_page(installe
 
 
 def test_the_installed_wheel_answers_a_call_and_shows_the_console_with_its_assets(installed: Installed) -> None:
-    with serving(installed) as lines:
-        address = found_in(lines, r"listens on (http://\S+)")
+    with installed.serving() as server:
         call: Mapping[str, str] = {"to": "442079460000", "from": "447700900123", "uuid": "a", "conversation_uuid": "b"}
-        answer = httpx.get(f"{address}/webhooks/answer", params=call, timeout=STARTS_WITHIN_S)
-        link = found_in(lines, r'(http://127\.0\.0\.1:\d+/\S*token=[^\s"]+)')
+        answer = httpx.get(f"http://{server.address}/webhooks/answer", params=call, timeout=STARTS_WITHIN_S)
+        link = server.wait_for(r'http://127\.0\.0\.1:\d+/\S*token=[^\s"]+')
         with httpx.Client(follow_redirects=True, timeout=STARTS_WITHIN_S) as browser:
             page = browser.get(link)
             replies = {str(page.url): page}
@@ -323,97 +291,6 @@ from app.crm import customer
 from ncco_server import Ncco, check, create_app
 print(check([{"action": "talk"}])[0].code, customer("447700900123")["name"])
 """
-PUBLIC_FACE = """
-from ncco_server import Ncco, check, create_app
-
-ncco = Ncco.build_ncco(Ncco.Talk(text="Hello"))
-reveal_type([issue.code for issue in check(ncco)])
-reveal_type(create_app(dev=True).version)
-check(1, 2)
-"""
-REVEALED = [
-    'app/phone.py:5: note: Revealed type is "list[str]"',
-    'app/phone.py:6: note: Revealed type is "str"',
-    'app/phone.py:7: error: Too many arguments for "check"  [call-arg]',
-]
-HANDLER = """
-from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Literal, TypeAlias, assert_never, reveal_type
-
-from ncco_server import Call, Choice, call_flow
-
-
-class Topic(StrEnum):
-    TABLE = "table"
-    ORDER = "order"
-
-
-Day: TypeAlias = Literal["today", "tomorrow"]
-DAYS: Mapping[Day, Choice] = {"today": Choice(1), "tomorrow": Choice(2)}
-TOPICS = {Topic.TABLE: Choice(1), Topic.ORDER: Choice(2)}
-
-
-@dataclass
-class Order:
-    status: str
-
-
-async def find(number: str, limit: int = 3) -> Order | None:
-    return Order(number) if limit else None
-
-
-def count(number: str) -> int:
-    return len(number)
-
-
-@call_flow(outcomes=["done"])
-async def shop(call: Call, team: str) -> str:
-    topic = await call.choose("Which?", TOPICS)
-    if topic is not None and topic is not Topic.TABLE and topic is not Topic.ORDER:
-        assert_never(topic)
-"""
-DIALLED = " | ".join(
-    f"Literal['{name}']" for name in ("busy", "timeout", "unanswered", "rejected", "failed", "disconnected")
-)
-REACHED = "Literal['disconnected']"
-COMPLETED = "Literal['completed']"
-DETECTED = "Literal['machine'] | Literal['human'] | Literal['beep']"
-HANDLER_TYPES = {
-    'call.choose("Which?", TOPICS)': "app.handler.Topic | None",
-    'call.choose("Which?", TOPICS).or_raise()': "app.handler.Topic",
-    'call.choose("When?", DAYS)': "Literal['today'] | Literal['tomorrow'] | None",
-    'call.choose("Which?", {"table": Choice(1), "order": Choice(2)})': "str | None",
-    'call.choose("How many?", {str(each): Choice(each) for each in range(3)})': "str | None",
-    'call.choose("Which?", {1: Choice(1)})': 'error: Value of type variable "Name" of "choose" of "Call"',
-    'call.collect("Your number.", digits=5)': "str | None",
-    'call.collect("Your number.", digits=5).or_raise()': "str",
-    'call.collect("Your PIN.", digits=4, sensitive=True)': "ncco_server.flow.handlers.secret.Secret | None",
-    'call.connect("447700900111")': DIALLED,
-    'call.connect("447700900111", detect=["machine"])': f"{DIALLED} | {DETECTED}",
-    'call.connect("447700900111").or_raise()': REACHED,
-    'call.connect("447700900111", ends_call=False)': f"{DIALLED} | {COMPLETED}",
-    'call.connect("447700900111", detect="beep", ends_call=False)': f"{DIALLED} | {COMPLETED} | {DETECTED}",
-    'call.connect("447700900111", ends_call=False).or_raise()': f"{REACHED} | {COMPLETED}",
-    "call.run_all(call.run(find, team), call.run(count, team))": "tuple[app.handler.Order | None, int]",
-    "call.run_all([call.run(count, team) for _ in team])": "tuple[int, ...]",
-    'call.connect("447700900111", detect="machine").or_raise()': f"{REACHED} | {DETECTED}",
-    "call.run(find, team)": "app.handler.Order | None",
-    "call.run(find, team, 3)": "app.handler.Order | None",
-    "call.run(count, team, limit_ms=50)": "int",
-    "call.run(count, 3)": 'error: Argument 1 to "run" of "Call" has incompatible type',
-    'call.row("callers", number=call.person)': "ncco_server.flow.handlers.api.Row",
-    'call.row("callers", number=call.person, type=Order)': "app.handler.Order | None",
-    'call.rows("callers", where="price > 3")': "list[ncco_server.flow.handlers.api.Row]",
-    'call.rows("callers", order="price", type=Order)': "list[app.handler.Order]",
-    'call.row("callers", number=[1])': 'error: No overload variant of "row" of "Call"',
-    'call.save("callers", number="1", set={"day": call.now, "name": None}, only_new=True)': "bool",
-    'call.save("callers", number="1", increase={"calls": "1"})': "error: Dict entry 0 has incompatible type",
-    'call.run_flow("pay", outcomes=("paid", "refused"))': "str",
-    'call.run_flow("pay", outcomes=tuple(Topic))': "app.handler.Topic",
-}
-"""An expression in a handler → its type in mypy, or an error. pyright also finds the names written in the call."""
 
 
 @pytest.fixture(scope="module")
@@ -426,7 +303,6 @@ def crm(installed: Installed) -> Path:
     for name in ("ncco", "console", "studio"):
         (home / f"{name}.py").write_text("raise RuntimeError('the server must not import this')")
     (home / "app" / "crm.py").write_text(CRM)
-    (home / "app" / "phone.py").write_text(PUBLIC_FACE)
     (home / "flows" / "main.yaml").write_text(CRM_FLOW)
     return home
 
@@ -461,32 +337,3 @@ def answered(url: str, call: Mapping[str, str], server: subprocess.Popen[bytes],
             sleep(0.1)
     server.kill()
     raise AssertionError(log.read_text())
-
-
-@pytest.fixture(scope="module")
-def revealed(installed: Installed, crm: Path) -> dict[str, list[str]]:
-    """What mypy prints about the package of the project: the lines of each module."""
-    lines = [
-        f"    await {each}" if expected.startswith("error") else f"    reveal_type(await {each})"
-        for each, expected in HANDLER_TYPES.items()
-    ]
-    (crm / "app" / "handler.py").write_text("\n".join([HANDLER, *lines, '    return "done"']))
-    words = [sys.executable, "-m", "mypy", "--strict", "--python-executable", f"{installed.environment}/bin/python"]
-    checked = subprocess.run([*words, "app"], cwd=crm, capture_output=True, text=True, check=False)
-    found: dict[str, list[str]] = {"phone": [], "handler": [], "crm": []}
-    for line in checked.stdout.splitlines()[:-1]:
-        found[Path(line.split(":")[0]).stem].append(line)
-    return found
-
-
-def test_mypy_knows_the_types_of_the_public_api(revealed: Mapping[str, list[str]]) -> None:
-    assert REVEALED == revealed["phone"]
-    assert [] == revealed["crm"]
-
-
-def test_mypy_knows_the_results_of_awaited_calls_in_a_handler(revealed: Mapping[str, list[str]]) -> None:
-    printed = (line.split(": ", 1)[1] for line in revealed["handler"])
-    found = [line for line in printed if not line.startswith(("note: Possible overload", "note:     def "))]
-    assert len(HANDLER_TYPES) == len(found), found
-    for expected, line in zip(HANDLER_TYPES.values(), found, strict=True):
-        assert line.startswith(expected) or line == f'note: Revealed type is "{expected}"'

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from ncco_server.store import ApiKeyRow, SqliteDatabase, Store
+from ncco_server.store import ApiKeyRow
 from tests.contract.server.http.serving import received, serving
 from tests.support.server import STARTS_WITHIN_S, free_port
+from tests.support.stored_rows import in_store
 from tests.support.waiting import happens, listens
 
 NAMES = ("server", "API", "console", "metrics")
@@ -29,16 +28,11 @@ def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
     variables = {f"NCCO_{name.upper()}_PORT": str(ports[name]) for name in NAMES[1:]}
     database = folder / "calls.db"
     with serving(folder, "--dev", NCCO_CONSOLE="1", NCCO_DATABASE_URL=f"sqlite:///{database}", **variables) as server:
-        asyncio.run(_add_key(database))
+        in_store(database, lambda store: store.api_keys.add(KEY, ApiKeyRow("crm", ("hello",), 0)))
         ports["server"] = server.port
         for port in ports.values():
             asked(port, "connection: close")  # it serves once it has replied
         yield ports
-
-
-async def _add_key(database: Path) -> None:
-    async with Store(SqliteDatabase(database)) as store:
-        await store.api_keys.add(KEY, ApiKeyRow("crm", ("hello",), 0))
 
 
 def connected(port: int) -> socket.socket:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from tests.support import loopback
-from tests.support.server import running
+from tests.support.server import Server, running
 from tests.system.server.calls.test_own_modules import answered, pressed
 
 HANDLER: Final = """
@@ -21,33 +22,49 @@ def doubled(number: str) -> int:
     return halved(number) * 4
 
 @call_flow(entry=True, on_error="sorry")
-async def shop(call: Call) -> None:
+async def {NAME}(call: Call) -> None:
     await call.talk(f"Hello {CALL}.")
 """
 SORRY: Final = "flow: sorry\nstart: say\nsteps:\n  say: {do: [talk: Something went wrong.], goto: end}\n"
 USER: Final = "canary-of-this-test"
+FAILING: Final = {"shop": "halved(call.from_user)", "till": "await call.run(doubled, call.from_user)"}
+WORDY: Final = """
+from ncco_server import Call, call_flow
+
+
+@call_flow(default=True)
+async def wordy(call: Call) -> None:
+    call.log(7)
+    call.log("x" * 20_000)
+    await call.talk("Hello.")
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    failing = {
+        f"flows/{name}.py": HANDLER.replace("{NAME}", name).replace("{CALL}", f"{{{call}}}")
+        for name, call in FAILING.items()
+    }
+    files = {**failing, "flows/wordy.py": WORDY, "flows/sorry.yaml": SORRY}
+    settings = {"NCCO_PYTHON_FLOWS": "shop.py,till.py,wordy.py"}
+    with running(tmp_path_factory.mktemp("logged"), files, settings) as started:
+        yield started
 
 
 @pytest.mark.parametrize(
-    ("code", "event"),
-    [
-        ("halved(call.from_user)", "a handler raised an exception"),
-        ("await call.run(doubled, call.from_user)", "a function raised an exception"),
-    ],
-    ids=["handler", "function"],
+    ("flow", "event"), [("shop", "a handler raised an exception"), ("till", "a function raised an exception")]
 )
-def test_an_exception_is_logged_with_its_traceback_and_without_values(tmp_path: Path, code: str, event: str) -> None:
+def test_an_exception_is_logged_with_its_traceback_and_without_values(server: Server, flow: str, event: str) -> None:
     line = next(number for number, text in enumerate(HANDLER.splitlines(), 1) if "# fails" in text)
-    files = {"flows/shop.py": HANDLER.replace("{CALL}", f"{{{code}}}"), "flows/sorry.yaml": SORRY}
-    with running(tmp_path, files, {"NCCO_PYTHON_FLOWS": "shop.py"}) as server:
-        fields = {"from_user": USER, "to": "442079460000", "uuid": "leg", "conversation_uuid": "CON-leg"}
-        reply = loopback.post(f"{server.url}/webhooks/answer/shop", json=fields)
-        server.wait_for(event)
-        (logged,) = [each for each in server.log() if each["event"] == event]
+    fields = {"from_user": USER, "to": "442079460000", "uuid": flow, "conversation_uuid": "CON-leg"}
+    reply = loopback.post(f"{server.url}/webhooks/answer/{flow}", json=fields)
+    server.wait_for(event)
+    (logged,) = [each for each in server.log() if each["event"] == event]
 
     assert ["Something went wrong."] == [action["text"] for action in reply.json()]
     assert ("error", "ValueError") == (logged["level"], logged["error"])
-    assert logged["frames"][-1].endswith(f"flows/shop.py:{line} halved")
+    assert logged["frames"][-1].endswith(f"flows/{flow}.py:{line} halved")
     assert USER not in str(logged)
 
 
@@ -94,22 +111,9 @@ def test_a_handler_that_runs_again_logs_each_line_once(tmp_path: Path) -> None:
     ] == logged
 
 
-WORDY: Final = """
-from ncco_server import Call, call_flow
-
-
-@call_flow(default=True)
-async def shop(call: Call) -> None:
-    call.log(7)
-    call.log("x" * 20_000)
-    await call.talk("Hello.")
-"""
-
-
-def test_a_logged_line_may_be_any_value_and_has_a_limit(tmp_path: Path) -> None:
-    with running(tmp_path, {"flows/shop.py": WORDY}, {"NCCO_PYTHON_FLOWS": "shop.py"}) as server:
-        assert ["Hello."] == [action["text"] for action in answered(server, "leg")]
-        server.wait_for("xx, in call leg")
-        logged = [each["event"] for each in server.log() if "in call leg" in each["event"]]
+def test_a_logged_line_may_be_any_value_and_has_a_limit(server: Server) -> None:
+    assert ["Hello."] == [action["text"] for action in answered(server, "leg")]
+    server.wait_for("xx, in call leg")
+    logged = [each["event"] for each in server.log() if "in call leg" in each["event"]]
 
     assert ["7, in call leg", "x" * 10_000 + ", in call leg"] == logged

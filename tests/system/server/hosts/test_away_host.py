@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ import pytest
 from tests.support import loopback
 from tests.support.server import free_port
 from tests.support.tracked import ROOT
-from tests.system.server.hosts.proxy import NGINX, wait_until_up
+from tests.system.server.hosts.proxy import NGINX, started, wait_until_up
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="the program nginx is not installed; Debian's nginx has it")
 
@@ -32,7 +31,7 @@ def configured(folder: Path, port: int, server: str) -> str:
     temporary = "".join(
         f"{name}_temp_path {folder}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
-    head = f"pid {folder}/pid; error_log stderr; events {{}} http {{ {temporary}"
+    head = f"pid {folder}/pid; error_log {folder}/host.log; events {{}} http {{ {temporary}"
     return f"{head}\nserver {{ listen 127.0.0.1:{port};\n{text}\n}} }}"
 
 
@@ -43,14 +42,9 @@ def web_host(folder: Path, server: str) -> Iterator[str]:
     (folder / "host.conf").write_text(configured(folder, port, server), encoding="utf-8")
     user = pwd.getpwuid(os.getuid()).pw_name
     command = [str(NGINX), "-p", str(folder), "-c", str(folder / "host.conf"), "-g", f"daemon off; user {user};"]
-    with (folder / "host.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-    try:
+    with started(command) as process:
         wait_until_up(process, port, folder / "host.log")
         yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(60)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import Iterator
@@ -15,13 +14,14 @@ import httpx
 import pytest
 
 from ncco_server.service.recording_files import new_recording_id
-from ncco_server.store import RecordingRow, open_store
+from ncco_server.store import RecordingRow
 from tests.support.application_api import APPLICATION_ID
 from tests.support.command import ncco
 from tests.support.media_server import MP3, MediaServer, media_server, pem
 from tests.support.s3_server import BUCKET, SECRET, Fault, S3Server, Stored, s3_server
 from tests.support.server import Server, running
 from tests.support.smtp_server import Mailbox, serving
+from tests.support.stored_rows import in_store
 from tests.support.waiting import happens
 from tests.support.webhooks import callback, facts, send
 from tests.system.studio.console.server import link_of
@@ -110,14 +110,7 @@ def keep_old(server: Server, storage: S3Server) -> str:
     at = time.time() - 40 * 86_400
     row = RecordingRow(new_recording_id(), "uuid-old", "record", round(at * 1000), state="kept", has_file=1)
     storage.objects[f"ncco/calls/{row.id}"] = Stored(MP3, at)
-
-    async def add() -> None:
-        store = open_store(server.settings["NCCO_DATABASE_URL"])
-        await store.open()
-        await store.recordings.add(row)
-        await store.close()
-
-    asyncio.run(add())
+    in_store(server.settings["NCCO_DATABASE_URL"], lambda store: store.recordings.add(row))
     return row.id
 
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from ncco_server.flow.loader import load_files
+from ncco_server.flow.model import Project
 from ncco_server.service.calls import CallService
 from ncco_server.service.lookup_sources import PythonModules
 from ncco_server.service.lookups import LookupClient, lookups_of_turn
@@ -35,6 +37,7 @@ BASE = "https://calls.example.com"
 LEG = "3f9a1c77d2e84b0c9a5566778899aabb"
 COMMON = {"from": "447700900123", "to": "442079460001", "uuid": LEG, "conversation_uuid": "CON-1"}
 PROJECT = Path(__file__).with_name("secrets")
+ENV = {"CRM_URL": "http://crm"}
 
 Answer = Callable[[httpx.Request], httpx.Response]
 
@@ -106,6 +109,12 @@ def url_of(ncco: list[dict[str, Any]]) -> str:
     return urls[-1]
 
 
+@cache
+def loaded() -> Project:
+    """The flows in `secrets/`, read once for all hosts."""
+    return load_files(PROJECT / "flows", PROJECT / "templates", ENV, handlers=["teller.py"])
+
+
 @asynccontextmanager
 async def canary_host(
     folder: Path,
@@ -125,14 +134,13 @@ async def canary_host(
     write_line = configure_log(settings, io.TextIOWrapper(raw, encoding="utf-8", write_through=True))
     store = Store(SqliteDatabase(folder / "calls.db"))
     await store.open()
-    env = {"CRM_URL": "http://crm"}
-    policy = Policy(keys=(b"k" * 32,), failsafe=settings.failsafe, env=env)
+    policy = Policy(keys=(b"k" * 32,), failsafe=settings.failsafe, env=ENV)
     http = httpx.AsyncClient(transport=httpx.MockTransport(answer or _nobody))
     asking = LookupClient(modules=PythonModules({"canary_functions"}, PROJECT / "flows"), http=http)
     metrics, spans, log = Metrics(), Spans(), structlog.get_logger()
     service = CallService(
         store,
-        lambda: load_files(PROJECT / "flows", PROJECT / "templates", env, handlers=["teller.py"]),
+        loaded,
         policy,
         look_ups=lambda: lookups_of_turn(asking.answer, asking.budget_ms),
     )

@@ -328,6 +328,7 @@ async def samples_attacked(trial: Trial) -> Outcome:
             await play_call(sample, number)
             number += 1
         faults += [f"{folder.name}: {fault}" for fault in sorted(set(sample.faults))]
+        faults += [] if sample.replies >= number else [f"{folder.name}: {number} calls got {sample.replies} NCCOs"]
         seen.append(
             f"{folder.name:12} {sample.nasty.made:7,} values in {number:5,} calls, {sample.replies:6,} NCCOs,"
             f" {sample.asked:6,} lookups: {len(sample.faults)} faults"

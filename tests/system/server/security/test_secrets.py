@@ -11,7 +11,7 @@ import yaml
 
 from ncco_server.errors import SettingsError
 from ncco_server.settings import load_settings
-from ncco_server.settings.fields import SECRETS, Variables, variable
+from ncco_server.settings.fields import SECRETS, variable
 from tests.support.cases import each_case
 from tests.support.command import ncco
 from tests.support.server import plain_environment
@@ -59,9 +59,7 @@ HOOK_SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 
 
 @pytest.fixture(autouse=True)
-def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for field in Variables.model_fields:
-        monkeypatch.delenv(variable(field), raising=False)
+def no_dotenv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 

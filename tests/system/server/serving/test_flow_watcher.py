@@ -125,6 +125,27 @@ class _BusyAtFirst(MemoryStore):
         await super().save_revisions(revisions)
 
 
+async def test_flows_saved_while_the_store_was_unavailable_are_used_later(tmp_path: Path) -> None:
+    store = _BusyAtFirst(0)
+    await store.open()
+    write(tmp_path / "flows", "one")
+    library = Library(store, lambda: load_files(tmp_path / "flows", tmp_path / "templates"))
+    reader = FlowReader([tmp_path / "flows"], library, Metrics(), LOG)
+    await reader.read()
+    before = library.current
+    task = asyncio.create_task(watching(reader))
+    store.refusals = 10**6
+    write(tmp_path / "flows", "two")
+    await until(lambda: library.is_stale)
+    kept = library.current
+    store.refusals = 0
+    await until(lambda: not library.is_stale)
+    task.cancel()
+
+    assert before is kept
+    assert "two" in said(library)
+
+
 @pytest.mark.parametrize(("refusals", "flows"), [(0, ["hello"]), (3, ["hello"]), (1000, [])])
 async def test_a_store_that_is_busy_at_the_start_is_asked_again(
     tmp_path: Path, refusals: int, flows: list[str]
