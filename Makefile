@@ -98,7 +98,7 @@ layers: $(READY) ## run import-linter: a layer imports only from lower layers
 bench: $(READY) ## measure, and update the tables in docs/performance.md; QUICK=1: some seconds, no tables
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
-chaos: $(READY) ## test kills, races, faults and long runs for some minutes; with LONG=1 for hours
+chaos: $(READY) ## test kills, races, faults and long runs for two minutes; with LONG=1 for hours
 	$(BIN)/python -m tests.system.promises $(if $(LONG),--long)
 
 # If the index has no advisories, every package would pass unchecked: --strict makes that a failure.

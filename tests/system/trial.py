@@ -34,14 +34,6 @@ class Trial:
         postgres_server.empty()
         return postgres_server.shared_server().url(postgres_server.shared_database())
 
-    def deadlocks(self) -> int:
-        """How often PostgreSQL has ended a transaction of the database for another one; 0 for SQLite."""
-        if self.database == "sqlite":
-            return 0
-        sql = "SELECT deadlocks FROM pg_stat_database WHERE datname = $1"
-        name = postgres_server.shared_database()
-        return int(str(postgres_server.shared_server().ask(sql, name)[0][0]))
-
 
 class Outcome(NamedTuple):
     """What was seen, and the promises that were broken."""

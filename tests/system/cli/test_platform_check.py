@@ -19,6 +19,7 @@ from ncco_studio.simulator.platform import Vonage
 from ncco_studio.simulator.rest.access import Access
 from ncco_studio.simulator.rest.api import Platform, calls_api
 from ncco_studio.simulator.servers import HttpServer
+from ncco_studio.verify.platform_check.journal import read_journal
 from tests.support.command import ncco
 from tests.support.keys import rsa_key
 from tests.support.server import free_port
@@ -55,6 +56,30 @@ def test_it_writes_its_observations_and_restores_the_urls(account: VirtualAccoun
     assert account.application_id not in published
     assert before == account.urls
     assert ANSWER_URL == before["answer_url"]["address"]
+
+
+def test_a_killed_check_resumes_without_calling_twice(account: VirtualAccount) -> None:
+    before = account.urls
+    words = ("--only", "silent_digits", "--only", "after_connect", "--only", "hash_key")
+    check = account.start(*words)
+    while not (found := read_journal(account.folder)) or not found.interrupted or not found.interrupted[0].uuids:
+        assert check.poll() is None
+        time.sleep(0.01)
+    check.send_signal(signal.SIGKILL)
+    check.wait()
+    assert before != account.urls
+    assert 0 == account.start(*words).wait()
+    journal = read_journal(account.folder)
+    assert journal is not None
+    cut_off = [each.probe for each in journal.interrupted]
+    asked = [each.probe for each in journal.observations]
+    assert 1 == len(cut_off)
+    assert sorted(["silent_digits", "after_connect", "hash_key"]) == sorted(cut_off + asked)
+    placed = [
+        call for call in account.calls() if call["direction"] == "outbound" and call["to"]["number"] == NUMBERS[1]
+    ]
+    assert 3 == len(placed)
+    assert before == account.urls
 
 
 def kill_when_urls_are_set(account: VirtualAccount, probe: str) -> None:

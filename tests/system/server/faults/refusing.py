@@ -169,6 +169,4 @@ async def refused(trial: Trial) -> Outcome:
         f"{calls:,} calls, {found.kills} kills: {outcomes}",
         f"rows: {changes}; {found.close:,} were added in the 10 ms before they were refused",
     ]
-    happened = {*found.outcomes, *(kind for kind, number in found.changes.items() if number)}
-    missing = {"called", "refused", "added", "removed", "forgotten"} - happened
-    return Outcome(seen, [*found.faults, *(f"nothing was {kind}" for kind in sorted(missing))])
+    return Outcome(seen, found.faults)

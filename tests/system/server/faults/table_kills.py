@@ -88,23 +88,13 @@ async def kill_while_calls_save(
 
 
 async def tables_killed(trial: Trial) -> Outcome:
-    """Kill a server while calls change rows: each change is written once.
-
-    The calls are those of a flow file, and on PostgreSQL of a handler; the long form has both on each database.
-    """
-    seen, faults = [], list[str]()
-    short = (TILL,) if trial.database == "sqlite" else (TILL_IN_PYTHON,)
-    for flows in (TILL, TILL_IN_PYTHON) if trial.is_long else short:
-        folder = trial.folder / flows.parent.name
-        folder.mkdir()
-        url = trial.url() if trial.database == "postgres" else ""
-        webhooks = trial.size * WEBHOOKS_PER_KILL
-        saved = await kill_while_calls_save(folder, trial.size, webhooks, url=url, seed=trial.seed, flows=flows)
-        seen += [
-            *told(saved.losses),
-            f"{saved.visits} visits, of which {saved.firsts} were the first of their moment; {saved.ends} ends",
-        ]
-        is_useful = saved.losses.unanswered and 0 < saved.firsts < saved.visits and saved.ends
-        faults += counted(saved.faults)
-        faults += [] if is_useful else ["no kill came while a webhook was being handled, or nothing was written"]
-    return Outcome(seen, faults)
+    """Kill a server while calls change rows: each change is written once."""
+    saved = await kill_while_calls_save(
+        trial.folder, trial.size, trial.size * WEBHOOKS_PER_KILL, url=trial.url(), seed=trial.seed
+    )
+    seen = [
+        *told(saved.losses),
+        f"{saved.visits} visits, of which {saved.firsts} were the first of their moment; {saved.ends} ends",
+    ]
+    unlucky = [] if saved.losses.unanswered else ["no kill came while a webhook was being handled"]
+    return Outcome(seen, [*counted(saved.faults), *unlucky])

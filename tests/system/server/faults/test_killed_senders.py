@@ -1,4 +1,4 @@
-"""A killed server: a hook that was sent but not recorded as sent is sent again."""
+"""Killed servers: a hook that was sent but not recorded as sent is sent again, and no end of a call is lost."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from tests.system.server.faults.killing import kill_again_and_again
 from tests.system.server.faults.office import Mood, Office
 from tests.system.server.faults.served import Served, served
 from tests.system.server.faults.wire import Wire
@@ -61,3 +62,10 @@ async def test_a_hook_whose_sender_was_killed_before_marking_it_is_sent_again_wi
     assert (1, True) == (tries, lease > 0)
     assert [2] == list(office.hooks.values())
     assert 1 == len(office.told["/routed"])
+
+
+async def test_each_ended_call_is_reported_once_despite_kills(tmp_path: Path) -> None:
+    losses = await kill_again_and_again(tmp_path, kills=3, webhooks=600, phones=8)
+
+    assert {} == losses.faults
+    assert (3, True) == (losses.kills, losses.ends > 20)

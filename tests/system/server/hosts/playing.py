@@ -117,6 +117,4 @@ async def released_and_restarted(trial: Trial) -> Outcome:
             )
             faults += [f"{name}: a call heard {call}" for call in played.mixed]
             faults += [f"{name}: failed: {path}" for path in played.failed]
-            is_useful = played.heard > 2 and not played.passed_on if name == "releases" else played.passed_on > 0
-            faults += [] if is_useful else [f"{name}: {played.heard} were heard, {played.passed_on} passed on"]
     return Outcome(seen, faults)

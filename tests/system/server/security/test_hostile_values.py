@@ -1,8 +1,24 @@
-"""What `python -m tests.system.promises hostile` finds in the NCCOs of calls with hostile values."""
+"""Thousands of hostile values for every sample; `python -m tests.system.promises hostile` sends a hundred thousand."""
 
 from __future__ import annotations
 
-from tests.system.server.security.hostile import PROJECTS, open_sample
+from pathlib import Path
+
+from tests.support.cases import each_case
+from tests.system.server.security.hostile import PROJECTS, open_sample, play_call
+
+CALLS = 20
+
+
+@each_case("folder", PROJECTS, ids=lambda folder: folder.name)
+async def test_no_input_of_a_caller_becomes_a_number_a_host_a_tag_or_an_action(folder: Path) -> None:
+    sample = await open_sample(folder, seed=1)
+    for number in range(CALLS):
+        await play_call(sample, number)
+
+    assert [] == sorted(set(sample.faults))[:20]
+    assert sample.replies >= CALLS
+
 
 FORBIDDEN = (
     ({"action": "connect", "endpoint": [{"type": "phone", "number": "19005550123"}], "from": "1"}, "is dialled"),
