@@ -215,6 +215,7 @@ def _server() -> socket.socket:
         return False
 
     assert happens(is_connected)
+    atexit.register(ours.close)
     return ours
 
 
@@ -228,7 +229,12 @@ def _start_at(address: str) -> None:
         listener.listen()
         words = [sys.executable, "-m", "tests.support.fork_server", str(listener.fileno())]
         process = subprocess.Popen(words, cwd=ROOT, pass_fds=[listener.fileno()], stdin=DEVNULL, stdout=DEVNULL)
-    atexit.register(process.poll)  # keeps it: it ends after this process if others use it
+
+    def end() -> None:
+        with suppress(subprocess.TimeoutExpired):  # others use it still
+            process.wait(30)
+
+    atexit.register(end)
 
 
 @dataclass(frozen=True)
@@ -329,7 +335,7 @@ class _ForkServer:
         self._selector.unregister(client)
         self._clients.remove(client)
         client.close()
-        if not self._clients:
+        if not self._clients and not select.select([self._listener], [], [], 0)[0]:
             sys.exit()
 
 
