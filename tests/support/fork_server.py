@@ -26,10 +26,12 @@ import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any, Final, Self
+
+from tests.support.waiting import happens
 
 NCCO: Final = str(Path(sys.executable).with_name("ncco"))
 ROOT: Final = Path(__file__).parents[2]
@@ -201,18 +203,38 @@ def _end(wanted: int | IO[Any] | None, number: int, text: bool) -> tuple[int, IO
 
 @cache
 def _server() -> socket.socket:
-    """Where requests are sent. The server ends with this process, which closes the socket."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    words = [sys.executable, "-m", "tests.support.fork_server", str(theirs.fileno())]
-    with theirs:
-        process = subprocess.Popen(words, cwd=ROOT, pass_fds=[theirs.fileno()], stdin=DEVNULL, stdout=DEVNULL)
+    """Where requests are sent. All processes of a test run share a server, which ends after the last of them."""
+    ours = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    address = f"\0fork-server-{os.environ.get('PYTEST_XDIST_TESTRUNUID', os.getpid())}"  # no file
+
+    def is_connected() -> bool:
+        with suppress(ConnectionRefusedError):  # nobody has started the server, or it does not listen yet
+            ours.connect(address)
+            return True
+        _start_at(address)
+        return False
+
+    assert happens(is_connected)
+    atexit.register(ours.close)
+    return ours
+
+
+def _start_at(address: str) -> None:
+    """Start a server, unless another process of the test run does."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        try:
+            listener.bind(address)
+        except OSError:
+            return
+        listener.listen()
+        words = [sys.executable, "-m", "tests.support.fork_server", str(listener.fileno())]
+        process = subprocess.Popen(words, cwd=ROOT, pass_fds=[listener.fileno()], stdin=DEVNULL, stdout=DEVNULL)
 
     def end() -> None:
-        ours.close()
-        process.wait(30)
+        with suppress(subprocess.TimeoutExpired):  # others use it still
+            process.wait(30)
 
     atexit.register(end)
-    return ours
 
 
 @dataclass(frozen=True)
@@ -244,40 +266,77 @@ class _Request:
         runpy.run_path(self.args[0], run_name="__main__")
 
 
-def _asked(requests: socket.socket) -> _Request:
-    """Answer requests. Returns in each copy of this process; ends the process when no more requests can come."""
-    running: dict[int, tuple[int, socket.socket]] = {}
-    selector = selectors.DefaultSelector()
-    selector.register(requests, selectors.EVENT_READ)
-    while True:
-        for key, _ in selector.select():
-            if key.fd in running:
-                pid, reply = running.pop(key.fd)
-                selector.unregister(key.fd)
-                os.close(key.fd)
-                code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-                with reply:
-                    _tell(reply, code)
-                continue
-            message, fds, _, _ = socket.recv_fds(requests, _LONGEST, 4)
-            if not message:
-                for pid, _ in running.values():
-                    os.kill(pid, signal.SIGKILL)
-                sys.exit()
-            reply = socket.socket(fileno=fds.pop())
-            if (pid := os.fork()) == 0:
-                for fd, (_, other) in running.items():
-                    os.close(fd)
-                    other.close()
-                for one in (selector, requests, reply):
-                    one.close()
-                return _Request(**json.loads(message), fds=fds)
-            for fd in fds:
-                os.close(fd)
-            _tell(reply, pid)
-            pidfd = os.pidfd_open(pid)
-            running[pidfd] = (pid, reply)
-            selector.register(pidfd, selectors.EVENT_READ)
+@dataclass(frozen=True)
+class _Copy:
+    pid: int
+    fd: int
+    reply: socket.socket
+    client: socket.socket
+
+
+class _ForkServer:
+    """Makes copies of this process for its clients, and ends when the last of them has gone."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
+        self._clients = list[socket.socket]()
+        self._copies = list[_Copy]()
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(listener, selectors.EVENT_READ, self._accept)
+
+    def serve(self) -> _Request:
+        """Answer requests. Returns in each copy of this process."""
+        while True:
+            for key, _ in self._selector.select():
+                if (request := key.data()) is not None:
+                    found: _Request = request
+                    return found
+
+    def _accept(self) -> None:
+        client, _ = self._listener.accept()
+        self._clients.append(client)
+        self._selector.register(client, selectors.EVENT_READ, partial(self._read, client))
+
+    def _read(self, client: socket.socket) -> _Request | None:
+        """What this process is to become, if it is a copy."""
+        message, fds, _, _ = socket.recv_fds(client, _LONGEST, 4)
+        if not message:
+            self._leave(client)
+            return None
+        reply = socket.socket(fileno=fds.pop())
+        if (pid := os.fork()) == 0:
+            for copy in self._copies:
+                os.close(copy.fd)
+                copy.reply.close()
+            self._selector.close()
+            for one in (self._listener, reply, *self._clients):
+                one.close()
+            return _Request(**json.loads(message), fds=fds)
+        for fd in fds:
+            os.close(fd)
+        _tell(reply, pid)
+        copy = _Copy(pid, os.pidfd_open(pid), reply, client)
+        self._copies.append(copy)
+        self._selector.register(copy.fd, selectors.EVENT_READ, partial(self._end, copy))
+        return None
+
+    def _end(self, copy: _Copy) -> None:
+        self._copies.remove(copy)
+        self._selector.unregister(copy.fd)
+        os.close(copy.fd)
+        code = os.waitstatus_to_exitcode(os.waitpid(copy.pid, 0)[1])
+        with copy.reply:
+            _tell(copy.reply, code)
+
+    def _leave(self, client: socket.socket) -> None:
+        for copy in self._copies:
+            if copy.client is client:
+                os.kill(copy.pid, signal.SIGKILL)
+        self._selector.unregister(client)
+        self._clients.remove(client)
+        client.close()
+        if not self._clients and not select.select([self._listener], [], [], 0)[0]:
+            sys.exit()
 
 
 def _tell(reply: socket.socket, number: int) -> None:
@@ -302,4 +361,4 @@ if __name__ == "__main__":
     _import_everything()
     gc.collect()
     gc.freeze()  # the copies share this memory
-    _asked(socket.socket(fileno=int(sys.argv[1]))).become()
+    _ForkServer(socket.socket(fileno=int(sys.argv[1]))).serve().become()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import cache
 from typing import Final
 
 import pytest
@@ -17,19 +18,23 @@ from ncco_studio.editing.rename import RENAMED, CannotRename, name_at, rename
 from tests.support.examples import examples
 from tests.unit.server.flow.test_changed_projects import FOLDERS, project_in
 
-NAMED: Final = [
-    (texts, name)
-    for texts in map(project_in, FOLDERS)
-    for file in ProjectNames(texts).files.values()
-    for name in file.names
-    if name.is_definition and name.kind in RENAMED
-]
-"""Every step, lookup, hook and flow of the examples, with its project."""
+
+@cache  # each process that collects tests imports this module, but only one needs these
+def named() -> list[tuple[dict[str, str], Name]]:
+    """Every step, lookup, hook and flow of the examples, with its project."""
+    return [
+        (texts, name)
+        for texts in map(project_in, FOLDERS)
+        for file in ProjectNames(texts).files.values()
+        for name in file.names
+        if name.is_definition and name.kind in RENAMED
+    ]
+
 
 NEW: Final = st.one_of(
     st.from_regex(r"[a-z_]{1,8}", fullmatch=True),
     st.sampled_from(["end", "return", "call", "env", "error", "ok", "true", "1", "-", "a.b", "Voicemail", "é", "a b"]),
-    st.sampled_from(sorted({name.name for _, name in NAMED})),
+    st.deferred(lambda: st.sampled_from(sorted({name.name for _, name in named()}))),
     st.text("ab:#{}[]'\"\n\\|&*!%@` ,-\x85\u2028\ud7ff", max_size=6),
 )
 
@@ -70,12 +75,12 @@ def definition(kind: str, name: str, file: str) -> Name:
     return next(each for each in names if each.is_definition and each[:2] == (kind, name))
 
 
-@given(named=st.sampled_from(NAMED), new=NEW)
+@given(example=st.deferred(lambda: st.sampled_from(named())), new=NEW)
 @examples(25)
 def test_a_renamed_project_is_checked_as_before_and_renaming_back_restores_it(
-    named: tuple[dict[str, str], Name], new: str
+    example: tuple[dict[str, str], Name], new: str
 ) -> None:
-    texts, old = named
+    texts, old = example
     try:
         edits = rename(texts, old, new)
     except CannotRename as refused:

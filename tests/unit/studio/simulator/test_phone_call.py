@@ -101,15 +101,6 @@ async def test_listening_stops_where_something_new_begins() -> None:
     assert ["One.", "Two."] == [text for _, kind, text in heard(call) if kind == "talk"]
 
 
-async def test_a_caller_who_hangs_up_during_an_input_sends_none() -> None:
-    line = Line({"answer": [ask()]})
-    call = await line.call()
-    await call.press("1")
-    await call.hang_up()
-
-    assert [] == line.bodies("input")
-
-
 async def test_a_caller_may_hang_up_while_the_reply_is_on_its_way() -> None:
     replies = (Response(200), Response(200), playing([talk("never")], seconds=3))
     busy = {PARTY: Behaviour("busy", rings_s=1)}

@@ -82,11 +82,16 @@ def test_everything_that_is_heard_has_a_description(kind: HeardKind) -> None:
 @each_case(
     ("heard", "line", "sentence"),
     [
+        (Heard(0.0, "leg", "talk", "<speak>A\n b</speak>"), '    0.0 s  hears     "<speak>A b</speak>"', "A b"),
+        (Heard(0.0, "leg", "talk", "Hi", is_cut=True), '    0.0 s  hears     "Hi" (cut short)', "Hi"),
         (
-            Heard(0.0, "leg", "talk", "<speak>Hi\n you</speak>"),
-            '    0.0 s  hears     "<speak>Hi you</speak>"',
-            "Hi you",
+            Heard(1.0, "leg", "stream", "https://a.test/b"),
+            "    1.0 s  hears     https://a.test/b",
+            "audio https://a.test/b",
         ),
+        (Heard(0.0, "leg", "beep", seconds=0.5), "    0.0 s  hears     a beep", "beep"),
+        (Heard(0.0, "leg", "spoke", "sales"), '    0.0 s  says      "sales"', "sales"),
+        (Heard(0.0, "leg", "ended"), "    0.0 s  is over", "The call is over."),
         (Heard(0.0, "leg", "voice", "Hello"), '    0.0 s  hears     "Hello"', "another party says “Hello”"),
         (Heard(0.0, "leg", "voice", "", 3), "    0.0 s  hears     something, for 3 s", "another party speaks for 3 s"),
         (Heard(0.0, "leg", "spoke", "", 3), "    0.0 s  says      something, for 3 s", "speaks for 3 s"),

@@ -10,13 +10,10 @@ import pytest
 from click import unstyle
 
 from ncco_server.flow.files import project_of
-from ncco_studio.simulator.transcript import Heard
 from ncco_studio.verify.scenarios import caller
 from ncco_studio.verify.scenarios.files import files_in, files_of
 from ncco_studio.verify.scenarios.reports import as_github, as_junit, as_text
 from ncco_studio.verify.scenarios.runner import Suite, run_suite
-from ncco_studio.verify.transcript import line_of
-from tests.support.cases import each_case
 from tests.system.studio.verify.scenarios.playing import file_of, messages, played, run, stage_for
 
 FLOW = """\
@@ -74,22 +71,6 @@ def test_a_difference_is_reported_with_the_transcript_and_the_line_that_decided(
   >         expected  "Good: bye, 100%"
         1.8 s  hangs up
 """ == unstyle(as_text(suite.differing[0]))
-
-
-@each_case(
-    ("heard", "line"),
-    [
-        (Heard(1, "", "beep", seconds=0.5), "    1.0 s  hears     a beep"),
-        (Heard(1, "", "spoke", seconds=5), "    1.0 s  says      something, for 5 s"),
-        (Heard(1, "", "spoke", "sales"), '    1.0 s  says      "sales"'),
-        (Heard(1, "", "talk", "Hi\n there", is_cut=True), '    1.0 s  hears     "Hi there" (cut short)'),
-        (Heard(1, "", "stream", "https://a.test/b.mp3"), "    1.0 s  hears     https://a.test/b.mp3"),
-        (Heard(1, "", "joined", "44"), "    1.0 s  joined by 44"),
-        (Heard(1, "", "ended"), "    1.0 s  is over"),
-    ],
-)
-def test_a_line_of_the_transcript(heard: Heard, line: str) -> None:
-    assert line == line_of(heard)
 
 
 def test_keys_pressed_separately_are_shown_separately() -> None:
