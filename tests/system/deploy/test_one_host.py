@@ -243,16 +243,17 @@ def replies_503_as_debian_starts_it(home: Path, port: int, scheme: str) -> None:
             ).returncode
         )
 
+    log = home / "access.log"
     with journal, own:
         run_as_unit("ExecStartPre")
         run_as_unit("ExecStart")
         try:
-            (home / "access.log").rename(home / "access.log.1")
+            log.rename(home / "access.log.1")
             subprocess.run(
                 [str(NGINX), *options, "-s", "reopen"], stdin=subprocess.DEVNULL, stderr=own.fileno(), check=True
             )
             asked = partial(httpx.get, f"{scheme}://127.0.0.1:{port}/healthz", verify=False)
-            assert happens(lambda: asked().status_code == 503 and "/healthz" in (home / "access.log").read_text())
+            assert happens(lambda: asked().status_code == 503 and log.exists() and "/healthz" in log.read_text())
         finally:
             subprocess.run([str(NGINX), *options, "-s", "stop"], stdin=subprocess.DEVNULL, check=True)
             assert happens(lambda: not (home / "nginx.pid").exists())
