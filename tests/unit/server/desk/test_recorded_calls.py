@@ -100,14 +100,6 @@ def test_an_action_is_summarised_in_one_line(expected: str, action: dict[str, An
     assert expected == action_summary(action)
 
 
-def test_a_call_whose_end_was_never_reported_has_no_duration() -> None:
-    row = open_call()
-    call = CallDocument.of(row._replace(session=row.session._replace(is_over=True), is_lost=True), None, NOON_MS)
-
-    assert ("lost", None, None) == (call.state, call.ended_at, call.seconds)
-    assert "the end was not reported, last in menu" == call.words
-
-
 def test_call_without_a_leg_never_ends_and_is_not_open() -> None:
     row = open_call()
     call = CallDocument.of(row._replace(session=row.session._replace(leg="")), None, NOON_MS)

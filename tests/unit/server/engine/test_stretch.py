@@ -17,7 +17,6 @@ from ncco_server.engine.session import LookupAnswer, OpenWait, from_json, to_jso
 from ncco_server.engine.stretch import MOST_MADE, STEP_LIMIT, stretch_of
 from ncco_server.flow.loader import load_files
 from ncco_server.flow.model import Flow
-from ncco_server.flow.runtime import Again
 from ncco_server.ncco import check
 from ncco_server.ncco.webhooks import Webhook, recognise
 from tests.support.cases import each_case
@@ -175,7 +174,6 @@ PLAIN: Final = """
 flow: plain
 default: true
 start: welcome
-vars: {bleep: {type: bool, default: "true"}}
 defaults:
   retry: {noinput: ["Sorry {{ call.from }}."], nomatch: ["No."], then: end}
   on: {error: sorry}
@@ -204,22 +202,6 @@ def test_steps_of_a_stretch_count_for_the_limit_of_a_turn(steps: int) -> None:
         f"flow: long\nentry: true\nstart: s0\nsteps:\n{chain}  s{steps - 1}: {{do: [talk: Hi.], goto: end}}\n"
     )
     assert (steps > STEP_LIMIT) == answered(flow, HOSTILE[0]).is_failsafe
-
-
-def test_an_option_about_the_order_of_actions_is_left_to_the_interpreter_if_it_is_computed() -> None:
-    flow = load_flow(PLAIN.replace('talk: "Hello {{ call.from }}."', 'talk: {text: Hello., bargeIn: "{{ bleep }}"}'))
-
-    assert stretch_of(flow, flow.steps["welcome"], is_root=True) is None
-
-
-def test_prompts_that_an_exit_creates_for_each_call_are_not_mistaken_for_others() -> None:
-    flow = load_flow(PLAIN)
-
-    for step, text in (("menu", "Press 1."), ("sorry", "Sorry.")) * 10:
-        stretch = stretch_of(flow, flow.steps["menu"], is_root=True, again=Again(flow.steps[step].parts[:1]))
-
-        assert stretch is not None
-        assert text == stretch.actions[0].constant["text"]
 
 
 def test_a_handler_whose_menus_are_computed_keeps_a_bounded_number_of_stretches() -> None:

@@ -106,15 +106,6 @@ async def test_the_dials_of_the_call_that_dialled_are_not_counted_again(caller: 
     assert (1, 0) == (before, caller.service.take_dials())
 
 
-async def test_an_empty_request_is_answered(caller: ServedCall, store: Store) -> None:
-    party = Party(caller)
-    empty = await party.service.resume("onanswer", party.asked, delivery(None, problem="not JSON"))
-    row = await party.row(store)
-
-    assert b"A call for sales" in (empty.ncco or b"")
-    assert row.id == row.leg
-
-
 async def test_a_party_that_hangs_up_before_being_joined_has_declined(caller: ServedCall) -> None:
     await Party(caller).ask()
     await caller.dial("answered", uuid=PARTY)
@@ -221,16 +212,6 @@ async def test_a_party_whose_revision_is_lost_during_its_flow_is_joined(caller: 
     assert SILENT == lost.ncco
     assert ended.ncco is not None
     assert not (await party.row(store)).is_over
-
-
-async def test_a_fallback_of_the_request_plays_what_the_request_would(caller: ServedCall) -> None:
-    party = Party(caller)
-    fields = {**ASKED, "reason": "Socket timeout.", "original_request": {"url": party.url, "type": "answer"}}
-    first = await party.service.fallback(delivery(fields))
-    second = await party.ask()
-
-    assert b"A call for sales" in (first.ncco or b"")
-    assert first.ncco == second.ncco
 
 
 async def test_a_refused_ncco_of_a_party_takes_its_error_exit_and_joins(caller: ServedCall, store: Store) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -88,13 +87,6 @@ async def test_the_status_decides_whether_a_hook_is_retried(
     receiver.answering(answer)
 
     assert expected == await Poster(client)(hook(receiver), NOW)
-
-
-async def test_a_receiver_may_set_the_time_of_the_next_try(receiver: Receiver, client: httpx.AsyncClient) -> None:
-    now = NOW.replace(microsecond=0)
-    receiver.answering(Answer(b"", 503, {"retry-after": format_datetime(now + timedelta(seconds=90), usegmt=True)}))
-
-    assert Verdict("again", "status 503", 90.0) == await Poster(client)(hook(receiver), now)
 
 
 async def test_a_slow_receiver_times_out(receiver: Receiver, client: httpx.AsyncClient) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import json
 from collections.abc import AsyncIterator
@@ -13,15 +12,11 @@ from typing import Any, cast
 import httpx
 import pytest
 from fastapi import FastAPI
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ncco_server.assembly import policy_of
 from ncco_server.flow.loader import load
-from ncco_server.ncco import check
 from ncco_server.service.calls import CallService
 from ncco_server.web import create_app
-from tests.support.examples import examples
 from tests.support.memory_store import MemoryStore
 from tests.support.webhooks import callback, running_app
 from tests.unit.server.web.fake_calls import FakeCalls, settings_with
@@ -103,49 +98,8 @@ async def test_a_given_service_is_neither_opened_nor_closed(project: Path) -> No
     assert calls.library.loaded_at is None
 
 
-FIELDS = st.dictionaries(
-    st.sampled_from(
-        ["uuid", "to", "from", "status", "dtmf", "speech", "payload", "reason", "original_request", "type"]
-    ),
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False)
-    | st.text(max_size=20)
-    | st.sampled_from(["busy", "completed", "machine", "leg-1", "1", "[[", '{"digits":"1"}', "transfer"])
-    | st.recursive(st.none() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3), max_leaves=5)
-    | st.dictionaries(st.sampled_from(["digits", "results", "error", "url"]), st.text(max_size=5) | st.none()),
-)
 LINES = (Path(__file__).parents[3] / "samples" / "webhooks.jsonl").read_text(encoding="utf-8").splitlines()
 SAMPLES = {each["name"]: each["payload"] for each in map(json.loads, LINES)}
-ROUTES = ["answer", "answer/desk", "fallback", "event", "event/{wait}", "input/{wait}", "notify/{wait}"]
-
-
-@examples(100)
-@given(st.lists(st.tuples(st.sampled_from(ROUTES), FIELDS, st.booleans()), min_size=1, max_size=5))
-def test_a_real_call_is_answered_whatever_else_arrives_on_any_route(
-    webhooks: list[tuple[str, dict[str, Any], bool]],
-) -> None:
-    async def run() -> list[httpx.Response]:
-        app, service = await real_app()
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000") as client:
-            wait = callback((await client.post("/webhooks/answer", json=CALL)).json()).rpartition("/")[2]
-            responses = [
-                await sent(client, route.format(wait=wait), fields, as_query=as_query)
-                for route, fields, as_query in webhooks
-            ]
-        await service.store.close()
-        return responses
-
-    for response in asyncio.run(run()):
-        assert response.status_code in (200, 404)
-        assert not response.content or response.headers["content-type"] == "application/json"
-        assert "internal error" not in response.headers.get("ncco-problem", "")
-        assert response.status_code != 200 or not response.content or [] == errors(response.json())
-
-
-def errors(ncco: Any) -> list[Any]:
-    return [issue for issue in check(ncco) if issue.severity == "error"]
 
 
 async def sent(client: httpx.AsyncClient, path: str, fields: dict[str, Any], *, as_query: bool) -> httpx.Response:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ncco_server.ncco.webhooks import recognise
 from ncco_server.web.webhook_http import read_fields, read_query
 from tests.support.cases import each_case
 
@@ -104,22 +100,3 @@ def test_a_query_is_read_as_sent_and_the_last_value_of_a_name_counts(fields: dic
 def test_too_many_fields_are_reported(content_type: bytes) -> None:
     assert ({}, "the form has more than 1000 fields") == read_fields(b"a=1&" * 1001, content_type)
     assert ({}, "the query has more than 1000 fields") == read_query(b"a=1&" * 1001)
-
-
-@given(st.binary(max_size=400), st.sampled_from([JSON, FORM, b"", b"text/html"]))
-def test_any_bytes_are_read_or_refused_and_never_raise(body: bytes, content_type: bytes) -> None:
-    fields, problem = read_fields(body, content_type)
-
-    assert (fields == {}) or (problem == "")
-    assert recognise(fields).kind
-
-
-@given(
-    st.recursive(
-        st.none() | st.booleans() | st.floats() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
-    )
-)
-def test_a_body_that_was_read_can_be_written_back(value: object) -> None:
-    fields, _ = read_fields(json.dumps({"a": value}).encode(), JSON)
-
-    assert orjson.dumps(fields)

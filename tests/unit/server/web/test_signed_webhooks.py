@@ -171,13 +171,6 @@ async def test_the_query_of_a_signed_post_is_ignored() -> None:
     assert ({}, "the body is empty") == (calls.delivery.fields, calls.delivery.problem)
 
 
-async def test_the_same_token_is_accepted_twice_because_a_retry_may_carry_it() -> None:
-    client, headers = signed_client(), token(BODY)
-    responses = [await client.post("/webhooks/answer", content=BODY, headers=headers) for _ in range(2)]
-
-    assert [200, 200] == [response.status_code for response in responses]
-
-
 async def test_a_body_too_large_to_check_plays_the_failsafe_which_is_not_secret() -> None:
     body = b"x" * 2000
 
