@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from ncco_server.errors import UnknownWait
 from ncco_server.service.told import told_by
 from ncco_server.service.unended_calls import UnendedCalls
 from ncco_server.store import Store
 from ncco_server.vonage.application_token import ApplicationTokens
 from ncco_server.vonage.voice_api import VoiceApi
 from tests.support.application_api import APPLICATION_ID
+from tests.support.examples import examples
 from tests.support.keys import private_pem, rsa_key
+from tests.support.memory_store import MemoryStore
+from tests.support.postgres_stores import make_postgres
 from tests.support.stored_rows import new_call, results_of
-from tests.unit.server.service.served_call import LEG, NOON, ServedCall, service_of
+from tests.unit.server.service.served_call import LEG, NOON, ServedCall, delivery, service_of
 
 FLOW: Final = """
 flow: main
@@ -47,7 +56,10 @@ start: ask
 steps:
   ask: {do: [{talk: "Press 1."}], choices: {one: {dtmf: 1, goto: end}}, retry: {then: end}}
 """
+MOVED: Final = {"conversation_uuid_from": "CON-1", "conversation_uuid_to": "CON-2", "uuid": LEG, "type": "transfer"}
 LATER: Final = NOON + timedelta(hours=49)
+
+STORES: Final[dict[str, Callable[[Path], Store]]] = {"memory": lambda folder: MemoryStore(), "postgres": make_postgres}
 
 
 async def served(store: Store) -> ServedCall:
@@ -245,6 +257,82 @@ async def test_two_hosts_end_a_call_once(call: ServedCall, store: Store) -> None
     await asyncio.gather(*(host.end(LATER) for host in hosts), call.hang_up(), call.hang_up())
 
     assert 1 == len([event for event in await events(store) if event["name"] == "ended"])
+
+
+class AnyCall:
+    """One call, whose webhooks come in any order, twice or never."""
+
+    def __init__(self, call: ServedCall, store: Store) -> None:
+        self.call = call
+        self.store = store
+        self.unended = UnendedCalls(call.service)
+        self.told: list[str] = []
+
+    async def play(self, what: str) -> None:
+        """One webhook, or one check."""
+        match what:
+            case "ring" | "ring again":
+                await self.call.ring()
+            case "over":
+                await self.call.hang_up()
+            case "transferred":
+                await self.call.ring("other", conversation_uuid="CON-2")
+            case "moved":
+                await self.call.service.event(delivery(MOVED))
+            case "look":
+                await self.unended.end(NOON)
+            case "restart":
+                self.unended = UnendedCalls(self.call.service)
+            case status if status.startswith("dial "):
+                with suppress(IndexError, UnknownWait):
+                    await self.call.dial(status.removeprefix("dial "))
+            case digits:
+                with suppress(IndexError, UnknownWait):
+                    await self.call.press(digits)
+
+    async def send(self) -> None:
+        """Send the hooks, which deletes them."""
+        for hook in await self.store.hooks.first(100):
+            self.told.append(hook.name)
+            await self.store.hooks.sent(hook.id, 0)
+
+
+WEBHOOKS: Final = st.lists(
+    st.sampled_from(
+        (
+            *("ring", "ring again", "over", "over", "transferred", "moved", "look", "restart", "1", "2", "3", "4"),
+            *("dial ringing", "dial busy", "dial completed"),
+        )
+    ),
+    max_size=12,
+)
+
+
+@pytest.mark.parametrize(("kind", "most"), [("memory", 80), ("postgres", 15)])
+def test_every_call_that_began_ends_once(kind: str, most: int, tmp_path_factory: pytest.TempPathFactory) -> None:
+    @examples(most)
+    @given(webhooks=WEBHOOKS, at_once=st.booleans())
+    def holds(webhooks: list[str], at_once: bool) -> None:
+        asyncio.run(_ends_once(STORES[kind], tmp_path_factory.mktemp("calls"), webhooks, at_once=at_once))
+
+    holds()
+
+
+async def _ends_once(make: Callable[[Path], Store], folder: Path, webhooks: list[str], *, at_once: bool) -> None:
+    async with make(folder) as store:
+        call = AnyCall(await served(store), store)
+        if at_once:
+            await asyncio.gather(*(call.play(what) for what in webhooks if what not in ("look", "restart")))
+        else:
+            for what in webhooks:
+                await call.play(what)
+                await call.send()
+        for hours in (0, 1, 49, 50):
+            await call.unended.end(NOON + timedelta(hours=hours))
+            await call.send()
+
+        has_begun = any(what.startswith("ring") for what in webhooks)
+        assert [*["over"] * has_begun] == [name for name in call.told if name == "over"]
 
 
 async def test_vonage_is_asked_no_more_in_a_search_in_which_it_fails(call: ServedCall) -> None:
