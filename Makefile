@@ -19,8 +19,9 @@ FAST := $(wildcard tests/contract tests/unit)
 SLOW := tests/contract/server/check/test_mistakes.py \
 	$(addprefix tests/contract/server/,http check/test_faults.py check/test_examples.py store/test_durability.py \
 		store/test_table_rows.py) \
-	$(addprefix tests/unit/server/,engine/test_handlers_like_flows.py flow/test_changed_projects.py \
-		service/test_fetcher.py service/test_jobs.py store/test_postgres.py vonage/test_voice_api.py) \
+	$(addprefix tests/unit/server/,engine/test_handlers_like_flows.py flow/hours/test_counted.py \
+		flow/test_changed_projects.py service/test_fetcher.py service/test_jobs.py store/test_postgres.py \
+		vonage/test_voice_api.py) \
 	$(addprefix tests/unit/studio/console/,test_change.py test_editor.py test_flows.py test_incoming.py test_phone.py \
 		test_phone_calls.py) \
 	$(addprefix tests/unit/studio/,editing/test_fixes.py editing/test_meant.py editing/test_rename.py \
