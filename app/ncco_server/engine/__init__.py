@@ -25,6 +25,7 @@ from ncco_server.engine.interpreter import without_store as without_store
 from ncco_server.engine.outcome import JOINED as JOINED
 from ncco_server.engine.outcome import declined as declined
 from ncco_server.engine.session import CallData as CallData
+from ncco_server.engine.session import FailedLine as FailedLine
 from ncco_server.engine.session import Lookup as Lookup
 from ncco_server.engine.session import LookupAnswer as LookupAnswer
 from ncco_server.engine.session import OpenWait as OpenWait

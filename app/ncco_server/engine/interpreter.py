@@ -255,15 +255,16 @@ _HANDLER_FAILED: Final = "R110"
 def _roll_back(run: Run, step: Step | None, error: RenderError) -> tuple[Target | None, Step | None]:
     """Return where the call goes, as `Run.error_target` does."""
     where = step.place if step else None
-    run.note("failed", step.name if step else "", error.code, where=where, because=run.scopes.shown(error))
+    name = step.name if step else ""
+    run.note("failed", name, error.code, where=where, because=run.scopes.shown(error), at=error.where)
     if error.code == _HANDLER_FAILED and error.__context__ is not None:
         run.errors += (error.__context__,)
     run.roll_back_last(step)
     return run.error_target(step, "no error exit can be played")
 
 
-def take_error_exit(run: Run, step: Step | None, because: str, code: str = "error") -> Playing[None]:
-    run.note("failed", step.name if step else "", code, where=step.place if step else None, because=because)
+def take_error_exit(run: Run, step: Step | None, because: str, code: str = "error", at: str = "") -> Playing[None]:
+    run.note("failed", step.name if step else "", code, where=step.place if step else None, because=because, at=at)
     target, origin = run.error_target(step, because)
     if target is not None:
         yield from _enter(run, target, origin)
@@ -406,7 +407,7 @@ def resume(
     try:
         step = run.scopes.step_of(wait.step)
     except RenderError as error:
-        run.note("failed", wait.step, error.code, because=run.scopes.shown(error))
+        run.note("failed", wait.step, error.code, because=run.scopes.shown(error), at=error.where)
         yield from take_error_exit(run, None, "the handler cannot go on")
         return run.finish("error")
     outcome = hear(step, session, wait, webhook, seen)
@@ -528,7 +529,7 @@ def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[T
     except RenderError as error:
         because = NOT_SHOWN if wait.sensitive else run.scopes.shown(error)
         run.roll_back_last(step)
-        yield from take_error_exit(run, step, because, error.code)
+        yield from take_error_exit(run, step, because, error.code, error.where)
         return run.finish("error")
     return run.finish(decision.outcome)
 

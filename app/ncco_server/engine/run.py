@@ -12,7 +12,16 @@ from ncco_server.engine.facts import facts_of
 from ncco_server.engine.flow_scope import FlowScope
 from ncco_server.engine.outcome import APART, JOINED, REACHED, declined
 from ncco_server.engine.scope import Scopes, observers
-from ncco_server.engine.session import OWN_LEG, CalledFunction, Observer, Session, TraceLine, Turn, TurnContext
+from ncco_server.engine.session import (
+    OWN_LEG,
+    CalledFunction,
+    FailedLine,
+    Observer,
+    Session,
+    TraceLine,
+    Turn,
+    TurnContext,
+)
 from ncco_server.engine.stretch import ENTERED, STEP_LIMIT, Stretch, stretch_of, written_at
 from ncco_server.errors import RenderError
 from ncco_server.flow.action import checkpoint
@@ -82,9 +91,19 @@ class Run:
         self._marks: list[Savepoint] = []
 
     def note(
-        self, did: str, step: str, what: str, where: Place | None = None, because: str = "", *, by: str = ""
+        self,
+        did: str,
+        step: str,
+        what: str,
+        where: Place | None = None,
+        because: str = "",
+        *,
+        by: str = "",
+        at: str = "",
     ) -> None:
-        self.trace.append(TraceLine(did, step, what, written_at(where), because, by=by))
+        """`at` is the place of a value that could not be computed."""
+        words = did, step, what, written_at(where), because
+        self.trace.append(FailedLine(*words, at=at) if at else TraceLine(*words, by=by))
         if did in ("failed", "refused"):
             self.has_fault = True
 

@@ -443,3 +443,10 @@ class AskedLine(TraceLine):
     """
 
     request: str = ""
+
+
+@dataclass
+class FailedLine(TraceLine):
+    """A value that could not be computed; `at` is its `file:line:column`."""
+
+    at: str = ""

@@ -20,6 +20,12 @@ class Place(NamedTuple):
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"
 
+    @classmethod
+    def read(cls, shown: str) -> Place:
+        """The place that is shown as this text, without its length."""
+        file, line, column = shown.rsplit(":", 2)
+        return cls(file, int(line), int(column))
+
     @property
     def is_in_python(self) -> bool:
         """Whether it is a handler's file, with fixes in Python."""

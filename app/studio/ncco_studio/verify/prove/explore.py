@@ -19,6 +19,7 @@ import orjson
 
 from ncco_server.engine import (
     CallData,
+    FailedLine,
     OpenWait,
     Session,
     TraceLine,
@@ -67,6 +68,7 @@ from ncco_studio.verify.prove.space import (
     DIALS,
     NO_PARAMS,
     NOTHING,
+    FailedStep,
     PlayedNcco,
     SearchLimits,
     State,
@@ -490,12 +492,13 @@ class Explorer:
                 self._call_party(turn.session, wait, made)
         return made
 
-    def _failures(self, failed: Iterable[tuple[str, str, TraceLine]]) -> Iterator[tuple[str, str, str, str]]:
+    def _failures(self, failed: Iterable[tuple[str, str, TraceLine]]) -> Iterator[FailedStep]:
         """A handler that fails before its first wait has no step, so its start is given."""
         for name, step, line in failed:
             flow = self.root.named(name)
             if step or flow.handler is not None:
-                yield name, step or flow.start, line.what, line.because
+                at = line.at if isinstance(line, FailedLine) else ""
+                yield FailedStep(name, step or flow.start, line.what, line.because, at)
 
     def _state_of(self, session: Session, moment: datetime, env: Env, given: Mapping[str, Any]) -> State | None:
         """Return None when the call is over. `given` has the call's params."""

@@ -115,7 +115,7 @@ def _noted_coroutines(watch: Watch, file: str) -> Iterator[None]:
         yield
         if watch.failures:
             gc.collect()  # their tracebacks keep coroutines
-    failed = {_line_of(each.where) for each in watch.failures}
+    failed = {Place.read(each.where).line for each in watch.failures}
     for each in shown:
         if not isinstance(each.source, CoroutineType):
             warnings.showwarning(each.message, each.category, each.filename, each.lineno)
@@ -181,8 +181,7 @@ def _first_failures(watch: Watch, said: Set[str]) -> Iterator[FailedRun]:
 
 def _issue_of(failure: FailedRun, written: WrittenCode) -> FlowIssue:
     """An issue of the step that the run made, or of its code (E703, W703)."""
-    file, line, column = failure.where.rsplit(":", 2)
-    place = failure.place or written.exact(Place(file, int(line), int(column)))
+    place = failure.place or written.exact(Place.read(failure.where))
     message = _message_of(failure)
     if failure.is_certain:
         return RULES["E703"].at(place, message, failure.cure)
@@ -194,8 +193,3 @@ def _issue_of(failure: FailedRun, written: WrittenCode) -> FlowIssue:
 
 def _message_of(failure: FailedRun) -> str:
     return failure.message.removeprefix(f"{failure.where}: ")
-
-
-def _line_of(where: str) -> int:
-    """`where` is a file, a line and a column."""
-    return int(where.rsplit(":", 2)[1])

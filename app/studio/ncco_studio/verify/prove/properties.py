@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
@@ -52,8 +51,6 @@ _NO_NUMBER_SHOWN: Final = "R105"
 """A connect without a number to show: only a warning, since no app may call the flow."""
 _UNESCAPABLE: Final = "E393"
 """A value that cannot be escaped where it is used."""
-_RAISED: Final = re.compile(r"(?P<file>[^:]+):(?P<line>\d+):(?P<column>\d+): ")
-"""How the reason of R110 begins, unless it is hidden."""
 _MOMENTS: Final = frozenset({"next_open", "next_close"})
 """Fields of hours that differ at moments which a proof does not try."""
 
@@ -172,18 +169,17 @@ def _refused(explored: Explored, turn: Transition) -> Iterator[Violation]:
 def _failing(explored: Explored, turn: Transition) -> Iterator[Violation]:
     """Error exits taken without a delivery fault, unless the step has its own."""
     found = turn.failed if turn.kind != "fault" else ()
-    endless = [each for each in found if each[2] == "R103"]  # the error exit's steps then fail for the same reason
-    for flow, step, code, because in endless[:1] or found:
-        kind = failure_of(code, explored.step((flow, step)))
-        if kind:
-            raised = _RAISED.match(because) if code == "R110" else None
-            if raised is not None:
-                place = explored.written(flow, Place(raised["file"], int(raised["line"]), int(raised["column"])))
-                why = because[raised.end() :]
-                yield explored.found(kind, (flow, step), turn, "line", code=code, because=why, place=place)
-            else:
-                variant = _variant(explored.step((flow, step)), code, turn)
-                yield explored.found(kind, (flow, step), turn, variant, code=code, because=because)
+    endless = [each for each in found if each.code == "R103"]  # the error exit's steps then fail for the same reason
+    for failed in endless[:1] or found:
+        step, code = explored.step(failed.where), failed.code
+        kind = failure_of(code, step)
+        if kind and code == "R110" and failed.at:
+            place = explored.written(failed.flow, Place.read(failed.at))
+            why = failed.because.removeprefix(f"{failed.at}: ")
+            yield explored.found(kind, failed.where, turn, "line", code=code, because=why, place=place)
+        elif kind:
+            variant = _variant(step, code, turn)
+            yield explored.found(kind, failed.where, turn, variant, code=code, because=failed.because)
 
 
 def _variant(step: Step, code: str, turn: Transition) -> str:
@@ -261,15 +257,15 @@ def _lost_webhooks(explored: Explored, turn: Transition) -> Iterator[Violation]:
 def _silent_faults(explored: Explored, turn: Transition) -> Iterator[Violation]:
     is_failure = turn.kind == "fault" or bool(turn.failed)
     if is_failure and not turn.is_party and not turn.heard.is_heard and turn.target is None:
-        where = turn.failed[-1][:2] if turn.failed else turn.before
+        where = turn.failed[-1].where if turn.failed else turn.before
         yield explored.found("silent_fault", where, turn)
 
 
 def _failsafes(explored: Explored, turn: Transition) -> Iterator[Violation]:
     if turn.kind == "fault" and not turn.is_party and turn.is_failsafe and turn.entered:
         where = turn.entered[-1]
-        why = f": {turn.failed[-1][2]} {turn.failed[-1][3]}" if turn.failed else ""
-        is_rare = _is_to_name(turn) or any(code == _NO_NUMBER_SHOWN for *_, code, _ in turn.failed)
+        why = f": {turn.failed[-1].code} {turn.failed[-1].because}" if turn.failed else ""
+        is_rare = _is_to_name(turn) or any(each.code == _NO_NUMBER_SHOWN for each in turn.failed)
         yield explored.found("failsafe", where, turn, why=why, severity="warning" if is_rare else "error")
 
 
@@ -581,7 +577,7 @@ def is_certain(space: StateSpace, literals: Literals, chosen: Mapping[str, tuple
     missed = {(each.flow, each.step) for each in _missed(flows.values(), space)}
     if any(flows[flow].handler is not None for flow, _ in missed):
         return False
-    failed = {each[:2] for transition in space.transitions for each in transition.failed}
+    failed = {each.where for transition in space.transitions for each in transition.failed}
     uses = [(flow, use) for flow, step in missed for use in _deciding(flows[flow].steps[step])]
     uses += [(flow, use) for flow, step in failed for use in _computed(flows[flow], flows[flow].steps[step])]
     read = [(flow, path) for flow, use in uses for path in paths_of(use.source)]

@@ -66,6 +66,20 @@ class State:
         return self.session.at or self.session.flow, self.session.step
 
 
+class FailedStep(NamedTuple):
+    """A step that took an error exit, and why; `at` is the `file:line:column` of a value that could not be computed."""
+
+    flow: str
+    step: str
+    code: str
+    because: str
+    at: str
+
+    @property
+    def where(self) -> StepKey:
+        return self.flow, self.step
+
+
 @dataclass(frozen=True, eq=False)
 class Transition:
     """One turn: what happened in a state, and where it led.
@@ -76,7 +90,6 @@ class Transition:
         call: only for its first turn.
         is_timed: whether the turn depends on the time.
         before: the step in which the call waited; for the first turn, the first step entered.
-        failed: the failed steps, as (flow, step, code, reason).
         dialled_by: for a dialled party's first turn, the turn that dialled it.
         is_failsafe: only the failsafe NCCO could be played.
         unsent: the names of hooks that cannot be sent, each with its problem.
@@ -93,7 +106,7 @@ class Transition:
     answers: Answers = ()
     entered: tuple[StepKey, ...] = ()
     taken: tuple[OutcomeKey, ...] = ()
-    failed: tuple[tuple[str, str, str, str], ...] = ()
+    failed: tuple[FailedStep, ...] = ()
     call: CallData | None = None
     given: Mapping[str, Any] = field(default_factory=dict)
     dialled_by: Transition | None = None

@@ -30,7 +30,7 @@ def agree(seen: Seen, proof: Proof) -> None:
     tested = {
         (step, _line(name)) for edge in turns for _, step, name in edge.taken if name == "else" or name[:3] == "if "
     }
-    failed = {(step, code) for edge in turns for _, step, code, _ in edge.failed}
+    failed = {(each.step, each.code) for edge in turns for each in edge.failed}
 
     if proof.space.stopped:  # an incomplete proof claims nothing
         return

@@ -31,7 +31,7 @@ def agree(heard: Heard, project: Project) -> None:
     proof = prove(project.flows["test"], NOW, bounds=SearchLimits(states=20_000))
     taken = {key for key in heard.taken if key[2] not in ("entered", "error")}
     calm = [edge for edge in proof.space.transitions if edge.kind != "fault"]
-    failed = {step for edge in calm for _, step, _, _ in edge.failed}
+    failed = {each.step for edge in calm for each in edge.failed}
     lost = {each.step for each in proof.violations if each.kind == "unreachable"}
     told = {each.step for each in proof.violations if each.kind in ("error_exit", "invalid_ncco")}
 
