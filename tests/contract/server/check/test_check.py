@@ -1,4 +1,4 @@
-"""`ncco check` of small projects: the code, place and severity of every issue, from the data files in this folder."""
+"""`ncco check` of small projects: the place and severity of every issue, from the data files in this folder."""
 
 from __future__ import annotations
 
