@@ -43,7 +43,8 @@ class _Served:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self.running:
-            cure = "include the router in the application that uvicorn runs; in tests, write `with TestClient(app):`"
+            in_tests = 'with TestClient(app, client=("127.0.0.1", 50000)):'
+            cure = f"include the router in the application that uvicorn runs; in tests, write `{in_tests}`"
             await error_response(503, "the lifespan of the application has not begun", cure)(scope, receive, send)
             return
         path = self.path.removesuffix(_REST) + scope["path_params"].get("rest", "")

@@ -174,19 +174,13 @@ class WebhookRequest(HTTPConnection):
             return
 
 
-_IN_PROCESS: Final = "testclient"
-"""The peer that Starlette's test client names; a server names an address."""
-
-
 def _is_local(request: HTTPConnection) -> bool:
     """Whatever address the server listens on, and although a proxy or tunnel on this machine is a loopback peer.
 
     A proxy through a Unix socket leaves no peer.
     """
     peer = request.client
-    return (
-        peer is not None and (is_loopback(peer.host) or peer.host == _IN_PROCESS) and not is_forwarded(request.headers)
-    )
+    return peer is not None and is_loopback(peer.host) and not is_forwarded(request.headers)
 
 
 Fields: TypeAlias = tuple[dict[str, Any], str]

@@ -274,7 +274,7 @@ async def test_without_its_lifespan_a_program_says_what_is_missing(home: Path) -
         reply = await client.post("/webhooks/answer", json=CALL)
 
     assert 503 == reply.status_code
-    assert "with TestClient(app):" in reply.json()["fix"]
+    assert "with TestClient(app, client=" in reply.json()["fix"]
 
 
 def test_without_a_secret_the_traceback_says_what_to_set(home: Path) -> None:
@@ -356,13 +356,13 @@ STRANGERS: dict[str, dict[str, Any]] = {
     "a proxy with the standard header": {"headers": {"Forwarded": "for=127.0.0.1"}},
     "a tunnel": {"headers": {"Ngrok-Trace-Id": "1"}},
     "a Unix socket": {"peer": None},
+    "a name in place of an address": {"peer": "testclient"},
 }
 NEIGHBOURS: dict[str, dict[str, Any]] = {
     "IPv4": {},
     "another loopback address": {"peer": "127.9.9.9"},
     "IPv6": {"peer": "::1"},
     "a socket for both": {"peer": "::ffff:127.0.0.1"},
-    "a test": {"peer": "testclient"},
 }
 
 
