@@ -21,7 +21,7 @@ from ncco_server.desk.studio import INSTALL, find_studio
 from ncco_server.flow.model import Flow
 from ncco_server.ncco.signing import authorization, payload_hash
 from ncco_server.service.mail import problem_with, send_test
-from ncco_server.service.outgoing import trusted_certificates
+from ncco_server.service.outgoing import no_cookies, trusted_certificates
 from ncco_server.settings import Settings
 from ncco_server.settings.safety import console_fault, is_private_address
 from ncco_server.settings.values import is_loopback
@@ -34,8 +34,8 @@ MAX_CLOCK_ERROR_S: Final = 30
 
 
 def checking_client() -> httpx.AsyncClient:
-    """Trust public certificates; use no proxy, and follow no redirects."""
-    return httpx.AsyncClient(trust_env=False, timeout=WITHIN_S, verify=trusted_certificates())
+    """Trust public certificates; use no proxy, follow no redirects, and keep no cookies."""
+    return httpx.AsyncClient(trust_env=False, timeout=WITHIN_S, verify=trusted_certificates(), cookies=no_cookies())
 
 
 async def check_local_server(client: httpx.AsyncClient, settings: Settings, here: Probe) -> Finding:

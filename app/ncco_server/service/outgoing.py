@@ -1,6 +1,7 @@
 """The HTTP client for lookups and hooks: it resolves each host itself, checks the addresses, and connects to them.
 
-It follows no redirects and uses no proxy, so nothing can lead it elsewhere, not even a second DNS answer.
+It follows no redirects and uses no proxy, so nothing can lead it elsewhere, not even a second DNS answer. It keeps
+nothing of a response for the next request.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from functools import cache, partial
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final, TypeAlias
 
 import httpcore
@@ -164,10 +166,16 @@ def new_client(
     return httpx.AsyncClient(
         transport=CheckedTransport(private_hosts, resolve or resolve_by_system, network),
         headers={"User-Agent": "ncco-server", "Connection": "close"},
+        cookies=no_cookies(),
         follow_redirects=False,
         trust_env=False,
         timeout=None,  # noqa: S113 - every use has its own deadline
     )
+
+
+def no_cookies() -> CookieJar:
+    """Return a jar that stores nothing: all callers share a client, and a cookie may stand for one of them."""
+    return CookieJar(DefaultCookiePolicy(allowed_domains=()))
 
 
 def resolve_by_system(host: str, port: int) -> Sequence[str]:

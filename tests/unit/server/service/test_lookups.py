@@ -131,6 +131,17 @@ async def test_proxies_of_the_environment_are_ignored(server: LookUpServer, monk
     assert "" == answer.problem
 
 
+async def test_a_cookie_of_a_reply_is_in_no_later_request(client: LookupClient, server: LookUpServer) -> None:
+    async def setting(connection: Connection) -> None:
+        await connection.answer(b"1", "200 OK", f"Set-Cookie: session-{len(server.requests)}=of-a-caller; Path=/")
+
+    server.behaviours["session"] = setting
+    for _ in range(3):
+        await ask_one(client, get(server.url("session")))
+
+    assert (3, []) == (len(server.requests), [each for each in server.requests if "cookie:" in each.lower()])
+
+
 async def test_the_lookups_of_a_step_are_sent_concurrently(client: LookupClient, server: LookUpServer) -> None:
     async def good_once_all_are_there(connection: Connection) -> None:
         while server.open_connections < 6:  # noqa: ASYNC110 - the server is a task of its own
