@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
@@ -26,6 +25,7 @@ from ncco_server.desk.project import LoadedProject
 from ncco_server.desk.studio import INSTALL, find_studio
 from ncco_server.errors import SettingsError, StoreError
 from ncco_server.flow.model import Flow, Project
+from ncco_server.ncco.value_types.phones import is_example_number
 from ncco_server.service.recording_files import RecordingFiles
 from ncco_server.service.recordings import count_lost
 from ncco_server.settings import Settings
@@ -40,10 +40,6 @@ from ncco_server.wording import counted, some_of
 T = TypeVar("T")
 
 LEAST_KEY_BITS: Final = 2048
-_EXAMPLE_NUMBER: Final = re.compile(
-    r"447700900\d{3}|442079460\d{3}|441632960\d{3}|44(?:11[3-8]|1[2-6]1)4960\d{3}|1\d{3}55501\d{2}"
-)
-"""Sources: Ofcom, telephone numbers for drama use; North American Numbering Plan, line numbers 555-0100 to 0199."""
 
 
 class ReadRecords(Protocol):
@@ -267,7 +263,7 @@ def check_proof(settings: Settings, loaded: LoadedProject | CannotRun) -> Iterab
 
 def example_numbers(flow: Flow) -> dict[str, str]:
     """With the step that dials each."""
-    return {number: step for number, step in flow.written_numbers.items() if _EXAMPLE_NUMBER.fullmatch(number)}
+    return {number: step for number, step in flow.written_numbers.items() if is_example_number(number)}
 
 
 def check_example_numbers(flows: Iterable[Flow]) -> Iterator[Finding]:

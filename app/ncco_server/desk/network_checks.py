@@ -22,12 +22,14 @@ from ncco_server.flow.model import Flow
 from ncco_server.ncco.signing import authorization, payload_hash
 from ncco_server.service.mail import problem_with, send_test
 from ncco_server.service.outgoing import no_cookies, trusted_certificates
+from ncco_server.service.released import CURE
 from ncco_server.settings import Settings
 from ncco_server.settings.safety import console_fault, is_private_address
 from ncco_server.settings.values import is_loopback
 from ncco_server.store import open_store
 from ncco_server.vonage.signatures import MAX_AGE_S
 from ncco_server.web.webhooks import CHECK_PATH
+from ncco_server.wording import as_sentence
 
 MAX_CLOCK_ERROR_S: Final = 30
 """A larger clock difference causes a warning; from `MAX_AGE_S` on, signatures are refused."""
@@ -41,11 +43,14 @@ def checking_client() -> httpx.AsyncClient:
 async def check_local_server(client: httpx.AsyncClient, settings: Settings, here: Probe) -> Finding:
     url = settings.address
     ready = await probe(client, f"{url}/readyz")
-    reasons = ready.document.get("reasons")
-    if here.server and isinstance(reasons, list) and reasons:
-        shown = ", ".join(map(str, reasons))
+    reasons, rejected = (ready.document.get(name) or [] for name in ("reasons", "rejected"))
+    if here.server and (away := [reason for reason in reasons if reason not in rejected]):
+        shown = ", ".join(map(str, away))
         return error(f"it is running, but not taking calls: {shown}", "Look at its log.")
-    if here.server and ready.document.get("rejected"):
+    if here.server and reasons:
+        shown = ", ".join(map(str, reasons))
+        return error(f"it is running, but not with the flows on disk: {shown}", f"{as_sentence(CURE)}.")
+    if here.server and rejected:
         cure = f"Run `ncco check`; {url}/readyz lists the reasons."
         return warning("it is running, but not with the flows on disk", cure)
     if here.server:

@@ -12,6 +12,7 @@ import orjson
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow, Project
 from ncco_server.flow.nodes import Place
+from ncco_server.ncco.value_types.phones import is_example_number
 from ncco_server.store import RevisionRow, Store, milliseconds
 
 NO_PROJECT: Final = Project({}, (), {})
@@ -31,17 +32,22 @@ class Removal(NamedTuple):
 
 
 def removals(before: Project, after: Project) -> tuple[Removal, ...]:
-    """A number or default that moves to another flow is not removed."""
+    """A number or default that moves to another flow is not removed.
+
+    Callers cannot dial numbers that are reserved for examples, so these and the flows that only they reach may go.
+    """
     numbers = {number for flow in after.flows.values() for number in flow.numbers}
     has_default = any(flow.default for flow in after.flows.values())
     found: list[Removal] = []
     for flow in before.flows.values():
         if flow.default and not has_default:
             found.append(Removal(flow.place, "there is no longer a default flow"))
-        missing = (number for number in flow.numbers if number not in numbers)
+        dialled = [number for number in flow.numbers if not is_example_number(number)]
+        missing = (number for number in dialled if number not in numbers)
         found += [Removal(flow.place, f"no flow has the number {number} anymore") for number in missing]
         now = after.flows.get(flow.name)
-        if flow.is_startable and not (now is not None and now.is_startable):
+        is_reached = bool(dialled) or flow.default or flow.entry
+        if is_reached and not (now is not None and now.is_startable):
             found.append(Removal(flow.place, f"no call can start in flow {flow.name} anymore"))
     return tuple(found)
 

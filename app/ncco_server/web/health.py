@@ -34,7 +34,10 @@ class Readiness:
         self._calls = calls
 
     def state(self) -> dict[str, Any]:
-        """Stay ready if flows have errors: the last good ones are in use, and one bad save must not stop every host."""
+        """Stay ready if flows have errors: the last good ones are in use, and one bad save must not stop every host.
+
+        A refused removal is in `reasons` and in `rejected`: calls use the previous flows, but a deployment must notice.
+        """
         library = self._calls.library
         reasons = [DRAINING] if self.is_draining else []
         if not library.current.flows:
@@ -43,7 +46,9 @@ class Readiness:
             reasons.append(problem)
         errors = (issue for issue in library.last.issues if issue.is_error)
         rejected = [_shown(issue.place, f"{issue.code} {issue.message}", issue.cure) for issue in errors]
-        rejected += [_shown(removal.place, removal.message, CURE) for removal in library.removed]
+        removed = [_shown(removal.place, removal.message, CURE) for removal in library.removed]
+        reasons += removed[:ISSUES_SHOWN]
+        rejected += removed
         return {
             "ready": not reasons,
             "reasons": reasons,
@@ -61,8 +66,8 @@ async def healthz(request: Request) -> Response:
 
 @router.get(
     "/readyz",
-    summary="Flows are loaded and the store can be written; 503 with the reasons otherwise",
-    responses={503: {"description": "The server can't take calls; the body is like that of 200"}},
+    summary="The flows on disk are loaded and the store can be written; 503 with the reasons otherwise",
+    responses={503: {"description": "The server can't take calls, or refuses a removal; the body is like that of 200"}},
 )
 async def readyz(request: Request) -> Response:
     """See `Readiness`."""

@@ -55,6 +55,16 @@ _NOBODY: Final = frozenset(
 _USER: Final = re.compile(r"(?:[^<]*<)?\s*(?:(?:sips?|tel):)?([^@;:>]*)", re.IGNORECASE)
 """Before a password, if there is one."""
 
+_EXAMPLE: Final = re.compile(
+    r"447700900\d{3}|442079460\d{3}|441632960\d{3}|44(?:11[3-8]|1[2-6]1)4960\d{3}|1\d{3}55501\d{2}"
+)
+"""Sources: Ofcom, telephone numbers for drama use; North American Numbering Plan, line numbers 555-0100 to 0199."""
+
+
+def is_example_number(number: str) -> bool:
+    """Whether it is reserved for examples, and so belongs to nobody."""
+    return _EXAMPLE.fullmatch(number) is not None
+
 
 def _user_of(caller: str) -> str:
     """The user of a SIP or tel URI, which may be in <>; any other text is unchanged."""

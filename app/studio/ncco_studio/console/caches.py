@@ -105,7 +105,7 @@ class ServerReading(NamedTuple):
     Attributes:
         is_known: whether its address is known.
         problem: why the server does not respond, or "".
-        reasons: why it takes no calls.
+        reasons: why it is not ready: it takes no calls, or, if the reason is also in `rejected`, it refuses a removal.
         flows: the flows in which new calls can start.
         rejected: the issues of flows on disk that are not in use, with places and fixes.
         loaded_at: when the flows in use were loaded (ISO 8601), "" if none are.

@@ -174,6 +174,8 @@ def _of_server(server: ServerReading) -> Iterator[HealthProblem]:
         plain = "The telephone service works, but its figures are missing."
         yield HealthProblem("warning", plain, text, "Start it again.", MONITOR)
     for reason in server.reasons:
+        if reason in server.rejected:
+            continue
         cure = (
             "Fix that; the log has the details. If the server is shutting down, wait until it has "
             "finished its calls, then start it again."
@@ -184,7 +186,8 @@ def _of_server(server: ServerReading) -> Iterator[HealthProblem]:
         text = f"The flows on disk are not in use; calls continue with the last good ones. {rejected}"
         cure = "Fix it, and the server will load the flows automatically."
         plain = "The last change is not live: callers still hear the previous version."
-        yield HealthProblem("warning", plain, text, cure, "explanation/revisions", "the flows", "/flows")
+        severity = "error" if rejected in server.reasons else "warning"
+        yield HealthProblem(severity, plain, text, cure, "explanation/revisions", "the flows", "/flows")
 
 
 _STORE_CURE: Final = "Check the database, its disk, and the log."

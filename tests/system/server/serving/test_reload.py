@@ -37,7 +37,7 @@ def flow(name: str, entry: str, text: str = "") -> str:
 
 
 MAIN = flow("main", "default: true")
-SALES = flow("sales", "numbers: ['447700900100']")
+SALES = flow("sales", "numbers: ['493023125100']")
 BROKEN = MAIN.replace("goto: end", "goto: nowhere")
 
 
@@ -128,10 +128,11 @@ def test_a_removal_is_refused_and_reported_until_it_is_confirmed(project: Path) 
         state = server.readyz()
         assert happens(lambda: server.metric("ncco_removals_refused") == 2)
 
-        assert "This is sales." == server.heard(to="447700900100")
-        assert (200, ["main", "sales"]) == (state["status"], state["flows"])
-        assert ["447700900100", "flow sales"] == [
-            next(word for word in ("447700900100", "flow sales") if word in text) for text in state["rejected"]
+        assert "This is sales." == server.heard(to="493023125100")
+        assert (503, ["main", "sales"]) == (state["status"], state["flows"])
+        assert state["rejected"] == state["reasons"]
+        assert ["493023125100", "flow sales"] == [
+            next(word for word in ("493023125100", "flow sales") if word in text) for text in state["rejected"]
         ]
         assert all(text.startswith("flows/sales.yaml:") and "`ncco release`" in text for text in state["rejected"])
         assert 1 == server.metric("ncco_revision_rejected")
@@ -139,7 +140,7 @@ def test_a_removal_is_refused_and_reported_until_it_is_confirmed(project: Path) 
         assert {"where", "problem", "cure"} <= removals(server)[0].keys()
 
         confirmed = server.release()
-        assert happens(lambda: server.heard(to="447700900100") == "This is main.")
+        assert happens(lambda: server.heard(to="493023125100") == "This is main.")
 
         assert confirmed.endswith("confirmed\n")
         assert "nothing to confirm" in server.release()
@@ -151,8 +152,8 @@ def test_a_number_may_move_to_another_flow_without_a_confirmation(project: Path)
     with serving(project) as server:
         (server.flows / "sales.yaml").write_text(flow("sales", "entry: true"))
         time.sleep(0.5)
-        (server.flows / "main.yaml").write_text(flow("main", "default: true\nnumbers: ['447700900100']"))
-        assert happens(lambda: server.heard(to="447700900100") == "This is main.")
+        (server.flows / "main.yaml").write_text(flow("main", "default: true\nnumbers: ['493023125100']"))
+        assert happens(lambda: server.heard(to="493023125100") == "This is main.")
 
         assert [] == server.readyz()["rejected"]
         server.send(signal.SIGHUP)  # the end of a terminal ends no call
@@ -178,16 +179,17 @@ def test_folders_that_disappear_change_nothing(project: Path) -> None:
 def test_a_restart_does_not_confirm_a_removal_and_a_confirmation_outlives_it(project: Path) -> None:
     with serving(project):
         (project / "flows" / "sales.yaml").unlink()
-    with serving(project) as server:
-        assert "This is sales." == server.heard(to="447700900100")
-        assert 2 == len(server.readyz()["rejected"])
+    with ReloadingServer(project, {}) as server:
+        assert happens(lambda: bool(server.readyz()["rejected"]))
+        assert "This is sales." == server.heard(to="493023125100")
+        assert (503, 2) == (server.readyz()["status"], len(server.readyz()["rejected"]))
         assert 2 == server.metric("ncco_removals_refused")
         assert server.wait_for("`ncco release`")
         server.release()
-        assert happens(lambda: server.heard(to="447700900100") == "This is main.")
+        assert happens(lambda: server.heard(to="493023125100") == "This is main.")
     with serving(project) as server:
-        assert "This is main." == server.heard(to="447700900100")
-        assert [] == server.readyz()["rejected"]
+        assert "This is main." == server.heard(to="493023125100")
+        assert (200, []) == (server.readyz()["status"], server.readyz()["rejected"])
 
 
 def test_in_development_a_restart_uses_the_files_as_they_are(project: Path) -> None:

@@ -216,8 +216,10 @@ def test_a_revision_beyond_the_limit_is_kept_until_the_next_one() -> None:
     assert flow is pinned.get((flow.name, flow.revision))
 
 
-SHOP: Final = {"flow": "shop", "default": "true", "entry": "true", "numbers": '["442079460000"]'}
+LINE: Final = "493023125100"
+SHOP: Final = {"flow": "shop", "default": "true", "entry": "true", "numbers": f'["{LINE}"]'}
 DESK: Final = {"flow": "desk", "entry": "true"}
+SAMPLE: Final = {"flow": "sample", "numbers": '["442079460001", "15005550142"]'}
 
 
 def flows_of(*flows: dict[str, str]) -> Project:
@@ -230,8 +232,8 @@ def flows_of(*flows: dict[str, str]) -> Project:
     ("after", "removed"),
     [
         ([SHOP, DESK], []),
-        ([DESK, {**SHOP, "numbers": "[]"}], ["no flow has the number 442079460000 anymore"]),
-        ([{**SHOP, "numbers": "[]"}, {**DESK, "numbers": '["442079460000"]'}], []),
+        ([DESK, {**SHOP, "numbers": "[]"}], [f"no flow has the number {LINE} anymore"]),
+        ([{**SHOP, "numbers": "[]"}, {**DESK, "numbers": f'["{LINE}"]'}], []),
         ([{**SHOP, "default": "false"}, DESK], ["there is no longer a default flow"]),
         ([{**SHOP, "default": "false"}, {**DESK, "default": "true"}], []),
         ([SHOP], ["no call can start in flow desk anymore"]),
@@ -240,6 +242,20 @@ def flows_of(*flows: dict[str, str]) -> Project:
 )
 def test_what_callers_can_no_longer_reach_is_named(after: list[dict[str, str]], removed: list[str]) -> None:
     assert removed == [each.message for each in removals(flows_of(SHOP, DESK), flows_of(*after))]
+
+
+@each_case(
+    ("sample", "removed"),
+    [
+        (SAMPLE, []),
+        ({**SAMPLE, "entry": "true"}, ["no call can start in flow sample anymore"]),
+        ({**SAMPLE, "numbers": f'["442079460001", "{LINE}"]'},
+         [f"no flow has the number {LINE} anymore", "no call can start in flow sample anymore"]),
+    ],
+    ids=["only example numbers", "also by its name", "also by a real number"],
+)  # fmt: skip
+def test_numbers_for_examples_and_flows_that_only_they_reach_may_go(sample: dict[str, str], removed: list[str]) -> None:
+    assert removed == [each.message for each in removals(flows_of(DESK, sample), flows_of(DESK))]
 
 
 async def test_a_removal_is_confirmed_for_all_hosts() -> None:

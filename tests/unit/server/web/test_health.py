@@ -58,6 +58,15 @@ async def test_a_broken_flow_file_leaves_a_server_ready_and_is_shown() -> None:
     assert "nowhere" in response.json()["rejected"][0]
 
 
+async def test_a_server_that_refuses_a_removal_is_not_ready_and_names_the_command() -> None:
+    calls = await calls_with(project(GOOD.replace("flow: hello", "flow: gone")), project())
+    response = await readyz(calls)
+
+    assert (503, ["gone"]) == (response.status_code, response.json()["flows"])
+    assert response.json()["rejected"] == response.json()["reasons"]
+    assert "no call can start in flow gone anymore (put it back, or run `ncco release`" in response.json()["reasons"][0]
+
+
 async def test_a_server_whose_store_is_closed_is_not_ready() -> None:
     calls = await calls_with(project())
     await calls.store.close()

@@ -63,6 +63,9 @@ class Watched:
         assert 200 == reply.status_code, reply.text
         return " ".join(re.sub(r"<[^>]*>", " ", reply.text).split())
 
+    async def severities(self) -> list[str]:
+        return re.findall(r'<li class="issue (\w+)"', (await self._console.get("/health")).text)
+
     async def call(self, leg: str) -> None:
         """A call that uses the lookup."""
         reply = await self.webhooks.post("/webhooks/answer", json=facts(leg))
@@ -153,6 +156,19 @@ async def test_flows_that_are_refused_are_shown_with_their_place(watched: Watche
     page = await watched.page()
 
     assert "calls continue with the last good ones. flows/shop.yaml:9:" in page
+
+
+async def test_a_refused_removal_is_an_error_that_names_the_command(watched: Watched, tmp_path: Path) -> None:
+    file = tmp_path / "flows" / "shop.yaml"
+    file.write_text(FLOWS.replace("flow: shop", "flow: store"), encoding="utf-8")
+    await watched.server.state.webhooks.calls.library.reload()
+
+    page = await watched.page()
+
+    assert ["error"] == await watched.severities()
+    assert "calls continue with the last good ones. flows/shop.yaml:1:" in page
+    assert "no call can start in flow shop anymore (put it back, or run ncco release to confirm" in page
+    assert "not taking new calls" not in page
 
 
 async def page_of(settings: Settings, figures: ServerFigures, shared: str = "") -> str:
