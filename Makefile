@@ -41,7 +41,7 @@ HOSTS := --extra otel --extra postgres --extra s3
 # Python compiles what is imported when it is first imported: a third of the packages' modules never are.
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile
 
-.PHONY: help setup serve test system check check-all coverage lint types layers bench chaos audit fmt docs picture site lock docker-check vendor pin clean
+.PHONY: help setup serve test system check check-all coverage lint types layers size bench chaos audit fmt docs picture site lock docker-check vendor pin clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,7 +70,7 @@ test: $(READY) ## run the tests that every change needs
 system: $(READY) ## run all other tests: kills, several hosts, whole servers
 	$(PYTEST) -n $$(($(JOBS) + 1)) --dist loadfile --no-loadscope-reorder $(SLOW) tests/system
 
-check: lint types layers test system ## run lint, types, layers and all tests: everything that must pass before a commit
+check: lint types layers size test system ## run lint, types, layers, sizes and all tests: everything that must pass before a commit
 
 check-all: check ## run check, hostile and generated requests, long proofs, more examples, and mutants of conditions: for a night
 	$(PYTEST) --night $(NIGHT)
@@ -94,6 +94,9 @@ types: $(READY) ## run mypy in strict mode
 
 layers: $(READY) ## run import-linter: a layer imports only from lower layers
 	$(BIN)/lint-imports
+
+size: $(READY) ## count nodes and concepts, which app/size.toml limits; LOWER=1: lower its lines to what there is
+	$(BIN)/python -m tests.system.repository.size $(if $(LOWER),--lower)
 
 bench: $(READY) ## measure, and update the tables in docs/performance.md; QUICK=1: some seconds, no tables
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
