@@ -6,8 +6,8 @@ import errno
 import json
 import os
 import sys
+import threading
 import time
-import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from io import TextIOWrapper
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from ncco_server.errors import AppError, SettingsError, StoreError
+from ncco_server.service.raised import log_raised
 from ncco_server.terminal import printable
 
 if TYPE_CHECKING:
@@ -128,12 +129,10 @@ def read_bytes(file: str | Path) -> bytes:
         raise CannotRun(f"{file}: {error.strerror}", "name a file that can be read") from error
 
 
-def report_ignored(ignored: UnraisableHookArgs) -> None:
-    """Print one line for an exception in `__del__`, which the code of a handler may raise, instead of a traceback."""
-    error, trace = ignored.exc_value, ignored.exc_traceback
-    frame = traceback.extract_tb(trace)[-1] if trace is not None else None
-    where = f"{frame.filename}:{frame.lineno}: " if frame is not None else ""
-    sys.stderr.write(f"{where}ignored {type(error).__name__}: {error}\n")
+def report_ignored(ignored: UnraisableHookArgs | threading.ExceptHookArgs) -> None:
+    """Report an exception in `__del__` or in a thread, which the code of a handler may raise."""
+    if not isinstance(ignored.exc_value, SystemExit | None):  # a thread may end by `sys.exit()`
+        log_raised("an exception was ignored", ignored.exc_value)
 
 
 _RESULTS: Final = "ncco_server.results"

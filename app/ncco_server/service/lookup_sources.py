@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import importlib
 import inspect
-import logging
 import sys
 import traceback
 import zlib
@@ -27,9 +26,9 @@ from ncco_server.flow.handlers.limits import GUARD, HELD_S, TooLong, guarded
 from ncco_server.flow.handlers.results import running_key
 from ncco_server.flow.language.lookups import LookupRequest
 from ncco_server.service.outgoing import BEGINS, NoAddress, PrivateAddress, UntrustedCertificate
+from ncco_server.service.raised import log_raised
 from ncco_server.service.threads import Threads
 
-_log = logging.getLogger(__name__)
 BODY_LIMIT: Final = 64 * 1024
 """Before and after decompression."""
 KEY_LIMIT: Final = 255
@@ -210,10 +209,11 @@ class PythonModules:
         return any(each and tuple(parts[: len(each)]) == each for each in below)
 
 
-def guard_tasks(loop: asyncio.AbstractEventLoop) -> None:
+def guard_tasks(loop: asyncio.AbstractEventLoop, *, owns_process: bool) -> None:
     """Guard also the tasks that handlers and functions start, and the ends of their asynchronous generators.
 
-    In such a task, `sys.exit()` ends only the function.
+    In such a task, `sys.exit()` ends only the function. If nobody waits for the task, its exception is logged without
+    values; with `owns_process`, so is any other that the event loop reports.
     """
 
     async def ended(waiting: Coroutine[Any, Any, Any]) -> Any:
@@ -228,8 +228,18 @@ def guard_tasks(loop: asyncio.AbstractEventLoop) -> None:
             GUARD.count_task()
         return asyncio.Task(ended(waiting) if is_started_here else waiting, loop=loop, **options)
 
+    def report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error, task = context.get("exception"), context.get("future")
+        waiting = task.get_coro() if isinstance(task, asyncio.Task) else None
+        if error is not None and (owns_process or getattr(waiting, "cr_code", None) is ended.__code__):
+            log_raised("an exception was not caught", error)
+        else:
+            loop.default_exception_handler(context)
+
     if loop.get_task_factory() is None:
         loop.set_task_factory(new_task)
+    if loop.get_exception_handler() is None:
+        loop.set_exception_handler(report)
 
 
 class PythonFunctions:
@@ -312,7 +322,7 @@ def _failure_from(error: BaseException) -> LookupFailure:
     if isinstance(error, TooLong):
         message = f"the function held up all calls for {HELD_S * 1000:.0f} ms"
         return LookupFailure(f"{message}{where}", is_outage=True, is_late=True, cure=_HOLDS_CURE)
-    _log.error("a function raised an exception", exc_info=error)
+    log_raised("a function raised an exception", error)
     return LookupFailure(f"the function raised {type(error).__name__}{where}")
 
 

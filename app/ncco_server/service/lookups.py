@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import logging
 import math
 import re
 import time
-import traceback
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -22,6 +20,7 @@ from ncco_server.flow.language.lookups import LookupRequest
 from ncco_server.service.functions import reply_due
 from ncco_server.service.lookup_sources import LookupFailure, PythonFunctions, PythonModules, fetch, read_json
 from ncco_server.service.outgoing import new_client
+from ncco_server.service.raised import log_raised
 
 GRACE_MS: Final = 50
 RESERVE_S: Final = 0.5
@@ -35,7 +34,6 @@ PAUSE_S: Final = 10.0
 """After that, a single request tests the host."""
 
 _AFTER_HOST: Final = re.compile("[/?#]")
-_log = logging.getLogger(__name__)
 
 
 Ask: TypeAlias = Callable[[Lookup, float], Awaitable[LookupAnswer]]
@@ -124,8 +122,7 @@ class LookupClient:
                 is_cut_off=failure.is_cut_off,
             )
         except Exception as error:  # noqa: BLE001 - a caller is on the line, and hears the default
-            where = "".join(traceback.format_tb(error.__traceback__))  # the message may be secret
-            _log.error("the lookup %s failed by %s\n%s", lookup.name, type(error).__name__, where)
+            log_raised(f"the lookup {lookup.name} failed", error)
             return LookupAnswer(None, f"failed: {type(error).__name__}", self._ms_since(start))
 
     def _ms_since(self, start: float) -> int:

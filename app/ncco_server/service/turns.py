@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,13 +24,13 @@ from ncco_server.service.hand_hours import HandHours, hand_hours
 from ncco_server.service.jobs import JOBS
 from ncco_server.service.library import Library
 from ncco_server.service.masks import MARK, decrypted, mask
+from ncco_server.service.raised import log_raised
 from ncco_server.service.row_lookups import rows_of
 from ncco_server.service.tokens import make_token
 from ncco_server.service.written_rows import answer_row, caused_by, caused_by_turn, session_row, stored_ncco, turn_row
 from ncco_server.store import NOTHING_CAUSED, Caused, RecordingRow, ResultRow, SessionRow, Store, WebhookRow
 from ncco_server.store.table_rows import TableRows
 
-_log = logging.getLogger(__name__)
 PROBE_S: Final = JOBS["probe-store"]
 """This is also the time limit of a probe."""
 AWAY_AFTER: Final = 2
@@ -330,9 +329,8 @@ async def without_conflict(attempt: Callable[[], Coroutine[Any, Any, Result]]) -
 
 
 def _log_turn(turn: Turn) -> None:
-    """Also for programs that report logged exceptions, such as Sentry."""
     for error in turn.errors:
-        _log.error("a handler raised an exception", exc_info=error)
+        log_raised("a handler raised an exception", error)
     for line in turn.logged:
         CALL_LOG.info("%s, in call %s", line, turn.session.call.uuid)
 

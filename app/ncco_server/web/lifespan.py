@@ -160,7 +160,7 @@ def _guard_functions(settings: Settings, *, is_included: bool) -> None:
         from ncco_server.flow.handlers.limits import GUARD  # noqa: PLC0415 - only for flows with Python
         from ncco_server.service.lookup_sources import guard_tasks  # noqa: PLC0415 - as above
 
-        guard_tasks(asyncio.get_running_loop())
+        guard_tasks(asyncio.get_running_loop(), owns_process=not is_included)
         if not is_included:
             GUARD.ends_process = True
             sys.setswitchinterval(SWITCH_S)

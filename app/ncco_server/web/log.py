@@ -12,7 +12,6 @@ import os
 import select
 import stat
 import sys
-import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -27,14 +26,13 @@ from ncco_server.engine.secrets import Secrets
 from ncco_server.flow.report import report
 from ncco_server.service.delivery import CALL_LOG, Delivery, Reply
 from ncco_server.service.phone_numbers import readable
+from ncco_server.service.raised import place_of
 from ncco_server.service.told import told_by
 from ncco_server.settings import Settings
 from ncco_server.terminal import shows_colours
 
 TEXT_LIMIT: Final = 300
 """Maximum length of external text in a line."""
-FRAMES: Final = 12
-"""Only the innermost ones are logged."""
 PIPE_BYTES: Final = 4096
 """A writable pipe accepts these at once. Source: POSIX, PIPE_BUF on Linux."""
 
@@ -91,7 +89,7 @@ def configure_log(settings: Settings, out: TextIO | None = None) -> WriteLine:
     handler = logging.StreamHandler(cast("TextIO", lines))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[_stamped, _without_values],
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder(("error", "frames")), _stamped, _without_values],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendered, _decoded],
         )
     )
@@ -251,7 +249,7 @@ def _without_values(_: object, __: str, line: EventDict) -> EventDict:
     if text.startswith("Traceback "):
         text = text.rpartition("\n")[2].partition(":")[0]
     line["event"] = text.partition("\n")[0]
-    line.update(_place(error) if isinstance(error, BaseException) else {})
+    line.update(place_of(error) if isinstance(error, BaseException) else {})
     return line
 
 
@@ -295,17 +293,11 @@ def log_webhook(
         line |= {"cure": cure} if cure else {}
     if error is not None:
         level = "error"
-        line |= _place(error)
+        line |= place_of(error)
         if shows_values:
             line["message"] = _message(error, delivery)
     line["event"] = "webhook"
     write_line(level, line)
-
-
-def _place(error: BaseException) -> dict[str, Any]:
-    frames = traceback.extract_tb(error.__traceback__)[-FRAMES:]
-    names = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
-    return {"error": type(error).__name__, "frames": names}
 
 
 def _message(error: BaseException, delivery: Delivery | None) -> str:

@@ -13,6 +13,7 @@ from structlog.typing import FilteringBoundLogger
 from ncco_server.errors import AppError
 from ncco_server.flow.files import Stamps, stamps
 from ncco_server.service.library import Library
+from ncco_server.service.raised import place_of
 from ncco_server.service.released import CURE
 from ncco_server.web.metrics import Metrics
 
@@ -67,8 +68,8 @@ class FlowReader:
         except (AppError, OSError) as error:
             log.error("flows not read", problem=str(error))
             return
-        except Exception:  # an error in the loader must end neither calls nor the watcher
-            log.exception("flows not read", problem="internal error")
+        except Exception as error:  # noqa: BLE001 - an error in the loader must end neither calls nor the watcher
+            log.error("flows not read", problem="internal error", **place_of(error))
             return
         self.metrics.loaded(project, library.current, len(library.removed))
         logged = sorted(project.issues, key=lambda issue: not issue.is_error)[:ISSUES_LOGGED]

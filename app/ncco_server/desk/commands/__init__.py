@@ -78,6 +78,8 @@ class _Commands(click.Group):
         prepare_streams()
         if sys.unraisablehook is sys.__unraisablehook__:
             sys.unraisablehook = report_ignored
+        if threading.excepthook is threading.__excepthook__:
+            threading.excepthook = report_ignored
         ctx.color = shows_colours(sys.stdout)
         ctx.exit(exit_code_of(lambda: super(_Commands, self).invoke(ctx)))
 

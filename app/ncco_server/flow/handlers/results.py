@@ -66,8 +66,11 @@ def _portable(hint: Any) -> Any:
 
 
 def as_json(function: Callable[..., Any], result: Any) -> Any:
-    """Raises ValueError if the result cannot be a JSON value."""
-    return adapter_of(function).dump_python(result, mode="json")
+    """Raises ValueError if the result cannot be a JSON value.
+
+    What does not fit the return type stays as it is, without pydantic's warning, which quotes it.
+    """
+    return adapter_of(function).dump_python(result, mode="json", warnings=False)
 
 
 def misfits(function: Callable[..., Any], stored: Any) -> dict[str, str]:

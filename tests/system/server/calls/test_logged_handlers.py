@@ -117,3 +117,43 @@ def test_a_logged_line_may_be_any_value_and_has_a_limit(server: Server) -> None:
     logged = [each["event"] for each in server.log() if "in call leg" in each["event"]]
 
     assert ["7, in call leg", "x" * 10_000 + ", in call leg"] == logged
+
+
+LEFT: Final = """
+import asyncio
+import threading
+
+from ncco_server import Call, call_flow
+
+
+class Ending:
+    def __init__(self, number: str) -> None:
+        self.number = number
+
+    def __del__(self) -> None:
+        int(self.number)
+
+
+async def leave(number: str) -> None:
+    threading.Thread(target=int, args=(number,)).start()
+    asyncio.get_running_loop().call_soon(int, number)
+    Ending(number)
+
+
+@call_flow(default=True)
+async def shop(call: Call) -> None:
+    await call.run(leave, call.from_user)
+    await call.talk("Hello.")
+"""
+
+
+def test_an_exception_that_nothing_in_a_function_can_catch_is_logged_without_values(tmp_path: Path) -> None:
+    with running(tmp_path, {"flows/shop.py": LEFT}, {"NCCO_PYTHON_FLOWS": "shop.py"}) as server:
+        fields = {"from_user": USER, "to": "442079460000", "uuid": "leg", "conversation_uuid": "CON-leg"}
+        reply = loopback.post(f"{server.url}/webhooks/answer", json=fields)
+        for event in ("was ignored[\\s\\S]*was ignored", "was not caught"):
+            server.wait_for(event)
+        logged = [each for each in server.log() if each.get("error") == "ValueError"]
+
+    assert ["Hello."] == [action["text"] for action in reply.json()]
+    assert (3, False) == (len(logged), USER in server.printed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import logging
 import sys
@@ -347,6 +348,56 @@ async def test_the_log_goes_to_the_logger_of_the_package(home: Path, caplog: pyt
             await client.post("/webhooks/answer", json=CALL)
 
     assert [line for line in caplog.messages if line.startswith("event='webhook'") and "flow='phone'" in line]
+
+
+RAISING = """
+import asyncio
+from dataclasses import dataclass
+from datetime import date
+from ncco_server import Call, call_flow
+
+tasks = set()
+
+@dataclass
+class Order:
+    day: date
+
+def find() -> None:
+    raise ValueError("no such PIN 9431")
+
+async def find_later() -> None:
+    raise ValueError("no such PIN 9431")
+
+async def start() -> None:
+    asyncio.create_task(find_later())
+
+def misfit() -> Order:
+    return Order("9431")
+
+@call_flow(default=True)
+async def phone(call: Call) -> None:
+    {code}
+"""
+RAISED = {
+    "a function": ("await call.run(find)", "a function raised an exception", "ValueError"),
+    "a handler": ("find()", "a handler raised an exception", "ValueError"),
+    "a task that nobody waits for": ("await call.run(start)", "an exception was not caught", "ValueError"),
+    "a result that does not fit": ("await call.run(misfit)", "a handler raised an exception", "RunFailed"),
+}
+
+
+@pytest.mark.parametrize("raised", RAISED)
+async def test_an_exception_in_a_program_is_logged_without_its_message(
+    raised: str, home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    code, event, error = RAISED[raised]
+    phone = imported(home, "phone", RAISING.replace("{code}", code)).phone
+    async with running_app(program(home, phone, database_url="memory://")) as client:
+        await client.post("/webhooks/answer", json=CALL)
+        gc.collect()
+
+    (logged,) = [text for text in caplog.text.split("ERROR ") if event in text]
+    assert (True, False) == (error in logged.splitlines(), "9431" in caplog.text)
 
 
 STRANGERS: dict[str, dict[str, Any]] = {
