@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import signal
 import socket
 import threading
@@ -32,6 +33,8 @@ KEEP_ALIVE_S: Final = 75
 """Load balancers usually use 60, so they close idle connections first."""
 MAX_OPEN_FILES: Final = 65_536
 BACKLOG: Final = 2048
+PASSED_FD: Final = 3
+"""Source: SD_LISTEN_FDS_START in sd_listen_fds(3)."""
 _OWN_ADDRESS: Final = "Write an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all addresses."
 
 Ready = Callable[[str, int], None]
@@ -68,7 +71,7 @@ def serve(
     _raise_file_limit()
     # Closing the terminal, or a reload by an old version's unit, must not end calls.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    with listening(settings.host, settings.port) as bound, suppress(KeyboardInterrupt):
+    with _from_systemd() or listening(settings.host, settings.port) as bound, suppress(KeyboardInterrupt):
         host, port = bound.getsockname()[:2]
         settings = settings.model_copy(update={"port": int(port)})  # for port 0, callback URLs need the actual port
 
@@ -78,6 +81,18 @@ def serve(
 
         _run(settings, bound, greet, write_line, dev=dev, figures=figures)
     structlog.get_logger().info("server stopped")
+
+
+def _from_systemd() -> socket.socket | None:
+    """Return the listening socket of a `.socket` unit: webhooks wait in it while the server restarts.
+
+    Source: sd_listen_fds(3).
+    """
+    if os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS") != "1":
+        return None
+    bound = socket.socket(fileno=PASSED_FD)
+    bound.set_inheritable(False)
+    return bound
 
 
 @contextmanager

@@ -35,7 +35,7 @@ from tests.system.cli.projects import SHOP, write_project
 from tests.system.server.hosts.proxy import NGINX, started, wait_until_up
 
 UNIT = (ROOT / "deploy" / "ncco.service").read_text(encoding="utf-8")
-UNITS = ("ncco.service", "ncco-backup.service", "ncco-backup.timer")
+UNITS = ("ncco.service", "ncco.socket", "ncco-backup.service", "ncco-backup.timer")
 CADDYFILE = (ROOT / "deploy" / "Caddyfile").read_text(encoding="utf-8")
 NGINX_FILE = (ROOT / "deploy" / "nginx.conf").read_text(encoding="utf-8")
 PAGE = (ROOT / "docs" / "how-to" / "one-host.md").read_text(encoding="utf-8")
@@ -99,6 +99,14 @@ def test_the_unit_runs_as_one_user_and_writes_where_the_page_puts_the_database()
     assert f"sqlite:////var/lib/{said('StateDirectory')}/" in PAGE
     assert f"{said('WorkingDirectory')}/.env" in PAGE
     assert f"ln -s {said('ExecStart').split()[0]} " in PAGE
+
+
+def test_systemd_listens_where_the_proxies_send_webhooks() -> None:
+    [address] = re.findall(r"^ListenStream=(.+)$", (ROOT / "deploy" / "ncco.socket").read_text(encoding="utf-8"), re.M)
+
+    assert f"reverse_proxy {{$NCCO_UPSTREAM:{address}}}" in CADDYFILE
+    assert f"server {address} " in NGINX_FILE
+    assert "systemctl enable --now ncco.socket ncco\n" in PAGE
 
 
 def test_the_unit_lets_the_server_stop_and_always_restarts_it() -> None:
