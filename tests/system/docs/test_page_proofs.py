@@ -51,7 +51,7 @@ def test_the_flows_of_a_page_are_proved_as_written(
         (tmp_path / name).write_text(text, encoding="utf-8")
     if not any(name.startswith("flows/") and "flow:" in text for name, text in files.items()):
         return
-    result = ncco("prove", "--no-cache", "--format", "json", cwd=tmp_path, env=settings_of(block, files))
+    result = ncco("prove", "--format", "json", cwd=tmp_path, env=settings_of(block, files))
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     if not is_whole and not result.stdout:  # its frame has an error, such as a lookup that no step asks
         return

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
 from keyword import iskeyword
 from pathlib import Path
@@ -15,14 +15,13 @@ from typing import Any, Final
 
 import click
 
-from ncco_server.desk.environment import flow_variables, python_flows
+from ncco_server.desk.environment import flow_variables
 from ncco_server.desk.output import CannotRun, json_text, print_result
 from ncco_server.desk.project import Source, flow_named, flow_of_file
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.model import Flow, Project
 from ncco_server.flow.report import Format, report
 from ncco_server.wording import counted
-from ncco_studio.verify.kept import CACHE, KeptResults
 from ncco_studio.verify.platform_file import seen_platform
 from ncco_studio.verify.prove import (
     CallLimits,
@@ -35,8 +34,7 @@ from ncco_studio.verify.prove import (
     prove,
     roots_of,
 )
-from ncco_studio.verify.prove.many import ProofRequest, prove_all
-from ncco_studio.verify.prove.rehearsal import coverings
+from ncco_studio.verify.prove.rehearsal import confirmed, coverings
 from ncco_studio.verify.scenarios.files import WrittenScenario, numbered
 
 MOST_SCENARIOS: Final = 100
@@ -56,7 +54,6 @@ def prove_project(
     steps: int,
     save: Path | None,
     tests: Path | None,
-    no_cache: bool,
 ) -> bool:
     """Prove the flow `name`, or every flow for "", and print what is found; return whether nothing is wrong.
 
@@ -66,11 +63,24 @@ def prove_project(
     now = datetime.now(UTC)
     found = source.load_sound(env)
     name = name or flow_of_file(found)
-    limits = SearchLimits(states, seconds), CallLimits(silence, steps, seen_platform().get("after_connect", ""))
-    request = ProofRequest(now, env, *limits, source.path_of, python_flows())
-    kept = None if no_cache else KeptResults(source.flows.parent / CACHE)
-    proved = _proved_flows(name, found.project.flows)
-    verdicts = _verdicts(proved, request, kept)
+    call_limits = CallLimits(silence, steps, seen_platform().get("after_connect", ""))
+    proofs = []
+    verdicts = []
+    flows = _flows(name, found.project.flows)
+    is_hidden = len(flows) == 1 or not sys.stderr.isatty()
+    with click.progressbar(flows, label="proving", file=sys.stderr, hidden=is_hidden) as proving:
+        for flow in proving:
+            proof = prove(
+                flow,
+                now,
+                env=env,
+                bounds=SearchLimits(states, seconds),
+                call_limits=call_limits,
+                progress=partial(_report_progress, flow.name),
+            )
+            verdicts.append(confirmed(found.project, proof, source.path_of))
+            if tests is not None:  # a proof takes much memory
+                proofs.append(proof)
     others = placed_forever(found.project, verdicts) + ([] if name else never_run(found.project.flows, verdicts))
     faults = _unique(chain.from_iterable(verdict.violations for verdict in verdicts), others)
     verdicts = [each.refuted_by(others) for each in verdicts]
@@ -91,13 +101,12 @@ def prove_project(
     if save is not None:
         _write(save, _counter_examples(faults))
     if tests is not None:
-        proofs = [prove(flow, now, env=env, bounds=request.bounds, call_limits=request.call_limits) for flow in proved]
         _write(tests, _coverings(found.project, proofs))
     is_stopped = any(verdict.stopped for verdict in verdicts)
     return not is_stopped and not any(issue.is_error for issue in issues)
 
 
-def _proved_flows(name: str, flows: Mapping[str, Flow]) -> list[Flow]:
+def _flows(name: str, flows: Mapping[str, Flow]) -> list[Flow]:
     """Return the flow with this name, or all entry flows for "". Raises CannotRun."""
     if not flows:
         raise CannotRun("there is no flow", "run it in the project's folder, or name the folder")
@@ -108,18 +117,6 @@ def _proved_flows(name: str, flows: Mapping[str, Flow]) -> list[Flow]:
         cure = "prove a flow that runs it, or give it `numbers`, `default: true` or `entry: true`"
         raise CannotRun(f'no call can start in flow "{name}"', cure)
     return [flow]
-
-
-def _verdicts(flows: Sequence[Flow], request: ProofRequest, kept: KeptResults | None) -> list[FlowVerdict]:
-    """Sorted by flow; a terminal shows a progress bar. Raises CannotRun."""
-    proving = prove_all(flows, request, kept, _report_progress)
-    hidden = len(flows) == 1 or not sys.stderr.isatty()
-    try:
-        with click.progressbar(proving, length=len(flows), label="proving", file=sys.stderr, hidden=hidden) as shown:
-            return sorted(shown, key=lambda verdict: verdict.flow)
-    except BrokenProcessPool as error:
-        problem = "a process that proves flows was killed, probably because memory ran out"
-        raise CannotRun(problem, "prove the flows one after another: `ncco prove FLOW`") from error
 
 
 def _unique(*groups: Iterable[FoundViolation]) -> list[FoundViolation]:

@@ -11,7 +11,6 @@ from ncco_server.desk import options
 from ncco_server.desk.output import FINE, ISSUES
 from ncco_server.desk.project import source_of
 from ncco_studio.verify.faults import LIMITS
-from ncco_studio.verify.kept import CACHE
 
 
 @click.command(
@@ -64,7 +63,6 @@ for text, numbers or digits, `partial` if they did not reach all lines of a hand
     type=click.Path(path_type=Path, file_okay=False),
     help="Write scenarios to this folder that cover every outcome.",
 )
-@click.option("--no-cache", is_flag=True, help=f"Prove flows again that have not changed, and do not use {CACHE}.")
 def command(*, what: str | None, flows: Path | None, templates: Path | None, **options: Any) -> int:
     """Explore every path through FLOW, or through every flow of PROJECT, with the engine that answers real calls.
 

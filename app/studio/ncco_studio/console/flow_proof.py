@@ -7,15 +7,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from pydantic import TypeAdapter
+
 from ncco_server.flow.files import search_beside
+from ncco_server.flow.loader import load
 from ncco_studio.simulator.assumptions import After
-from ncco_studio.verify.prove import CallLimits, SearchLimits
-from ncco_studio.verify.prove.many import VERDICT, ProofRequest, prove_flow
+from ncco_studio.verify.prove import CallLimits, FlowVerdict, SearchLimits, prove
+from ncco_studio.verify.prove.handler_steps import explore
+from ncco_studio.verify.prove.rehearsal import confirmed
 from ncco_studio.verify.scenarios import script as steps
 from ncco_studio.verify.scenarios.files import WrittenScenario
 from ncco_studio.verify.scenarios.model import read_scenarios
 
 MOST_STATES: Final = 50_000
+VERDICT: Final = TypeAdapter(FlowVerdict)
 _BY_CALLER: Final = ("press", "speak", "silence", "record", "hangup")
 _WORDS: Final = {"dial": "the called party:"}
 _PLAYED: Final = {"flow", "to", "from", "at"}
@@ -33,9 +38,16 @@ def verdict_on(
     """
     if folder["handlers"]:
         search_beside(Path(folder["flows"]))
-    limits = SearchLimits(MOST_STATES, seconds), CallLimits(after_connect=after_connect)
-    request = ProofRequest(datetime.now(UTC), folder["env"], *limits, str, tuple(folder["handlers"]))
-    return VERDICT.dump_python(prove_flow(flow, sources, request, lambda *_: None), mode="json")
+    env = folder["env"]
+    project = load(sources, env, handlers=tuple(folder["handlers"]), explore=explore)
+    proof = prove(
+        project.flows[flow],
+        datetime.now(UTC),
+        env=env,
+        bounds=SearchLimits(MOST_STATES, seconds),
+        call_limits=CallLimits(after_connect=after_connect),
+    )
+    return VERDICT.dump_python(confirmed(project, proof), mode="json")
 
 
 def conversation(written: WrittenScenario) -> Iterator[tuple[str, str]]:

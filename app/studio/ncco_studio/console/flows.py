@@ -23,7 +23,7 @@ from ncco_server.suggest import nearest
 from ncco_studio.console.access import CanLook
 from ncco_studio.console.change.heard import heard_in_week
 from ncco_studio.console.change.page import saving
-from ncco_studio.console.flow_proof import conversation, played, verdict_on
+from ncco_studio.console.flow_proof import VERDICT, conversation, played, verdict_on
 from ncco_studio.console.pages import STATIC, View, refused, render, view_of
 from ncco_studio.console.polled import ListSearch
 from ncco_studio.console.report import PeriodQuery, count_period
@@ -36,7 +36,6 @@ from ncco_studio.pictures.graph import GraphNode, entrances
 from ncco_studio.pictures.svg import as_svg
 from ncco_studio.verify.platform_file import seen_platform
 from ncco_studio.verify.prove import FlowVerdict, placed_forever
-from ncco_studio.verify.prove.many import VERDICT
 
 router = APIRouter()
 

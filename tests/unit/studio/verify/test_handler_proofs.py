@@ -200,7 +200,7 @@ def test_a_fault_of_a_handler_says_what_to_correct() -> None:
 def test_an_exception_of_a_handler_is_reported_and_not_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows/shop.py").write_text(code_of(DEFECTS["no word for silence"]))
-    result = ncco("prove", "--no-cache", "--format", "json", cwd=tmp_path, env={"NCCO_PYTHON_FLOWS": "shop.py"})
+    result = ncco("prove", "--format", "json", cwd=tmp_path, env={"NCCO_PYTHON_FLOWS": "shop.py"})
 
     assert ["error_exit"] == [each["kind"] for each in json_of(result)["violations"]]
     assert [] == caplog.records

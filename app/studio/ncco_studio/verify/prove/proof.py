@@ -65,7 +65,7 @@ class HandlerLines(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FlowVerdict:
-    """The result of a proof. It can be sent from another process, and stored as JSON.
+    """The result of a proof. It can be sent from another process as JSON.
 
     Attributes:
         flows: the flow and those that it can run.
