@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from tests.support.postgres_server import NoPostgres
-from tests.system.cli.platform_kills import platform_check_killed
 from tests.system.server.faults.function_kills import functions_killed
 from tests.system.server.faults.killing import killed
 from tests.system.server.faults.placing_kills import placing_killed
@@ -70,7 +69,6 @@ RUNS: Final = {
     "placing_kills": Run(placing_killed, "kills", 3, 200, HOSTS),
     "placing_races": Run(placing_raced, "races", 100, 5_000, BOTH, few=2),
     "refused": Run(refused, "kills", 5, 60, HOSTS),
-    "platform_kills": Run(platform_check_killed, "kills", 3, 30),
 }
 
 

@@ -278,9 +278,9 @@ class Variables(BaseModel):
     stand-in on this machine such as `ncco vonage`. `--dev` places calls with a virtual Vonage of its own.
     """
 
-    platform: Annotated[Path | None, Cure("Write the path of a file that `ncco platform-check` has written.")] = None
-    """File with what Vonage was seen to do, from `ncco platform-check`. The simulator, tests, proofs and the console's
-    phone use it. Not set: they use the assumptions of this project.
+    platform: Annotated[Path | None, Cure("Write the path of a file with assumptions about Vonage.")] = None
+    """YAML file with what Vonage does, where that differs from the assumptions of this project. The simulator, tests,
+    proofs and the console's phone use it.
     """
     demo: _Switch = False
     """1 for a demonstration with simulated calls, from `ncco init --demo`: the console says so on every page, and

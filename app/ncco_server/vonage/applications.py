@@ -174,15 +174,9 @@ async def read_numbers(account: Account, application_id: str) -> OwnedNumbers:
 
     Source: Numbers API 1.1.0, `GET /account/numbers`: Basic authentication.
     """
-    path = f"/account/numbers?application_id={application_id}&size=100"
-    return await document_at(account, OwnedNumbers, path, "numbers", ACCOUNT_URL)
-
-
-async def document_at(account: Account, kind: type[_Reply], path: str, what: str, host: str = "") -> _Reply:
-    """`host` is where it is at Vonage, if not at the API's own address. Raises VonageApiError."""
-    base = host if host and account.api_url.startswith("https:") else account.api_url
-    body, _ = await _request(account, "GET", f"{base}{path}")
-    return _parsed(kind, body, f"{base} does not reply with {what}")
+    base = ACCOUNT_URL if account.api_url.startswith("https:") else account.api_url
+    body, _ = await _request(account, "GET", f"{base}/account/numbers?application_id={application_id}&size=100")
+    return _parsed(OwnedNumbers, body, f"{base} does not reply with numbers")
 
 
 def _parsed(kind: type[_Reply], body: bytes, problem: str, date: str = "") -> _Reply:

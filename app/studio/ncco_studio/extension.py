@@ -29,7 +29,6 @@ COMMANDS: Final = {
     "schema": "Print the JSON Schema of flow files, of scenarios, or of the NCCO.",
     "lsp": "Run the language server for an editor, on standard input and output.",
     "vonage": "Run a virtual Vonage on this machine, with its REST API for calls.",
-    "platform-check": "Ask Vonage itself how it behaves, by short calls between two of your numbers.",
 }
 """The commands with short descriptions. Their modules are `ncco_studio.commands.<name>`, with _ for -."""
 

@@ -35,7 +35,7 @@ ARGUMENTS: Final = {
 """For commands that need some."""
 NAMED: Final = ("graph", "prove", "hours", "check")
 """Commands that take the name of a flow too, or of a file."""
-ELSEWHERE: Final = LONG | {"init", "restore", "platform-check", "api-key", "console"}
+ELSEWHERE: Final = LONG | {"init", "restore", "api-key", "console"}
 """Commands that read no project, or write into it."""
 SCENARIO: Final = "nobody speaks: {flow: shop, script: [hangup]}"
 

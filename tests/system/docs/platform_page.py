@@ -14,8 +14,9 @@ INTRODUCTION: Final = """# What is assumed about Vonage
 <!-- written by make docs -->
 
 Simulator, tests, proofs and `ncco vonage` play calls as Vonage's documents describe them. Where these are silent,
-disagree, or nobody has checked them, they use the assumptions below. [`ncco platform-check`](../how-to/platform.md)
-asks Vonage itself.
+disagree, or nobody has checked them, they use the assumptions below. `tests/live/` in the repository asks Vonage
+itself: tests that place short calls between two numbers of your account, for which `tests/live/conftest.py` names the
+settings.
 
 A file with other values, named by [`NCCO_PLATFORM`](settings.md), replaces them; `ncco schema platform` prints its
 schema for an editor:
@@ -34,12 +35,8 @@ NO_SOURCE: Final = "no source"
 def page() -> str:
     found = assumptions().values()
     without = sum(not each.basis.source for each in found)
-    hidden = "".join(f"- `{each.name}`: {each.basis.hidden}\n" for each in found if each.basis.hidden)
     return (
-        INTRODUCTION
-        + "".join(map(_row, found))
-        + f"\n{len(found)} assumptions, {without} of them without a source. "
-        + f"`ncco platform-check` cannot see:\n\n{hidden}"
+        INTRODUCTION + "".join(map(_row, found)) + f"\n{len(found)} assumptions, {without} of them without a source.\n"
     )
 
 

@@ -16,12 +16,10 @@ class Basis:
     Attributes:
         source: the document that says so; "" if none does.
         against: a document that says otherwise; "" if none does.
-        hidden: why webhooks and the REST API cannot show what the platform does; "" if they can.
     """
 
     source: str = ""
     against: str = ""
-    hidden: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +152,8 @@ class Assumptions:
     record_after_replacement: Annotated[After, Basis("NCCO reference, Record")] = "continues"
     """What becomes of a recording when another NCCO replaces the one that started it?"""
 
-    # What webhooks cannot show
-    speech_timeout: Annotated[
-        Literal["after_prompts", "at_once"], Basis(hidden="a machine that speaks is not always recognised as speech")
-    ] = "after_prompts"
+    # What the caller says
+    speech_timeout: Annotated[Literal["after_prompts", "at_once"], Basis()] = "after_prompts"
     """When does the timeout for speech after prompts with `bargeIn` start?"""
 
 

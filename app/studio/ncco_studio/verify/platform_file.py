@@ -49,7 +49,7 @@ def read_platform(file: str, text: str) -> tuple[Mapping[str, Any], list[FlowIss
 
 def settings_in(path: Path) -> Mapping[str, Any]:
     """The settings that a file contains. Raises SettingsError."""
-    cure = "Name a file that `ncco platform-check` has written, or leave it out."
+    cure = "Name a file of assumptions, or leave it out."
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

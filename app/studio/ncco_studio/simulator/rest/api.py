@@ -31,7 +31,6 @@ from ncco_studio.simulator.body_limit import limited
 from ncco_studio.simulator.delivery import Application
 from ncco_studio.simulator.input import listen_for_keys
 from ncco_studio.simulator.legs import Leg
-from ncco_studio.simulator.payloads import RATE_EUR
 from ncco_studio.simulator.platform import Vonage
 from ncco_studio.simulator.rest.access import (
     MAX_BODY_BYTES,
@@ -112,19 +111,6 @@ async def get_numbers(vonage: Account) -> dict[str, Any]:
     return {"count": len(numbers), "numbers": numbers}
 
 
-@ROUTER.get("/account/get-balance")
-async def get_balance(_: Account, request: Request) -> dict[str, Any]:
-    """It does not change."""
-    return {"value": request.app.state.platform.balance_eur, "autoReload": False}
-
-
-@ROUTER.get("/v2/account/pricing/voice-outbound")
-async def get_prices(vonage: Account, country: str) -> dict[str, Any]:
-    """Per minute, the same everywhere."""
-    price = {"country": country, "currency": "EUR", "price": f"{RATE_EUR:.8f}"}
-    return {"_embedded": {"countries": [price]}}
-
-
 def _known(vonage: Vonage, application_id: str) -> Application:
     if application_id != vonage.application.application_id:
         raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no application {application_id}.")
@@ -163,7 +149,6 @@ class Platform:
     in_step: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
     creations: RateLimit = field(default_factory=lambda: RateLimit(NEW_CALLS_PER_SECOND))
     others: RateLimit = field(default_factory=lambda: RateLimit(OTHERS_PER_SECOND))
-    balance_eur: float = 10.0
     running: dict[tuple[str, str], Process[None]] = field(default_factory=dict)
 
     def known(self, uuid: str) -> Leg:

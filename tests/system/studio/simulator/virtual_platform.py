@@ -1,11 +1,10 @@
-"""A virtual Vonage in virtual time, used only through its REST API and webhooks, for checks of the platform."""
+"""A virtual Vonage in virtual time, used only through its REST API and webhooks, for the questions of live tests."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 import httpx
@@ -20,21 +19,12 @@ from ncco_studio.simulator.platform import Vonage
 from ncco_studio.simulator.rest.access import Access
 from ncco_studio.simulator.rest.api import Platform, calls_api
 from ncco_studio.simulator.servers import Request, Response
-from ncco_studio.verify.platform_check.check import PlatformCheck
-from ncco_studio.verify.platform_check.journal import Journal
-from ncco_studio.verify.platform_check.probes import PROBES, PlatformProbe, Seen
+from tests.live.line import Line
 from tests.support.keys import private_pem, rsa_key
 
 NUMBERS: Final = ("442079460001", "442079460002")
 BASE_URL: Final = "https://check.example.com/check"
 APPLICATION_ID: Final = "5f0c3b8e-6d1a-4c7e-9a55-2f1e0b7c9d10"
-RATE_EUR: Final = 0.02
-OTHER_NUMBERS: Final[Mapping[str, tuple[float, ...]]] = {
-    "retries": (0, 2, 3),
-    "retry_after_s": (0.5, 2.0, 3.0),
-    "answer_timeout_s": (2.0, 3.0, 10.0),
-}
-"""Other values of the assumptions that are numbers."""
 MOST_LATE_S: Final = 0.2
 MOST_SLOW_S: Final = 0.1
 
@@ -52,21 +42,14 @@ class Internet(Chaos):
 
 
 class VirtualPlatform:
-    """A virtual Vonage whose webhooks reach a check, and the check.
+    """A virtual Vonage, and a line whose calls it plays."""
 
-    Attributes:
-        placed: the bodies of the requests that placed calls.
-        journal: of the check.
-    """
-
-    def __init__(
-        self, assumes: Assumptions, *, seed: str = "", secret: str = "s" * 32, journal: Journal | None = None
-    ) -> None:
+    def __init__(self, assumes: Assumptions, *, seed: str) -> None:
         application = Application(
             f"{BASE_URL}/answer",
             f"{BASE_URL}/event",
             f"{BASE_URL}/fallback",
-            signature_secret=secret,
+            signature_secret="s" * 32,
             application_id=APPLICATION_ID,
             numbers=NUMBERS,
             region_url="http://vonage.example",
@@ -79,31 +62,17 @@ class VirtualPlatform:
         client = httpx.AsyncClient(transport=httpx.ASGITransport(api))
         tokens = ApplicationTokens(APPLICATION_ID, private_pem(key))
         voice_api = VoiceApi(client, "http://127.0.0.1:9000", tokens, clock, self.vonage.run)
-        self.journal = journal or Journal(application_id=APPLICATION_ID, numbers=NUMBERS)
-        self.check = PlatformCheck(
-            voice_api, BASE_URL, self.journal, self.save, rate_eur=RATE_EUR, clock=lambda: clock.ms / 1000,
-            pause=self.vonage.run,
-        )  # fmt: skip
+        self.line = Line(voice_api, BASE_URL, NUMBERS, lambda: clock.ms / 1000, self.vonage.run)
 
     @property
     def now(self) -> datetime:
         return self.vonage.clock()
 
-    def save(self, journal: Journal) -> None:
-        """Keep nothing."""
-
     async def deliver(self, request: Request) -> Response:
         url = urlsplit(request.url)
         headers = {name.lower(): value for name, value in request.headers.items()}
         path = url.path.removeprefix(urlsplit(BASE_URL).path)
-        reply = self.check.receive(path, request.method, url.query, headers, request.body)
-        body = reply.body if isinstance(reply.body, str) else "" if reply.body is None else compact_json(reply.body)
-        sent = {"content-type": reply.content_type} | ({"location": reply.location} if reply.location else {})
+        reply = self.line.receive(path, request.method, url.query, headers, request.body)
+        body = "" if reply.body is None else compact_json(reply.body)
+        sent = {"content-type": "application/json"} | reply.headers
         return Response(reply.status, sent, body.encode(), reply.delay_s)
-
-    async def ask_all(self, probes: Sequence[PlatformProbe] = PROBES) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for probe in probes:
-            seen: Seen = await self.check.ask(probe)
-            found |= seen
-        return found

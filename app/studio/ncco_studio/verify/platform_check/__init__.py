@@ -1,1 +1,0 @@
-"""Tests how the platform itself behaves, by short calls between two numbers of one application."""
