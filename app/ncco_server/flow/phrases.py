@@ -56,10 +56,6 @@ def _words(text: str) -> str:
     return "".join(signs)
 
 
-def find(phrase_folded: str, text_folded: str) -> bool:
-    return bool(phrase_folded) and f" {phrase_folded} " in f" {text_folded} "
-
-
 def find_phrases(phrases: Iterable[str], text: str) -> list[str]:
     """Folded `phrases` in the order in which `text` contains them, without those inside a longer one."""
     said = f" {fold(text)} "

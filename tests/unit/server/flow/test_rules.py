@@ -73,8 +73,6 @@ PLACES = {
     "W524": "flows/bad.yaml:8:16",
     "W531": "flows/bad.yaml:6:43",
     "W556": "flows/bad.yaml:4:3",
-    "W606": "flows/bad.yaml:9:34",
-    "W607": "flows/bad.yaml:9:67",
     "W609": "flows/bad.yaml:7:9",
     "W638": "flows/bad.yaml:22:32",
     "W703": "flows/pizza.py:6:21",
