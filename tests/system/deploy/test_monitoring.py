@@ -29,7 +29,7 @@ OF_PROMETHEUS = {"job", "instance"}
 
 FUNCTIONS = {
     *("and", "or", "unless", "on", "by", "le", "up"),
-    *("absent", "histogram_quantile", "increase", "max", "min", "rate", "sum", "time"),
+    *("absent", "changes", "histogram_quantile", "increase", "max", "min", "rate", "sum", "time"),
 }
 SELECTOR = re.compile(r"(\w+)\{([^}]*)\}")
 MATCHER = re.compile(r'(\w+)\s*(?:=~|!~|!=|=)\s*"([^"]*)"')
@@ -87,7 +87,7 @@ def expressions() -> Iterator[tuple[str, str]]:
 
 def asked(expression: str) -> Iterator[tuple[str, str, str]]:
     """Each metric in an expression, with each label matcher's label and value; without a matcher, both are ""."""
-    for name in re.findall(r"\bncco_\w+", expression):
+    for name in re.findall(r"\b(?:ncco|process)_\w+", expression):
         yield name, "", ""
     for name, matchers in SELECTOR.findall(expression):
         for label, value in MATCHER.findall(matchers):
@@ -153,7 +153,7 @@ def test_no_name_in_an_expression_escapes_the_tests() -> None:
         for word in re.findall(r"[a-z_]+(?=\s*[({\[])", re.sub(r'"[^"]*"', "", expression))
     }
 
-    assert set() == {word for word in words if not word.startswith("ncco_")} - FUNCTIONS
+    assert set() == {word for word in words if not word.startswith(("ncco_", "process_"))} - FUNCTIONS
 
 
 def test_the_dashboard_has_the_shape_that_grafana_imports() -> None:

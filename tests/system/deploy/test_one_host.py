@@ -39,6 +39,7 @@ UNITS = ("ncco.service", "ncco.socket", "ncco-backup.service", "ncco-backup.time
 CADDYFILE = (ROOT / "deploy" / "Caddyfile").read_text(encoding="utf-8")
 NGINX_FILE = (ROOT / "deploy" / "nginx.conf").read_text(encoding="utf-8")
 PAGE = (ROOT / "docs" / "how-to" / "one-host.md").read_text(encoding="utf-8")
+UPGRADE_PAGE = (ROOT / "docs" / "how-to" / "upgrade.md").read_text(encoding="utf-8")
 DOCKER_PAGE = (ROOT / "docs" / "how-to" / "docker.md").read_text(encoding="utf-8")
 DRAINED_S, LAST_WRITE_S, VONAGE_WAITS_S = 30, 5, 5
 IN_CONTAINER = re.findall(r"^docker compose exec (?:-T )?ncco (.+)$", DOCKER_PAGE, re.M)
@@ -107,6 +108,19 @@ def test_systemd_listens_where_the_proxies_send_webhooks() -> None:
     assert f"reverse_proxy {{$NCCO_UPSTREAM:{address}}}" in CADDYFILE
     assert f"server {address} " in NGINX_FILE
     assert "systemctl enable --now ncco.socket ncco\n" in PAGE
+
+
+def test_an_upgrade_leaves_the_running_environment_as_it_is_and_switches_a_link(tmp_path: Path) -> None:
+    installs = re.findall(r"^ *(\S+/pip install) ", PAGE + UPGRADE_PAGE, re.M)
+    first, switch = (re.findall(r"^ *(ln -s ncco-.*)$", page, re.M)[0] for page in (PAGE, UPGRADE_PAGE))
+    for version, step in (("0.3.0", first), ("0.4.0", switch)):
+        (tmp_path / f"ncco-{version}").mkdir()
+        there = step.replace("/opt/", f"{tmp_path}/")
+        subprocess.run(["sh", "-c", f"version={version}; {there}"], cwd=tmp_path, check=True)
+
+    assert ["/opt/ncco-$version/bin/pip install"] * 4 == installs
+    assert (tmp_path / "ncco-0.4.0") == (tmp_path / "ncco").resolve()
+    assert {"ncco", "ncco-0.3.0", "ncco-0.4.0"} == {each.name for each in tmp_path.iterdir()}
 
 
 def test_the_unit_lets_the_server_stop_and_always_restarts_it() -> None:
