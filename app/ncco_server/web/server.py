@@ -46,6 +46,7 @@ def serve(
     *,
     dev: bool = False,
     ready: Ready | None = None,
+    stopping: Callable[[], None] = lambda: None,
     figures: socket.socket | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; return when all requests are finished. Prints nothing but its log.
@@ -56,6 +57,7 @@ def serve(
         settings: see `load_settings`.
         dev: see `create_app`.
         ready: called when the port is bound, before the first request.
+        stopping: called when the port closes.
         figures: a bound socket that serves the figures for the console; None to serve none.
 
     Raises:
@@ -79,7 +81,7 @@ def serve(
             if ready is not None:
                 ready(str(host), int(port))
 
-        _run(settings, bound, greet, write_line, dev=dev, figures=figures)
+        _run(settings, bound, greet, write_line, dev=dev, stopping=stopping, figures=figures)
     structlog.get_logger().info("server stopped")
 
 
@@ -151,6 +153,7 @@ def _run(
     write_line: WriteLine,
     *,
     dev: bool,
+    stopping: Callable[[], None],
     figures: socket.socket | None,
 ) -> None:
     metrics = Metrics(settings.commit)
@@ -162,13 +165,23 @@ def _run(
         timeout_graceful_shutdown=FINISH_S,
     )
     with ExitStack() as stack:
-        server = stack.enter_context(_stopped_by_sigterm(Server(config)))
+        server = stack.enter_context(_stopped_by_sigterm(_WebhookServer(config, stopping)))
         if figures is not None:
             stack.enter_context(_beside(figures_app(LastHour(metrics.registry)), figures, "figures"))
         stack.enter_context(_metrics_port(settings, metrics.registry))
         stack.enter_context(_api_port(settings))
         ready()
         server.run(sockets=[bound])
+
+
+class _WebhookServer(Server):
+    def __init__(self, config: Config, stopping: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._stopping()
+        await super().shutdown(sockets)
 
 
 @contextmanager

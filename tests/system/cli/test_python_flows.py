@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.cases import each_case
 from tests.support.command import ncco
+from tests.support.fork_server import NCCO, run
+from tests.support.server import plain_environment
 
 HANDLER = """\
 from ncco_server import Call, call_flow
@@ -245,3 +247,16 @@ def test_what_callers_enter_has_no_name(project: Path) -> None:
 
     assert "collected: 4 digits go to the handler" in played
     assert "what callers of pizza enter stands for similar values" in proved
+
+
+@pytest.mark.parametrize("words", ["check", "render shop", "test", "prove shop"])
+def test_a_command_ends_though_the_file_of_a_handler_has_started_a_thread(tmp_path: Path, words: str) -> None:
+    thread = "import threading\nthreading.Thread(target=threading.Event().wait).start()"
+    write(tmp_path / "flows/shop.py", "shop", 1, thread)
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "scenarios/shop.yaml").write_text("a call:\n  flow: shop\n  script: [hear: Welcome., end]\n")
+
+    env = plain_environment(tmp_path, NCCO_PYTHON_FLOWS="shop.py")
+    done = run([NCCO, *words.split()], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=100)
+
+    assert (True, 0) == ((tmp_path / "flows/shop.ran").exists(), done.returncode), done.stderr

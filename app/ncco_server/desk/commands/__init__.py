@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 import threading
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any, Final
 
 import click
 
+from ncco_server.desk.ending import ENDING
 from ncco_server.desk.output import exit_code_of, prepare_streams, report_ignored
 from ncco_server.desk.studio import NAMES, command_of, find_studio
 from ncco_server.garbage import collect_rarely
@@ -109,25 +108,9 @@ def main() -> None:
 
 
 def run() -> None:
-    """Run the command, and end the process.
-
-    Python ends a thread of an author's code by force, and the process aborts if that code was called by an extension in
-    Rust, such as pydantic's.
-    """
+    """Run the command, and end the process."""
     try:
         main()
     except SystemExit as ended:
-        if _has_threads_that_stay():
-            with suppress(OSError):  # nobody may read them anymore
-                sys.stdout.flush()
-                sys.stderr.flush()
-            os._exit(ended.code if isinstance(ended.code, int) else int(ended.code is not None))
+        ENDING.prepare(ended.code if isinstance(ended.code, int) else int(ended.code is not None))
         raise
-
-
-def _has_threads_that_stay() -> bool:
-    if threading.active_count() == 1:
-        return False
-    from ncco_server.flow.handlers.limits import MAY_STAY  # noqa: PLC0415 - most commands end without these 10 ms
-
-    return any(each.name.startswith(MAY_STAY) for each in threading.enumerate())

@@ -16,6 +16,7 @@ from typing import Final
 import click
 
 from ncco_server.desk import options
+from ncco_server.desk.ending import ENDING
 from ncco_server.desk.environment import folders
 from ncco_server.desk.output import FINE, ISSUES, CannotRun
 from ncco_server.desk.project import LoadedProject, Source
@@ -129,7 +130,8 @@ def command(
             if console:
                 console.start(bound.address)
 
-        serve(settings, dev=dev, ready=greet, figures=console.figures if console else None)
+        figures = console.figures if console else None
+        serve(settings, dev=dev, ready=greet, stopping=ENDING.limit, figures=figures)
     return FINE
 
 
