@@ -125,7 +125,7 @@ site: $(READY) ## build the documentation site into site/
 lock: $(READY) ## pin the versions of all packages; to upgrade them: make lock UPGRADE=--upgrade
 	$(COMPILE) $(UPGRADE) $(PROJECTS) -o requirements.txt
 	$(COMPILE) $(UPGRADE) pyproject.toml $(HOSTS) -c requirements.txt -o requirements-server.txt
-	$(COMPILE) $(UPGRADE) $(PROJECTS) $(HOSTS) --extra lsp --group dev -c requirements.txt -c requirements-server.txt -o requirements-dev.txt
+	$(COMPILE) $(UPGRADE) $(PROJECTS) $(HOSTS) --group dev -c requirements.txt -c requirements-server.txt -o requirements-dev.txt
 	$(COMPILE) $(UPGRADE) --group build -c requirements-dev.txt -o requirements-build.txt
 
 vendor: ## bundle the JavaScript libraries into app/studio/ncco_studio/console/static/vendor; needs npm

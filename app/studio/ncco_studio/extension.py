@@ -27,7 +27,6 @@ COMMANDS: Final = {
     "graph": "Draw flows: their steps, and the paths between them.",
     "console": "Set the console's passwords, or print a link that opens it.",
     "schema": "Print the JSON Schema of flow files, of scenarios, or of the NCCO.",
-    "lsp": "Run the language server for an editor, on standard input and output.",
     "vonage": "Run a virtual Vonage on this machine, with its REST API for calls.",
 }
 """The commands with short descriptions. Their modules are `ncco_studio.commands.<name>`, with _ for -."""
@@ -46,7 +45,7 @@ def rules() -> Mapping[str, FlowRule]:
 
 
 def code_pages() -> Mapping[str, str]:
-    from ncco_studio.lsp import code_pages
+    from ncco_studio.commands import code_pages
 
     return code_pages.code_pages()
 

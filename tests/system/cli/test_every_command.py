@@ -20,7 +20,7 @@ start: hello
 steps:
   hello: {do: [{talk: "Hello."}], goto: end}
 """
-LONG: Final = frozenset({"serve", "vonage", "lsp", "go-live"})
+LONG: Final = frozenset({"serve", "vonage", "go-live"})
 """Commands that run until they are stopped, or ask questions: only their help is tried."""
 
 

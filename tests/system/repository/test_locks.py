@@ -24,10 +24,9 @@ DEPENDENCIES = [
     if not line.startswith(OURS)
 ]
 GROUPS = SERVER["dependency-groups"]
-EXTRAS = SERVER["project"]["optional-dependencies"] | STUDIO["project"]["optional-dependencies"]
+EXTRAS = SERVER["project"]["optional-dependencies"]
 SERVED = ("otel", "postgres")
-"""The extras that the image contains; the other extras are for authors of flows."""
-"""A setting can require any of them, and nothing can be installed into the image later."""
+"""The extras of the image: a setting can require any of them, and nothing can be installed into the image later."""
 _PIN = re.compile(r"^([\w.-]+)==([\w.]+)", re.MULTILINE)
 
 

@@ -1,4 +1,4 @@
-"""The two wheels, installed without a clone as the README says: a project, a call, the console and an editor.
+"""The two wheels, installed without a clone as the README says: a project, a call and the console.
 
 The server's alone answers calls, and says where the rest is.
 """
@@ -26,7 +26,6 @@ from ncco_server.vonage.keys import new_private_key
 from tests.support.cases import each_case
 from tests.support.server import Server, free_port, running_server
 from tests.support.tracked import ROOT, tracked_files
-from tests.system.studio.lsp.editor import editing
 
 STARTS_WITHIN_S = 120.0
 LINKED = re.compile(r"(?:src|href)=\"(/static/[^\"]+)\"")
@@ -108,10 +107,7 @@ def installed(wheels: Wheels) -> Installed:
     page = (ROOT / "README.md").read_text(encoding="utf-8")
     [block] = re.findall(r"```bash\n(uv tool install .*?\n)ncco serve --dev\n```", page, re.DOTALL)
     run("sh", "-ec", block, cwd=wheels.home, env=wheels.env)
-    made = Installed(wheels.home / "tools" / "ncco-server", wheels.home / "shop")
-    more = f"{wheels.studio}[lsp]"
-    run("uv", "pip", "install", "--python", str(made.environment), more, cwd=wheels.home, env=wheels.env)
-    return made
+    return Installed(wheels.home / "tools" / "ncco-server", wheels.home / "shop")
 
 
 @pytest.fixture(scope="module")
@@ -126,10 +122,10 @@ def server_alone(wheels: Wheels) -> Installed:
 
 def pack_dependencies(folder: Path) -> None:
     """Make a wheel of each package that the two require, directly or indirectly, from the installed files."""
-    waiting, seen = [Requirement("ncco-studio[lsp]")], set[str]()
+    waiting, seen = [Requirement("ncco-studio")], set[str]()
     while waiting:
         requirement = waiting.pop()
-        wanted = requirement.marker is None or requirement.marker.evaluate({"extra": "lsp"})
+        wanted = requirement.marker is None or requirement.marker.evaluate()
         if not wanted or requirement.name in seen:
             continue
         seen.add(requirement.name)
@@ -167,8 +163,8 @@ def next_asset(replies: Mapping[str, httpx.Response]) -> str | None:
     ("product", "folder", "more"),
     [
         ("server", "app/ncco_server/", ()),
-        # a copy of docs/errors.md, which the language server links to
-        ("studio", "app/studio/ncco_studio/", ("ncco_studio/lsp/errors.md",)),
+        # a copy of docs/errors.md, which `ncco check` links to
+        ("studio", "app/studio/ncco_studio/", ("ncco_studio/commands/errors.md",)),
     ],
 )
 def test_a_wheel_contains_every_file_of_its_package_and_nothing_else(
@@ -226,17 +222,6 @@ def test_a_new_project_of_the_installed_wheel_has_no_issues(installed: Installed
     assert "no issues" in installed.ncco("check")
     assert re.search("proved|walked", installed.ncco("prove"))
     assert installed.ncco("graph", "main", "--format", "svg").startswith("<svg")
-
-
-async def test_the_installed_language_server_links_issues_to_their_page(installed: Installed) -> None:
-    ncco = str(installed.environment / "bin/ncco")
-    async with editing(installed.project, environment=installed.settings(), ncco=ncco) as editor:
-        editor.edit("flows/main.yaml", "flow: main\n")
-        await editor.until(lambda: bool(editor.issues("flows/main.yaml")))
-        page = editor.issues("flows/main.yaml")[0].code_description
-
-    assert page is not None
-    assert page.href.partition("#")[0].endswith("/site-packages/ncco_studio/lsp/errors.md")
 
 
 def test_the_installed_wheel_answers_a_call_and_shows_the_console_with_its_assets(installed: Installed) -> None:

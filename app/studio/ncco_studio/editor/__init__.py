@@ -1,1 +1,1 @@
-"""What an editor of flows needs, for the console and the language server: texts, issues and pictures."""
+"""What an editor of flows needs, for the console: texts, issues and pictures."""

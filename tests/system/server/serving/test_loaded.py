@@ -10,7 +10,7 @@ import pytest
 from benchmarks.load.serving import ROOT
 from benchmarks.loaded import FLOWS, measured
 
-TOOLS_AND_PEOPLE: Final = frozenset({"console", "editor", "lsp", "simulator", "verify"})
+TOOLS_AND_PEOPLE: Final = frozenset({"console", "editor", "simulator", "verify"})
 RARE: Final = {
     "lookups": "ncco_server.service.lookups",
     "hooks": "ncco_server.service.hook_posts",

@@ -1,4 +1,4 @@
-"""Unsaved code is never run by the console, the editor or the language server."""
+"""Unsaved code is never run by the console or its editor."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from ncco_studio.editing.names import ProjectNames
 from ncco_studio.editing.rename import CannotRename, rename
 from ncco_studio.editor import language
 from ncco_studio.editor.project import CannotSave, ProjectFolder
-from ncco_studio.lsp import answers
 from tests.support.cases import each_case
 
 HANDLER = """
@@ -42,7 +41,6 @@ def test_unsaved_code_is_not_run(folder: ProjectFolder, tmp_path: Path, file: st
 
     assert {(file, "E702")} <= codes(folder.with_texts(unsaved).issues)
     assert "E702" in str(language.check(values, {"file": file, "text": typed}))
-    assert "E702" in str(answers.check(values, {"unsaved": unsaved, "too_large": []}))
     assert not (tmp_path / "ran").exists()
 
 
@@ -54,7 +52,6 @@ def test_a_limit_above_the_budget_is_an_issue_as_on_the_server(folder: ProjectFo
     question = {"file": "flows/other.yaml", "text": "flow: other", "unsaved": {}}
 
     assert ("flows/shop.py", "E703") in codes(folder.current().issues)
-    assert "E703" in str(answers.check(values, {"unsaved": {}, "too_large": []}))
     assert "E703" in str(language.check(values, question))
 
 
@@ -75,9 +72,9 @@ def test_editors_find_the_modules_that_handlers_import(folder: ProjectFolder, tm
     (tmp_path / "prices_of_this_test.py").write_text("WINE = 9\n")
     text = HANDLER.replace("@call", "from prices_of_this_test import WINE\n@call")
     (folder.flows / "shop.py").write_text(text)
-    values = {**folder.as_values(), "root": str(tmp_path), "roots": []}
-    assert [] == answers.check(values, {"unsaved": {}, "too_large": []})
-    assert {"shop"} == folder.with_texts({}).project.flows.keys()
+    read = folder.with_texts({})
+    assert () == read.issues
+    assert {"shop"} == read.project.flows.keys()
 
 
 def test_a_flow_that_a_handler_names_is_not_renamed_without_it() -> None:

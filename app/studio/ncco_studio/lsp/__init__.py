@@ -1,1 +1,0 @@
-"""The language server: flows, templates and scenario files in editors other than the console's."""
