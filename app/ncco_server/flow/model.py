@@ -152,13 +152,6 @@ def later_effects(events: Mapping[str, tuple[Later, ...]]) -> Iterator[Effect]:
     yield from (effect for later in events.values() for each in later for effect in each.later_effects())
 
 
-class Limit(NamedTuple):
-    """A number that a flow promises not to exceed."""
-
-    most: int
-    place: Place
-
-
 @dataclass(frozen=True, slots=True)
 class Flow:
     """A flow with everything that it uses.
@@ -172,7 +165,6 @@ class Flow:
         spoken: sensitive params that a placed call keeps, encrypted, and may speak.
         asks_hours: the keys of the opening hours that this flow and its `subs` ask.
         outbound: None if the flow is not used to place calls.
-        limits: what the flow promises; running calls ignore them.
         subs: the flows that a call can reach from here.
         sources: path → text of all its files; `load` builds the same flow from them.
         stretches: the cache of `ncco_server.engine.stretch`, which ends with the flow.
@@ -197,7 +189,6 @@ class Flow:
     sensitive_paths: Mapping[str, frozenset[Path]] = field(default_factory=dict)
     events: Mapping[str, tuple[Later, ...]] = field(default_factory=dict)
     results: Mapping[str, OwnResult] = field(default_factory=dict)
-    limits: Mapping[str, Limit] = field(default_factory=dict)
     spoken: frozenset[str] = frozenset()
     timed: Mapping[str, Kind] = field(default_factory=dict)
     zone: str = ""

@@ -16,7 +16,7 @@ _RANGE: Final = re.compile(r"(\d+)\.\.(\d+)")
 _WORDS: Final[Mapping[str, str]] = {"true": "True", "false": "False", "null": "None", "..": ".."}
 _CONSTANT: Final = re.compile(r"(?<![\w\"'-])(?:true|false|null)(?![\w\"'-])")
 _ARGUMENT: Final = re.compile(
-    "numbers|default|entry|outcomes|returns|timezone|locales|hours|lookups|hooks|results|events|outbound|limits|defaults"
+    "numbers|default|entry|outcomes|returns|timezone|locales|hours|lookups|hooks|results|events|outbound|defaults"
     "|set|increase|remove|only_new|where|order|first|digits|tries|noinput|nomatch|reprompt|timeout|limit"
 )
 """Words that are arguments of `call_flow` or of a call's method. Others are keys of their dicts."""

@@ -36,7 +36,7 @@ from ncco_server.flow.hours.declaration import SCHEMAS as HOURS_SCHEMAS
 from ncco_server.flow.hours.declaration import HoursWords
 from ncco_server.flow.language.choice import ChoiceDefinition
 from ncco_server.flow.language.defaults import Defaults, ErrorLine
-from ncco_server.flow.language.flow import FlowWords, Limits
+from ncco_server.flow.language.flow import FlowWords
 from ncco_server.flow.language.hooks import EVENTS, STEP_EVENTS, HookDefinition
 from ncco_server.flow.language.lookups import LookupDefinition
 from ncco_server.flow.language.outbound import Outbound
@@ -99,7 +99,6 @@ def definitions() -> dict[str, JsonSchema]:
         "sent": _named_or_list("hooks"),
         "later": _later(),
         "defaults": _defaults(),
-        "limits": Limits.json_schema(),
         "outbound": Outbound.json_schema(),
         "vars": named(Declaration.json_schema() | _SHORT_TYPE),
         "params": named({"if": {"type": "object"}, "then": Declaration.json_schema(), "else": TYPE}),

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, Final
 
 from ncco_server.flow.frame import Target
-from ncco_server.flow.grammar.forms import TEXT, Coded, Notation, Unread, listed, named, offered, ref
+from ncco_server.flow.grammar.forms import TEXT, Notation, Unread, listed, named, offered, ref
 from ncco_server.flow.grammar.locales import Locale
-from ncco_server.flow.grammar.map_form import MapForm, written_as
+from ncco_server.flow.grammar.map_form import written_as
 from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, elsewhere, meaning_of
 from ncco_server.flow.grammar.targets import RunForm, read_target
 from ncco_server.flow.grammar.variables import (
@@ -31,36 +31,12 @@ from ncco_server.flow.language.hooks import EVENTS, HookDefinition, Later, read_
 from ncco_server.flow.language.outbound import Outbound, check_outbound
 from ncco_server.flow.language.shared import Context, Declarations, Sections, overlay, read_sections
 from ncco_server.flow.language.step import EXITS, STEP_WORDS, ReadStep, StoredSteps, read_step
-from ncco_server.flow.model import Flow, Limit, Step
+from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.scope import ScopeTypes, Signature, Variable, scope_types
 from ncco_server.flow.source.source_file import quote
-from ncco_server.ncco.value_types import NO_BEGINNING, TYPES, WholeNumber
+from ncco_server.ncco.value_types import NO_BEGINNING, TYPES
 from ncco_server.suggest import nearest
-
-
-class Limits(MapForm):
-    """The limits that `ncco prove` checks. Their maximum values are our choice."""
-
-    hints: ClassVar = HINTS["limits"]
-    unknown_code: ClassVar = "E290"
-    example: ClassVar = "limits: {seconds_to_person: 60}"
-    definition: ClassVar = "limits"
-
-    seconds_to_person: Annotated[int | None, Coded(WholeNumber(1, 86_400), "E291")] = None
-    """Maximum time until a person's phone rings on the shortest path, in seconds."""
-    steps: Annotated[int | None, Coded(WholeNumber(1, 10_000), "E291")] = None
-    """Maximum number of steps that a call enters. Loops that the caller asks for count once."""
-    prompt_seconds: Annotated[int | None, Coded(WholeNumber(1, 3_600), "E291")] = None
-    """Maximum time that a caller listens before they can answer, in seconds."""
-    menu_options: Annotated[int | None, Coded(WholeNumber(1, 100), "E291")] = None
-    """Maximum number of choices in a menu."""
-
-    @property
-    def by_name(self) -> Mapping[str, Limit]:
-        found = {word: getattr(self, word) for word in self.words()}
-        return {word: Limit(number, self.at(word)) for word, number in found.items() if number is not None}
-
 
 _FLOW_NAME: Final = re.compile(r"[a-z0-9_-]+")
 _OUTCOME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
@@ -128,8 +104,6 @@ class FlowWords(Declarations):
     """The values that it returns to a flow that runs it, each with its type."""
     outbound: Annotated[Node | None, Unread(ref("outbound"))] = None
     """How calls are placed with the flow."""
-    limits: Limits | None = None
-    """The limits that `ncco prove` checks."""
     vars: Annotated[Mapping[str, Variable], Notation(read_variables, ref("vars"))] = field(default_factory=dict)
     """The values that the call remembers, each with its type."""
     steps: Annotated[Node | None, Unread(named(ref("step")))] = None
@@ -339,7 +313,6 @@ def _playable(read: ReadFlow, start: str, steps: Mapping[str, Step], events: Map
         sensitive_paths={name: found for name, lookup in lookups.items() if (found := lookup.returns.secrets)},
         events=events,
         results=read.sections.results,
-        limits=words.limits.by_name if words.limits else {},
         spoken=frozenset(name for name, variable in declared.items() if variable.spoken),
         timed={name: type_ for name, type_ in types.items() if type_.is_timed},
         zone=read.reader.zone,

@@ -646,7 +646,7 @@ def _wrong_kind(fault: SyntaxFault, columns: Mapping[int, int]) -> FlowIssue:
     return fault.issue("E115", line.first, line.content_end, message, cure)
 
 
-_SECTIONS = frozenset(["shared", "numbers", "timezone", "refuse", "outbound", "limits", "outcomes"])
+_SECTIONS = frozenset(["shared", "numbers", "timezone", "refuse", "outbound", "outcomes"])
 """Keys in the first column that are no options."""
 
 

@@ -103,9 +103,8 @@ def _expecting(body: dict[str, Any], proof: Proof, violation: Violation) -> dict
 
 
 def _limit(proof: Proof, kind: str) -> float:
-    limit = proof.flow.limits.get(kind)
     call_limits = {**dict.fromkeys(_SILENT, proof.call_limits.silence_s), "steps": proof.call_limits.steps}
-    return limit.most if limit else call_limits.get(kind, LIMITS[kind])
+    return call_limits.get(kind, LIMITS[kind])
 
 
 # one call

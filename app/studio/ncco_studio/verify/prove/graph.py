@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import heapq
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from datetime import datetime
-from itertools import count
 from operator import itemgetter
 from typing import TypeAlias
 
@@ -15,7 +13,7 @@ from ncco_server.flow.digraph import components, reachable, shortest_path
 from ncco_studio.pictures.graph import OutcomeKey
 from ncco_studio.simulator.parties import ENDLESS
 from ncco_studio.verify.faults import is_over
-from ncco_studio.verify.prove.listening import RINGS_S, TurnAudio
+from ncco_studio.verify.prove.listening import TurnAudio
 from ncco_studio.verify.prove.space import State, StateSpace, StepKey, Transition
 
 Edge: TypeAlias = tuple[Transition, State | None]
@@ -89,23 +87,6 @@ class Graph:
         out = {state: [turn for turn in turns if _happens_at(turn, moment)] for state, turns in self.out.items()}
         return LongestPath([beginning for beginning in self._beginnings if _happens_at(beginning, moment)], out)
 
-    def soonest_dial(self) -> tuple[float, Transition | None]:
-        """The fewest seconds until a phone rings, and the dialling turn; (inf, None) if no path dials."""
-        best: tuple[float, Transition | None] = (ENDLESS, None)
-        tie_breaker = count()
-        waiting = [(0.0, next(tie_breaker), beginning) for beginning in self._beginnings if beginning.kind != "leg"]
-        done: set[State | None] = {None}
-        while waiting:
-            at, _, each = heapq.heappop(waiting)
-            if each.heard.rings_at_s is not None and at + each.heard.rings_at_s < best[0]:
-                best = (at + each.heard.rings_at_s, each)
-            if each.target not in done and at < best[0]:
-                done.add(each.target)
-                for following in self._after(each):
-                    seconds = at + each.heard.prompt_s + _answers_after(following, each)
-                    heapq.heappush(waiting, (seconds, next(tie_breaker), following))
-        return best
-
 
 def _is_repeated(turn: Transition) -> bool:
     return any(state is not None and state.is_repeated for state in (turn.source, turn.target))
@@ -122,12 +103,6 @@ def _is_unrecognised(turn: Transition) -> bool:
 
 def _total_s(heard: TurnAudio) -> float:
     return ENDLESS if heard.is_endless else heard.prompt_s + heard.input_s
-
-
-def _answers_after(turn: Transition, before: Transition) -> float:
-    if turn.trigger.kind == "dial":
-        return before.heard.rings_s or RINGS_S
-    return before.heard.input_s if "silence" in turn.trigger.line else 0.0
 
 
 def _varies(turn: Transition) -> bool:

@@ -18,8 +18,6 @@ _SPEECH_S: Final = 10.0
 """Source: NCCO reference, Speech Recognition (startTimeout)."""
 _WAIT_S: Final = 10.0
 """Source: NCCO reference, Wait (timeout)."""
-RINGS_S: Final = 20.0
-"""Assumed ringing time before a dial without `timeout` fails."""
 
 
 class TurnAudio(NamedTuple):
@@ -31,8 +29,6 @@ class TurnAudio(NamedTuple):
         trailing_silence_s: after the last sound.
         prompt_s: the time until the caller can answer, a phone rings, or the NCCO ends.
         input_s: how long the `input` waits; 0 without an `input`.
-        rings_s: how long the dialled phone rings; 0 without a `connect`.
-        rings_at_s: when the dialled phone starts to ring; None without a `connect`.
         survives_loss: whether the caller hears something if the reply to the `input` or, without one, to a `notify` is
             lost.
         is_endless: a prompt repeats forever and cannot be interrupted.
@@ -43,14 +39,12 @@ class TurnAudio(NamedTuple):
     trailing_silence_s: float
     prompt_s: float
     input_s: float
-    rings_s: float
-    rings_at_s: float | None
     is_heard: bool
     survives_loss: bool
     is_endless: bool = False
 
 
-CONVERSATION: Final = TurnAudio(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, None, True, True)
+CONVERSATION: Final = TurnAudio(0.0, 0.0, 0.0, 0.0, 0.0, True, True)
 
 
 class _Sound(NamedTuple):
@@ -65,7 +59,6 @@ def listen(ncco: Sequence[Mapping[str, Any]]) -> TurnAudio:
     """Stop at the first synchronous `input`."""
     sounds: list[_Sound] = []
     listens = 0.0
-    rings = 0.0
     person = None
     caught = not any(action["action"] == "notify" for action in ncco)
     for number, action in enumerate(ncco):
@@ -76,7 +69,6 @@ def listen(ncco: Sequence[Mapping[str, Any]]) -> TurnAudio:
             break
         if word == "connect" and person is None:
             person = _total_s(sounds)
-            rings = float(action.get("timeout", RINGS_S))
         sounds += _sounds(action)
     is_heard = any(sound.is_heard for sound in sounds)
     prompt = _total_s(sounds) if person is None else person
@@ -87,7 +79,7 @@ def listen(ncco: Sequence[Mapping[str, Any]]) -> TurnAudio:
     lead, last = silences[0], silences[-1]
     longest = max(silences[1:-1], default=0.0)
     survives_loss = caught or (is_heard and not listens)
-    return TurnAudio(lead, longest, last, prompt, listens, rings, person, is_heard, survives_loss, _is_endless(ncco))
+    return TurnAudio(lead, longest, last, prompt, listens, is_heard, survives_loss, _is_endless(ncco))
 
 
 def _total_s(sounds: Iterable[_Sound]) -> float:

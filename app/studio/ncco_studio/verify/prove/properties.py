@@ -269,25 +269,6 @@ def _failsafes(explored: Explored, turn: Transition) -> Iterator[Violation]:
         yield explored.found("failsafe", where, turn, why=why, severity="warning" if is_rare else "error")
 
 
-def _too_many_options(explored: Explored, turn: Transition) -> Iterator[Violation]:
-    limit = explored.space.root.limits.get("menu_options")
-    for where in turn.entered if limit else ():
-        step = explored.step(where)
-        count = len(step.exit.offers)
-        if limit and (message := FAULTS["menu_options"].exceeded(count, limit.most, step=where[1])):
-            yield explored.found("menu_options", where, turn, message=message, place=step.exit_place)
-
-
-def _too_long_prompts(explored: Explored, turn: Transition) -> Iterator[Violation]:
-    limit = explored.space.root.limits.get("prompt_seconds")
-    is_own = turn.kind != "fault" and not turn.is_failsafe and not turn.is_party
-    seconds = turn.heard.prompt_s
-    where = f' up to step "{turn.where[1]}"'
-    fault = FAULTS["prompt_seconds"]
-    if limit and is_own and (message := fault.exceeded(seconds, limit.most, f"{seconds:.0f}", where=where)):
-        yield explored.found("prompt_seconds", turn.where, turn, message=message)
-
-
 def _untold(explored: Explored, turn: Transition) -> Iterator[Violation]:
     for name, problem in turn.unsent if turn.kind != "fault" else ():
         sends = (where for where in turn.entered if name in _hooks_of(explored.step(where)))
@@ -307,8 +288,6 @@ _TURN_CHECKS: Final = (
     _lost_webhooks,
     _silent_faults,
     _failsafes,
-    _too_many_options,
-    _too_long_prompts,
     _untold,
 )
 
@@ -438,8 +417,7 @@ def _never_joined(explored: Explored) -> Iterator[Violation]:
 
 
 def _too_many_steps(explored: Explored) -> Iterator[Violation]:
-    limit = explored.space.root.limits.get("steps")
-    most = limit.most if limit else explored.call_limits.steps
+    most = explored.call_limits.steps
     if explored.graph.longest_path().steps <= most:
         return
     moments = [*Paths(explored.space).moments, None]
@@ -449,25 +427,10 @@ def _too_many_steps(explored: Explored) -> Iterator[Violation]:
         (found for found in walks if found[1] and sum(turn.dials for turn in found[1]) <= DIALS), (0, [])
     )
     if walked:
-        place = limit.place if limit else explored.step(walked[-1].where).place
+        place = explored.step(walked[-1].where).place
         message = FAULTS["steps"].exceeded(steps, most, call="a call may enter")
-        allowed = f'`limits={{"steps": {steps}}}`' if place.is_in_python else f"`limits: {{steps: {steps}}}`"
-        cure = FAULTS["steps"].cure + ("" if limit else f", or allow it: {allowed}")
         path = tuple(walked)
-        yield explored.found("steps", path[-1].where, path[-1], message=message, place=place, path=path, cure=cure)
-
-
-def _far_from_a_person(explored: Explored) -> Iterator[Violation]:
-    limit = explored.space.root.limits.get("seconds_to_person")
-    seconds, turn = explored.graph.soonest_dial() if limit else (0, None)
-    if limit and turn is None:
-        root = explored.space.root.name
-        yield Violation("seconds_to_person", root, "", limit.place, **FAULTS["seconds_to_person"].words("never"))
-        return
-    fault = FAULTS["seconds_to_person"]
-    call = "the quickest path to a person takes"
-    if limit and turn and (message := fault.exceeded(seconds, limit.most, f"{seconds:.0f}", call=call)):
-        yield explored.found("seconds_to_person", turn.where, turn, message=message, place=limit.place)
+        yield explored.found("steps", path[-1].where, path[-1], message=message, place=place, path=path)
 
 
 def _unreachable(explored: Explored) -> Iterator[Violation]:
@@ -478,7 +441,7 @@ def _unreachable(explored: Explored) -> Iterator[Violation]:
 
 
 _CHECKS: Final = (_cycles, _silences, _silent_while_party_is_asked, _relying_on_continuing)
-_WHOLE_CHECKS: Final = (_trapped, _never_joined, _too_many_steps, _far_from_a_person, _unreachable)
+_WHOLE_CHECKS: Final = (_trapped, _never_joined, _too_many_steps, _unreachable)
 """Only valid when everything was explored."""
 
 

@@ -171,9 +171,6 @@ def check_without(result: Result, flows: Sequence[Flow]) -> Iterator[Difference]
         "refused_ncco": lambda _: _refused(result),
         "failsafe": lambda _: _failsafe(result),
         "steps": lambda bound: _steps(result, bound),
-        "menu_options": lambda bound: _options(result, bound, flows),
-        "seconds_to_person": lambda bound: _person(result, bound),
-        "prompt_seconds": lambda bound: _prompt(result, bound),
         **dict.fromkeys(("dead_end", "silent_fault", "lost_webhook"), lambda _: _dead_end(result)),
         **{name: lambda _: _forever(result) for name, each in FAULTS.items() if each.lasts},
     }
@@ -289,35 +286,6 @@ def _steps(result: Result, bound: float) -> FoundAt | None:
     return (entered[int(bound)].at, problem) if problem else None
 
 
-def _options(result: Result, bound: float, flows: Sequence[Flow]) -> FoundAt | None:
-    for line in result.decided:
-        step = _step_of(line, flows) if line.did == "entered" else None
-        count = len(step.exit.offers) if step is not None else 0
-        if problem := FAULTS["menu_options"].exceeded(count, bound, step=line.step):
-            return line.at, problem
-    return None
-
-
 def _step_of(line: Decided, flows: Sequence[Flow]) -> Step | None:
     steps = (flow.steps.get(line.step) for flow in flows)
     return next((step for step in steps if step and f"{step.place.file}:{step.place.line}" == line.where), None)
-
-
-def _person(result: Result, bound: float) -> FoundAt | None:
-    """How long no phone rings, at most until the call ends."""
-    rung = min((each.at for each in result.transcript if each.kind in ("ringing", "joined")), default=result.seconds)
-    problem = FAULTS["seconds_to_person"].exceeded(rung, bound, f"{rung:.1f}", call="no phone rings for")
-    return (bound, problem) if problem else None
-
-
-def _prompt(result: Result, bound: float) -> FoundAt | None:
-    """How long prompts last from a reply until the caller can answer, a phone rings or the call ends."""
-    turns = sorted({line.at for line in result.decided})
-    for at, following in zip(turns, [*turns[1:], result.seconds], strict=True):
-        heard = [each for each in result.transcript if at - _TOLERANCE_S <= each.at < following]
-        rung = min((each.at for each in heard if each.kind in ("ringing", "joined")), default=None)
-        spoken = [each for each in heard if each.kind in ("talk", "stream") and (rung is None or each.at < rung)]
-        until = max((each.at + (each.seconds or 0) for each in spoken), default=at) if rung is None else rung
-        if problem := FAULTS["prompt_seconds"].exceeded(until - at, bound, f"{until - at:.1f}", where=""):
-            return at, problem
-    return None
