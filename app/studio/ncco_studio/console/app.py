@@ -39,7 +39,6 @@ from ncco_studio.console import (
 from ncco_studio.console.access import RequireSession
 from ncco_studio.console.caches import NOT_KNOWN, CallChanges, ResultCache, Served, ServerReader
 from ncco_studio.console.change import page as change
-from ncco_studio.console.change import steps
 from ncco_studio.console.guard import HEADERS, Guard
 from ncco_studio.console.pages import STATIC, refused, wants_page
 from ncco_studio.console.passwords import Logins, Passwords
@@ -68,7 +67,6 @@ for _module in (
     report,
     tables,
     change,
-    steps,
     health,
     history,
     editor,

@@ -22,7 +22,6 @@ from ncco_server.service.phone_numbers import readable
 from ncco_server.suggest import nearest
 from ncco_studio.console.access import CanLook
 from ncco_studio.console.change.heard import heard_in_week
-from ncco_studio.console.change.page import saving
 from ncco_studio.console.flow_proof import VERDICT, conversation, played, verdict_on
 from ncco_studio.console.pages import STATIC, View, refused, render, view_of
 from ncco_studio.console.polled import ListSearch
@@ -176,7 +175,6 @@ async def flow(request: Request, console: TheConsole, name: str, _: CanLook, wan
         painted=wanted.model_copy(update={"paint": "traffic"}) if is_painted else None,
         periods=PERIODS,
         **await _picture(request, read, flow, errors=wanted.errors),
-        **(saving(console.project, file) if "saved" in request.query_params else {}),
         **values,
     )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
@@ -146,16 +146,12 @@ def exceeded_limit(folder: Json, file: str, text: str) -> str:
     return exceeded if len(text) >= len(before.get(file, "")) else ""
 
 
-def in_words(way: Way) -> str:
+def _in_words(way: Way) -> str:
     """A way as owners call it; a condition that is not about opening hours stays as it is written."""
     hours = _HOURS.fullmatch(way.condition.source) if way.condition is not None else None
     if hours is None:
         return WAYS.get(way.name, way.name)
     return "on a holiday" if hours["holiday"] else f"{hours['name']} {'closed' if hours['not'] else 'open'}"
-
-
-def shown_way(*, for_owners: bool) -> Callable[[Way], str]:
-    return in_words if for_owners else attrgetter("name")
 
 
 def picture(folder: Json, source: Json, for_owners: bool) -> str:
@@ -177,7 +173,7 @@ def drawing_of(flows: Sequence[Flow], *, for_owners: bool, errors: bool = False)
         flows,
         errors=errors,
         shown_number=lambda number: readable(number, line),
-        shown_way=shown_way(for_owners=for_owners),
+        shown_way=_in_words if for_owners else attrgetter("name"),
         shown_action=(lambda word: ACTIONS.get(word, word)) if for_owners else str,
         has_addresses=False,
     )

@@ -194,7 +194,7 @@ class _FlowDrawer:
                 outcomes = tuple((flow, step.name, name) for way in ways for name in way.outcomes)
                 # only in a flow file, entered input has a name
                 is_entered = ways[0].fills is not None and self.flow.handler is not None
-                label = ("entered",) if is_entered else label_of(ways, self.shown_way)
+                label = ("entered",) if is_entered else _label_of(ways, self.shown_way)
                 arrow = Arrow(here, self._target_key(target, drawers), label, stroke, outcomes)
                 yield from self._to_each(arrow, [(step.name, way.name) for way in ways])
             for called in dict.fromkeys(target.heard.flow for target in step.targets if target.heard is not None):
@@ -276,7 +276,7 @@ def _joined_ways(step: Step, followers: Followers) -> Iterable[list[Way]]:
     return joined.values()
 
 
-def label_of(ways: Sequence[Way], shown_way: Callable[[Way], str]) -> tuple[str, ...]:
+def _label_of(ways: Sequence[Way], shown_way: Callable[[Way], str]) -> tuple[str, ...]:
     first = ways[0]
     if first.label is not None:
         return (first.label,) if first.label else ()

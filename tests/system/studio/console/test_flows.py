@@ -163,19 +163,8 @@ def test_on_a_phone_a_chosen_step_can_be_changed_at_once(page: Page, picture: Lo
     page.goto("/flows/reception")
     picture.locator('[data-step="menu"] .name').click()
 
-    change = page.locator("#steps details[open]").get_by_role("link", name="Add, rename, delete")
+    change = page.locator("#steps details[open]").get_by_role("link", name="Change the words")
     expect(change).to_be_in_viewport(ratio=1)
-
-
-def test_on_a_phone_what_was_saved_is_said_above_the_picture(page: Page, picture: Locator) -> None:
-    expect(picture).to_be_visible()
-    page.set_viewport_size({"width": NARROW, "height": 664})
-    page.goto("/flows/reception?saved=operator#reception/operator")
-    expect(node(page, "operator")).to_contain_class("selected")
-    page.get_by_text("Adding calls to the picture").wait_for(state="detached")
-
-    expect(page.locator("#steps details[open]")).to_contain_text("operator")
-    expect(page.get_by_text("Saved. New calls use it")).to_be_in_viewport()
 
 
 def test_a_very_wide_picture_begins_where_its_start_step_is_in_sight(page: Page, project: Path) -> None:

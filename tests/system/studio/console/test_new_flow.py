@@ -1,4 +1,4 @@
-"""An author works in the browser only: begins a line, keeps pasted text, and changes steps on the picture."""
+"""An author works in the browser only: begins a line, and keeps pasted text."""
 
 from __future__ import annotations
 

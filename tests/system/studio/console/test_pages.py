@@ -13,7 +13,7 @@ PAGES = (
     *("/home", "/messages", "/phone", "/flows", "/flows-new", "/flows/reception", "/calls", "/calls/aaaaaaaa-0"),
     *("/report", "/change", "/change/flows/reception.yaml", "/health"),
 )
-FOR_DEVELOPERS = ("/change-step?flow=reception&step=menu", "/flows/reception?errors=true")
+FOR_DEVELOPERS = ("/flows/reception?errors=true",)
 
 
 @each_case("path", [*PAGES, *FOR_DEVELOPERS])

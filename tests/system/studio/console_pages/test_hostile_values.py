@@ -120,7 +120,6 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "/tables/{table}/rows-of-line.csv": ("/tables/notes/rows-of-line.csv", "/tables/VALUE/rows-of-line.csv"),
     "/tables/{table}/import": ("/tables/notes/import", "/tables/VALUE/import"),
     "/change": ("/change",),
-    "/change-step": ("/change-step?flow=shop&step=VALUE", "/change-step?flow=VALUE"),
     "/change/{file:path}": ("/change/flows/shop.yaml", "/change/FILE", "/change/VALUE"),
     "/health": ("/health",),
 }

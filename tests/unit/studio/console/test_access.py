@@ -423,7 +423,6 @@ async def test_a_read_only_user_is_refused_exactly_where_something_is_saved(
             "/calls/{name:path}/to-call-back",
             "/change/{file:path}",
             "/change-save",
-            "/change-step",
             "/flows-new",
             "/hours",
             "/messages/{id_}/{action}",

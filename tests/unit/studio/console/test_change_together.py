@@ -1,4 +1,4 @@
-"""Two people change one file: what does not touch stays, and what does is chosen; and lines are led elsewhere."""
+"""Two people change one file: what does not touch stays, and what does is chosen."""
 
 from __future__ import annotations
 
@@ -113,45 +113,6 @@ async def test_lines_that_somebody_else_added_are_not_mixed_up(owner: httpx.Asyn
 
     assert 422 == reply.status_code
     assert "has changed on disk since you opened the form" in reply.text
-
-
-@each_case(
-    ("line", "replaced"),
-    [
-        ("hello: afterwards → door", ("goto: door   # always", "goto: bye   # always")),
-        ("door: desk open → menu", ("open\n        goto: menu", "open\n        goto: bye")),
-        ("door: otherwise → bye", ("else: 'bye'", 'else: "menu"')),
-        ("menu: front_desk → hello", ("1, goto: hello", "1, goto: bye")),
-        ("menu: silence, another answer → bye", ("then: bye", "then: end")),
-    ],
-)
-async def test_a_line_of_the_picture_is_led_elsewhere(
-    owner: httpx.AsyncClient, flow: Path, line: str, replaced: tuple[str, str]
-) -> None:
-    write(flow, FLOW)
-    owner.cookies.set("ncco-view-8001", "owner")
-    step, _, label = line.partition(": ")
-    page = html.unescape((await owner.get(f"/change-step?flow=shop&step={step}")).text)
-    lines = {words: line for line, words in re.findall(r'<option value="([^"]+)" [^>]*>([^<]+→[^<]+)</option>', page)}
-    to = next(each for each in ("menu", "bye", "end") if each in replaced[1])
-
-    review = await owner.post(
-        "/change-step", data={"flow": "shop", "step": step, "what": "lead", "line": lines[label], "name": to}
-    )
-
-    assert FLOW == text_of(flow)
-    await save(owner, review)
-    assert FLOW.replace(*replaced) == text_of(flow)
-
-
-async def test_a_line_cannot_lead_to_what_is_not_there(owner: httpx.AsyncClient, flow: Path) -> None:
-    values = {"flow": "shop", "step": "hello", "what": "lead", "line": "/steps/hello/goto"}
-    nowhere = await owner.post("/change-step", data=values | {"name": "nowhere"})
-    gone = await owner.post("/change-step", data=values | {"name": "bye", "line": "/steps/hello/do"})
-
-    assert (422, 422) == (nowhere.status_code, gone.status_code)
-    assert "no longer in the file" in gone.text
-    assert FLOW == text_of(flow)
 
 
 async def test_the_picture_says_what_callers_hear_on_each_day(owner: httpx.AsyncClient) -> None:

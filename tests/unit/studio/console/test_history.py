@@ -21,7 +21,6 @@ from ncco_server.store import RecordingRow, Store, milliseconds
 from ncco_studio.console.app import create_console
 from tests.support.cases import each_case
 from tests.unit.studio.console.conftest import logged_in, settings_for, with_worker_here
-from tests.unit.studio.console.test_change import form_of
 
 FLOW = """\
 flow: salon
@@ -191,29 +190,6 @@ async def test_a_saved_file_is_listed_in_words_and_goes_back_after_a_review(owne
     assert "Review your changes" in review
     assert "<del>Good morning.</del> → <ins>Hello.</ins>" in review
     assert "Good morning" in (tmp_path / "flows/salon.yaml").read_text(encoding="utf-8")
-
-
-async def test_a_new_name_of_a_step_is_listed_as_such_and_goes_back_to_the_picture(owner: Owner) -> None:
-    renamed = {"flow": "salon", "step": "closed", "what": "rename", "name": "away"}
-    review = await owner.client.post("/change-step", data=renamed)
-    assert "/flows/salon?saved=away#salon/away" == await owner.send("/change-save", form_of(review))
-    shown = await owner.history()
-    assert "<strong>Closed, name:</strong> <del>closed</del> → <ins>away</ins>" in re.sub(r"\s+", " ", shown)
-    assert "We are closed" not in shown.partition("<details")[0]
-    assert '<a href="/flows/salon#salon/away">Salon: Step closed is now named away, in 2 places.</a>' in shown
-
-    address, values = await owner.newest_undo()
-    review = await owner.client.post(address, data=values)
-
-    assert 'href="/flows/salon#salon/away">Cancel<' in review.text
-    assert "/flows/salon?saved=away#salon/away" == await owner.send("/change-save", form_of(review))
-
-
-async def test_a_line_that_leads_elsewhere_is_listed_in_words(owner: Owner) -> None:
-    led = {"flow": "salon", "step": "hello", "what": "lead", "line": "/steps/hello/branch/1/else", "name": "end"}
-    await owner.send("/change-save", form_of(await owner.client.post("/change-step", data=led)))
-
-    assert ">Salon: hello, else: closed → end.</a>" in await owner.history()
 
 
 async def test_an_old_undo_of_a_file_leaves_what_somebody_has_saved_since(owner: Owner, tmp_path: Path) -> None:

@@ -194,11 +194,8 @@ def title_of(read: ReadProject, file: str, fields: Iterable[FormField]) -> str:
     return sections.pop() if len(sections) == 1 else group_title(PurePosixPath(file).stem)
 
 
-def save(request: Request, draft: FileChange, text: str | None, digest: str, done: str = "") -> Change:
-    """`text` is None to delete the file. For `digest` see `ProjectFolder.save`. Raises CannotSave, which is logged.
-
-    `done` says what has changed if the form's values do not.
-    """
+def save(request: Request, draft: FileChange, text: str | None, digest: str) -> Change:
+    """`text` is None to delete the file. For `digest` see `ProjectFolder.save`. Raises CannotSave, which is logged."""
     folder = console_of(request).project
     try:
         if draft.has_errors:
@@ -213,4 +210,4 @@ def save(request: Request, draft: FileChange, text: str | None, digest: str, don
     address = f"/change/{quote(draft.file)}"
     undo = UndoRequest(address, {"version": version, "digest": digest_of(draft.text)})
     shown = "/change" if text is None else address
-    return Change(f"file {did}", f"{title}: {done or did}.", shown, undo, draft.words, draft.lines)
+    return Change(f"file {did}", f"{title}: {did}.", shown, undo, draft.words, draft.lines)

@@ -39,7 +39,7 @@ class CannotChange(Exception):
 
 
 def name_as_written(written: str) -> str:
-    """A valid name of a flow or a step: `Café Müller` becomes `cafe_muller`. Raises ValueError."""
+    """A valid name of a flow: `Café Müller` becomes `cafe_muller`. Raises ValueError."""
     letters = (each for each in unicodedata.normalize("NFKD", written.casefold()) if not unicodedata.combining(each))
     name = re.sub(r"\W+", "_", "".join(letters), flags=re.ASCII).strip("_")
     if not re.match("[a-z]", name):

@@ -10,9 +10,7 @@ from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
-from pydantic import ValidationError
 
 from ncco_server.desk.machine_checks import example_numbers
 from ncco_server.flow.hours.holidays import country_names, meant_country, regions_of
@@ -31,7 +29,6 @@ from ncco_studio.console.change.fields import SECTIONS, FormField, NewLine, new_
 from ncco_studio.console.change.form import NOT_SAVED, SAVED_MEANWHILE, CannotChange, changed, decided, merged, tidied
 from ncco_studio.console.change.heard import heard_on, steps_by_hours, week_heard
 from ncco_studio.console.change.notation import date_in_words, first_day, joined_times, time_fields
-from ncco_studio.console.change.steps import StepForm, made_by, picture_of, review_step
 from ncco_studio.console.editor import check_size
 from ncco_studio.console.history import Change, record
 from ncco_studio.console.pages import refused, render
@@ -289,11 +286,7 @@ def _reviewed(
     title = title_of(read, file, fields)
     typed = _changes(form, fields)
     again = f"/change/{quote(file)}" if typed else ""
-    back = f"/change/{quote(file)}"
-    if form.get("flow") in read.project.flows:  # an undo on its picture
-        typed |= {"flow": form["flow"], "at": form.get("at", "")}
-        back = picture_of(form["flow"], typed["at"])
-    values = {"draft": draft, "title": title, "typed": typed, "again": again, "back": back}
+    values = {"draft": draft, "title": title, "typed": typed, "again": again}
     return render(request, "change_review.html", notice=notice, is_version="version" in form, **values)
 
 
@@ -313,29 +306,18 @@ def _changes(form: Mapping[str, str], fields: Iterable[FormField]) -> dict[str, 
 async def change_save(request: Request, session: CanChange) -> Response:
     """Check the confirmed draft again, and save it."""
     form = await _posted(request)
-    try:
-        step = StepForm.model_validate(form) if "what" in form else None
-    except ValidationError as error:
-        raise RequestValidationError(error.errors()) from error
     await check_size(request, session, form.get("file", ""), form.get("text", ""))
-    saved = await run_in_threadpool(_save, request, form, step)
+    saved = await run_in_threadpool(_save, request, form)
     if isinstance(saved, Response):
         return saved
     draft, change = saved
-    # the page of a saved file, or the picture that led to the change, offers to undo it
-    at = form.get("at", draft.step)
-    query = f"?{urlencode({'saved': at})}"
-    address = change.address + query
-    if form.get("flow") in _folder(request).latest.project.flows and change.undo is not None:
-        picture = {"flow": form["flow"], "at": at}
-        undo = change.undo._replace(values={**change.undo.values, **picture})
-        change = change._replace(address=picture_of(form["flow"], at), undo=undo)
-        address = picture_of(form["flow"], at, query)
+    # the page of a saved file offers to undo it
+    address = f"{change.address}?{urlencode({'saved': draft.step})}"
     reply = RedirectResponse(address, 303) if draft.text else None
     return await record(request, change, reply, file=draft.file)
 
 
-def _save(request: Request, form: Mapping[str, str], step: StepForm | None) -> Response | tuple[FileChange, Change]:
+def _save(request: Request, form: Mapping[str, str]) -> Response | tuple[FileChange, Change]:
     folder = _folder(request)
     file = form.get("file", "")
     text = form.get("text", "").replace("\r\n", "\n")
@@ -349,16 +331,10 @@ def _save(request: Request, form: Mapping[str, str], step: StepForm | None) -> R
     draft = change_of(folder, file, before, text)
     if draft.has_errors and not is_new:
         return _form(request, file, problem=NOT_SAVED, form=form, draft=draft)
-    if form.get("digest") not in ("", digest_of(before)):
-        if step:
-            return review_step(request, step, "Somebody else has saved other changes meanwhile. They stay.")
-        if _changes(form, draft.fields):
-            return _review(request, file, form)
-    made = made_by(request, step) if step else None
-    if isinstance(made, Response):
-        return made
+    if form.get("digest") not in ("", digest_of(before)) and _changes(form, draft.fields):
+        return _review(request, file, form)
     try:
-        return draft, save(request, draft, text or None, form.get("digest", ""), made.done if made else "")
+        return draft, save(request, draft, text or None, form.get("digest", ""))
     except CannotSave as error:
         problem = f"{error}; {error.cure}"
         if is_new:

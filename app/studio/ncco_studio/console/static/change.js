@@ -1,4 +1,4 @@
-// Asks before a page with changes that are not saved is left, says prompts, finds them, and shows where a line leads.
+// Asks before a page with changes that are not saved is left, says prompts, and finds them.
 import { announce } from "./request.js";
 
 const forms = [...document.querySelectorAll("form[data-warns]")];
@@ -12,10 +12,6 @@ document.querySelector("[data-leaves]")?.addEventListener("click", () => { isSen
 addEventListener("beforeunload", (event) => {
   const isUnsaved = forms.some((form) => "unsaved" in form.dataset || [...form.elements].some(isEdited));
   if (isUnsaved && !isSent) event.preventDefault();
-});
-
-document.getElementById("lead-line")?.addEventListener("change", ({ target: { selectedOptions: [line] } }) => {
-  document.getElementById("target").value = line.dataset.target;
 });
 
 // A prompt as the browser says it: without tags, and with a pause for what is put in during the call

@@ -182,7 +182,6 @@ function begin() {
 function chooseByAddress() {
   const [flow, step] = location.hash.slice(1).split("/").map(decodeURIComponent);
   if (step) choose(flow, step);
-  document.getElementById("saved")?.scrollIntoView({ block: "nearest" });
 }
 addEventListener("hashchange", chooseByAddress);
 begin();
