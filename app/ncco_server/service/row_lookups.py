@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.flow.language.selection import MOST_READ, TableSearch
-from ncco_server.store import Store
+from ncco_server.store.table_rows import TableRows
 from ncco_server.table_rows import applied, key_of, table_of
 
 
-async def rows_of(store: Store, wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
+async def rows_of(tables: TableRows, wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
     """Include the turn's own changes; None for a missing row.
 
     Raises StoreUnavailable.
@@ -17,15 +17,15 @@ async def rows_of(store: Store, wanted: tuple[Lookup, ...]) -> tuple[LookupAnswe
     for lookup in wanted:
         request = lookup.request
         if isinstance(request, TableSearch):
-            found.append(await _search(store, request, MOST_READ))
+            found.append(await _search(tables, request, MOST_READ))
             continue
-        columns = await store.tables.get(request.row, request.at_ms) if request.row else None
+        columns = await tables.get(request.row, request.at_ms) if request.row else None
         found.append(LookupAnswer(applied(columns, request.row, request.pending)))
     return tuple(found)
 
 
-async def _search(store: Store, request: TableSearch, most: int) -> LookupAnswer:
-    rows = await store.tables.of_table(request.table, limit=most + 1)
+async def _search(tables: TableRows, request: TableSearch, most: int) -> LookupAnswer:
+    rows = await tables.of_table(request.table, limit=most + 1)
     if len(rows) > most:
         return LookupAnswer(None, f"the table {request.table} has more than {most:,} rows: find rows by their key")
     kept = {row.name: row.columns for row in rows if row.expires_at is None or row.expires_at > request.at_ms}

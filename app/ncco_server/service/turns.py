@@ -258,7 +258,7 @@ class Turns:
             return result
 
     async def _answers(self, wanted: tuple[Lookup, ...], look_up: AnswerLookups) -> tuple[LookupAnswer, ...]:
-        read = self.read_rows or partial(rows_of, self.store)
+        read = self.read_rows or partial(rows_of, self.store.tables)
         rows = iter(await read(tuple([lookup for lookup in wanted if lookup.request.method == "TABLE"])))
         answers = iter(await look_up(tuple([lookup for lookup in wanted if lookup.request.method != "TABLE"])))
         return tuple([next(rows if lookup.request.method == "TABLE" else answers) for lookup in wanted])

@@ -264,8 +264,11 @@ async def keep_call(request: Request, console: TheConsole, name: str, session: C
         raise HTTPException(404, "there is no such call")
     try:
         call = recorded_of(timeline)
-        values = {"folder": console.project.as_values(), "dial_allow": console.settings.dial_allow}
-        kept = await console.phone_calls.ask(request, session, "keep_recorded", recorded=call, **values)
+        folder = console.project.as_values()
+        allowed = console.settings.dial_allow
+        kept = await console.phone_calls.ask(
+            request, session, "keep_recorded", recorded=call, folder=folder, dial_allow=allowed
+        )
     except CannotRepeat as error:
         return render(request, "call_kept.html", 422, problem=str(error), kept=None)
     except HTTPException as error:

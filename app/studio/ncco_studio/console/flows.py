@@ -27,6 +27,7 @@ from ncco_studio.console.pages import STATIC, View, refused, render, view_of
 from ncco_studio.console.polled import ListSearch
 from ncco_studio.console.report import PeriodQuery, count_period
 from ncco_studio.console.state import Console, TheConsole, console_of
+from ncco_studio.console.stored_rows import played_world
 from ncco_studio.console.traffic import Traffic, paint_traffic, traffic_for, traffic_words
 from ncco_studio.editor.language import drawing_of
 from ncco_studio.editor.project import ReadProject
@@ -81,7 +82,8 @@ async def _picture(
 ) -> dict[str, Any]:
     """The values of `flow_steps.html`, with the picture; drawing takes a second or more for 2,000 steps."""
     drawn = await asyncio.to_thread(_drawn, flow, traffic, view_of(request), errors=errors)
-    heard = await asyncio.to_thread(heard_in_week, read, flow, console_of(request).project.env)
+    played = await played_world(request)
+    heard = await asyncio.to_thread(heard_in_week, read, flow, console_of(request).project.env, played)
     return {"picture": drawn, "kinds": KINDS, "hours": {flow.name: heard}}
 
 

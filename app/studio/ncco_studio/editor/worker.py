@@ -15,7 +15,7 @@ import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from importlib import import_module
 from types import MappingProxyType, ModuleType
@@ -35,6 +35,8 @@ BUSY: Final = 6
 START_SECONDS: Final = 60
 """For starting the subprocess on a busy machine."""
 
+Answer: TypeAlias = Callable[[Any], Awaitable[Any]]
+"""Answers what a function in the subprocess asks; both are JSON."""
 Reason: TypeAlias = Literal["time", "memory", "killed", "busy", "failed"]
 
 _CURES: Final[Mapping[Reason, str]] = {
@@ -86,11 +88,13 @@ class Worker:
         owner: str = "",
         seconds: float | None = None,
         may_repeat: bool = False,
+        answer: Answer | None = None,
     ) -> Any:
         """Run a function whose values and result are JSON. Raises WorkNotDone.
 
         `function` must never come from a request. Each `owner` gets its turn. `seconds` limits processor time. With
-        `may_repeat`, the function is called once more if something outside kills the subprocess.
+        `may_repeat`, the function is called once more if something outside kills the subprocess. With `answer`, its
+        first argument is a function that blocks until this process has answered.
         """
         if self._waiting[owner] >= MOST_WAITING:
             raise WorkNotDone("busy")
@@ -99,23 +103,34 @@ class Worker:
             async with self._own_turns.setdefault(owner, asyncio.Lock()), self._turn:
                 limit = self._seconds if seconds is None else seconds
                 try:
-                    return await self._ask(function, values, limit)
+                    return await self._ask(function, values, limit, answer)
                 except WorkNotDone as error:
                     if error.reason != "killed" or not may_repeat:
                         raise
-                return await self._ask(function, values, limit)
+                return await self._ask(function, values, limit, answer)
         finally:
             self._waiting[owner] -= 1
             if not self._waiting[owner]:
                 del self._waiting[owner], self._own_turns[owner]
 
-    async def _ask(self, function: Callable[..., Any], values: Mapping[str, Any], seconds: float) -> Any:
-        request = {"module": function.__module__, "name": function.__name__, "values": values, "seconds": seconds}
+    async def _ask(
+        self, function: Callable[..., Any], values: Mapping[str, Any], seconds: float, answer: Answer | None
+    ) -> Any:
+        request = {
+            "module": function.__module__,
+            "name": function.__name__,
+            "values": values,
+            "seconds": seconds,
+            "may_ask": answer is not None,
+        }
         is_done = False
         try:
             process = await self._started()
             await _send(process, request)
             reply = await asyncio.wait_for(_receive(process), seconds * BUSY)
+            while answer is not None and "asked" in reply:
+                await _send(process, {"answer": await answer(reply["asked"])})
+                reply = await asyncio.wait_for(_receive(process), seconds * BUSY)
             is_done = "value" in reply
         except TimeoutError as error:  # the processors are busy: SIGPROF stops long texts
             raise WorkNotDone("busy", seconds) from error
@@ -190,16 +205,21 @@ def _serve(module: str) -> None:
     import_module(module)
     gc.freeze()
     _write(replies, {})
+
+    def ask(asked: Any) -> Any:
+        _write(replies, {"asked": asked})
+        return json.loads(requests.readline())["answer"]
+
     for request in requests:
-        _write(replies, _reply(json.loads(request)))
+        _write(replies, _reply(json.loads(request), ask))
 
 
-def _reply(request: Mapping[str, Any]) -> dict[str, Any]:
+def _reply(request: Mapping[str, Any], ask: Callable[[Any], Any]) -> dict[str, Any]:
     signal.setitimer(signal.ITIMER_PROF, request["seconds"])
     signal.alarm(int(request["seconds"] * BUSY) + 5)  # for when the server was killed
     try:
         function: Callable[..., Any] = getattr(import_module(request["module"]), request["name"])
-        reply = {"value": function(**request["values"])}
+        reply = {"value": function(*(ask,) * request["may_ask"], **request["values"])}
     except MemoryError:
         reply = {"failed": "memory"}
     except Exception:  # noqa: BLE001 - the server must hear of it

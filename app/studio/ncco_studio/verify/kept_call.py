@@ -148,12 +148,15 @@ def keep(
     given: Mapping[str, Sequence[Any]],
     *,
     env: Mapping[str, str] | None = None,
+    tables: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     note: str = "",
 ) -> str:
     """Append a call as a scenario to a file, which may be new; return the scenario's name.
 
     Lookups without an answer are omitted, unless the file's `defaults` could answer them. The scenario of a call that
-    is not over does not check its end. `note` is a comment. Raises CannotKeep, OSError.
+    is not over does not check its end. `tables` are the rows when the call began; `note` is a comment.
+
+    Raises CannotKeep, OSError.
     """
     result = played.result
     phone = [DialStep(party=ScriptedParty(outcome=each.outcome)) for each in played.placed.phone]
@@ -172,6 +175,7 @@ def keep(
                 for name, found in given.items()
                 if name in shared or any(each is not None for each in found)
             },
+            "tables": dict(tables or {}),
             "script": [step.as_written() for step in (*phone, *script)],
             "expect": {"end": result.ended} | hooks if played.leg.is_over else {},
         }

@@ -33,7 +33,7 @@ async def test_a_part_of_the_key_beside_a_condition_holds_too(wanted: str, hours
         await store.tables.change(rows, AT_MS - 10, "a test")
         request = asked.request({})
         assert isinstance(request, TableSearch)
-        (answer,) = await rows_of(store, (Lookup("a", "found", request._replace(at_ms=AT_MS), ""),))
+        (answer,) = await rows_of(store.tables, (Lookup("a", "found", request._replace(at_ms=AT_MS), ""),))
     value, _ = asked.definition.cast_answer(answer.value, answer.problem)
     assert hours == ([row["hour"] for row in value["rows"]] if value["ok"] else [])
 
@@ -59,7 +59,7 @@ async def job_answer(words: str, *rows: dict[str, Any]) -> Any:
         await store.tables.change(changes, AT_MS - 10, "a test")
         request = asked.request({"call": {"person": ""}})
         assert isinstance(request, TableRead | TableSearch)
-        (answer,) = await rows_of(store, (Lookup("a", "found", request._replace(at_ms=AT_MS), ""),))
+        (answer,) = await rows_of(store.tables, (Lookup("a", "found", request._replace(at_ms=AT_MS), ""),))
     value, problem = asked.definition.cast_answer(answer.value, answer.problem)
     return value if value["ok"] else problem
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +73,14 @@ class OwnPlayer(SameProcess):
     def __init__(self, *_: object) -> None:
         self._player = PhonePlayer()
 
-    async def run(self, function: Callable[..., Any], values: Mapping[str, Any], **_: object) -> Any:
-        return await super().run(self._player.play, values)
+    async def run(self, function: Callable[..., Any], values: Mapping[str, Any], **options: Any) -> Any:
+        loop = asyncio.get_running_loop()
+
+        def ask(asked: Any) -> Any:
+            answer = options["answer"](json.loads(json.dumps(asked)))
+            return json.loads(json.dumps(asyncio.run_coroutine_threadsafe(answer, loop).result()))
+
+        return await super().run(partial(self._player.play, ask), values)
 
     async def close(self) -> None:
         """End the calls of the person, as often as the worker does."""

@@ -39,6 +39,14 @@ async def test_after_a_stopped_or_failed_request_the_next_one_works(worker: Work
     assert 42 == await worker.run(tasks.double, {"number": 21})
 
 
+async def test_a_function_may_ask_this_process(worker: Worker) -> None:
+    async def double(asked: dict[str, int]) -> int:
+        return 2 * asked["number"]
+
+    assert 84 == await worker.run(tasks.ask_twice, {"first": 21}, answer=double)
+    assert 42 == await worker.run(tasks.double, {"number": 21})
+
+
 async def test_time_without_the_processor_does_not_count(worker: Worker) -> None:
     await worker.run(tasks.double, {"number": 1})
 

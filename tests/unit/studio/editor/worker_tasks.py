@@ -6,12 +6,17 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 
 def double(number: int) -> int:
     return 2 * number
+
+
+def ask_twice(ask: Callable[[object], object], first: int) -> object:
+    return ask({"number": ask({"number": first})})
 
 
 def sleep(seconds: float) -> None:

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 
@@ -33,6 +33,7 @@ from ncco_studio.console.editor import check_size
 from ncco_studio.console.history import Change, record
 from ncco_studio.console.pages import refused, render
 from ncco_studio.console.state import console_of
+from ncco_studio.console.stored_rows import PlayedWorld, remember_world
 from ncco_studio.editor.project import CannotSave, ProjectFolder, ReadProject, digest_of
 
 router = APIRouter()
@@ -111,7 +112,7 @@ def _shared(read: ReadProject) -> dict[str, str]:
     return {file: title_of(read, file, fields_of(read, file)) for file in files if file not in owned}
 
 
-@router.get("/change/{file:path}")
+@router.get("/change/{file:path}", dependencies=[Depends(remember_world)])
 def change_form(request: Request, file: str, _: CanLook) -> Response:
     return _form(request, file)
 
@@ -161,7 +162,7 @@ def _form(
         faults=faults or {},
         issues={name: found for name, found in issues.items() if name in inputs},
         others=[issue for name, found in issues.items() if name not in inputs for issue in found],
-        calendars=_calendars(folder, read, file, fields),
+        calendars=_calendars(folder, read, file, fields, request.state.played),
         countries=country_names().values() if any(field.kind == "country" for field in fields) else (),
         regions=_regions(fields, form or {}),
         time_fields=time_fields,
@@ -190,7 +191,7 @@ def _regions(fields: Iterable[FormField], form: Mapping[str, str]) -> dict[str, 
 
 
 def _calendars(
-    folder: ProjectFolder, read: ReadProject, file: str, fields: Iterable[FormField]
+    folder: ProjectFolder, read: ReadProject, file: str, fields: Iterable[FormField], played: PlayedWorld
 ) -> dict[str, dict[str, Any]]:
     today = datetime.now(UTC).date()
     steps = steps_by_hours(read, file)
@@ -203,17 +204,17 @@ def _calendars(
             if today <= day < today + SHOWN_HOLIDAYS and day not in calendar.override
         ]
         begins = {each: day for each in sorted(dates)[:MOST_HEARD] if (day := first_day(each)) is not None}
-        heard = heard_on(read, calendar, {*begins.values(), *(day for day, _ in coming)}, folder.env)
+        heard = heard_on(read, calendar, {*begins.values(), *(day for day, _ in coming)}, folder.env, played)
         found[f"Opening hours: {calendar.name}"] = {
             "steps": steps.get(calendar.name, {}),
-            "week": week_heard(read, calendar, folder.env).days,
+            "week": week_heard(read, calendar, folder.env, played).days,
             "holidays": [(date_in_words(day.isoformat()), name, heard.get(day)) for day, name in coming],
             "heard": {each: heard[day] for each, day in begins.items() if day in heard},
         }
     return found
 
 
-@router.post("/change/{file:path}")
+@router.post("/change/{file:path}", dependencies=[Depends(remember_world)])
 async def change_review(request: Request, file: str, _: CanChange) -> Response:
     """Show the changes for confirmation, or the form if it has errors or the owner chose `edit`."""
     return await run_in_threadpool(_review, request, file, await _posted(request))
@@ -302,7 +303,7 @@ def _changes(form: Mapping[str, str], fields: Iterable[FormField]) -> dict[str, 
     }
 
 
-@router.post("/change-save")
+@router.post("/change-save", dependencies=[Depends(remember_world)])
 async def change_save(request: Request, session: CanChange) -> Response:
     """Check the confirmed draft again, and save it."""
     form = await _posted(request)

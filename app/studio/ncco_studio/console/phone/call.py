@@ -15,8 +15,10 @@ from typing import Any, Final
 
 from ncco_server.errors import AppError
 from ncco_server.flow.files import SCENARIO_FOLDERS
+from ncco_server.service.hand_hours import HandHours
+from ncco_server.table_rows import key_of, table_of
 from ncco_studio.console.phone.transcript import Bubble
-from ncco_studio.console.phone.world import ChosenAnswers, World
+from ncco_studio.console.phone.world import ChosenAnswers, StoredRows, World
 from ncco_studio.editor.source import Playable
 from ncco_studio.simulator.clock import VirtualClock
 from ncco_studio.simulator.delivery import Application
@@ -46,6 +48,7 @@ class PhoneCall(PlayedCall):
         env: the variables of flows that the person has set.
         made_at: in the time zone of the flow.
         former: the conversation of the call that this one repeats.
+        rows: the stored rows; None if the call uses none.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class PhoneCall(PlayedCall):
         stage: LocalStage | None = None,
         folder: Path,
         env: Mapping[str, str],
+        rows: StoredRows | None = None,
     ) -> None:
         super().__init__(placed, stage.flows if stage is not None else (), answers.outcome_of)
         self.id = secrets.token_urlsafe(12)
@@ -65,6 +69,7 @@ class PhoneCall(PlayedCall):
         self.playable = playable
         self.made_at: datetime = call.made_at
         self.former: Sequence[Bubble] = ()
+        self.rows = rows
         self._call = call
         self._stage = stage
         self._folder = folder
@@ -124,7 +129,15 @@ class PhoneCall(PlayedCall):
         if not path.resolve().is_relative_to(project.resolve()):
             raise CannotKeep(f"{path} leads out of the project", "put the folder or the file itself there")
         try:
-            name = keep(path, self._call, self, self.answers.as_given(), env=self._env, note=note)
+            name = keep(
+                path,
+                self._call,
+                self,
+                self.answers.as_given(),
+                env=self._env,
+                tables=self._rows_at_start(),
+                note=note,
+            )
         except CannotKeep as error:
             raise CannotKeep(f"the scenario cannot be written to {path}: {error}", error.cure) from error
         except OSError as error:
@@ -132,6 +145,21 @@ class PhoneCall(PlayedCall):
             cure = "give the server's user write permission there, and keep the call again"
             raise CannotKeep(f"the scenario cannot be written to {path}: {reason}", cure) from error
         return {"path": str(path), "name": name, "command": shlex.join(("ncco", "test", str(path)))}
+
+    def _rows_at_start(self) -> dict[str, list[dict[str, Any]]]:
+        """The rows that the call used, without sensitive values."""
+        found = dict[str, list[dict[str, Any]]]()
+        tables = self.playable.project.tables if self.playable.project is not None else {}
+        for row in self.rows.found if self.rows is not None else ():
+            if (table := tables.get(table_of(row.name))) is not None:
+                shown = {
+                    name: row.columns[name]
+                    for name, column in table.columns.items()
+                    if name in row.columns and not column.sensitive
+                }
+                key = dict(zip(table.key, key_of(row.name), strict=False))
+                found.setdefault(table.name, []).append(key | shown)
+        return found
 
     def blocked(self) -> str:
         """Why the call cannot become a scenario, for display, or ""."""
@@ -156,10 +184,18 @@ class PhoneServer:
     dial_allow: tuple[str, ...]
     env: Mapping[str, str]
 
-    async def place(self, playable: Playable, call: ScenarioCall, answers: ChosenAnswers) -> PhoneCall:
+    async def place(
+        self,
+        playable: Playable,
+        call: ScenarioCall,
+        answers: ChosenAnswers,
+        rows: StoredRows | None = None,
+        by_hand: HandHours | None = None,
+    ) -> PhoneCall:
         """Make a call on a stage of its own: real application, store in memory, virtual clock. Raises CannotPlace.
 
-        Nothing is sent to anybody, except the lookups of `answers`.
+        Nothing is sent to anybody, except the lookups of `answers`. What it saves stays in memory. `by_hand` is as in
+        `LocalStage.ring`.
         """
         conditions = CallConditions(Parties(other=None), {})
         if playable.project is None:
@@ -169,17 +205,24 @@ class PhoneServer:
             own = ObservedCall(application, network, clock, conditions, _SEED)
             await own.place(call)
             return PhoneCall(own, call, answers, playable, folder=self.folder, env={})
-        stage = LocalStage(playable.project, self.dial_allow, assumes=assumed_platform())
+        stage = LocalStage(playable.project, self.dial_allow, assumes=assumed_platform(), read_rows=rows)
         is_live = answers.client is not None
         # Lookup servers may remember calls by ID.
         seed = secrets.token_hex(16) if is_live else _SEED
         fit = with_number(stage, call)
         placed = await stage.ring(
-            fit, conditions, look_ups=answers.of_turn, env=self.env, seed=seed, rows=(), answers=answers
+            fit,
+            conditions,
+            look_ups=answers.of_turn,
+            env=self.env,
+            seed=seed,
+            rows=(),
+            answers=answers,
+            by_hand=by_hand,
         )
         shown = call if call.flow or call.to else fit
         env = {} if is_live else self.env  # scenarios do not contain the server's settings
-        return PhoneCall(placed, shown, answers, playable, stage=stage, folder=self.folder, env=env)
+        return PhoneCall(placed, shown, answers, playable, stage=stage, folder=self.folder, env=env, rows=rows)
 
 
 class NccoServer:

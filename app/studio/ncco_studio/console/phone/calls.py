@@ -20,7 +20,7 @@ from ncco_server.service.jobs import JobListener, every
 from ncco_studio.console.audit import audit
 from ncco_studio.console.phone.player import NO_CALL, play
 from ncco_studio.console.sessions import ConsoleSession
-from ncco_studio.editor.worker import Reason, Worker, WorkNotDone
+from ncco_studio.editor.worker import Answer, Reason, Worker, WorkNotDone
 
 IDLE_S: Final = 600.0
 """Real seconds without a request until a person's calls are ended."""
@@ -38,6 +38,10 @@ _LOST: Final[Mapping[Reason, tuple[int, str]]] = {
 _ENDED: Final = (503, "something outside the console ended this call; call again")
 
 T = TypeVar("T")
+
+
+async def _no_rows(_: object) -> Any:
+    return None
 
 
 @dataclass
@@ -83,14 +87,19 @@ class PhoneCalls:
             self._ending = asyncio.create_task(every(IDLE_S / 10, self._end_idle, "end-idle-calls", JobListener()))
         return self._people[session.id]
 
-    async def ask(self, request: Request, session: ConsoleSession, method: str, **values: Any) -> dict[str, Any]:
-        """Run a method of `PhonePlayer` in the subprocess; stop it if the page is closed. Raises HTTPException."""
+    async def ask(
+        self, request: Request, session: ConsoleSession, method: str, *, answer: Answer = _no_rows, **values: Any
+    ) -> dict[str, Any]:
+        """Run a method of `PhonePlayer` in the subprocess; stop it if the page is closed. Raises HTTPException.
+
+        `answer` gets the rows that `StoredRows` asks for.
+        """
         if "id_" in values and session.id not in self._people:
             raise HTTPException(404, NO_CALL)
         person = await self.person(session)
         person.asking += 1
         try:
-            asked = person.worker.run(play, {"method": method, "values": values})
+            asked = person.worker.run(play, {"method": method, "values": values}, answer=answer)
             shown: dict[str, Any] = await _while_open(request, asked)
         except WorkNotDone as error:
             audit(request, "calls ended", is_refused=True, why=error.reason)

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
@@ -16,7 +17,6 @@ from pydantic import BaseModel, Field, PlainValidator
 
 from ncco_server.errors import StoreError
 from ncco_server.flow.files import MAX_FILE_BYTES
-from ncco_server.flow.hours.calendar import ByHand
 from ncco_server.sample_calls import FROM
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.audit import audit
@@ -28,7 +28,8 @@ from ncco_studio.console.phone.incoming import PREFIX, Choice, IncomingCalls
 from ncco_studio.console.phone.trial_messages import keep_message
 from ncco_studio.console.phone.world import CallRequest, World
 from ncco_studio.console.sessions import ConsoleSession
-from ncco_studio.console.state import Console, TheConsole, console_of
+from ncco_studio.console.state import TheConsole, console_of
+from ncco_studio.console.stored_rows import rows_for_call
 from ncco_studio.editor import language
 from ncco_studio.editor.project import CannotSave, ProjectFolder, ReadProject, digest_of
 from ncco_studio.editor.source import PASTED, PhoneText, Playable, dialled_in, read_source
@@ -194,17 +195,8 @@ async def place(request: Request, console: TheConsole, session: CanLook, wanted:
         wanted=wanted.model_dump(mode="json"),
         dial_allow=settings.dial_allow,
         live=live if wanted.is_live else None,
-        by_hand={} if wanted.made_at else await _by_hand(console),
+        by_hand=[*(await console.hand_hours(datetime.now(UTC))).items()],
     )
-
-
-async def _by_hand(console: Console) -> Mapping[str, ByHand]:
-    """What was decided for now, by the name of the opening hours."""
-    now = datetime.now(UTC)
-    calendars = (await console.read_project()).project.calendars
-    found = await console.hand_hours(now) if calendars else {}
-    decided = {name: each.with_hand(found.get(each.key, ())).decided(now) for name, each in calendars.items()}
-    return {name: each for name, each in decided.items() if each is not None}
 
 
 async def _played(request: Request, session: ConsoleSession, method: str, **values: Any) -> Response:
@@ -212,7 +204,8 @@ async def _played(request: Request, session: ConsoleSession, method: str, **valu
     console = console_of(request)
     if values.get("id_", "").startswith(PREFIX):
         return await _incoming(request, session, values["id_"], values.get("step"))
-    call = await console.phone_calls.ask(request, session, method, **values)
+    rows = partial(rows_for_call, console, session)
+    call = await console.phone_calls.ask(request, session, method, answer=rows, **values)
     has_kept = False
     if console.dev and (files := console.recording_files) is not None:
         kept = (await console.phone_calls.person(session)).kept

@@ -11,12 +11,13 @@ from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, partial
 from itertools import islice
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from ncco_server.errors import AppError
 from ncco_server.flow.hours.calendar import ByHand
 from ncco_server.sample_calls import YEARS
 from ncco_server.service.announced_recordings import about_call
+from ncco_server.service.hand_hours import HandHours
 from ncco_server.service.lookup_sources import PythonModules
 from ncco_server.service.lookups import LookupClient
 from ncco_server.service.phone_numbers import read_called, read_caller
@@ -24,9 +25,9 @@ from ncco_server.service.written_rows import name_of_caller
 from ncco_studio.console.phone.call import PhoneCall, PhoneServer
 from ncco_studio.console.phone.repetition import keep_recorded
 from ncco_studio.console.phone.transcript import bubbles_of, explain, hooks_of, language_awaited, marked
-from ncco_studio.console.phone.world import CallRequest, ChosenAnswers, World
+from ncco_studio.console.phone.world import CallRequest, ChosenAnswers, StoredRows, World
 from ncco_studio.editor.project import project_in
-from ncco_studio.editor.source import Playable, read_source
+from ncco_studio.editor.source import PASTED, Playable, read_source
 from ncco_studio.verify.played_call import CannotDo, FinishedStep, outcomes_of
 from ncco_studio.verify.scenarios.answers import lookups_of
 from ncco_studio.verify.scenarios.model import HoursByHand, ScenarioCall
@@ -56,9 +57,14 @@ class PhonePlayer:
         self._runner = asyncio.Runner()
         self._calls: dict[str, PhoneCall] = {}
         self._client: LookupClient | None = None
+        self._ask: Callable[[Any], Any] = lambda _: None
 
-    def play(self, method: str, values: Mapping[str, Any]) -> Json:
-        """Call a method; return the page's new state, or `not_played` with the status and the reason."""
+    def play(self, ask: Callable[[Any], Any], method: str, values: Mapping[str, Any]) -> Json:
+        """Call a method; return the page's new state, or `not_played` with the status and the reason.
+
+        `ask` gets stored rows from the console; see `StoredRows`.
+        """
+        self._ask = ask
         try:
             shown: Json = self._runner.run(getattr(self, method)(**values))
             return shown
@@ -85,12 +91,12 @@ class PhonePlayer:
         wanted: Json,
         dial_allow: Sequence[str],
         live: Json | None,
-        by_hand: Mapping[str, Sequence[Any]],
+        by_hand: Sequence[Any],
     ) -> Json:
         """Place the call of a `CallRequest`.
 
-        `live` has `env` (instead of the request's), `hosts` and `budget_ms`, to really send lookups; `by_hand` has what
-        was decided, by the name of the opening hours.
+        `live` has `env` (instead of the request's), `hosts` and `budget_ms`, to really send lookups; `by_hand` has the
+        items of `HandHours`.
         """
         call = CallRequest(**wanted)
         made_at = call.made_at
@@ -110,10 +116,11 @@ class PhonePlayer:
         definitions = lookups_of(playable.project.flows.values()) if playable.project is not None else {}
         answers = ChosenAnswers(definitions, call.world, client)
         called = _called(playable, call, made_at or datetime.now(UTC))
-        known = playable.project.calendars if playable.project is not None else {}
-        if made_at is None:
-            called = replace(called, by_hand={name: _by_hand(*by_hand[name]) for name in by_hand.keys() & known})
-        placed = await server.place(playable, called, answers)
+        hours = {(file, name): [ByHand(*each) for each in decided] for (file, name), decided in by_hand}
+        called = replace(called, by_hand=_decided_at(called.made_at, playable, hours))
+        is_saved = call.text is None and call.file not in PASTED
+        rows = StoredRows(self._ask, is_saved=is_saved)
+        placed = await server.place(playable, called, answers, rows, hours)
         await self._add(placed)
         steps: Sequence[FinishedStep] = ()
         if former is not None:
@@ -173,15 +180,22 @@ def _player() -> PhonePlayer:
     return PhonePlayer()
 
 
-def play(method: str, values: Mapping[str, Any]) -> Json:
+def play(ask: Callable[[Any], Any], method: str, values: Mapping[str, Any]) -> Json:
     """See `PhonePlayer.play`. Each subprocess belongs to one person."""
-    return _player().play(method, values)
+    return _player().play(ask, method, values)
 
 
-def _by_hand(*values: Any) -> HoursByHand:
-    decided = ByHand(*values)
-    until = datetime.fromtimestamp(decided.end, UTC)
-    return HoursByHand(state="open" if decided.is_open else "closed", reason=decided.reason, until=until)
+def _decided_at(made_at: datetime, playable: Playable, by_hand: HandHours) -> dict[str, HoursByHand]:
+    """What was decided for a moment, by the name of the opening hours."""
+    found = dict[str, HoursByHand]()
+    calendars = playable.project.calendars if playable.project is not None else {}
+    for name, calendar in calendars.items():
+        decided = calendar.with_hand(by_hand.get(calendar.key, ())).decided(made_at)
+        if decided is not None:
+            until = datetime.fromtimestamp(decided.end, UTC)
+            state: Literal["open", "closed"] = "open" if decided.is_open else "closed"
+            found[name] = HoursByHand(state=state, reason=decided.reason, until=until)
+    return found
 
 
 def _called(playable: Playable, call: CallRequest, made_at: datetime) -> ScenarioCall:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, Final
@@ -9,12 +10,14 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, Field
 
 from ncco_server.engine import Lookup, LookupAnswer
+from ncco_server.errors import StoreUnavailable
 from ncco_server.sample_calls import FROM
 from ncco_server.service.lookups import LookupClient, lookups_of_turn
 from ncco_studio.editor.source import PhoneText
 from ncco_studio.simulator.parties import PartyOutcome
 from ncco_studio.verify.handlers.explored import FunctionDefinition
 from ncco_studio.verify.scenarios.answers import Definitions, LookupAnswers, no_answer
+from ncco_studio.verify.scenarios.server import CopiedRow
 
 ANYBODY: Final = "*"
 """The key that stands for all parties without an entry."""
@@ -41,7 +44,8 @@ class World(BaseModel, extra="forbid"):
     Attributes:
         parties: the behaviour by called address; `*` for all others. Without an entry, the person decides when the
             address is dialled.
-        given: the answers by lookup; a lookup without an entry returns its default.
+        given: the answers by lookup; a lookup without an entry finds the stored rows of its table, or returns its
+            default.
     """
 
     parties: dict[str, PartyOutcome] = Field({}, max_length=200)
@@ -103,3 +107,24 @@ class ChosenAnswers(LookupAnswers):
         if self.client is None or len(self.answered) >= MOST_ASKED:
             return LookupAnswer(None, f"not made: a call on the phone makes at most {MOST_ASKED} lookups")
         return await self.client.answer(lookup, left_ms)
+
+
+class StoredRows:
+    """Asks the console for the stored rows of tables that a call needs.
+
+    `is_saved` is whether the flow was saved. `found` has the rows as they were when the call first needed them.
+    """
+
+    def __init__(self, ask: Callable[[Any], Any], *, is_saved: bool) -> None:
+        self.found: list[CopiedRow] = []
+        self._ask = ask
+        self._is_saved = is_saved
+
+    def __call__(self, table: str, row: str, now_or_most: int) -> list[CopiedRow]:
+        asked = {"table": table, "row": row, "now_or_most": now_or_most, "is_saved": self._is_saved}
+        rows = self._ask(asked)
+        if rows is None:
+            raise StoreUnavailable("the console's database cannot be used")
+        found = [CopiedRow(*each) for each in rows]
+        self.found += found
+        return found

@@ -143,7 +143,7 @@ class LookupAnswers:
     async def of_rows(self, store: Store, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
         """The stored rows, unless others are chosen."""
         rows = []
-        for lookup, row in zip(lookups, await rows_of(store, lookups), strict=True):
+        for lookup, row in zip(lookups, await rows_of(store.tables, lookups), strict=True):
             if lookup.id not in self._known and (chosen := await self.chosen(lookup)) is not None:
                 self._known[lookup.id] = chosen
                 self.answered.append((lookup, chosen))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from ncco_server.errors import StoreUnavailable
@@ -21,10 +21,10 @@ from ncco_server.store import (
     TurnRow,
     WebhookRow,
 )
-from ncco_server.store.database import Row, Work
+from ncco_server.store.database import Database, Row, Work
 from ncco_server.store.sql import Sql
-from ncco_server.store.table_rows import DELETE_ROW, all_rows
-from ncco_server.table_rows import RowChange
+from ncco_server.store.table_rows import DELETE_ROW, PIECE, TableRow, TableRows, all_rows
+from ncco_server.table_rows import RowChange, table_of
 from ncco_studio.simulator.servers import Request, Response, Server
 from ncco_studio.verify.scenarios.script import FaultKind
 
@@ -55,6 +55,51 @@ class FailingDatabase(SqliteDatabase):
             raise StoreUnavailable("the scenario made it unavailable")
 
 
+class CopiedRow(NamedTuple):
+    """A row of another store; `expires_at` is as in `TableRow`."""
+
+    name: str
+    columns: Mapping[str, Any]
+    expires_at: int | None
+
+
+ReadRows: TypeAlias = Callable[[str, str, int], Sequence[CopiedRow]]
+"""Reads a row of a table by its name at a time, or the first rows of the table if the name is "" (how many instead of
+the time). Raises StoreUnavailable."""
+
+
+class CopiedRows(TableRows):
+    """Copies each row of another store when it is first read or changed here."""
+
+    def __init__(self, database: Database, read: ReadRows) -> None:
+        super().__init__(database)
+        self._read = read
+        self._known = set[str]()
+
+    async def row(self, name: str, now: int) -> TableRow | None:
+        await self.copy([name], now)
+        return await super().row(name, now)
+
+    async def of_table(self, table: str, after: str = "", limit: int = PIECE) -> list[TableRow]:
+        if table not in self._known:
+            self._known.add(table)
+            await self._write(self._read(table, "", limit))
+        return await super().of_table(table, after, limit)
+
+    async def copy(self, names: Iterable[str], now: int) -> None:
+        for name in names:
+            if name not in self._known:
+                await self._write(self._read(table_of(name), name, now))
+                self._known.add(name)
+
+    async def _write(self, rows: Iterable[CopiedRow]) -> None:
+        new = [row for row in rows if row.name not in self._known]
+        self._known.update(row.name for row in new)
+        changes = [RowChange(row.name, row.columns, keep_ms=row.expires_at or 0) for row in new]
+        if changes:
+            await self.change(changes, 0, "")
+
+
 class StoredTurn(NamedTuple):
     """A written turn, and the session after it."""
 
@@ -63,10 +108,15 @@ class StoredTurn(NamedTuple):
 
 
 class CallStore(Store):
-    """Also collects turns, webhooks of waits and sent hooks in the order of writing."""
+    """Also collects turns, webhooks of waits and sent hooks in the order of writing.
 
-    def __init__(self, database: FailingDatabase) -> None:
+    `read_rows` reads the rows of tables that are not here yet; None if there are no others.
+    """
+
+    def __init__(self, database: FailingDatabase, read_rows: ReadRows | None = None) -> None:
         super().__init__(database)
+        self._copied = CopiedRows(database, read_rows) if read_rows is not None else None
+        self.tables = self._copied or self.tables
         self.turns: list[StoredTurn] = []
         self.webhooks: list[WebhookRow] = []
         self.sent: list[HookRow] = []
@@ -74,6 +124,7 @@ class CallStore(Store):
     async def open_call(
         self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, caused: Caused = NOTHING_CAUSED
     ) -> bool:
+        await self._copy_rows(webhook, caused)
         is_written = await super().open_call(session, turn, webhook, caused)
         self.turns.append(StoredTurn(session, turn))
         await self._remember(webhook, caused)
@@ -82,17 +133,20 @@ class CallStore(Store):
     async def advance(
         self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, caused: Caused = NOTHING_CAUSED
     ) -> None:
+        await self._copy_rows(webhook, caused)
         await super().advance(session, turn, webhook, caused)
         self.turns.append(StoredTurn(session, turn))
         await self._remember(webhook, caused)
 
     async def record(self, webhook: WebhookRow, caused: Caused = NOTHING_CAUSED) -> None:
+        await self._copy_rows(webhook, caused)
         await super().record(webhook, caused)
         await self._remember(webhook, caused)
 
     async def end(
         self, leg: str, calls: Sequence[EndOfCall], webhook: WebhookRow, caused: Caused = NOTHING_CAUSED
     ) -> list[ResultRow]:
+        await self._copy_rows(webhook, caused)
         ended = await super().end(leg, calls, webhook, caused)
         await self._remember(webhook, caused)
         return ended
@@ -108,6 +162,11 @@ class CallStore(Store):
             await self.database.write(clear)
         if changes:
             await self.tables.change(changes, now, "an import")
+
+    async def _copy_rows(self, webhook: WebhookRow, caused: Caused) -> None:
+        """A row that the call changes without reading it, such as a counter, goes on from its stored value."""
+        if self._copied is not None:
+            await self._copied.copy((save.row for save in caused.saves), webhook.received_at)
 
     async def _remember(self, webhook: WebhookRow, caused: Caused) -> None:
         """Read hooks from the database, which does not get those of a repeated delivery."""

@@ -57,7 +57,7 @@ from ncco_studio.verify.scenarios.observed_call import CallConditions, NoServer,
 from ncco_studio.verify.scenarios.placing import PlacedAttempts, phone_of, row_of
 from ncco_studio.verify.scenarios.result import Result, SessionRecord, decided_in
 from ncco_studio.verify.scenarios.script import EventStep, FaultStep, ScriptStep
-from ncco_studio.verify.scenarios.server import CallStore, FailingDatabase, FaultyServer, StoredTurn
+from ncco_studio.verify.scenarios.server import CallStore, FailingDatabase, FaultyServer, ReadRows, StoredTurn
 from ncco_studio.verify.scenarios.tables import changes_of
 from ncco_studio.verify.scenarios.values import ScenarioReader
 
@@ -173,10 +173,17 @@ def _logger(log: list[str]) -> FilteringBoundLogger:
 class ServerInProcess:
     """The real server under one policy, with a store in memory or in a file. It sends no hooks."""
 
-    def __init__(self, project: Project, policy: Policy, deadline_s: float, file: Path | None = None) -> None:
+    def __init__(
+        self,
+        project: Project,
+        policy: Policy,
+        deadline_s: float,
+        file: Path | None = None,
+        read_rows: ReadRows | None = None,
+    ) -> None:
         self.clock = VirtualClock(AT)
         self.database = FailingDatabase(file)
-        self.store = CallStore(self.database)
+        self.store = CallStore(self.database, read_rows)
         self.log: list[str] = []
         self.service = CallService(self.store, lambda: project, policy)
         self._app = make_app(self.service, lambda: self.clock.at(self.clock.ms), self.log, deadline_s=deadline_s)
@@ -205,6 +212,7 @@ class LocalStage:
         assumes: what the platform does.
         deadline_s: as in `create_app`.
         file: the database that keeps the calls, and what they record; None: nothing is kept.
+        read_rows: reads rows of tables that a call needs; None: there are only those of the call.
     """
 
     def __init__(
@@ -218,8 +226,10 @@ class LocalStage:
         assumes: Assumptions = DEFAULTS,
         deadline_s: float = DEADLINE_S,
         file: Path | None = None,
+        read_rows: ReadRows | None = None,
     ) -> None:
         self._project = project
+        self._read_rows = read_rows
         self._deadline_s = deadline_s
         self._file = file
         self.flows: tuple[Flow, ...] = tuple(project.flows.values())
@@ -295,6 +305,7 @@ class LocalStage:
         patience_s: float = 10.0,
         rows: Sequence[RowChange] | None = None,
         answers: LookupAnswers | None = None,
+        by_hand: HandHours | None = None,
     ) -> LocalCall:
         """Place a call.
 
@@ -308,6 +319,7 @@ class LocalStage:
             patience_s: see `AsgiServer`.
             rows: of all tables when the call begins; None for those that earlier calls left.
             answers: chooses the rows that lookups of tables find; None for the stored ones.
+            by_hand: what was decided by hand for opening hours; None for what `call` says.
         """
         flow = self._flow_named(call.places)
         allowed = self._policy.dial_allow if dial_allow is None else dial_allow
@@ -318,7 +330,7 @@ class LocalStage:
         service = server.service
         service.look_ups = look_ups
         service.read_rows = None if answers is None else partial(answers.of_rows, server.store)
-        service.read_hours = partial(_decided, self._by_hand(call))
+        service.read_hours = partial(_decided, self._by_hand(call) if by_hand is None else by_hand)
         if rows is not None and self.tables:
             await server.store.replace_rows(rows, round(call.made_at.timestamp() * 1000))
         query = f"?{urlencode(call.query)}" if call.query else ""
@@ -348,7 +360,7 @@ class LocalStage:
         """A placed call gets a new server: the placer reads all calls, and its time only moves forward."""
         if self._server is None or is_new or self._server.service.policy != policy:
             await self.close()
-            self._server = ServerInProcess(self._project, policy, self._deadline_s, self._file)
+            self._server = ServerInProcess(self._project, policy, self._deadline_s, self._file, self._read_rows)
         return self._server
 
     async def close(self) -> None:
