@@ -1,9 +1,9 @@
-"""All checks of `ncco doctor` and `ncco go-live`, in one table, and what they look at."""
+"""All checks of `ncco doctor`, `ncco go-live` and the console's Health, in one table, and what they look at."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -26,7 +26,7 @@ from ncco_server.flow.model import Flow, Project
 from ncco_server.service.recording_files import RecordingFiles
 from ncco_server.settings import Settings
 from ncco_server.settings.fields import UUID
-from ncco_server.store import Records, open_store
+from ncco_server.store import Records, Store, open_store
 from ncco_server.vonage.applications import (
     Account,
     OwnedNumbers,
@@ -49,12 +49,16 @@ class Check(NamedTuple):
         find: returns one finding or more, each with its cure. Its parameters are the attributes of `Surroundings` that
             it needs; if one is None, it does not apply.
         is_online: it sends requests to other machines, so `--offline` leaves it out.
+        is_slow: it takes seconds, or reads all results or recordings, so Health leaves it out.
+        in_development: Health runs it also for a server that takes no real calls.
     """
 
     group: Group
     name: str
     find: Callable[..., Any]
     is_online: bool = False
+    is_slow: bool = False
+    in_development: bool = False
 
 
 CHECKS: Final = (
@@ -65,14 +69,14 @@ CHECKS: Final = (
     Check("machine", "key", machine.check_private_key),
     Check("machine", "database", machine.check_database),
     Check("machine", "flows", machine.check_flows),
-    Check("machine", "proof", machine.check_proof),
+    Check("machine", "proof", machine.check_proof, is_slow=True),
     Check("machine", "dialling", machine.check_dialling),
     Check("machine", "dialling", machine.check_example_numbers),
     Check("machine", "recordings", machine.check_recordings),
-    Check("machine", "placing", machine.check_placing),
-    Check("machine", "recordings", machine.check_audio),
-    Check("machine", "tables", machine.check_hashes),
-    Check("machine", "reports", machine.check_sums),
+    Check("machine", "placing", machine.check_placing, in_development=True),
+    Check("machine", "recordings", machine.check_audio, is_slow=True),
+    Check("machine", "tables", machine.check_hashes, in_development=True),
+    Check("machine", "reports", machine.check_sums, is_slow=True),
     Check("server", "server", network.check_local_server),
     Check("server", "console", network.check_console),
     Check("server", "network", network.check_offline),
@@ -85,7 +89,8 @@ CHECKS: Final = (
     Check("server", "public url", network.check_public_url, is_online=True),
     Check("server", "webhooks", network.check_webhooks, is_online=True),
     Check("server", "http", network.check_plain_http, is_online=True),
-    Check("mail", "mail", network.check_mail, is_online=True),
+    Check("mail", "mail", machine.check_mail, in_development=True),
+    Check("mail", "mail", network.check_mail_server, is_online=True),
     Check("vonage", "vonage", vonage.check_access, is_online=True),
     Check("vonage", "vonage", vonage.check_application, is_online=True),
     Check("vonage", "answer url", partial(vonage.check_url, name="answer"), is_online=True),
@@ -111,15 +116,21 @@ class Surroundings:
         client: sends requests; see `checking_client`.
         is_offline: check only this machine and the database.
         mail_to: where to send a test email; "" to send none.
+        read_before: the project on disk, if it has been read already.
+        store: an open store, instead of that of the settings.
     """
 
     settings: Settings
     client: httpx.AsyncClient
     is_offline: bool = False
     mail_to: str = ""
+    read_before: LoadedProject | None = None
+    store: Store | None = None
 
     @cached_property
     def loaded(self) -> LoadedProject | CannotRun:
+        if self.read_before is not None:
+            return self.read_before
         try:
             return Source(self.settings.flows, self.settings.templates).load(self.settings.flow_env)
         except CannotRun as fault:
@@ -145,9 +156,9 @@ class Surroundings:
 
     async def read(self, work: Callable[[Records], Awaitable[T]], default: T) -> T:
         """Return the default if the database is missing or cannot be read."""
-        store = open_store(self.settings.database_url)
+        store = self.store or open_store(self.settings.database_url)
         with suppress(StoreError, OSError):
-            if store.is_durable and (store.path is None or store.path.is_file()):
+            if self.store or (store.is_durable and (store.path is None or store.path.is_file())):
                 async with store.records() as records:
                     return await work(records)
         return default
@@ -228,12 +239,19 @@ class Surroundings:
 
 async def findings_of(around: Surroundings, group: Group | None = None) -> list[Finding]:
     """Without a group, run the checks of all groups."""
-    return [
-        replace(finding, check=check.name)
-        for check in CHECKS
-        if group in (check.group, None) and not (check.is_online and around.is_offline)
-        for finding in await _found_by(check, around)
-    ]
+    left_out = [check for check in CHECKS if check.is_online and around.is_offline]
+    return await _found(around, [check for check in CHECKS if group in (check.group, None) and check not in left_out])
+
+
+async def quick_problems(around: Surroundings, *, dev: bool) -> list[Finding]:
+    """Return the errors and warnings that need no network and no time, for Health, which reads the server itself."""
+    quick = [check for check in CHECKS if not (check.is_online or check.is_slow or check.group == "server")]
+    found = await _found(around, [check for check in quick if check.in_development or not dev])
+    return [finding for finding in found if finding.status in ("error", "warning")]
+
+
+async def _found(around: Surroundings, checks: Iterable[Check]) -> list[Finding]:
+    return [replace(finding, check=check.name) for check in checks for finding in await _found_by(check, around)]
 
 
 async def _found_by(check: Check, around: Surroundings) -> list[Finding]:

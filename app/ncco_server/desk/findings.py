@@ -31,6 +31,7 @@ class Finding:
         cure: what to do; "" if nothing.
         setting: the setting to change, or "".
         check: one or two words, set by the table of checks.
+        plain: what it means for the owner of the line, in one sentence; "" if the check's usual sentence says it.
     """
 
     status: Status
@@ -38,6 +39,7 @@ class Finding:
     cure: str = ""
     setting: str = ""
     check: str = ""
+    plain: str = ""
 
 
 ok = partial(Finding, "ok")

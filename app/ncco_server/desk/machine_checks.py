@@ -14,20 +14,13 @@ from ncco_server.desk.database import now_ms
 from ncco_server.desk.environment import DOTENV, is_for_git, variables
 from ncco_server.desk.findings import Finding, error, ok, unchecked, warning
 from ncco_server.desk.output import CannotRun
-from ncco_server.desk.problems import (
-    ServerProblem,
-    problems_of_audio,
-    problems_of_hashes,
-    problems_of_placing,
-    tables_with_hashes,
-)
 from ncco_server.desk.project import LoadedProject
 from ncco_server.desk.studio import INSTALL, find_studio
-from ncco_server.errors import SettingsError, StoreError
+from ncco_server.errors import HashKeyLost, SettingsError, StoreError
 from ncco_server.flow.model import Flow, Project
 from ncco_server.ncco.value_types.phones import is_example_number
 from ncco_server.service.recording_files import RecordingFiles
-from ncco_server.service.recordings import count_lost
+from ncco_server.service.recordings import NEWEST, PUT_BACK, count_lost
 from ncco_server.settings import Settings
 from ncco_server.settings.fields import SECRETS, UUID, variable
 from ncco_server.settings.safety import PLACEHOLDERS, placeholders, unsafe
@@ -35,7 +28,7 @@ from ncco_server.settings.secrets import CONSOLE_KEY_SUFFIX, KEY_SUFFIX
 from ncco_server.store import PlacingControl, Records, open_store
 from ncco_server.store.table_rows import tables_without_key
 from ncco_server.vonage.keys import rsa_modulus
-from ncco_server.wording import counted, some_of
+from ncco_server.wording import as_sentence, counted, some_of
 
 T = TypeVar("T")
 
@@ -192,19 +185,26 @@ def check_recordings(settings: Settings, project: Project, *, is_offline: bool) 
 
 
 async def check_audio(files: RecordingFiles, read: ReadRecords) -> list[Finding]:
-    lost = await read(lambda records: count_lost(records, files), 0)
-    return [_finding(problem) for problem in problems_of_audio(lost)]
+    return findings_of_audio(await read(lambda records: count_lost(records, files), 0))
 
 
-def _finding(problem: ServerProblem) -> Finding:
-    return Finding(problem.severity, problem.text, problem.cure)
+def findings_of_audio(lost: int) -> list[Finding]:
+    if not lost:
+        return []
+    message = f"the audio of {counted(lost, 'recording')} is lost; only the newest {NEWEST} were checked"
+    plain = f"{counted(lost, 'message')} can no longer be played."
+    return [error(message, f"{as_sentence(PUT_BACK)}.", plain=plain)]
 
 
 async def check_hashes(project: Project, read: ReadRecords) -> list[Finding]:
-    if not (tables := tables_with_hashes(project)):
+    """Check whether hashes of forgotten numbers still match somebody."""
+    tables = [name for name, table in project.tables.items() if table.after_forget is not None]
+    if not tables:
         return []
     lost: list[str] = await read(lambda records: tables_without_key(records, tables), [])
-    return [_finding(problem) for problem in problems_of_hashes(lost)] or [ok("forgotten numbers still match")]
+    faults = [HashKeyLost(table) for table in lost]
+    found = [error(str(fault), f"{as_sentence(fault.cure)}.") for fault in faults]
+    return found or [ok("forgotten numbers still match")]
 
 
 async def check_sums(read: ReadRecords) -> list[Finding]:
@@ -244,11 +244,30 @@ def _is_used(flows: Iterable[Flow]) -> bool:
 
 
 async def check_placing(settings: Settings, flows: Iterable[Flow], read: ReadRecords) -> list[Finding]:
-    if not any(flow.outbound is not None for flow in flows):
-        return []
     control = await read(lambda records: records.placing(), PlacingControl())
-    problems = problems_of_placing(control, now_ms(), has_access=settings.voice_access is not None)
-    return [_finding(problem) for problem in problems] or [ok("calls can be placed")]
+    found = []
+    if control.paused_at is not None:
+        message = f"placing calls is paused by {control.paused_by}: {control.reason or 'no reason given'}"
+        cure = "Fix the problem, then choose Resume in the console, or run `ncco place --resume`."
+        found.append(warning(message, cure, plain="Placing calls is paused."))
+    if control.is_held(now_ms()):
+        cure = "The server tries again by itself, until the calls expire."
+        plain = "Calls wait to be placed, because Vonage accepts no calls at the moment."
+        found.append(warning(control.held_for, cure, plain=plain))
+    if not any(flow.outbound is not None for flow in flows):
+        return found
+    if settings.voice_access is None and not settings.has_virtual_vonage:
+        message = "no calls are placed without VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY"
+        found.append(warning(message, "Set both: `ncco go-live` asks for them."))
+    return found or [ok("calls can be placed")]
+
+
+def check_mail(settings: Settings, flows: Iterable[Flow]) -> list[Finding]:
+    """Without a mail server, warn if hooks send emails."""
+    if settings.mail_server is not None or not any(hook.mail for flow in flows for hook in flow.hook_definitions):
+        return []
+    cure = "Set both, or remove `mail` from the flows. Then `ncco hooks retry` sends the parked emails."
+    return [warning("NCCO_SMTP_URL or NCCO_MAIL_FROM is not set, so emails are parked", cure)]
 
 
 def check_proof(settings: Settings, loaded: LoadedProject | CannotRun) -> Iterable[Finding]:

@@ -18,7 +18,6 @@ import orjson
 from ncco_server.desk.findings import Finding, error, ok, unchecked, warning
 from ncco_server.desk.probe import WITHIN_S, Probe, probe
 from ncco_server.desk.studio import INSTALL, find_studio
-from ncco_server.flow.model import Flow
 from ncco_server.ncco.signing import authorization, payload_hash
 from ncco_server.service.mail import problem_with, send_test
 from ncco_server.service.outgoing import no_cookies, trusted_certificates
@@ -116,16 +115,11 @@ async def check_console_url(client: httpx.AsyncClient, settings: Settings) -> li
     return [warning(f"{url} does not lead to it: {reply.problem or f'the reply has status {reply.status}'}", cure)]
 
 
-async def check_mail(settings: Settings, flows: Collection[Flow], mail_to: str) -> list[Finding]:
-    """Try the mail server; without one, warn if hooks send emails. Send a test email to `mail_to` unless it is ""."""
-    if settings.mail_server is None:
-        if mail_to:
-            return [error("a test email needs NCCO_SMTP_URL and NCCO_MAIL_FROM", "Set both.")]
-        if not any(hook.definition.mail for flow in flows for hook in flow.hooks):
-            return []
-        cure = "Set both, or remove `mail` from the flows. Then `ncco hooks retry` sends the parked emails."
-        return [warning("NCCO_SMTP_URL or NCCO_MAIL_FROM is not set, so emails are parked", cure)]
+async def check_mail_server(settings: Settings, mail_to: str) -> list[Finding]:
+    """Try the mail server. Send a test email to `mail_to` unless it is ""."""
     server = settings.mail_server
+    if server is None:
+        return [error("a test email needs NCCO_SMTP_URL and NCCO_MAIL_FROM", "Set both.")] if mail_to else []
     if problem := await (send_test(server, mail_to) if mail_to else problem_with(server, WITHIN_S)):
         wrong = "NCCO_SMTP_URL, NCCO_MAIL_FROM or the address" if mail_to else "NCCO_SMTP_URL"
         cure = f"Correct {wrong}, or ask the administrator of the mail server."

@@ -133,10 +133,10 @@ class ServerReader:
         self._latest = ServerReading()
         self._served = served
         no_certificates = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # plain HTTP, because the server is on this host
-        self._client = client or httpx.AsyncClient(timeout=PATIENCE_S, trust_env=False, verify=no_certificates)
+        self.client = client or httpx.AsyncClient(timeout=PATIENCE_S, trust_env=False, verify=no_certificates)
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self.client.aclose()
 
     async def read(self) -> ServerReading:
         if self._served.url:
@@ -146,7 +146,7 @@ class ServerReader:
     async def _read(self) -> ServerReading:
         known = ServerReading(is_known=True, figures=self._latest.figures)
         try:
-            found: dict[str, Any] = (await self._client.get(f"{self._served.url}/readyz")).json()
+            found: dict[str, Any] = (await self.client.get(f"{self._served.url}/readyz")).json()
             reasons, flows, rejected = (tuple(map(str, found[name])) for name in ("reasons", "flows", "rejected"))
             known = known._replace(reasons=reasons, flows=flows, rejected=rejected, loaded_at=found["loaded_at"] or "")
         except httpx.TimeoutException:
@@ -154,6 +154,6 @@ class ServerReader:
         except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
             return known._replace(problem=f"{self._served.url}/readyz cannot be read ({type(error).__name__})")
         with suppress(httpx.HTTPError, ValueError):
-            reply = (await self._client.get(self._served.figures_url)).raise_for_status()
+            reply = (await self.client.get(self._served.figures_url)).raise_for_status()
             return known._replace(figures=ServerFigures.model_validate_json(reply.content), is_counted=True)
         return known

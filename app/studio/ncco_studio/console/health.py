@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final, NamedTuple
 
 from fastapi import APIRouter, Request, Response
 
-from ncco_server.desk.problems import (
-    ServerProblem,
-    problems_of_audio,
-    problems_of_hashes,
-    problems_of_placing,
-    tables_with_hashes,
-)
+from ncco_server.desk.checks import Surroundings, quick_problems
+from ncco_server.desk.findings import Finding
+from ncco_server.desk.machine_checks import findings_of_audio
+from ncco_server.desk.project import LoadedProject, Source
 from ncco_server.errors import StoreError
 from ncco_server.flow.model import Project
 from ncco_server.service.figures import LookupFigures, ServerFigures
@@ -24,13 +23,13 @@ from ncco_server.service.recordings import SET_KEY
 from ncco_server.service.turns import CALL_EXPIRY_MS
 from ncco_server.settings import Settings
 from ncco_server.store import milliseconds, open_store
-from ncco_server.store.table_rows import tables_without_key
 from ncco_server.version import VERSION
 from ncco_server.wording import as_sentence, counted
 from ncco_studio.console.access import CanLook
 from ncco_studio.console.caches import ServerReading
 from ncco_studio.console.pages import render
 from ncco_studio.console.state import Console, TheConsole
+from ncco_studio.editor.project import ReadProject
 
 router = APIRouter()
 
@@ -105,15 +104,15 @@ async def problems_of(
 ) -> list[HealthProblem]:
     """Return errors first. `away` says why the database cannot be used."""
     figures = server.figures
-    project = (await console.read_project()).project
+    read = await console.read_project()
     problems = [
         *_of_server(server),
-        *_of_hour(figures, project),
+        *_of_hour(figures, read.project),
         *_of_lost(figures),
         *_of_backup(figures, now),
         *_of_jobs(figures, now),
         *_of_waiting(figures, console.settings),
-        *([_of_store(away)] if away else await _of_database(console, project)),
+        *([_of_store(away)] if away else await _of_checks(console, server, read)),
     ]
     return sorted(problems, key=lambda problem: problem.severity)
 
@@ -245,13 +244,8 @@ def _of_lost(figures: ServerFigures) -> Iterator[HealthProblem]:
         cure = "Each says why, and can be fetched again."
         plain = f"{counted(failed, 'message')} could not be fetched."
         yield HealthProblem("warning", plain, text, cure, RECORDINGS, "the messages", "/messages")
-    for problem in problems_of_audio(figures.recordings.get("lost", 0)):
-        plain = f"{counted(figures.recordings['lost'], 'message')} can no longer be played."
-        yield _shown(problem, plain, RECORDINGS)
-
-
-def _shown(problem: ServerProblem, plain: str, page: str, where: str = "", link: str = "") -> HealthProblem:
-    return HealthProblem(problem.severity, plain, f"{as_sentence(problem.text)}.", problem.cure, page, where, link)
+    for finding in findings_of_audio(figures.recordings.get("lost", 0)):
+        yield _shown(replace(finding, check="recordings"))
 
 
 def _of_backup(figures: ServerFigures, now: datetime) -> Iterator[HealthProblem]:
@@ -301,29 +295,55 @@ def _of_waiting(figures: ServerFigures, settings: Settings) -> Iterator[HealthPr
         yield HealthProblem("warning", plain, text, cure, RECORDINGS, "the messages", "/messages")
 
 
-async def _of_database(console: Console, project: Project) -> list[HealthProblem]:
-    """Report why waiting calls are not placed, and rows that are no longer found."""
-    hashed = tables_with_hashes(project)
+class Shown(NamedTuple):
+    """How Health shows what a check found; see `HealthProblem`. `plain` is for findings without their own."""
+
+    plain: str
+    page: str
+    where: str = ""
+    link: str = ""
+
+
+CHECKED: Final = {
+    "settings": Shown("A setting of the telephone service needs attention.", "reference/settings"),
+    "files": Shown("A secret of the telephone service is not well protected.", SECURITY),
+    "application": Shown("It is not clear which application's calls this server may take.", SECURITY),
+    "key": Shown("The telephone service cannot identify itself to Vonage.", "how-to/secrets"),
+    "database": Shown("The list of calls needs attention.", "reference/settings"),
+    "flows": Shown("The flows need attention.", "explanation/revisions", "the flows", "/flows"),
+    "dialling": Shown("Some people who should be called will not be reached.", "how-to/forward", "the flows", "/flows"),
+    "recordings": Shown("Messages may not be kept.", RECORDINGS, "the messages", "/messages"),
+    "placing": Shown("This server cannot place calls.", "how-to/place", "the placed calls", "/calls/placed"),
+    "tables": Shown("Some people who must not be called are no longer recognised.", "how-to/tables"),
+    "mail": Shown("Emails about calls are not sent.", "how-to/mail"),
+}
+"""By the name of the check in `ncco_server.desk.checks`."""
+CHECKED_S: Final = 2.0
+"""Findings are used again for this long; several pages may be open."""
+
+
+async def _of_checks(console: Console, server: ServerReading, read: ReadProject) -> list[HealthProblem]:
+    """What `ncco doctor` finds without a network. Errors in the flows are shown as the server rejects them."""
+    found = await console.results.get(("checks", read.revisions), partial(_checked, console, read), CHECKED_S)
+    return [_shown(finding) for finding in found if not (finding.check == "flows" and server.rejected)]
+
+
+async def _checked(console: Console, read: ReadProject) -> list[Finding]:
+    settings = console.settings
+    loaded = LoadedProject(Source(settings.flows, settings.templates), read.project, read.issues, read.texts)
     try:
         store = await console.opened_store()
-        control = await store.placed.control()
-        waiting = (await store.placed.count_active()).waiting
-        lost = await tables_without_key(store.tables, hashed) if hashed else []
-    except StoreError as error:
-        return [_of_store(error)]
-    waits = counted(waiting, "call waits", "calls wait")
-    plain_of = {
-        "paused": "Placing calls is paused.",
-        "held": f"{waits}, because Vonage accepts no calls at the moment.",
-        "no access": f"{waits}, but this server cannot place calls.",
-    }
-    placing = [
-        _shown(problem, plain_of[problem.kind], "how-to/place", "the placed calls", "/calls/placed")
-        for problem in problems_of_placing(control, milliseconds(datetime.now(UTC)), has_access=console.can_place)
-        if waiting or problem.kind == "paused"
-    ]
-    plain = "Some people who must not be called are no longer recognised."
-    return placing[:1] + [_shown(problem, plain, "how-to/tables") for problem in problems_of_hashes(lost)]
+    except StoreError:
+        store = None
+    around = Surroundings(settings, console.server.client, is_offline=True, read_before=loaded, store=store)
+    return await quick_problems(around, dev=console.dev)
+
+
+def _shown(finding: Finding) -> HealthProblem:
+    plain, page, where, link = CHECKED[finding.check]
+    plain = finding.plain or plain
+    text = f"{as_sentence(finding.message)}."
+    return HealthProblem(finding.status, plain, text, finding.cure, page, where, link)
 
 
 def _of_lookup(lookup: LookupFigures, project: Project) -> Iterator[HealthProblem]:

@@ -15,6 +15,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from ncco_server.desk.checks import Surroundings, findings_of
+from ncco_server.desk.machine_checks import check_mail
 from ncco_server.desk.network_checks import (
     addresses_of,
     check_address,
@@ -23,7 +24,7 @@ from ncco_server.desk.network_checks import (
     check_console,
     check_console_reach,
     check_console_url,
-    check_mail,
+    check_mail_server,
     check_plain_http,
     check_public_url,
     check_webhooks,
@@ -313,12 +314,12 @@ async def test_mail_is_checked_by_logging_in_and_sent_only_on_request() -> None:
     mailbox = Mailbox()
     with serving(mailbox) as port:
         set_up = load_settings(smtp_url=f"smtp://localhost:{port}", mail_from="phone@example.com")
-        found = await check_mail(set_up, mailing, "")
+        found = await check_mail_server(set_up, "")
         assert [] == mailbox.taken
-        found += await check_mail(set_up, (), "owner@example.com")
-    found += await check_mail(set_up, mailing, "")
-    found += await check_mail(load_settings(), mailing, "")
-    found += await check_mail(load_settings(), (), "owner@example.com")
+        found += await check_mail_server(set_up, "owner@example.com")
+    found += await check_mail_server(set_up, "")
+    found += check_mail(load_settings(), mailing)
+    found += await check_mail_server(load_settings(), "owner@example.com")
 
     assert [
         ("ok", "the mail server localhost accepts this server"),
@@ -327,6 +328,10 @@ async def test_mail_is_checked_by_logging_in_and_sent_only_on_request() -> None:
         ("warning", "NCCO_SMTP_URL or NCCO_MAIL_FROM is not set, so emails are parked"),
         ("error", "a test email needs NCCO_SMTP_URL and NCCO_MAIL_FROM"),
     ] == [(each.status, each.message) for each in found]
-    assert [] == await check_mail(load_settings(), (), "")
+    assert [] == [
+        *check_mail(load_settings(), ()),
+        *check_mail(set_up, mailing),
+        *await check_mail_server(load_settings(), ""),
+    ]
     [(addresses, message)] = mailbox.taken
     assert (["owner@example.com"], "phone@example.com") == (addresses, message["From"])

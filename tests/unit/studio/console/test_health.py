@@ -12,6 +12,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from ncco_server.desk.checks import CHECKS
 from ncco_server.service.figures import ServerFigures
 from ncco_server.service.recording_folder import RecordingFolder
 from ncco_server.settings import Settings
@@ -26,7 +27,7 @@ from tests.support.application_api import APPLICATION_ID
 from tests.support.cases import each_case
 from tests.support.keys import private_pem, rsa_key
 from tests.support.webhooks import callback, facts, keys
-from tests.unit.studio.console.conftest import REPOSITORY, logged_in, settings_for
+from tests.unit.studio.console.conftest import BASE_URL, PASSWORDS, REPOSITORY, browser, log_in, logged_in, settings_for
 from tests.unit.studio.console.test_messages import message
 
 SERVER = "http://127.0.0.1:8000"
@@ -171,7 +172,9 @@ async def test_a_refused_removal_is_an_error_that_names_the_command(watched: Wat
     assert "not taking new calls" not in page
 
 
-async def page_of(settings: Settings, figures: ServerFigures, shared: str = "") -> str:
+async def page_of(
+    settings: Settings, figures: ServerFigures, shared: str = "", *, flow: str = "", dev: bool = True
+) -> str:
     """The page over a server that is ready and reports these figures, without markup except for `code`."""
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -182,10 +185,13 @@ async def page_of(settings: Settings, figures: ServerFigures, shared: str = "") 
     settings.flows.mkdir()
     if shared:
         (settings.flows / "shared.yaml").write_text(shared, encoding="utf-8")
-        (settings.flows / "shop.yaml").write_text(FLOWS, encoding="utf-8")
-    console = create_console(settings, SERVED, dev=True)
+    if shared or flow:
+        (settings.flows / "shop.yaml").write_text(flow or FLOWS, encoding="utf-8")
+    console = create_console(settings, SERVED, dev=dev)
     console.state.console.server = ServerReader(SERVED, httpx.AsyncClient(transport=httpx.MockTransport(answer)))
-    async with await logged_in(console) as client:
+    url = BASE_URL if dev else "https://console.example.com"
+    async with browser(console, url) as client:
+        await log_in(client, PASSWORDS["look"])
         page = (await client.get("/health")).text
     return " ".join(re.sub(r"<(?!/?code>)[^>]*>", "", page).split())
 
@@ -199,6 +205,37 @@ async def test_hashes_of_forgotten_numbers_without_their_key_are_said(tmp_path: 
 
     assert "The table do_not_call has hashes of forgotten numbers, but not the key" in page
     assert "Restore the row #key of ncco_rows from a backup" in page
+
+
+MAILING = FLOWS.replace("start: menu\n", "start: menu\nhooks: {called: {mail: {to: a@example.com, subject: A call}}}\n")
+MAILING = MAILING.replace("lookup: stock", "lookup: stock\n    send: called")
+
+
+@each_case(
+    ("dev", "words"),
+    [
+        (True, "NCCO_SMTP_URL or NCCO_MAIL_FROM is not set, so emails are parked. Set both"),
+        (False, "Emails about calls are not sent."),
+        (False, "VONAGE_APPLICATION_ID is not set, so webhooks from every application of the account are accepted."),
+        (False, "memory:// loses all calls when the server stops. Write NCCO_DATABASE_URL"),
+        (False, "VONAGE_SIGNATURE_SECRET"),
+    ],
+)
+async def test_what_the_doctor_finds_without_a_network_is_shown(tmp_path: Path, dev: bool, words: str) -> None:
+    url = "" if dev else "https://console.example.com"
+    page = await page_of(settings_for(tmp_path, console_url=url), ServerFigures(), flow=MAILING, dev=dev)
+
+    assert words in re.sub("</?code>", "", page)
+
+
+async def test_in_development_settings_for_real_calls_are_no_problem(tmp_path: Path) -> None:
+    assert "All is well." in await page_of(settings_for(tmp_path), ServerFigures(), flow=FLOWS)
+
+
+def test_every_quick_check_has_words_for_the_owner() -> None:
+    quick = {check.name for check in CHECKS if not (check.is_online or check.is_slow or check.group == "server")}
+
+    assert quick - {"secrets"} == health.CHECKED.keys()
 
 
 async def test_pending_work_is_shown(tmp_path: Path) -> None:
