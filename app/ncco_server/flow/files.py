@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import codecs
+import fcntl
 import os
 import re
 import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from ncco_server.flow.issues import RULES, FlowIssue
@@ -271,6 +273,17 @@ def _stamp(path: str) -> Stamp | None:
         return None
     is_folder = stat.S_ISDIR(found.st_mode)
     return found.st_ino, 0 if is_folder else found.st_mtime_ns, 0 if is_folder else found.st_size
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Wait until no other process of this host holds the lock of a folder, which is no file in it. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def replace_text(path: Path, text: str, *, like: Path | None = None, mode: int = 0o644) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final, NamedTuple
 
 from ncco_server.errors import AppError
-from ncco_server.flow.files import Stamps, read_project, replace_text, search_beside, stamps
+from ncco_server.flow.files import Stamps, locked, read_project, replace_text, search_beside, stamps
 from ncco_server.flow.issues import FlowIssue, by_place
 from ncco_server.flow.loader import Extent, load
 from ncco_server.flow.model import Project
@@ -109,7 +109,6 @@ class ProjectFolder:
         self._read: ReadProject | None = None
         self._newest: tuple[object, ReadProject] | None = None
         self._lock = threading.Lock()
-        self._saving = threading.Lock()
 
     def current(self) -> ReadProject:
         """Load the project again only after a change. Blocks."""
@@ -187,12 +186,12 @@ class ProjectFolder:
         """
         path = self._path(file)
         try:
-            with self._saving:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with locked(path.resolve().parent):
                 before = _read(path) if path.is_file() else None
                 if digest != digest_of(before or ""):
                     message = f"{file} has changed on disk since it was opened"
                     raise CannotSave(message, "open it again and repeat the change")
-                path.parent.mkdir(parents=True, exist_ok=True)
                 version = self._keep(path, before or "", by)
                 if text is None:
                     path.unlink()

@@ -6,11 +6,10 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from threading import Lock
 from typing import Any, Final
 
 from ncco_server.errors import AppError
-from ncco_server.flow.files import SUFFIXES, replace_text
+from ncco_server.flow.files import SUFFIXES, locked, replace_text
 from ncco_server.ncco.durations import plain
 from ncco_studio.simulator.assumptions import Assumptions
 from ncco_studio.simulator.legs import BETWEEN_KEYS_S, Leg
@@ -121,8 +120,6 @@ class _ScriptWriter:
 
 MOST_ACTS: Final = 6
 """In the name of a scenario."""
-_WRITING: Final = Lock()
-"""Two calls can be saved to one file at the same time."""
 
 
 class CannotKeep(AppError):
@@ -162,7 +159,8 @@ def keep(
     phone = [DialStep(party=ScriptedParty(outcome=each.outcome)) for each in played.placed.phone]
     script = script_of(played)
     after = played.placed.vonage.assumes.after_connect
-    with _WRITING:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with locked(path.resolve().parent):
         text, before = _read(path)
         shared = {name.rpartition(".")[2] for scenario in before for name in scenario.given}
         hooks = {"hooks": [hook.name for hook in result.hooks]} if result.hooks else {}
@@ -181,7 +179,6 @@ def keep(
         }
         body = {word: value for word, value in written.items() if value or word == "script"}
         name = free_name(name_of(script), {*(scenario.name for scenario in before), DEFAULTS})
-        path.parent.mkdir(parents=True, exist_ok=True)
         added = WrittenScenario(name, body, (note,) if note else ()).text
         replace_text(path, f"{text.rstrip()}\n\n{added}" if text.strip() else added)
     return name
