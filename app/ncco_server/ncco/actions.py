@@ -426,7 +426,7 @@ class Connect(NccoModel):
     endpoint: Annotated[list[Endpoint], ListOf(ENDPOINT, low=1, high=1, noun="endpoint")]
     """Whom to call, as an array of one endpoint."""
     from_: Annotated[str | None, Phone(), Field(alias="from")] = None
-    """The number that the called party sees, in E.164 format; for a phone it must be one of your Vonage numbers."""
+    """The number that the called party sees, in E.164 format; for a phone, one of your Vonage numbers."""
     random_from_number: Annotated[bool | None, Default(False)] = None
     """Whether Vonage chooses one of the application's numbers; not together with from."""
     event_type: Annotated[

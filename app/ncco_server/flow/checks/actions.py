@@ -105,14 +105,14 @@ def _reads(node: nodes.Node, field: str) -> bool:
 
 
 def _check_from(target: ConnectTarget) -> Iterator[FlowIssue]:
-    """Report W647 if a phone's `from`, which must be one of your Vonage numbers, is the caller's number or input.
+    """Report W647 if a phone's `from` is the caller's number or input. A handler in Python reports it where it dials.
 
-    Source: NCCO reference, Connect (`from`).
+    Source: NCCO reference, Connect (`from`); Numbers guide, Outgoing Caller ID.
     """
     value = target.fields.get("from") if target.kind == "phone" else None
     for need in needs_in(value) if value is not None else ():
         if need.name == "input" or (need.name == "call" and need.field != _OUR_NUMBER):
-            message = f"`from` is {need.name}.{need.field}, which is not one of your numbers: this never connects"
+            message = f"`from` is {need.name}.{need.field}, which is not one of your numbers: it may not connect"
             yield RULES["W647"].at(need.place, message)
             return
 

@@ -393,6 +393,9 @@ class StepMaker:
         if self.read is not None and (does := _empty_number(last)):
             message, cure = f"the number that is {does} is empty", "check it first: `if number:`"
             self.warnings[RULES["W703"].at(self.written.exact(place), message, cure)] = None
+        if self.read is not None and last.shows_caller:
+            message = "`from_` is the caller's number, which is not one of your numbers: it may not connect"
+            self.warnings[RULES["W647"].at(self.written.exact(place), message)] = None
         if last.held is None:
             return Made(steps, values, said)
         held = last.held
