@@ -128,6 +128,19 @@ def test_a_project_in_python_has_no_fault_and_no_secret_of_others(
     assert "has .env already" in ncco("init", ".", "--python", "--force").output
 
 
+@pytest.mark.parametrize("link", ["flows", ".env.example"])
+def test_nothing_is_written_through_a_link_to_another_folder(link: str, tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "shop" / link).symlink_to(tmp_path / "other" / ("new" if link != "flows" else ""))
+
+    refused = ncco("init", "shop", "--force")
+
+    assert 2 == refused.exit_code
+    assert [] == [*(tmp_path / "other").iterdir()]
+    assert [link] == [path.name for path in (tmp_path / "shop").iterdir()]
+
+
 def told_of_messages(shop: Path) -> None:
     """Remove the `#` from the lines that the project's comments say to uncomment."""
     main, shared = shop / "flows/main.yaml", shop / "flows/shared.yaml"

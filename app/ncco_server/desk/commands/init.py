@@ -66,6 +66,10 @@ def command(folder: Path, *, like: str | None, python: bool, demo: bool, force: 
     files = _files(flows, left_out, python=python)
     kept = sorted(name for name in files if (folder / name).exists())
     written = sorted(files.keys() - kept)
+    if led_out := [name for name in written if not (folder / name).resolve().is_relative_to(folder.resolve())]:
+        raise CannotRun(
+            f"a link in {folder} leads {led_out[0]} to another folder", "replace the link, or name a new folder"
+        )
     for name in written:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

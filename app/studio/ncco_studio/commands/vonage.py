@@ -216,7 +216,7 @@ def _write_certificate() -> None:
         .sign(key, hashes.SHA256())
     )
     _write_private(CERTIFICATE_KEY_FILE, pem)
-    CERTIFICATE_FILE.write_bytes(certificate.public_bytes(Encoding.PEM))
+    _write_private(CERTIFICATE_FILE, certificate.public_bytes(Encoding.PEM).decode("ascii"))
 
 
 def _greeting(address: str, application: Application, *, is_own_key: bool, is_tls: bool) -> str:
