@@ -28,7 +28,7 @@ from ncco_server.ncco.types import (
     SpokenText,
     StandardHeaders,
 )
-from ncco_server.ncco.value_types import ListOf, Number, Phone, Url, WholeNumber, Word
+from ncco_server.ncco.value_types import CallerId, ListOf, Number, Phone, Url, WholeNumber, Word
 
 EVENT_URL = ListOf(Url(), usually_one=True, noun="URL")
 METHOD = Word(("GET", "POST"), any_case=True)
@@ -420,12 +420,16 @@ class Connect(NccoModel):
     title: ClassVar[str] = "connect"
     main: ClassVar[str] = "endpoint"
     notes: ClassVar = _alpha("callScreener")
-    rules: ClassVar[tuple[OptionRule, ...]] = (checks.one_caller_number, checks.no_ringback_for_phones)
+    rules: ClassVar[tuple[OptionRule, ...]] = (
+        checks.one_caller_number,
+        checks.caller_id,
+        checks.no_ringback_for_phones,
+    )
 
     action: Literal["connect"] = "connect"
     endpoint: Annotated[list[Endpoint], ListOf(ENDPOINT, low=1, high=1, noun="endpoint")]
     """Whom to call, as an array of one endpoint."""
-    from_: Annotated[str | None, Phone(), Field(alias="from")] = None
+    from_: Annotated[str | None, CallerId(), Field(alias="from")] = None
     """The number that the called party sees, in E.164 format; for a phone, one of your Vonage numbers."""
     random_from_number: Annotated[bool | None, Default(False)] = None
     """Whether Vonage chooses one of the application's numbers; not together with from."""

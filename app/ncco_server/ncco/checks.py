@@ -13,6 +13,7 @@ from ncco_server.issue import Issue, fault, listed, pointer, shown
 from ncco_server.ncco.languages import VOICES_BY_CODE, spans
 from ncco_server.ncco.ssml import check_text, is_ssml
 from ncco_server.ncco.value_types.kind import is_encodable, size_as_json
+from ncco_server.ncco.value_types.phones import Phone
 from ncco_server.ncco.value_types.scalars import as_number, is_false, is_true
 
 RECORD_ENDS: Final = ("endOnKey", "endOnSilence", "timeOut")
@@ -82,6 +83,14 @@ def one_caller_number(options: Options) -> Iterator[Issue]:
             yield fault("N902", "connect calls a phone without from or randomFromNumber.")
     elif is_random:
         yield fault("N202", "randomFromNumber is true although from is given.", path="/randomFromNumber")
+
+
+def caller_id(options: Options) -> Iterator[Issue]:
+    """Only a phone refuses what is not a number. Source: NCCO reference, Connect (from)."""
+    for issue in Phone().check(options["from"]) if options.get("from") is not None else ():
+        if issue.code == "N113":
+            code = "N113" if _calls_a_phone(options) else "N956"
+            yield fault(code, issue.message, issue.quick_fix or issue.fix, "/from")
 
 
 def no_ringback_for_phones(options: Options) -> Iterator[Issue]:

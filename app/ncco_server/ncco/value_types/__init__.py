@@ -30,6 +30,7 @@ from ncco_server.ncco.value_types.kind import UnfitValue as UnfitValue
 from ncco_server.ncco.value_types.phones import E164 as E164
 from ncco_server.ncco.value_types.phones import FILLING as FILLING
 from ncco_server.ncco.value_types.phones import WITHHELD as WITHHELD
+from ncco_server.ncco.value_types.phones import CallerId as CallerId
 from ncco_server.ncco.value_types.phones import Phone as Phone
 from ncco_server.ncco.value_types.phones import digits_in as digits_in
 from ncco_server.ncco.value_types.phones import is_withheld as is_withheld

@@ -333,6 +333,26 @@ class Phone(Kind):
         return {"type": ["string", "integer"], "pattern": "^\\+?[1-9][0-9]{6,14}$", "minimum": 10**6}
 
 
+@dataclass(frozen=True)
+class CallerId(Phone):
+    """What a called party sees. Only for a phone must it be a phone number, which `caller_id` checks."""
+
+    def cast(self, value: object) -> str:
+        return self.cast_at(value, "")
+
+    def cast_at(self, value: object, line: str) -> str:
+        try:
+            return super().cast_at(value, line)
+        except ValueError:
+            return str(value)
+
+    def check(self, value: object) -> list[Issue]:
+        return [issue for issue in super().check(value) if issue.code != "N113"]
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": ["string", "integer"]}
+
+
 def _meant(text: str) -> str | None:
     """Leave out a trunk prefix only if the result has a length that its country uses; None if it is nobody's number."""
     try:
