@@ -66,10 +66,7 @@ def command(folder: Path, *, like: str | None, python: bool, demo: bool, force: 
     files = _files(flows, left_out, python=python)
     kept = sorted(name for name in files if (folder / name).exists())
     written = sorted(files.keys() - kept)
-    if led_out := [name for name in written if not (folder / name).resolve().is_relative_to(folder.resolve())]:
-        raise CannotRun(
-            f"a link in {folder} leads {led_out[0]} to another folder", "replace the link, or name a new folder"
-        )
+    _refuse_links(folder, written)
     for name in written:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,6 +100,13 @@ def _refuse_used_folder(folder: Path, *, force: bool) -> None:
         raise CannotRun(f"{folder} is a file", "name a folder that does not exist yet")
     if folder.exists() and not force and any(path.name != ".git" for path in folder.iterdir()):
         raise CannotRun(f"{folder} is not empty", "name a new folder; or add what is missing with --force")
+
+
+def _refuse_links(folder: Path, names: list[str]) -> None:
+    """Raise CannotRun if a link leads a file out of the folder."""
+    for name in names:
+        if not (folder / name).resolve().is_relative_to(folder.resolve()):
+            raise CannotRun(f"a link leads {name} out of {folder}", "replace the link, or name a new folder")
 
 
 def _files(flows: Mapping[str, str], left_out: tuple[str, ...], *, python: bool) -> dict[str, str]:
