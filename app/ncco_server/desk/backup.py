@@ -28,7 +28,7 @@ from ncco_server.errors import AppError, StoreUnavailable, StoreUnusable
 from ncco_server.service.recording_files import RecordingFiles, size_of
 from ncco_server.service.recordings import lost_recordings
 from ncco_server.store import BackupRow, Backups, Store, milliseconds
-from ncco_server.store.copies import check_copy, move_into, private_file, sync_folder
+from ncco_server.store.copies import ANOTHER, check_copy, move_into, private_file, sync_folder
 
 DATABASE: Final = "ncco.db"
 KEY: Final = "key"
@@ -154,7 +154,7 @@ def _archive(target: Path, folder: Path, places: BackupPlaces, about: Manifest) 
                     files[name] = _add(archive, name, recordings.open(audio.id), audio.changed_s)
         text = about.model_copy(update={"files": files}).model_dump_json(indent=1).encode()
         archive.addfile(_entry(MANIFEST, len(text)), BytesIO(text))
-    read_manifest(draft)
+    read_manifest(draft, "take another backup")
     size = draft.stat().st_size
     draft.replace(target)
     sync_folder(target.parent)
@@ -187,25 +187,23 @@ def _add(archive: tarfile.TarFile, name: str, file: IO[bytes], changed_s: float 
     return hashed.sum
 
 
-def read_manifest(file: Path) -> Manifest:
-    """Check every byte. Raises NotABackup."""
+def read_manifest(file: Path, cure: str = ANOTHER) -> Manifest:
+    """Check every byte. Raises NotABackup with this cure."""
     sums: dict[str, FileSum] = {}
     text = b""
     most = _FEW_FILES + file.stat().st_size // _LEAST_BYTES
-    with _files_of(file) as entries:
+    with _files_of(file, cure) as entries:
         for entry, content in entries:
             name = entry.name
             if len(sums) > most:
-                raise NotABackup(
-                    file, f"contains more than {most:,} files, too many for its size", "take another backup"
-                )
+                raise NotABackup(file, f"contains more than {most:,} files, too many for its size", cure)
             if name == MANIFEST:
                 limit = _MANIFEST_BYTES + _ENTRY_BYTES * len(sums)
                 if entry.size > limit:
-                    raise NotABackup(file, f"has a manifest of more than {limit:,} bytes", "take another backup")
+                    raise NotABackup(file, f"has a manifest of more than {limit:,} bytes", cure)
                 text = content.read()
             elif name in sums:
-                raise NotABackup(file, f"contains {name} twice", "take another backup")
+                raise NotABackup(file, f"contains {name} twice", cure)
             else:
                 hashed = _HashedFile(content)
                 while hashed.read(_BLOCK):
@@ -218,23 +216,19 @@ def read_manifest(file: Path) -> Manifest:
         raise NotABackup(file, problem, "name a file that `ncco backup` wrote") from error
     wrong = sorted(name for name in {*sums, *manifest.files} if sums.get(name) != manifest.files.get(name))
     if wrong or DATABASE not in sums:
-        raise NotABackup(
-            file, f"is damaged: {(wrong or [DATABASE])[0]} has changed since it was written", "take another backup"
-        )
+        raise NotABackup(file, f"is damaged: {(wrong or [DATABASE])[0]} has changed since it was written", cure)
     return manifest
 
 
 @contextmanager
-def _files_of(file: Path) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[bytes]]]]:
+def _files_of(file: Path, cure: str = ANOTHER) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[bytes]]]]:
     """Accept only names that a backup uses. Raises NotABackup."""
 
     def entries(archive: tarfile.TarFile) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
         for entry in archive:
             content = archive.extractfile(entry) if entry.isreg() and not entry.issparse() else None
             if content is None or not (entry.name in (DATABASE, KEY, MANIFEST) or _RECORDING.fullmatch(entry.name)):
-                raise NotABackup(
-                    file, f"contains {entry.name[:100]!r}, which is not part of a backup", "take another backup"
-                )
+                raise NotABackup(file, f"contains {entry.name[:100]!r}, which is not part of a backup", cure)
             yield entry, content
         while archive.fileobj.read(_BLOCK):  # read to the end, where gzip's checksum is
             pass
@@ -245,7 +239,7 @@ def _files_of(file: Path) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[bytes]]
     except (tarfile.TarError, zlib.error, EOFError, ValueError, OverflowError, OSError) as error:
         if isinstance(error, OSError) and error.filename is not None:
             raise
-        raise NotABackup(file, f"is damaged, or not a backup ({error})", "take another backup") from error
+        raise NotABackup(file, f"is damaged, or not a backup ({error})", cure) from error
 
 
 class _BackupEntry(tarfile.TarInfo):
@@ -312,5 +306,7 @@ def _extract(file: Path, manifest: Manifest, places: BackupPlaces, stack: ExitSt
     try:
         check_copy(drafts[DATABASE])
     except StoreUnusable as error:
-        raise NotABackup(file, f"contains a database that cannot be used: {error}", error.cure) from error
+        # The cure of `error` would be for the database of a server.
+        cure = f"{ANOTHER}, or restore this one with the version that wrote it"
+        raise NotABackup(file, f"contains a database that cannot be used: {error}", cure) from error
     return drafts

@@ -133,7 +133,13 @@ async def check_database(settings: Settings) -> Finding:
         cure = "Run this as the server's user; if you already do, give that user permission to write there."
         return error(f"{blocked} is not writable by this user", cure)
     if not schema.found:
-        return ok(f"{store.label} does not exist yet; the server will create it")
+        is_new = store.path is not None and not store.path.exists()
+        has = (
+            "does not exist yet; the server will create it"
+            if is_new
+            else "has no tables yet; the server will create them"
+        )
+        return ok(f"{store.label} {has}")
     if not schema.missing:
         return ok(f"{store.label} can be opened, and has schema {schema.found}")
     cure = "Back it up and run `ncco db upgrade`, or start the server, which upgrades it."

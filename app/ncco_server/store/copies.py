@@ -19,7 +19,7 @@ WAIT_MS: Final = 5_000
 COPIED: Final = tuple(name for name in TABLES if name not in (VERSION_TABLE, ADDITIONS_TABLE, PROBES_TABLE))
 """A table comes before the tables that refer to it."""
 
-_CURE: Final = "take another backup"
+ANOTHER: Final = "name another backup"
 IN_USE: Final = "stop every server, console and `ncco` command that uses it"
 
 
@@ -61,19 +61,19 @@ def check_copy(path: Path) -> None:
     Raises StoreUnusable if it is damaged, empty, too new, or contains more than our tables: a backup must not run code.
     """
     if not sqlite_file.schema_of(path, WAIT_MS).found:
-        raise StoreUnusable(f"{path} is empty", _CURE)
+        raise StoreUnusable(f"{path} is empty", ANOTHER)
     with opened_copy(path) as copy:
         strange = copy.execute("SELECT type, name FROM sqlite_master WHERE rootpage = 0").fetchall()
     if strange:
         raise StoreUnusable(
-            f"{path} contains the {' '.join(map(str, strange[0]))!r}, which is not part of a backup", _CURE
+            f"{path} contains the {' '.join(map(str, strange[0]))!r}, which is not part of a backup", ANOTHER
         )
     sqlite_file.prepare(path, WAIT_MS)
     with opened_copy(path) as copy:
         found = copy.execute("PRAGMA integrity_check(1)").fetchall()[0][0]
         missing = _missing_columns(copy)
     if found != "ok" or missing:
-        raise StoreUnusable(f"{path} is damaged ({found if found != 'ok' else f'{missing[0]} is missing'})", _CURE)
+        raise StoreUnusable(f"{path} is damaged ({found if found != 'ok' else f'{missing[0]} is missing'})", ANOTHER)
 
 
 def _missing_columns(copy: sqlite3.Connection) -> list[str]:

@@ -23,6 +23,7 @@ from tests.support.command import ncco
 from tests.support.earlier_version import old_sqlite
 from tests.support.fork_server import NCCO, run
 from tests.support.keys import private_pem, public_pem, rsa_key, self_signed
+from tests.support.postgres_stores import database_without_tables
 from tests.support.server import Server, free_port
 from tests.support.stored_rows import NOON_MS, end_call, in_store, run_in, session_row, turn_row, webhook_row
 
@@ -415,6 +416,14 @@ def test_doctor_writes_nothing(project: Path) -> None:
     assert SECRET not in result.output
     assert 1 == result.exit_code
     assert result.output.splitlines()[-1].startswith("1 error, ")
+
+
+def test_an_empty_database_on_a_server_exists(project: Path) -> None:
+    found = doctor(project, {"NCCO_DATABASE_URL": database_without_tables()}, "--offline").of("database")
+    missing = doctor(project, {}, "--offline").of("database")
+
+    assert "has no tables yet; the server will create them" in found["ok"]
+    assert "does not exist yet; the server will create it" in missing["ok"]
 
 
 def test_a_database_that_must_be_upgraded_is_not_changed(project: Path) -> None:

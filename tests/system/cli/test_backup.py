@@ -338,7 +338,7 @@ def test_a_damaged_archive_changes_nothing(backed_up: tuple[Home, Path]) -> None
     refused = home.ncco("restore", archive, "--replace")
 
     assert 2 == refused.exit_code
-    assert "fix: " in refused.stderr
+    assert "fix: name another backup\n" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert before == state_of(home)
 
