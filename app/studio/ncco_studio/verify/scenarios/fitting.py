@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import chain
+from pathlib import PurePosixPath
 from typing import Final, TypeVar
 
 from ncco_server.flow.files import HANDLER_SUFFIX
@@ -30,7 +31,7 @@ from ncco_studio.verify.scenarios.tables import check_rows
 
 _ENV: Final = re.compile(r"(?<!call\.)\benv\.(\w+)")
 _NAME: Final = re.compile(r"\w+")
-NAMING: Final = "write `flow: {}` under `defaults`"
+NAMING: Final = "write `flow: NAME` under `defaults`"
 DIRECTION: Final = "direction"
 """A key of an answer URL's query besides params."""
 _WHAT: Final = {"S107": "lookup or function", "S108": "hook", "S109": "variable", "S113": "result"}
@@ -86,7 +87,8 @@ class Fitting:
     def fit_call(self, call: AnyCall, reader: Reader, naming: str = NAMING) -> AnyCall:
         """Fill in number and flow; report S106 if no flow takes the call.
 
-        `naming` says how to name a flow. The flow of `refuse` takes only calls that name it.
+        `naming` says how to name a flow. A scenario whose file is named like a flow keeps it when other flows appear.
+        The flow of `refuse` takes only calls that name it.
         """
         startable = [flow for flow in self._flows.values() if flow.is_startable]
         default = next((flow for flow in startable if flow.default), None)
@@ -109,7 +111,8 @@ class Fitting:
                 reader.report("S106", call.place, f"no flow takes calls to {call.to}", cure)
             return call
         beginning = [flow for flow in startable if flow.numbers or flow.name not in self._refusing]
-        only = default or (beginning[0] if len(beginning) == 1 else None)
+        of_file = next((flow for flow in startable if flow.name == named_by(call)), None)
+        only = of_file or default or (beginning[0] if len(beginning) == 1 else None)
         if only is None:
             names = sorted(flow.name for flow in beginning or startable)
             how = f": {naming.format(names[0])}" if names and naming else ""
@@ -152,6 +155,11 @@ class Fitting:
         if not call.to and flow.numbers:
             return replace(call, to=flow.numbers[0], flow="")
         return replace(call, to=call.to or ANY_NUMBER)
+
+
+def named_by(call: ScenarioCall) -> str:
+    """The flow that the name of the scenario's file would mean."""
+    return PurePosixPath(call.place.file).stem
 
 
 def _check_query(call: ScenarioCall, flow: Flow, reader: Reader) -> None:

@@ -130,7 +130,7 @@ class ScenarioCall(ScenarioModel):
     from_: str = written_as("from", default=FROM)
     """the caller: a number (in quotes) or a SIP URI"""
     flow: str = ""
-    """the flow that takes the call"""
+    """the flow that takes the call; by default, the one that the scenario's file is named after"""
     query: Annotated[Mapping[str, str], TEXT_MAP] = field(default_factory=dict)
     """the query of the answer URL: params of the flow, and `direction`"""
     sip: Annotated[Mapping[str, str], TEXT_MAP] = field(default_factory=dict)

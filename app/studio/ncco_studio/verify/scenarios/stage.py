@@ -51,7 +51,7 @@ from ncco_studio.simulator.parties import Behaviour
 from ncco_studio.simulator.servers import AsgiServer, HttpServer, moved
 from ncco_studio.verify.scenarios.answers import LookupAnswers, ScenarioAnswers, lookups_of
 from ncco_studio.verify.scenarios.caller import Caller, parties_of
-from ncco_studio.verify.scenarios.fitting import NAMING, AnyCall, Fitting, placeholder_env
+from ncco_studio.verify.scenarios.fitting import NAMING, AnyCall, Fitting, named_by, placeholder_env
 from ncco_studio.verify.scenarios.model import AT, Scenario, ScenarioCall
 from ncco_studio.verify.scenarios.observed_call import CallConditions, NoServer, ObservedCall, Outside, warnings_of
 from ncco_studio.verify.scenarios.placing import PlacedAttempts, phone_of, row_of
@@ -402,7 +402,7 @@ class RemoteStage:
         if call.places:
             cure = "play it with the flows of the project, without a URL"
             reader.report("S106", call.at("place"), "a server at a URL places its own calls", cure)
-        return replace(call, to=call.to or self._numbers.get(call.flow, ANY_NUMBER))
+        return replace(call, to=call.to or self._numbers.get(call.flow or named_by(call), ANY_NUMBER))
 
     fit = fit_call
 
