@@ -33,6 +33,7 @@ BENCHMARKS: Final = (
     "forgetting",
     "mistakes",
     "placing_load",
+    "frozen",
 )
 OF_THE_SERVER: Final = frozenset({"served", "latency", "growth", "pages", "tables", "forgetting"})
 NIGHTLY: Final = ("condition_mutants",)
