@@ -29,6 +29,12 @@ PREMIUM_PREFIXES: Final = (
 Our choice, from national numbering plans and ITU-T E.164; never complete.
 """
 
+_DIRECTORY: Final = re.compile(r"(?:3[0-69]|3[578]\d|4[0134-9]|42\d|90)118\d{0,3}")
+"""Directory enquiries of Europe, such as 118500; longer numbers are ordinary ones, as in Reading (0118).
+
+Source: ECTRA Recommendation of 4 December 1997, which sets 118 aside for them; lengths as in national numbering plans.
+"""
+
 _ADDRESS: Final = re.compile(
     r"(?P<scheme>sips?):(?:(?P<user>(?:[A-Za-z0-9\-_.!~*'()&=+$]|%[0-9A-Fa-f]{2})+)@)?"
     r"(?P<host>[A-Za-z0-9](?:[A-Za-z0-9-]|\.(?=[A-Za-z0-9]))*|\[[0-9A-Fa-f:.]+\])(?P<port>:[0-9]{1,5})?"
@@ -47,9 +53,9 @@ def refusal(number: str, allowed: Sequence[str]) -> str:
     """Why a number or address must not be dialled; "" if it may be.
 
     A prefix excludes the numbers with a longer prefix in `PREMIUM_PREFIXES`: `44` allows the United Kingdom except
-    premium numbers, which need `449`. Text that is not a number is an address: `sip:` allows all, `sip:desk` users
-    whose name starts with `desk`, `sip:@pbx.example.com` everybody on that host, `sip:desk@pbx.example.com` one
-    address. The empty prefix, impossible in settings, allows all.
+    premium numbers, which need `449`. A directory number needs itself. Text that is not a number is an address: `sip:`
+    allows all, `sip:desk` users whose name starts with `desk`, `sip:@pbx.example.com` everybody on that host,
+    `sip:desk@pbx.example.com` one address. The empty prefix, impossible in settings, allows all.
     """
     if not (number.isascii() and number.isdecimal()):
         if "" in allowed:
@@ -63,6 +69,8 @@ def refusal(number: str, allowed: Sequence[str]) -> str:
     if not longest:
         return _NO_PREFIX
     premium = next((prefix for prefix in PREMIUM_PREFIXES if len(prefix) > longest and number.startswith(prefix)), "")
+    if _DIRECTORY.fullmatch(number) and longest < len(number):
+        premium = number
     if premium:
         return f"is a premium-rate number: NCCO_DIAL_ALLOW would have to list {premium} itself"
     plain = without_trunk_prefix(number)

@@ -196,7 +196,8 @@ class Variables(BaseModel):
     """Prefixes, separated by commas, of the computed numbers that may be dialled. Numbers written in a flow are always
     allowed.
 
-    A premium-rate or satellite number needs a prefix that includes its whole premium-rate or satellite prefix.
+    A premium-rate or satellite number needs a prefix that includes its whole premium-rate or satellite prefix. A
+    directory number, such as 44118500, must be listed whole.
     """
     failsafe: Annotated[
         tuple[Mapping[str, Any], ...],

@@ -25,6 +25,15 @@ DESK = "sip:desk@pbx.example.com"
         ("nobody", ["44"], "has none of the prefixes in NCCO_DIAL_ALLOW"),
         ("449098790879", ["44"], "is a premium-rate number: NCCO_DIAL_ALLOW would have to list 449 itself"),
         ("449098790879", ["44", "449"], ""),
+        ("44118500", ["44"], "is a premium-rate number: NCCO_DIAL_ALLOW would have to list 44118500 itself"),
+        ("44118500", ["44", "44118"], "is a premium-rate number: NCCO_DIAL_ALLOW would have to list 44118500 itself"),
+        ("44118500", ["44118500"], ""),
+        *(
+            (number, [number[:2]], f"is a premium-rate number: NCCO_DIAL_ALLOW would have to list {number} itself")
+            for number in ("33118712", "4911833", "35311811", "3411818", "4201188", "43118877", "9011880")
+        ),
+        ("441189500000", ["44"], ""),
+        ("35312345118", ["353"], ""),
         *(
             (number, ["44", "1", "49"], f"has a trunk prefix behind its country code: write {plain}")
             for number, plain in (
