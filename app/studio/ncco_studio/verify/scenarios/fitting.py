@@ -31,7 +31,7 @@ from ncco_studio.verify.scenarios.tables import check_rows
 
 _ENV: Final = re.compile(r"(?<!call\.)\benv\.(\w+)")
 _NAME: Final = re.compile(r"\w+")
-NAMING: Final = "write `flow: NAME` under `defaults`"
+NAMING: Final = "`flow: {}`"
 DIRECTION: Final = "direction"
 """A key of an answer URL's query besides params."""
 _WHAT: Final = {"S107": "lookup or function", "S108": "hook", "S109": "variable", "S113": "result"}
@@ -115,7 +115,7 @@ class Fitting:
         only = of_file or default or (beginning[0] if len(beginning) == 1 else None)
         if only is None:
             names = sorted(flow.name for flow in beginning or startable)
-            how = f": {naming.format(names[0])}" if names and naming else ""
+            how = f": {' or '.join(naming.format(name) for name in names)}" if names and naming else ""
             cure = f"name the flow, one of: {', '.join(names) or 'none'}{how}"
             reader.report("S106", call.place, "it is unclear which flow takes the call", cure)
             return call
