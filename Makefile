@@ -24,12 +24,11 @@ SLOW := tests/contract/server/check/test_mistakes.py \
 		vonage/test_voice_api.py) \
 	$(addprefix tests/unit/studio/console/,test_change.py test_editor.py test_flows.py test_incoming.py test_phone.py \
 		test_phone_calls.py) \
-	$(addprefix tests/unit/studio/,editing/test_fixes.py editing/test_meant.py editing/test_rename.py \
-		editor/test_worker.py pictures/test_svg.py verify/test_handler_proofs.py verify/test_met_conditions.py \
+	$(addprefix tests/unit/studio/,editor/test_worker.py pictures/test_svg.py verify/test_handler_proofs.py verify/test_met_conditions.py \
 		verify/test_slow_handlers.py)
 # These try much more with --night.
 NIGHT := tests/system/server/security/test_every_route.py tests/system/cli/test_every_command.py \
-	$(addprefix tests/system/cli/,test_broken_projects.py test_chaos.py) tests/unit/studio/editing/test_fixes.py \
+	$(addprefix tests/system/cli/,test_broken_projects.py test_chaos.py) \
 	tests/system/docs/test_page_proofs.py tests/contract/server/check/test_mistakes.py
 
 # The server and the studio

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from functools import cache, cached_property
 from pathlib import Path
@@ -14,13 +13,10 @@ import yaml
 
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.loader import load
-from ncco_studio.editing.fixes import tried_fixes, with_edits
 from ncco_studio.verify.prove.handler_steps import explore
 
 FOLDER: Final = Path("tests/contract/server/check/mistakes")
 TODAY: Final = date(2026, 1, 1)
-MOST_FIXES: Final = 6
-"""Applied one after another, each the first on the page."""
 
 
 @dataclass(frozen=True)
@@ -32,23 +28,17 @@ class Base:
     env: Mapping[str, str]
     modules: tuple[str, ...]
     handlers: tuple[str, ...]
-    known: dict[frozenset[tuple[str, str]], tuple[FlowIssue, ...]] = field(default_factory=dict, compare=False)
-    """A fix is tried, applied and judged with the same files, and a check that explores a handler takes seconds."""
 
     def issues_of(self, files: Mapping[str, str]) -> tuple[FlowIssue, ...]:
-        key = frozenset(files.items())
-        if key not in self.known:
-            loaded = load(
-                files,
-                self.env,
-                modules=self.modules,
-                extent="project",
-                today=TODAY,
-                handlers=self.handlers,
-                explore=explore,
-            )
-            self.known[key] = loaded.issues
-        return self.known[key]
+        return load(
+            files,
+            self.env,
+            modules=self.modules,
+            extent="project",
+            today=TODAY,
+            handlers=self.handlers,
+            explore=explore,
+        ).issues
 
 
 @dataclass(frozen=True)
@@ -58,7 +48,6 @@ class Mistake:
     Attributes:
         at: where the mistake is: passages of the changed text; an issue at one of them is in the right place. A passage
             of another line or file is the only one of the project.
-        meant: what the author should have written, in all ways that mean it; empty if only the author knows.
         misses: the marks that are known to be missed.
         unhelpful: a cure that was judged not to help; to be judged again if it has another text now.
     """
@@ -68,7 +57,6 @@ class Mistake:
     old: str
     new: str
     at: tuple[str, ...]
-    meant: tuple[str, ...]
     misses: frozenset[str]
     unhelpful: str
 
@@ -81,10 +69,7 @@ class Mistake:
 
     @cached_property
     def files(self) -> dict[str, str]:
-        return self._with(self.new)
-
-    def _with(self, text: str) -> dict[str, str]:
-        return {**self.base.files, self.file: self.base.files[self.file].replace(self.old, text)}
+        return {**self.base.files, self.file: self.base.files[self.file].replace(self.old, self.new)}
 
     @cached_property
     def issues(self) -> tuple[FlowIssue, ...]:
@@ -93,18 +78,6 @@ class Mistake:
             return self.base.issues_of(self.files)
         except Exception:  # noqa: BLE001 - a crash is a mistake that is not found
             return ()
-
-    @cached_property
-    def fixed(self) -> dict[str, str] | None:
-        """The files after all offered fixes; None if none is offered."""
-        files, issues, any_fix = self.files, self.issues, False
-        for _ in range(MOST_FIXES):
-            fixes = tried_fixes(issues, files, self.base.issues_of)
-            if not fixes:
-                break
-            files = with_edits(files, next(iter(fixes.values())).edits)
-            issues, any_fix = self.base.issues_of(files), True
-        return files if any_fix else None
 
     @cached_property
     def cures(self) -> str:
@@ -121,14 +94,8 @@ class Mistake:
             for issue in self.issues
             for file, start, end in places
         )
-        claims = {"place": in_place, "once": 1 == len(self.issues), "helps": self._is_helped()}
+        claims = {"place": in_place, "once": 1 == len(self.issues), "helps": self.unhelpful != self.cures}
         return frozenset(mark for mark, holds in claims.items() if not holds)
-
-    def _is_helped(self) -> bool:
-        if self.fixed is None or not self.meant:
-            return self.unhelpful != self.cures
-        projects = [self._with(text) for text in self.meant]
-        return not self.base.issues_of(self.fixed) and any(_are_same(self.fixed, project) for project in projects)
 
     def _offset(self, issue: FlowIssue) -> int:
         lines = self.files.get(issue.place.file, "").split("\n")
@@ -146,18 +113,6 @@ class Mistake:
                 start = self.files[file].index(passage)
             before = self.files[file][max(start - 1, 0)]
             yield file, start - (before in "\"'[{("), start + max(len(passage) - 1, 0)
-
-
-def _are_same(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
-    """Whether all files are equal, or equal once they are read as YAML, whichever quotes expressions have."""
-    return all(text == other[path] or _read(text) == _read(other[path]) for path, text in one.items())
-
-
-def _read(text: str) -> str:
-    try:
-        return json.dumps(yaml.load(text, yaml.CBaseLoader), sort_keys=True).replace('\\"', "'")  # noqa: S506 - it makes only texts
-    except yaml.YAMLError:
-        return text
 
 
 def _texts(given: str | list[str] | None) -> tuple[str, ...]:
@@ -180,7 +135,6 @@ def _mistakes(file: Path, data: Mapping[str, Any]) -> Iterator[Mistake]:
             row["old"],
             row["new"],
             _texts(row["at"]),
-            _texts(row.get("meant", row["old"])),
             frozenset(row.get("misses", ())),
             row.get("unhelpful", ""),
         )

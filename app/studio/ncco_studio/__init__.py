@@ -1,1 +1,1 @@
-"""What people use at a desk: simulator, scenarios, proofs, pictures, editing and the console."""
+"""What people use at a desk: simulator, scenarios, proofs, pictures and the console."""

@@ -57,11 +57,10 @@ def explorer() -> Explore:
 
 
 def editor_files(files: Mapping[str, str]) -> dict[str, str]:
-    from ncco_studio.editing.names import ProjectNames
-    from ncco_studio.schema import flow_schema
+    from ncco_studio.schema import flow_schema, project_names
     from ncco_studio.verify.scenarios.model import scenario_schema
 
-    schemas = {"flow": flow_schema(ProjectNames(files).offered()), "scenario": scenario_schema()}
+    schemas = {"flow": flow_schema(project_names(files)), "scenario": scenario_schema()}
     return {
         f".vscode/{kind}.schema.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
         for kind, schema in schemas.items()

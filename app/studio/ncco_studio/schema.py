@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from itertools import chain
 from types import MappingProxyType
@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 
 from ncco_server.flow.actions.connect import BY_FIELDS, ON_ANSWER
 from ncco_server.flow.actions.item import ACTIONS, ITEM_WORDS
+from ncco_server.flow.files import is_flow_file
 from ncco_server.flow.grammar.fields import ENDPOINT_TYPES, action_fields, endpoint_fields
 from ncco_server.flow.grammar.forms import (
     ANYTHING,
@@ -30,6 +31,7 @@ from ncco_server.flow.grammar.forms import (
 )
 from ncco_server.flow.grammar.locales import Locale
 from ncco_server.flow.grammar.map_form import MapForm
+from ncco_server.flow.grammar.reader import items
 from ncco_server.flow.grammar.targets import FORMS
 from ncco_server.flow.grammar.variables import TYPE, Declaration
 from ncco_server.flow.hours.declaration import SCHEMAS as HOURS_SCHEMAS
@@ -48,11 +50,23 @@ from ncco_server.flow.language.saves import SaveWords
 from ncco_server.flow.language.shared import SharedWords
 from ncco_server.flow.language.step import EXITS, StepWords
 from ncco_server.flow.language.tables import TableDefinition
+from ncco_server.flow.nodes import Map, Node, Text, text_of
+from ncco_server.flow.source import read_yaml
 from ncco_server.ncco.actions import ENDPOINT, SHAPES
 from ncco_server.ncco.value_types import TYPES, JsonSchema
 
 OfferedNames: TypeAlias = Mapping[str, Iterable[str]]
 
+_SECTIONS: Final = {
+    "steps": "steps",
+    "vars": "variables",
+    "params": "variables",
+    "lookups": "lookups",
+    "hooks": "hooks",
+    "results": "results",
+    "locales": "locales",
+}
+"""The kind of name that the keys of a section are."""
 _PLACEHOLDERS: Final = frozenset({"offered", "more", "offered_words"})
 """Our own keys in a schema, replaced with standard ones in the end."""
 _HOSTS: Final = "The hosts allowed in the URL; any other host makes the answer invalid."
@@ -72,6 +86,34 @@ def flow_schema(names: OfferedNames | None = None) -> JsonSchema:
         "definitions": definitions(),
     }
     return file_schema("Flow", schema, names or {})
+
+
+def project_names(texts: Mapping[str, str]) -> dict[str, list[str]]:
+    """What flow files define, by kind, from the texts of a project (path → text). Unreadable files are left out."""
+    found = {kind: set[str]() for kind in ("flows", "outcomes", "templates", *_SECTIONS.values())}
+    for path, text in texts.items():
+        root = read_yaml(path, text)[0] if is_flow_file(path) else None
+        if path.startswith("templates/"):
+            found["templates"].add(path.removeprefix("templates/"))
+        if isinstance(root, Map):
+            found["flows"] |= {*filter(None, [text_of(root.get("flow"))])}
+            found["outcomes"] |= {text_of(item) for item in items(root.get("outcomes")) if isinstance(item, Text)}
+            for section, kind in _SECTIONS.items():
+                found[kind] |= _keys(root.get(section))
+            found["variables"] |= {*_collected_in(root.get("steps"))}
+    return {kind: sorted(names) for kind, names in found.items()}
+
+
+def _keys(node: Node | None) -> set[str]:
+    return {*node.keys()} if isinstance(node, Map) else set()
+
+
+def _collected_in(steps: Node | None) -> Iterator[str]:
+    for step in steps.entries if isinstance(steps, Map) else ():
+        collect = step.value.get("collect") if isinstance(step.value, Map) else None
+        into = collect.get("into") if isinstance(collect, Map) else None
+        if isinstance(into, Text):
+            yield into.value
 
 
 def file_schema(title: str, schema: JsonSchema, names: OfferedNames = MappingProxyType({})) -> JsonSchema:

@@ -12,8 +12,7 @@ from ncco_server.desk.environment import folders
 from ncco_server.desk.output import FINE, keep_for_results, print_json
 from ncco_server.flow.files import read_project
 from ncco_server.ncco import json_schema
-from ncco_studio.editing.names import ProjectNames
-from ncco_studio.schema import flow_schema
+from ncco_studio.schema import flow_schema, project_names
 from ncco_studio.verify.platform_file import platform_schema
 from ncco_studio.verify.scenarios.model import scenario_schema
 from ncco_studio.verify.scenarios.people import people_schema
@@ -55,5 +54,5 @@ def command(name: str, flows: Path | None, templates: Path | None, *, plain: boo
     flows, templates = folders(flows, templates)
     has_project = flows.is_dir() and not plain
     texts = read_project(flows, templates)[0] if has_project else {}  # it may have errors
-    print_json(flow_schema(ProjectNames(texts).offered()))
+    print_json(flow_schema(project_names(texts)))
     return FINE

@@ -1,9 +1,9 @@
-"""Answers the editor while somebody types: issues with fixes, completions, hover texts, definitions."""
+"""Answers the editor while somebody types: the issues of its text."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import JSONResponse
@@ -33,32 +33,21 @@ FileText = Annotated[str, Field(max_length=MAX_CHARACTERS)]
 class EditorQuestion(BaseModel):
     """A request from an editor.
 
-    Attributes:
-        file: a path in the project, maybe a new one, or `pasted.json` or `pasted.yaml`.
-        line, column: the cursor's position, from 1; the column in UTF-16 code units.
+    `file` is a path in the project, maybe a new one, or `pasted.json` or `pasted.yaml`.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     file: FileName
     text: FileText
-    line: int = Field(1, ge=1)
-    column: int = Field(1, ge=1)
 
 
-router = APIRouter(prefix="/editor")
+router = APIRouter()
 
 
-@router.post("/{about}")
-async def answer(
-    request: Request,
-    question: EditorQuestion,
-    session: CanLook,
-    about: Literal["check", "complete", "hover", "definition"],
-) -> JSONResponse:
-    """`about` is the name of the function of `ncco_studio.editor.language` that answers."""
-    asked = {**question.model_dump(), "unsaved": {}}
-    return JSONResponse(await ask(request, session, getattr(language, about), question=asked))
+@router.post("/editor/check")
+async def check(request: Request, question: EditorQuestion, session: CanLook) -> JSONResponse:
+    return JSONResponse(await ask(request, session, language.check, question=question.model_dump()))
 
 
 async def ask(request: Request, session: ConsoleSession, function: Callable[..., Any], **values: Any) -> Any:

@@ -1,14 +1,14 @@
 """Answers an editor's questions about texts, in the subprocess of `ncco_studio.editor.worker`.
 
-An editor counts columns in UTF-16 code units.
+The editor counts columns in UTF-16 code units.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final, TypeAlias, cast
@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias, cast
 from ncco_server.flow.files import read_project
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.model import Flow
-from ncco_server.flow.nodes import Map, Node, Seq
+from ncco_server.flow.nodes import LINE_BREAK, Map, Node, Seq
 from ncco_server.flow.runtime import Way
 from ncco_server.flow.source import names_written_in, read_yaml
 from ncco_server.flow.source.source_file import SourceFile
@@ -27,9 +27,6 @@ from ncco_server.ncco.json_text import check_text
 from ncco_server.ncco.model import UNKNOWN_OPTION
 from ncco_server.ncco.statuses import STATUSES
 from ncco_server.service.phone_numbers import readable
-from ncco_studio.editing import assist
-from ncco_studio.editing.fixes import Edit, FindIssues, tried_fixes
-from ncco_studio.editing.utf16 import Utf16Columns, character_column, utf16_units
 from ncco_studio.editor.project import project_in
 from ncco_studio.editor.source import PASTED_FLOW, PASTED_JSON, PASTED_YAML, PhoneText, read_source
 from ncco_studio.pictures.graph import Drawing, draw
@@ -40,7 +37,6 @@ Json: TypeAlias = dict[str, Any]
 
 MOST_ISSUES: Final = 500
 """A text with more is not a flow file."""
-MOST_OPTIONS: Final = 1000
 MOST_DRAWN: Final = 200
 """More steps take too long to lay out while somebody types."""
 WAYS: Final = {name: status.does for name, status in STATUSES.items()} | {
@@ -76,55 +72,26 @@ _BETWEEN_FILES: Final = frozenset({"E210", "E211", "E212", "W213"})
 
 
 def check(folder: Json, question: Json) -> Json:
-    """Return every issue of a text, and of the project if the text is one of its files, with fixes.
+    """Return every issue of a text, and of the project if the text is one of its files.
 
-    For `folder` see `ProjectFolder.as_values`. `question` has `file` and `text`; in other functions also `unsaved`,
-    `line` and `column`.
+    For `folder` see `ProjectFolder.as_values`. `question` has `file` and `text`.
     """
     file = question["file"]
     text = question["text"]
     if file == PASTED_JSON:
-        return {"issues": [*_json_issues(file, text)]}
+        return {"issues": _shown_issues(_json_issues(file, text), {file: text})}
     node, faults = read_yaml(file, text) if file == PASTED_YAML else (None, [])
     if isinstance(node, Seq):  # flows are maps
-        return {"issues": shown_issues(faults or _ncco_issues(node), {file: text}, _check_ncco)}
+        return {"issues": _shown_issues(faults or _ncco_issues(node), {file: text})}
     project = project_in(folder)
     if file != PASTED_YAML:
         read = project.with_texts({file: text})
-        return {"issues": shown_issues(read.issues, read.texts, lambda texts: project.load(texts, "project").issues)}
+        return {"issues": _shown_issues(read.issues, read.texts)}
     name, _ = names_written_in(text)
     others = {path: other for path, other in _saved(folder).items() if not name or names_written_in(other)[0] != name}
-
-    def own_issues(changed: Mapping[str, str]) -> list[FlowIssue]:
-        issues = project.load({**others, **changed}, "files").issues
-        return [issue for issue in issues if issue.place.file == PASTED_FLOW and issue.code not in _BETWEEN_FILES]
-
-    pasted = {PASTED_FLOW: text}
-    found = shown_issues(own_issues(pasted), pasted, own_issues)
-    return {"issues": [_renamed(issue, file) for issue in found]}
-
-
-def complete(folder: Json, question: Json) -> Json:
-    """Return completions at the cursor, and the column from which they replace text."""
-    path, texts, line, column = read_question(folder, question)
-    found = assist.completions(texts, path, line, column, folder["env"])
-    options = [option._asdict() for option in found.options[:MOST_OPTIONS]]
-    return {"from": {"line": line, "column": Utf16Columns(texts)(path, line, found.column)}, "options": options}
-
-
-def hover(folder: Json, question: Json) -> Json:
-    path, texts, line, column = read_question(folder, question)
-    found = assist.hover(texts, path, line, column)
-    return {"text": found} if found else {}
-
-
-def definition(folder: Json, question: Json) -> Json:
-    path, texts, line, column = read_question(folder, question)
-    place = assist.definition(texts, path, line, column)
-    if place is None:
-        return {}
-    shown = Utf16Columns(texts)(place.file, place.line, place.column)
-    return {"file": question["file"] if place.file == path else place.file, "line": place.line, "column": shown}
+    issues = project.load({**others, PASTED_FLOW: text}, "files").issues
+    own = (each for each in issues if each.place.file == PASTED_FLOW and each.code not in _BETWEEN_FILES)
+    return {"issues": [{**issue, "file": file} for issue in _shown_issues(own, {PASTED_FLOW: text})]}
 
 
 def read(folder: Json, source: Json) -> bool:
@@ -179,16 +146,6 @@ def drawing_of(flows: Sequence[Flow], *, for_owners: bool, errors: bool = False)
     )
 
 
-def read_question(folder: Json, question: Json) -> tuple[str, dict[str, str], int, int]:
-    """If `text` is None, the file in `unsaved` or on disk is used. The column returned is in characters."""
-    path = question["file"]
-    text = question["text"]
-    line = question["line"]
-    path = PASTED_FLOW if path == PASTED_YAML else path
-    texts = {**_saved(folder), **question["unsaved"], **({} if text is None else {path: text})}
-    return path, texts, line, character_column(Utf16Columns(texts).line(path, line), question["column"])
-
-
 def _saved(folder: Json) -> dict[str, str]:
     return read_project(Path(folder["flows"]), Path(folder["templates"]))[0]
 
@@ -197,59 +154,36 @@ def _ncco_issues(node: Seq) -> list[FlowIssue]:
     return [_yaml_issue(issue, node) for issue in check_ncco(json_of(node))]
 
 
-def _check_ncco(texts: Mapping[str, str]) -> Iterator[FlowIssue]:
-    for file, text in texts.items():
-        node, faults = read_yaml(file, text)
-        yield from faults or (_ncco_issues(node) if isinstance(node, Seq) else [])
-
-
-def _renamed(issue: Json, file: str) -> Json:
-    fixes = [{**fix, "edits": [{**edit, "file": file} for edit in fix["edits"]]} for fix in issue["fixes"]]
-    return {**issue, "file": file, "fixes": fixes}
-
-
-def shown_issues(issues: Iterable[FlowIssue], texts: Mapping[str, str], check: FindIssues) -> list[Json]:
-    """Keep only fixes that work, and the first `MOST_ISSUES` issues. `texts` is path → text."""
-    listed = list(issues)[:MOST_ISSUES]
-    helpful = tried_fixes(listed, texts, check)
-    column = Utf16Columns(texts)
-
-    def written(edit: Edit) -> Json:
-        replaced = column.range(edit.file, (edit.line, edit.column), (edit.end_line, edit.end_column))
-        return {**replaced, "text": edit.text}
+def _shown_issues(issues: Iterable[FlowIssue], texts: Mapping[str, str]) -> list[Json]:
+    """The first `MOST_ISSUES`. `texts` is path → text."""
+    lines = {file: LINE_BREAK.split(text) for file, text in texts.items()}
 
     def shown(issue: FlowIssue) -> Json:
-        place = issue.place
-        start = column(place.file, place.line, place.column)
-        fix = helpful.get(issue)
-        fixes = [{"title": fix.title, "edits": [written(edit) for edit in fix.edits]}] if fix else []
-        end = column(place.file, place.line, place.column + place.length)
-        where = {"file": place.file, "line": place.line, "column": start, "length": end - start}
-        return _as_json(issue, where, fixes)
+        file, line, column, length = issue.place
+        of_file = lines.get(file, [])
+        written = of_file[line - 1] if line <= len(of_file) else ""
+        where = {"file": file, "line": line, "column": 1 + _units(written[: column - 1])}
+        return _as_json(issue, where | {"length": max(1, _units(written[column - 1 :][:length]))})
 
-    return [shown(issue) for issue in listed]
+    return [shown(issue) for issue in islice(issues, MOST_ISSUES)]
 
 
-def _json_issues(file: str, text: str) -> Iterator[Json]:
+def _units(text: str) -> int:
+    """UTF-16 code units, which JavaScript counts."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def _json_issues(file: str, text: str) -> list[FlowIssue]:
     source = SourceFile(file, text)
-    column = Utf16Columns({file: text})
-    for (start, end), issue, change in check_text(text)[0]:
-        line, at = source.position(start)
-        fixes = []
-        if change is not None:
-            (first, last), written = change
-            edit = column.range(file, source.position(first), source.position(last))
-            title = issue.quick_fix.title if issue.quick_fix else issue.fix
-            fixes = [{"title": title, "edits": [{**edit, "text": written}]}]
-        length = max(1, utf16_units(text[start:end]))
-        yield _as_json(issue, {"file": file, "line": line, "column": column(file, line, at), "length": length}, fixes)
+    return [
+        FlowIssue(issue.code, issue.severity, source.place(*span), issue.message, issue.fix)
+        for span, issue, _ in check_text(text)[0]
+    ]
 
 
-def _as_json(issue: FlowIssue | NccoIssue, where: Json, fixes: Sequence[Json]) -> Json:
+def _as_json(issue: FlowIssue, where: Json) -> Json:
     """`where`: file, line, column and length, the last two in UTF-16 code units."""
-    cure = issue.fix if isinstance(issue, NccoIssue) else issue.cure
-    texts = {"severity": issue.severity, "code": issue.code, "message": issue.message, "cure": cure}
-    return {**where, **texts, "fixes": fixes}
+    return {**where, "severity": issue.severity, "code": issue.code, "message": issue.message, "cure": issue.cure}
 
 
 def _yaml_issue(issue: NccoIssue, ncco: Seq) -> FlowIssue:
@@ -260,6 +194,4 @@ def _yaml_issue(issue: NccoIssue, ncco: Seq) -> FlowIssue:
         key = entry.key if entry else None
         node = entry.value if entry else cast("Seq", node).items[int(name)]
     place = key.place if key is not None and issue.code == UNKNOWN_OPTION else node.place
-    fix = issue.quick_fix
-    fix = replace(fix, kind="word") if fix and fix.kind in ("word", "name") else None
-    return FlowIssue(issue.code, issue.severity, place, issue.message, issue.fix, quick_fix=fix)
+    return FlowIssue(issue.code, issue.severity, place, issue.message, issue.fix)

@@ -1,7 +1,6 @@
 """Mistakes in whole projects, as people make them: one issue each, at its place; and correct files.
 
-`applied` is an edit that follows the fix, `left` the issues that remain then. Where a `fixed` fault has a quick fix,
-the unit tests of fixes apply it.
+`applied` is an edit that follows the fix, `left` the issues that remain then.
 """
 
 from __future__ import annotations

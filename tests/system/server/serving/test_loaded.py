@@ -21,7 +21,6 @@ RARE: Final = {
     "the Voice API": "ncco_server.vonage.voice_api",
     "the placing API": "ncco_server.web.placing_api",
     "the console's process": "ncco_studio.commands.console_process",
-    "editing": "ncco_studio.editing",
     "pictures": "ncco_studio.pictures.svg",
 }
 FLOW: Final = """flow: shop

@@ -197,7 +197,7 @@ def test_an_edited_prompt_is_replayed_with_the_same_inputs_until_the_path_differ
     expect(page.get_by_text("This picture shows the last version without any.")).to_be_visible()
     expect(page.locator('#picture .node[data-step="sales"]')).to_be_visible()
     expect(heard(page, "From here the call takes another path")).to_be_visible()
-    page.locator("flow-editor").get_by_role("button", name="Change to menu").click()
+    edit(page, "busy: mneu", "busy: menu")
     expect(page.locator("#phone-issues")).to_be_empty()
     expect(page.get_by_text("This text cannot be called yet")).to_have_count(0)
     expect(page.get_by_text("This picture shows the last version without any.")).to_be_hidden()

@@ -231,12 +231,12 @@ async def test_a_slow_proof_blocks_no_typing(project: Path) -> None:
     app.state.console.project.env = proof_env(project)
     app.state.console.prover = Prover(prove_when_allowed)
     async with await logged_in(app) as client:
-        question = {"file": "flows/reception.yaml", "text": "flow: reception\nst", "line": 2, "column": 3}
-        assert 200 == (await client.post("/editor/complete", json=question)).status_code
+        question = {"file": "flows/reception.yaml", "text": "flow: reception\nst"}
+        assert 200 == (await client.post("/editor/check", json=question)).status_code
         proof = asyncio.create_task(client.post("/flows/reception/proof"))
         await proof_begins(project)
         for _ in range(5):
-            assert 200 == (await client.post("/editor/complete", json=question)).status_code
+            assert 200 == (await client.post("/editor/check", json=question)).status_code
         assert not proof.done()
         allow_proof(project)
         assert 200 == (await proof).status_code

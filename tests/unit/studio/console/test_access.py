@@ -82,7 +82,7 @@ def requests_of(app: FastAPI) -> Iterator[tuple[str, str]]:
 
 
 async def test_no_route_answers_without_a_session(console: FastAPI) -> None:
-    assert {("GET", "/calls"), ("POST", "/phone/calls"), ("POST", "/editor/1")} <= set(requests_of(console))
+    assert {("GET", "/calls"), ("POST", "/phone/calls"), ("POST", "/editor/check")} <= set(requests_of(console))
     for method, path in requests_of(console):
         async with browser(console) as stranger:
             page = await stranger.request(method, path)
@@ -672,7 +672,7 @@ async def test_a_body_that_is_too_large_is_refused(console: FastAPI, client: htt
     ("path", "headers"),
     [
         (path, headers)
-        for path in ("/editor/check", "/editor/complete", "/phone/save", "/phone/calls", "/phone/setup")
+        for path in ("/editor/check", "/phone/save", "/phone/calls", "/phone/setup")
         for headers in ({}, {"X-CSRF-Token": "0" * 64}, {"Content-Type": "application/x-www-form-urlencoded"})
     ],
 )

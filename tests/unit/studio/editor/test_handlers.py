@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from ncco_studio.editing.names import ProjectNames
-from ncco_studio.editing.rename import CannotRename, rename
 from ncco_studio.editor import language
 from ncco_studio.editor.project import CannotSave, ProjectFolder
 from tests.support.cases import each_case
@@ -75,12 +73,3 @@ def test_editors_find_the_modules_that_handlers_import(folder: ProjectFolder, tm
     read = folder.with_texts({})
     assert () == read.issues
     assert {"shop"} == read.project.flows.keys()
-
-
-def test_a_flow_that_a_handler_names_is_not_renamed_without_it() -> None:
-    night = "flow: night\nstart: a\nsteps: {a: {do: [talk: Bye.], goto: end}}\n"
-    texts = {"flows/night.yaml": night, "flows/shop.py": f'{HANDLER}    await call.goto("night")\n'}
-    definition = ProjectNames(texts).definitions("flows", "flows/night.yaml")["night"]
-    with pytest.raises(CannotRename, match=r"flows/shop\.py:7 names this flow, in Python"):
-        rename(texts, definition, "late")
-    assert rename({**texts, "flows/shop.py": HANDLER}, definition, "late")

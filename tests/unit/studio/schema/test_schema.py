@@ -26,14 +26,12 @@ from ncco_server.flow.language.lookups import LookupDefinition
 from ncco_server.flow.language.retry import RetryWords
 from ncco_server.flow.language.shared import SharedWords
 from ncco_server.flow.language.step import STEP_WORDS
-from ncco_studio.editing import names as flow_names
-from ncco_studio.editing.names import ProjectNames
-from ncco_studio.schema import OfferedNames, flow_schema
+from ncco_studio.schema import OfferedNames, flow_schema, project_names
 from tests.support.cases import each_case
 from tests.support.tracked import ROOT, tracked_files
 from tests.unit.studio.schema.editor_yaml import as_editor_reads
 
-FOREIGN_NAMES: OfferedNames = dict(zip(flow_names.NAME_KINDS, zip("abcdefghij", strict=True), strict=True))
+FOREIGN_NAMES: OfferedNames = dict(zip(project_names({}), zip("abcdefghi", strict=True), strict=True))
 LOADING_EXAMPLES = [
     f"{code} {kind}"
     for code, rule in (*RULES.items(), *RUNNING_RULES.items())
@@ -284,7 +282,7 @@ def test_every_endpoint_accepts_its_own_fields_and_the_fields_of_connect(kind: s
 
 def test_the_names_of_a_project_are_offered() -> None:
     texts = {"flows/rich.yaml": RICH, "flows/shared.yaml": SHARED, "templates/hello.j2": "Hi"}
-    schema = flow_schema(ProjectNames(texts).offered())
+    schema = flow_schema(project_names(texts))
     definitions = schema["definitions"]
     into = definitions["step"]["properties"]["collect"]["properties"]["into"]
 
@@ -301,4 +299,4 @@ def test_the_names_of_a_project_are_offered() -> None:
 
 @each_case("text", ["", "- a\n", "flow: [a]\nsteps: [b]\noutcomes: {a: b}\nvars: x\n", "{{{", "\x00"])
 def test_a_file_that_is_not_a_flow_gives_no_names(text: str) -> None:
-    assert not any(ProjectNames({"flows/x.yaml": text}).offered().values())
+    assert not any(project_names({"flows/x.yaml": text}).values())

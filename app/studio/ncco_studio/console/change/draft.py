@@ -23,8 +23,8 @@ from ncco_studio.console.change.form import is_removed, tidied
 from ncco_studio.console.change.notation import DAY_NAMES, weekdays_in_words
 from ncco_studio.console.history import Change, UndoRequest
 from ncco_studio.console.state import console_of
-from ncco_studio.editing.yaml_text import Path
 from ncco_studio.editor.project import CannotSave, ProjectFolder, ReadProject, digest_of
+from ncco_studio.editor.yaml_text import Path
 
 
 def form_fields(file: str, text: str, line: str) -> list[FormField]:

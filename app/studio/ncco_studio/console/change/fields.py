@@ -11,7 +11,7 @@ from ncco_server.flow.nodes import Entry, Map, Node, Seq, Text, text_of
 from ncco_server.issue import pointer
 from ncco_server.service.phone_numbers import is_number, readable
 from ncco_studio.console.change.notation import DAY_NAMES, date_in_words, date_key, hours_in_words, is_date
-from ncco_studio.editing.yaml_text import Path
+from ncco_studio.editor.yaml_text import Path
 
 FieldKind: TypeAlias = Literal["prompt", "hours", "number", "key", "date", "name", "country", "region", "template"]
 """A `region` is a part of the country before it; a `template` is the name of a file, shown but not changed."""

@@ -15,7 +15,7 @@ from ncco_server.issue import keys_of, pointer
 from ncco_server.ncco.value_types import read_number
 from ncco_studio.console.change.fields import NEW_PARTS, FieldKind, FormField
 from ncco_studio.console.change.notation import date_in_words, date_key, is_date, spans_in_words
-from ncco_studio.editing.yaml_text import NoSuchValue, Path, YamlText, quoted, written
+from ncco_studio.editor.yaml_text import NoSuchValue, Path, YamlText, quoted, written
 
 NOT_SAVED: Final = "Fix what is marked below. Nothing is saved yet, and nothing that you wrote is lost."
 SAVED_MEANWHILE: Final = "the file has changed on disk since you opened the form; check your changes again"

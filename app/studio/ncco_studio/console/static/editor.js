@@ -2,24 +2,22 @@
 //
 // Attributes: name (the file), language (yaml or json), placeholder. Property: value.
 // Methods: goTo(line, column), check().
-// Events: edited (300 ms after the last key), definition (detail: a place in another file).
+// Events: edited (300 ms after the last key), elsewhere (detail: a place in another file).
 // Lines and columns count from 1, columns in UTF-16 code units.
 import {
-  ChangeSet, Compartment, EditorState, EditorView, autocompletion, closeBrackets, drawSelection, foldGutter,
-  highlightActiveLine, highlightActiveLineGutter, highlightSelectionMatches, history, hoverTooltip, indentOnInput, json,
-  keymap, lineNumbers, lintGutter, placeholder, search, setDiagnostics, yaml,
+  Compartment, EditorState, EditorView, closeBrackets, drawSelection, foldGutter, highlightActiveLine,
+  highlightActiveLineGutter, highlightSelectionMatches, history, indentOnInput, json, keymap, lineNumbers, lintGutter,
+  placeholder, search, setDiagnostics, yaml,
 } from "./vendor/codemirror.js";
 import { bindings, look } from "./editor_look.js";
 import { announce, post } from "./request.js";
 
 const QUIET_MS = 300;
-const LARGE_CHARACTERS = 200_000; // from here on completion is only by Ctrl+Space
 const LONG_LINE = /.{10000}/; // wrapping such a line would make typing slow
 const MAX_UNDERLINED = 1000;
 const MAX_LISTED = 50;
 const LANGUAGES = { yaml, json };
 const OPENS = /^( *(?:- +)*)[^\s#][^#]*:$/; // `key:`, whose value begins on the next line
-const COMPLETE_AFTER = /[\w-]$|[:.|@] ?$|\{[{%] ?$/;
 
 class FlowEditor extends HTMLElement {
   static observedAttributes = ["name", "language"];
@@ -29,11 +27,8 @@ class FlowEditor extends HTMLElement {
   #checking = false;
   #again = false;
   #unreachable = false;
-  #checked; // the text that the issues belong to
-  #since; // its changes since then
   #issues = [];
   #answered = false; // whether anything is known about this text
-  #asked = {}; // by question, what aborts it
   #found = document.createElement("section");
   #settings = new Compartment();
   #scheme = matchMedia("(prefers-color-scheme: dark)");
@@ -81,22 +76,9 @@ class FlowEditor extends HTMLElement {
 
   #show(issues, summary) {
     this.#issues = issues;
-    this.#checked = this.#view.state.doc;
-    this.#since = ChangeSet.empty(this.#checked.length);
     const shown = issues.filter(({ file }) => file === this.name).slice(0, MAX_UNDERLINED);
     this.#view.dispatch(setDiagnostics(this.#view.state, shown.map((issue) => this.#diagnostic(issue))));
     this.#list(summary);
-  }
-
-  /** Apply the edits of a fix to this file. It can be undone. */
-  #apply({ edits }) {
-    const changes = edits.map((edit) => ({
-      from: this.#offset(edit, this.#checked),
-      to: this.#offset({ line: edit.end_line, column: edit.end_column }, this.#checked),
-      insert: edit.text,
-    }));
-    const then = ChangeSet.of(changes, this.#checked.length).map(this.#since);
-    this.#view.dispatch({ changes: then, scrollIntoView: true, userEvent: "input.fix" });
   }
 
   /** Ask the server for the issues of the text. One request at a time; a change in between asks again. */
@@ -139,16 +121,8 @@ class FlowEditor extends HTMLElement {
         lineNumbers(), foldGutter(), lintGutter(), history(), drawSelection(), indentOnInput(), closeBrackets(),
         highlightActiveLine(), highlightActiveLineGutter(), highlightSelectionMatches(), search({ top: true }),
         EditorState.tabSize.of(2), look, placeholder(this.getAttribute("placeholder") ?? ""),
-        autocompletion({ override: [(context) => this.#complete(context)] }),
-        hoverTooltip((view, position) => this.#hover(position)),
-        keymap.of([
-          { key: "Enter", run: () => this.#indent() },
-          { key: "F12", run: () => this.#define(this.#view.state.selection.main.head) },
-          { key: "Mod-.", run: () => this.#applyFirst() },
-          ...bindings,
-        ]),
-        EditorView.domEventHandlers({ mousedown: (event) => this.#clicked(event) }),
-        EditorView.updateListener.of((update) => update.docChanged && this.#changed(update.changes)),
+        keymap.of([{ key: "Enter", run: () => this.#indent() }, ...bindings]),
+        EditorView.updateListener.of((update) => update.docChanged && this.#changed()),
         this.#settings.of(this.#configured(doc)),
       ],
     });
@@ -168,8 +142,7 @@ class FlowEditor extends HTMLElement {
     this.#view?.dispatch({ effects: this.#settings.reconfigure(this.#configured(this.value)) });
   }
 
-  #changed(changes) {
-    this.#since = this.#since.compose(changes);
+  #changed() {
     this.#again = this.#checking;
     clearTimeout(this.#quiet);
     this.#quiet = setTimeout(() => {
@@ -179,35 +152,18 @@ class FlowEditor extends HTMLElement {
     }, QUIET_MS);
   }
 
-  #offset({ line, column }, doc = this.#view.state.doc) {
+  #offset({ line, column }) {
+    const { doc } = this.#view.state;
     const { from, to } = doc.line(Math.min(Math.max(line, 1), doc.lines));
     return Math.min(from + Math.max(column, 1) - 1, to);
-  }
-
-  #place(position) {
-    const { number, from } = this.#view.state.doc.lineAt(position);
-    return { line: number, column: position - from + 1 };
-  }
-
-  /** Ask the server about a place; an older question of the same kind is given up. */
-  #ask(question, position) {
-    this.#asked[question]?.abort();
-    this.#asked[question] = new AbortController();
-    const asked = { file: this.name, text: this.value, ...this.#place(position) };
-    return post(`/editor/${question}`, asked, { signal: this.#asked[question].signal });
   }
 
   #diagnostic(issue) {
     const { doc } = this.#view.state;
     const from = this.#offset(issue);
     const to = Math.min(Math.max(from + issue.length, from + 1), doc.length);
-    const actions = this.#fixes(issue).map((fix) => ({ name: fix.title, apply: () => this.#apply(fix) }));
     const renderMessage = () => sentences(issue);
-    return { from, to, severity: issue.severity, message: issue.message, renderMessage, actions };
-  }
-
-  #fixes({ fixes }) {
-    return fixes.filter(({ edits }) => edits.every(({ file }) => file === this.name));
+    return { from, to, severity: issue.severity, message: issue.message, renderMessage };
   }
 
   #list(summary) {
@@ -215,14 +171,9 @@ class FlowEditor extends HTMLElement {
       const item = element("li", `issue ${issue.severity}`);
       const where = element("button", "quiet small", `${issue.file === this.name ? "" : `${issue.file} `}line ${issue.line}`);
       where.addEventListener("click", () => this.#go(issue));
-      const cures = this.#fixes(issue).map((fix) => {
-        const button = element("button", "small", fix.title);
-        button.addEventListener("click", () => this.#apply(fix));
-        return button;
-      });
       const row = element("div", "row");
       const code = Object.assign(element("a", "small", issue.code), { href: `/codes/${issue.code}`, target: "_blank" });
-      row.append(where, code, ...cures);
+      row.append(where, code);
       item.append(sentences(issue), row);
       return item;
     });
@@ -234,16 +185,7 @@ class FlowEditor extends HTMLElement {
 
   #go({ file, line, column }) {
     if (file === this.name) this.goTo(line, column);
-    else this.dispatchEvent(new CustomEvent("definition", { detail: { file, line, column } }));
-    return true;
-  }
-
-  #applyFirst() {
-    const { number } = this.#view.state.doc.lineAt(this.#view.state.selection.main.head);
-    const fix = this.#issues.filter(({ file, line }) => file === this.name && line === number).flatMap((issue) => this.#fixes(issue))[0];
-    if (fix) this.#apply(fix);
-    else announce("No fix is known for this line.");
-    return true;
+    else this.dispatchEvent(new CustomEvent("elsewhere", { detail: { file, line, column } }));
   }
 
   /** Begin the value of `key:` one level in, which CodeMirror does not know of YAML. */
@@ -261,33 +203,6 @@ class FlowEditor extends HTMLElement {
       scrollIntoView: true, userEvent: "input",
     });
     return true;
-  }
-
-  #clicked(event) {
-    const position = event.ctrlKey || event.metaKey ? this.#view.posAtCoords(event) : null;
-    return position === null ? false : this.#define(position);
-  }
-
-  #define(position) {
-    this.#ask("definition", position).then(
-      (place) => (place.file ? this.#go(place) : announce("Nothing is defined elsewhere for this word.")),
-      (problem) => problem.name === "AbortError" || announce(problem.message, { error: true }),
-    );
-    return true;
-  }
-
-  async #hover(position) {
-    const { text } = await this.#ask("hover", position).catch(() => ({}));
-    return text ? { pos: position, above: true, create: () => ({ dom: element("div", "cm-hover", text) }) } : null;
-  }
-
-  async #complete(context) {
-    const isLarge = context.state.doc.length > LARGE_CHARACTERS;
-    if (!context.explicit && (isLarge || !context.matchBefore(COMPLETE_AFTER))) return null;
-    const { from, options } = await this.#ask("complete", context.pos).catch(() => ({}));
-    if (!options?.length) return null;
-    const offered = options.map(({ label, kind, detail, insert }) => ({ label, type: kind, detail, apply: insert }));
-    return { from: this.#offset(from), options: offered, validFor: /^[\w-]*$/ };
   }
 }
 

@@ -1,13 +1,13 @@
 // How the editor looks, in the colours of console.css, and its keys.
 import {
   Decoration, EditorView, HighlightStyle, MatchDecorator, ViewPlugin, bracketMatching, closeBracketsKeymap,
-  completionKeymap, defaultKeymap, foldKeymap, historyKeymap, indentWithTab, lintKeymap, searchKeymap, syntaxHighlighting,
+  defaultKeymap, foldKeymap, historyKeymap, indentWithTab, lintKeymap, searchKeymap, syntaxHighlighting,
   tags,
 } from "./vendor/codemirror.js";
 
 export const bindings = [
-  ...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, ...foldKeymap, ...completionKeymap,
-  ...lintKeymap, indentWithTab,
+  ...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, ...foldKeymap, ...lintKeymap,
+  indentWithTab,
 ];
 
 const colours = HighlightStyle.define([
@@ -38,18 +38,11 @@ const frame = EditorView.theme({
     color: "var(--text)", backgroundColor: "var(--surface)", border: "1px solid var(--border)", borderRadius: "6px",
     boxShadow: "var(--lifted)", fontFamily: "var(--sans)", maxWidth: "min(34rem, 90vw)",
   },
-  ".cm-hover": { padding: "0.4rem 0.7rem", whiteSpace: "pre-wrap" },
-  ".cm-tooltip-autocomplete > ul > li[aria-selected]": { color: "var(--on-accent)", backgroundColor: "var(--accent)" },
-  ".cm-completionDetail": { color: "inherit", opacity: "0.8" },
   ".cm-diagnostic": { padding: "0.4rem 0.7rem", borderLeftColor: "var(--border)" },
   ".cm-diagnostic-error": { borderLeftColor: "var(--danger)" },
   ".cm-diagnostic-warning": { borderLeftColor: "var(--warning)" },
   ".cm-diagnostic p": { margin: "0" },
   ".cm-diagnostic .cure": { color: "var(--muted)" },
-  ".cm-diagnosticAction": {
-    font: "inherit", color: "var(--on-accent)", backgroundColor: "var(--accent)", borderRadius: "4px", margin: "0.3rem 0.4rem 0 0",
-    padding: "0.1rem 0.6rem", cursor: "pointer",
-  },
   ".cm-panels": { color: "var(--text)", backgroundColor: "var(--raised)", fontFamily: "var(--sans)" },
   ".cm-panels-top": { borderBottom: "1px solid var(--line)" },
   ".cm-panels-bottom": { borderTop: "1px solid var(--line)" },

@@ -120,7 +120,7 @@ for (const id of ["file", "line"]) {
   });
 }
 
-editor.addEventListener("definition", ({ detail: { file, line, column } }) => {
+editor.addEventListener("elsewhere", ({ detail: { file, line, column } }) => {
   if (isPasted()) announce(`This is in line ${line} of ${file}.`);
   else goTo(file, line, column);
 });

@@ -5,7 +5,7 @@ import pytest
 from ncco_server.flow.issues import RULES
 from ncco_server.flow.source import read_yaml
 from tests.support.cases import each_case
-from tests.unit.studio.editing.faulty_texts import FAULTY, Faulty
+from tests.unit.server.flow.source.faulty_texts import FAULTY, Faulty
 
 FILE = "flows/a.yaml"
 BY_NAME = each_case("faulty", FAULTY, ids=lambda faulty: faulty.name)

@@ -1,15 +1,13 @@
-"""The advice for words and notations of other systems names ours, and its fix leaves no issue."""
+"""The advice for words and notations of other systems names ours."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from ncco_server.flow.loader import load
-from ncco_studio.editing.fixes import tried_fixes, with_edits
 from tests.support.cases import each_case
 
 HEAD: Final = "flow: main\ndefault: true\nstart: hello\n"
-LOCALES: Final = "locales: {en: {language: en-GB}, fr: {language: fr-FR}}\n"
 OUTBOUND: Final = 'outbound: {from: "442079460000", unless: [], on: {otherwise: {send: told}}, OTHER}\n'
 TOLD: Final = 'hooks: {told: {post: "https://crm.example.com"}}\n'
 WEEK: Final = "hours: {office: {timezone: Europe/London, week: {mon: 09:00-17:00}OTHER}}\n"
@@ -27,29 +25,6 @@ def project(text: str) -> dict[str, str]:
 
 def said(value: str) -> str:
     return f"  hello:\n    do:\n      - talk: 'Hello {{{{ {value} }}}}.'\n    goto: end\n"
-
-
-def test_a_set_language_becomes_the_locale() -> None:
-    step = "  hello:\n    set: {OTHER: fr}\n    do:\n      - talk: {en: Hello., fr: Salut.}\n    goto: end\n"
-    texts = project((HEAD + LOCALES + "steps:\n" + step).replace("OTHER", "language"))
-    [issue] = load(texts, {}, extent="project").issues
-
-    [fix] = tried_fixes([issue], texts, lambda each: load(each, {}).issues).values()
-
-    assert (
-        texts["flows/main.yaml"].replace("language: fr}", "locale: fr}", 2).replace("fr: {locale", "fr: {language")
-        == with_edits(texts, fix.edits)["flows/main.yaml"]
-    )
-
-
-@each_case("text", ["```yaml\nBODY```\n", "```\nBODY```", "BODY```\n"])
-def test_the_fence_of_a_page_is_deleted(text: str) -> None:
-    texts = project(text.replace("BODY", f"{HEAD}steps:\n{HELLO}"))
-    [issue] = load(texts, {}).issues
-
-    [fix] = tried_fixes([issue], texts, lambda each: load(each, {}).issues).values()
-
-    assert project(f"{HEAD}steps:\n{HELLO}") == with_edits(texts, fix.edits)
 
 
 @each_case(
@@ -73,21 +48,6 @@ def test_the_advice_says_where_a_key_belongs(head: str, steps: str, named: str) 
     cures = issues_of(project(f"{HEAD}{head}steps:\n{steps}"))
 
     assert any(named in cure for cure in cures), cures
-
-
-@each_case("written", ["p.names == []", "[] == p.names", '"a" in p.names', 'call.from == "" or p.names == []'])
-def test_an_expression_that_needs_quotes_between_braces_gets_them(written: str) -> None:
-    step = (
-        "  hello:\n    branch:\n      - {if: OTHER, goto: a}\n      - else: a\n  a: {do: [{talk: Hello.}], goto: end}\n"
-    )
-    text = f"{HEAD}vars: {{p: {{type: map, default: {{names: []}}}}}}\nsteps:\n{step}"
-    texts = project(text.replace("OTHER", written))
-    [issue] = load(texts, {}).issues
-    quoted = f"'{written}'" if '"' in written else f'"{written}"'
-
-    [fix] = tried_fixes([issue], texts, lambda each: load(each, {}).issues).values()
-
-    assert project(text.replace("OTHER", quoted)) == with_edits(texts, fix.edits)
 
 
 @each_case(

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncco_studio.editing.yaml_text import NoSuchValue, YamlText
+from ncco_studio.editor.yaml_text import NoSuchValue, YamlText
 from tests.support.cases import each_case
 
 REPOSITORY = Path(__file__).parents[4]

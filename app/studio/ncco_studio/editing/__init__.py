@@ -1,1 +1,0 @@
-"""Answers an editor's questions about flow files: completion, definitions, renaming, quick fixes."""
