@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -55,6 +56,8 @@ FEW_MESSAGES: Final = 3
 WEEK: Final = timedelta(7)
 NEAR: Final = timedelta(60)
 """Special days within these days are shown."""
+_LONGEST_S: Final = 25 * 60 * 60
+"""Hours are changed by hand for a day at most; the one on which clocks are put back has 25 hours."""
 NEVER: Final = ByHand(is_open=False, start=0, end=0)
 
 
@@ -302,7 +305,8 @@ async def decide_hours(
         said = "Back to the usual hours"
     else:
         if what == "again":
-            is_valid = 0 <= decided.start < decided.end <= seconds(now + LONGEST + timedelta(2))  # as a form allows
+            is_short = 0 < decided.end - decided.start <= _LONGEST_S
+            is_valid = is_short and 0 <= decided.start <= seconds(now + LONGEST)  # as a form allows
             check_undo(is_possible=is_valid and seconds(now) < decided.end)
             decided = decided._replace(reason=decided.reason[:LONGEST_REASON], by=session.by)
         else:
@@ -318,7 +322,7 @@ async def decide_hours(
 
 
 def _decided_time(what: str, until: str, day: str, now: datetime, zone: tzinfo) -> tuple[int, int]:
-    """`until` is the next time of this name. Raises HTTPException."""
+    """Raises HTTPException."""
     local = now.astimezone(zone)
     try:
         if what == "day":
@@ -327,13 +331,26 @@ def _decided_time(what: str, until: str, day: str, now: datetime, zone: tzinfo) 
                 raise HTTPException(422, "Choose a day from today on, at most a year ahead.")
             first, last = (datetime.combine(each, time(), zone) for each in (chosen, chosen + timedelta(1)))
             return max(seconds(first), seconds(now)), seconds(last)
-        clock = time.fromisoformat(until)
+        return seconds(now), next_time(until, now, zone)
     except ValueError:
         wrong = "Write the day as 2026-11-28." if what == "day" else "Write the time as 17:30."
         raise HTTPException(422, wrong) from None
-    days = (local.date() + timedelta(number) for number in range(3))
-    coming = (seconds(datetime.combine(day, clock.replace(fold=fold), zone)) for day in days for fold in (0, 1))
-    return seconds(now), min(end for end in coming if end > seconds(now))
+
+
+def next_time(clock: str, now: datetime, zone: tzinfo) -> int:
+    """When clocks show `17:30` next, in seconds since 1970. Raises ValueError.
+
+    A time that is left out in spring counts from before the change: 01:30 is then 02:30.
+    """
+    if not re.fullmatch(r"\d\d:\d\d", clock, re.ASCII):
+        raise ValueError(clock)
+    first = now.astimezone(zone).date()
+    coming = list[int]()
+    for day in (first, first + timedelta(1), first + timedelta(2)):
+        moment = datetime.combine(day, time.fromisoformat(clock), zone)
+        earlier, later = seconds(moment), seconds(moment.replace(fold=1))
+        coming += [earlier, max(earlier, later)]
+    return min(each for each in coming if each > seconds(now))
 
 
 async def _placed_today(console: Console, project: Project, now: datetime) -> CalledCounts | None:

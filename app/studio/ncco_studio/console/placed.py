@@ -261,7 +261,10 @@ def _moment(text: str, zone: tzinfo) -> datetime | None:
     if not text:
         return None
     try:
-        return datetime.fromisoformat(text).replace(tzinfo=zone)
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is not None:
+            raise ValueError(text)
+        return moment.replace(tzinfo=zone)
     except ValueError as error:
         raise RefusedRequest("at", "is not a date and a time", "Choose both, or leave the field empty.") from error
 

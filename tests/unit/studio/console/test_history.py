@@ -300,10 +300,21 @@ CLOSED: Final = {"hours": json.dumps(["flows/salon.yaml", "shop"]), "what": "day
 @each_case("day", ["2020-01-01", "9999-12-31", "tomorrow"])
 async def test_a_day_that_cannot_be_closed_is_refused(owner: Owner, day: str) -> None:
     refused = await owner.client.post("/hours", data=CLOSED | {"day": day})
-    again = {"what": "again", "decided": json.dumps([False, 0, 10**15])}
 
     assert 422 == refused.status_code
+
+
+@each_case("days", [300, 10**10])
+async def test_what_no_form_could_decide_is_not_decided_again(owner: Owner, days: int) -> None:
+    now = int(datetime.now(UTC).timestamp())
+    again = {"what": "again", "decided": json.dumps([False, now, now + days * 86_400])}
+
     assert 409 == (await owner.client.post("/hours", data=CLOSED | again)).status_code
+
+
+@each_case("until", ["1200Z", "12+01", "T12", "25:00", ""])
+async def test_a_time_that_is_not_of_the_clock_is_refused(owner: Owner, until: str) -> None:
+    assert 422 == (await owner.client.post("/hours", data=CLOSED | {"what": "close", "until": until})).status_code
 
 
 @each_case(

@@ -16,7 +16,7 @@ from ncco_server.results import CHOSEN, ResultName
 from ncco_server.store import EndOfCall, Store
 from ncco_studio.console.app import create_console
 from ncco_studio.console.calls import plain_state
-from ncco_studio.console.home import MOST_MISSED, MOST_RETURNED, RecentCalls, open_now, recent_calls
+from ncco_studio.console.home import MOST_MISSED, MOST_RETURNED, RecentCalls, next_time, open_now, recent_calls
 from tests.support.cases import each_case
 from tests.support.memory_store import MemoryStore
 from tests.support.stored_rows import session_row, turn_row, webhook_row
@@ -101,6 +101,22 @@ def test_opening_hours_are_a_sentence_with_the_reason(at: str, words: str, why: 
 
     (shown,) = open_now(flows, now)
     assert (words.startswith("Open"), words, why) == (shown["is_open"], shown["words"], shown["why"])
+
+
+@each_case(
+    ("now", "until", "end"),
+    [
+        ("2026-11-23T10:00:00+00:00", "12:00", "2026-11-23T12:00:00+00:00"),
+        ("2026-11-23T12:00:00+00:00", "12:00", "2026-11-24T12:00:00+00:00"),
+        ("2026-03-28T23:00:00+00:00", "01:30", "2026-03-29T01:30:00+00:00"),  # no clock shows 01:30: it is 02:30
+        ("2026-10-24T23:00:00+00:00", "01:30", "2026-10-25T00:30:00+00:00"),
+        ("2026-10-25T00:45:00+00:00", "01:30", "2026-10-25T01:30:00+00:00"),
+    ],
+)
+def test_hours_are_changed_until_the_clock_next_shows_the_time(now: str, until: str, end: str) -> None:
+    assert seconds(datetime.fromisoformat(end)) == next_time(
+        until, datetime.fromisoformat(now), ZoneInfo("Europe/London")
+    )
 
 
 @each_case(
