@@ -8,10 +8,12 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Final, Literal
+from weakref import WeakSet
 
 import structlog
 from prometheus_client import CollectorRegistry, make_asgi_app
@@ -120,7 +122,23 @@ def listening(host: str, port: int, *, names: tuple[str, str] = ("NCCO_HOST", "N
                 raise SettingsError(host_setting, message, _OWN_ADDRESS) from error
             cure = "Choose another port, or stop the program that uses it."
             raise SettingsError(port_setting, message, cure) from error
+        _listeners.add(bound)
         yield bound
+
+
+_listeners: Final = WeakSet[socket.socket]()
+
+
+def _leave(sockets: Iterable[socket.socket]) -> None:
+    """Replace sockets by /dev/null. To close them is not enough, because uvloop keeps them open."""
+    with Path(os.devnull).open("rb") as nothing:
+        for each in sockets:
+            if each.fileno() >= 0:
+                os.dup2(nothing.fileno(), each.fileno(), inheritable=False)
+
+
+# A child that authors' code forks would keep the port of a killed server.
+os.register_at_fork(after_in_child=lambda: _leave(list(_listeners)))
 
 
 async def _try_store(settings: Settings) -> Schema | None:
@@ -178,6 +196,12 @@ class _WebhookServer(Server):
     def __init__(self, config: Config, stopping: Callable[[], None]) -> None:
         super().__init__(config)
         self._stopping = stopping
+        os.register_at_fork(after_in_child=self._leave_connections)
+
+    def _leave_connections(self) -> None:
+        """A client of a killed server would wait while a child of authors' code keeps its connection."""
+        transports = [each.transport for each in self.server_state.connections if isinstance(each, LimitedProtocol)]
+        _leave([each.get_extra_info("socket") for each in transports if not each.is_closing()])
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._stopping()

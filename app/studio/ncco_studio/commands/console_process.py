@@ -37,6 +37,8 @@ KILL_AFTER_S: Final = 5
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 60.0
 """Limits the pause before a failed console is restarted, which doubles each time."""
+LOOK_S: Final = 1.0
+"""How often a console looks whether its server still runs."""
 NICE: Final = 10
 """The lower priority of the console and its subprocesses: on a busy processor, callers come first."""
 
@@ -194,11 +196,13 @@ def _listening(settings: Settings, *, dev: bool) -> Iterator[socket.socket]:
 def _end_with_parent() -> None:
     """Kill this process when its parent exits, even during a call.
 
-    A killed parent cannot stop its children, which would keep the port.
+    A killed parent cannot stop its children, which would keep the port. Its other children may keep what `join` waits
+    for.
     """
 
     def wait(parent: BaseProcess) -> None:
-        parent.join()
+        while os.getppid() == parent.pid:
+            parent.join(LOOK_S)
         os.kill(os.getpid(), signal.SIGKILL)
 
     if (parent := multiprocessing.parent_process()) is not None:

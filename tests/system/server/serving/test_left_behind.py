@@ -1,7 +1,8 @@
-"""A server that is stopped ends, whatever authors' code has left."""
+"""What authors' code has left keeps neither the process of a stopped server nor the port of a killed one."""
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.support import loopback
-from tests.support.server import running
+from tests.support.server import free_port, running
 from tests.support.webhooks import facts
 
 HANDLER: Final = """
@@ -71,3 +72,34 @@ def test_the_process_of_a_stopped_server_ends(tmp_path: Path) -> None:
 
     assert dict.fromkeys(LEFT, "Hello.") == heard
     assert {**dict.fromkeys(LEFT, 0), "a finaliser": 1} == codes
+
+
+FORKING: Final = """
+import os
+import signal
+from ncco_server import Call, call_flow
+
+def fork() -> int:
+    if (pid := os.fork()) == 0:
+        os.close(1)
+        os.close(2)
+        signal.pause()
+    return pid
+
+@call_flow(default=True)
+async def shop(call: Call) -> None:
+    pid = await call.run(fork)
+    await call.talk(f"{pid}")
+"""
+
+
+def test_the_child_of_a_killed_server_keeps_no_port(tmp_path: Path) -> None:
+    settings = {"NCCO_PYTHON_FLOWS": "shop.py", "NCCO_METRICS_PORT": str(free_port())}
+    with running(tmp_path, {"flows/shop.py": FORKING}, settings) as server:
+        child = int(loopback.post(f"{server.url}/webhooks/answer", json=facts()).json()[0]["text"])
+        try:
+            server.end(signal.SIGKILL)
+            server.start()
+            assert server.is_ready()
+        finally:
+            os.kill(child, signal.SIGKILL)

@@ -102,6 +102,43 @@ def test_no_process_is_left_when_the_server_ends(tmp_path: Path, number: signal.
     assert "Traceback" not in server.printed
 
 
+FORKING = """
+import os
+import signal
+from ncco_server import Call, call_flow
+
+def fork() -> int:
+    if (pid := os.fork()) == 0:
+        os.close(1)
+        os.close(2)
+        signal.pause()
+    return pid
+
+@call_flow(entry=True)
+async def forking(call: Call) -> None:
+    pid = await call.run(fork)
+    await call.talk(f"{pid}")
+"""
+
+
+def test_no_console_is_left_when_a_server_with_another_child_is_killed(tmp_path: Path) -> None:
+    ports = {"NCCO_PORT": str(free_port()), "NCCO_CONSOLE_PORT": str(free_port())}
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows/forking.py").write_text(FORKING)
+    with server_with_console(tmp_path, "--dev", **ports, NCCO_PYTHON_FLOWS="forking.py") as server:
+        assert 303 == loopback.get(link(server), timeout=WITHIN_S).status_code
+        below = spawned(server.pid)
+        call = {"to": "442079460000", "uuid": "leg"}
+        child = int(loopback.post(f"{server.url}/webhooks/answer/forking", json=call).json()[0]["text"])
+        try:
+            server.send(signal.SIGKILL)
+            assert [] == left_of([server.pid, *below])
+            server.start()
+            assert 303 == loopback.get(link(server, 1), timeout=WITHIN_S).status_code
+        finally:
+            os.kill(child, signal.SIGKILL)
+
+
 def test_a_port_in_use_is_reported_and_the_server_still_serves(tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
