@@ -83,7 +83,7 @@ def _read_format(_: click.Context, __: click.Parameter, form: str) -> str:
 
 
 def named_values(
-    is_name: Callable[[str], bool] = bool, cure: str = "leave one out"
+    cure: str = "leave one out",
 ) -> Callable[[click.Context, click.Parameter, tuple[str, ...]], dict[str, str]]:
     """Return a callback for an option with NAME=VALUE. `cure` says what to do if a name is given twice."""
 
@@ -91,7 +91,7 @@ def named_values(
         values = dict[str, str]()
         for each in given:
             name, equals, value = each.partition("=")
-            if not equals or not is_name(name):
+            if not equals or not name:
                 raise click.BadParameter(f"{each} is not NAME=VALUE")
             if name in values:
                 raise click.BadParameter(f"{name} is given twice; {cure}")
@@ -142,14 +142,6 @@ def number_of_line(source: Source | None = None) -> str:
 def _project_of(source: Source) -> Project | None:
     """Return None if there are no flow files."""
     return source.load(explores=False).project if source.flows.is_dir() else None
-
-
-def as_number(read: Callable[[str, str], str], number: str, option: str, line: str) -> str:
-    """Raises BadParameter."""
-    try:
-        return read(number.strip(), line)
-    except ValueError as error:
-        raise click.BadParameter(f"{number}: {error}", param_hint=option) from None
 
 
 def read_zone(_: click.Context, __: click.Parameter, name: str) -> tzinfo:

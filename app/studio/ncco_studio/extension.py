@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ncco_server.settings import Settings
 
 COMMANDS: Final = {
-    "simulate": "Call a flow, or any webhook server, from the terminal: listen, press keys, speak.",
+    "simulate": "Play a call to a flow, or to any webhook server, and print what is heard.",
     "test": "Play a project's scenarios, and report which outcomes they cover.",
     "prove": "Explore every path through the flows, and print the shortest call that goes wrong.",
     "graph": "Draw flows: their steps, and the paths between them.",

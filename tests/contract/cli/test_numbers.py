@@ -116,27 +116,6 @@ def test_a_search_finds_a_number_in_any_notation_and_a_text_as_it_is(ncco: Ncco,
 
 
 @each_case(
-    ("words", "heard"),
-    [
-        (("--from", "447700900123.0"), "You are 447700900123."),
-        (("--from", "07700 900801"), "You are 447700900801."),
-        (("--from", "tel:+44-7700-900123"), "You are 447700900123."),
-        (("--from", "Anonymous"), "You are ."),
-        (("--from", "266696687"), "You are ."),
-        (("--from", "sip:anonymous@anonymous.invalid"), "You are ."),
-        (("--from", "4.4770090E+11"), "a spreadsheet has shortened"),
-        (("--from", "-79459976"), "a spreadsheet has computed"),
-        (("--from", "-79459976.0"), "a spreadsheet has computed"),
-        (("--from", "447700900123.5"), "without decimals"),
-        (("--from", "112"), "112 calls flow main"),
-        (("--place", "--to", "07700 900801"), "You are 447700900801."),
-    ],
-)
-def test_the_numbers_of_a_simulated_call_are_read_alike(ncco: Ncco, words: tuple[str, ...], heard: str) -> None:
-    assert heard in ncco("simulate", "main", *words).output
-
-
-@each_case(
     ("words", "told"),
     [
         ("forget --dry-run --number", "+447700900801: no call contains it"),

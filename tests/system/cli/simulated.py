@@ -1,4 +1,4 @@
-"""Simulated calls whose input comes from a pipe."""
+"""Simulated calls."""
 
 from __future__ import annotations
 
@@ -7,15 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
 from click.testing import Result
 from starlette.types import ASGIApp
 
 from tests.support.command import ncco
 from tests.support.serving_thread import serving_thread
-
-AT = ("--at", "2026-03-04T10:00")
-"""A Wednesday morning."""
 
 SHOP = """\
 flow: shop
@@ -55,15 +51,9 @@ steps:
 """
 
 
-def call(*words: str | Path, typed: str = "", **options: Any) -> Result:
-    """Run `ncco simulate` on a Wednesday morning, with `typed` as its input."""
-    return ncco("simulate", *words, *AT, stdin=typed.encode(), **options)
-
-
-def saved(file: Path) -> dict[str, Any]:
-    """The first scenario in a file that `--save` wrote."""
-    found: dict[str, dict[str, Any]] = yaml.safe_load(file.read_text(encoding="utf-8"))
-    return next(iter(found.values()))
+def call(*words: str | Path, **options: Any) -> Result:
+    """Run `ncco simulate`."""
+    return ncco("simulate", *words, **options)
 
 
 @contextmanager

@@ -121,7 +121,7 @@ def test_a_project_in_python_has_no_fault_and_no_secret_of_others(
     assert 0o600 == stat.S_IMODE(Path(".env").stat().st_mode)
     assert "no issues: 2 flows in 3 files\n" == ncco("check").output
     assert 0 == ncco("test", "--min", "100").exit_code
-    assert "rings     447700900111" in ncco("simulate", "main", stdin="fault unreadable\n1\nhangup\n").stdout
+    assert "rings     447700900111" in ncco("simulate", "main", "1").stdout
     proved = ncco("prove")
     assert (0, True) == (proved.exit_code, "main: proved" in proved.stdout)
     assert 2 == ncco("init", "other", "--python", "--like", "menu").exit_code

@@ -66,7 +66,7 @@ def test_a_waiting_call_says_why_and_how_to_try_it_now(home: Path) -> None:
 
     assert 0 == result.exit_code, result.output
     assert 'it waits because the opening hours "office" do not include this time' in result.output
-    assert "to try it now: `ncco simulate reminder --place`" in result.output
+    assert "to try it now: `ncco simulate reminder`" in result.output
 
 
 @each_case(

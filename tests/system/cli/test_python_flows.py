@@ -152,7 +152,7 @@ def test_commands_accept_the_file_of_a_handler(project: Path) -> None:
     env = {"NCCO_PYTHON_FLOWS": "pizza.py"}
     (project / "flows/faulty.yaml").write_text("flow: faulty\n")
     assert "no issues: 1 flow in 1 file" in ncco("check", "flows/pizza.py", cwd=project, env=env).output
-    called = ncco("simulate", "flows/pizza.py", cwd=project, env=env, stdin="")
+    called = ncco("simulate", "flows/pizza.py", cwd=project, env=env)
     assert 'hears     "Welcome."' in called.output
 
 
@@ -167,19 +167,6 @@ def test_a_file_is_checked_with_the_flows_that_it_names(project: Path) -> None:
     assert "night.yaml" in found.output
     assert "faulty.yaml" not in found.output
     assert "bar.py" not in found.output
-
-
-def test_simulate_shows_the_call_of_a_function_and_its_result(project: Path) -> None:
-    text = (project / "flows/pizza.py").read_text()
-    text = text.replace(
-        "import Call, call_flow", "import Call, RunFailed, call_flow\n\nasync def find(n: str) -> int: ..."
-    )
-    text += '    try: await call.run(find, "12345")\n    except RunFailed: await call.talk("It is down.")\n'
-    (project / "flows/pizza.py").write_text(text)
-    shown = ncco("simulate", "pizza", cwd=project, env={"NCCO_PYTHON_FLOWS": "pizza.py"}, stdin="").output
-    assert "function find('12345')" in shown
-    assert "it gives no result, so the handler gets RunFailed" in shown
-    assert "It is down." in shown
 
 
 @each_case(

@@ -26,7 +26,7 @@ DEMO: Final = (
 NEXT_COMMANDS: Final = (
     ("ncco serve --dev", "open the address that it prints, and make a call in the browser"),
     ("ncco check", "check the flows; there are no issues yet"),
-    ("ncco simulate", "call the flow in this terminal"),
+    ("ncco simulate", "read what a caller hears first"),
     ("ncco test", "play its scenarios"),
     ("ncco prove", "explore every path through it"),
     ("ncco go-live", "connect it to a real phone number"),

@@ -293,7 +293,7 @@ def _tell_hours(rows: Sequence[PlacedRow]) -> None:
         which = "it waits" if len(rows) == 1 else f"{counted(len(waiting), 'call waits', 'calls wait')}, for example"
         click.echo(f"note: {which} because {waiting[0].problem}", err=True)
         click.echo(
-            f"  to try it now: `ncco simulate {waiting[0].flow} --place`, or *Call now* in the console of "
+            f"  to try it now: `ncco simulate {waiting[0].flow}`, or *Call now* in the console of "
             "`ncco serve --dev`, where no real phone rings",
             err=True,
         )

@@ -144,8 +144,7 @@ def checked(
     if is_too_late(row, first):
         message = f"the first time at which this number may be called, {first:%Y-%m-%d %H:%M} UTC, is too late"
         message += f": {row.problem}" if row.problem else ""
-        trial = f"ncco simulate {flow.name} --place --at {first:%Y-%m-%dT%H:%M}"
-        cure = f"Let the call expire later, or place it earlier. To try it: `{trial}`."
+        cure = f"Let the call expire later, or place it earlier. To try it: `ncco simulate {flow.name}`."
         raise RefusedRequest("expires", message, cure)
     return row
 

@@ -12,10 +12,7 @@ from ncco_server.desk.project import Source
 from ncco_server.flow.files import SCENARIO_FOLDERS, SUFFIXES, project_of
 from ncco_studio.verify.scenarios.files import files_in, files_of
 
-_FIRST: Final = (
-    f"keep a call: `ncco simulate --save {SCENARIO_FOLDERS[0]}/calls.yaml`, or let `ncco prove --tests"
-    f" {SCENARIO_FOLDERS[0]}` write some"
-)
+_FIRST: Final = f"keep a call of the console's phone, or let `ncco prove --tests {SCENARIO_FOLDERS[0]}` write some"
 _CURE: Final = (
     f"name a project, or a folder or .yaml file of scenarios; a project's scenarios are in {SCENARIO_FOLDERS[0]}/"
 )

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any
 
 import click
 
@@ -18,9 +18,7 @@ from ncco_server.desk.output import CannotRun
 from ncco_server.flow.model import Project
 from ncco_server.service.outbox import by_kind
 from ncco_server.store import HookRow
-from ncco_server.web.webhook_http import DEADLINE_S
 from ncco_studio.commands.scenario_files import first_numbers
-from ncco_studio.simulator.assumptions import After
 from ncco_studio.simulator.delivery import Application
 from ncco_studio.verify.platform_file import assumed_platform
 from ncco_studio.verify.scenarios.observed_call import Outside
@@ -29,11 +27,11 @@ from ncco_studio.verify.scenarios.stage import LocalStage, PathOf, RemoteStage
 
 @asynccontextmanager
 async def local_stage(
-    project: Project, path_of: PathOf, *, is_live: bool, chaos: int | None, deadline_s: float = DEADLINE_S
+    project: Project, path_of: PathOf, *, is_live: bool, chaos: int | None
 ) -> AsyncIterator[LocalStage]:
     """With `is_live`, make lookups and send hooks as on a real server. Raises CannotRun, SettingsError.
 
-    `path_of` is as in `LocalStage`, `deadline_s` as in `create_app`.
+    `path_of` is as in `LocalStage`.
     """
     settings = server_settings()
     outside = None
@@ -54,15 +52,7 @@ async def local_stage(
             chaos=chaos,
             path_of=path_of,
             assumes=assumed_platform(),
-            deadline_s=deadline_s,
         )
-
-
-after_connect: Final = click.option(
-    "--after-connect",
-    type=click.Choice(get_args(After)),
-    help="What happens to a call when a connected party hangs up [as in NCCO_PLATFORM, else continues].",
-)
 
 
 def is_url(what: str | None) -> bool:

@@ -29,7 +29,6 @@ from ncco_server.service.phone_numbers import digits_of
 from ncco_server.settings.values import read_private_key
 from ncco_server.terminal import printable
 from ncco_server.vonage.keys import new_private_key, rsa_private_key
-from ncco_studio.commands.server_under_test import after_connect
 from ncco_studio.simulator.assumptions import After
 from ncco_studio.simulator.delivery import Application, WebhookDelivery
 from ncco_studio.simulator.legs import Leg
@@ -122,7 +121,11 @@ is wrong.""",
     callback=_parties,
     help="What a called party does; the others answer after 4 seconds and talk for 30.",
 )
-@after_connect
+@click.option(
+    "--after-connect",
+    type=click.Choice(get_args(After)),
+    help="What happens to a call when a connected party hangs up [as in NCCO_PLATFORM, else continues].",
+)
 @click.option(
     "--people",
     type=click.Path(path_type=Path),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from ncco_server.errors import AppError
-from ncco_server.flow.files import SUFFIXES, locked, replace_text
+from ncco_server.flow.files import locked, replace_text
 from ncco_server.ncco.durations import plain
 from ncco_studio.simulator.assumptions import Assumptions
 from ncco_studio.simulator.legs import BETWEEN_KEYS_S, Leg
@@ -124,18 +123,6 @@ MOST_ACTS: Final = 6
 
 class CannotKeep(AppError):
     """A scenario cannot be written."""
-
-
-def check_path(path: Path) -> None:
-    """Raise CannotKeep before the call if no scenario can be written to this file."""
-    if path.suffix.lower() not in SUFFIXES:
-        raise CannotKeep(f"{path} is not the name of a scenario file", "write a name that ends in .yaml")
-    if path.is_dir():
-        raise CannotKeep(f"{path} is a folder", "name a file in it")
-    _read(path)
-    found = next(each for each in (path, *path.absolute().parents) if each.exists())
-    if not os.access(found, os.W_OK) or (found != path and not found.is_dir()):
-        raise CannotKeep(f"{path} cannot be written", "name a file in a folder of your own")
 
 
 def keep(

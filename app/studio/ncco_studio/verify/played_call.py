@@ -231,12 +231,12 @@ class PlayedCall:
     def position(self) -> CallPosition:
         return self._position_at(self.moment, self.turns)
 
-    def accepted_input(self, verb: str = "say") -> AcceptedInput:
+    def accepted_input(self) -> AcceptedInput:
         """If the flow's step is unknown, the NCCO decides."""
         waited = self.leg.open if self.moment.kind == "idle" else self.moment.waited
         if waited is None or waited.kind != "input":
             return AcceptedInput()
-        return _accepted_input(waited, _asked_in(self.session, self._flows), verb)
+        return _accepted_input(waited, _asked_in(self.session, self._flows))
 
     # playing
 
@@ -475,7 +475,7 @@ def _asked_in(session: Session | None, flows: Mapping[str, Flow]) -> Asked | Non
     return step.exit.asked.by_locale.get(session.locale, step.exit.asked)
 
 
-def _accepted_input(waited: Waited, asked: Asked | None, verb: str) -> AcceptedInput:
+def _accepted_input(waited: Waited, asked: Asked | None) -> AcceptedInput:
     """As in `press 1 (sales) or 2 (support), or say sales or support`, with phrases as written."""
     dtmf: Mapping[str, Any] = waited.action.get("dtmf") or {}
     phrases = [str(phrase) for phrase in (waited.action.get("speech") or {}).get("context") or ()]
@@ -496,7 +496,7 @@ def _accepted_input(waited: Waited, asked: Asked | None, verb: str) -> AcceptedI
         low, high = lengths
         end = ", # ends them" if dtmf.get("submitOnHash") else ""
         press = "press a key" if high == 1 else f"press {low if low == high else f'{low} to {high}'} keys{end}"
-    say = f"{verb} {_or(phrases)}" if phrases else f"{verb} something" if listens else ""
+    say = f"say {_or(phrases)}" if phrases else "say something" if listens else ""
     return AcceptedInput(printable(", or ".join(way for way in (press, say) if way)), tuple(keys), tuple(phrases))
 
 

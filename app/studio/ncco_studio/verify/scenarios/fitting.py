@@ -31,7 +31,6 @@ from ncco_studio.verify.scenarios.tables import check_rows
 
 _ENV: Final = re.compile(r"(?<!call\.)\benv\.(\w+)")
 _NAME: Final = re.compile(r"\w+")
-NAMING: Final = "`flow: {}`"
 DIRECTION: Final = "direction"
 """A key of an answer URL's query besides params."""
 _WHAT: Final = {"S107": "lookup or function", "S108": "hook", "S109": "variable", "S113": "result"}
@@ -84,10 +83,10 @@ class Fitting:
             _check("S113", scenario.expect.result, results, scenario.expect.at("result"), reader)
         return self.fit_call(scenario, reader)
 
-    def fit_call(self, call: AnyCall, reader: Reader, naming: str = NAMING) -> AnyCall:
+    def fit_call(self, call: AnyCall, reader: Reader) -> AnyCall:
         """Fill in number and flow; report S106 if no flow takes the call.
 
-        `naming` says how to name a flow. A scenario whose file is named like a flow keeps it when other flows appear.
+        A scenario whose file is named like a flow keeps it when other flows appear.
         The flow of `refuse` takes only calls that name it.
         """
         startable = [flow for flow in self._flows.values() if flow.is_startable]
@@ -115,8 +114,7 @@ class Fitting:
         only = of_file or default or (beginning[0] if len(beginning) == 1 else None)
         if only is None:
             names = sorted(flow.name for flow in beginning or startable)
-            how = f": {' or '.join(naming.format(name) for name in names)}" if names and naming else ""
-            cure = f"name the flow, one of: {', '.join(names) or 'none'}{how}"
+            cure = f"name the flow: {' or '.join(f'`flow: {name}`' for name in names) or 'none takes calls'}"
             reader.report("S106", call.place, "it is unclear which flow takes the call", cure)
             return call
         _check_query(call, only, reader)

@@ -41,7 +41,7 @@ def as_text(result: Result, *, is_shown: bool = False) -> str:
     notes = [f"  note: {printable(note)}" for note in result.notes[:MOST_NOTES]]
     if result.holds:
         first = ink(f"~ {name}{where}", "yellow") if unjudged else f"{ink('✓', 'green')} {name}{where}"
-        shown = [f"    {line_of(heard)}" for _, heard in _joined(result.transcript)]
+        shown = [f"    {line}" for line in transcript_lines(result)]
         return "\n".join([first, *((*shown, *notes) if is_shown else ()), *unjudged, *([""] if is_shown else ())])
     lines = [ink(f"✗ {name}", "red") + where]
     for difference in result.differences:
@@ -52,6 +52,10 @@ def as_text(result: Result, *, is_shown: bool = False) -> str:
     lines += ["", *_transcript(result, result.differences[0])]
     lines += notes
     return "\n".join([*lines, *unjudged, ""])
+
+
+def transcript_lines(result: Result) -> list[str]:
+    return [line_of(heard) for _, heard in _joined(result.transcript)]
 
 
 def deciding_lines(result: Result) -> list[str]:

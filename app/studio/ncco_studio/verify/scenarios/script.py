@@ -11,9 +11,7 @@ from ncco_server.errors import AppError
 from ncco_server.flow.grammar.forms import TEXT, Notation
 from ncco_server.flow.grammar.map_form import written_as
 from ncco_server.flow.grammar.reader import Fields, Reader, read_fields
-from ncco_server.flow.issues import FlowIssue
-from ncco_server.flow.nodes import NOWHERE, Entry, Map, Node, Place, Text
-from ncco_server.flow.source import read_yaml
+from ncco_server.flow.nodes import Map, Node, Place, Text
 from ncco_server.ncco.durations import plain
 from ncco_server.ncco.statuses import WEBHOOK_STATUSES
 from ncco_server.ncco.value_types import Number, digits_in
@@ -482,31 +480,8 @@ class NotAStep(AppError):
 
 def step_of(value: object) -> ScriptStep:
     """Read plain YAML or JSON: `"silence"`, `{"press": "1"}`. Raises NotAStep."""
-    return _only_step(node_of(value), [])
-
-
-def step_of_line(line: str) -> ScriptStep:
-    """Read a typed line of a script; the colon can be missing. Raises NotAStep.
-
-    A value is YAML if it starts with a brace, a bracket or a quote, and otherwise literal.
-    """
-    line = line.removeprefix("- ")
-    found = _TYPED.fullmatch(line)
-    if found is None or found["word"] not in STEPS:
-        return _only_step(*read_yaml("", line))
-    word = Text(found["word"], NOWHERE)
-    text = found["value"]
-    is_yaml = text[0] in "{[\"'"
-    value, issues = read_yaml("", text) if is_yaml else (Text(text.strip(), NOWHERE, quoted=True), [])
-    return _only_step(Map((Entry(word, value),), NOWHERE) if value is not None else None, issues)
-
-
-_TYPED: Final = re.compile(r"(?P<word>\w+)(?::\s*|\s+)(?P<value>\S.*)")
-
-
-def _only_step(node: Node | None, issues: Iterable[FlowIssue]) -> ScriptStep:
-    reader = ScenarioReader(issues=list(issues))
-    step = _read_step(node, reader) if node is not None and not reader.issues else None
+    reader = ScenarioReader()
+    step = _read_step(node_of(value), reader)
     if step is None or reader.issues:
         first = reader.issues[0]
         raise NotAStep(f"{first.message}; {first.cure}")

@@ -43,7 +43,6 @@ from ncco_server.store import WebhookRow
 from ncco_server.store.table_rows import all_rows
 from ncco_server.table_rows import RowChange
 from ncco_server.web import create_app
-from ncco_server.web.webhook_http import DEADLINE_S
 from ncco_studio.simulator.assumptions import DEFAULTS, Assumptions
 from ncco_studio.simulator.clock import VirtualClock
 from ncco_studio.simulator.delivery import Application
@@ -51,7 +50,7 @@ from ncco_studio.simulator.parties import Behaviour
 from ncco_studio.simulator.servers import AsgiServer, HttpServer, moved
 from ncco_studio.verify.scenarios.answers import LookupAnswers, ScenarioAnswers, lookups_of
 from ncco_studio.verify.scenarios.caller import Caller, parties_of
-from ncco_studio.verify.scenarios.fitting import NAMING, AnyCall, Fitting, named_by, placeholder_env
+from ncco_studio.verify.scenarios.fitting import AnyCall, Fitting, named_by, placeholder_env
 from ncco_studio.verify.scenarios.model import AT, Scenario, ScenarioCall
 from ncco_studio.verify.scenarios.observed_call import CallConditions, NoServer, ObservedCall, Outside, warnings_of
 from ncco_studio.verify.scenarios.placing import PlacedAttempts, phone_of, row_of
@@ -150,12 +149,10 @@ def _record_of(turns: Sequence[StoredTurn], came: Iterable[WebhookRow]) -> Sessi
     return SessionRecord(state, tuple([turn.turn for turn in turns]), statuses)
 
 
-def make_app(
-    service: CallService, clock: Callable[[], datetime], log: list[str], *, deadline_s: float = DEADLINE_S
-) -> ASGIApp:
-    """Add the server's warnings and errors to `log`, one sentence each. `deadline_s` is as in `create_app`."""
+def make_app(service: CallService, clock: Callable[[], datetime], log: list[str]) -> ASGIApp:
+    """Add the server's warnings and errors to `log`, one sentence each."""
     settings = Settings(public_url=BASE)  # without the environment: the same on every machine
-    return create_app(settings, service=service, clock=clock, log=_logger(log), deadline_s=deadline_s)
+    return create_app(settings, service=service, clock=clock, log=_logger(log))
 
 
 def _logger(log: list[str]) -> FilteringBoundLogger:
@@ -177,7 +174,6 @@ class ServerInProcess:
         self,
         project: Project,
         policy: Policy,
-        deadline_s: float,
         file: Path | None = None,
         read_rows: ReadRows | None = None,
     ) -> None:
@@ -186,17 +182,17 @@ class ServerInProcess:
         self.store = CallStore(self.database, read_rows)
         self.log: list[str] = []
         self.service = CallService(self.store, lambda: project, policy)
-        self._app = make_app(self.service, lambda: self.clock.at(self.clock.ms), self.log, deadline_s=deadline_s)
+        self._app = make_app(self.service, lambda: self.clock.at(self.clock.ms), self.log)
         self._is_open = False
 
-    async def begin(self, at: datetime, patience_s: float) -> AsgiServer:
+    async def begin(self, at: datetime) -> AsgiServer:
         """The server for the call's webhooks; see `LocalStage.ring`."""
         if not self._is_open:
             await self.store.open()
             await self.service.library.reload()
             self._is_open = True
         self.clock = VirtualClock(at)
-        return AsgiServer(self._app, self.clock, patience_s, f"{BASE}/")
+        return AsgiServer(self._app, self.clock, base=f"{BASE}/")
 
 
 class LocalStage:
@@ -210,7 +206,6 @@ class LocalStage:
         chaos: the seed of random network faults for each scenario; None: no faults. With faults, a call's length and
             hooks are not checked. A scenario with its own `fault` steps gets none.
         assumes: what the platform does.
-        deadline_s: as in `create_app`.
         file: the database that keeps the calls, and what they record; None: nothing is kept.
         read_rows: reads rows of tables that a call needs; None: there are only those of the call.
     """
@@ -224,13 +219,11 @@ class LocalStage:
         chaos: int | None = None,
         path_of: PathOf = str,
         assumes: Assumptions = DEFAULTS,
-        deadline_s: float = DEADLINE_S,
         file: Path | None = None,
         read_rows: ReadRows | None = None,
     ) -> None:
         self._project = project
         self._read_rows = read_rows
-        self._deadline_s = deadline_s
         self._file = file
         self.flows: tuple[Flow, ...] = tuple(project.flows.values())
         self.outside = outside
@@ -254,8 +247,8 @@ class LocalStage:
         """Fill in number and flow; `reader` gets problems."""
         return self._fitting.fit(scenario, reader)
 
-    def fit_call(self, call: AnyCall, reader: Reader, naming: str = NAMING) -> AnyCall:
-        return self._fitting.fit_call(call, reader, naming)
+    def fit_call(self, call: AnyCall, reader: Reader) -> AnyCall:
+        return self._fitting.fit_call(call, reader)
 
     async def play(self, scenario: Scenario) -> Result:
         began = time.perf_counter()
@@ -302,7 +295,6 @@ class LocalStage:
         env: Mapping[str, str],
         dial_allow: tuple[str, ...] | None = None,
         seed: str,
-        patience_s: float = 10.0,
         rows: Sequence[RowChange] | None = None,
         answers: LookupAnswers | None = None,
         by_hand: HandHours | None = None,
@@ -316,7 +308,6 @@ class LocalStage:
             env: overrides the default environment variables.
             dial_allow: prefixes of computed numbers that may be dialled; None: the default.
             seed: determines the ids of the call.
-            patience_s: see `AsgiServer`.
             rows: of all tables when the call begins; None for those that earlier calls left.
             answers: chooses the rows that lookups of tables find; None for the stored ones.
             by_hand: what was decided by hand for opening hours; None for what `call` says.
@@ -326,7 +317,7 @@ class LocalStage:
         called = () if flow is None else (digits_of(call.to, line_of(self.flows, flow)),)
         policy = replace(self._policy, env={**self._policy.env, **env}, dial_allow=(*allowed, *called))
         server = await self._server_for(policy, is_new=flow is not None)
-        direct = await server.begin(call.made_at, patience_s)
+        direct = await server.begin(call.made_at)
         service = server.service
         service.look_ups = look_ups
         service.read_rows = None if answers is None else partial(answers.of_rows, server.store)
@@ -360,7 +351,7 @@ class LocalStage:
         """A placed call gets a new server: the placer reads all calls, and its time only moves forward."""
         if self._server is None or is_new or self._server.service.policy != policy:
             await self.close()
-            self._server = ServerInProcess(self._project, policy, self._deadline_s, self._file, self._read_rows)
+            self._server = ServerInProcess(self._project, policy, self._file, self._read_rows)
         return self._server
 
     async def close(self) -> None:
@@ -397,7 +388,7 @@ class RemoteStage:
         self._chaos = chaos
         self._transport = transport
 
-    def fit_call(self, call: AnyCall, reader: Reader, naming: str = NAMING) -> AnyCall:
+    def fit_call(self, call: AnyCall, reader: Reader) -> AnyCall:
         """The flow is not checked, since the server's flows are unknown."""
         if call.places:
             cure = "play it with the flows of the project, without a URL"
@@ -465,10 +456,10 @@ class RemoteStage:
 Stage: TypeAlias = LocalStage | RemoteStage
 
 
-def with_number(stage: Stage, call: ScenarioCall, naming: str = "") -> ScenarioCall:
-    """Raise CannotPlace. `naming` says how to name a flow."""
+def with_number(stage: Stage, call: ScenarioCall) -> ScenarioCall:
+    """Raise CannotPlace."""
     reader = ScenarioReader()
-    fit = stage.fit_call(call, reader, naming)
+    fit = stage.fit_call(call, reader)
     for issue in reader.issues:
         raise CannotPlace(issue.message, issue.cure)
     return fit
