@@ -234,8 +234,9 @@ async def calls_csv(request: Request, console: TheConsole, search: Search, _: Ca
 
 
 TITLES: Final = {
-    **{"began_at": "When", "who": "Caller", "name": "Name", "line": "Called", "flow": "Flow", "took": "Length"},
-    **{"plain": "What happened", "where": "Where", "returned_at": "Called back", "returned_by": "Called back by"},
+    **{"began_at": "When", "who": "Caller", "name": "Name", "line": "Called", "flow": "Flow"},
+    **{"length_s": "Length, seconds", "plain": "What happened", "where": "Where"},
+    **{"returned_at": "Called back", "returned_by": "Called back by"},
 }
 
 
@@ -252,7 +253,9 @@ def _cells(row: CallRow, result: ResultRow | None, now_ms: int, texts: Mapping[s
     who = readable(call["caller"], call["to"]) or "withheld"
     line = readable(call["to"], call["to"])
     flow = group_title(call["flow"])
-    return call | {"who": who, "line": line, "flow": flow, "where": _step(result) if result else ""}
+    length_s = None if call["seconds"] is None else round(call["seconds"])
+    where = _step(result) if result else ""
+    return call | {"who": who, "line": line, "flow": flow, "length_s": length_s, "where": where}
 
 
 @router.post("/calls/{name:path}/keep")

@@ -109,8 +109,8 @@ async def messages_csv(request: Request, console: TheConsole, _: CanLook, box: B
 
 
 TITLES: Final = {
-    **{"at": "When", "from": "Caller", "caller_name": "Name", "about": "For", "lasts": "Length", "words": "Message"},
-    **{"done_at": "Done", "done_by": "Done by"},
+    **{"at": "When", "from": "Caller", "caller_name": "Name", "about": "For", "length_s": "Length, seconds"},
+    **{"words": "Message", "done_at": "Done", "done_by": "Done by"},
 }
 
 
@@ -123,7 +123,8 @@ async def messages_for_owners(request: Request, console: TheConsole, _: CanLook,
 
 
 def _cells(row: RecordingRow, _: int) -> dict[str, Any]:
-    return shown(row) | {"from": readable(row.from_number, row.to_number) or "withheld"}
+    length_s = None if row.duration_ms is None else round(row.duration_ms / 1000)
+    return shown(row) | {"from": readable(row.from_number, row.to_number) or "withheld", "length_s": length_s}
 
 
 @router.get("/messages/count")

@@ -23,6 +23,23 @@ def test_the_list_follows_the_filters_and_its_url_can_be_shared(page: Page) -> N
     expect(page.get_by_label("Number, name, flow or spoken words")).to_have_value("07700 900456")
 
 
+def test_a_row_opens_by_a_press_anywhere_but_not_by_selecting_its_text(page: Page) -> None:
+    page.goto("/calls")
+    row = page.locator("tbody tr").first
+    box = row.locator("strong").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2)
+    page.mouse.up()
+    assert page.evaluate("String(getSelection())")
+    expect(page).to_have_url(re.compile("/calls$"))
+
+    page.evaluate("getSelection().removeAllRanges()")
+    row.locator("td").last.click(position={"x": 1, "y": 1})
+    expect(page).to_have_url(re.compile("/calls/aaaaaaaa-"))
+
+
 def test_a_date_is_in_english_in_a_browser_of_any_language(page: Page) -> None:
     page.goto("/calls/aaaaaaaa-0")
 

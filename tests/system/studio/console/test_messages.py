@@ -53,6 +53,16 @@ def test_keys_walk_through_messages_and_mark_one_as_done(page: Page, inbox: Inbo
     expect(page.get_by_role("heading", name="Nothing to do")).to_be_visible()
 
 
+def test_a_message_opens_its_call_by_a_press_anywhere_but_on_its_buttons(page: Page, inbox: Inbox) -> None:
+    inbox.put("447700900121", session="aaaaaaaa-2")
+    page.goto("/messages")
+    page.get_by_role("button", name="More for the message").click()
+    expect(page.get_by_role("link", name="The call")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.locator(".message header").click(position={"x": 1, "y": 1})
+    expect(page).to_have_url(re.compile("/calls/aaaaaaaa-2$"))
+
+
 def test_numbers_are_read_from_left_to_right_and_long_addresses_fit(page: Page, inbox: Inbox) -> None:
     inbox.put("447700900137", caller_name="محمد الشريف")
     inbox.put(f"sip:{'long.' * 20}name@example.com", caller_name="Ann Smith")

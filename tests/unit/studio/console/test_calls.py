@@ -366,8 +366,9 @@ async def test_owners_read_titles_and_download_what_the_page_shows(shop: Shop) -
     reply = await shop.console.get("/calls-of-line.csv")
     rows = list(csv.DictReader(io.StringIO(reply.content.decode("utf-8-sig"))))
 
-    assert reply.content.startswith(b"\xef\xbb\xbfWhen,Caller,Name,Called,Flow,Length,What happened,")
+    assert reply.content.startswith(b'\xef\xbb\xbfWhen,Caller,Name,Called,Flow,"Length, seconds",What happened,')
     assert ["withheld", "07700 900123"] == [row["Caller"] for row in rows]
+    assert all(row["Length, seconds"].isdecimal() for row in rows)
     assert {("Shop", "on the line now")} == {(row["Flow"], row["What happened"]) for row in rows}
     shop.console.cookies.set(f"ncco-view-{shop.console.base_url.port or 'http'}", "owner")
     page = (await shop.console.get("/calls?flow=shop")).text

@@ -215,10 +215,11 @@ async def test_owners_download_messages_in_columns_with_titles(inbox: Inbox) -> 
     reply = await inbox.console.get("/messages-of-line.csv")
     rows = list(csv.DictReader(io.StringIO(reply.content.decode("utf-8-sig"))))
 
-    assert reply.content.startswith(b"\xef\xbb\xbfWhen,Caller,Name,For,Length,Message,Done,Done by\r\n")
+    assert reply.content.startswith(b'\xef\xbb\xbfWhen,Caller,Name,For,"Length, seconds",Message,Done,Done by\r\n')
     assert {("07700 900123", "Ann", "the roof", "Grüße\nvon mir"), ("withheld", "", "020 7946 0000", "")} == {
         (row["Caller"], row["Name"], row["For"], row["Message"]) for row in rows
     }
+    assert {"34"} == {row["Length, seconds"] for row in rows}
     inbox.console.cookies.set(f"ncco-view-{inbox.console.base_url.port or 'http'}", "owner")
     assert 'href="/messages-of-line.csv?box=new"' in await inbox.page()
 
