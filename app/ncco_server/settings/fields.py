@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, Self
 from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
@@ -377,6 +377,19 @@ class Settings(Variables):
     def kept_for(self) -> timedelta | None:
         """How long calls are kept; None means forever."""
         return timedelta(days=self.retention_days) if self.retention_days else None
+
+    def with_absolute_paths(self) -> Self:
+        """For a process that runs authors' code, which may change the working directory."""
+        paths: dict[str, Any] = {
+            name: path.absolute()
+            for name in ("flows", "templates", "platform", "console_logins", "env_file")
+            if (path := getattr(self, name)) is not None
+        }
+        if (database := open_store(self.database_url).path) is not None:
+            paths["database_url"] = f"sqlite:///{database.absolute()}"
+        if (recordings := self.recordings_folder) is not None:
+            paths["recordings"] = str(recordings.absolute())
+        return self.model_copy(update=paths)
 
     @property
     def voice_access(self) -> VoiceAccess | None:

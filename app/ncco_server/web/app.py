@@ -111,6 +111,7 @@ def create_app(
         require_safe(settings, dev)
         settings = with_log_form(settings, dev=dev)
         write_line = write_line or configure_log(settings)
+    settings = settings.with_absolute_paths()
     lines: FilteringBoundLogger = structlog.get_logger() if log is None else log
     counters = metrics or Metrics(settings.commit)
     own: OwnService | None = None

@@ -97,6 +97,7 @@ def create_console(
         incoming: rings for the calls that the server places in development; None if it places none here.
         clock: returns the current time in UTC.
     """
+    settings = settings.with_absolute_paths()
     app = FastAPI(
         title="NCCO console",
         docs_url=None,

@@ -210,3 +210,26 @@ def test_all_servers_of_a_database_refuse_a_removal_and_apply_a_confirmed_one(pr
         assert happens(lambda: one.readyz()["flows"] == other.readyz()["flows"] == ["sales"])
 
         assert ["This is main."] * 2 == heard
+
+
+MOVING = """
+import os
+from ncco_server import Call, call_flow
+
+def move() -> None:
+    os.chdir("/")
+
+@call_flow(numbers=["493023125100"])
+async def moving(call: Call) -> None:
+    await call.run(move)
+    await call.talk("Hello.")
+"""
+
+
+def test_a_function_that_changes_the_working_directory_stops_no_reload(project: Path) -> None:
+    (project / "flows/sales.yaml").unlink()
+    (project / "flows/moving.py").write_text(MOVING)
+    with serving(project, NCCO_PYTHON_FLOWS="moving.py", NCCO_DATABASE_URL="sqlite:///calls.db") as server:
+        assert "Hello." == server.heard("493023125100")
+        (project / "flows/main.yaml").write_text(flow("main", "default: true", "Good evening."))
+        assert happens(lambda: server.heard() == "Good evening.", 30)
