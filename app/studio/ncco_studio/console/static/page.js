@@ -17,13 +17,14 @@ document.addEventListener("click", (event) => {
   callBy(link, hear, { file, step });
 });
 
-// A row with data-opens opens by a press anywhere, except on what does something else and on selected text.
+// A row with data-opens, which is an address or empty for its first link, opens by a press anywhere, except on what does something else and on selected text.
 const OWN_PRESS = "a, audio, button, form, [popover]";
 document.addEventListener("click", ({ target, ctrlKey, metaKey }) => {
   const row = target.closest?.("[data-opens]");
   if (!row || target.closest(OWN_PRESS) || !getSelection().isCollapsed) return;
-  if (ctrlKey || metaKey) open(row.dataset.opens, "_blank", "noopener");
-  else location.assign(row.dataset.opens);
+  const address = row.dataset.opens || row.querySelector("a").href;
+  if (ctrlKey || metaKey) open(address, "_blank", "noopener");
+  else location.assign(address);
 });
 
 // On small screens, filters are folded.
