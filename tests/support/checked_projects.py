@@ -86,11 +86,6 @@ def expected(issues: str | list[str], changed: str) -> list[str]:
 
 
 def check_case(project: Table, case: Table, root: Path) -> None:
-    """Compare the issues with those of the case, also after the edit that follows the fix (`applied`)."""
     changed = case.get("in", first_of(project))
-    found, issues = issues_of(project, files_of(project, case), root)
+    found, _ = issues_of(project, files_of(project, case), root)
     assert "\n".join(expected(case["issues"], changed)) == "\n".join(found)
-    assert "fix" not in case or case["fix"] == issues[0]["fix"]
-    if "applied" in case:
-        after, _ = issues_of(project, files_of(project, case, "replace", "applied"), root)
-        assert expected(case.get("left", []), changed) == after

@@ -49,7 +49,6 @@ class Mistake:
         at: where the mistake is: passages of the changed text; an issue at one of them is in the right place. A passage
             of another line or file is the only one of the project.
         misses: the marks that are known to be missed.
-        unhelpful: a cure that was judged not to help; to be judged again if it has another text now.
     """
 
     base: Base
@@ -58,7 +57,6 @@ class Mistake:
     new: str
     at: tuple[str, ...]
     misses: frozenset[str]
-    unhelpful: str
 
     @cached_property
     def file(self) -> str:
@@ -80,21 +78,15 @@ class Mistake:
             return ()
 
     @cached_property
-    def cures(self) -> str:
-        return " / ".join(issue.cure for issue in self.issues)
-
-    @cached_property
     def missed(self) -> frozenset[str]:
-        """`found`, `place`, `once` and `helps`; a mistake that is not found misses all but `once`."""
-        if not self.issues:
-            return frozenset({"found", "place", "helps"})
+        """`found` and `place`; a mistake that is not found misses both."""
         places = [*self._places()]
         in_place = any(
             issue.place.file == file and start <= self._offset(issue) <= end
             for issue in self.issues
             for file, start, end in places
         )
-        claims = {"place": in_place, "once": 1 == len(self.issues), "helps": self.unhelpful != self.cures}
+        claims = {"found": bool(self.issues), "place": in_place}
         return frozenset(mark for mark, holds in claims.items() if not holds)
 
     def _offset(self, issue: FlowIssue) -> int:
@@ -136,5 +128,4 @@ def _mistakes(file: Path, data: Mapping[str, Any]) -> Iterator[Mistake]:
             row["new"],
             _texts(row["at"]),
             frozenset(row.get("misses", ())),
-            row.get("unhelpful", ""),
         )

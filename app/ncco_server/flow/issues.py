@@ -34,7 +34,7 @@ LONGEST_TEXT: Final = 1_000
 """Characters of a message or a fix."""
 
 PHASES: Final = ("parse", "shape", "resolve", "analyse")
-"""An error of an earlier phase may hide later issues: `flow.unknown`."""
+"""A file shows no later phase than its first one with an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +88,8 @@ class FlowRule:
     Attributes:
         phase: "" for the default phase (see `found_in`).
         quick_fix: by default: the fields of a `Fix` except `cure`.
-        once_for: reports an undeclared `name`, each `message`, or the rule itself (`file`) once per file; a
-            `shared_name`, which another file may declare, once per project.
         declared_by: `any_file` for issues about names that any file, even an unreadable one, may declare.
-        gives_way_to: rules that describe the error better. If a file breaks one, only that is reported.
+        waits_for: not reported while another file (`all_files`) or a flow that this one runs has an error.
     """
 
     code: str
@@ -103,14 +101,8 @@ class FlowRule:
     good: str | bytes = ""
     phase: str = ""
     quick_fix: Mapping[str, Any] | None = None
-    once_for: Literal["", "name", "shared_name", "message", "file"] = ""
     declared_by: Literal["", "any_file"] = ""
     waits_for: Literal["", "all_files", "called_flows"] = ""
-    gives_way_to: Sequence[str] = ()
-
-    @property
-    def is_about_name(self) -> bool:
-        return self.once_for in ("name", "shared_name") or bool(self.declared_by)
 
     @property
     def found_in(self) -> str:
@@ -141,8 +133,6 @@ RULES: Final = _book(
 
 E7xx: handlers in Python. Wxxx: warnings.
 """
-
-EXPRESSION_RULES: Final = _book("expressions")
 
 RUNNING_RULES: Final = _book("running")
 """Only a running call can break them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
@@ -28,9 +28,9 @@ from ncco_server.flow.language.shared import Context, Sections, is_shared, read_
 from ncco_server.flow.language.step import StoredSteps
 from ncco_server.flow.model import Flow, Project, later_effects
 from ncco_server.flow.nodes import Map, Node, Place, Text, walk
-from ncco_server.flow.phases import ReadFile, first_faults, up_to_first_fault
+from ncco_server.flow.phases import shown, up_to_first_error
 from ncco_server.flow.scope import Signature
-from ncco_server.flow.source import MAX_PARSED, MAX_VALUES, Gap, Reading, names_written_in, read_past_errors
+from ncco_server.flow.source import MAX_VALUES, flow_name_in, read_yaml
 from ncco_server.flow.source.source_file import SourceFile
 from ncco_server.flow.taint import filled_with_settings
 from ncco_server.flow.templates.parsing import Templates
@@ -196,8 +196,7 @@ def load(
     if extent in _WHOLE_FLOWS:
         known = [read for read in reads if read.flow is None or read.flow.handler is None or read.flow.handler.is_whole]
         is_whole = extent == "project" and len(known) + len(parts) == len(files)
-        if not any(file.gaps for file in parts):  # otherwise the gap may use a variable or give it a value
-            issues |= {*check_usage(known, context.shared, context.events, tracked.unused(), issues, is_whole=is_whole)}
+        issues |= {*check_usage(known, context.shared, context.events, tracked.unused(), issues, is_whole=is_whole)}
         if calendars and today is not None:
             issues |= {*check_overrides(calendars.values(), today)}
         issues |= {
@@ -210,7 +209,9 @@ def load(
         issues.add(RULES["E123"].at(Place("flows", 1, 1), "no file in flows/ has a flow"))
     callers = {flow.file.path for flow in flows if flow.read.flow and flow.read.name not in linked}
     tables = {name: table for name, table in context.shared.tables.items() if table is not None}
-    return Project(linked, _shown(issues, files, texts, callers), dict(texts), calendars, tables, context.refusals)
+    undeclared = {file.path for file in files if file.has_errors and not file.is_complete}
+    found = tuple(_at_its_line(issue, texts) for issue in shown(issues, undeclared, callers))
+    return Project(linked, found, dict(texts), calendars, tables, context.refusals)
 
 
 def _read_files(
@@ -221,7 +222,6 @@ def _read_files(
     if is_limited and (problem := too_much(texts)) is not None:
         return files, problem
     values = 0
-    left = MAX_PARSED
     missing = [name for path, name in allowed.items() if extent == "project" and path not in texts]
     handlers = {path for path, text in texts.items() if path in allowed or _holds_handler(path, text)}
     for path in sorted(handlers.union(filter(is_flow_file, texts))):
@@ -232,9 +232,8 @@ def _read_files(
         elif path in handlers:
             files.append(_File.of_unlisted(path, texts[path], handlers, missing))
         else:
-            reading = read_past_errors(path, texts[path], left, is_late=extent == "stored")
-            left -= reading.parsed
-            files.append(_File.of(path, texts[path], reading))
+            node, issues = read_yaml(path, texts[path], is_late=extent == "stored")
+            files.append(_File(path, texts[path], node, None, issues))
         values += files[-1].values if is_limited else 0
         if values > MAX_VALUES:
             return files, of_project(path, f"{MAX_VALUES:,} keys and values")
@@ -292,21 +291,6 @@ def _read_context(
     return read_shared(shared, context)
 
 
-def _shown(
-    issues: Collection[FlowIssue], files: list[_File], texts: Mapping[str, str], callers: Set[str]
-) -> tuple[FlowIssue, ...]:
-    if not issues:
-        return ()
-    written = (file.written_names[1] for file in files if not file.is_complete)
-    read = {path: ReadFile(text) for path, text in texts.items()}
-    read |= {file.path: ReadFile(file.text, file.node, file.gaps) for file in files}
-    found = first_faults(issues, read, frozenset[str]().union(*written), callers)
-    shown = [_at_its_line(issue, texts) for issue in found]
-    with_fix = sorted(shown, key=lambda issue: issue.quick_fix is not None)  # of equal issues, it comes last
-    told = {(issue.code, issue.place, issue.message): issue for issue in with_fix}
-    return tuple(dict.fromkeys(told[issue.code, issue.place, issue.message] for issue in shown))
-
-
 def _at_its_line(issue: FlowIssue, texts: Mapping[str, str]) -> FlowIssue:
     """Give a handler's issue the whole line, unless its column is known."""
     place = issue.place
@@ -333,9 +317,7 @@ class _File:
     text: str
     node: Node | None
     head: FlowHead | None
-    is_parsed: bool
     issues: list[FlowIssue]
-    gaps: tuple[Gap, ...] = ()
     read_handler: ReadHandler | None = None
     modules: Mapping[str, str] = field(default_factory=dict)
     is_endless: bool = False
@@ -349,7 +331,7 @@ class _File:
         found = run_file(path, text, listed, hurries=hurries, stored=stored)
         read = partial(read_handler, found)
         is_endless = found.ran_s > 0
-        return cls(path, text, found.node, None, True, found.issues, (), read, found.modules, is_endless)
+        return cls(path, text, found.node, None, found.issues, read, found.modules, is_endless)
 
     @classmethod
     def of_unlisted(cls, path: str, text: str, handlers: Iterable[str], missing: Iterable[str]) -> Self:
@@ -359,37 +341,28 @@ class _File:
         if absent := " and ".join(missing):
             message += f"; NCCO_PYTHON_FLOWS lists {absent}, which does not exist"
         cure = f"if it is yours, set NCCO_PYTHON_FLOWS={every} in .env, or in the server's environment"
-        return cls(path, text, None, None, True, [RULES["E702"].at(Place(path, 1, 1), message, cure)])
-
-    @classmethod
-    def of(cls, path: str, text: str, reading: Reading) -> Self:
-        is_parsed = not any(issue.is_error for issue in reading.issues)
-        return cls(path, text, reading.node, None, is_parsed, reading.issues, reading.gaps)
+        return cls(path, text, None, None, [RULES["E702"].at(Place(path, 1, 1), message, cure)])
 
     def with_head(self, shared: Iterable[Map]) -> _File:
         if self.node is None or is_shared(self.node):
             return self
         head = read_head(self.node, self.issues, shared)
-        if head is not None and self.gaps:
-            head = replace(head, outside=replace(head.outside, is_whole=False))
         return replace(self, head=head)
 
     @property
     def is_complete(self) -> bool:
-        """False for a file that may declare unknown names."""
-        is_flow = isinstance(self.node, Map) and self.node.get("flow") is not None
-        return is_flow or (self.is_parsed and is_shared(self.node))
+        """False for a file that may declare names for others: a shared one, and one that could not be read."""
+        return isinstance(self.node, Map) and self.node.get("flow") is not None
 
     @property
-    def written_names(self) -> tuple[str, frozenset[str]]:
-        """For a file that could not be read: the flow's name, or "", and every name that it may declare."""
+    def flow_name(self) -> str:
+        """For a file that could not be read; "" if it is unknown."""
         if not self.path.endswith(HANDLER_SUFFIX):
-            return names_written_in(self.text)
+            return flow_name_in(self.text)
         arguments, _, rest = self.text.partition("@call_flow")[2].partition("def ")
         named = _NAMED.search(arguments)
         function = re.match(r"\w+", rest)
-        name = named[1] if named else function[0].replace("_", "-") if function else ""
-        return name, frozenset({name})
+        return named[1] if named else function[0].replace("_", "-") if function else ""
 
     @property
     def values(self) -> int:
@@ -398,9 +371,7 @@ class _File:
 
     @property
     def shown_issues(self) -> list[FlowIssue]:
-        if not self.issues:
-            return []
-        return up_to_first_fault(self.issues, self.path)
+        return up_to_first_error(self.issues)
 
     @property
     def has_errors(self) -> bool:
@@ -479,7 +450,7 @@ def _signatures(files: list[_File]) -> dict[str, Signature]:
     nameless: list[Signature] = []
     for file in files:
         if file.node is None:
-            name = file.written_names[0] or PurePosixPath(file.path).stem
+            name = file.flow_name or PurePosixPath(file.path).stem
             found.setdefault(name, Signature(name, Place(file.path, 1, 1), is_whole=False))
         if file.head is not None:
             signature = file.head.outside

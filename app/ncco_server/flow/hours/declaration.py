@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import date, datetime
 from typing import Annotated, ClassVar, Final
 from zoneinfo import ZoneInfo
 
 from ncco_server.flow.grammar.forms import TEXT, Notation, about, listed, named, ref
 from ncco_server.flow.grammar.map_form import MapForm, written_as
-from ncco_server.flow.grammar.reader import HINTS, Reader
+from ncco_server.flow.grammar.reader import Reader
 from ncco_server.flow.hours.calendar import NEVER, Calendar, SpecialHours, Week
 from ncco_server.flow.hours.holidays import (
-    FIRST_YEAR,
     Holidays,
     Region,
     SpecialDate,
@@ -22,10 +21,11 @@ from ncco_server.flow.hours.holidays import (
     read_override,
     region_dates,
 )
+from ncco_server.flow.hours.public_holidays import FIRST_YEAR
 from ncco_server.flow.hours.timezone import read_zone
-from ncco_server.flow.hours.weekly import DAYS, is_day, read_week
-from ncco_server.flow.issues import RULES, Fix, FlowIssue
-from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from ncco_server.flow.hours.weekly import DAYS, read_week
+from ncco_server.flow.issues import RULES, FlowIssue
+from ncco_server.flow.nodes import Entry, Node, Place, Text
 from ncco_server.flow.scope import NAME, RESERVED
 from ncco_server.flow.zones import find_zone
 from ncco_server.ncco.value_types import JsonSchema
@@ -51,10 +51,9 @@ SCHEMAS: Final[Mapping[str, type[MapForm]]] = {"region": Region, "special_date":
 class HoursWords(MapForm):
     """One entry of `hours`."""
 
-    hints: ClassVar = HINTS["calendar"]
     cures: ClassVar = {
-        "timezone": Fix("write `timezone: Europe/London`", "add", "timezone: Europe/London"),
-        "week": Fix("write `week: {mon-fri: 09:00-17:30}`", "add", "week: {mon-fri: 09:00-17:30}"),
+        "timezone": "write `timezone: Europe/London`",
+        "week": "write `week: {mon-fri: 09:00-17:30}`",
     }
     is_named: ClassVar = True
 
@@ -87,15 +86,8 @@ def _read_calendar(entry: Entry, reader: Reader, dates: Mapping[str, str]) -> Ca
     place = entry.key.place
     what = f'hours "{name}"'
     empty = Calendar(name, _UTC, NEVER, {}, {}, place)
-    node = _without_expressions(entry.value, what, reader)
-    if not isinstance(node, Map):
-        reader.map(node, what, _EXAMPLE)
-        return empty
-    fields = HoursWords.read_words(node, what, reader, place=place, hints=_misplaced_hints(node))
-    week = fields.get("week")
-    if isinstance(week, Map) and any(each.key.value.startswith(("timezone", "tz", "zone")) for each in week.entries):
-        fields = replace(fields, is_whole=False)  # the time zone is reported where it is
-    words = HoursWords.build(fields, reader)
+    node = reader.map(entry.value, what, _EXAMPLE)
+    words = HoursWords.build(HoursWords.read_words(node, what, reader, place=place), reader) if node else None
     if words is None:
         return empty
     computed: dict[date, str] = {}
@@ -122,40 +114,12 @@ def _check_summer_time(words: HoursWords, reader: Reader) -> None:
         zones = [zone for name in territories.get(country, ()) if (zone := find_zone(name)) is not None]
         if zones and all(map(_changes_clocks, zones)):
             message = f"the clocks in {words.zone.key} never change, but in {country} they do"
-            fix = Fix(f"write `timezone: {zones[0].key}`", "word", zones[0].key)
-            cure = fix if len(zones) == 1 else "write a city's zone, such as Europe/London"
-            reader.report("W523", written.place, message, cure)
+            reader.report("W523", written.place, message)
             return
 
 
 def _changes_clocks(zone: ZoneInfo) -> bool:
     return len({datetime(FIRST_YEAR, month, 1, tzinfo=zone).utcoffset() for month in range(1, 13)}) > 1
-
-
-def _without_expressions(node: Node, what: str, reader: Reader) -> Node:
-    """Replace each value that contains an expression with "", and report it (E512)."""
-    if isinstance(node, Map):
-        return node._replace(
-            entries=tuple(
-                Entry(key, _without_expressions(value, f"{what}, {key.value}", reader)) for key, value in node.entries
-            )
-        )
-    if isinstance(node, Seq):
-        return node._replace(items=tuple(_without_expressions(item, what, reader) for item in node.items))
-    found = [node.value.index(braces) for braces in ("{{", "{%") if braces in node.value]
-    if not found:
-        return node
-    message = f'{what}: "{node.value}" would have to be computed in each call'
-    reader.report("E512", node.at(min(found), 2), message)
-    return Text("", node.place)
-
-
-def _misplaced_hints(node: Map) -> dict[str, str]:
-    """Days and dates belong inside `week` and `override`, not next to them."""
-    keys = node.keys()
-    days = {key.lower(): f"write it under `week`: {{{key}: 09:00-17:30}}" for key in keys if is_day(key)}
-    dates = {key: f"write it under `override`: {{{key}: 09:00-12:00}}" for key in keys if key[:1].isdigit()}
-    return days | dates
 
 
 def _check_openings(calendar: Calendar, reader: Reader) -> None:

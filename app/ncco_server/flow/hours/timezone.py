@@ -7,14 +7,9 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from ncco_server.flow.grammar.reader import Reader
-from ncco_server.flow.issues import Fix
 from ncco_server.flow.nodes import Map, Node, Text, is_missing
 from ncco_server.flow.zones import find_zone, zone_cure
 
-_ZONE_CURES: Final = {
-    name: Fix(f"write {zone}, or another city's zone", "word", zone)
-    for name, zone in (("EST", "America/New_York"), ("MST", "America/Denver"), ("HST", "Pacific/Honolulu"))
-}
 _FIXED_OFFSET: Final = re.compile(r"EST|MST|Etc/GMT[+-].*")
 
 
@@ -27,7 +22,7 @@ def read_zone(node: Node, what: str, reader: Reader) -> ZoneInfo | None:
     if zone is None:
         reader.report("E500", text.place, f'{what} is the unknown "{text.value}"', zone_cure(text.value))
     elif _FIXED_OFFSET.fullmatch(text.value):
-        reader.report("W523", text.place, f"the clocks in {text.value} never change", _ZONE_CURES.get(text.value))
+        reader.report("W523", text.place, f"the clocks in {text.value} never change")
     return zone
 
 

@@ -1,27 +1,24 @@
-"""Reads one document's YAML into nodes, up to its first syntax error."""
+"""YAML text → nodes with positions, with checks for the pitfalls of YAML in flow files.
+
+PyYAML's loader changes values (`on` becomes True, `17:30` 1050, `0044` 36), so only its event API is used: every scalar
+is the text that its author wrote.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
 import yaml
 
-from ncco_server.flow.issues import MOST_REPORTED, RULES, Fix, FlowIssue
-from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text, is_missing
-from ncco_server.flow.source.pitfalls import (
-    check_empty,
-    check_key,
-    check_missing_space,
-    check_scalar,
-    check_unsupported,
-)
-from ncco_server.flow.source.source_file import FILLER, OPTION_KEYS, SourceFile, is_quoted, marks
-from ncco_server.flow.source.syntax import diagnose
+from ncco_server.flow.issues import MOST_REPORTED, RULES, FlowIssue, by_place
+from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from ncco_server.flow.source.source_file import FILLER, SourceFile, is_quoted, marks
+from ncco_server.flow.source.syntax import check_missing, check_text, check_unsupported, diagnose
 
 MAX_CHARACTERS = 524_288
 MAX_VALUES = 100_000
@@ -29,58 +26,41 @@ MAX_VALUES = 100_000
 MAX_DEPTH = 64
 """A larger or more deeply nested file is refused (E119)."""
 
-MAX_PARSED = 4 * MAX_CHARACTERS
-"""Characters parsed again after syntax errors, in a whole project."""
-
-
-class Stop(NamedTuple):
-    """A syntax error, and the line where it stopped the parser."""
-
-    issue: FlowIssue
-    line: int
-
-
-class Gap(NamedTuple):
-    """Lines (first and last, from 1) not read as written because of syntax errors.
-
-    Attributes:
-        issues: none if it is the same mistake as the gap before.
-        is_left_out: the lines were left out; otherwise the first or last was corrected.
-    """
-
-    first: int
-    last: int
-    issues: tuple[FlowIssue, ...]
-    is_left_out: bool = True
-    is_larger: bool = False
-
-
-class ReadAttempt(NamedTuple):
-    """The root node, its issues, and what prevents reading; [] if nothing does."""
-
-    node: Node | None
-    issues: list[FlowIssue]
-    stopped: Stop | list[FlowIssue]
-
-
 _STEPS: Final = ("steps", "*")
-_TYPED: Final = re.compile(r"\b(?:columns|params|returns): *$")
-"""Before a map of names with their types."""
+_FLOW_NAME: Final = re.compile(r"^[ \t]*(?:- |\{[ \t]*)?flow:[ \t]*[\"']?([\w-]+)", re.MULTILINE)
 
 
-def read_once(source: SourceFile, *, is_late: bool = False, nullable: str = "") -> ReadAttempt:
-    """With `is_late`, the nodes of each step are built when they are first used. `nullable` is as in `read_yaml`."""
-    events, stopped = _parse(source)
-    if stopped is not None:
-        return ReadAttempt(None, [], stopped)
-    if unsupported := [*islice(check_unsupported(source, events), MOST_REPORTED + 1)]:
-        return ReadAttempt(None, [], unsupported)
+def read_yaml(
+    file: str, text: str, *, nullable: str = "", is_late: bool = False
+) -> tuple[Node | None, list[FlowIssue]]:
+    """The only document of `text` as nodes, and its issues sorted by place. Never raises.
+
+    The node is None without a document and after a syntax error, of which only the first is reported. In a node with
+    other errors, an unquoted `Text` with the value "" is a missing value, already reported, or a null below the key
+    `nullable`. With `is_late`, for a text that had no errors before, the nodes of each step are built when they are
+    first used.
+    """
+    source = SourceFile(file, text)
+    if len(source.text) > MAX_CHARACTERS:
+        message = f"the file has {len(source.text)} characters; at most {MAX_CHARACTERS} are read"
+        return None, [RULES["E119"].at(source.place(0), message)]
+    invalid = source.replace_invalid_characters()
+    events, stop = _parse(source)
+    stops = [stop] if stop is not None else [*islice(check_unsupported(source, events), MOST_REPORTED + 1)]
+    if stops:
+        return None, sorted([*invalid, *stops], key=by_place)
     builder = _Builder(source, iter(events), [], nullable)
     node = builder.document(_STEPS if is_late else ())
-    return ReadAttempt(node, builder.issues, [])
+    return node, sorted([*invalid, *builder.issues], key=by_place)
 
 
-def _parse(source: SourceFile) -> tuple[list[yaml.Event], Stop | None]:
+def flow_name_in(text: str) -> str:
+    """For a file with a syntax error: the flow's name, or ""."""
+    found = _FLOW_NAME.search(text)
+    return found[1] if found else ""
+
+
+def _parse(source: SourceFile) -> tuple[list[yaml.Event], FlowIssue | None]:
     events: list[yaml.Event] = []
     depth = 0
     values = 0
@@ -94,14 +74,13 @@ def _parse(source: SourceFile) -> tuple[list[yaml.Event], Stop | None]:
             if values > MAX_VALUES:
                 message = f"more than {MAX_VALUES:,} keys and values"
                 cure = "shorten it: a project may not have more"
-                return events, Stop(RULES["E119"].at(source.extent(event), message, cure), marks(event)[0].line + 1)
+                return events, RULES["E119"].at(source.extent(event), message, cure)
             depth += isinstance(event, yaml.CollectionStartEvent)
             if depth > MAX_DEPTH:
                 message = f"more than {MAX_DEPTH} nested levels"
-                return events, Stop(RULES["E119"].at(source.extent(event), message), marks(event)[0].line + 1)
+                return events, RULES["E119"].at(source.extent(event), message)
     except yaml.MarkedYAMLError as error:
-        at = error.problem_mark.line + 1 if error.problem_mark else 1
-        return events, Stop(diagnose(source, error, events), at)
+        return events, diagnose(source, error, events)
     return events, None
 
 
@@ -123,7 +102,7 @@ class _Builder:
     may_be_null: bool = False
 
     def document(self, late: Sequence[str] = ()) -> Node | None:
-        """None without a document, or with two: the second may have what the first lacks.
+        """None without a document, or with two.
 
         `late` is the path to the maps that are built later; `*` stands for any key.
         """
@@ -136,7 +115,8 @@ class _Builder:
         next(self.events)
         more = next(self.events)
         if isinstance(more, yaml.DocumentStartEvent):
-            self.issues.append(RULES["E111"].at(self.source.extent(more), "a second document begins here"))
+            cure = "put it into a file of its own"
+            self.issues.append(RULES["E101"].at(self.source.extent(more), "a second document begins here", cure))
             return None
         return node
 
@@ -149,45 +129,14 @@ class _Builder:
 
     def map(self, start: yaml.MappingStartEvent, late: Sequence[str] = ()) -> Map:
         entries: dict[str, Entry] = {}
-        nested: list[Entry] = []
-        head: Text | None = None
-        earlier = len(self.issues)
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             key = self._key(event)
-            after = next(self.events)
-            if start.flow_style and self._is_split(key, after):
-                continue
-            value = self._value_of(key, after, late)
-            if key is None:
-                continue
-            if head is None and not start.flow_style and key.value in entries:
-                head = self._head_of_rest(key.value, entries)
-                nested = [entries.pop(name) for name in [*entries][[*entries].index(head.value) + 1 :]] if head else []
-            if head is not None:
-                nested.append(Entry(key, value))
-            elif first := entries.get(key.value):
+            value = self._value_of(key, next(self.events), late)
+            if key is not None and (first := entries.setdefault(key.value, Entry(key, value))).key is not key:
                 message = f'"{key.value}" appears a second time here; the first is on line {first.key.place.line}'
-                is_spare = isinstance(value, Text) or _contents(first.value) == _contents(value)
-                fix = Fix(RULES["E102"].cure, "delete") if is_spare else None
-                self.issues.append(RULES["E102"].at(key.place, message, fix))
-                if is_missing(first.value):
-                    entries[key.value] = Entry(first.key, value)
-            else:
-                entries[key.value] = Entry(key, value)
-        if head is not None:
-            entries[head.value] = Entry(head, Map(tuple(nested), nested[0].key.place))
+                self.issues.append(RULES["E102"].at(key.place, message))
         is_block = not start.flow_style and entries
         place = next(iter(entries.values())).key.place if is_block else self._extent(start, event)
-        is_flow = start.flow_style and entries
-        written = self.source.text[marks(start)[0].index : marks(event)[1].index] if is_flow else ""
-        if is_flow and ":" not in written and "{" not in written[1:]:
-            self.issues[earlier:] = [
-                RULES["E103"].at(
-                    place,
-                    "these braces contain names without values",
-                    _meant_by([*entries], self.source.text[: marks(start)[0].index]),
-                )
-            ]
         return Map(tuple(entries.values()), place)
 
     def _value_of(self, key: Text | None, start: yaml.Event, late: Sequence[str]) -> Node:
@@ -199,35 +148,19 @@ class _Builder:
         self.may_be_null = before
         return node
 
-    def _head_of_rest(self, repeated: str, entries: Mapping[str, Entry]) -> Text | None:
-        """A name without a value, such as a step's, to which the lines below belong: it is indented too far."""
-        names = [*entries]
-        after = names[names.index(repeated) + 1 :]
-        empty = [name for name in after if name not in OPTION_KEYS and is_missing(entries[name].value)]
-        if repeated not in OPTION_KEYS or not empty:
-            return None
-        head = entries[empty[-1]].key
-        self.issues[:] = [each for each in self.issues if each.code != "E103" or each.place.line != head.place.line]
-        return head
-
-    def _is_split(self, key: Text | None, value: yaml.Event) -> bool:
-        """Whether YAML split text in typographic quotes, or a list without brackets, at a comma."""
-        is_empty = isinstance(value, yaml.ScalarEvent) and not value.value and not value.style
-        if not is_empty or not self.issues or key is None:
-            return False
-        last = self.issues[-1]
-        fixed = last.quick_fix.place if last.code == "E103" and last.quick_fix is not None else None
-        is_fixed = fixed is not None and Place(*fixed).covers(key.place.line, key.place.column)
-        return last.code == "E118" or is_fixed
-
     def _key(self, event: yaml.Event) -> Text | None:
         if isinstance(event, yaml.ScalarEvent):
-            if issue := check_key(self.source, event):
+            if issue := self._key_issue(event):
                 self.issues.append(issue)
             return self._text(event)
         place = self.node(event, None, "").place
-        self.issues.append(RULES["E124"].at(place, "a list or a map cannot be a key"))
+        self.issues.append(RULES["E101"].at(place, "a list or a map cannot be a key", "write a name"))
         return None
+
+    def _key_issue(self, event: yaml.ScalarEvent) -> FlowIssue | None:
+        if not event.value and not event.style:
+            return RULES["E101"].at(self.source.extent(event), "there is no key before this colon", "write a name")
+        return check_text(self.source, event, "")
 
     def _seq(self, start: yaml.Event, name: str) -> Seq:
         items = []
@@ -242,11 +175,10 @@ class _Builder:
     def _value(self, event: yaml.ScalarEvent, key: Text | None, name: str) -> Text:
         if self.may_be_null and event.value == "null" and not event.style:
             return Text("", self.source.extent(event))
-        if empty := check_empty(self.source, event, key):
-            issue, meant = empty
-            self.issues.append(issue)
-            return Text(meant, issue.place)
-        if found := check_scalar(self.source, event, name) or check_missing_space(self.source, event):
+        if missing := check_missing(self.source, event, key):
+            self.issues.append(missing)
+            return Text("", missing.place)
+        if found := check_text(self.source, event, name):
             self.issues.append(found)
         return self._text(event)
 
@@ -353,23 +285,3 @@ def _character_offsets(text: str, at: int, end: int, event: yaml.ScalarEvent) ->
         offsets.append(min(at, end))
         at += length
     return offsets
-
-
-def _contents(node: Node) -> object:
-    match node:
-        case Text():
-            return node.value
-        case Map():
-            return {entry.key.value: _contents(entry.value) for entry in node.entries}
-    return [_contents(item) for item in node.items]
-
-
-def _meant_by(names: Sequence[str], before: str) -> Fix | str:
-    """By names in braces without values."""
-    shown = ", ".join(names)
-    if _TYPED.search(before):
-        written = f"{{{', '.join(f'{name}: text' for name in names)}}}"
-        return Fix(f"write each with its type: {written}", "characters", written)
-    if len(names) > 1:
-        return Fix(f"write a list: [{shown}]", "characters", f"[{shown}]")
-    return f'write what it is, `{{{shown}: ..}}`, a list, `[{shown}]`, or its value, `"{{{{ {shown} }}}}"`'

@@ -1,19 +1,16 @@
-"""The text of one flow file, its characters' places, and its lines split into key and value."""
+"""The text of one flow file, and the places of its characters."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import cast
 
 import yaml
 
-from ncco_server.flow.issues import RULES, Fix, FlowIssue
+from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.nodes import LINE_BREAK, Place
-from ncco_server.ncco.actions import SHAPES
 
 FILLER = "\ue000"
 """A private-use letter: ordinary text to a YAML parser."""
@@ -52,17 +49,6 @@ class SourceFile:
         self.file = file
         self.text = text.removeprefix("\ufeff")
         self.parsed = self.text
-        self._lines: dict[int, Line] = {}
-
-    def with_lines(self, first: int, last: int, change: Callable[[str], str]) -> SourceFile:
-        """The changed lines must not contain line breaks."""
-        changed = SourceFile(self.file, "")
-        changed.text, changed.parsed = self.text, self.parsed
-        for number in range(last, first - 1, -1):
-            start, end = self.starts[number - 1], self.line_end(number)
-            changed.text = changed.text[:start] + change(changed.text[start:end]) + changed.text[end:]
-            changed.parsed = changed.parsed[:start] + change(changed.parsed[start:end]) + changed.parsed[end:]
-        return changed
 
     @cached_property
     def starts(self) -> list[int]:
@@ -85,11 +71,6 @@ class SourceFile:
             return Place(self.file, start.line + 1, start.column + 1, end.index - start.index or 1)
         return self.place(start.index, end.index)
 
-    def rewritten(self, start: int, end: int, text: str, cure: str) -> Fix:
-        """`cure` says in words what replaces the text."""
-        line, column = self.position(start)
-        return Fix(cure, "characters", text, Place(self.file, line, column, end - start))
-
     def line_end(self, line: int) -> int:
         """Without the line break; lines count from 1."""
         end = self.starts[line] if line < len(self.starts) else len(self.text)
@@ -97,13 +78,14 @@ class SourceFile:
             end -= 1
         return end
 
-    def line_at(self, index: int) -> Line:
-        return self.line(self.position(index)[0])
+    def line_at(self, index: int) -> tuple[str, int]:
+        """Return the line as the parser sees it, and its offset."""
+        number, _ = self.position(index)
+        return self.line(number), self.starts[number - 1]
 
-    def line(self, number: int) -> Line:
-        if number not in self._lines:
-            self._lines[number] = Line(self, number)
-        return self._lines[number]
+    def line(self, number: int) -> str:
+        """Return it as the parser sees it; lines count from 1."""
+        return self.parsed[self.starts[number - 1] : self.line_end(number)]
 
     def replace_invalid_characters(self) -> list[FlowIssue]:
         """Report invisible and forbidden characters, at most twenty, and replace them in `parsed`."""
@@ -137,12 +119,10 @@ class SourceFile:
         start, end = found.span(found.lastgroup or 0)
         char = self.text[start]
         name = f"U+{ord(char):04X}, {unicodedata.name(char, 'control character').lower()}"
-        what = "an invisible character"
-        fix = Fix("delete it", "characters")
         if unicodedata.category(char) == "Zs":
-            what = "a space that YAML does not recognise"
-            fix = Fix("type a normal space instead", "characters", " " * (end - start))
-        return RULES["E117"].at(self.place(start, end), f"{what} ({name})", fix)
+            message = f"a space that YAML does not recognise ({name})"
+            return RULES["E117"].at(self.place(start, end), message, "type a normal space instead")
+        return RULES["E117"].at(self.place(start, end), f"an invisible character ({name})", "delete it")
 
 
 def _replacement(found: re.Match[str]) -> str:
@@ -151,116 +131,6 @@ def _replacement(found: re.Match[str]) -> str:
     return found[0].removesuffix(invalid) + (filling * len(invalid) if filling else invalid)
 
 
-_QUOTED_OR_COMMENT = re.compile(r"""(?<![^\s\[{,:(-])(?:"(?:\\.|[^"\\])*(?:"|$)|'(?:''|[^'])*(?:'|$))|(?<!\S)#.*""")
-_OPENING = re.compile(
-    r"""(?P<dashes>(?:-[ \t]++)*)
-        (?:(?P<key>(?:"[^"]*+"|'[^']*+')[ \t]*+
-                  |[^\s:"'\[\]{}\#&*!|>%@`,][^:]*+(?::(?![ \t]|$)[^:]*+)*)
-           (?P<colon>:)(?=[ \t]|$))?""",
-    re.VERBOSE,
-)
-"""Nothing is tried twice, so a long line is read in one pass.
-
-Groups are not possessive: Python before 3.11.5 (Debian 12) repeats one with alternatives wrongly (cpython#106052).
-"""
-
-EXPRESSION_KEYS = frozenset({"if", "until", "check"})
-"""Keys of expressions, which may contain quotes without being quoted."""
-
-MAP_KEYS = frozenset(
-    [
-        "steps",
-        "defaults",
-        "vars",
-        "params",
-        "returns",
-        "hours",
-        "lookups",
-        "hooks",
-        "results",
-        "locales",
-        "events",
-        "tables",
-    ],
-).union(("choices", "retry", "on", "collect", "set", "with", "json"))
-
-LIST_KEYS = frozenset({"do", "branch"})
-
-COMMON_KEYS = (MAP_KEYS | LIST_KEYS).union(
-    ("flow", "start", "entry", "default", "tail", "min_confidence", "goto", "then", "if", "else"),
-    ("talk", "dtmf", "speech"),
-)
-"""A line of spoken text rarely starts with these."""
-
-
-OPTION_KEYS = COMMON_KEYS.union(*(shape.options for shape in SHAPES.values()))
-"""Any other key is a name that the author chose."""
-
-
-class Line:
-    """A line as the parser sees it: `indent` spaces (or tabs), dashes, a key with its colon, the rest.
-
-    Attributes:
-        key: "" without one.
-        start, end, first, content, colon, value: offsets in the source's text. `first` follows the indent, `content`
-            the dashes, `value` the colon or else the dashes; `colon` is -1 without a key.
-    """
-
-    def __init__(self, source: SourceFile, number: int) -> None:
-        self.source = source
-        self.number = number
-        self.start = source.starts[number - 1]
-        self.end = source.line_end(number)
-        self.text = source.parsed[self.start : self.end]
-        self.indent = len(self.text) - len(self.text.lstrip(" \t"))
-        self.first = self.start + self.indent
-        opening = cast("re.Match[str]", _OPENING.match(source.parsed, self.first, self.end))  # each part is optional
-        self.content = opening.end("dashes")
-        self.key = (opening["key"] or "").rstrip(" \t")
-        self.colon = opening.start("colon")
-        after = self.colon + 1 if self.key else self.content
-        rest = source.parsed[after : self.end]
-        self.value = after + len(rest) - len(rest.lstrip())
-
-    @property
-    def column(self) -> int:
-        """The number of characters before its content, including the dashes of list items."""
-        return self.content - self.start
-
-    @property
-    def above(self) -> Line | None:
-        """Skip blank lines and comments."""
-        return next(self.lines_above(), None)
-
-    def lines_above(self) -> Iterator[Line]:
-        lines = (Line(self.source, number) for number in range(self.number - 1, 0, -1))
-        return (line for line in lines if line.is_content)
-
-    @property
-    def is_content(self) -> bool:
-        """False for a blank line and a comment."""
-        return self.text.lstrip()[:1] not in ("", "#")
-
-    @property
-    def has_value(self) -> bool:
-        return self.value < self.content_end
-
-    @cached_property
-    def bare(self) -> str:
-        """The text, with `FILLER` in place of quoted texts and the comment."""
-        return _QUOTED_OR_COMMENT.sub(lambda found: FILLER * len(found[0]), self.text)
-
-    @cached_property
-    def content_end(self) -> int:
-        """The offset after its last character outside comments and blanks."""
-        comments = (found for found in _QUOTED_OR_COMMENT.finditer(self.text) if found[0].startswith("#"))
-        comment = next((found.start() for found in comments), len(self.text))
-        return self.start + len(self.text[:comment].rstrip())
-
-
 def quote(text: str) -> str:
-    return in_quotes(text if len(text) <= _MAX_QUOTED else text[:_MAX_QUOTED].rstrip() + " ...")
-
-
-def in_quotes(text: str) -> str:
-    return f'"{text}"' if '"' not in text and "\\" not in text else "'" + text.replace("'", "''") + "'"
+    shown = text if len(text) <= _MAX_QUOTED else text[:_MAX_QUOTED].rstrip() + " ..."
+    return f'"{shown}"' if '"' not in shown and "\\" not in shown else "'" + shown.replace("'", "''") + "'"

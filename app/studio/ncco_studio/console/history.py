@@ -141,8 +141,9 @@ async def history(
 
 def _shown(row: ChangeRow, line: str) -> dict[str, Any]:
     by = "" if row.changed_by in _NOBODY else row.changed_by
+    undo = UndoRequest(*orjson.loads(row.undo)) if row.undo else None
     said = _as_said(row.said, line)
-    return {**row._asdict(), **orjson.loads(row.details), "said": said, "by": by}
+    return {**row._asdict(), **orjson.loads(row.details), "said": said, "by": by, "undo": undo}
 
 
 @router.get("/history/{id_}")

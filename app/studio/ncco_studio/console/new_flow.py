@@ -14,7 +14,7 @@ from ncco_server.flow.files import MAX_FILE_BYTES
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.language.flow import is_flow_name
 from ncco_server.flow.scope import RESERVED
-from ncco_server.flow.source import names_written_in
+from ncco_server.flow.source import flow_name_in
 from ncco_server.ncco.value_types import read_number
 from ncco_server.service.phone_numbers import line_of
 from ncco_studio.console.access import CanChange
@@ -102,7 +102,7 @@ def _review(request: Request, typed: NewFlow) -> Response:
 
 def _pasted(text: str) -> tuple[str, str]:
     """Raises CannotChange."""
-    name = names_written_in(text)[0]
+    name = flow_name_in(text)
     if not is_flow_name(name):
         line = "begin it with a line such as `flow: salon`, whose name has only a to z, 0 to 9, _ and -"
         raise CannotChange("", {"name": f"the text has no name for a flow: {line}"})

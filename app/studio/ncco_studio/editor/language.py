@@ -18,7 +18,7 @@ from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.model import Flow
 from ncco_server.flow.nodes import LINE_BREAK, Map, Node, Seq
 from ncco_server.flow.runtime import Way
-from ncco_server.flow.source import names_written_in, read_yaml
+from ncco_server.flow.source import flow_name_in, read_yaml
 from ncco_server.flow.source.source_file import SourceFile
 from ncco_server.issue import keys_of
 from ncco_server.ncco import Issue as NccoIssue
@@ -87,8 +87,8 @@ def check(folder: Json, question: Json) -> Json:
     if file != PASTED_YAML:
         read = project.with_texts({file: text})
         return {"issues": _shown_issues(read.issues, read.texts)}
-    name, _ = names_written_in(text)
-    others = {path: other for path, other in _saved(folder).items() if not name or names_written_in(other)[0] != name}
+    name = flow_name_in(text)
+    others = {path: other for path, other in _saved(folder).items() if not name or flow_name_in(other) != name}
     issues = project.load({**others, PASTED_FLOW: text}, "files").issues
     own = (each for each in issues if each.place.file == PASTED_FLOW and each.code not in _BETWEEN_FILES)
     return {"issues": [{**issue, "file": file} for issue in _shown_issues(own, {PASTED_FLOW: text})]}

@@ -1,7 +1,4 @@
-"""Mistakes in whole projects, as people make them: one issue each, at its place; and correct files.
-
-`applied` is an edit that follows the fix, `left` the issues that remain then.
-"""
+"""Mistakes in whole projects, as people make them: one issue each, at its place; and correct files."""
 
 from __future__ import annotations
 

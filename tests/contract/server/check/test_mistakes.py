@@ -1,6 +1,6 @@
-"""Mistakes that authors make, and which of four marks `ncco check` misses: found, place, once, helps.
+"""Mistakes that authors make, and whether `ncco check` finds them in their place.
 
-A mark that is no longer missed, or an unhelpful cure with another text, fails too: correct the data.
+A mark that is no longer missed fails too: correct the data.
 """
 
 from __future__ import annotations

@@ -7,11 +7,12 @@ from typing import Final
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncco_server.flow.hours.weekly import DAYS, meant_spans
+from ncco_server.flow.hours.weekly import DAYS
 from ncco_server.flow.loader import load
 from ncco_server.flow.source import read_yaml
 from ncco_studio.console.change.fields import fields_in
 from ncco_studio.console.change.form import changed
+from ncco_studio.console.change.notation import meant_spans
 from tests.support.examples import examples
 
 FLOW: Final = """\

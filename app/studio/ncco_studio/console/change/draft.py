@@ -14,7 +14,7 @@ from fastapi import Request
 
 from ncco_server.flow.files import is_flow_file
 from ncco_server.flow.issues import FlowIssue
-from ncco_server.flow.source import names_written_in, read_yaml
+from ncco_server.flow.source import flow_name_in, read_yaml
 from ncco_server.issue import pointer
 from ncco_server.service.phone_numbers import line_of
 from ncco_studio.console.audit import audit
@@ -187,7 +187,7 @@ def change_of(folder: ProjectFolder, file: str, before: str, after: str) -> File
 def title_of(read: ReadProject, file: str, fields: Iterable[FormField]) -> str:
     """The names of the file's flows, as words; a shared file with one section has its name."""
     flows = [flow.name for flow in read.project.flows.values() if flow.place.file == file]
-    flows = flows or list(filter(None, [names_written_in(read.texts.get(file, ""))[0]]))
+    flows = flows or list(filter(None, [flow_name_in(read.texts.get(file, ""))]))
     if flows:
         return ", ".join(map(group_title, flows))
     sections = {field.section for field in fields}

@@ -9,16 +9,24 @@ from typing import Final
 
 import yaml
 
-from ncco_server.flow.hours.holidays import country_class, meant_country, regions_of
-from ncco_server.flow.hours.weekly import CLOSED, days_of, meant_spans, shown_days, shown_spans
+from ncco_server.flow.hours.public_holidays import known_country, regions_of
+from ncco_server.flow.hours.weekly import CLOSED, days_of, shown_days, shown_spans
 from ncco_server.issue import keys_of, pointer
 from ncco_server.ncco.value_types import read_number
 from ncco_studio.console.change.fields import NEW_PARTS, FieldKind, FormField
-from ncco_studio.console.change.notation import date_in_words, date_key, is_date, spans_in_words
+from ncco_studio.console.change.notation import (
+    country_code,
+    date_in_words,
+    date_key,
+    is_date,
+    meant_spans,
+    spans_in_words,
+)
 from ncco_studio.editor.yaml_text import NoSuchValue, Path, YamlText, quoted, written
 
 NOT_SAVED: Final = "Fix what is marked below. Nothing is saved yet, and nothing that you wrote is lost."
 SAVED_MEANWHILE: Final = "the file has changed on disk since you opened the form; check your changes again"
+_KEYS: Final = re.compile(r"[0-9*#]+")
 MOST_CHARACTERS: Final = 20_000
 """In a value of the form."""
 
@@ -52,8 +60,8 @@ def changed(text: str, fields: Iterable[FormField], form: Mapping[str, str], lin
     `form` has each field's new value under its name, `remove:NAME` for removed lines, and `key:NAME` and `value:NAME`
     for added lines. National numbers are read as in the country of `line`, a number of the project.
     """
-    fields = [*fields]
-    kept = [field for field in fields if not is_removed(field, form)]
+    changeable = [field for field in fields if field.kind != "template"]
+    kept = [field for field in changeable if not is_removed(field, form)]
     values = {field.name: tidied(form.get(field.name, field.value), field.kind) for field in kept}
     yaml_text = YamlText(text)
     faults: dict[str, str] = {}
@@ -61,7 +69,7 @@ def changed(text: str, fields: Iterable[FormField], form: Mapping[str, str], lin
         _set_all(yaml_text, kept, values, faults, line)
         added = [name.removeprefix("value:") for name in form if name.startswith("value:")]
         _add_all(yaml_text, [name for name in added if keys_of(name) == ("numbers",)], form, faults, line)
-        for field in reversed(fields):
+        for field in reversed(changeable):
             if field.removes is not None and is_removed(field, form):
                 yaml_text.remove(field.removes)
         for field in kept:
@@ -94,6 +102,19 @@ def merged(
         if new != old and (own not in (old, new) or f"remove:{field.name}" in form):
             both.add(field.name)
     return found, frozenset(both)
+
+
+def decided(form: Mapping[str, str], fields: Iterable[FormField]) -> dict[str, str]:
+    """Apply the choices of a form for the fields that somebody else has changed, too."""
+    found = dict(form)
+    for field in fields:
+        choice = form.get(f"take:{field.name}")
+        if choice == "theirs":
+            found[field.name] = field.value
+            found.pop(f"remove:{field.name}", None)
+        elif choice == "both":
+            found[field.name] = f"{field.value} {form.get(field.name, '')}"
+    return found
 
 
 def _set_all(
@@ -140,6 +161,8 @@ def _checked(value: str, kind: FieldKind, line: str = "") -> str:
         if spans is None:
             raise CannotChange(f"{value}: write opening and closing times, such as 9am to 5:30pm, or closed")
         return shown_spans(spans)
+    if kind == "key" and not _KEYS.fullmatch(value):
+        raise CannotChange(f"{value}: write what callers press: digits, * or #")
     if kind == "date":
         return date_key(value)
     return _number(value, line) if kind == "number" else value
@@ -277,7 +300,7 @@ def _write_region(text: YamlText, path: Path, country: str, part: str) -> None:
     before = {key.value: value.value for key, value in text.node(path).value}
     wanted = {"country": country, "subdivision": part}
     if before["country"] != country and "language" in before:
-        known = country_class(country)
+        known = known_country(country)
         wanted["language"] = before["language"] if known and before["language"] in known.supported_languages else ""
     for word, value in wanted.items():
         if value and word in before:
@@ -295,8 +318,8 @@ def _part_code(country: str, words: str) -> str:
 
 
 def _meant_region(words: str) -> tuple[str, str]:
-    """Return the codes of a country and of its part, if the words name one: `Wales`. ("", "") for other words."""
-    country = meant_country(words)
+    """Return the codes of a country and of its part, if the words name one. ("", "") for other words."""
+    country = country_code(words)
     try:
         return country, _part_code(country, words.strip())
     except KeyError:

@@ -7,7 +7,13 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from ncco_server.flow.hours.calendar import Calendar
-from ncco_server.flow.hours.holidays import countries, dates_from_json, dates_to_json, library_dates, regions_of
+from ncco_server.flow.hours.public_holidays import (
+    country_names,
+    dates_from_json,
+    dates_to_json,
+    library_dates,
+    regions_of,
+)
 from ncco_server.flow.loader import calendar_sources
 from tests.support.cases import each_case
 from tests.unit.server.flow.hours.reading_hours import SAMPLE, read
@@ -84,8 +90,5 @@ def test_a_calendar_that_knows_fewer_years_gives_those_years() -> None:
     assert date(2040, 1, 26) in library_dates("IN")
 
 
-def test_countries_are_known_by_names_and_codes() -> None:
-    known = countries()
-
-    assert {"GB"} == {known[word] for word in ("united kingdom", "gb", "gbr", "uk")}
-    assert ("England", {}) == (regions_of("GB")["ENG"], regions_of(""))
+def test_countries_and_their_parts_have_names() -> None:
+    assert ("United Kingdom", "England", {}) == (country_names()["GB"], regions_of("GB")["ENG"], regions_of(""))
