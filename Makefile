@@ -70,12 +70,11 @@ system: $(READY) ## run all other tests: kills, several hosts, whole servers
 
 check: lint types layers size test system ## run lint, types, layers, sizes and all tests: everything that must pass before a commit
 
-check-all: check ## run check, hostile and generated requests, long proofs, more examples, and mutants of conditions: for a night
+check-all: check ## run check, hostile and generated requests, long proofs and more examples: for a night
 	$(PYTEST) --night $(NIGHT)
 	$(PYTEST) --dist loadfile --hypothesis-profile=search -m hypothesis tests
 	$(BIN)/python -m tests.system.promises --long
 	$(BIN)/python -m tests.system.server.security.fuzzing --minutes 6 --seed $$(date +%j)
-	$(BIN)/python -m benchmarks.condition_mutants --most 60 --seed $$(date +%j)
 
 coverage: $(READY) ## show the lines of app/ that no test of `make test` runs
 	$(BIN)/coverage erase

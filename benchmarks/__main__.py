@@ -12,32 +12,8 @@ import sys
 import time
 from typing import Final
 
-BENCHMARKS: Final = (
-    "instructions",
-    "commands",
-    "loaded",
-    "signature",
-    "store",
-    "disk",
-    "replay",
-    "served",
-    "latency",
-    "growth",
-    "mutants",
-    "prove",
-    "console",
-    "paint",
-    "pages",
-    "lookups",
-    "tables",
-    "forgetting",
-    "mistakes",
-    "placing_load",
-    "frozen",
-)
-OF_THE_SERVER: Final = frozenset({"served", "latency", "growth", "pages", "tables", "forgetting"})
-NIGHTLY: Final = ("condition_mutants",)
-"""Each takes hours, so only `make check-all` runs it."""
+BENCHMARKS: Final = ("instructions", "loaded", "served", "latency", "prove", "pages", "frozen")
+OF_THE_SERVER: Final = frozenset({"served", "latency", "pages"})
 
 
 def main() -> int:

@@ -1,16 +1,12 @@
 """How many thousand instructions a webhook takes, and where: counted by callgrind, so other load has no influence.
 
     .venv/bin/python -m benchmarks.instructions
-    .venv/bin/python -m benchmarks.instructions --rows 1000000
 
 Needs valgrind (Debian package `valgrind`). Two runs differ by about 1 %, so a loss of 5 % is visible, which noise hides
 when you measure time. The benchmark runs the application of `ncco serve` in one process, without sockets, with the flow
 of benchmarks/flows and a database in memory, then with the same flow in Python, of benchmarks/handlers. It sends groups
 of 20 signed answer webhooks, then a press of 1 for each, then the end of each call. A stage is one public function,
 called 20 times in a row; the rest is FastAPI, the route and its deadline.
-
-With `--rows`, the calls are stored in SQLite, then in PostgreSQL, whose own processes are not counted; a table has this
-number of rows. The same flow is counted with and without a lookup of the caller in this table, without stages.
 
 Hashes count for more here than they take in time, because valgrind lacks the instructions for them.
 """
@@ -27,14 +23,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Final, NamedTuple
 
 import orjson
 
-from benchmarks import tables
 from benchmarks.load.requests import CREDENTIALS, answer_request, input_request, status_request
 from benchmarks.load.serving import ROOT
 from ncco_server import engine
@@ -45,7 +39,6 @@ from ncco_server.settings import load_settings
 from ncco_server.web.app import create_app
 from ncco_server.web.log import configure_log, log_webhook
 from ncco_server.web.webhook_http import WebhookConfig, WebhookRequest
-from tests.support.postgres_server import running_server
 
 GROUP: Final = 20
 WARM_UP: Final = 3
@@ -112,38 +105,25 @@ def _control(*words: str) -> None:
 def main() -> int:
     """Print the tables; a second process under valgrind does the counting for each."""
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    words.add_argument("--rows", type=int, help="count a lookup in a table with this number of rows")
     words.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
     given = words.parse_args()
     if given.inside is not None:
-        asyncio.run(_count(given.inside, has_stages=given.rows is None))
+        asyncio.run(_count(given.inside))
         return 0
     if shutil.which("callgrind_control") is None:
         print("valgrind is not installed; on Debian: apt-get install valgrind", file=sys.stderr)
         return 2
-    if given.rows is None:
-        for flows, settings in FLOWS.items():
-            print(f"{flows}:")
-            _print_table(_counted({**settings, "NCCO_FLOWS": str(ROOT / flows)}))
-        return 0
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        tables.write_flows(folder / "flows")
-        server = stack.enter_context(running_server())
-        for url in (f"sqlite:///{folder}/calls.db", server.url(server.new_database())):
-            tables.fill(url, given.rows, 0)
-            for name, project in (("without a lookup", ROOT / "benchmarks/flows"), ("with one", folder / "flows")):
-                print(f"{url.partition(':')[0]}, {name}:")
-                settings = {"NCCO_DATABASE_URL": url, "NCCO_FLOWS": str(project)}
-                _print_table(_counted(settings, "--rows", str(given.rows)))
+    for flows, settings in FLOWS.items():
+        print(f"{flows}:")
+        _print_table(_counted({**settings, "NCCO_FLOWS": str(ROOT / flows)}))
     return 0
 
 
-def _counted(settings: Mapping[str, str], *words: str) -> dict[str, float]:
+def _counted(settings: Mapping[str, str]) -> dict[str, float]:
     """Thousands of instructions for one webhook, by stage, counted in a process under valgrind."""
     with tempfile.TemporaryDirectory() as folder:
         command = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={folder}/counted"]
-        command += [sys.executable, "-m", "benchmarks.instructions", "--inside", folder, *words]
+        command += [sys.executable, "-m", "benchmarks.instructions", "--inside", folder]
         given = {**os.environ, **_settings(), **settings, "PYTHONHASHSEED": "0"}
         done = subprocess.run(command, check=False, env=given, cwd=ROOT, capture_output=True, text=True)  # noqa: S603 - our own
         if done.returncode:
@@ -190,7 +170,7 @@ def _print_table(counts: dict[str, float]) -> None:
     print(f"a call from answer to end: {calls:,.0f} thousand instructions")
 
 
-async def _count(folder: Path, *, has_stages: bool) -> None:
+async def _count(folder: Path) -> None:
     settings, counter = load_settings(), Counter(folder)
     with (folder / "log").open("w") as log:
         app = create_app(settings, write_line=configure_log(settings, log))
@@ -213,8 +193,7 @@ async def _count(folder: Path, *, has_stages: bool) -> None:
             await _send(app, ends)
             counter.end("end: whole")
             counter.each("nothing", lambda: None)
-            if has_stages:
-                await _count_stages(app, counter)
+            await _count_stages(app, counter)
 
 
 async def _cancel_background() -> None:
@@ -307,7 +286,7 @@ def _fresh(delivery: Delivery) -> Delivery:
 
 
 def _answer() -> Webhook:
-    return _parsed(answer_request(str(tables.FIRST)))
+    return _parsed(answer_request())
 
 
 def _parsed(request: bytes, path: str = "") -> Webhook:

@@ -35,7 +35,6 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from benchmarks.commands import flow_text
 from benchmarks.load import machine, page
 from benchmarks.load.requests import CREDENTIALS, answer_request, input_request, status_request
 from benchmarks.load.serving import ROOT, ask, cpu_us, free_port, ours, started
@@ -63,9 +62,46 @@ START_S: Final = 30.0
 STEPS: Final = 2_000
 CALLERS: Final = 4
 BUSY: Final = 8
-NUMBER: Final = 60_000
 LEG: Final = re.compile(rb'"uuid":"([0-9a-f]+)"')
 WAIT: Final = re.compile(rb"https://calls\.example\.com(/webhooks/input/[^\"]+)")
+
+
+HEAD = """flow: flow
+default: true
+start: step0
+vars:
+  team: {type: text, default: nobody}
+defaults:
+  talk: {language: en-GB, style: 2}
+  retry:
+    noinput: ["Sorry, I did not hear you.", "You can also press a key."]
+    nomatch: ["Sorry, that is not one of the choices."]
+    then: last
+  on: {error: last}
+steps:
+"""
+MENU = """  step{step}:
+    do:
+      - talk: "Hello {{{{ call.from }}}}. For sales press 1 or say sales, for support press 2 or say support."
+    choices:
+      sales: {{dtmf: 1, speech: [sales, buy, order], set: {{team: sales}}, goto: step{following}}}
+      support: {{dtmf: 2, speech: [support, help], set: {{team: support}}, goto: step{following}}}
+"""
+DIAL = """  step{step}:
+    do:
+      - talk: "Connecting you to {{{{ team }}}}."
+      - connect: "447700900111"
+        timeout: 20
+    on:
+      completed: end
+      otherwise: step{following}
+"""
+LAST = """  last:
+    do:
+      - talk: "Please leave a message after the tone."
+      - record: {beepStart: true, endOnSilence: 4}
+    goto: end
+"""
 
 
 class Load(NamedTuple):
@@ -147,7 +183,7 @@ def _starts(runs: int, stored: int, *, is_written: bool) -> None:
 
 def _old_revision(folder: Path, busy: int) -> tuple[float, float]:
     """Return how long the slowest caller waits, and the processor time that the server uses for all."""
-    flows = {"new": flow_text(NUMBER, 10), "old": flow_text(NUMBER)}  # a start loads the revisions of open calls
+    flows = {"new": _flow_text(10), "old": _flow_text(20)}  # a start loads the revisions of open calls
     url = f"sqlite:///{folder}/calls.db"
     with ExitStack() as stack:
         servers = {}
@@ -169,10 +205,15 @@ def _old_revision(folder: Path, busy: int) -> tuple[float, float]:
 
 async def _lengthen(url: str, text: str) -> None:
     """Add steps to a stored revision: to check them when it is new takes seconds."""
-    sources = {"flows/flow.yaml": flow_text(NUMBER, STEPS)}
+    sources = {"flows/flow.yaml": _flow_text(STEPS)}
     hash_ = revision_of({"flows/flow.yaml": text})
     async with open_store(url) as store:
-        await store.replace_revision(RevisionRow(hash_, f"flow{NUMBER}", orjson.dumps(sources), NOW_MS))
+        await store.replace_revision(RevisionRow(hash_, "flow", orjson.dumps(sources), NOW_MS))
+
+
+def _flow_text(steps: int) -> str:
+    middle = "".join((MENU, DIAL)[step % 2].format(step=step, following=step + 1) for step in range(steps - 2))
+    return HEAD + middle + DIAL.format(step=steps - 2, following=0).replace("step0", "last") + LAST
 
 
 def _waited(port: int, request: bytes) -> float:

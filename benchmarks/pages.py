@@ -27,12 +27,12 @@ from typing import Final, NamedTuple
 import asyncpg
 import httpx
 
-from benchmarks.console import PASSWORD, console_of
 from benchmarks.load import machine, page, serving
 from benchmarks.load.history import fill
 from ncco_server.settings.passwords import hash_password
 from tests.support.postgres_server import NoPostgres, running_server
 
+PASSWORD: Final = "a password of the benchmark"  # noqa: S105 - for the benchmark only
 TABS: Final = 10
 POLL_S: Final = 2.0
 TABS_S: Final = 130.0
@@ -160,7 +160,7 @@ def _measure(folder: Path, database: str, url: str, args: argparse.Namespace) ->
     print(f"{database}: {args.stored:,} calls stored in {time.perf_counter() - began:.0f} s", flush=True)
     port = serving.free_port()
     env = {"NCCO_CONSOLE_PORT": str(port), "NCCO_CONSOLE_PASSWORD_HASH": hash_password(PASSWORD)}
-    with serving.ours(folder, database, url, env) as server, browser(port) as client:
+    with serving.ours(folder, database, url, env) as server, _browser(port) as client:
         wanted = [*pages(numbers), *deep_pages(args.stored)]
         before = _scans(url)
         found = {}
@@ -168,7 +168,7 @@ def _measure(folder: Path, database: str, url: str, args: argparse.Namespace) ->
             found[each.name] = _fetch(client, each, args.rounds)
             if scans := _scans(url) - before:
                 print(f"    sequential scans so far: {dict(scans)}", flush=True)
-        share = _polling(port, console_of(server.pid), 10.0 if args.quick else TABS_S)
+        share = _polling(port, _console_of(server.pid), 10.0 if args.quick else TABS_S)
         scans = _scans(url) - before
     found["ten open tabs"] = Figure(f"{share:.2%} of a core", f"{MOST_SHARE:.0%} of a core", share < MOST_SHARE)
     words = "not counted" if database == "sqlite" else f"{scans.total()}"
@@ -197,10 +197,10 @@ def deep_pages(stored: int) -> Iterator[Page]:
 
 
 @contextmanager
-def browser(port: int, password: str = PASSWORD) -> Iterator[httpx.Client]:
+def _browser(port: int) -> Iterator[httpx.Client]:
     """A client that is logged in to the console."""
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-        reply = client.post("/login", data={"password": password})
+        reply = client.post("/login", data={"password": PASSWORD})
         if reply.status_code != 303:
             raise RuntimeError(f"the console answers {reply.status_code}: {reply.text[:300]}")
         client.headers["cookie"] = "; ".join(f"{each.name}={each.value}" for each in client.cookies.jar)
@@ -225,7 +225,7 @@ def _polling(port: int, console: int, seconds: float) -> float:
     """The share of a core that the console uses while tabs poll: half of them Home, half of them the calls."""
     end = threading.Event()
     with ExitStack() as stack:
-        clients = [stack.enter_context(browser(port)) for _ in range(TABS)]
+        clients = [stack.enter_context(_browser(port)) for _ in range(TABS)]
         tabs = [_tab(client, ("/home", "/calls")[number % 2], end) for number, client in enumerate(clients)]
         threads = [threading.Thread(target=tab) for tab in tabs]
         for thread in threads:
@@ -239,6 +239,13 @@ def _polling(port: int, console: int, seconds: float) -> float:
             thread.join()
     print(f"ten open tabs: {share:.2%} of a core", flush=True)
     return share
+
+
+def _console_of(pid: int) -> int:
+    """The largest child process of a server, which is the console. (The other child tracks resources.) Needs Linux."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    children = [int(child) for task in tasks for child in task.read_text().split()]
+    return max(children, key=serving.memory_mb)
 
 
 def _tab(client: httpx.Client, address: str, end: threading.Event) -> Callable[[], None]:

@@ -2,8 +2,8 @@
 
     .venv/bin/python -m benchmarks.prove [--runs 3]
 
-Of a flow of 100 steps, with lookups, counters and opening hours; of one with five menus and 10^8 paths; and of
-handlers, beside the flow files that say the same.
+Of a flow of 100 steps, with lookups, counters and opening hours; of one with five menus and 10^8 paths; and of two
+flow files of this project.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from ncco_server.flow.files import read_project
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow
 from ncco_studio.verify.prove import Proof, prove
-from ncco_studio.verify.prove.handler_steps import explore
 
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
 HEAD = """flow: large
@@ -110,16 +109,8 @@ STEPS = (
     on: {{completed: end, busy: step{after}, otherwise: step{next}}}
 """,
 )
-FOLDERS: Final = {
-    "flows": "reception",
-    "examples/frontdesk/flows": "reception",
-    "benchmarks/flows": "frontdesk",
-    "benchmarks/handlers": "frontdesk",
-    "examples/pizza/flows": "pizza",
-    "examples/bakery/flows": "bakery",
-    "examples/bot/flows": "bot",
-}
-"""A flow of each of these folders: flow files, each before the handler that says the same, and other handlers."""
+FOLDERS: Final = {"flows": "reception", "benchmarks/flows": "frontdesk"}
+"""A flow of each of these folders."""
 SAYS = """  step{n}:
     do:
       - talk: "One moment."
@@ -160,7 +151,7 @@ def _measure(flow: Flow, runs: int) -> tuple[list[float], Proof]:
 
 def _in_folder(folder: Path, name: str) -> Flow:
     texts, _ = read_project(folder, folder.with_name("templates"))
-    return load(texts, handlers=[path.name for path in folder.glob("*.py")], explore=explore).flows[name]
+    return load(texts).flows[name]
 
 
 def _loaded(text: str) -> Flow:

@@ -15,10 +15,6 @@ POSTs, each for a new call, signed in advance.
 - handler, handler input: like memory and input, with the flow as a handler in Python (benchmarks/handlers).
 - sqlite, postgresql: like memory, but webhook, session and turn are committed with full sync before each reply. The
   processor time of PostgreSQL's own processes is not included.
-- FastAPI, Vonage's SDK, aiosqlite and Flask, Vonage's SDK, sqlite3: the same work as sqlite, written by hand. The SDK
-  checks the signature and makes the NCCO, and one transaction is committed with full sync before each reply.
-- the others: Flask, FastAPI with Vonage's models, and Express with Vonage's models. They return the same NCCO, but
-  check and store nothing.
 """
 
 from __future__ import annotations
@@ -32,7 +28,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.load import machine, page, requests, serving, wrk
-from benchmarks.load.peers import PEERS, NotInstalled, scratch
 from benchmarks.load.serving import Server
 from tests.support.postgres_server import NoPostgres, running_server
 
@@ -48,7 +43,7 @@ def main() -> int:
     words.add_argument("--rounds", type=int, default=7)
     words.add_argument("--seconds", type=int, default=3)
     words.add_argument("--connections", type=int, default=64)
-    words.add_argument("--quick", action="store_true", help="3 rounds of 1 s, without peers")
+    words.add_argument("--quick", action="store_true", help="3 rounds of 1 s")
     words.add_argument("--only", default="", help="names of rows, in one text: those that occur in it")
     words.add_argument("--write", action="store_true", help="write the table to docs/performance.md")
     args = words.parse_args()
@@ -89,13 +84,6 @@ def _start(stack: ExitStack, folder: Path, args: argparse.Namespace) -> dict[str
         if is_wanted(name):
             env = in_python if name in HANDLERS else None
             servers[name] = stack.enter_context(serving.ours(folder, name, database, env))
-    for peer in () if args.quick else PEERS:
-        if is_wanted(peer.name):
-            try:
-                peer.install(scratch())
-                servers[peer.name] = stack.enter_context(peer.start(scratch()))
-            except NotInstalled as why:
-                print(f"{peer.name} is left out: {why}")
     return servers
 
 

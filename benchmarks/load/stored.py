@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
 from typing import Final
 
 from ncco_server.store import SessionRow, TurnRow, WebhookRow, open_store
@@ -19,25 +18,21 @@ _TURN: Final = TurnRow("", 1, b"", b"", b"", "w" * 32, -1, -1, "", NOW_MS)
 _WEBHOOK: Final = WebhookRow("w" * 32, "answer", "", -1, -1, "", "", "", "POST", b"", NOW_MS)
 
 
-def fill(url: str, count: int, seed: int = 1, *, callers: Sequence[str] = ()) -> None:
-    """Open `count` calls, with documents as large as those of the flow in benchmarks/flows; none of the calls ends.
-
-    The first ones come from `callers`, the others from `CALLER`.
-    """
-    asyncio.run(_fill(url, count, random.Random(seed), callers))  # noqa: S311 - test data
+def fill(url: str, count: int, seed: int = 1) -> None:
+    """Open `count` calls, with documents as large as those of the flow in benchmarks/flows; none of the calls ends."""
+    asyncio.run(_fill(url, count, random.Random(seed)))  # noqa: S311 - test data
 
 
-async def _fill(url: str, count: int, ids: random.Random, callers: Sequence[str]) -> None:
+async def _fill(url: str, count: int, ids: random.Random) -> None:
     async with open_store(url) as store:
         for first in range(0, count, AT_ONCE):
-            some = range(first, min(first + AT_ONCE, count))
-            calls = [(f"{ids.getrandbits(128):032x}", callers[at] if at < len(callers) else CALLER) for at in some]
-            await asyncio.gather(*(store.open_call(*_new_call(*call)) for call in calls))
+            legs = [f"{ids.getrandbits(128):032x}" for _ in range(min(AT_ONCE, count - first))]
+            await asyncio.gather(*(store.open_call(*_new_call(leg)) for leg in legs))
 
 
-def _new_call(id_: str, caller: str) -> tuple[SessionRow, TurnRow, WebhookRow]:
+def _new_call(id_: str) -> tuple[SessionRow, TurnRow, WebhookRow]:
     conversation = f"CON-{id_[:8]}-{id_[8:12]}-{id_[12:16]}-{id_[16:20]}-{id_[20:]}"
-    text = f'{{"from":"{caller}","uuid":"{id_}","talk":"Thank you for calling. For sales, press 1."}},'.encode() * 7
+    text = f'{{"from":"{CALLER}","uuid":"{id_}","talk":"Thank you for calling. For sales, press 1."}},'.encode() * 7
     return (
         _SESSION._replace(id=id_, leg=id_, conversation=conversation, state=text[:756]),
         _TURN._replace(session=id_, ncco=text[:680], trace=text[:474], inputs=text[:100]),

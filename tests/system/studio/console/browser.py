@@ -168,7 +168,7 @@ def check_page(page: Page, *windows: tuple[int, Scheme]) -> None:
 
 
 def check_budget(page: Page) -> None:
-    """Check that a new page is small, with everything that it loads. (`benchmarks.paint` says how long it takes.)"""
+    """Check that a new page is small, with everything that it loads."""
     page.wait_for_load_state("networkidle")
     loaded = "[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]"
     assert MOST_BYTES > page.evaluate(f"{loaded}.reduce((sum, each) => sum + each.encodedBodySize, 0)")

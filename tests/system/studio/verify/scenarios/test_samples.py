@@ -9,7 +9,7 @@ from tests.system.studio.verify.scenarios.mutants import mutants_of, try_mutant
 
 FLOWS = ("reception", "pin", "findme", "conference")
 EVERY = 8
-"""One of this many mutants is tried here; `python -m benchmarks.mutants` tries all of them."""
+"""One of this many mutants is tried."""
 LEAST = 0.95
 
 
