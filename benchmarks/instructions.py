@@ -32,9 +32,9 @@ import orjson
 from benchmarks.load.requests import CREDENTIALS, answer_request, input_request, status_request
 from benchmarks.load.serving import ROOT
 from ncco_server import engine
-from ncco_server.engine.session import from_json, to_json
+from ncco_server.engine.session import to_json
 from ncco_server.service.delivery import Delivery, Reply
-from ncco_server.service.written_rows import answer_row, session_row, turn_row, webhook_row
+from ncco_server.service.written_rows import answer_row, session_row, turn_row
 from ncco_server.settings import load_settings
 from ncco_server.web.app import create_app
 from ncco_server.web.log import configure_log, log_webhook
@@ -207,8 +207,7 @@ async def _cancel_background() -> None:
 async def _count_stages(app: Any, counter: Counter) -> None:
     config: WebhookConfig = app.state.webhooks
     calls = config.calls
-    pressed = _presses(await _send(app, [_answer()]))[0]
-    answer, press = _received(app, _answer()), _received(app, pressed)
+    answer = _received(app, _answer())
     call, context = answer.call, calls.policy.turn_context(answer.received_at, BASE_URL)
     flow = calls.library.find(call.to, None)
     assert flow is not None  # noqa: S101 - for the type
@@ -232,52 +231,10 @@ async def _count_stages(app: Any, counter: Counter) -> None:
         await calls.store.open_call(opened._replace(id=id_, leg=id_), first, cause)
 
     await counter.group("answer: 6 store", open_call)
-    _count_log(config, counter, "answer", reply, answer)
-
-    counter.each("input: 1 verify and read", lambda: _received(app, pressed))
-    counter.each("input: 2 recognise", lambda: _fresh(press).webhook)
-    state = to_json(turn.session)
-    counter.each("input: 3 session from JSON", lambda: from_json(state))
-    session, heard = turn.session, press.webhook
-    wait = next(wait for wait in session.waits if wait.steers)
-    counter.each("input: 4 engine", lambda: _result(engine.resume(flow, session, wait, heard, context)))
-    moved = _result(engine.resume(flow, session, wait, heard, context))
-    counter.each("input: 5 session as JSON", lambda: to_json(moved.session))
-
-    def moved_rows() -> Any:
-        ref = engine.WaitRef("input", session.id, 1, wait.index)
-        ncco, webhook = orjson.dumps(moved.ncco), webhook_row(KEY, press, "input-dtmf", session.id, ref, hides=False)
-        return turn_row(moved, ncco, webhook, press), webhook, Reply.of_turn(moved, ncco, webhook)
-
-    counter.each("input: 6 rows and reply", moved_rows)
-    advanced, cause, reply = moved_rows()
-    later = session_row(moved.session, 2, 1, 1)
-
-    async def advance(id_: str) -> None:
-        await calls.store.load(id_)
-        second, pressed = advanced._replace(session=id_), cause._replace(id=f"input-{id_}", session=id_)
-        await calls.store.advance(later._replace(id=id_, leg=id_), second, pressed)
-
-    await counter.group("input: 7 store", advance)
-    _count_log(config, counter, "input", reply, press)
-
-
-def _count_log(config: WebhookConfig, counter: Counter, kind: str, reply: Reply, delivery: Delivery) -> None:
-    def log() -> None:
-        log_webhook(
-            config.write_line,
-            reply,
-            route=kind,
-            method="POST",
-            status=200,
-            seconds=0.001,
-            delivery=delivery,
-            error=None,
-            shows_values=False,
-        )
-
-    counter.each(f"{kind}: 8 log", log)
-    counter.each(f"{kind}: 9 metrics", lambda: config.metrics.webhook(kind, reply, 200, 0.001))
+    given: dict[str, Any] = {"route": "answer", "method": "POST", "status": 200, "seconds": 0.001, "error": None}
+    given |= {"delivery": answer, "shows_values": False}
+    counter.each("answer: 7 log", lambda: log_webhook(config.write_line, reply, **given))
+    counter.each("answer: 8 metrics", lambda: config.metrics.webhook("answer", reply, 200, 0.001))
 
 
 def _fresh(delivery: Delivery) -> Delivery:

@@ -10,6 +10,8 @@ p99 of 5 ms at 200 a second, and of 15 ms at 1,000.
 from __future__ import annotations
 
 import argparse
+import asyncio
+import re
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -17,7 +19,6 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.load import machine, page, requests, serving
-from benchmarks.load.open_loop import Client, share
 from benchmarks.load.stored import fill
 
 RATES: Final = {200: 5.0, 1000: 15.0}
@@ -55,12 +56,36 @@ def main() -> int:
 
 
 def _row(port: int, rate: int, aim: float, stored: int, seconds: int) -> list[str]:
-    client = Client(port)
-    client.run([requests.answer_request() for _ in range(rate)], rate)
-    latencies = client.run([requests.answer_request() for _ in range(rate * seconds)], rate)
-    client.close()
-    shares = [f"{share(latencies, part):.1f}" for part in PARTS]
-    return [f"{stored:,}", f"{rate:,}", *shares, f"{latencies[-1] * 1000:.1f}", f"{aim:g}"]
+    asyncio.run(_sent(port, rate, rate))
+    found = asyncio.run(_sent(port, rate * seconds, rate))
+    shares = [f"{1000 * found[min(len(found) - 1, int(len(found) * part))]:.1f}" for part in PARTS]
+    return [f"{stored:,}", f"{rate:,}", *shares, f"{found[-1] * 1000:.1f}", f"{aim:g}"]
+
+
+async def _sent(port: int, count: int, rate: int) -> list[float]:
+    """Send so many requests at `rate` a second; return the seconds from due time to complete reply, sorted."""
+    waiting = [requests.answer_request() for _ in range(count)]
+    clock = asyncio.get_running_loop().time
+    begin = clock() + 0.1
+    free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+
+    async def seconds(number: int) -> float:
+        due = begin + number / rate
+        await asyncio.sleep(due - clock())
+        reader, writer = free.pop() if free else await asyncio.open_connection("127.0.0.1", port)
+        writer.write(waiting[number])
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+        if length is None or not head.startswith(b"HTTP/1.1 200"):
+            raise RuntimeError(f"a reply is {head[:300]!r}")
+        await reader.readexactly(int(length[1]))
+        free.append((reader, writer))
+        return clock() - due
+
+    found = await asyncio.gather(*map(seconds, range(count)))
+    for _, writer in free:
+        writer.close()
+    return sorted(found)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,10 @@
-"""What `ncco serve` loads to answer calls: lines of its own modules, memory, and the time until it answers.
+"""How long `ncco serve` takes to start, and to load an old revision of a flow while callers wait.
 
-    .venv/bin/python -m benchmarks.loaded [--runs 5] [--calls 1000] [--modules] [--also FOLDER ...]
-    .venv/bin/python -m benchmarks.loaded --starts [--stored 300000] [--runs 5] [--quick] [--write]
+    .venv/bin/python -m benchmarks.loaded [--stored 300000] [--runs 5] [--quick] [--write]
 
-With `--starts`, the time until the first answer is measured with an empty database and with many stored calls, and then
-how long four calls wait whose old revision of 2,000 steps a server has not loaded yet, alone and beside busy processes.
-They have 4 seconds.
-
-`--also` takes checkouts of other versions, each with a `.venv`; the versions take turns. The flow of benchmarks/flows
-uses no mail, no recordings, no lookups and places no calls. Each call is answered, presses 1 and ends. Lines are all
-lines of the files of `ncco_server` in `sys.modules`, with blanks and docstrings, after the last call. Memory is read
-then too: what is resident, and the part of it that is private. A start takes from the first instruction of Python until
-the first NCCO has arrived; the lowest of all runs counts, because other programs only make it longer.
+A start takes from the first instruction of Python until the first NCCO has arrived, with an empty database and with
+many stored calls; the lowest of all runs counts, because other programs only make it longer. Then four calls wait whose
+old revision of 2,000 steps a server has not loaded yet, alone and beside busy processes. They have 4 seconds.
 """
 
 from __future__ import annotations
@@ -19,15 +12,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
-import platform
 import re
 import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -49,8 +38,7 @@ from pathlib import Path
 sys.modules.update(rich=None, greenlet=None)
 
 def write():
-    files = {name: getattr(module, "__file__", None) for name, module in sys.modules.items()}
-    own = {name: file for name, file in files.items() if name.partition(".")[0] == "ncco_server" and file}
+    own = [name for name in sys.modules if name.partition(".")[0] == "ncco_server"]
     Path(os.environ["MODULES"]).write_text(json.dumps(own))
 
 atexit.register(write)
@@ -62,12 +50,8 @@ START_S: Final = 30.0
 STEPS: Final = 2_000
 CALLERS: Final = 4
 BUSY: Final = 8
-LEG: Final = re.compile(rb'"uuid":"([0-9a-f]+)"')
-WAIT: Final = re.compile(rb"https://calls\.example\.com(/webhooks/input/[^\"]+)")
-
-
-HEAD = """flow: flow
-default: true
+HEAD: Final = """flow: long
+numbers: ["442079460000"]
 start: step0
 vars:
   team: {type: text, default: nobody}
@@ -79,94 +63,56 @@ defaults:
     then: last
   on: {error: last}
 steps:
+  last: {do: [{talk: "Nobody is free."}], goto: end}
 """
-MENU = """  step{step}:
+MENU: Final = """  step%d:
     do:
-      - talk: "Hello {{{{ call.from }}}}. For sales press 1 or say sales, for support press 2 or say support."
+      - talk: "Hello {{ call.from }}. For sales press 1 or say sales, for support press 2 or say support."
     choices:
-      sales: {{dtmf: 1, speech: [sales, buy, order], set: {{team: sales}}, goto: step{following}}}
-      support: {{dtmf: 2, speech: [support, help], set: {{team: support}}, goto: step{following}}}
+      sales: {dtmf: 1, speech: [sales, buy, order], set: {team: sales}, goto: %s}
+      support: {dtmf: 2, speech: [support, help], set: {team: support}, goto: last}
 """
-DIAL = """  step{step}:
+DIAL: Final = """  step%d:
     do:
-      - talk: "Connecting you to {{{{ team }}}}."
+      - talk: "Connecting you to {{ team }}."
       - connect: "447700900111"
         timeout: 20
-    on:
-      completed: end
-      otherwise: step{following}
+    on: {completed: end, otherwise: %s}
 """
-LAST = """  last:
-    do:
-      - talk: "Please leave a message after the tone."
-      - record: {beepStart: true, endOnSilence: 4}
-    goto: end
-"""
+LEG: Final = re.compile(rb'"uuid":"([0-9a-f]+)"')
+WAIT: Final = re.compile(rb"https://calls\.example\.com(/webhooks/input/[^\"]+)")
 
 
-class Load(NamedTuple):
-    """What one server took. `modules` has the lines of each module; memory is in MB."""
+class Start(NamedTuple):
+    """The modules of `ncco_server` that one server has loaded, and how long it took until the first answer."""
 
-    modules: Mapping[str, int]
-    resident: float
-    private: float
-    start_s: float
-    start_cpu_s: float
+    modules: frozenset[str]
+    seconds: float
+    cpu_s: float
 
 
 def main() -> int:
-    """Print the figures of each version, and with `--modules` the lines of each module."""
+    """Print the table; with `--write`, also write it to docs/performance.md."""
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--runs", type=int, default=5)
-    words.add_argument("--calls", type=int, default=1000)
-    words.add_argument("--modules", action="store_true", help="print the lines of each module")
-    words.add_argument("--also", type=Path, nargs="*", default=[])
-    words.add_argument("--starts", action="store_true", help="measure starts and old revisions")
     words.add_argument("--stored", type=int, default=300_000)
     words.add_argument("--quick", action="store_true", help="two runs, and a hundredth of the stored calls")
     words.add_argument("--write", action="store_true", help="write the table to docs/performance.md")
     args = words.parse_args()
-    if args.starts:
-        quick = (2, args.stored // 100)
-        _starts(*(quick if args.quick else (args.runs, args.stored)), is_written=args.write)
-        return 0
-    versions = [ROOT, *args.also]
-    found: dict[Path, list[Load]] = {version: [] for version in versions}
-    for _ in range(args.runs):
-        for version in versions:
-            with tempfile.TemporaryDirectory() as name:
-                found[version].append(measured(version.resolve(), Path(name), args.calls))
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {args.calls:,} calls")
-    for version, loads in found.items():
-        if args.modules:
-            print("\n".join(f"{lines:6} {name}" for name, lines in sorted(loads[0].modules.items())))
-        packages = Counter[str]()
-        for name, lines in loads[0].modules.items():
-            packages[name.split(".")[1] if "." in name else "ncco_server"] += lines
-        print(f"{version}: {sum(packages.values()):,} lines in {len(loads[0].modules)} modules, of which")
-        print(f"    {', '.join(f'{package} {lines:,}' for package, lines in packages.most_common())}")
-        print(
-            f"    memory {min(each.resident for each in loads):.1f} MB, "
-            f"{min(each.private for each in loads):.1f} of it private; first answer after "
-            f"{min(each.start_s for each in loads):.2f} s, "
-            f"{min(each.start_cpu_s for each in loads):.2f} s of processor time"
-        )
-    return 0
-
-
-def _starts(runs: int, stored: int, *, is_written: bool) -> None:
+    if args.quick:
+        args.runs, args.stored = 2, args.stored // 100
     rows = []
     with tempfile.TemporaryDirectory() as name:
-        for count in (0, stored):
+        for count in (0, args.stored):
             folder = Path(name) / str(count)
             folder.mkdir()
             fill(f"sqlite:///{folder}/calls.db", count)
-            starts = [measured(ROOT, folder, 1) for _ in range(runs)]
-            figures = f"{min(each.start_s for each in starts):.2f}", f"{min(each.start_cpu_s for each in starts):.2f}"
+            starts = [measured(folder, 1) for _ in range(args.runs)]
+            figures = f"{min(each.seconds for each in starts):.2f}", f"{min(each.cpu_s for each in starts):.2f}"
             rows.append([f"first answer, {count:,} stored calls", *figures])
         for busy in (0, BUSY):
             waits = []
-            for run in range(runs):
+            for run in range(args.runs):
                 folder = Path(name) / f"{busy} {run}"
                 folder.mkdir()
                 waits.append(_old_revision(folder, busy))
@@ -175,15 +121,23 @@ def _starts(runs: int, stored: int, *, is_written: bool) -> None:
             rows.append([f"{CALLERS} callers with an old revision of {STEPS:,} steps{beside}", *figures])
     about = machine.sentence(Path(tempfile.gettempdir()))
     head = ["", "seconds", "seconds of processor time"]
-    lines = [f"{about}; SQLite, {runs} runs; the best first answer, the slowest caller.", "", *page.table(head, rows)]
+    how = f"SQLite, {args.runs} runs; the best first answer, the slowest caller."
+    lines = [f"{about}; {how}", "", *page.table(head, rows)]
     print("\n".join(lines))
-    if is_written:
+    if args.write:
         page.write("starts", lines)
+    return 0
+
+
+def flow_text(steps: int) -> str:
+    """A flow of menus and dials in turn."""
+    names = [*(f"step{step}" for step in range(1, steps)), "last"]
+    return HEAD + "".join((MENU, DIAL)[step % 2] % (step, name) for step, name in enumerate(names))
 
 
 def _old_revision(folder: Path, busy: int) -> tuple[float, float]:
     """Return how long the slowest caller waits, and the processor time that the server uses for all."""
-    flows = {"new": _flow_text(10), "old": _flow_text(20)}  # a start loads the revisions of open calls
+    flows = {"new": flow_text(10), "old": flow_text(20)}  # a start loads the revisions of open calls
     url = f"sqlite:///{folder}/calls.db"
     with ExitStack() as stack:
         servers = {}
@@ -205,15 +159,10 @@ def _old_revision(folder: Path, busy: int) -> tuple[float, float]:
 
 async def _lengthen(url: str, text: str) -> None:
     """Add steps to a stored revision: to check them when it is new takes seconds."""
-    sources = {"flows/flow.yaml": _flow_text(STEPS)}
+    sources = {"flows/flow.yaml": flow_text(STEPS)}
     hash_ = revision_of({"flows/flow.yaml": text})
     async with open_store(url) as store:
-        await store.replace_revision(RevisionRow(hash_, "flow", orjson.dumps(sources), NOW_MS))
-
-
-def _flow_text(steps: int) -> str:
-    middle = "".join((MENU, DIAL)[step % 2].format(step=step, following=step + 1) for step in range(steps - 2))
-    return HEAD + middle + DIAL.format(step=steps - 2, following=0).replace("step0", "last") + LAST
+        await store.replace_revision(RevisionRow(hash_, "long", orjson.dumps(sources), NOW_MS))
 
 
 def _waited(port: int, request: bytes) -> float:
@@ -224,8 +173,8 @@ def _waited(port: int, request: bytes) -> float:
     return time.monotonic() - begun
 
 
-def measured(version: Path, folder: Path, calls: int, flows: Path = FLOWS) -> Load:
-    """Start the server of a version, make calls, and end it. Raises RuntimeError if it does not answer.
+def measured(folder: Path, calls: int, flows: Path = FLOWS) -> Start:
+    """Start a server, make calls, and end it. Raises RuntimeError if it does not answer.
 
     The first call is only answered, because its flow may ask for other keys than 1.
     """
@@ -242,7 +191,7 @@ def measured(version: Path, folder: Path, calls: int, flows: Path = FLOWS) -> Lo
         "NCCO_TEMPLATES": str(folder / "templates"),
         "NCCO_DATABASE_URL": f"sqlite:///{folder}/calls.db",
     }
-    command = [str(version / ".venv" / "bin" / "python"), "-c", PROGRAM, "serve"]
+    command = [sys.executable, "-c", PROGRAM, "serve"]
     begun = time.monotonic()
     with started(command, folder / "log", env) as process:
         _call(port, process, folder / "log")
@@ -250,10 +199,7 @@ def measured(version: Path, folder: Path, calls: int, flows: Path = FLOWS) -> Lo
         start_cpu_s = cpu_us(process.pid) / 1e6
         for _ in range(calls - 1):
             _call(port)
-        resident, private = _memory(process.pid)
-    own = json.loads(modules.read_text())
-    lines = {name: len(Path(file).read_text().splitlines()) for name, file in own.items()}
-    return Load(lines, resident, private, start_s, start_cpu_s)
+    return Start(frozenset(json.loads(modules.read_text())), start_s, start_cpu_s)
 
 
 def _call(port: int, process: subprocess.Popen[bytes] | None = None, log: Path | None = None) -> None:
@@ -275,13 +221,6 @@ def _call(port: int, process: subprocess.Popen[bytes] | None = None, log: Path |
         raise RuntimeError(f"it answers {reply[:500]!r}")
     ask(port, b"POST " + wait[1] + input_request())
     ask(port, b"POST /webhooks/event" + status_request("completed", leg[1].decode()))
-
-
-def _memory(pid: int) -> tuple[float, float]:
-    """Resident and private memory of a process in MB. Needs Linux."""
-    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    kilobytes = {name: int(number) for name, number in re.findall(r"^(\w+): +(\d+) kB$", text, re.MULTILINE)}
-    return kilobytes["Rss"] / 1024, (kilobytes["Private_Clean"] + kilobytes["Private_Dirty"]) / 1024
 
 
 if __name__ == "__main__":

@@ -3,28 +3,22 @@
     .venv/bin/python -m benchmarks.pages [--stored 2000000] [--database sqlite|postgresql] [--rounds 7] [--write]
 
 Bulk writes fill each database; then a server and its console start on it, and each page is fetched over HTTP. Each has
-a mark, which the median of the rounds should not exceed. Then ten open tabs poll every two seconds, as browsers do,
-while no call changes. PostgreSQL counts how often all of this read a large table sequentially. Takes about 14 GB of
-disk for each database, one after the other.
+a mark, which the median of the rounds should not exceed. Takes about 14 GB of disk for each database.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import statistics
 import sys
 import tempfile
-import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import asyncpg
 import httpx
 
 from benchmarks.load import machine, page, serving
@@ -33,12 +27,6 @@ from ncco_server.settings.passwords import hash_password
 from tests.support.postgres_server import NoPostgres, running_server
 
 PASSWORD: Final = "a password of the benchmark"  # noqa: S105 - for the benchmark only
-TABS: Final = 10
-POLL_S: Final = 2.0
-TABS_S: Final = 130.0
-"""How long the tabs poll, in seconds: Home changes with the minute, so some minutes belong to it."""
-MOST_SHARE: Final = 0.02
-LARGE_TABLES: Final = ("calls", "turns", "webhooks", "ncco_results")
 
 
 class Page(NamedTuple):
@@ -98,7 +86,7 @@ def main() -> int:
     words.add_argument("--stored", type=int, default=2_000_000)
     words.add_argument("--database", choices=("sqlite", "postgresql"), help="only this one")
     words.add_argument("--rounds", type=int, default=7)
-    words.add_argument("--quick", action="store_true", help="20,000 stored calls, 3 rounds, 10 s of polling")
+    words.add_argument("--quick", action="store_true", help="20,000 stored calls, 3 rounds")
     words.add_argument("--write", action="store_true", help="write the table to docs/performance.md")
     args = words.parse_args()
     if args.quick:
@@ -160,33 +148,8 @@ def _measure(folder: Path, database: str, url: str, args: argparse.Namespace) ->
     print(f"{database}: {args.stored:,} calls stored in {time.perf_counter() - began:.0f} s", flush=True)
     port = serving.free_port()
     env = {"NCCO_CONSOLE_PORT": str(port), "NCCO_CONSOLE_PASSWORD_HASH": hash_password(PASSWORD)}
-    with serving.ours(folder, database, url, env) as server, _browser(port) as client:
-        wanted = [*pages(numbers), *deep_pages(args.stored)]
-        before = _scans(url)
-        found = {}
-        for each in wanted:
-            found[each.name] = _fetch(client, each, args.rounds)
-            if scans := _scans(url) - before:
-                print(f"    sequential scans so far: {dict(scans)}", flush=True)
-        share = _polling(port, _console_of(server.pid), 10.0 if args.quick else TABS_S)
-        scans = _scans(url) - before
-    found["ten open tabs"] = Figure(f"{share:.2%} of a core", f"{MOST_SHARE:.0%} of a core", share < MOST_SHARE)
-    words = "not counted" if database == "sqlite" else f"{scans.total()}"
-    found["sequential scans of large tables"] = Figure(words, "0", not scans)
-    return found
-
-
-def _scans(url: str) -> Counter[str]:
-    """How often PostgreSQL has read each large table sequentially; nothing for SQLite, which does not count."""
-
-    async def read() -> list[asyncpg.Record]:
-        connection = await asyncpg.connect(url)
-        sql = "SELECT relname, seq_scan FROM pg_stat_user_tables WHERE relname = ANY($1)"
-        rows: list[asyncpg.Record] = await connection.fetch(sql, LARGE_TABLES)
-        await connection.close()
-        return rows
-
-    return Counter({} if url.startswith("sqlite") else {row["relname"]: row["seq_scan"] for row in asyncio.run(read())})
+    with serving.ours(folder, database, url, env), browser(port) as client:
+        return {each.name: _fetch(client, each, args.rounds) for each in (*pages(numbers), *deep_pages(args.stored))}
 
 
 def deep_pages(stored: int) -> Iterator[Page]:
@@ -197,7 +160,7 @@ def deep_pages(stored: int) -> Iterator[Page]:
 
 
 @contextmanager
-def _browser(port: int) -> Iterator[httpx.Client]:
+def browser(port: int) -> Iterator[httpx.Client]:
     """A client that is logged in to the console."""
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
         reply = client.post("/login", data={"password": PASSWORD})
@@ -219,45 +182,6 @@ def _fetch(client: httpx.Client, wanted: Page, rounds: int) -> Figure:
     text = f"{1000 * median:,.0f} ({1000 * max(times):,.0f})"
     print(f"{wanted.name}: {text}{'' if median < wanted.mark_s else '  ABOVE THE MARK'}", flush=True)
     return Figure(text, f"{1000 * wanted.mark_s:,.0f}", median < wanted.mark_s, median)
-
-
-def _polling(port: int, console: int, seconds: float) -> float:
-    """The share of a core that the console uses while tabs poll: half of them Home, half of them the calls."""
-    end = threading.Event()
-    with ExitStack() as stack:
-        clients = [stack.enter_context(_browser(port)) for _ in range(TABS)]
-        tabs = [_tab(client, ("/home", "/calls")[number % 2], end) for number, client in enumerate(clients)]
-        threads = [threading.Thread(target=tab) for tab in tabs]
-        for thread in threads:
-            thread.start()
-        time.sleep(2 * POLL_S)
-        before, began = serving.cpu_us(console), time.monotonic()
-        time.sleep(seconds)
-        share = (serving.cpu_us(console) - before) / 1e6 / (time.monotonic() - began)
-        end.set()
-        for thread in threads:
-            thread.join()
-    print(f"ten open tabs: {share:.2%} of a core", flush=True)
-    return share
-
-
-def _console_of(pid: int) -> int:
-    """The largest child process of a server, which is the console. (The other child tracks resources.) Needs Linux."""
-    tasks = Path(f"/proc/{pid}/task").glob("*/children")
-    children = [int(child) for task in tasks for child in task.read_text().split()]
-    return max(children, key=serving.memory_mb)
-
-
-def _tab(client: httpx.Client, address: str, end: threading.Event) -> Callable[[], None]:
-    """Polls a page until the end; the console sends it only if something has changed."""
-
-    def poll() -> None:
-        headers = {"HX-Request": "true", "X-Unattended": "true"}
-        while not end.wait(POLL_S):
-            reply = client.get(address, headers=headers)
-            headers["If-None-Match"] = reply.headers.get("etag", "")
-
-    return poll
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ POSTs, each for a new call, signed in advance.
 from __future__ import annotations
 
 import argparse
+import shutil
 import statistics
 import subprocess
 import sys
@@ -34,7 +35,6 @@ from tests.support.postgres_server import NoPostgres, running_server
 MOST_ANSWERS, MOST_INPUTS = 25_000, 10_000
 """Requests prepared per second of a run: more than any server here answers."""
 HANDLERS = ("handler", "handler input")
-"""The rows with a handler in Python."""
 
 
 def main() -> int:
@@ -44,46 +44,41 @@ def main() -> int:
     words.add_argument("--seconds", type=int, default=3)
     words.add_argument("--connections", type=int, default=64)
     words.add_argument("--quick", action="store_true", help="3 rounds of 1 s")
-    words.add_argument("--only", default="", help="names of rows, in one text: those that occur in it")
     words.add_argument("--write", action="store_true", help="write the table to docs/performance.md")
     args = words.parse_args()
     if args.quick:
         args.rounds, args.seconds = 3, 1
-    if not wrk.is_installed():
+    if shutil.which("wrk") is None:
         print("wrk is not installed; on Debian: apt-get install wrk", file=sys.stderr)
         return 2
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        servers = _start(stack, folder, args)
+        servers = _start(stack, folder)
         every = [_round(servers, folder, args) for _ in range(args.rounds + 1)][1:]
         about = machine.sentence(folder)
     rounds = [row for row in every if all(load.rate and load.cpu_us for load in row.values())]
     if not rounds:
         print("the machine is too busy: in each round there was a server that answered nothing", file=sys.stderr)
         return 1
-    print(f"{about}\none worker, {args.connections} connections, {len(rounds)} rounds of {args.seconds} s")
-    _print_table(rounds)
+    how = f"{args.connections} connections, {len(rounds)} rounds of {args.seconds} s."
+    head = ["", "requests/s", "ratio (least to most)", "µs of processor", "ratio (least to most)"]
+    rows = [[f"**{name}**", *_figures(rounds, name)] for name in rounds[0]]
+    lines = [f"{about}; {how}", "", *page.table(head, rows)]
+    print("\n".join(lines))
     if args.write:
-        _write_table(rounds, about, args)
+        page.write("served", lines)
     return 0
 
 
-def _start(stack: ExitStack, folder: Path, args: argparse.Namespace) -> dict[str, Server]:
+def _start(stack: ExitStack, folder: Path) -> dict[str, Server]:
     """The servers by the names of their rows in the table, the reference first."""
-
-    def is_wanted(name: str) -> bool:
-        return not args.only or name in args.only
-
     servers = {"reference": stack.enter_context(serving.reference(folder))}
     databases = {"memory": "memory://", "input": "memory://", "sqlite": f"sqlite:///{folder}/calls.db"}
-    if is_wanted("postgresql"):
-        databases |= _postgres(stack)
+    databases |= _postgres(stack) | dict.fromkeys(HANDLERS, "memory://")
     in_python = {"NCCO_FLOWS": str(serving.ROOT / "benchmarks/handlers"), "NCCO_PYTHON_FLOWS": "frontdesk.py"}
-    databases |= dict.fromkeys(HANDLERS, "memory://")
     for name, database in databases.items():
-        if is_wanted(name):
-            env = in_python if name in HANDLERS else None
-            servers[name] = stack.enter_context(serving.ours(folder, name, database, env))
+        env = in_python if name in HANDLERS else None
+        servers[name] = stack.enter_context(serving.ours(folder, name, database, env))
     return servers
 
 
@@ -123,20 +118,6 @@ def _figures(rounds: list[dict[str, wrk.Load]], name: str) -> tuple[str, str, st
 
 def _spread(ratios: list[float]) -> str:
     return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
-
-
-def _print_table(rounds: list[dict[str, wrk.Load]]) -> None:
-    print(f"{'median (least to most)':36}{'requests/s':>12}{'ratio':>22}{'µs of CPU':>12}{'ratio':>22}")
-    for name in rounds[0]:
-        rate, rates, cost, costs = _figures(rounds, name)
-        print(f"{name:36}{rate:>12}{rates:>22}{cost:>12}{costs:>22}")
-
-
-def _write_table(rounds: list[dict[str, wrk.Load]], about: str, args: argparse.Namespace) -> None:
-    head = ["", "requests/s", "ratio (least to most)", "µs of processor", "ratio (least to most)"]
-    rows = [[f"**{name}**", *_figures(rounds, name)] for name in rounds[0]]
-    how = f"{args.connections} connections, {len(rounds)} rounds of {args.seconds} s."
-    page.write("served", [f"{about}; {how}", "", *page.table(head, rows)])
 
 
 if __name__ == "__main__":

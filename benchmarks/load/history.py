@@ -27,7 +27,6 @@ from ncco_server.results import CHOSEN, ResultName
 from ncco_server.store import QUARTER_MS, EndOfCall, ResultRow, SessionRow, Timeline, TurnRow, open_store
 
 DAYS: Final = 90
-DAY_MS: Final = 86_400_000
 AT_ONCE: Final = 5_000
 OPEN_CALLS: Final = 40
 UNCOUNTED: Final = 200

@@ -45,26 +45,18 @@ class Server(NamedTuple):
 def reference(folder: Path) -> Iterator[Server]:
     """A FastAPI route that takes a `Request` and returns 434 constant bytes, under the same uvicorn."""
     (folder / "bench_reference.py").write_text(REFERENCE)
-    with uvicorn(folder, "bench_reference", sys.executable, {}) as server:
-        yield server
-
-
-@contextmanager
-def uvicorn(folder: Path, module: str, python: str, env: Mapping[str, str]) -> Iterator[Server]:
-    """Run the ASGI application `app` of a module in `folder` with uvloop, httptools and no access log."""
     port = free_port()
-    command = [python, "-m", "uvicorn", f"{module}:app", "--port", str(port), "--loop", "uvloop", "--http", "httptools"]
-    command += ["--no-access-log", "--no-server-header", "--no-proxy-headers", "--log-level", "warning"]
-    with running([*command, "--app-dir", str(folder)], port, folder / f"{module}.log", env) as server:
+    command = [sys.executable, "-m", "uvicorn", "bench_reference:app", "--port", str(port), "--loop", "uvloop"]
+    command += ["--http", "httptools", "--no-access-log", "--no-server-header", "--no-proxy-headers"]
+    command += ["--log-level", "warning", "--app-dir", str(folder)]
+    with running(command, port, folder / "reference.log", {}) as server:
         yield server
 
 
 @contextmanager
-def ours(
-    folder: Path, name: str, database: str, env: Mapping[str, str] | None = None, *, port: int = 0
-) -> Iterator[Server]:
+def ours(folder: Path, name: str, database: str, env: Mapping[str, str] | None = None) -> Iterator[Server]:
     """Run `ncco serve` with the flow of benchmarks/flows, with signatures checked and webhooks logged to a file."""
-    port = port or free_port()
+    port = free_port()
     given = {
         **CREDENTIALS,
         "NCCO_HOST": "127.0.0.1",
@@ -136,12 +128,6 @@ def cpu_us(pid: int) -> float:
     """User and system processor time of a process and its children so far, in microseconds. Needs Linux."""
     ticks = sum(_ticks(Path(f"/proc/{each}/stat")) for each in (pid, *_children(pid)))
     return ticks / os.sysconf("SC_CLK_TCK") * 1e6
-
-
-def memory_mb(pid: int) -> float:
-    """Private memory of a process in MB, without mapped files and shared memory. Needs Linux."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1024
 
 
 def _children(pid: int) -> list[int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -43,11 +42,6 @@ class Load(NamedTuple):
     rate: float
     cpu_us: float
     requests: int
-
-
-def is_installed() -> bool:
-    """Whether `wrk` is installed."""
-    return shutil.which("wrk") is not None
 
 
 def load(server: Server, script: Path, *, seconds: float, connections: int) -> Load:

@@ -7,7 +7,6 @@ from typing import Final
 
 import pytest
 
-from benchmarks.load.serving import ROOT
 from benchmarks.loaded import FLOWS, measured
 
 TOOLS_AND_PEOPLE: Final = frozenset({"console", "editor", "simulator", "verify"})
@@ -43,7 +42,7 @@ hooks:
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> frozenset[str]:
     """The modules of a server after calls to a flow that needs nothing rare."""
-    return frozenset(measured(ROOT, tmp_path_factory.mktemp("plain"), 20, FLOWS).modules)
+    return measured(tmp_path_factory.mktemp("plain"), 20, FLOWS).modules
 
 
 def test_no_tool_and_no_page_for_people_is_loaded(loaded: frozenset[str]) -> None:
@@ -60,6 +59,6 @@ def test_modules_that_a_flow_needs_later_are_loaded_before_a_call_gets_there(tmp
     flows.mkdir()
     (flows / "shop.yaml").write_text(FLOW)
 
-    modules = measured(ROOT, tmp_path, 1, flows).modules
+    modules = measured(tmp_path, 1, flows).modules
 
     assert [] == [name for name in ("lookups", "hooks", "mail") if RARE[name] not in modules]
