@@ -128,20 +128,6 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True)
-class Coded:
-    """The form of a value that has an error code of its own."""
-
-    kind: Kind
-    code: str
-
-    def read(self, node: Node, what: str, reader: Reader) -> Any:
-        return reader.literal(node, self.kind, what, code=self.code)
-
-    def json_schema(self) -> JsonSchema:
-        return self.kind.json_schema()
-
-
-@dataclass(frozen=True, slots=True)
 class Duration:
     """A duration, read as milliseconds; E534 for anything else.
 

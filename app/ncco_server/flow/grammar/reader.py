@@ -134,8 +134,8 @@ class Reader:
             return True
         return False
 
-    def literal(self, node: Node, kind: Kind, what: str, *, code: str = "E203", fix: Fix | None = None) -> Any:
-        """Report `code` if the text is not valid for the type."""
+    def literal(self, node: Node, kind: Kind, what: str, *, fix: Fix | None = None) -> Any:
+        """Report E203 if the text is not valid for the type."""
         text = self.text(node, what, kind.cure or f"write {kind.described}")
         if text is None:
             return None
@@ -145,7 +145,7 @@ class Reader:
             meant = error.meant if isinstance(error, UnfitValue) else ""
             cure = kind.cure or str(error)
             self.report(
-                code,
+                "E203",
                 text.place,
                 f'{what} cannot be "{text.value}"',
                 fix or (Fix(cure, "word", meant) if meant else cure),
