@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from ncco_server.errors import AppError, SettingsError, StoreError
-from ncco_server.service.raised import log_raised
+from ncco_server.raised import log_raised
 from ncco_server.terminal import printable
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from contextlib import chdir
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -80,16 +81,17 @@ class Source:
         if handlers:
             search_beside(self.flows)
         explore = explorer() if handlers and explores else None
-        project = load(
-            texts,
-            variables,
-            modules=python_lookups(),
-            extent=extent,
-            today=today,
-            handlers=handlers,
-            explore=explore,
-            budget_ms=lookup_budget_ms(),
-        )
+        with chdir("."):  # the file of a handler may change the working directory
+            project = load(
+                texts,
+                variables,
+                modules=python_lookups(),
+                extent=extent,
+                today=today,
+                handlers=handlers,
+                explore=explore,
+                budget_ms=lookup_budget_ms(),
+            )
         issues = tuple(
             replace(issue, place=issue.place._replace(file=self.path_of(issue.place.file)))
             for issue in (*unread, *project.issues)

@@ -25,8 +25,8 @@ from ncco_server.flow.files import search_beside
 from ncco_server.flow.handlers.limits import GUARD, HELD_S, TooLong, guarded
 from ncco_server.flow.handlers.results import running_key
 from ncco_server.flow.language.lookups import LookupRequest
+from ncco_server.raised import log_raised
 from ncco_server.service.outgoing import BEGINS, NoAddress, PrivateAddress, UntrustedCertificate
-from ncco_server.service.raised import log_raised
 from ncco_server.service.threads import Threads
 
 BODY_LIMIT: Final = 64 * 1024

@@ -17,10 +17,10 @@ import httpx
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.flow.files import BUDGET_MS
 from ncco_server.flow.language.lookups import LookupRequest
+from ncco_server.raised import log_raised
 from ncco_server.service.functions import reply_due
 from ncco_server.service.lookup_sources import LookupFailure, PythonFunctions, PythonModules, fetch, read_json
 from ncco_server.service.outgoing import new_client
-from ncco_server.service.raised import log_raised
 
 GRACE_MS: Final = 50
 RESERVE_S: Final = 0.5

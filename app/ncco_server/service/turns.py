@@ -18,13 +18,13 @@ from ncco_server.engine.session import NOTHING, Cipher, from_json
 from ncco_server.errors import Conflict, StoreUnavailable
 from ncco_server.flow.frame import CallbackKind
 from ncco_server.flow.model import Flow, Project
+from ncco_server.raised import log_raised
 from ncco_server.service.delivery import CALL_LOG, END_OF_INPUT, JOIN_SILENTLY, Delivery, Reply
 from ncco_server.service.functions import AnswerLookups, Functions
 from ncco_server.service.hand_hours import HandHours, hand_hours
 from ncco_server.service.jobs import JOBS
 from ncco_server.service.library import Library
 from ncco_server.service.masks import MARK, decrypted, mask
-from ncco_server.service.raised import log_raised
 from ncco_server.service.row_lookups import rows_of
 from ncco_server.service.tokens import make_token
 from ncco_server.service.written_rows import answer_row, caused_by, caused_by_turn, session_row, stored_ncco, turn_row

@@ -24,9 +24,9 @@ from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
 from ncco_server.engine.secrets import Secrets
 from ncco_server.flow.report import report
+from ncco_server.raised import place_of
 from ncco_server.service.delivery import CALL_LOG, Delivery, Reply
 from ncco_server.service.phone_numbers import readable
-from ncco_server.service.raised import place_of
 from ncco_server.service.told import told_by
 from ncco_server.settings import Settings
 from ncco_server.terminal import shows_colours

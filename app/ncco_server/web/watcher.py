@@ -12,8 +12,8 @@ from structlog.typing import FilteringBoundLogger
 
 from ncco_server.errors import AppError
 from ncco_server.flow.files import Stamps, stamps
+from ncco_server.raised import place_of
 from ncco_server.service.library import Library
-from ncco_server.service.raised import place_of
 from ncco_server.service.released import CURE
 from ncco_server.web.metrics import Metrics
 

@@ -237,9 +237,9 @@ def test_what_callers_enter_has_no_name(project: Path) -> None:
 
 
 @pytest.mark.parametrize("words", ["check", "render shop", "test", "prove shop"])
-def test_a_command_ends_though_the_file_of_a_handler_has_started_a_thread(tmp_path: Path, words: str) -> None:
-    thread = "import threading\nthreading.Thread(target=threading.Event().wait).start()"
-    write(tmp_path / "flows/shop.py", "shop", 1, thread)
+def test_a_command_ends_though_the_file_of_a_handler_starts_a_thread_and_moves(tmp_path: Path, words: str) -> None:
+    left = "import os\nimport threading\nos.chdir('/')\nthreading.Thread(target=threading.Event().wait).start()"
+    write(tmp_path / "flows/shop.py", "shop", 1, left)
     (tmp_path / "scenarios").mkdir()
     (tmp_path / "scenarios/shop.yaml").write_text("a call:\n  flow: shop\n  script: [hear: Welcome., end]\n")
 
