@@ -22,37 +22,37 @@ DOTENV: Final = ".env"
 FLOW_PREFIX: Final = "FLOW_"
 
 
-def variables(folder: Path = Path()) -> Mapping[str, str]:
+def variables() -> Mapping[str, str]:
     """Read `.env` for variables that the environment lacks. Raises CannotRun if it cannot be read."""
     try:
-        found = dotenv_values(folder / DOTENV)
+        found = dotenv_values(DOTENV)
     except (OSError, UnicodeDecodeError) as error:
         raise CannotRun(f"{DOTENV} cannot be read", "make it a readable file of UTF-8 text, or delete it") from error
     return {name: value for name, value in found.items() if value is not None} | os.environ
 
 
-def flow_variables(folder: Path = Path()) -> Mapping[str, str]:
+def flow_variables() -> Mapping[str, str]:
     """The variables that flows may read, without the prefix. Raises CannotRun."""
-    known = variables(folder).items()
+    known = variables().items()
     return {name.removeprefix(FLOW_PREFIX): value for name, value in known if name.startswith(FLOW_PREFIX)}
 
 
-def python_lookups(folder: Path = Path()) -> tuple[str, ...]:
+def python_lookups() -> tuple[str, ...]:
     """The modules whose functions lookups may call. Raises CannotRun."""
-    return comma_separated(variables(folder).get("NCCO_PYTHON_LOOKUPS", ""))
+    return comma_separated(variables().get("NCCO_PYTHON_LOOKUPS", ""))
 
 
-def python_flows(folder: Path = Path()) -> tuple[str, ...]:
+def python_flows() -> tuple[str, ...]:
     """The files of flows/ with handlers whose code may be run. Raises CannotRun."""
     try:
-        return read_handlers(variables(folder).get("NCCO_PYTHON_FLOWS", ""))
+        return read_handlers(variables().get("NCCO_PYTHON_FLOWS", ""))
     except ValueError as error:
         raise CannotRun(f"NCCO_PYTHON_FLOWS: {error}", HANDLERS_CURE) from None
 
 
-def lookup_budget_ms(folder: Path = Path()) -> int | None:
+def lookup_budget_ms() -> int | None:
     """Return None if the value is not a number: `ncco serve` reports it. Raises CannotRun."""
-    written = variables(folder).get("NCCO_LOOKUP_BUDGET_MS") or str(BUDGET_MS)
+    written = variables().get("NCCO_LOOKUP_BUDGET_MS") or str(BUDGET_MS)
     return int(written) if written.isdecimal() else None
 
 
