@@ -1,62 +1,20 @@
-"""Issues found in NCCOs, the rules that they break, and fixes for NCCOs and flow files."""
+"""Issues found in NCCOs, and the rules that they break."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeVar
 
 import yaml
 
 Severity = Literal["error", "warning"]
 R = TypeVar("R")
 MAX_SHOWN_CHARACTERS = 60
-
-
-FixKind: TypeAlias = Literal["word", "name", "characters", "wrap", "delete", "delete_item", "add", "add_beside"]
-
-
-@dataclass(frozen=True, slots=True)
-class Fix:
-    """A fix that an editor can apply to an NCCO or a flow file.
-
-    Attributes:
-        cure: what to write, in a sentence.
-        kind: what to change at the place. `word`: replace the key or text with `text`, and keep its quotes. `name`: in
-            an NCCO, replace the value's key. `characters`: replace exactly these. `wrap`: in an NCCO, put the value
-            into a list. `delete`: delete the entry or item with its contents. `delete_item`: delete the list item that
-            contains the place. `add`: add the entry or item `text` to the map or list, or below the key. `add_beside`:
-            add it to the map that contains the place.
-        place: where to change a flow file, if not at the issue's own place. For `characters`, the length can be 0.
-    """
-
-    cure: str
-    kind: FixKind
-    text: str = ""
-    place: tuple[str, int, int, int] | None = None
-
-    @property
-    def title(self) -> str:
-        match self.kind:
-            case "word" | "name":
-                return f"Change to {self.text}"
-            case "delete" | "delete_item":
-                return "Delete it"
-            case "add" | "add_beside":
-                return f"Add {self.text}"
-        return f"{self.cure[:1].upper()}{self.cure[1:]}"
-
-
-def parts_of(cure: str | Fix | None, own: str, quick_fix: Mapping[str, Any] | None) -> tuple[str, Fix | None]:
-    """The rule's `own` and `quick_fix` are the defaults."""
-    cure = own if cure is None else cure
-    if isinstance(cure, Fix):
-        return cure.cure, cure
-    return cure, Fix(cure, **quick_fix) if quick_fix else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +28,6 @@ class Issue:
         message: what is wrong, in one sentence.
         fix: what to write instead, in one sentence.
         span: start and length of the faulty part of the text at `path`, in characters; None for the whole value.
-        quick_fix: the change that applies the fix; None if that cannot be done automatically.
     """
 
     code: str
@@ -79,7 +36,6 @@ class Issue:
     message: str
     fix: str
     span: tuple[int, int] | None = None
-    quick_fix: Fix | None = field(default=None, compare=False)
 
     @property
     def is_error(self) -> bool:
@@ -98,7 +54,6 @@ class Rule:
         source: the page that states the rule, e.g. "NCCO reference, Record".
         bad: JSON text that breaks only this rule; `good` is the same text, corrected.
         fix: what to write instead, in one sentence.
-        quick_fix: the default of its issues: the fields of a `Fix` except `cure`.
     """
 
     code: str
@@ -108,12 +63,10 @@ class Rule:
     source: str
     bad: str
     good: str
-    quick_fix: Mapping[str, Any] | None = None
 
-    def at(self, path: str, message: str, cure: str | Fix | None = None) -> Issue:
+    def at(self, path: str, message: str, cure: str | None = None) -> Issue:
         """`cure` replaces the rule's own fix."""
-        words, quick_fix = parts_of(cure, self.fix, self.quick_fix)
-        return Issue(self.code, self.severity, path, message, words, quick_fix=quick_fix)
+        return Issue(self.code, self.severity, path, message, self.fix if cure is None else cure)
 
 
 class RuleBook(Mapping[str, R]):
@@ -143,7 +96,7 @@ class RuleBook(Mapping[str, R]):
 RULES: Mapping[str, Rule] = RuleBook(Rule, Path(__file__).parent / "ncco" / "rules.yaml")
 
 
-def fault(code: str, message: str, cure: str | Fix | None = None, path: str = "") -> Issue:
+def fault(code: str, message: str, cure: str | None = None, path: str = "") -> Issue:
     return RULES[code].at(path, message, cure)
 
 
@@ -156,7 +109,7 @@ def keys_of(path: str) -> tuple[str, ...]:
     return tuple(key.replace("~1", "/").replace("~0", "~") for key in path.split("/")[1:])
 
 
-def wrong_type(value: object, expected: str, cure: str | Fix) -> Issue:
+def wrong_type(value: object, expected: str, cure: str) -> Issue:
     """`expected` is a phrase, such as "a number"."""
     if expected == "an object" and isinstance(value, str) and value.lstrip().startswith("{"):
         cure = "Write the object itself, not text that contains it."

@@ -17,14 +17,13 @@ A project is one flow file, or several files, each after a line `#=== path`; `#=
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.python_form import in_python
-from ncco_server.issue import Fix as Fix  # noqa: PLC0414 - who reports an issue needs both
-from ncco_server.issue import RuleBook, Severity, parts_of
+from ncco_server.issue import RuleBook, Severity
 from ncco_server.suggest import nearest
 
 MOST_LISTED: Final = 60
@@ -43,7 +42,6 @@ class FlowIssue:
 
     Attributes:
         names: the declarations that it is about, besides those named on its line.
-        quick_fix: the cure as a change to the file; None if it cannot be applied automatically.
     """
 
     code: str
@@ -52,7 +50,6 @@ class FlowIssue:
     message: str
     cure: str
     names: frozenset[str] = field(default=frozenset(), compare=False)
-    quick_fix: Fix | None = field(default=None, compare=False)
 
     @property
     def is_error(self) -> bool:
@@ -64,10 +61,10 @@ def by_place(issue: FlowIssue) -> tuple[str, int, int, str, str, int]:
     return (place.file, place.line, place.column, issue.code, issue.message, place.length)
 
 
-def did_you_mean(*words: str) -> Fix:
-    """Ask about all `words`, and write the first."""
+def did_you_mean(*words: str) -> str:
+    """Ask about all `words`."""
     quoted = (f'"{word}"' for word in words)
-    return Fix(f"did you mean {' or '.join(quoted)}?", "word", words[0])
+    return f"did you mean {' or '.join(quoted)}?"
 
 
 def write_one_of(words: Sequence[str]) -> str:
@@ -75,7 +72,7 @@ def write_one_of(words: Sequence[str]) -> str:
     return f"write one of: {', '.join(words[:MOST_LISTED])}{', ...' if len(words) > MOST_LISTED else ''}"
 
 
-def meant_word(word: str, known: Iterable[str], otherwise: str | Fix) -> Fix | str:
+def meant_word(word: str, known: Iterable[str], otherwise: str) -> str:
     """Write the nearest known word, or else `otherwise`."""
     near = nearest(word, known)
     return did_you_mean(near) if near else otherwise
@@ -87,7 +84,6 @@ class FlowRule:
 
     Attributes:
         phase: "" for the default phase (see `found_in`).
-        quick_fix: by default: the fields of a `Fix` except `cure`.
         declared_by: `any_file` for issues about names that any file, even an unreadable one, may declare.
         waits_for: not reported while another file (`all_files`) or a flow that this one runs has an error.
     """
@@ -100,7 +96,6 @@ class FlowRule:
     bad: str | bytes = ""
     good: str | bytes = ""
     phase: str = ""
-    quick_fix: Mapping[str, Any] | None = None
     declared_by: Literal["", "any_file"] = ""
     waits_for: Literal["", "all_files", "called_flows"] = ""
 
@@ -109,11 +104,11 @@ class FlowRule:
         """By default, "resolve" finds errors and "analyse" finds warnings."""
         return self.phase or ("resolve" if self.severity == "error" else "analyse")
 
-    def at(self, place: Place, message: str, cure: str | Fix | None = None, names: Iterable[str] = ()) -> FlowIssue:
+    def at(self, place: Place, message: str, cure: str | None = None, names: Iterable[str] = ()) -> FlowIssue:
         """Without a `cure`, the rule's own cure is used. It may be in YAML for a handler's file, too."""
-        words, quick_fix = parts_of(cure, self.cure, self.quick_fix)
+        words = self.cure if cure is None else cure
         texts = _shortened(message), _shortened(in_python(words) if place.is_in_python else words)
-        return FlowIssue(self.code, self.severity, place, *texts, names=frozenset(names), quick_fix=quick_fix)
+        return FlowIssue(self.code, self.severity, place, *texts, names=frozenset(names))
 
 
 def _shortened(text: str) -> str:
@@ -141,7 +136,8 @@ RUNNING_RULES: Final = _book("running")
 def unset_variable(place: Place, name: str, known: Iterable[str] = ()) -> FlowIssue:
     bare = name.removeprefix("FLOW_")
     setting = f"set FLOW_{name} in .env, or in the server's environment"
-    cure = meant_word(name, known, did_you_mean(bare) if bare != name else setting)
-    if bare == name and isinstance(cure, Fix):
-        cure = replace(cure, cure=f"{cure.cure} Otherwise, {setting}")
+    near = nearest(name, known)
+    cure = did_you_mean(near or bare) if near or bare != name else setting
+    if bare == name and near:
+        cure = f"{cure} Otherwise, {setting}"
     return RULES["W302"].at(place, f"FLOW_{name} is not set", cure)

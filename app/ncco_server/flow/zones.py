@@ -7,7 +7,7 @@ from functools import cache
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from ncco_server.flow.issues import Fix, did_you_mean
+from ncco_server.flow.issues import did_you_mean
 from ncco_server.suggest import ALIKE_NAMES, nearest
 
 _OF_THE_HOST: Final = re.compile(r"localtime|posixrules|Factory|(?:posix|right)/.*")
@@ -25,7 +25,7 @@ def find_zone(name: str) -> ZoneInfo | None:
         return None
 
 
-def zone_cure(name: str) -> str | Fix:
+def zone_cure(name: str) -> str:
     if _OFFSET.fullmatch(name):
         return "write a city's zone, such as Europe/London, which knows when its clocks change"
     known, cities = _known_zones()

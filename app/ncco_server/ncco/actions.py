@@ -11,7 +11,6 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field
 
-from ncco_server.issue import Fix
 from ncco_server.ncco import checks
 from ncco_server.ncco.model import Default, NccoModel, Note, OptionRule, Shape, Tagged
 from ncco_server.ncco.types import (
@@ -111,9 +110,7 @@ class AdvancedMachineDetection(NccoModel):
     title: ClassVar[str] = "advancedMachineDetection"
     spellings: ClassVar = {"beepTimeout": "beep_timeout"}
     notes: ClassVar = {
-        "beepTimeout": Note(
-            "N960", "The specification writes beep_timeout.", Fix('Write "beep_timeout".', "name", "beep_timeout")
-        ),
+        "beepTimeout": Note("N960", "The specification writes beep_timeout.", 'Write "beep_timeout".'),
         **_alpha("callScreener"),
     }
 
@@ -208,9 +205,7 @@ class SipEndpoint(NccoModel):
     title: ClassVar[str] = "sip endpoint"
     spellings: ClassVar = {"standard_headers": "standardHeaders"}
     notes: ClassVar = {
-        "standard_headers": Note(
-            "N960", "The REST API writes standard_headers.", Fix('Write "standardHeaders".', "name", "standardHeaders")
-        )
+        "standard_headers": Note("N960", "The REST API writes standard_headers.", 'Write "standardHeaders".')
     }
     rules: ClassVar[tuple[OptionRule, ...]] = (checks.sip_target, checks.sip_parts_are_names)
 
@@ -295,7 +290,7 @@ class Talk(NccoModel):
         name: Note(
             "N910",
             f"{name} is from older documentation.",
-            Fix("Leave it out: language and style choose the voice.", "delete"),
+            "Leave it out: language and style choose the voice.",
         )
         for name in ("voiceName", "voice_name")
     }

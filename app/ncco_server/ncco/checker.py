@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ncco_server.issue import Fix, Issue, fault, shown
+from ncco_server.issue import Issue, fault, shown
 from ncco_server.ncco.actions import SHAPES
 from ncco_server.ncco.checks import check_order
 from ncco_server.ncco.hints import meant_action
@@ -53,20 +53,20 @@ def order_is_clean(actions: Sequence[Mapping[str, Any]]) -> bool:
 def _not_an_array(document: object) -> Issue:
     if isinstance(document, tuple):
         return fault("N101", "The document is a Python tuple, not a list.", "Send a list: list(document).")
-    cure: str | Fix | None = None
+    cure = None
     if isinstance(document, dict):
         inner = next((name for name in ("ncco", "NCCO", "actions") if isinstance(document.get(name), list)), None)
         if inner:
             cure = f'Send the array under "{inner}" itself.'
         elif "action" in document:
-            cure = Fix("Wrap the action in an array: [ ... ].", "wrap")
+            cure = "Wrap the action in an array: [ ... ]."
     elif isinstance(document, str) and document.lstrip().startswith("["):
         cure = "Send the array itself, not text that contains it."
     return fault("N101", f"The document is {shown(document)}, not an array.", cure)
 
 
 def _check_action(action: object) -> list[Issue]:
-    cure: str | Fix | None = None
+    cure = None
     if not isinstance(action, dict):
         if isinstance(action, list | tuple):
             cure = "Leave out the inner square brackets."
@@ -81,7 +81,7 @@ def _check_action(action: object) -> list[Issue]:
     return [fault("N104", f"{shown(name)} is not the name of an action.", meant_action(name, SHAPES), "/action")]
 
 
-def _name_cure(action: dict[Any, Any]) -> str | Fix | None:
+def _name_cure(action: dict[Any, Any]) -> str | None:
     keys = [str(key) for key in action]
     if any(key != "action" and folded(key) == "action" for key in keys):
         return 'Write "action" in lower case.'
@@ -92,7 +92,7 @@ def _name_cure(action: dict[Any, Any]) -> str | Fix | None:
     meant = named_value or next(
         (name for name, options in _DISTINCTIVE_OPTIONS.items() if options and options <= {*keys}), None
     )
-    return Fix(f'Add "action": "{meant}".', "add", f'"action": "{meant}"') if meant else None
+    return f'Add "action": "{meant}".' if meant else None
 
 
 def _place(issue: Issue) -> tuple[int, str, str]:

@@ -90,7 +90,7 @@ def caller_id(options: Options) -> Iterator[Issue]:
     for issue in Phone().check(options["from"]) if options.get("from") is not None else ():
         if issue.code == "N113":
             code = "N113" if _calls_a_phone(options) else "N956"
-            yield fault(code, issue.message, issue.quick_fix or issue.fix, "/from")
+            yield fault(code, issue.message, issue.fix, "/from")
 
 
 def no_ringback_for_phones(options: Options) -> Iterator[Issue]:

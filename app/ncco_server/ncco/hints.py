@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import yaml
 
-from ncco_server.issue import Fix
 from ncco_server.suggest import folded, near
 
 _DATA: Final = yaml.load(Path(__file__).with_name("hints.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
@@ -35,36 +34,34 @@ OPTION_HINTS: Final = {title: _cures(entries) for title, entries in _DATA["elsew
 """Shape and folded name of an option that belongs elsewhere → fix."""
 
 
-def meant_action(word: object, names: Collection[str]) -> str | Fix | None:
+def meant_action(word: object, names: Collection[str]) -> str | None:
     target = folded(word)
     if target in ACTION_HINTS:
         return ACTION_HINTS[target]
     name = near(word, names)
-    return Fix(f'Did you mean "{name}"?', "word", name) if name else None
+    return f'Did you mean "{name}"?' if name else None
 
 
-def meant_option(word: object, title: str, names: Collection[str], inside: Mapping[str, str]) -> str | Fix | None:
-    """Guess an option of the shape `title`, such as `talk`.
+def meant_option(
+    word: object, title: str, names: Collection[str], inside: Mapping[str, str]
+) -> tuple[str | None, str | None]:
+    """Guess an option of the shape `title`, such as `talk`: the cure, and the option's name if it is one of `names`.
 
     `inside` has the options of nested objects, each with the option that contains it.
     """
     target = folded(word)
     same = next((name for name in names if folded(name) == target), None)
     if same:
-        return Fix(f'Write "{same}".', "name", same)
+        return f'Write "{same}".', same
     nested = next((name for name in inside if folded(name) == target), None)
     if nested:
-        return f'"{nested}" belongs inside "{inside[nested]}".'
+        return f'"{nested}" belongs inside "{inside[nested]}".', None
     if target in OPTION_HINTS.get(title, {}):
-        return OPTION_HINTS[title][target]
+        return OPTION_HINTS[title][target], None
     if meant := OPTION_NAMES.get(title, {}).get(target):
-        cure = f"Here it is called {meant}."
-        return Fix(cure, "name", meant) if meant in names else cure  # "maxDigits inside dtmf" is no name
-    return _near_cure(word, names, inside)
-
-
-def _near_cure(word: object, names: Collection[str], inside: Mapping[str, str]) -> str | Fix | None:
+        # "maxDigits inside dtmf" is no name
+        return f"Here it is called {meant}.", meant if meant in names else None
     if name := near(word, names):
-        return Fix(f'Did you mean "{name}"?', "name", name)
+        return f'Did you mean "{name}"?', name
     name = near(word, inside)
-    return f'Did you mean "{name}" inside "{inside[name]}"?' if name else None
+    return f'Did you mean "{name}" inside "{inside[name]}"?' if name else None, None

@@ -1,4 +1,4 @@
-"""An NCCO as JSON text, with places, issues, and fixes as text edits."""
+"""An NCCO as JSON text, with places and issues."""
 
 from __future__ import annotations
 
@@ -36,20 +36,13 @@ class TextSpan(NamedTuple):
 
 
 class NotJsonError(ValueError):
-    """The text is not JSON. Parsing stopped at `offset`. If `cure` is None, the rule's cure applies.
+    """The text is not JSON. Parsing stopped at `offset`. If `cure` is None, the rule's cure applies."""
 
-    Attributes:
-        change: the characters to replace, and their replacement; None without a fix.
-    """
-
-    def __init__(
-        self, message: str, offset: int, cure: str | None = None, change: tuple[TextSpan, str] | None = None
-    ) -> None:
+    def __init__(self, message: str, offset: int, cure: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.offset = offset
         self.cure = cure
-        self.change = change
 
 
 @dataclass(slots=True)
@@ -143,18 +136,17 @@ def open_closers(text: str) -> str:
     return "".join(reversed(open_))
 
 
-def _in_double_quotes(text: str) -> str | None:
-    """None if it is no JSON even so."""
+def _has_single_quotes(text: str) -> bool:
+    """Whether it is JSON with double quotes instead."""
 
     def written(found: re.Match[str]) -> str:
         return found[0] if found[1] is None else json.dumps(found[1].replace("\\'", "'"), ensure_ascii=False)
 
-    changed = _SINGLE_QUOTED.sub(written, text)
     try:
-        json.loads(changed)
+        json.loads(_SINGLE_QUOTED.sub(written, text))
     except ValueError:
-        return None
-    return changed
+        return False
+    return True
 
 
 def _explained(text: str, error: json.JSONDecodeError) -> NotJsonError:
@@ -162,24 +154,18 @@ def _explained(text: str, error: json.JSONDecodeError) -> NotJsonError:
     at = error.pos
     comma = text.rfind(",", 0, at + 1)
     if (trailing := _TRAILING_COMMA.match(text, comma)) and trailing.end() > at:
-        return NotJsonError("nothing follows this comma", comma, "delete the comma", (TextSpan(comma, comma + 1), ""))
+        return NotJsonError("nothing follows this comma", comma, "delete the comma")
     if text.startswith(("//", "/*", "#"), at):
         return NotJsonError("JSON has no comments", at, "delete it")
     if "',' delimiter" in error.msg and text[at : at + 1] in ("{", "[", '"'):
-        before = len(text[:at].rstrip())
-        gap = TextSpan(before, before)
-        return NotJsonError("a comma is missing before this", at, "write a comma between the two", (gap, ","))
+        return NotJsonError("a comma is missing before this", at, "write a comma between the two")
     if at >= len(text.rstrip()) and (closers := open_closers(text)):
-        end = TextSpan(len(text.rstrip()), len(text))
-        return NotJsonError("the text ends too early", at, f"write {closers} at the end", (end, closers))
-    if whole := _in_double_quotes(text):
-        cure = "write double quotes around every text"
-        return NotJsonError("JSON has no single quotes", at, cure, (TextSpan(0, len(text)), whole))
+        return NotJsonError("the text ends too early", at, f"write {closers} at the end")
+    if _has_single_quotes(text):
+        return NotJsonError("JSON has no single quotes", at, "write double quotes around every text")
     for slip, name, written in _COMMON_MISTAKES:
         if found := slip.match(text, at):
-            word = str(written(found[1]))
-            span = TextSpan(at, at + len(found[0].rstrip(" :")))
-            return NotJsonError(f"{found[1]} is {name}", at, f"write {word}", (span, word))
+            return NotJsonError(f"{found[1]} is {name}", at, f"write {written(found[1])}")
     return NotJsonError(error.msg, at)
 
 
@@ -189,11 +175,10 @@ REPEATED_NAME: Final = "J101"
 
 
 class TextIssue(NamedTuple):
-    """An issue in a text. `change` is as in `NotJsonError`."""
+    """An issue in a text."""
 
     span: TextSpan
     issue: Issue
-    change: tuple[TextSpan, str] | None = None
 
 
 def check_text(text: str) -> tuple[tuple[TextIssue, ...], Any]:
@@ -203,56 +188,10 @@ def check_text(text: str) -> tuple[tuple[TextIssue, ...], Any]:
     except NotJsonError as error:
         message = f"not JSON: {error.message}" if text.strip() else "the text is empty"
         issue = TEXT_RULES[NOT_JSON].at("", message, error.cure)
-        return (TextIssue(TextSpan(error.offset, error.offset + 1), issue, error.change),), None
+        return (TextIssue(TextSpan(error.offset, error.offset + 1), issue),), None
     issues = check(document.value)
-    found = [TextIssue(document.span_of(issue), issue, _change_of(issue, document)) for issue in issues]
+    found = [TextIssue(document.span_of(issue), issue) for issue in issues]
     for path, span in document.repeated:
         message = f"{text[span.start : span.end]} is written twice; only the last one counts"
         found.append(TextIssue(span, TEXT_RULES[REPEATED_NAME].at(path, message)))
     return tuple(sorted(found, key=lambda each: (each.span, each.issue.code))), document.value
-
-
-_DECODER: Final = json.JSONDecoder()
-_COMMA_BEHIND: Final = re.compile(r"\s*,\s*")
-_COMMA_BEFORE: Final = re.compile(r",\s*\Z")
-
-
-def _change_of(issue: Issue, document: JsonText) -> tuple[TextSpan, str] | None:
-    fix = issue.quick_fix
-    text = document.text
-    if fix is None or issue.path not in document.values:
-        return None
-    start, end = document.span_of(issue)
-    match fix.kind:
-        case "word":
-            return TextSpan(start, end), json.dumps(fix.text, ensure_ascii=False)
-        case "name":
-            return document.names[issue.path], json.dumps(fix.text)
-        case "characters":
-            return _whole(document, issue.path), fix.text
-        case "wrap":
-            whole = _whole(document, issue.path)
-            return whole, f"[{text[whole.start : whole.end]}]"
-        case "delete":
-            return _without(document, issue.path), ""
-        case "delete_item":
-            return _without(document, issue.path.rpartition("/")[0]), ""
-        case "add" if text[start] == "{":
-            is_empty = text[start + 1 :].lstrip().startswith("}")
-            return TextSpan(start + 1, start + 1), fix.text if is_empty else f"{fix.text}, "
-    return None
-
-
-def _whole(document: JsonText, path: str) -> TextSpan:
-    start = document.values[path].start
-    return TextSpan(start, _DECODER.raw_decode(document.text, start)[1])
-
-
-def _without(document: JsonText, path: str) -> TextSpan:
-    start, end = _whole(document, path)
-    if path in document.names:
-        start = document.names[path].start
-    if behind := _COMMA_BEHIND.match(document.text, end):
-        return TextSpan(start, behind.end())
-    before = _COMMA_BEFORE.search(document.text[:start])
-    return TextSpan(before.start() if before else start, end)

@@ -13,7 +13,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from ncco_server.issue import Fix, Issue, fault, keys_of, listed, pointer, shown, wrong_type
+from ncco_server.issue import Issue, fault, keys_of, listed, pointer, shown, wrong_type
 from ncco_server.ncco.field_docs import field_docs
 from ncco_server.ncco.hints import ENDPOINT_NAMES, meant_option
 from ncco_server.ncco.value_types import JsonSchema, Kind, ListOf, MapOf, kind_of
@@ -73,7 +73,7 @@ class Note:
 
     code: str
     message: str
-    cure: str | Fix | None = None
+    cure: str | None = None
 
 
 @dataclass(frozen=True)
@@ -101,14 +101,11 @@ class Shape:
     def check(self, value: Mapping[Any, Any]) -> list[Issue]:
         """Return issues of single options first, then those of options together."""
         issues: list[Issue] = []
-        meant: dict[Any, str] = {}
         for key, entry in value.items():
-            if self.tag is not None and key == self.tag[0]:
-                continue
-            for issue in self._check_option(key, entry):
-                issues.append(issue.inside(key))
-                if issue.code == UNKNOWN_OPTION and not issue.path and issue.quick_fix is not None:
-                    meant[key] = issue.quick_fix.text
+            if self.tag is None or key != self.tag[0]:
+                issues += [issue.inside(key) for issue in self._check_option(key, entry)]
+        guesses = {key: self._guess(key)[1] for key in value if self._is_unknown(key)}
+        meant = {key: name for key, name in guesses.items() if name is not None}
         given = {self.spellings.get(key, meant.get(key, key)) for key in value if value[key] is not None}
         issues += [self._missing(name) for name in self._required if name not in given]
         return issues + self._check_spellings(value) + self._check_between(value, meant)
@@ -123,14 +120,23 @@ class Shape:
         about = self.options[name].description
         return fault("N106", f"{self.title} needs {name}.", f'Add "{name}": {about[:1].lower()}{about[1:]}')
 
+    def _is_unknown(self, key: object) -> bool:
+        is_tag = self.tag is not None and key == self.tag[0]
+        known = (self.options, self.spellings, self.notes)
+        return not is_tag and not any(str(key) in names for names in known)
+
+    def _guess(self, key: object) -> tuple[str | None, str | None]:
+        return meant_option(key, self.title, self.options, self.inside)
+
     def _check_option(self, key: object, entry: object) -> list[Issue]:
         note = self.notes.get(str(key))
         issues = [fault(note.code, note.message, note.cure)] if note else []
         option = self.options.get(self.spellings.get(str(key), str(key)))
         if option is None:
             if note is None:
-                cure = meant_option(key, self.title, self.options, self.inside)
-                cure = cure or f"Use {listed([name for name in self.options if name not in self.notes])}."
+                cure = (
+                    self._guess(key)[0] or f"Use {listed([name for name in self.options if name not in self.notes])}."
+                )
                 issues.append(fault(UNKNOWN_OPTION, f"{self.title} has no option {shown(str(key))}.", cure))
         elif entry is not None:
             issues += check_value(option.kind, entry)
@@ -237,10 +243,10 @@ class Tagged(MapOf):
         if isinstance(kind, str) and kind in self.shapes:
             return self.shapes[kind].check(value)
         meant = ENDPOINT_NAMES.get(folded(kind)) or near(kind, self.shapes)
-        cure = Fix(f'Did you mean "{meant}"?', "word", meant) if meant else None
+        cure = f'Did you mean "{meant}"?' if meant else None
         return [fault("N121", f"{shown(kind)} is not an endpoint type.", cure, "/type")]
 
-    def _type_cure(self, value: Mapping[Any, Any]) -> Fix | None:
+    def _type_cure(self, value: Mapping[Any, Any]) -> str | None:
         """Return None unless exactly one type has all known options of this endpoint."""
         known = {str(key) for key in value} & {name for shape in self.shapes.values() for name in shape.options}
         uri = value.get("uri")
@@ -249,7 +255,7 @@ class Tagged(MapOf):
         fitting = [name for name, shape in self.shapes.items() if known <= shape.options.keys()]
         fitting = [name for name in fitting if by_scheme in (None, name)]
         written = f'"type": "{fitting[0]}"' if len(fitting) == 1 else ""
-        return Fix(f"Add {written}.", "add", written) if written else None
+        return f"Add {written}." if written else None
 
     def normalised(self, value: Any) -> object:
         match value:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from ncco_server.issue import RULES, Fix, Issue, fault, listed, shown, wrong_type
+from ncco_server.issue import RULES, Issue, fault, listed, shown, wrong_type
 from ncco_server.ncco.languages import (
     LANGUAGE_NAMES,
     RECOGNISED,
@@ -100,18 +99,18 @@ class LanguageCode(PlainText):
             return [fault("N117", f"{shown(value)} is not a BCP-47 code.", self._cure(value))]
         return [fault(self.code, f"{shown(value)} is not in the list of languages.", self._cure(value))]
 
-    def _cure(self, value: str) -> str | Fix | None:
+    def _cure(self, value: str) -> str | None:
         hyphened = value.strip().replace("_", "-").lower()
         if hyphened in self.known:
             code = next(code for code in self.codes if code.lower() == hyphened)
-            return Fix(f"Write {code}.", "word", code)
+            return f"Write {code}."
         language, _, region = hyphened.partition("-")
         language = LANGUAGE_NAMES.get(language, language)
         region = {"uk": "gb"}.get(region, region)
         names = {language, *(code for codes in SAME_LANGUAGE if language in codes for code in codes)}
         same = [code for code in self.codes if code.lower().partition("-")[0] in names]
         same.sort(key=lambda code: (not code.lower().endswith(f"-{region}"), code not in USUAL_CODES))
-        return Fix(f"Write {listed(same[:3])}.", "word", same[0]) if same else None
+        return f"Write {listed(same[:3])}." if same else None
 
     def json_schema(self) -> JsonSchema:
         return {"type": "string", "pattern": f"^{BCP47.pattern}$", "examples": list(self.codes)}
@@ -121,9 +120,9 @@ VOICE_LANGUAGE = LanguageCode("N905", frozenset(VOICES_BY_CODE), tuple(sorted(VO
 SPEECH_LANGUAGE = LanguageCode("N906", RECOGNISED_CODES, tuple(sorted(RECOGNISED)))
 
 
-def _in_quotes(value: object) -> Fix | None:
+def _in_quotes(value: object) -> str | None:
     is_plain = isinstance(value, (bool, int, float))
-    return Fix("Put it in quotes.", "characters", json.dumps(json.dumps(value))) if is_plain else None
+    return "Put it in quotes." if is_plain else None
 
 
 @dataclass(frozen=True)
@@ -291,11 +290,11 @@ class SipUri(PlainText):
         found = _SIP.fullmatch(value)
         if not found:
             bare = re.fullmatch(r"[^\s@:]+@[\w.-]+", value)
-            cure = Fix(f'Write "sip:{value}".', "word", f"sip:{value}") if bare else None
+            cure = f'Write "sip:{value}".' if bare else None
             return [fault("N114", f"{shown(value)} is not of the form sip:user@host.", cure)]
         scheme, _, rest = value.partition(":")
         if rest.startswith("//"):
-            fix = Fix(f'Write "{scheme}:{rest[2:]}".', "word", f"{scheme}:{rest[2:]}")
+            fix = f'Write "{scheme}:{rest[2:]}".'
             return [fault("N962", f"{shown(value)} has slashes after its scheme.", fix)]
         if found[2] is None or found[1].lower() != "sip":
             return [fault("N962", f"{shown(value)} is not of the form sip:user@host.")]

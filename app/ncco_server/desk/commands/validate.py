@@ -72,5 +72,5 @@ def faults_of(name: str, text: str) -> tuple[Sequence[PlacedIssue], Any]:
     """Sorted by place; only J100 and None if the text is not JSON."""
     source = SourceFile(name, text)
     issues, document = check_text(text)
-    found = [PlacedIssue(issue, Place(name, *source.position(start), end - start)) for (start, end), issue, _ in issues]
+    found = [PlacedIssue(issue, Place(name, *source.position(start), end - start)) for (start, end), issue in issues]
     return found, document

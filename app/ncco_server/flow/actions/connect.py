@@ -26,7 +26,7 @@ from ncco_server.flow.frame import Callback, Draft, Frame, Runs
 from ncco_server.flow.grammar.fields import ENDPOINT_TYPES, action_fields, computed_type, endpoint_fields, read_list
 from ncco_server.flow.grammar.reader import HINTS, Reader, Resolver, read_fields
 from ncco_server.flow.grammar.targets import read_flow_name, read_run
-from ncco_server.flow.issues import Fix, did_you_mean, meant_word
+from ncco_server.flow.issues import did_you_mean, meant_word
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text, text_of
 from ncco_server.flow.source.source_file import quote
 from ncco_server.flow.templates.compiler import as_computed
@@ -131,7 +131,7 @@ def _read_runs(node: Map, place: Place, reader: Resolver) -> Runs | None:
     url = node.entry("url")
     if url is not None and text_of(url.value) in reader.flows and node.get("run") is None:
         message = f'`url` of `onAnswer` is the flow "{text_of(url.value)}"'
-        reader.report("E202", url.key.place, message, Fix("write `run`", "word", "run"))
+        reader.report("E202", url.key.place, message, "write `run`")
         node = Map((url._replace(key=url.key._replace(value="run")), *node.without("url").entries), node.place)
     elif url is not None:
         message = "`onAnswer` names both a flow and another server, but the other party hears only one of them"
@@ -391,10 +391,10 @@ def _read_form(node: Node, reader: Resolver) -> tuple[str, Map, tuple[Entry, ...
         kind = _kind_of(node.value)
         if kind is None:
             parts = [part.strip() for part in node.value.split(",")]
-            cure: str | Fix | None = f"write a list: [{', '.join(map(quote, parts))}]" if len(parts) > 1 else None
+            cure: str | None = f"write a list: [{', '.join(map(quote, parts))}]" if len(parts) > 1 else None
             scheme, colon, rest = node.value.partition(":")
             if colon and (meant := nearest(scheme, [each.removesuffix(":") for each in _BY_SCHEME])):
-                cure = Fix(f"write {meant}:{rest}", "characters", f"{meant}:{rest}")
+                cure = f"write {meant}:{rest}"
             computed = as_computed(node.value, TYPES["phone"], reader.scope, is_unfit=True)
             reader.report("E405", node.place, f'"{node.value}" is neither a number nor an address', computed or cure)
             return None

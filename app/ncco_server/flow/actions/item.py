@@ -8,7 +8,6 @@ from typing import Final
 
 from ncco_server.flow.grammar.fields import MapField, action_fields
 from ncco_server.flow.grammar.reader import HINTS, Reader, meaning_of
-from ncco_server.flow.issues import Fix
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text, texts_in
 from ncco_server.ncco.actions import SHAPES
 from ncco_server.suggest import nearest
@@ -99,7 +98,7 @@ def parse_item(node: Node, reader: Reader) -> Item | None:
     if isinstance(node, Text):
         word, _, rest = node.value.partition(" ")
         foreign = _foreign_cure(node.value)
-        cure = foreign.cure if isinstance(foreign, Fix) else foreign
+        cure = foreign
         cure = f"write `- {word}: {rest[:40] or '..'}`" if word in ITEM_WORDS else cure
         reader.report("E402", node.place, f'an item of `do` is the text "{node.value[:40]}", not an action', cure)
         return None
@@ -168,9 +167,9 @@ def _report_unknown(word: Text, reader: Reader) -> None:
     reader.unknown("E402", word, ITEM_WORDS, f'there is no action "{word.value}"', _foreign_cure(word.value))
 
 
-def _foreign_cure(word: str) -> str | Fix | None:
+def _foreign_cure(word: str) -> str | None:
     meant = meaning_of(word, FOREIGN)
-    return Fix(f"write `{meant}` instead", "word", meant) if meant and meant.isidentifier() else meant
+    return f"write `{meant}` instead" if meant and meant.isidentifier() else meant
 
 
 def restore_items(do: Node, step_words: Collection[str], reader: Reader) -> Node:

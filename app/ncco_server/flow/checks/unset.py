@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ncco_server.flow.checks.facts import Facts, brought_back, reads_in, returned_by, tested_on_leaving, uses_of
 from ncco_server.flow.effects import NO_NAMES, Effect
-from ncco_server.flow.issues import RULES, Fix, FlowIssue
+from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.model import Step
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.scope import Variable
@@ -163,7 +163,7 @@ def check_never_set(facts: Facts) -> Iterator[FlowIssue]:
     for name, variable in never.items():
         if len(unread) == len(never) == 1:
             message = f'nothing reads "{unread[0].name}", and nothing sets "{name}"'
-            yield RULES["W646"].at(unread[0].place, message, Fix(f'did you mean "{name}"?', "word", name))
+            yield RULES["W646"].at(unread[0].place, message, f'did you mean "{name}"?')
         elif name not in said:
             shown = _SHOWN_EMPTY.get(variable.type.name, '""')
             cure = f"set it where it changes, as in `set: {{{name}: ..}}`, or write the value that it has as `default`"
@@ -247,10 +247,7 @@ def _check_lookup_read(read: _StepRead, presence: Presence, answered: Set[Place]
     if presence.is_reached(step) and not presence.may_have(step, name):
         message = f'the lookup "{name}" is read here, but no earlier step asks it, so it only has its default'
         where = "an earlier step" if read.is_early else "this step or an earlier one"
-        cure = f"add `lookup: {name}` to {where}"
-        is_plain = read.step_place and not read.is_early
-        fix = Fix(cure, "add", f"lookup: {name}", read.step_place) if is_plain else cure
-        return RULES["E630"].at(read.place, message, fix)
+        return RULES["E630"].at(read.place, message, f"add `lookup: {name}` to {where}")
     if read.is_guarded or not presence.may_lack(step, name):
         return None
     message = f'a call can get here without asking the lookup "{name}"'

@@ -24,7 +24,6 @@ from ncco_server.flow.grammar.forms import (
 )
 from ncco_server.flow.grammar.locales import Locale, in_locale, split, stands_for_locales
 from ncco_server.flow.grammar.reader import OPTION_OWNERS, Reader, Resolver, has_braces, items, read_fields
-from ncco_server.flow.issues import Fix
 from ncco_server.flow.nodes import Map, Node, Place, Seq, Text
 from ncco_server.flow.templates.checker import Checker
 from ncco_server.flow.templates.compiler import compile_file, compile_value
@@ -75,7 +74,7 @@ class SpeechField:
         if not is_file and text.value in reader.templates:
             message = f'the caller hears the name "{text.value}", not the content of the file'
             written = f"{{template: {text.value}}}"
-            fix = Fix(f"write `{written}`", "characters", written)
+            fix = f"write `{written}`"
             reader.report("W414", text.place, message, fix, names=[text.value])
         escape = speech_escape(reader.templates.get(text.value, "") if is_file else text.value)
         make = compile_file if is_file else compile_value

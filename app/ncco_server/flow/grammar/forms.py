@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol, runtime_checkable
 
 from ncco_server.flow.grammar.reader import Reader
-from ncco_server.flow.issues import Fix
 from ncco_server.flow.nodes import Node
 from ncco_server.ncco.value_types import JsonSchema, Kind, duration_ms, meant_durations
 
@@ -147,11 +146,10 @@ class Duration:
         if found is not None:
             return found
         meant = [each for each in meant_durations(text.value, self.unit) if self._fitting(each) is not None]
-        cure: str | Fix = otherwise
+        cure: str = otherwise
         if meant:
             meant = [*dict.fromkeys(meant)]
             cure = f"write {' or '.join(meant)}"
-            cure = Fix(cure, "word", meant[0]) if len(meant) == 1 else cure
         reader.report("E534", text.place, f'{what} cannot be "{text.value}"', cure)
         return None
 

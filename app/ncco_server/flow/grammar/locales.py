@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar, TypeAlias
 from ncco_server.flow.grammar.forms import TEXT, Notation
 from ncco_server.flow.grammar.map_form import MapForm, SetByCode
 from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver
-from ncco_server.flow.issues import Fix, did_you_mean
+from ncco_server.flow.issues import did_you_mean
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from ncco_server.ncco.actions import SHAPES
 from ncco_server.ncco.languages import RECOGNISED_CODES, VOICES
@@ -116,7 +116,7 @@ def _read_locale(entry: Entry, reader: Reader) -> Locale | None:
         return _assume_locale(name, place, guess or _DEFAULT_LANGUAGE)
     fields = Locale.read_words(found, what, reader, place=place)
     code = guess or "en-GB"
-    cures = {"language": Fix(f"add `language` with a code such as {code}", "add", f"language: {code}")}
+    cures = {"language": f"add `language` with a code such as {code}"}
     locale = Locale.build(fields, reader, cures=cures, name=name)
     if locale is None or locale.language:
         return locale

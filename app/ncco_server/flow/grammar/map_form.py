@@ -28,7 +28,6 @@ from typing import (
 
 from ncco_server.flow.grammar.forms import Form, in_yaml, mapped, ref
 from ncco_server.flow.grammar.reader import Fields, Reader, read_fields
-from ncco_server.flow.issues import Fix
 from ncco_server.flow.nodes import Map, Node, Place
 from ncco_server.ncco.field_docs import field_docs
 from ncco_server.ncco.value_types import JsonSchema, Kind, kind_of
@@ -53,7 +52,7 @@ class MapForm(ABC):
 
     hints: ClassVar[Mapping[str, str]] = {}
     """Words of other systems, separated by spaces, each with the word to use here or what to write instead."""
-    cures: ClassVar[Mapping[str, str | Fix]] = {}
+    cures: ClassVar[Mapping[str, str]] = {}
     """What to write if a required word is missing (E204), by word."""
     unknown_code: ClassVar[str] = "E202"
     example: ClassVar[str] = ""
@@ -112,7 +111,7 @@ class MapForm(ABC):
 
     @classmethod
     def build(
-        cls, fields: Fields, reader: Reader, *, cures: Mapping[str, str | Fix] | None = None, **made: Any
+        cls, fields: Fields, reader: Reader, *, cures: Mapping[str, str] | None = None, **made: Any
     ) -> Self | None:
         """Return None if a required word cannot be read. Other invalid fields get their defaults.
 

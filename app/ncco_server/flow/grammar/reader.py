@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 import yaml
 
 from ncco_server.flow.grammar.own_values import with_own_values, written
-from ncco_server.flow.issues import RULES, Fix, FlowIssue, did_you_mean, meant_word, write_one_of
+from ncco_server.flow.issues import RULES, FlowIssue, did_you_mean, meant_word, write_one_of
 from ncco_server.flow.nodes import NOWHERE, Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.scope import ScopeTypes, Signature, Variable
 from ncco_server.flow.templates.compiler import compile_expression, compile_value
@@ -24,7 +24,7 @@ from ncco_server.flow.templates.values import Expression, Value
 from ncco_server.flow.values import leaves
 from ncco_server.issue import listed as phrase
 from ncco_server.ncco.actions import SHAPES
-from ncco_server.ncco.value_types import Escape, Kind, UnfitValue
+from ncco_server.ncco.value_types import Escape, Kind
 from ncco_server.suggest import folded, is_same, nearest
 
 N = TypeVar("N", Text, Map, Seq)
@@ -60,9 +60,7 @@ class Reader:
     issues: list[FlowIssue] = field(default_factory=list)
     zone: str = ""
 
-    def report(
-        self, code: str, place: Place, message: str, cure: str | Fix | None = None, names: Iterable[str] = ()
-    ) -> None:
+    def report(self, code: str, place: Place, message: str, cure: str | None = None, names: Iterable[str] = ()) -> None:
         """By default the issue has the fix of its rule."""
         self.issues.append(RULES[code].at(place, message, cure, names))
 
@@ -93,7 +91,7 @@ class Reader:
         text: Text,
         known: Iterable[str],
         message: str,
-        cure: str | Fix | None = None,
+        cure: str | None = None,
         *,
         names: Iterable[str] = (),
     ) -> None:
@@ -128,13 +126,12 @@ class Reader:
         elif not pattern.fullmatch(name.value):
             allowed = _allowed_name(name.value, pattern, taken)
             cure = f"{cure or 'use letters, digits, _ and -'}{f', e.g. {allowed}' if allowed else ''}"
-            fix = Fix(cure, "word", allowed) if allowed and not is_used else cure
-            self.report("E205", name.place, f'{what} cannot be named "{name.value}"', fix)
+            self.report("E205", name.place, f'{what} cannot be named "{name.value}"', cure)
         else:
             return True
         return False
 
-    def literal(self, node: Node, kind: Kind, what: str, *, fix: Fix | None = None) -> Any:
+    def literal(self, node: Node, kind: Kind, what: str, *, fix: str | None = None) -> Any:
         """Report E203 if the text is not valid for the type."""
         text = self.text(node, what, kind.cure or f"write {kind.described}")
         if text is None:
@@ -142,13 +139,12 @@ class Reader:
         try:
             return kind.literal(text.value)
         except ValueError as error:
-            meant = error.meant if isinstance(error, UnfitValue) else ""
             cure = kind.cure or str(error)
             self.report(
                 "E203",
                 text.place,
                 f'{what} cannot be "{text.value}"',
-                fix or (Fix(cure, "word", meant) if meant else cure),
+                fix or cure,
             )
             return None
 
@@ -211,7 +207,7 @@ class Resolver(Reader):
         if isinstance(node, Text) and not node.quoted and node.value in self.variables:
             message = f'"{node.value}" is plain text here, not the value of {node.value}'
             braces = f"{{{{ {node.value} }}}}"
-            self.report("W305", node.place, message, Fix(f'write "{braces}"', "word", braces), [node.value])
+            self.report("W305", node.place, message, f'write "{braces}"', [node.value])
 
     def expression(self, node: Node, what: str) -> Expression | None:
         text = self.text(node, what, _compared(node) if isinstance(node, Map) else None)
@@ -248,7 +244,7 @@ class Fields:
     def without(self, *words: str) -> Fields:
         return replace(self, values={word: node for word, node in self.values.items() if word not in words})
 
-    def need(self, word: str, cure: str | Fix, reader: Reader) -> Node | None:
+    def need(self, word: str, cure: str, reader: Reader) -> Node | None:
         """Report E204 if `word` is missing, unless an omitted entry may have been meant for it."""
         node = self.values.get(word)
         if node is None and self.is_whole:
@@ -301,13 +297,11 @@ def read_fields(
                 code, entry.key.place, message, did_you_mean(meant) if meant else home or write_one_of([*known])
             )
         else:
-            rename = (
-                Fix(f"write `{meant}`", "word", meant) if meant.isidentifier() else with_own_values(meant, entry.value)
-            )
+            rename = f"write `{meant}`" if meant.isidentifier() else with_own_values(meant, entry.value)
             at = entry.key.place
             there = next((each.key.place for each in node.entries if each.key.value == meant), NOWHERE)
             is_inherited = there.file != at.file or (there.line != at.line and there.column != at.column)
-            cure = rename if is_inherited else Fix(f"delete it: `{meant}` is there already", "delete")
+            cure = rename if is_inherited else f"delete it: `{meant}` is there already"
             reader.report(code, entry.key.place, message, cure)
         is_whole = is_whole and meant in known
         if meant is not None and meant in known:

@@ -18,7 +18,7 @@ from ncco_server.flow.grammar.locales import report_unknown
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import HINTS, Resolver, elsewhere
 from ncco_server.flow.grammar.variables import guess_type, warn_of_flags
-from ncco_server.flow.issues import Fix, did_you_mean, write_one_of
+from ncco_server.flow.issues import did_you_mean, write_one_of
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text, text_of
 from ncco_server.flow.scope import RESERVED, Param, Signature, Variable, has_path
 from ncco_server.flow.templates.foreign import FOREIGN
@@ -69,9 +69,7 @@ def _report_undeclared(entry: Entry, known: Mapping[str, Variable], reader: Reso
         added = f"add `{line}` to `vars`" if known else f"add `vars: {{{line}}}` to the flow"
         if home := elsewhere(name):
             added = f"as a word of the language, {home}; for a variable, {added}"
-        cure: str | Fix | None = None if nearest(name, known) else added
-        if not known and reader.own is not None and not nearest(name, known):
-            cure = Fix(added, "add_beside", f"vars: {{{line}}}", reader.own.place)
+        cure = None if nearest(name, known) else added
         reader.unknown("E225", entry.key, known, f'the variable "{name}" is not declared', cure)
 
 
@@ -98,8 +96,7 @@ def _warn_of_sign(entry: Entry, variable: Variable, reader: Resolver) -> None:
     if found is not None:
         added = f"{{{{ {variable.name} + {found[1]} }}}}"
         message = f'"{found[0]}" is the number {found[1]} here, and is not added'
-        fix = Fix(f'write "{added}"', "word", added)
-        reader.report("W305", entry.value.place, message, fix, [variable.name])
+        reader.report("W305", entry.value.place, message, f'write "{added}"', [variable.name])
 
 
 def declared_under(name: str, reader: Resolver) -> str:
@@ -298,27 +295,24 @@ def _read_word(node: Text, reader: Resolver) -> Target:
 def _report_step(text: Text, reader: Resolver) -> None:
     name = text.value
     own = reader.own
-    cure: str | Fix | None = None
+    cure: str | None = None
     form, _, rest = name.partition(" ")
     called = _CALLED.fullmatch(rest if form == "run" else name)
     meant = called[1] if called and called[1] in reader.flows else name
     if meant in reader.flows:
         given = ", ".join(f"{each}: .." for each, param in reader.flows[meant].params.items() if param.is_required)
         written = f"{{run: {meant}, with: {{{given}}}}}" if given else f"{{run: {meant}}}"
-        words = f"to continue in the flow with this name, write `{written}`"
-        cure = words if given else Fix(words, "characters", written)
+        cure = f"to continue in the flow with this name, write `{written}`"
     elif own is not None and name in own.outcomes:
         written = f"{{return: {name}}}"
-        cure = Fix(f"to return the outcome with this name, write `{written}`", "characters", written)
+        cure = f"to return the outcome with this name, write `{written}`"
     elif form.rstrip(":") in FORMS:
         cure = f"write `{{{form.rstrip(':')}: {rest.strip()}}}`"
     elif name.lower().replace("_", "") in _ENDINGS and not nearest(name, reader.steps):
-        cure = Fix('to end the call, write "end"', "word", "end")
+        cure = 'to end the call, write "end"'
     known = (*reader.steps, "end")
     if cure is None and _NEW_STEP.fullmatch(name) and not nearest(name, known):
-        step = f'{name}: {{do: [{{talk: "Goodbye."}}], goto: end}}'
-        beside = next(iter(reader.steps.values()))
-        cure = Fix(f"{write_one_of(known)}; or write the step", "add_beside", step, beside)
+        cure = f"{write_one_of(known)}; or write the step"
     if text.place.is_in_python:
         flow = written if meant in reader.flows else "{run: FLOW}"
         cure = f"a handler's call goes on in a flow: name one as `on_error`, or in `outbound` write `{flow}`"

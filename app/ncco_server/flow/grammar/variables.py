@@ -15,7 +15,6 @@ from typing import Annotated, ClassVar, Final
 from ncco_server.flow.grammar.forms import ANYTHING, Notation, Unread, one_of
 from ncco_server.flow.grammar.map_form import MapForm
 from ncco_server.flow.grammar.reader import HINTS, Reader, has_braces, meaning_of
-from ncco_server.flow.issues import Fix
 from ncco_server.flow.nodes import Entry, Map, Node, Seq, Text, texts_in, walk
 from ncco_server.flow.scope import NAME, RESERVED, Param, Signature, Variable
 from ncco_server.ncco.value_types import ANY, TYPES, JsonSchema, Kind, ListOf, MapOf, Word, point_of
@@ -73,7 +72,7 @@ def read_type(node: Node, what: str, reader: Reader, types: Collection[str] = TY
         if not node.items:
             reader.report("E203", node.place, f"{what} does not allow any words", "list the allowed words")
         if len(allowed) == len(node.items) == 1 and (meant := nearest(allowed[0], TYPES)):
-            slip = Fix(f"did you mean `{meant}`? A list of allowed words needs at least two", "word", meant)
+            slip = f"did you mean `{meant}`? A list of allowed words needs at least two"
             reader.report("E203", node.items[0].place, "only one word is allowed here", slip)
             return None
         return Word(tuple(allowed)) if allowed else None
@@ -81,21 +80,21 @@ def read_type(node: Node, what: str, reader: Reader, types: Collection[str] = TY
     if text is None or text.value in TYPES:
         return TYPES[text.value].with_zone(reader.zone) if text else None
     message = f'there is no type "{text.value}"'
-    cure: str | Fix | None = None
+    cure = None
     if in_python := _CLASS.fullmatch(text.value):
         name = in_python[1]
         message = f"{name} is a type of Python"
         cure = f'write "{name if name in TYPES else meaning_of(name, HINTS["type"]) or "text"}"'
     bare = _SQL.sub("", text.value)
     if meant := meaning_of(bare, HINTS["type"]) or (nearest(bare, TYPES) if bare != text.value else None):
-        cure = Fix(f"write `{meant}`", "word", meant) if meant in TYPES else f"write `{meant}`"
+        cure = f"write `{meant}`"
     if listed_type(text.value):
-        cure = Fix("write `list`", "characters", "list")
+        cure = "write `list`"
     elif not meant and (words := _allowed_words(text.value)):
         written = f"[{', '.join(words)}]"
-        cure = Fix(f"write a list: {written}", "characters", written)
+        cure = f"write a list: {written}"
     elif optional := _optional_type(text.value):
-        in_row = Fix(f"write `{optional}`: a row need not have it", "characters", optional)
+        in_row = f"write `{optional}`: a row need not have it"
         left_out = f"write `{{type: {optional}, default: ..}}`: a value with a default may be left out"
         cure = left_out if types is TYPES else in_row
     reader.unknown("E203", text, [each for each in types if each in TYPES], message, cure)
@@ -107,7 +106,7 @@ class Declaration(MapForm):
 
     is_named: ClassVar = True
     hints: ClassVar = HINTS["declaration"]
-    cures: ClassVar = {"type": Fix("write `type: text`", "add", "type: text")}
+    cures: ClassVar = {"type": "write `type: text`"}
 
     type: Annotated[Kind | None, Notation(read_type, TYPE)] = None
     """text, int, number, bool, phone, url, date, time, datetime, list, map, or a list of allowed words."""
@@ -189,7 +188,7 @@ def _read_typed(entry: Entry, reader: Reader, noun: str = "variable", types: Col
         return _read_variable(entry, reader, needs_default=False, noun=noun) or unknown
     value = entry.value
     if isinstance(value, Text) and (meant := _with_default(value)):
-        cure = Fix(f"write `{meant}`", "characters", meant)
+        cure = f"write `{meant}`"
         reader.report("E203", value.place, f'there is no type "{value.value}"', cure)
         return unknown
     type_ = read_type(value, f'"{name}"', reader, types)
@@ -213,15 +212,13 @@ def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool, noun: s
         return None
     if isinstance(node, Text) and not node.quoted and (bare := node.value.strip("{}[] ")) in TYPES:
         message = f"the type of the variable {name} has an unmatched bracket"
-        reader.report("E201", node.place, message, Fix(f"write `{bare}`", "characters", bare))
+        reader.report("E201", node.place, message, f"write `{bare}`")
         return None
     if not isinstance(node, Map):
         shown = ".." if isinstance(node, Seq) else node.value if guess_type(node) != "text" else f'"{node.value}"'
         written = f"{{type: {guess_type(node)}, default: {shown}}}"
-        is_one_line = isinstance(node, Text) and not node.origins
         cure = f"write `{name}: {written}`"
-        fix = Fix(cure, "characters", written) if is_one_line else cure
-        reader.report("E201", node.place, f"the variable {name} must be described by a map", fix)
+        reader.report("E201", node.place, f"the variable {name} must be described by a map", cure)
         return None
     lists = (each for each in node.entries if isinstance(each.value, Seq))
     listed = next((each for each in lists if meaning_of(each.key.value, Declaration.hints) == _LIST_OF_WORDS), None)
@@ -232,7 +229,7 @@ def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool, noun: s
         return None
     fields = Declaration.read_words(node, f'the {noun} "{name}"', reader, place=place)
     written = f"type: {guess_type(fields.get('default'))}"
-    found = Declaration.build(fields, reader, cures={"type": Fix(f"write `{written}`", "add", written)})
+    found = Declaration.build(fields, reader, cures={"type": f"write `{written}`"})
     if found is None or found.type is None:
         return None
     type_ = found.type
@@ -242,7 +239,7 @@ def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool, noun: s
     )
     if default is None and type_.words and needs_default:
         written = f"default: {type_.words[0]}"
-        fields.need("default", Fix(f"write `{written}`", "add", written), reader)
+        fields.need("default", f"write `{written}`", reader)
     return draft if default is None else replace(draft, default=_read_default(default, draft, noun, reader))
 
 

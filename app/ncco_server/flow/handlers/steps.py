@@ -39,6 +39,7 @@ from ncco_server.flow.language.step import ReadStep, read_step
 from ncco_server.flow.language.tables import read_key, read_key_values, read_table_name
 from ncco_server.flow.model import Step
 from ncco_server.flow.nodes import NOWHERE, Entry, Map, Node, Place, Seq, Text
+from ncco_server.flow.python_form import in_python
 from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.tree import HOLE
 from ncco_server.ncco.statuses import DIAL_FAILURES
@@ -324,8 +325,7 @@ def _raise_first(reader: Resolver) -> None:
     """Raise RenderError for the first error that was reported."""
     issue = next((issue for issue in reader.issues if issue.is_error), None)
     if issue is not None:
-        meant = issue.quick_fix.text if issue.quick_fix is not None else ""
-        cure = f"write {meant.title()}" if meant in ("true", "false") else _CURES.get(issue.code, issue.cure)
+        cure = _CURES.get(issue.code, in_python(issue.cure))
         raise RenderError(issue.code, issue.message, str(issue.place), frozenset(), cure)
 
 

@@ -12,7 +12,6 @@ from ncco_server.flow.grammar.locales import speaks_several, split
 from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
 from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, has_braces, items
 from ncco_server.flow.grammar.targets import Destination, NewValues
-from ncco_server.flow.issues import Fix
 from ncco_server.flow.language.retry import FAILURES
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.phrases import fold
@@ -70,11 +69,11 @@ def _read_phrases(node: Node, what: str, reader: Reader) -> dict[str, str]:
         if not isinstance(node, Seq) and len(several) > 1 and all(several):
             written = f"[{', '.join(several)}]"
             message = f'"{text.value}" is one phrase'
-            reader.report("W236", text.place, message, Fix(f"write `{written}`", "word", written))
+            reader.report("W236", text.place, message, f"write `{written}`")
         elif _QUOTED_LIST.fullmatch(text.value.strip()):
             message = f"{text.value} in quotes is one phrase, with its brackets and commas"
             written = text.value.strip()
-            fix = Fix(f"write `{written}` without quotes", "characters", written)
+            fix = f"write `{written}` without quotes"
             reader.report("W236", text.place, message, fix)
     return found
 
@@ -159,8 +158,7 @@ def _read_choice(entry: Entry, reader: Resolver) -> ChoiceDefinition | None:
         reader.report("W566", speech.place, message, f"write `speech: {{{shown}}}`")
     if not {"dtmf", "speech"} & fields.keys.keys():
         written = 'write a key or words: `Choice(9, ["word"])`' if place.is_in_python else None
-        words = f"add `dtmf: {name}`: the name of a choice is no key"
-        fix = Fix(words, "add", f"dtmf: {name}") if name.isdigit() else None
+        fix = f"add `dtmf: {name}`: the name of a choice is no key" if name.isdigit() else None
         reader.report("E231", place, f"{what} can neither be pressed nor said", written or fix)
     return choice
 

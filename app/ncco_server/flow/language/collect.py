@@ -18,7 +18,7 @@ from ncco_server.flow.grammar.forms import TEXT, Notation, offered
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver
 from ncco_server.flow.grammar.variables import is_variable_name
-from ncco_server.flow.issues import RULES, Fix
+from ncco_server.flow.issues import RULES
 from ncco_server.flow.language.choice import Confidence
 from ncco_server.flow.language.exits import AskingExit, AskingWords, Condition, GotoWords, StepSource
 from ncco_server.flow.language.retry import Retry
@@ -60,10 +60,10 @@ def _read_digits(node: Node, what: str, reader: Reader) -> tuple[int, int] | Non
     if 1 <= low <= high <= _MAX_DIGITS:
         return low, high
     miswritten = _MISWRITTEN_DIGITS.fullmatch(text.value)
-    cure: str | Fix | None = None
+    cure = None
     if miswritten or low > high:
         first, last = (int(miswritten[1]), int(miswritten[2])) if miswritten else (high, low)
-        cure = Fix(f"write {first}..{last}", "word", f"{first}..{last}")
+        cure = f"write {first}..{last}"
     elif found:
         cure = f"an `input` takes 1 to {_MAX_DIGITS} digits: write a number or a range within these limits"
     reader.report("E246", text.place, f'{what} is "{text.value}"', cure)
@@ -73,8 +73,8 @@ def _read_digits(node: Node, what: str, reader: Reader) -> tuple[int, int] | Non
 def _read_speech(node: Node, what: str, reader: Reader) -> bool:
     is_any = isinstance(node, Text) and node.value == "any"
     if not is_any:
-        fix = Fix("write `speech: any`, or use `choices`", "word", "any")
-        reader.report("E203", node.place, f"{what} accepts any words", fix if isinstance(node, Text) else fix.cure)
+        fix = "write `speech: any`, or use `choices`"
+        reader.report("E203", node.place, f"{what} accepts any words", fix)
     return is_any
 
 
@@ -84,7 +84,7 @@ class DataEntry(MapForm):
     example: ClassVar = "collect: {into: name, digits: 4}"
     is_at_key: ClassVar = True
     hints: ClassVar = HINTS["collect"]
-    cures: ClassVar = {"into": Fix("add `into: name`, the variable that stores the answer", "add", "into: name")}
+    cures: ClassVar = {"into": "add `into: name`, the variable that stores the answer"}
 
     variable: Annotated[Variable, Notation(_read_into, offered("variables"))] = written_as("into")
     """The variable that receives the input."""

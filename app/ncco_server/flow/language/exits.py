@@ -25,7 +25,7 @@ from ncco_server.flow.grammar.forms import TEXT, Duration, Notation, has
 from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
 from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, items
 from ncco_server.flow.grammar.targets import Destination
-from ncco_server.flow.issues import RULES, Fix, FlowIssue
+from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.language.defaults import Defaults
 from ncco_server.flow.language.retry import Retry, RetryWords, failed_try, merge_retry
 from ncco_server.flow.nodes import Map, Node, Place, Text
@@ -325,8 +325,7 @@ def _is_else(line: Node) -> bool:
 def _read_arm(line: Node, reader: Resolver) -> Arm | None:
     if isinstance(line, Text) and (glued := _WITHOUT_COLON.fullmatch(line.value)):
         cure = f"write `- {glued[1]}: {glued[2]}`"
-        fix = cure if glued[1] == "if" else Fix(cure, "characters", f"{glued[1]}: {glued[2]}")
-        reader.report("E201", line.place, f'a colon is missing after "{glued[1]}"', fix)
+        reader.report("E201", line.place, f'a colon is missing after "{glued[1]}"', cure)
         return None
     found = reader.map(line, "a line of `branch`", _LIST_CURE)
     if found is None:
@@ -353,8 +352,7 @@ def _read_else(lines: tuple[Node, ...], place: Place, reader: Reader) -> Target 
             reader.report("E250", place, "`branch` has no `else` for calls that match no other line")
         return None
     for behind in lines[index + 1 : index + 2]:  # one is enough, if `else` comes before several lines
-        fix = Fix(RULES["E251"].cure, "delete_item")
-        cure = fix if lines[-1] is behind else "move the line `else` to the end"
+        cure = None if lines[-1] is behind else "move the line `else` to the end"
         reader.report("E251", behind.place, "this line of `branch` comes after `else` and is never reached", cure)
     step = found.get("else") if isinstance(found, Map) else None
     otherwise = None if step is None else Else.read(found, "the `else` line", reader)
@@ -385,7 +383,7 @@ class Waiting(MapForm):
     hints: ClassVar = HINTS["hold"]
     cures: ClassVar = {
         "until": "add `until: condition`",
-        "up_to": Fix("add `up_to: 10m`, so that nobody waits forever", "add", "up_to: 10m"),
+        "up_to": "add `up_to: 10m`, so that nobody waits forever",
     }
 
     until: Condition

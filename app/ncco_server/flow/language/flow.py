@@ -24,7 +24,7 @@ from ncco_server.flow.grammar.variables import (
     with_collected,
 )
 from ncco_server.flow.hours.timezone import zone_written_in
-from ncco_server.flow.issues import Fix, FlowIssue
+from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.language.choice import ChoiceDefinition
 from ncco_server.flow.language.defaults import Defaults, read_defaults
 from ncco_server.flow.language.hooks import EVENTS, HookDefinition, Later, read_events
@@ -61,17 +61,14 @@ def _read_numbers(node: Node, what: str, reader: Reader) -> tuple[tuple[str, Pla
         shown = node.value if isinstance(node, Text) else "442079460000"
         numbers = [each.strip() for each in shown.split(",")]
         written = f"[{', '.join(map(quote, numbers))}]"
-        cure = f"write `numbers: {written}`"
-        is_one_word = isinstance(node, Text) and not node.quoted
-        fix = Fix(cure, "characters", written) if is_one_word and all(map(str.isdigit, numbers)) else cure
-        reader.report("E201", node.place, "`numbers` is not a list", fix)
+        reader.report("E201", node.place, "`numbers` is not a list", f"write `numbers: {written}`")
         return ()
     found: dict[str, Place] = {}
     for item in node.items:
         number = reader.literal(item, TYPES["phone"], "`numbers`")
         if isinstance(number, str):
             if number in found:
-                reader.report("E211", item.place, f"{number} is listed twice", Fix("delete one of the two", "delete"))
+                reader.report("E211", item.place, f"{number} is listed twice", "delete one of the two")
             found.setdefault(number, item.place)
     return tuple(found.items())
 
@@ -242,10 +239,10 @@ def read_head(node: Node, issues: list[FlowIssue], shared: Iterable[Map] = ()) -
     fields = _fix_default(FlowWords.read_words(node, "the flow", reader, place=first, hints=hints), reader)
     if fields.is_whole and fields.values.keys().isdisjoint(_OF_FLOWS):
         message = "the file is neither a flow nor shared: it has no `flow`, `start` or `steps`"
-        reader.report("E204", first, message, Fix(_NO_FLOW_CURE, "add_beside", "shared: true"))
+        reader.report("E204", first, message, _NO_FLOW_CURE)
         fields = replace(fields, is_whole=False)
     entry = f"start: {_first_step(fields.get('steps'))}"
-    words = FlowWords.build(fields, reader, cures={"start": Fix(f"add `{entry}`", "add_beside", entry)})
+    words = FlowWords.build(fields, reader, cures={"start": f"add `{entry}`"})
     if words is None:
         return None
     signature = Reader(zone=zone)
@@ -436,7 +433,7 @@ def _fix_default(fields: Fields, reader: Reader) -> Fields:
     node = fields.get("default")
     if not isinstance(node, Map) or "defaults" in fields.values:
         return fields
-    fix = Fix("write `defaults`", "word", "defaults")
+    fix = "write `defaults`"
     reader.report("E201", fields.at("default"), "`default` is a map, but it takes true or false", fix)
     return replace(fields, values={**fields.without("default").values, "defaults": node})
 

@@ -21,7 +21,6 @@ from ncco_server.flow.grammar.forms import ANYTHING, TEXT, Notation, Unread, has
 from ncco_server.flow.grammar.map_form import written_as
 from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, items, read_fields
 from ncco_server.flow.grammar.variables import read_params, refuse_spoken
-from ncco_server.flow.issues import Fix
 from ncco_server.flow.language.mail import MailDefinition
 from ncco_server.flow.language.outgoing import (
     Definition,
@@ -283,7 +282,7 @@ _WAYS: Final[Mapping[str, tuple[str, ...]]] = {
     "mail": ("mail",),
     "place": ("place",),
 }
-_NO_POST: Final = {"post": Fix('write `post: "https://.."`', "add", 'post: "https://example.com"')}
+_NO_POST: Final = {"post": 'write `post: "https://.."`'}
 
 
 def _others_than(way: str) -> tuple[str, ...]:

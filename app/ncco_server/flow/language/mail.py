@@ -17,7 +17,6 @@ from ncco_server.flow.grammar.fields import OrTemplate
 from ncco_server.flow.grammar.forms import TEXT, Notation
 from ncco_server.flow.grammar.map_form import MapForm
 from ncco_server.flow.grammar.reader import HINTS, Resolver
-from ncco_server.flow.issues import Fix
 from ncco_server.flow.language.outgoing import plain_text
 from ncco_server.flow.nodes import Node, Place, Text
 from ncco_server.flow.templates.values import Value
@@ -94,10 +93,8 @@ class MailDefinition(MapForm):
 
     hints: ClassVar = HINTS["mail"]
     cures: ClassVar = {
-        "to": Fix('write `to: "{{ env.OFFICE_MAIL }}"`', "add", 'to: "{{ env.OFFICE_MAIL }}"'),
-        "subject": Fix(
-            'write `subject: "A call from {{ call.from }}"`', "add", 'subject: "A call from {{ call.from }}"'
-        ),
+        "to": 'write `to: "{{ env.OFFICE_MAIL }}"`',
+        "subject": 'write `subject: "A call from {{ call.from }}"`',
     }
     is_at_key: ClassVar = True
     example: ClassVar = 'mail: {to: "{{ env.OFFICE_MAIL }}", subject: "A call from {{ call.from }}"}'

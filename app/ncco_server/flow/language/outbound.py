@@ -20,7 +20,7 @@ from ncco_server.flow.grammar.forms import TEXT, Duration, Notation, listed, off
 from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
 from ncco_server.flow.grammar.reader import HINTS, UNWRITTEN, Reader, Resolver, items, synonym
 from ncco_server.flow.grammar.targets import Destination
-from ncco_server.flow.issues import Fix, did_you_mean, meant_word
+from ncco_server.flow.issues import did_you_mean, meant_word
 from ncco_server.flow.language.hooks import SentHook, SentHooks
 from ncco_server.flow.language.tables import TableDefinition, read_table_of_numbers
 from ncco_server.flow.nodes import Node, Place, Text
@@ -97,7 +97,7 @@ class NotReached(MapForm):
         if isinstance(node, Text) and isinstance(reader, Resolver) and reader.hooks:
             hooks = [node.value] if node.value in reader.hooks else [*reader.hooks]
             written = " or ".join(f"{{send: {hook}}}" for hook in hooks)
-            fix = Fix(f"write `{written}`", "characters", written) if len(hooks) == 1 else f"write {written}"
+            fix = f"write `{written}`" if len(hooks) == 1 else f"write {written}"
             reader.report("E201", node.place, f"{what} is a text", fix)
             return None
         return super().read(node, what, reader, place=place, **made)

@@ -22,7 +22,7 @@ from ncco_server.flow.grammar.forms import Unread, ref
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, items, read_fields
 from ncco_server.flow.grammar.targets import RETURNED, FlowName, GivenParams, declared_under, read_run, read_target
-from ncco_server.flow.issues import RULES, Fix, write_one_of
+from ncco_server.flow.issues import RULES, write_one_of
 from ncco_server.flow.language.exits import StepExit, StepSource
 from ncco_server.flow.nodes import Entry, Map, Node, Place, text_of, texts_in
 from ncco_server.flow.runtime import (
@@ -268,7 +268,7 @@ def _read_dial_lines(node: Map, source: StepSource) -> Fields:
     observed = [entry for entry in node.entries if entry.key.value in _OBSERVED - source.checkpoints]
     for key, _ in observed:
         cure = "delete it, or write `completed` for what comes next; to only observe a call, use `events`"
-        fix = cure if key.value == "answered" else Fix(RULES["E262"].cure, "delete")
+        fix = cure if key.value == "answered" else RULES["E262"].cure
         reader.report("E262", key.place, f"`{key.value}` cannot steer a call", fix)
     kept = node.without(*(key.value for key, _ in observed)) if observed else node
     for key in (key for key, _ in kept.entries if "," in key.value):
@@ -288,7 +288,7 @@ def _check_dial(fields: Fields, failures: tuple[str, ...], source: StepSource) -
     reader = source.reader
     if DISCONNECTED in fields.values and DISCONNECTED not in failures:
         message = "`disconnected` is an outcome of a websocket, but this connect does not have a websocket"
-        reader.report("E263", fields.at(DISCONNECTED), message, Fix("delete the line", "delete"))
+        reader.report("E263", fields.at(DISCONNECTED), message, "delete the line")
     connect = connect_of(source.parts)
     may_be_empty = connect is not None and any(target.numbers is not None for target in connect.targets)
     _check_otherwise(fields, failures, "E260", reader, may_be_empty=may_be_empty)

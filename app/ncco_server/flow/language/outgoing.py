@@ -19,7 +19,6 @@ from ncco_server.flow.grammar.forms import ANYTHING, TEXT, Notation, Unread, nam
 from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
 from ncco_server.flow.grammar.reader import Reader, Resolver, items
 from ncco_server.flow.grammar.targets import read_given
-from ncco_server.flow.issues import Fix
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text, text_of
 from ncco_server.flow.scope import Param, ScopeTypes
 from ncco_server.flow.templates.filters import MAX_TEXT
@@ -299,12 +298,8 @@ def read_named(kind: type[D], node: Node, known: Mapping[str, D], reader: Resolv
             continue
         given = [(item, None)] if isinstance(item, Text) else item.entries
         if isinstance(item, Map) and (name := _named_by_value(item, known)) is not None:
-            written: str | Fix = f"write `{name.value}`"
-            end = name.place.column + name.place.length + 1
-            if item.place.line == name.place.line and item.place.column < item.entries[0].key.place.column:  # in braces
-                at = (*item.place[:3], end - item.place.column)
-                written = Fix(f"write `{name.value}`", "characters", name.value, at)
-            reader.report("E201", item.place, f"the name of a {kind.noun} is written without a key", written)
+            message = f"the name of a {kind.noun} is written without a key"
+            reader.report("E201", item.place, message, f"write `{name.value}`")
             continue
         if isinstance(item, Map) and (named := _named_with_params(item, known)):
             message = f"the params of a {kind.noun} are written below its name"

@@ -17,7 +17,6 @@ from ncco_server.flow.grammar.forms import TEXT, Duration, Notation
 from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
 from ncco_server.flow.grammar.reader import HINTS, Resolver
 from ncco_server.flow.grammar.targets import FlowName, GivenParams, any_flow, read_given
-from ncco_server.flow.issues import Fix
 from ncco_server.flow.language.outgoing import plain_json
 from ncco_server.flow.nodes import Node
 from ncco_server.flow.templates.values import Value
@@ -61,7 +60,7 @@ class Placing(MapForm):
     hints: ClassVar = HINTS["place"]
     cures: ClassVar = {
         "flow": "write the flow that the called person hears: `flow: callback`",
-        "to": Fix('write `to: "{{ call.from }}"`', "add", 'to: "{{ call.from }}"'),
+        "to": 'write `to: "{{ call.from }}"`',
     }
     example: ClassVar = 'place: {flow: callback, to: "{{ call.from }}"}'
 

@@ -10,7 +10,7 @@ from typing import Annotated, Final, NamedTuple, TypeAlias
 
 from ncco_server.flow.grammar.forms import Notation, offered
 from ncco_server.flow.grammar.reader import Reader, Resolver, has_braces
-from ncco_server.flow.issues import Fix, did_you_mean, meant_word, write_one_of
+from ncco_server.flow.issues import did_you_mean, meant_word, write_one_of
 from ncco_server.flow.nodes import Node, Place
 from ncco_server.results import RESULTS
 from ncco_server.suggest import nearest
@@ -45,7 +45,7 @@ def _read_named(node: Node, what: str, reader: Resolver) -> str | None:
         return text.value if text is not None else None
     known = sorted(reader.results)
     declaration = reader.use_of(text) or f'declare it: `results: {{{text.value}: ".."}}`'
-    cure: str | Fix = meant_word(
+    cure: str = meant_word(
         text.value, known, f"{declaration}, or write one of: {', '.join(known)}" if known else declaration
     )
     by_text = {each.text: name for name, each in reader.results.items()}

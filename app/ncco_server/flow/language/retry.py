@@ -26,7 +26,6 @@ from ncco_server.flow.grammar.locales import split, stands_for_locales
 from ncco_server.flow.grammar.map_form import MapForm
 from ncco_server.flow.grammar.reader import HINTS, Reader, Resolver, items
 from ncco_server.flow.grammar.targets import Destination, is_target, read_target
-from ncco_server.flow.issues import Fix
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.runtime import Again, Decision, ExitOutcome, Go, Outcome, Way
 from ncco_server.flow.values import Constant
@@ -137,7 +136,7 @@ class RetryWords(MapForm):
     @classmethod
     def read(cls, node: Node, what: str, reader: Reader, *, place: Place | None = None, **made: Any) -> Self | None:
         if isinstance(node, Text) and node.value.isdigit():
-            fix = Fix(f"write `{{tries: {node.value}}}`", "characters", f"{{tries: {node.value}}}")
+            fix = f"write `{{tries: {node.value}}}`"
             reader.report("E201", node.place, f"{what} is a number", fix)
             return None
         words = super().read(node, what, reader, place=place, **made)

@@ -16,7 +16,6 @@ from typing import Any, Final, Protocol
 from ncco_server.flow.grammar.own_values import with_own_values
 from ncco_server.flow.grammar.reader import Fields, Reader, Resolver, has_braces
 from ncco_server.flow.grammar.variables import listed_type, optional_type, read_type
-from ncco_server.flow.issues import Fix
 from ncco_server.flow.language.outgoing import JSON, plain_json
 from ncco_server.flow.nodes import Map, Node, Seq, Text
 from ncco_server.flow.scope import Path, by_first_key
@@ -247,11 +246,11 @@ def _read_type(node: Node, what: str, path: Path, secrets: set[Path], reader: Re
     return read_type(node, what, reader)
 
 
-def _meant_type(text: str) -> Fix | None:
+def _meant_type(text: str) -> str | None:
     if (optional := optional_type(text)) in OPTIONAL:
-        return Fix(f"write `{optional}`", "word", optional)
+        return f"write `{optional}`"
     listed = f"[{listed_type(text)}]"
-    return Fix(f"write `{listed}`", "characters", listed) if listed != "[]" else None
+    return f"write `{listed}`" if listed != "[]" else None
 
 
 def _read_url(node: Node, what: str, reader: Reader, *, may_be_empty: bool) -> Kind:

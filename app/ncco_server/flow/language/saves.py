@@ -18,7 +18,7 @@ from ncco_server.flow.grammar.forms import TEXT, Unread, named
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import HINTS, Fields, Resolver, items, read_fields
 from ncco_server.flow.grammar.targets import assigned
-from ncco_server.flow.issues import Fix, meant_word, write_one_of
+from ncco_server.flow.issues import meant_word, write_one_of
 from ncco_server.flow.language.lookups import AskedLookup, LookupDefinition
 from ncco_server.flow.language.returns import Returned
 from ncco_server.flow.language.selection import Selection
@@ -240,7 +240,7 @@ def _is_own_sum(entry: Entry, word: str, columns: Mapping[str, Variable], reader
     if word == "set" and (not is_number or found[1] or name.value in reader.scope.types):
         return False
     by = found[3].replace(" ", "").removeprefix("+")
-    cure = Fix(f"write only what to add: {by}", "word", by)
+    cure = f"write only what to add: {by}"
     message = f"`increase` adds to the value of {name.value} that the row has"
     reader.report(
         "E553", value.place, message, cure if word == "increase" else f"write `increase: {{{name.value}: {by}}}`"
@@ -291,7 +291,7 @@ def _read_into(words: SaveWords, reader: Resolver) -> str:
         return ""
     bare = _BRACES.fullmatch(text.value)
     if bare is not None:
-        fix = Fix(f"write `{bare[1]}`, without braces", "word", bare[1])
+        fix = f"write `{bare[1]}`, without braces"
         reader.report("E225", text.place, "`into` takes the name of a variable, not its value", fix)
         return ""
     variable = reader.variables.get(text.value)

@@ -20,7 +20,7 @@ from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver
 from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.hours.declaration import read_hours
 from ncco_server.flow.hours.timezone import read_zone
-from ncco_server.flow.issues import RULES, Fix, FlowIssue
+from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.language.hooks import HookDefinition, read_hooks
 from ncco_server.flow.language.lookups import LookupDefinition, read_lookups
 from ncco_server.flow.language.refusals import CallerRefusal, read_refusals
@@ -96,7 +96,7 @@ class SharedWords(Declarations):
     """A shared file."""
 
     hints: ClassVar = HINTS["shared"]
-    cures: ClassVar = {"shared": Fix("write `shared: true`", "add", "shared: true")}
+    cures: ClassVar = {"shared": "write `shared: true`"}
 
     shared: bool | None = None
     """true: this file contains parts for all flows."""

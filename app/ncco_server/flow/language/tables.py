@@ -15,7 +15,7 @@ from ncco_server.flow.grammar.forms import Duration, Notation, Unread, offered, 
 from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
 from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, items, meaning_of, synonym
 from ncco_server.flow.grammar.variables import read_params, refuse_spoken, unreadable
-from ncco_server.flow.issues import Fix, meant_word, write_one_of
+from ncco_server.flow.issues import meant_word, write_one_of
 from ncco_server.flow.language.returns import OK, Returned
 from ncco_server.flow.nodes import Entry, Map, Node, Text
 from ncco_server.flow.scope import Variable
@@ -273,14 +273,14 @@ def _check_key(fields: Fields, key: Mapping[str, Variable], columns: Mapping[str
             reader.report("E551", each.place, message, f"give it another name, such as {each.name}_value")
 
 
-def _not_a_table(text: str, known: Sequence[str]) -> str | Fix:
+def _not_a_table(text: str, known: Sequence[str]) -> str:
     """Return "" for a name."""
     parts = [part.strip() for part in text.split(",")]
     if len(parts) > 1 and all(part in known for part in parts):
         written = f"[{', '.join(parts)}]"
-        return Fix(f"write a list: {written}", "characters", written)
+        return f"write a list: {written}"
     if text.lower() in ("none", "null", "nothing", "false", "no"):
-        return Fix("write `[]` for none", "characters", "[]")
+        return "write `[]` for none"
     return "" if _NAME.fullmatch(text) else write_one_of(known)
 
 
@@ -296,10 +296,10 @@ def read_table_name(node: Node, what: str, reader: Resolver) -> TableDefinition 
         declaration = (
             reader.use_of(text) or f"declare it in a shared file: `tables: {{{text.value}: {TableDefinition.example}}}`"
         )
-        cure = meant_word(
+        meant = meant_word(
             text.value, known, f"{declaration}, or write one of: {', '.join(known)}" if known else declaration
         )
-        reader.report("E550", text.place, f'there is no table "{text.value}"', cure)
+        reader.report("E550", text.place, f'there is no table "{text.value}"', meant)
     return reader.tables.get(text.value)
 
 

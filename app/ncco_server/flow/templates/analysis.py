@@ -8,7 +8,7 @@ from typing import Final
 
 from jinja2 import nodes
 
-from ncco_server.flow.issues import RULES, Fix
+from ncco_server.flow.issues import RULES
 from ncco_server.flow.scope import NAME, is_name, root_of
 from ncco_server.flow.templates.checker import Checker
 from ncco_server.flow.templates.environment import LOOP_FIELDS
@@ -243,7 +243,7 @@ def _check_single(check: Checker, match: re.Match[str], where: Token) -> None:
     name = match["name"]
     rest = match["rest"]
     if len(match["end"]) > 1:
-        check.report("E320", where, f'"{where.text}" is not opened by two braces', _write(f"{{{{ {name}{rest} }}}}"))
+        check.report("E320", where, f'"{where.text}" is not opened by two braces', f"write {{{{ {name}{rest} }}}}")
     elif meant := check.meant_by(name):
         _warn_of_plain(check, where, f"{meant}{rest}")
     elif not FILTERS.keys().isdisjoint(re.findall(r"\|\s*(\w+)", rest)):
@@ -252,9 +252,5 @@ def _check_single(check: Checker, match: re.Match[str], where: Token) -> None:
 
 def _warn_of_plain(check: Checker, where: Token, meant: str) -> None:
     message = f'"{where.text}" stays as it is written'
-    fix = _write(f"{{{{ {meant} }}}}")
+    fix = f"write {{{{ {meant} }}}}"
     check.issues.append(RULES["W303"].at(check.template.place(where), message, fix, NAME.findall(meant)))
-
-
-def _write(text: str) -> Fix:
-    return Fix(f"write {text}", "characters", text)

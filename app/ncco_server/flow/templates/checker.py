@@ -8,7 +8,7 @@ from typing import Final
 from jinja2 import nodes
 from jinja2.visitor import NodeVisitor
 
-from ncco_server.flow.issues import Fix, did_you_mean
+from ncco_server.flow.issues import did_you_mean
 from ncco_server.flow.templates import entries, filter_calls, operands
 from ncco_server.flow.templates.expression_check import ExpressionCheck, known_type, literal_type
 from ncco_server.flow.templates.filters import FILTERS, speech_package
@@ -44,19 +44,14 @@ class Checker(ExpressionCheck, NodeVisitor):
         type_ = self.type_of(node)
         field = next((name for name in _TRUTHS if type_ is not None and name in type_.fields), "")
         if type_ is not None and field:  # never empty, so it would always count as true
-            written = f"{self.template.written_as(node).text}.{field}"
-            cure: str | Fix = self.rewritten(node, written, f"write {self.shown(node)}.{field}")
+            cure = f"write {self.shown(node)}.{field}"
             self.report("E309", node, f"{self.shown(node)} is {type_.described}, neither true nor false", cure)
         elif self.is_bare and type_ is not None and type_.family not in ("bool", "any"):
             shown = self.shown(node)
             tests = {"number": "!= 0", "list": "| length > 0", "map": "| length > 0"}
             quoted = f'== "{type_.sample}"' if type_.words else '!= ""'
             test = tests.get(type_.family, quoted)
-            single = test.replace('"', "'")
-            written = f"{self.template.written_as(node).text} {single}"
             cure = f"write {shown} {test}"
-            if type_.family in (*tests, "text"):
-                cure = self.rewritten(node, written, f"write {shown} {test}")
             if before is not None and getattr(self.types[before.expr], "family", "") == type_.family:
                 cure = f"write {self.shown(before.expr)} {COMPARISONS[before.ops[0].op].sign} {shown}"
             elif isinstance(node, nodes.Const):
@@ -85,8 +80,7 @@ class Checker(ExpressionCheck, NodeVisitor):
             cure = f"write {self.shown(of)}, without brackets"
         elif isinstance(of, nodes.Getattr) and (type_ := known_type(self.scope, of.node)) and type_.is_timed:
             part = next((each for each in ("weekday", "time", "hour") if each in name.lower()), "date")
-            fix = entries.part_cure(self, of, part, type_)
-            cure = fix.cure if isinstance(fix, Fix) else fix
+            cure = entries.part_cure(self, of, part, type_)
         elif name in ("lookup", "env", "getenv", "hours") and node.args:
             entry = getattr(node.args[-1], "value", "")
             root = "hours" if name == "hours" else "env"
@@ -125,7 +119,7 @@ class Checker(ExpressionCheck, NodeVisitor):
             near = [each for each in (self.owner_of(name), nearest(name, self.scope)) if each]
             known = ", ".join(sorted(each for each in self.scope if HOLE not in each))
             value = f"the value of {name}, or " if self.template.place(node).is_in_python else ""
-            cure: str | Fix = f"write {value}one of: {known}"
+            cure: str = f"write {value}one of: {known}"
             if near:
                 cure = did_you_mean(*near)
             elif any(node in each.nodes for each in self.template.body if isinstance(each, nodes.Output)):
@@ -158,7 +152,7 @@ class Checker(ExpressionCheck, NodeVisitor):
     def visit_Getattr(self, node: nodes.Getattr) -> Kind | None:
         match node.node:
             case nodes.Name(name=group) if group in _GROUPS and group not in self.scope and node.attr in self.scope:
-                cure = self.rewritten(node, node.attr, f"write {node.attr}")
+                cure = f"write {node.attr}"
                 self.report("E303", node, f'unknown name "{group}"', cure)
                 return None
         of = self.type_of(node.node)
@@ -235,7 +229,7 @@ class Checker(ExpressionCheck, NodeVisitor):
         match known_type(self.scope, first), second:
             case Kind(fields=fields), nodes.Name(name=name) if name in fields and name not in self.scope:
                 path = f"{self.shown(first)}.{name}"
-                self.report("E303", second, f'unknown name "{name}"', self.rewritten(node, path, f"write {path}"))
+                self.report("E303", second, f'unknown name "{name}"', f"write {path}")
                 return TYPES["bool"]
         found = self.type_of(first)
         is_name = is_unknown and found is not None and getattr(left, "name", "") not in found.words
@@ -260,7 +254,7 @@ class Checker(ExpressionCheck, NodeVisitor):
                 name in getattr(known_type(self.scope, of), "fields", ())
             ):
                 path = f"{self.shown(of)}.{name}"
-                self.report("E303", node, f'unknown name "{name}"', self.rewritten(node, path, f"write {path}"))
+                self.report("E303", node, f'unknown name "{name}"', f"write {path}")
                 return None
         field = operands.hyphenated(self, node)
         if field is not None and not root_names(node.right) <= set(self.scope):

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from jinja2 import nodes
 
-from ncco_server.flow.issues import RULES, Fix, FlowIssue
+from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.nodes import Place, Text
 from ncco_server.flow.scope import ScopeTypes
 from ncco_server.flow.templates.analysis import Analysis, check_braces
@@ -21,7 +21,7 @@ from ncco_server.flow.templates.references import operand_of
 from ncco_server.flow.templates.syntax import read_expression
 from ncco_server.flow.templates.tree import MAX_FILE, Located, Template, TemplateFile, missing_file, shorten
 from ncco_server.flow.templates.values import Computed, Expression, Literal, Native, Value, with_plus
-from ncco_server.ncco.value_types import POINTS, TYPES, Escape, Kind, UnfitValue
+from ncco_server.ncco.value_types import POINTS, TYPES, Escape, Kind
 
 MAX_LENGTH: Final = 1_000
 """Characters of a condition; our choice."""
@@ -148,11 +148,10 @@ def _compile_literal(unit: _CompilationUnit) -> tuple[Value | None, list[FlowIss
         is_plain = unit.escape == "talk" and not _SPEAK.search(text)
         value = unit.type.cast(without_tags(text).strip() if is_plain else text)
     except ValueError as error:
-        meant = error.meant if isinstance(error, UnfitValue) else ""
         is_name = re.split(r"\W", text, maxsplit=1)[0] in unit.scope.types
-        cure: str | Fix = f'{error}; to compute it, write "{{{{ {shorten(text)} }}}}"' if is_name else str(error)
+        cure: str = f'{error}; to compute it, write "{{{{ {shorten(text)} }}}}"' if is_name else str(error)
         computed = as_computed(text, unit.type, unit.scope, is_unfit=True)
-        cure = computed or (Fix(str(error), "word", meant) if meant else cure)
+        cure = computed or cure
         check.issues.append(RULES["E313"].at(_whole_place(unit.text), f'{unit.what} cannot be "{shorten(text)}"', cure))
     if check.has_errors:
         return None, check.issues
@@ -174,22 +173,22 @@ def _in_braces(text: str, scope: ScopeTypes) -> str:
     return _OTHER_BRACES.sub(written, text) if "{{" not in text else text
 
 
-def as_computed(text: str, wanted: Kind, scope: ScopeTypes, *, is_unfit: bool = False) -> Fix | None:
+def as_computed(text: str, wanted: Kind, scope: ScopeTypes, *, is_unfit: bool = False) -> str | None:
     """The fix of what was probably meant to be computed: `member.name`, or `today` as a date. None for other texts.
 
     A name alone may be meant if the text does not fit its type.
     """
     if is_unfit and (braced := _in_braces(text, scope)) != text:
-        return Fix(f"write {braced}", "word", braced)
+        return f"write {braced}"
     if wanted.name in ("date", "time") and FOREIGN.names.get(text.lower(), text.lower()) == "now":
         now = f"{{{{ now | in_zone('{scope.zone or 'Europe/London'}') | {wanted.name} }}}}"
-        return Fix(f'write "{now}"', "word", now)
+        return f'write "{now}"'
     path = _PATH.fullmatch(text)
     named = scope.types.get(text) if is_unfit else None
     is_meant = named is not None and named.family in ("any", *_CASTABLE_KINDS.get(wanted.name, (wanted.family,)))
     if not is_meant and (path is None or scope.type_at(path[1].split(".")) is None):
         return None
-    return Fix(f'write "{{{{ {text} }}}}"', "word", f"{{{{ {text} }}}}")
+    return f'write "{{{{ {text} }}}}"'
 
 
 def _may_be(wanted: Kind, kind: Kind) -> bool:
@@ -232,7 +231,7 @@ def _refuse_spoken(check: Checker, node: nodes.Expr, wanted: Kind) -> None:
     if not FILTERS[node.name].is_localised:
         return
     kept = check.template.written_as(operand_of(node)).text
-    fix = check.rewritten(node, kept, f"leave out `| {node.name}`: write {kept}")
+    fix = f"leave out `| {node.name}`: write {kept}"
     check.report("E313", node, f"`{node.name}` gives text for callers; {wanted.described} is needed", fix)
 
 

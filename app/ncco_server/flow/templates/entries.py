@@ -7,7 +7,7 @@ from typing import Final
 
 from jinja2 import nodes
 
-from ncco_server.flow.issues import RULES, Fix, did_you_mean, meant_word, unset_variable
+from ncco_server.flow.issues import RULES, did_you_mean, meant_word, unset_variable
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.templates.expression_check import ZONE, ExpressionCheck
 from ncco_server.flow.templates.foreign import FOREIGN
@@ -43,11 +43,11 @@ def _column_of_rows(check: ExpressionCheck, lookup: str, place: Place) -> Kind:
     message = f'steps read columns of "{lookup}", but the lookup gives a list of rows'
     one = "for one row, add `first: true`, and a `default` for each column with a list of words"
     words = f"{one}; for several, read `{lookup}.rows[0]`, or `{{% for row in {lookup}.rows %}}`"
-    check.issues.append(RULES["E304"].at(place, message, Fix(words, "add", "first: true")))
+    check.issues.append(RULES["E304"].at(place, message, words))
     return ANY
 
 
-def _field_cure(check: ExpressionCheck, node: nodes.Getattr | nodes.Getitem, key: str, of: Kind) -> str | Fix:
+def _field_cure(check: ExpressionCheck, node: nodes.Getattr | nodes.Getitem, key: str, of: Kind) -> str:
     shown = check.shown(node.node)
     owner, _, meant = FOREIGN.names.get(key.lower(), "").rpartition(".")
     alias = FOREIGN.fields.get(key.lower(), "")
@@ -58,7 +58,7 @@ def _field_cure(check: ExpressionCheck, node: nodes.Getattr | nodes.Getitem, key
     if key == "rows" and "ok" in of.fields:
         return f"leave out `.{key}` and its number: {shown} is one row, whose fields are: {', '.join(of.fields)}"
     if FOREIGN.calls.get(key) == "length" and (length := length_of(check, node.node, of)):
-        return check.rewritten(node, *length)
+        return length
     if of.fields:
         return meant_word(key, of.fields, f"its fields are: {', '.join(of.fields)}")
     if of.is_record and shown == "hours":
@@ -72,15 +72,13 @@ def _field_cure(check: ExpressionCheck, node: nodes.Getattr | nodes.Getitem, key
     return f"{of.described} does not have fields; write {shown}{'[0]' if of.family == 'list' else ' alone'}"
 
 
-def length_of(check: ExpressionCheck, node: nodes.Expr, of: Kind) -> tuple[str, str] | None:
-    """How to write the length of the list in a record, and the words of a fix."""
+def length_of(check: ExpressionCheck, node: nodes.Expr, of: Kind) -> str | None:
+    """How to write the length of the list in a record."""
     written = next((f".{name}" for name, each in of.fields.items() if each.family == "list"), "")
-    if not written:
-        return None
-    return f"{check.template.written_as(node).text}{written} | length", f"write {check.shown(node)}{written} | length"
+    return f"write {check.shown(node)}{written} | length" if written else None
 
 
-def part_cure(check: ExpressionCheck, node: nodes.Getattr | nodes.Getitem, part: str, of: Kind) -> str | Fix:
+def part_cure(check: ExpressionCheck, node: nodes.Getattr | nodes.Getitem, part: str, of: Kind) -> str:
     """How to use the day or the hour of a point in time, which has no fields."""
     shown = check.shown(node.node)
     if check.is_bare:
@@ -90,8 +88,7 @@ def part_cure(check: ExpressionCheck, node: nodes.Getattr | nodes.Getitem, part:
         return f'compare it as a whole: ({converted}) < "{sample}"'
     form = FORM_OF_UNIT.get(unit_of(part)) or (part if part in ("date", "time", "weekday") else "date")
     form = "time" if of.family == "time" else "date" if of.family == "date" and form == "time" else form
-    written = f"{check.template.written_as(node.node).text} | spoken('{form}')"
-    return check.rewritten(node, written, f'write {shown} | spoken("{form}")')
+    return f'write {shown} | spoken("{form}")'
 
 
 def _sent(check: ExpressionCheck, node: nodes.Getattr | nodes.Getitem, key: str, of: Kind) -> Kind | None:

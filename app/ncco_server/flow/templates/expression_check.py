@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from jinja2 import nodes
 
-from ncco_server.flow.issues import RULES, Fix, FlowIssue
+from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.scope import ScopeTypes
 from ncco_server.flow.templates.references import Locals, Occurrence, touched_names, used_env
 from ncco_server.flow.templates.tree import Template, Token
@@ -55,7 +55,7 @@ class ExpressionCheck:
     def used(self, node: nodes.Expr) -> tuple[frozenset[str], frozenset[str]]:
         return touched_names(Occurrence(self.template, node, "output"), self.scope.unspoken), used_env(node)
 
-    def report(self, code: str, where: nodes.Node | Token, message: str, cure: str | Fix | None = None) -> None:
+    def report(self, code: str, where: nodes.Node | Token, message: str, cure: str | None = None) -> None:
         self.issues.append(RULES[code].at(self.template.place(where), message, cure))
 
     def shown(self, node: nodes.Node) -> str:
@@ -71,36 +71,30 @@ class ExpressionCheck:
         if type_ is None or type_.family in (*kinds, "any"):
             return True
         wanted = " or ".join(_KINDS[kind] for kind in kinds)
-        cast = self.converted(node, kinds)  # only as text: the other operand may have to change too
-        self.report(code, node, f"{what} takes {wanted}; {self.described(node)}", cast.cure if cast else None)
+        self.report(code, node, f"{what} takes {wanted}; {self.described(node)}", self.converted(node, kinds))
         return False
 
-    def converted(self, node: nodes.Node, kinds: Collection[str]) -> Fix | None:
+    def converted(self, node: nodes.Node, kinds: Collection[str]) -> str | None:
         """Return None if neither a filter nor quotes convert the value."""
         kind = getattr(self.types[node], "family", "")
         shown = self.shown(node)
         through = next((name for to, name in _CASTS.get(kind, {}).items() if to in kinds), None)
         if isinstance(node, nodes.Const) and kind == "text":
             is_number = "number" in kinds and _NUMERIC.fullmatch(node.value)
-            return self.rewritten(node, f"{node.value}", f"write {node.value} without quotes") if is_number else None
+            return f"write {node.value} without quotes" if is_number else None
         if isinstance(node, nodes.Const):
             if "time" in kinds and isinstance(node.value, int) and 0 <= node.value < _HOURS:
                 hour = f"{node.value:02}:00"
-                return self.rewritten(node, f"'{hour}'", f'write "{hour}"')
+                return f'write "{hour}"'
             is_text = kind == "number" and "text" in kinds
-            return self.rewritten(node, f"'{shown}'", f'write "{shown}" in quotes') if is_text else None
+            return f'write "{shown}" in quotes' if is_text else None
         if through is None:
             return None
         if isinstance(node, nodes.Filter) and node.name == "in_zone":
             through = through.removeprefix("in_zone('{zone}') | ")
         through = through.format(zone=self.scope.zone or ZONE)
-        written = self.template.written_as(node).text
         front = "({})" if isinstance(node, nodes.BinExpr) else "{}"
-        cure = f"write {front.format(shown)} | {through}"
-        return self.rewritten(node, f"{front.format(written)} | {through}", cure)
-
-    def rewritten(self, node: nodes.Node, text: str, cure: str) -> Fix:
-        return Fix(cure, "characters", text, self.template.place(node))
+        return f"write {front.format(shown)} | {through}"
 
 
 def literal_type(value: Any) -> Kind:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from jinja2 import nodes
 
-from ncco_server.flow.issues import Fix, meant_word
+from ncco_server.flow.issues import meant_word
 from ncco_server.flow.scope import HEADERS
 from ncco_server.flow.templates.entries import FORM_OF_UNIT, length_of
 from ncco_server.flow.templates.expression_check import ExpressionCheck, known_type, literal_type
@@ -27,15 +27,12 @@ def takes_operand(check: ExpressionCheck, node: nodes.Filter, of: nodes.Expr, ty
     if is_word or (node.name in _POINT_FILTERS and type_.family in {"date", "time"} - {*known.takes}):
         message = f"{node.name} takes {TYPES['text' if is_word else 'datetime'].described}; {check.described(of)}"
         kept = check.template.written_as(of).text
-        check.report("E306", of, message, check.rewritten(node, kept, f"leave out `| {node.name}`: write {kept}"))
+        check.report("E306", of, message, f"leave out `| {node.name}`: write {kept}")
         return False
     if known.takes and not check.require(of, known.takes, node.name, "E306"):
         return False
     if known.reads == "length" and type_.is_record and "ok" in type_.fields:
-        length = length_of(check, of, type_)
-        cure = (
-            check.rewritten(node, *length) if length else f"to ask whether there is a row, write {check.shown(of)}.ok"
-        )
+        cure = length_of(check, of, type_) or f"to ask whether there is a row, write {check.shown(of)}.ok"
         check.report("E306", of, f"{check.shown(of)} has fields, and no length", cure)
         return False
     return True
@@ -82,9 +79,7 @@ def default_type(check: ExpressionCheck, node: nodes.Filter, type_: Kind, args: 
     if len(args) < 2 and _is_always_there(check, of):
         cure = f"to replace an empty value, write | default({check.shown(node.args[0])}, true)" if args else None
         name = Token(node.lineno, "name", node.name)
-        written = check.template.written_as(node.args[0]).text if args else ""
-        fix = check.rewritten(node.args[0], f"{written}, true", cure) if cure else None
-        check.report("W304", name, f"{check.shown(of)} may be empty, but is never missing", fix)
+        check.report("W304", name, f"{check.shown(of)} may be empty, but is never missing", cure)
     return common_type(type_, args[0] if args else TYPES["text"])
 
 
@@ -126,7 +121,7 @@ def takes_argument(
 
 def _argument_cure(
     check: ExpressionCheck, arg: nodes.Const, known: Filter, argument: ArgumentCheck, type_: Kind
-) -> str | Fix:
+) -> str:
     """Return "" if the check's own cure is right."""
     written = str(arg.value).lower()
     if type_.family in argument.tried and type_.family != "number":
@@ -135,14 +130,9 @@ def _argument_cure(
         own = FORM_OF_UNIT.get(unit_of(written)) or nearest(written, argument.forms)
         meant = own if own in forms else forms[0] if len(forms) == 1 else ""
         written_forms = " or ".join(f'"{form}"' for form in forms)
-        return _quoted(check, arg, meant) if meant else f"write {written_forms}" if forms else ""
+        return f'write "{meant}"' if meant else f"write {written_forms}" if forms else ""
     currency = FOREIGN.currencies.get(written) if known.name == "spoken" else None
-    return _quoted(check, arg, currency) if currency else ""
-
-
-def _quoted(check: ExpressionCheck, arg: nodes.Const, text: str) -> Fix:
-    quote = check.template.written_as(arg).text[:1]
-    return check.rewritten(arg, f"{quote}{text}{quote}", f'write "{text}"')
+    return f'write "{currency}"' if currency else ""
 
 
 def _refusal(known: Filter, value: Any, arg: Any) -> str:

@@ -9,8 +9,6 @@ from typing import Final
 
 import yaml
 
-from ncco_server.flow.issues import Fix
-
 
 @dataclass(frozen=True, slots=True)
 class ForeignSyntax:
@@ -38,15 +36,12 @@ class ForeignSyntax:
     instead: Mapping[str, str]
     currencies: Mapping[str, str]
 
-    def fix(self, word: str, cure: str) -> Fix | str:
-        return Fix(cure, "characters", self.instead[word]) if word in self.instead else cure
-
-    def operator(self, word: str) -> Fix | str | None:
+    def operator(self, word: str) -> str | None:
         """The fix of a word where an operator is expected; None for an unknown one."""
         if word in self.words:
-            return self.fix(word, self.words[word])
+            return self.words[word]
         meant = self.instead.get(word.lower())
-        return Fix(f'write "{meant}"', "characters", meant) if meant else None
+        return f'write "{meant}"' if meant else None
 
 
 FOREIGN: Final = ForeignSyntax(**yaml.load(Path(__file__).with_name("foreign.yaml").read_bytes(), yaml.CSafeLoader))

@@ -7,7 +7,7 @@ from typing import Final
 
 from jinja2 import nodes
 
-from ncco_server.flow.issues import Fix, meant_word
+from ncco_server.flow.issues import meant_word
 from ncco_server.flow.scope import CALL_WORDS
 from ncco_server.flow.templates.expression_check import ExpressionCheck, known_type
 from ncco_server.flow.templates.filters import Filter
@@ -33,7 +33,7 @@ def are_comparable(check: ExpressionCheck, left: nodes.Expr, op: str, right: nod
     fields = getattr(check.types[other], "fields", ())
     meant = f"write `{check.template.written_as(other).text}.{field}`" if field in fields else None
     meant = meant or (f"compare one of its fields: {', '.join(fields)}" if fields else None)
-    cure: str | Fix | None = meant or _unquoted(check, const, kinds[other]) or check.converted(const, [kinds[other]])
+    cure = meant or _unquoted(check, const, kinds[other]) or check.converted(const, [kinds[other]])
     if not isinstance(const, nodes.Const):
         text, number = (left, right) if kinds[left] == "text" else (right, left)
         where = check.template.operator(left)
@@ -46,10 +46,9 @@ def are_comparable(check: ExpressionCheck, left: nodes.Expr, op: str, right: nod
         cure = check.converted(other, ["number"])
     elif kinds[other] == "bool" and str(const.value).lower() in ("true", "false"):
         word = str(const.value).lower()
-        cure = check.rewritten(const, word, f"write {word} without quotes")
+        cure = f"write {word} without quotes"
     elif kinds[other] == "list" and kinds[const] == "number":
-        length = f"{check.template.written_as(other).text} | length"
-        cure = check.rewritten(other, length, f"write {check.shown(other)} | length")
+        cure = f"write {check.shown(other)} | length"
     elif "bool" in kinds.values():
         cure = _beside_bool(const.value == (op == "eq"), kinds[other])
     check.report("E307", where, check.described(left, right), cure)
@@ -98,11 +97,11 @@ def _check_known(check: ExpressionCheck, code: str, node: nodes.Const, known: tu
         check.report(code, node, f'"{node.value}": {message}', cure)
 
 
-def _unquoted(check: ExpressionCheck, node: nodes.Expr, family: str) -> Fix | None:
+def _unquoted(check: ExpressionCheck, node: nodes.Expr, family: str) -> str | None:
     """For a literal that is the name of a value of this family."""
     name = str(getattr(node, "value", ""))
     is_name = getattr(check.scope.get(name), "family", "") == family
-    return check.rewritten(node, name, f"write {name} without quotes") if is_name else None
+    return f"write {name} without quotes" if is_name else None
 
 
 def check_phone_number(check: ExpressionCheck, node: nodes.Expr, written: str, *, is_beginning: bool = False) -> None:
@@ -138,7 +137,7 @@ def _check_listed(check: ExpressionCheck, left: nodes.Expr, op: str, right: node
     numbers = [item for item in literals if (check.types[item] or ANY).family == "number"]
     if len(numbers) > 1 and len(numbers) == len(right.items) and (check.types[left] or ANY).family == "text":
         written = ", ".join(f"'{check.shown(item)}'" for item in numbers)
-        fix = check.rewritten(right, f"[{written}]", f"write [{written}]")
+        fix = f"write [{written}]"
         message = f"{check.described(left)}; every entry of {check.shown(right)} is a number"
         check.report("E307", numbers[0], message, fix)
         return
@@ -181,9 +180,7 @@ def sum_type(check: ExpressionCheck, node: nodes.Add | nodes.Sub, left: Kind, ri
         return common_type(left, right) if left.family == right.family else TYPES[kinds.pop()]
     work = "adds numbers, or joins text or lists" if is_sum else "subtracts numbers"
     wanted = ("number", "text") if is_sum else ("number",)
-    casts = [
-        cast.cure for kind in wanted for side in (node.left, node.right) if (cast := check.converted(side, [kind]))
-    ]
+    casts = [cast for kind in wanted for side in (node.left, node.right) if (cast := check.converted(side, [kind]))]
     cure = next(iter(casts), None) if kinds <= {"text", "number"} else None
     if is_sum and "list" in kinds:
         cure = f"write [{check.shown(node.left if right.family == 'list' else node.right)}]"

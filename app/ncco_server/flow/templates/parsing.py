@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from jinja2 import nodes
 from jinja2.visitor import NodeTransformer
 
-from ncco_server.flow.issues import RULES, Fix, FlowIssue
+from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.templates.syntax import read_template
 from ncco_server.flow.templates.tree import FOLDER, MAX_FILE, Located, Template, TemplateFile, Token, missing_file
@@ -132,5 +132,5 @@ class _Includes(NodeTransformer):
         self.inside = inside
         return nodes.Scope(body, lineno=node.lineno)
 
-    def _report(self, code: str, where: Token, message: str, cure: str | Fix | None = None) -> None:
+    def _report(self, code: str, where: Token, message: str, cure: str | None = None) -> None:
         self.issues.append(RULES[code].at(self.template.place(where), message, cure))

@@ -9,7 +9,6 @@ from typing import Final, NamedTuple
 
 from jinja2 import TemplateSyntaxError
 
-from ncco_server.flow.issues import Fix
 from ncco_server.flow.templates.environment import ENVIRONMENT
 from ncco_server.flow.templates.foreign import FOREIGN
 from ncco_server.flow.templates.tree import Token
@@ -45,7 +44,7 @@ class Fault(NamedTuple):
     code: str
     at: Token
     message: str
-    cure: str | Fix | None = None
+    cure: str | None = None
 
 
 @dataclass(slots=True)
@@ -58,7 +57,7 @@ class Piece:
     close: int = 0
     fault: Fault | None = None
 
-    def refuse(self, code: str, at: Token, message: str, cure: str | Fix | None = None) -> None:
+    def refuse(self, code: str, at: Token, message: str, cure: str | None = None) -> None:
         """Keep only the first error of a piece."""
         self.fault = self.fault or Fault(code, at, message, cure)
 
@@ -188,7 +187,7 @@ class Scanner:
         found = _LIKE_A_NUMBER.match(self.source, token.start)
         whole = token._replace(text=found[0] if found else token.text)
         if day := _WRITTEN_DATE.match(self.source, self.source.rfind(" ", 0, token.start) + 1):
-            fix = Fix(f'write "{day[0]}"', "characters", f"'{day[0]}'")
+            fix = f'write "{day[0]}"'
             return Fault("E301", Token(day.start(), "", day[0]), f"{day[0]} is not a number", fix)
         if separated := thousands(piece, token.start, whole.text):
             return separated
@@ -214,17 +213,17 @@ class Scanner:
         if braces := _BRACES.match(self.source, at):
             return self._braces_fault(piece, Token(at, "", braces[0]))
         if piece.opener == "{%" and _HALF_CLOSED.match(self.source, at):
-            fix = Fix('write "%}" here', "characters", "%}")
+            fix = 'write "%}" here'
             return Fault("E320", Token(at, "", "%"), '"{%" is closed by "%"', fix)
         if not _OPERATOR.match(self.source, at) and (foreign := _FOREIGN.match(self.source, at)):
             zones = (each for each in _ZONE.finditer(self.source) if each.start() < at < each.end())
             if zone := next(zones, None):
-                fix = Fix(f"put quotes around it: '{zone[0]}'", "characters", f"'{zone[0]}'")
+                fix = f"put quotes around it: '{zone[0]}'"
                 return Fault("E301", Token(zone.start(), "", zone[0]), "a text has no quotes", fix)
             code, cure = FOREIGN.operators[foreign[0]]
             cure = (foreign[0] == "~" and self._side_by_side(piece, at)) or cure
             sign = Token(at, "", foreign[0])
-            return Fault(code, sign, f'"{sign.text}" does not mean anything here', FOREIGN.fix(sign.text, cure))
+            return Fault(code, sign, f'"{sign.text}" does not mean anything here', cure)
         return None
 
     def _side_by_side(self, piece: Piece, at: int) -> str:
@@ -246,7 +245,7 @@ class Scanner:
         if written == closer and bracket is not None:
             return bracket_not_closed(bracket)
         if written in ("}", "}}", "%}"):
-            fix = Fix(f'write "{closer}" here', "characters", closer)
+            fix = f'write "{closer}" here'
             return Fault("E320", at, f'"{piece.opener}" is closed by "{written}"', fix)
         if written == "{" and self.source[at.start - 2 : at.start] != "{{":
             return Fault("E310", at, f'"{written}" within braces', _NO_MAP)

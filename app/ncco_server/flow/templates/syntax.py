@@ -16,7 +16,7 @@ from jinja2.lexer import TokenStream
 from jinja2.parser import Parser
 from jinja2.visitor import NodeTransformer
 
-from ncco_server.flow.issues import Fix, did_you_mean
+from ncco_server.flow.issues import did_you_mean
 from ncco_server.flow.templates.environment import ENVIRONMENT
 from ncco_server.flow.templates.foreign import FOREIGN
 from ncco_server.flow.templates.pieces import INFIX, LEXER, TIGHT, Fault, Piece, Scanner, bracket_not_closed, thousands
@@ -299,9 +299,9 @@ def _operand_faults(piece: Piece, index: int) -> Iterator[Fault]:
     token, before, behind = piece.at(index), piece.before(index), piece.at(index + 1)
     is_end_of_not_in = token.says("in") and piece.at(index - 1).says("not") and not piece.expects_operand(index - 1)
     if token.text in FOREIGN.literals:
-        cure = FOREIGN.fix(token.text, FOREIGN.literals[token.text])
+        cure = FOREIGN.literals[token.text]
         if token.says("no") and behind.kind == "name":
-            cure = Fix('write "not"', "characters", "not")
+            cure = 'write "not"'
         yield Fault("E302", token, f'"{token.text}" is not a value', cure)
     elif token.says("not") and before is not None and before.says(*TIGHT):
         yield Fault("E301", token, f'"not" after "{before.text}"', "write (not ...)")
@@ -313,7 +313,7 @@ def _misused_is(token: Token, asked: Token, sign: str) -> Fault:
     message = '"is" asks only whether something `is defined`'
     if asked.kind in ("string", "integer", "float"):
         at = token._replace(text="is" if sign == "==" else "is not")
-        return Fault("E302", at, message, Fix(f'to compare, write "{sign}"', "characters", sign))
+        return Fault("E302", at, message, f'to compare, write "{sign}"')
     cure = FOREIGN.words.get(asked.text) or FOREIGN.literals.get(asked.text)
     if asked.text.lower() in ("empty", "blank", "none", "null"):
         cure = f'write {sign} "", or {sign} 0 for a number'
@@ -363,12 +363,12 @@ def _misplaced(piece: Piece, index: int) -> Fault:
     known = FOREIGN.misplaced.get(token.text, ("E301", f'"{token.text}" is not allowed here', "leave it out"))
     separated = thousands(piece, token.start + 1, piece.at(index + 1).text) if token.says(",") else None
     code, message, cure = known
-    return separated or Fault(code, token, message, FOREIGN.fix(token.text, cure))
+    return separated or Fault(code, token, message, cure)
 
 
 def _not_equal(token: Token, behind: Token) -> Fault | None:
     if behind.kind in ("string", "integer", "float"):
-        return Fault("E302", token, '"not" alone compares nothing', Fix('write "!="', "characters", "!="))
+        return Fault("E302", token, '"not" alone compares nothing', 'write "!="')
     if FOREIGN.instead.get(behind.text) == "==":
         return Fault("E302", token, f'"not {behind.text}" does not mean anything here', 'to compare, write "!="')
     return None

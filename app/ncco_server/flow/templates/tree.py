@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, Protocol
 
 from jinja2 import nodes
 
-from ncco_server.flow.issues import Fix, did_you_mean
+from ncco_server.flow.issues import did_you_mean
 from ncco_server.flow.nodes import Place
 from ncco_server.suggest import nearest
 
@@ -53,7 +53,7 @@ class TemplateFile:
         return Place(f"{FOLDER}{self.name}", line, offset - self._line_starts[line - 1] + 1, max(1, length))
 
 
-def missing_file(name: str, templates: Mapping[str, str]) -> tuple[str, str | Fix]:
+def missing_file(name: str, templates: Mapping[str, str]) -> tuple[str, str]:
     message = f'there is no file "{name}" in {FOLDER}'
     bare = name.removeprefix(FOLDER)
     meant = next((known for known in templates if known == bare or known.startswith(f"{bare}.")), None)

@@ -26,7 +26,6 @@ from ncco_server.ncco.value_types.kind import BeyondLimit as BeyondLimit
 from ncco_server.ncco.value_types.kind import Escape as Escape
 from ncco_server.ncco.value_types.kind import JsonSchema as JsonSchema
 from ncco_server.ncco.value_types.kind import Kind as Kind
-from ncco_server.ncco.value_types.kind import UnfitValue as UnfitValue
 from ncco_server.ncco.value_types.phones import E164 as E164
 from ncco_server.ncco.value_types.phones import FILLING as FILLING
 from ncco_server.ncco.value_types.phones import WITHHELD as WITHHELD

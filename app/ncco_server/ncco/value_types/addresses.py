@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
 
-from ncco_server.issue import Fix, Issue, fault, listed, shown, wrong_type
+from ncco_server.issue import Issue, fault, listed, shown, wrong_type
 from ncco_server.ncco.value_types.kind import Escape, JsonSchema, Kind
 from ncco_server.ncco.value_types.scalars import is_whole_number
 
@@ -21,8 +21,8 @@ def digits_as_number(value: object, text: str) -> list[Issue]:
     return [] if isinstance(value, str) else [fault("N953", f"{text} is a number.", write_text(text))]
 
 
-def write_text(text: str) -> Fix:
-    return Fix(f'Write "{text}".', "word", text)
+def write_text(text: str) -> str:
+    return f'Write "{text}".'
 
 
 _URL = re.compile(r"(?:https?|wss?)://[^\s/?#\\\"<>^`{|}@]+(?:[/?#][^\s\\\"<>^`{|}]*)?", re.IGNORECASE)
@@ -85,7 +85,7 @@ class Url(Kind):
         if self.array_of_one and isinstance(value, list) and len(value) == 1:
             inner = [issue.inside(0) for issue in Url(self.schemes).check(value[0])]
             url = json.dumps(value[0], ensure_ascii=False) if isinstance(value[0], str) else ""
-            cure = Fix("Leave out the square brackets.", "characters", url) if url else None
+            cure = "Leave out the square brackets." if url else None
             return [fault("N964", "An array is given where a single URL is required.", cure), *inner]
         if not isinstance(value, str):
             return [wrong_type(value, "a URL", self._url_meant(value))]
@@ -93,7 +93,7 @@ class Url(Kind):
             return [fault("N112", f"{shown(value)} {reason}.", self._url_meant(value))]
         if _NOT_IN_URLS.search(value) or not value.isascii():
             encoded = quote(value, safe=_ALLOWED_IN_URLS)
-            cure = Fix(f"Write {shown(encoded)}.", "word", encoded)
+            cure = f"Write {shown(encoded)}."
             return [fault("N961", f"{shown(value)} has characters that are not allowed in a URL.", cure)]
         return []
 
@@ -109,11 +109,11 @@ class Url(Kind):
             return "names no host"
         return "has an invalid port" if found[2] and int(found[2][:9]) > 65535 else None
 
-    def _url_meant(self, value: object) -> str | Fix:
+    def _url_meant(self, value: object) -> str:
         scheme = self.schemes[-1]
         bare = value.strip().strip("<>\"'") if isinstance(value, str) and len(value) < 200 else ""
         if bare and bare != value and self._fault(bare) is None:
-            return Fix(f"Write {shown(bare)}.", "word", bare)
+            return f"Write {shown(bare)}."
         other = _OTHER_SCHEME.fullmatch(bare)
         if other and other[1] not in self.schemes:
             return write_text(f"{scheme}://{other[2]}")

@@ -10,7 +10,7 @@ from datetime import date, time
 from decimal import Decimal
 from typing import Any, Final
 
-from ncco_server.issue import Fix, Issue, fault, shown, wrong_type
+from ncco_server.issue import Issue, fault, shown, wrong_type
 from ncco_server.ncco.value_types.kind import SAMPLE, BeyondLimit, JsonSchema, Kind, check_value
 from ncco_server.ncco.value_types.scalars import LARGE, PlainText, write
 
@@ -125,8 +125,7 @@ class ListOf(Kind):
             return [fault("N110", message, f"{wrong.fix.removesuffix('.')}, in square brackets.")]
         entries = (shown(each) if isinstance(each, str) else "{ ... }" for each in words or (value,))
         cure = f"Write [{', '.join(entries)}]."
-        fix = Fix(cure, "characters", json.dumps(words, ensure_ascii=False)) if words else Fix(cure, "wrap")
-        return [fault("N110", message, fix), *(() if words else found)]
+        return [fault("N110", message, cure), *(() if words else found)]
 
     def _check_count(self, value: list[object]) -> list[Issue]:
         count = len(value)

@@ -31,14 +31,6 @@ MAX_JSON_DEPTH = 200
 """Every JSON parser and writer used here can handle it. Our choice."""
 
 
-class UnfitValue(ValueError):
-    """A value of another type. `meant` is what to write instead, or ""."""
-
-    def __init__(self, message: str, meant: str = "") -> None:
-        super().__init__(message)
-        self.meant = meant
-
-
 class LiteralReader(Protocol):
     """Reads a flow file (`ncco_server.flow.grammar.reader`)."""
 
@@ -88,8 +80,7 @@ class Kind(ABC):
     def cast(self, value: object) -> Any:
         """Cast a value of a flow file or a running call, mostly text, to this type.
 
-        Raises ValueError, whose message says what is required, and never contains the value: it may be a PIN. It is an
-        `UnfitValue` if something similar was probably meant.
+        Raises ValueError, whose message says what is required, and never contains the value: it may be a PIN.
         """
 
     def cast_at(self, value: object, line: str) -> Any:

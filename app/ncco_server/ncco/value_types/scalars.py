@@ -10,9 +10,9 @@ from datetime import date, time
 from decimal import Decimal
 from typing import TypeGuard
 
-from ncco_server.issue import Fix, Issue, fault, listed, shown, wrong_type
+from ncco_server.issue import Issue, fault, listed, shown, wrong_type
 from ncco_server.ncco.value_types.durations import meant_seconds
-from ncco_server.ncco.value_types.kind import SAMPLE, BeyondLimit, JsonSchema, Kind, UnfitValue
+from ncco_server.ncco.value_types.kind import SAMPLE, BeyondLimit, JsonSchema, Kind
 from ncco_server.suggest import folded, near, nearest
 
 LARGE = 10**18
@@ -100,14 +100,14 @@ class Flag(Kind):
         if written in ("true", "True", "false", "False"):
             return written in ("true", "True")
         meant = "true" if written.lower() in _YES else "false" if written.lower() in _NO else ""
-        raise UnfitValue(f"true or false is needed{f': write {meant}' if meant else ''}", meant)
+        raise ValueError(f"true or false is needed{f': write {meant}' if meant else ''}")
 
     def check(self, value: object) -> list[Issue]:
         if isinstance(value, bool):
             return []
         if is_true(value) or is_false(value):
             word = str(value).strip().lower()
-            return [fault("N952", f"{shown(value)} is text.", Fix(f"Write {word} without quotes.", "characters", word))]
+            return [fault("N952", f"{shown(value)} is text.", f"Write {word} without quotes.")]
         return [wrong_type(value, "true or false", "Write true or false, without quotes.")]
 
     def normalised(self, value: object) -> object:
@@ -185,7 +185,7 @@ class Number(Kind):
             return [wrong_type(value, "a number", f"Write {self._expected()}, without quotes.")]
         issues = []
         if isinstance(value, str):
-            fix = Fix(f"Write {shown(number)} without quotes.", "characters", shown(number))
+            fix = f"Write {shown(number)} without quotes."
             issues.append(fault("N951", f"{shown(value)} is text.", fix))
         if number in self.disputed:
             issues.append(fault("N956", f"Sources disagree on {shown(number)}.", f"Write {self._expected()}."))
@@ -199,7 +199,7 @@ class Number(Kind):
 
     def _check_fraction(self, number: float) -> list[Issue]:
         if self.tenths and abs(number * 10 - round(number * 10)) > 1e-6:
-            fix = Fix(f"Write {round(number, 1)}.", "characters", str(round(number, 1)))
+            fix = f"Write {round(number, 1)}."
             return [fault("N119", f"{shown(number)} has more than one decimal place.", fix)]
         return []
 
@@ -269,8 +269,8 @@ def _not_a_number(value: object, noun: str, examples: str, unit: str, where: str
         needed = f"{noun} of at most {MOST_DIGITS} digits{where} is needed"
         return BeyondLimit(f"has more than {MOST_DIGITS} digits", needed)
     if seconds is None:
-        return UnfitValue(f"{noun} is needed, such as {examples}")
-    return UnfitValue(f"{noun} of seconds is needed: write {seconds}", str(seconds))
+        return ValueError(f"{noun} is needed, such as {examples}")
+    return ValueError(f"{noun} of seconds is needed: write {seconds}")
 
 
 @dataclass(frozen=True)
@@ -309,7 +309,7 @@ class Word(Kind):
             return value
         meant = nearest(value, self.words) if isinstance(value, str) else None
         hint = f'; did you mean "{meant}"?' if meant else ""
-        raise UnfitValue(f"one of {', '.join((*self.words, *self.disputed))} is needed{hint}", meant or "")
+        raise ValueError(f"one of {', '.join((*self.words, *self.disputed))} is needed{hint}")
 
     def check(self, value: object) -> list[Issue]:
         if isinstance(value, str) and value in self.words:
@@ -320,13 +320,13 @@ class Word(Kind):
         if value in self.disputed:
             return [fault("N956", f'Sources disagree on "{value}".', self.disputed[value])]
         if self.any_case and value.upper() in self.words:
-            fix = Fix(f'Write "{value.upper()}".', "word", value.upper())
+            fix = f'Write "{value.upper()}".'
             return [fault("N955", f"{shown(value)} is not written as in the reference.", fix)]
         if words := self.words_in(value):
-            cure: str | Fix = f"Write {', '.join(map(shown, words))}, each in its own quotes."
+            cure = f"Write {', '.join(map(shown, words))}, each in its own quotes."
         else:
             meant = self.other_words.get(folded(value)) or near(value, self.words)
-            cure = Fix(f'Did you mean "{meant}"?', "word", meant) if meant else f"Write {expected}."
+            cure = f'Did you mean "{meant}"?' if meant else f"Write {expected}."
         return [fault("N109", f"{shown(value)} is not {expected}.", cure)]
 
     def words_in(self, value: object) -> tuple[str, ...]:

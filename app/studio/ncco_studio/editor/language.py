@@ -177,7 +177,7 @@ def _json_issues(file: str, text: str) -> list[FlowIssue]:
     source = SourceFile(file, text)
     return [
         FlowIssue(issue.code, issue.severity, source.place(*span), issue.message, issue.fix)
-        for span, issue, _ in check_text(text)[0]
+        for span, issue in check_text(text)[0]
     ]
 
 

@@ -150,7 +150,7 @@ def _ncco(text: str, source: PhoneText) -> Playable:
     found, document = check_text(text)
     written = SourceFile(source.file, text)
     issues = tuple(
-        FlowIssue(each.code, each.severity, written.place(*span), each.message, each.fix) for span, each, _ in found
+        FlowIssue(each.code, each.severity, written.place(*span), each.message, each.fix) for span, each in found
     )
     ncco = () if any(issue.is_error for issue in issues) else document
     return Playable(None, source, ncco=ncco, issues=issues)

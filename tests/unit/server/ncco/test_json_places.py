@@ -26,7 +26,7 @@ def test_an_issue_is_at_the_name_of_an_option_at_its_value_or_within_it() -> Non
     text = r'[{"action": "talk", "txet": "b", "text": "\u0041 <b", "loop": -1}]'
 
     assert ["N105 'txet'", "N915 <", "N108 -1"] == [
-        f"{issue.code} {text[span.start : span.end]}".replace('"', "'") for span, issue, _ in check_text(text)[0]
+        f"{issue.code} {text[span.start : span.end]}".replace('"', "'") for span, issue in check_text(text)[0]
     ]
 
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final, NamedTuple, Self, TypeVar
 from ncco_server.flow.grammar.forms import TEXT, Notation
 from ncco_server.flow.grammar.map_form import MapForm, SetByCode
 from ncco_server.flow.grammar.reader import UNWRITTEN, Fields, N, Reader, items
-from ncco_server.flow.issues import Fix, FlowRule
+from ncco_server.flow.issues import FlowRule
 from ncco_server.flow.nodes import NOWHERE, Entry, Map, Node, Place, Seq, Text, is_missing
 from ncco_server.issue import RuleBook
 from ncco_server.ncco.value_types import JsonSchema, duration_ms
@@ -38,9 +38,7 @@ _OPEN: Final = ("?", "")
 class ScenarioReader(Reader):
     """Reads a scenario file's nodes. The YAML reader has already reported empty values."""
 
-    def report(
-        self, code: str, place: Place, message: str, cure: str | Fix | None = None, names: Iterable[str] = ()
-    ) -> None:
+    def report(self, code: str, place: Place, message: str, cure: str | None = None, names: Iterable[str] = ()) -> None:
         """Replace codes of flow files with codes of scenario files."""
         self.issues.append(RULES[_CODES.get(code, code)].at(place, message, cure, names))
 
