@@ -31,10 +31,6 @@ class Place(NamedTuple):
         """Whether it is a handler's file, with fixes in Python."""
         return self.file.endswith(".py")
 
-    def covers(self, line: int, column: int) -> bool:
-        """A cursor may also be just after the place."""
-        return self.line == line and self.column <= column <= self.column + self.length
-
 
 NOWHERE: Final = Place("", 0, 0)
 

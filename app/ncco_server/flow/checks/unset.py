@@ -115,15 +115,10 @@ _TEXT_TYPES = frozenset({"text", *(name for name, kind in TYPES.items() if kind.
 
 
 class _StepRead(NamedTuple):
-    """A read of a lookup, or of a text that may be empty.
-
-    Attributes:
-        step_place: of the step that reads it; None if the lookup takes params.
-    """
+    """A read of a lookup, or of a text that may be empty."""
 
     place: Place
     step: str
-    step_place: Place | None
     name: str
     is_early: bool = False
     is_guarded: bool = False
@@ -206,9 +201,8 @@ def _lookup_reads(facts: Facts) -> Iterator[_StepRead]:
             for read in _own_reads(effect.value) if is_read else ():
                 is_own = read.is_unguarded or read.place.file == file
                 if is_own and read.name in names and read.name not in effect.own:
-                    place = None if facts.source.sections.lookups[read.name].params else step.place
                     is_early = effect.phase == "lookup"
-                    yield _StepRead(read.place, step.name, place, read.name, is_early, not read.is_unguarded)
+                    yield _StepRead(read.place, step.name, read.name, is_early, not read.is_unguarded)
 
 
 def _said_reads(facts: Facts, texts: Set[str]) -> Iterator[_StepRead]:
@@ -217,7 +211,7 @@ def _said_reads(facts: Facts, texts: Set[str]) -> Iterator[_StepRead]:
         for value in said:
             for read in _own_reads(value) if not value.used_names.isdisjoint(texts) else ():
                 if read.is_unguarded and read.name in texts:
-                    yield _StepRead(read.place, step.name, step.place, read.name)
+                    yield _StepRead(read.place, step.name, read.name)
 
 
 def _late_sets(facts: Facts) -> Iterator[_StepRead]:
@@ -228,7 +222,7 @@ def _late_sets(facts: Facts) -> Iterator[_StepRead]:
         reads = {read.name for each in asked for read in _own_reads(each.value) if read.name not in each.own} & empty
         for effect in step.effects:
             if effect.kind == "set" and effect.phase == "enter" and effect.name in reads:
-                yield _StepRead(effect.value.place, step.name, step.place, effect.name)
+                yield _StepRead(effect.value.place, step.name, effect.name)
 
 
 def _own_reads(source: Value | Expression) -> Iterator[Reference]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Annotated, ClassVar, Final, Generic, Self, TypeAlias, TypeVar
@@ -99,11 +99,6 @@ class StepExit(Exit, Generic[W]):
     @classmethod
     @abstractmethod
     def of_words(cls, words: W, source: StepSource) -> Self | None: ...
-
-    @classmethod
-    def lines_beside(cls, step: Map, outcomes_of: Callable[[str], Iterable[str]]) -> Iterator[str]:
-        """The possible lines, without `error`, of the `on` of a step being written."""
-        yield from () if cls.on_words is None else cls.on_words.words()
 
 
 class AskingExit(StepExit[W]):

@@ -11,7 +11,7 @@ named. For a flow under `run`, the lines are its declared `outcomes`; `error` is
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Final, NamedTuple, Self
 
@@ -20,11 +20,11 @@ from ncco_server.flow.actions.waits import DialNeeds, Needs, connect_of
 from ncco_server.flow.frame import Frame, Runs, Target
 from ncco_server.flow.grammar.forms import Unread, ref
 from ncco_server.flow.grammar.map_form import MapForm, written_as
-from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, items, read_fields
+from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, read_fields
 from ncco_server.flow.grammar.targets import RETURNED, FlowName, GivenParams, declared_under, read_run, read_target
 from ncco_server.flow.issues import RULES, write_one_of
 from ncco_server.flow.language.exits import StepExit, StepSource
-from ncco_server.flow.nodes import Entry, Map, Node, Place, text_of, texts_in
+from ncco_server.flow.nodes import Entry, Map, Node, Place
 from ncco_server.flow.runtime import (
     IMMEDIATE,
     OTHERWISE,
@@ -168,16 +168,6 @@ class On(StepExit[OnWords]):
             _check_dial(fields, failures, source)
         return cls(lines, frozenset(failures), connect_of(source.parts), place)
 
-    @classmethod
-    def lines_beside(cls, step: Map, outcomes_of: Callable[[str], Iterable[str]]) -> Iterator[str]:
-        played = [item for item in items(step.get("do")) if isinstance(item, Map)]
-        connects = (item for item in played if item.get("connect") or text_of(item.get("action")) == "connect")
-        connect = next(connects, None)
-        if connect is not None:
-            has_websocket = any(text.value == "websocket" or text.value.startswith("ws") for text in texts_in(connect))
-            yield from (name for name in OUTCOMES if has_websocket or name != DISCONNECTED)
-        yield from filter(None, (text_of(item.get("checkpoint")) for item in played))
-
 
 class RunWords(OnWords):
     """The words of a step that runs another flow."""
@@ -247,11 +237,6 @@ class RunFlow(StepExit[RunWords]):
             _check_refused(signature, lines, reader)
             _check_returned(signature, place, reader)
         return cls(runs, lines, place)
-
-    @classmethod
-    def lines_beside(cls, step: Map, outcomes_of: Callable[[str], Iterable[str]]) -> Iterator[str]:
-        yield from tuple(outcomes_of(text_of(step.get("run")))) or (RETURNED,)
-        yield OTHERWISE
 
 
 def steers(node: Map) -> bool:
