@@ -13,7 +13,6 @@ import yaml
 
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.loader import load
-from ncco_studio.verify.prove.handler_steps import explore
 
 FOLDER: Final = Path("tests/contract/server/check/mistakes")
 TODAY: Final = date(2026, 1, 1)
@@ -37,7 +36,6 @@ class Base:
             extent="project",
             today=TODAY,
             handlers=self.handlers,
-            explore=explore,
         ).issues
 
 

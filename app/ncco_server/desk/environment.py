@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from dotenv import dotenv_values, set_key
 
 from ncco_server.desk.output import CannotRun
-from ncco_server.flow.files import BUDGET_MS, HANDLERS_CURE, comma_separated, read_handlers
+from ncco_server.flow.files import HANDLERS_CURE, comma_separated, read_handlers
 
 if TYPE_CHECKING:
     from ncco_server.settings import Settings
@@ -48,12 +48,6 @@ def python_flows() -> tuple[str, ...]:
         return read_handlers(variables().get("NCCO_PYTHON_FLOWS", ""))
     except ValueError as error:
         raise CannotRun(f"NCCO_PYTHON_FLOWS: {error}", HANDLERS_CURE) from None
-
-
-def lookup_budget_ms() -> int | None:
-    """Return None if the value is not a number: `ncco serve` reports it. Raises CannotRun."""
-    written = variables().get("NCCO_LOOKUP_BUDGET_MS") or str(BUDGET_MS)
-    return int(written) if written.isdecimal() else None
 
 
 def project_folders(path: Path) -> tuple[Path, Path]:

@@ -40,7 +40,7 @@ class ProjectName(click.types.StringParamType):
 
 
 FLOW: Final = ProjectName(lambda source: named_flows(source.read()[0]))
-TABLE: Final = ProjectName(lambda source: source.load(explores=False).project.tables)
+TABLE: Final = ProjectName(lambda source: source.load().project.tables)
 
 flows = click.option(
     "--flows",
@@ -141,7 +141,7 @@ def number_of_line(source: Source | None = None) -> str:
 
 def _project_of(source: Source) -> Project | None:
     """Return None if there are no flow files."""
-    return source.load(explores=False).project if source.flows.is_dir() else None
+    return source.load().project if source.flows.is_dir() else None
 
 
 def read_zone(_: click.Context, __: click.Parameter, name: str) -> tzinfo:

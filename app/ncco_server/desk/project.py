@@ -17,13 +17,11 @@ import click
 from ncco_server.desk.environment import (
     flow_variables,
     folders,
-    lookup_budget_ms,
     project_folders,
     python_flows,
     python_lookups,
 )
 from ncco_server.desk.output import ISSUES, LONGEST_NAME, CannotRun, read_text
-from ncco_server.desk.studio import explorer
 from ncco_server.flow.files import (
     HANDLER_SUFFIX,
     SCENARIO_FOLDERS,
@@ -65,12 +63,8 @@ class Source:
                 return (path / name.removeprefix(folder).lstrip("/")).as_posix()
         return name
 
-    def load(
-        self, env: Mapping[str, str] | None = None, *, today: date | None = None, explores: bool = True
-    ) -> LoadedProject:
+    def load(self, env: Mapping[str, str] | None = None, *, today: date | None = None) -> LoadedProject:
         """Use the variables of the environment unless `env` is given; `today` is as in `load`.
-
-        Unless it `explores` them, which needs the studio, nothing of handlers is run but their files.
 
         Raises CannotRun if the folder or a named file cannot be read.
         """
@@ -80,7 +74,6 @@ class Source:
         handlers = python_flows()
         if handlers:
             search_beside(self.flows)
-        explore = explorer() if handlers and explores else None
         with chdir("."):  # the file of a handler may change the working directory
             project = load(
                 texts,
@@ -89,8 +82,6 @@ class Source:
                 extent=extent,
                 today=today,
                 handlers=handlers,
-                explore=explore,
-                budget_ms=lookup_budget_ms(),
             )
         issues = tuple(
             replace(issue, place=issue.place._replace(file=self.path_of(issue.place.file)))

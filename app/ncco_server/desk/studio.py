@@ -22,7 +22,6 @@ from ncco_server.terminal import shows_colours
 
 if TYPE_CHECKING:
     from ncco_server.desk.findings import Finding
-    from ncco_server.flow.handlers.reading import Explore
     from ncco_server.flow.issues import FlowRule
     from ncco_server.flow.model import Flow
     from ncco_server.settings import Settings
@@ -70,9 +69,6 @@ class Studio(Protocol):
     def code_pages(self) -> Mapping[str, str]:
         """The address of each code's page on this machine."""
 
-    def explorer(self) -> Explore:
-        """Finds what only a run of a handler shows."""
-
     def editor_files(self, files: Mapping[str, str]) -> dict[str, str]:
         """The settings and schemas that editors need for a new project with these files."""
 
@@ -101,12 +97,6 @@ def code_pages() -> Mapping[str, str]:
     """The addresses of codes, for links in a terminal; {} elsewhere."""
     studio = find_studio()
     return studio.code_pages() if studio is not None and shows_colours(sys.stdout) else {}
-
-
-def explorer() -> Explore | None:
-    """Without the studio, handlers are only read."""
-    studio = find_studio()
-    return studio.explorer() if studio is not None else None
 
 
 def command_of(name: str) -> click.Command | None:

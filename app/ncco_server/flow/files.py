@@ -27,8 +27,6 @@ _MARKS = {"utf-32": codecs.BOM_UTF32_LE, "utf-16-le": codecs.BOM_UTF16_LE, "utf-
 
 SUFFIXES = (".yaml", ".yml")
 HANDLER_SUFFIX = ".py"
-MODULES = "modules/"
-"""The paths of the modules that handlers import begin with it, in the sources of revisions."""
 BUDGET_MS = 2000
 """The time that all functions and lookups of a turn have, unless NCCO_LOOKUP_BUDGET_MS is set."""
 HANDLERS_CURE = "Write paths below the flows folder, separated by commas, such as pizza.py,shop/orders.py."

@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Final, Literal
 
 from ncco_server.flow.nodes import Place
-from ncco_server.flow.python_form import in_python
 from ncco_server.issue import RuleBook, Severity
 from ncco_server.suggest import nearest
 
@@ -107,7 +106,7 @@ class FlowRule:
     def at(self, place: Place, message: str, cure: str | None = None, names: Iterable[str] = ()) -> FlowIssue:
         """Without a `cure`, the rule's own cure is used. It may be in YAML for a handler's file, too."""
         words = self.cure if cure is None else cure
-        texts = _shortened(message), _shortened(in_python(words) if place.is_in_python else words)
+        texts = _shortened(message), _shortened(words)
         return FlowIssue(self.code, self.severity, place, *texts, names=frozenset(names))
 
 

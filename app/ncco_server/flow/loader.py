@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from itertools import chain
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Final, Literal, Self, TypeAlias
+from typing import Final, Literal, Self, TypeAlias
 
 from ncco_server.flow.checks.facts import reads_in
 from ncco_server.flow.checks.graph import check_cycles, check_placing, check_reachable
@@ -35,9 +35,6 @@ from ncco_server.flow.source.source_file import SourceFile
 from ncco_server.flow.taint import filled_with_settings
 from ncco_server.flow.templates.parsing import Templates
 from ncco_server.suggest import limited_comparisons, near_or_all
-
-if TYPE_CHECKING:  # loaded with the files that have them
-    from ncco_server.flow.handlers.reading import Explore
 
 
 def load_stored(texts: Mapping[str, str], name: str, handlers: Collection[str] = ()) -> Flow | None:
@@ -112,8 +109,6 @@ def load_files(
     modules: Collection[str] | None = None,
     today: date | None = None,
     handlers: Collection[str] = (),
-    explore: Explore | None = None,
-    budget_ms: int | None = None,
 ) -> Project:
     """Also report unreadable files. Handlers given as objects are enough for a project."""
     texts, issues = read_project(flows, templates)
@@ -129,8 +124,6 @@ def load_files(
         extent="project",
         today=today,
         handlers=handlers,
-        explore=explore,
-        budget_ms=budget_ms,
     )
     return replace(project, issues=tuple(sorted({*issues, *project.issues}, key=by_place)))
 
@@ -144,8 +137,6 @@ def load(
     extent: Extent = "revision",
     today: date | None = None,
     handlers: Collection[str] = (),
-    explore: Explore | None = None,
-    budget_ms: int | None = None,
 ) -> Project:
     """Load the project in `texts`. Never raises; flows with errors are left out.
 
@@ -162,10 +153,6 @@ def load(
         today: overrides before this date are reported as past; None skips that check.
         handlers: the files of flows/ whose code may be run (`NCCO_PYTHON_FLOWS`), or `GivenHandler`s. Nobody but the
             operator may have written their texts.
-        explore: finds the steps of handlers, and what only a run shows (`ncco_studio.verify.prove.handler_steps`); None
-            to run nothing of a handler but its file. Then its steps are not known, nor whether it uses what is shared.
-        budget_ms: the time that all functions of a turn have (`NCCO_LOOKUP_BUDGET_MS`): a handler that gives one of
-            them more has an error; None skips that check.
     """
     files, problem = _read_files(texts, extent, _allowed(handlers))
     if problem is not None:
@@ -178,8 +165,6 @@ def load(
     flows = [_read(file, file.head, context, tracked) for file in files if file.head is not None]
     if modules is not None:
         _check_lookups(files, [context.shared, *(flow.read.sections for flow in flows)], modules)
-    explored = {each.file.path: each for each in _explored(flows, context, explore, budget_ms)}
-    flows = [explored.get(each.file.path, each) for each in flows]
     _check_flows(flows)
     flows = [flow.without_faulty_flow() for flow in flows]
     reads = [flow.read for flow in flows]
@@ -194,7 +179,7 @@ def load(
     if extent == "project" and not any(issue.code == "E702" for issue in issues):  # its fix writes the whole list
         issues |= {*_check_listed(texts, handlers)}
     if extent in _WHOLE_FLOWS:
-        known = [read for read in reads if read.flow is None or read.flow.handler is None or read.flow.handler.is_whole]
+        known = [read for read in reads if read.flow is None or read.flow.handler is None]
         is_whole = extent == "project" and len(known) + len(parts) == len(files)
         issues |= {*check_usage(known, context.shared, context.events, tracked.unused(), issues, is_whole=is_whole)}
         if calendars and today is not None:
@@ -226,9 +211,7 @@ def _read_files(
     handlers = {path for path, text in texts.items() if path in allowed or _holds_handler(path, text)}
     for path in sorted(handlers.union(filter(is_flow_file, texts))):
         if path in allowed:
-            stored = None if extent in ("files", "project") else texts
-            hurries = any(file.is_endless for file in files)
-            files.append(_File.of_handler(path, texts[path], allowed[path], stored, hurries=hurries))
+            files.append(_File.of_handler(path, texts[path], allowed[path]))
         elif path in handlers:
             files.append(_File.of_unlisted(path, texts[path], handlers, missing))
         else:
@@ -309,8 +292,6 @@ class _File:
 
     Attributes:
         read_handler: None for a YAML file, or if the handler's code could not be run.
-        modules: the sources of the project's own modules that a handler imports.
-        is_endless: a handler's code was ended.
     """
 
     path: str
@@ -319,19 +300,13 @@ class _File:
     head: FlowHead | None
     issues: list[FlowIssue]
     read_handler: ReadHandler | None = None
-    modules: Mapping[str, str] = field(default_factory=dict)
-    is_endless: bool = False
 
     @classmethod
-    def of_handler(
-        cls, path: str, text: str, listed: str, stored: Mapping[str, str] | None, *, hurries: bool = False
-    ) -> Self:
+    def of_handler(cls, path: str, text: str, listed: str) -> Self:
         from ncco_server.flow.handlers.reading import read_handler, run_file  # noqa: PLC0415 - few projects have any
 
-        found = run_file(path, text, listed, hurries=hurries, stored=stored)
-        read = partial(read_handler, found)
-        is_endless = found.ran_s > 0
-        return cls(path, text, found.node, None, found.issues, read, found.modules, is_endless)
+        found = run_file(path, text, listed)
+        return cls(path, text, found.node, None, found.issues, partial(read_handler, found))
 
     @classmethod
     def of_unlisted(cls, path: str, text: str, handlers: Iterable[str], missing: Iterable[str]) -> Self:
@@ -392,7 +367,7 @@ class _FlowFile:
     def sources(self, context: Context) -> dict[str, str]:
         own = self.read.flow.calendars.values() if self.read.flow is not None else ()
         dates = calendar_sources((*context.shared.calendars.values(), *own))
-        return {self.file.path: self.file.text, **self.file.modules, **self.templates, **dates}
+        return {self.file.path: self.file.text, **self.templates, **dates}
 
 
 def _read(file: _File, head: FlowHead, context: Context, tracked: Templates) -> _FlowFile:
@@ -417,31 +392,6 @@ def _check_flows(flows: Iterable[_FlowFile]) -> None:
         sound[issue.place.file].file.issues.append(issue)
     for each in sound.values():
         each.file.issues.extend((*check_prompts(each.read), *check_reachable(each.read)))
-
-
-def _explored(
-    flows: list[_FlowFile], context: Context, explore: Explore | None, budget_ms: int | None
-) -> Iterator[_FlowFile]:
-    """The handlers with the steps that `explore` finds; one from which a call can get to an error is not run.
-
-    Errors that only the code of a handler shows are reported.
-    """
-    handlers = [each for each in flows if each.read.flow is not None and each.read.flow.handler is not None]
-    if not handlers:
-        return
-    from ncco_server.flow.handlers.reading import above, issues_of  # noqa: PLC0415 - few projects have any
-
-    sound = {each.read.name: each.read.flow for each in flows if not each.file.has_errors and each.read.flow}
-    for each in handlers:
-        assert each.read.flow is not None  # noqa: S101 - it has a handler
-        sound[each.read.name] = each.read.flow  # another file may have the same name, which is an error
-        names = _reach(each.read.name, sound)
-        each.file.issues.extend(above(budget_ms, each.read.flow) if budget_ms is not None else ())
-        if explore is None or names is None:
-            each.file.issues.extend(issues_of(each.read.flow, context))
-            continue
-        linked = _linked(each.read.name, {name: sound[name] for name in names}, {})
-        yield replace(each, read=explore(each.read, linked, context, each.file.issues))
 
 
 def _signatures(files: list[_File]) -> dict[str, Signature]:

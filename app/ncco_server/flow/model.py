@@ -218,9 +218,7 @@ class Flow:
 
     @property
     def all_steps(self) -> Iterator[Step]:
-        """Include all forms of a handler's steps: it may send a hook before one of them, or not."""
         yield from self.steps.values()
-        yield from self.handler.variants if self.handler is not None else ()
 
     @property
     def hooks(self) -> Iterator[SentHook]:
@@ -268,10 +266,10 @@ class Flow:
 
     @property
     def steps_with_computed_numbers(self) -> list[str]:
-        """Steps, as `flow.step`, that dial a number or address known only during a call."""
+        """Steps, as `flow.step`, that dial a number or address known only during a call; a handler that may do so."""
+        if self.handler is not None:
+            return [self.name] if self.handler.dials else []
         found = [step.name for step in self.steps.values() if any(target.is_computed for target in step.targets)]
-        if self.handler is not None and not self.steps:  # not explored
-            found = [*self.handler.computed_dials]
         return [f"{self.name}.{name}" for name in found]
 
     @property

@@ -7,16 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any, ClassVar, Final, Literal, NamedTuple, Protocol, TypeAlias
+from typing import Any, ClassVar, Final, Literal, NamedTuple, Protocol
 
 from ncco_server.flow.actions.part import Part
 from ncco_server.flow.frame import Assignment, Frame, Runs, Target
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.values import Expression
-
-DRAWING_LEGS: Final = ("leg-6", "leg-10", "leg-2", "leg-3", "leg-0", "leg-1", "leg-21", "leg-7")
-"""Legs to try for handlers that draw random numbers: the first draws are at least 0/8, 1/8, ..., 7/8."""
 
 OTHERWISE: Final = "otherwise"
 """The line of `on` for every outcome without its own."""
@@ -72,19 +69,11 @@ class PlayedHandler(Protocol):
     def item(self, value: Any, problem: str, now: datetime) -> Any: ...
 
 
-Followers: TypeAlias = Mapping[tuple[str, str], Mapping[str, Sequence[str]]]
-"""(Step, way out) → next step → the results that lead there, such as `office: closed`."""
-
-
 class Handling(Protocol):
     """A handler of calls in Python, which makes its flow's steps during the call."""
 
     @property
     def runs(self) -> frozenset[str]: ...
-
-    @property
-    def env(self) -> frozenset[str]:
-        """The `env` variables that it reads without a default."""
 
     @property
     def hooks(self) -> Sequence[Any]:
@@ -95,28 +84,12 @@ class Handling(Protocol):
         """Whether it may record a call."""
 
     @property
-    def computed_dials(self) -> Sequence[str]:
-        """The lines that surely dial a computed number, such as `line 8`."""
+    def dials(self) -> bool:
+        """Whether it may connect a caller."""
 
     @property
-    def hours(self) -> frozenset[str]:
-        """The opening hours that an exploration has read."""
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether an exploration came to its end, without an error."""
-
-    @property
-    def never_run(self) -> Sequence[str]:
-        """The lines that an exploration did not get to, such as `lines 8-9`."""
-
-    @property
-    def variants(self) -> Sequence[Any]:
-        """Its steps (`Step`), in each form that calls may hear; empty if the handler was not explored."""
-
-    @property
-    def followers(self) -> Followers:
-        """The key ("", "") is the beginning."""
+    def outline(self) -> Mapping[str, Any]:
+        """Steps (`Step`) that stand for it in a proof: a question, with a choice for each way in which it ends."""
 
     def begun(self, now: datetime) -> Sequence[Any]: ...
 

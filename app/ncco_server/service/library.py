@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from typing import Final
 import orjson
 
 from ncco_server.errors import StoreError, StoreUnavailable
-from ncco_server.flow.files import MODULES
+from ncco_server.flow.files import HANDLER_SUFFIX
 from ncco_server.flow.loader import load_stored
 from ncco_server.flow.model import Flow, Project
 from ncco_server.service.released import (
@@ -198,11 +198,18 @@ class Library:
         async with self._parsing:
             sources = orjson.loads(row.sources)
             found = await asyncio.to_thread(load_stored, sources, name, self._handlers)
+            if found is None and (deployed := self._handlers_in(sources)):
+                found = await asyncio.to_thread(load_stored, {**sources, **deployed}, name, self._handlers)
         if found is None:
             return None
         flow = replace(found, revision=revision)
         self._pinned.add(flow)
         return flow
+
+    def _handlers_in(self, sources: Mapping[str, str]) -> dict[str, str]:
+        """The handlers of these files as they are deployed now: an older one may not load with the modules of today."""
+        texts = self.current.texts
+        return {path: texts[path] for path in sources if path.endswith(HANDLER_SUFFIX) and path in texts}
 
     async def _released(self, read: Project) -> Project:
         row = await self._store.revision(RELEASED)
@@ -239,7 +246,7 @@ class PinnedFlows:
         key = (flow.name, flow.revision)
         if key in self._flows:
             self._bytes -= self._flows.pop(key)[1]
-        size = sum(len(text) for path, text in flow.sources.items() if not path.startswith(MODULES))
+        size = sum(map(len, flow.sources.values()))
         self._flows[key] = flow, size
         self._bytes += size
         while self._bytes > self._limit and len(self._flows) > 1:

@@ -110,7 +110,6 @@ class OwnService:
                 settings.flow_env,
                 modules=settings.python_lookups,
                 handlers=handlers,
-                budget_ms=settings.lookup_budget_ms,
             ),
             replace(policy_of(settings), handlers=handlers),
             look_ups=self._clients.look_ups,

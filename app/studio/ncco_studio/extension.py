@@ -15,7 +15,6 @@ import click
 if TYPE_CHECKING:
     from ncco_server.desk.findings import Finding
     from ncco_server.desk.studio import RunningConsole
-    from ncco_server.flow.handlers.reading import Explore
     from ncco_server.flow.issues import FlowRule
     from ncco_server.flow.model import Flow
     from ncco_server.settings import Settings
@@ -48,12 +47,6 @@ def code_pages() -> Mapping[str, str]:
     from ncco_studio.commands import code_pages
 
     return code_pages.code_pages()
-
-
-def explorer() -> Explore:
-    from ncco_studio.verify.prove.handler_steps import explore
-
-    return explore
 
 
 def editor_files(files: Mapping[str, str]) -> dict[str, str]:

@@ -86,5 +86,5 @@ async def take_message(call: Call) -> None:
     await call.talk(
         "Nobody can take your call right now. Please leave a message after the tone, and press hash to finish."
     )
-    await call.record(beepStart=True, endOnKey="#", endOnSilence=5, timeOut=120)
+    await call.record(beep_start=True, end_on_key="#", end_on_silence=5, time_out=120)
     await call.talk("Thank you for your message. Goodbye.")

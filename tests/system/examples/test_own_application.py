@@ -130,19 +130,3 @@ def test_a_program_that_keeps_its_application_gives_its_context_to_functions_and
         ).stdout
 
     assert ["Northgate\n", "Northgate\n"] == [run(), run()]
-
-
-def test_a_program_does_not_start_with_a_file_that_would_hold_the_interpreter(tmp_path: Path) -> None:
-    write_files(tmp_path, PROGRAM | {"flows/shop.py": "import re\nre.match('(a+)+$', 'a' * 40 + 'b')\n"})
-
-    done = subprocess.run(
-        [sys.executable, "test.py"],
-        cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "NCCO_PYTHON_FLOWS": "tenants.py,shop.py"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=STARTS_WITHIN_S,
-    )
-
-    assert (1, True) == (done.returncode, "flows/shop.py:2:1 E701" in done.stderr), done.stderr

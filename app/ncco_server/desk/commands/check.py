@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -95,7 +95,7 @@ def _check(sources: Sequence[Source], form: Format, today: date | None) -> tuple
     texts = {name: text for found in findings for name, text in found.texts.items()}
     shown = report(issues, texts, form, colour=True, pages=code_pages())
     if form == "text":
-        shown = "".join([shown or f"{_no_issues(findings)}\n", *_never_run(findings)])
+        shown = shown or f"{_no_issues(findings)}\n"
     return ISSUES if any(issue.is_error for issue in issues) else FINE, shown
 
 
@@ -103,15 +103,6 @@ def _no_issues(findings: list[LoadedProject]) -> str:
     files = len({name for found in findings for name in found.texts})
     flows = sum(len(found.project.flows) for found in findings)
     return f"no issues: {counted(flows, 'flow')} in {counted(files, 'file')}"
-
-
-def _never_run(findings: list[LoadedProject]) -> Iterator[str]:
-    """Of handlers in Python."""
-    for found in findings:
-        for flow in found.project.flows.values():
-            if flow.handler is not None and flow.handler.never_run:
-                lines = ", ".join(flow.handler.never_run)
-                yield f"{found.source.path_of(flow.place.file)}: no run came to {lines}\n"
 
 
 def _watch(sources: Sequence[Source], form: Format, today: date | None) -> int:

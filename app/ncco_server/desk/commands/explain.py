@@ -14,7 +14,6 @@ from ncco_server.desk import options
 from ncco_server.desk.commands.validate import faults_of
 from ncco_server.desk.output import FINE, CannotRun, print_json
 from ncco_server.desk.rules import Rule, all_rules, fix_of
-from ncco_server.desk.studio import explorer
 from ncco_server.flow.issues import RULES as FLOW_RULES
 from ncco_server.flow.issues import FlowRule
 from ncco_server.flow.loader import load_files
@@ -116,8 +115,7 @@ def _report(rule: Rule) -> str:
             root = Path(folder)
             write_example(rule.bad, root)
             handlers = listed_in(root, rule.code)
-            explore = explorer() if handlers else None
-            project = load_files(root / "flows", root / "templates", {}, modules=(), handlers=handlers, explore=explore)
+            project = load_files(root / "flows", root / "templates", {}, modules=(), handlers=handlers)
             return report(project.issues, project.texts, "text", colour=True).replace(f"{root}/", "")
     if rule.code in NCCO_RULES or rule.code in TEXT_RULES:
         wrong = _decoded(rule.bad)

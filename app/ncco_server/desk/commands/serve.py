@@ -101,7 +101,7 @@ def command(
     say = _say_as_json if is_json_log(settings, sys.stdout) and not dev and not sys.stderr.isatty() else _say
     source = Source(settings.flows, settings.templates)
     settings = settings.with_absolute_paths()
-    read: Callable[[], LoadedProject] = partial(source.load, settings.flow_env, explores=False)
+    read: Callable[[], LoadedProject] = partial(source.load, settings.flow_env)
     if len(settings.python_flows) > 0 and asyncio.run(can_read(source)):
         read = partial(_same, read())  # run here: only in the main thread, a regular expression is interrupted
     project = asyncio.run(

@@ -82,17 +82,12 @@ class Facts:
             self._target(target)
         self._use(self.flow.error.effects("error") if self.flow.error is not None else ())
         self._use(later_effects(self.flow.events))
-        for hook in (*self.flow.hooks, *(hook for step in self.variants for hook in step.sends)):
+        for hook in self.flow.hooks:
             self._hook(hook)
-        self.open |= self.flow.handler.hours if self.flow.handler is not None else set()
         if (outbound := self.flow.outbound) is not None:
             if outbound.retry.within is not None:
                 self.open.add(outbound.retry.within)
             self._use(effect for target in outbound.targets for effect in target.effects("leave"))
-
-    @property
-    def variants(self) -> Sequence[Step]:
-        return self.flow.handler.variants if self.flow.handler is not None else ()
 
     @property
     def steps(self) -> Sequence[Step]:

@@ -135,12 +135,6 @@ _USES: Final = (
     ("calendars", "nothing uses the opening hours", "test `hours.{name}.open` in a `branch`, or delete it"),
 )
 """For each section, the message of W635 and the fix."""
-_USED_IN_PYTHON: Final = {
-    "lookups": "delete it: a handler calls functions, with `await call.run(..)`",
-    "hooks": 'write `await call.send("{name}")`, name it under `events`, or delete it',
-    "results": 'write `await call.result("{name}")`, or delete it',
-    "calendars": 'read `call.hours("{name}").open`, or delete it',
-}
 
 
 def check_usage(
@@ -157,13 +151,7 @@ def check_usage(
     `events` are those of shared files, `unused` the template files that no flow uses. Only in a whole project are
     shared parts, templates and locales reported as unused.
     """
-    found = [*found]
-    unreached = {issue.place.file for issue in found if issue.code == "W704"}
-    handlers = [(read.flow, read.flow.handler) for read in flows if read.flow and read.flow.handler]
-    partly = {flow.name: each for flow, each in handlers if flow.place.file in unreached or each.never_run}
-    codes = (getattr(each, "code", None) for each in partly.values())
-    texts = (code.texts for code in codes if code is not None)
-    meant = frozenset[str]().union(*(issue.names for issue in found), *texts)
+    meant = frozenset[str]().union(*(issue.names for issue in found))
     each = facts_of(flows, meant)
     by_name = {facts.flow.name: facts for facts in reversed(each)}
     for facts in each:
@@ -171,16 +159,14 @@ def check_usage(
         yield from check_unset(facts, by_name)
         yield from check_never_set(facts)
         yield from check_actions(facts)
-        if facts.flow.name not in partly:
-            yield from _events(facts)
+        yield from _events(facts)
     if secret := [facts for facts in each if facts.has_sensitive_values]:
         reads = SensitiveReads(each)
         for facts in secret:
             yield from reads.check(facts)
     if is_whole and each and len(each) == len(flows):
         yield from _shared(shared, each)
-        if not partly:
-            yield from check_events(events, [step for facts in each for step in facts.steps], "project")
+        yield from check_events(events, [step for facts in each for step in facts.steps], "project")
         yield from _templates(name for name in unused if name not in meant)
 
 
@@ -207,7 +193,7 @@ def _variables(facts: Facts) -> Iterator[FlowIssue]:
 def _outside(facts: Facts) -> Iterator[FlowIssue]:
     outside = facts.source.outside
     for name, param in outside.params.items():
-        if name not in facts.read and facts.flow.handler is None:
+        if name not in facts.read:
             yield RULES["W632"].at(param.variable.place, f'nothing reads the param "{name}"')
     for name, variable in outside.returns.items():
         if name not in facts.returned:
@@ -217,8 +203,7 @@ def _outside(facts: Facts) -> Iterator[FlowIssue]:
             yield RULES["W633"].at(variable.place, message, cure)
     for name in outside.outcomes:
         if name not in facts.outcomes:
-            written = f"{{return: {name}}}" if facts.flow.handler is None else f'return "{name}"'
-            cure = f"write `{written}` where the flow ends that way, or delete it from `outcomes`"
+            cure = f"write `{{return: {name}}}` where the flow ends that way, or delete it from `outcomes`"
             yield RULES["W634"].at(outside.places[name], f'no step returns the outcome "{name}"', cure)
 
 
@@ -235,10 +220,8 @@ def _sections(parts: Sections, users: Iterable[Facts], file: str = "") -> Iterat
     for section, message, cure in _USES:
         for name, part in getattr(parts, section).items():
             mine = [facts for facts in users if getattr(facts.source.sections, section).get(name) is part]
-            is_in_python = bool(mine) and all(facts.flow.handler is not None for facts in mine)
-            fix = _USED_IN_PYTHON[section] if is_in_python else cure
             if file in ("", part.place.file) and not any(facts.uses(section, name) for facts in mine):
-                yield RULES["W635"].at(part.place, f'{message} "{name}"', fix.format(name=name))
+                yield RULES["W635"].at(part.place, f'{message} "{name}"', cure.format(name=name))
 
 
 def _shared(shared: Sections, flows: Iterable[Facts]) -> Iterator[FlowIssue]:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
-from functools import cache, partial
+from functools import partial
 from types import CoroutineType, MappingProxyType
 from typing import (
     Any,
@@ -40,6 +40,7 @@ from typing import (
 )
 
 from ncco_server.errors import RenderError
+from ncco_server.flow.handlers.arguments import RANGES, WrongArgument, out_of_range
 from ncco_server.flow.handlers.effects import (
     END,
     HEARD,
@@ -68,7 +69,6 @@ from ncco_server.flow.handlers.options import (
     TransferOptions,
 )
 from ncco_server.flow.handlers.secret import Secret, default_secret
-from ncco_server.flow.handlers.signatures import RANGES, WrongArgument, out_of_range, signature_of, unknown_argument
 from ncco_server.flow.hours.calendar import Calendar, CurrentHours
 from ncco_server.flow.language.selection import MOST_ROWS, ROWS
 from ncco_server.flow.language.tables import TableDefinition
@@ -89,6 +89,9 @@ Direction: TypeAlias = Literal["inbound", "outbound"]
 Phone = NewType("Phone", str)
 """The type of a handler's argument that is a phone number: the digits with the country code."""
 Endpoint: TypeAlias = str | Mapping[str, Any]
+Words: TypeAlias = Mapping[str, Any]
+"""A part of a flow file."""
+NO_WORDS: Final[Words] = MappingProxyType({})
 
 MOST_LOGGED: Final = 100
 """Lines of a turn; our choice."""
@@ -131,7 +134,7 @@ class Row:
     def __getitem__(self, column: str) -> Any:
         if column not in self.columns:
             known = ", ".join(self.columns) or "nothing but its key"
-            raise WrongArgument(f"the row has no column {column}", f"it has {known}", "column")
+            raise WrongArgument(f"the row has no column {column}", f"it has {known}")
         return self.columns[column]
 
     def __bool__(self) -> bool:
@@ -151,16 +154,11 @@ _SPELLINGS: Final = {
 """The NCCO's names of options, by those in Python."""
 
 
-@cache
-def _arguments_of(method: str) -> Mapping[str, Any]:
-    return signature_of(getattr(Call, method)).parameters
-
-
-def _spelled(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options by their names in the NCCO. None leaves one out. Raises WrongArgument for a name that is not known."""
+def _spelled(method: str, known: type, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options by their names in the NCCO. None leaves one out. Raises TypeError for a name that is not `known`."""
     for name in options:
-        if name not in (known := _arguments_of(method)):
-            raise unknown_argument(method, name, known)
+        if name not in known.__annotations__:
+            raise TypeError(f"Call.{method}() got an unexpected keyword argument {name!r}")
     return {_SPELLINGS.get(name, name): value for name, value in options.items() if value is not None}
 
 
@@ -243,7 +241,6 @@ class Call:
         self.env = env
         self.made: list[HandlerEffect[Any]] = []
         self.logged: list[str] = []
-        self.on_forgotten: Callable[[Sequence[HandlerEffect[Any]]], None] | None = None
         self._calendars = calendars
         self._language = language
         self._known = known
@@ -285,11 +282,11 @@ class Call:
 
         The options are those of the action `talk`. Source: NCCO reference, Talk.
         """
-        return self._make(HandlerEffect("play", [{"talk": _said(text), **_spelled("talk", options)}]))
+        return self._make(HandlerEffect("play", [{"talk": _said(text), **_spelled("talk", TalkOptions, options)}]))
 
     def stream(self, url: str, **options: Unpack[StreamOptions]) -> Coroutine[Any, Any, None]:
         """Play an audio file. The options are those of the action `stream`. Source: NCCO reference, Stream."""
-        return self._make(HandlerEffect("play", [{"stream": url, **_spelled("stream", options)}]))
+        return self._make(HandlerEffect("play", [{"stream": url, **_spelled("stream", StreamOptions, options)}]))
 
     def record(self, **options: Unpack[RecordOptions]) -> Coroutine[Any, Any, None]:
         """Record the caller. With an option that ends it, what follows is played when the recording has ended.
@@ -298,7 +295,7 @@ class Call:
         is reported later, possibly after the call: to the hook under `events` of `call_flow`.
         Source: NCCO reference, Record.
         """
-        return self._make(HandlerEffect("play", [{"record": _spelled("record", options) or True}]))
+        return self._make(HandlerEffect("play", [{"record": _spelled("record", RecordOptions, options) or True}]))
 
     def wait(self, seconds: float) -> Coroutine[Any, Any, None]:
         """Wait in silence, from 0.1 to 7200 seconds. Source: NCCO reference, Wait."""
@@ -310,16 +307,15 @@ class Call:
         The options are those of the action `conversation`, such as `start_on_enter=False, record=True`.
         Source: NCCO reference, Conversation.
         """
-        return self._make(
-            HandlerEffect("play", [{"conversation": {"name": name, **_spelled("conversation", options)}}])
-        )
+        joined = {"name": name, **_spelled("conversation", ConversationOptions, options)}
+        return self._make(HandlerEffect("play", [{"conversation": joined}]))
 
     def transfer(self, conversation_id: str, **options: Unpack[TransferOptions]) -> Coroutine[Any, Any, NoReturn]:
         """Move the caller into the conversation with this ID; the handler does not go on.
 
         The options are those of the action `transfer`. Source: NCCO reference, Transfer.
         """
-        moved = {"transfer": {"conversationId": conversation_id, **_spelled("transfer", options)}}
+        moved = {"transfer": {"conversationId": conversation_id, **_spelled("transfer", TransferOptions, options)}}
         return self._make(HandlerEffect("leave", [moved], {"goto": END}))
 
     def notify(self, payload: Mapping[str, Any], *, url: str, method: str | None = None) -> Coroutine[Any, Any, None]:
@@ -422,7 +418,7 @@ class Call:
         Source: the filter `spoken` of flow files.
         """
         if isinstance(value, date | time) and form not in ("", *FORMS):
-            raise WrongArgument(f'`form` is "{form}"', f"write one of: {', '.join(FORMS)}", "form")
+            raise WrongArgument(f'`form` is "{form}"', f"write one of: {', '.join(FORMS)}")
         return str(FILTERS["spoken"].apply(value, language or self._language, form))
 
     def digits(self, value: str | int, group: int | None = None, *, language: str = "") -> str:
@@ -563,7 +559,7 @@ class Call:
             key: as in `row`.
         """
         if "into" in key:
-            raise WrongArgument('`save` has no "into"', "use its result: `is_new = await call.save(..)`", "into")
+            raise WrongArgument('`save` has no "into"', "use its result: `is_new = await call.save(..)`")
         words: dict[str, Any] = self._key_in(table, key)
         self._check_times(table, set)
         words |= {word: _columns(values) for word, values in (("set", set), ("increase", increase)) if values}
@@ -584,7 +580,7 @@ class Call:
             wanted = known[name].type.name if name in known else ""
             if given and (instead := _INSTEAD.get((wanted, given))):
                 message = f"`{name}` is {TYPES[wanted].described}, and this is {TYPES[given].described}"
-                raise WrongArgument(message, instead, name)
+                raise WrongArgument(message, instead)
 
     def _row_of(self, table: str, stored: Any, type: Callable[..., Any] | None) -> Any:
         """None stands for no row."""
@@ -597,7 +593,7 @@ class Call:
             return Row(columns, stored is not None)
         fields = get_type_hints(type)
         for name in fields.keys() - columns.keys():
-            raise WrongArgument(f'the table {table} has no "{name}"', f"write one of: {', '.join(columns)}", "type")
+            raise WrongArgument(f'the table {table} has no "{name}"', f"write one of: {', '.join(columns)}")
         return type(**{name: columns[name] for name in fields})
 
     @overload
@@ -623,7 +619,7 @@ class Call:
             choices: what the caller can press or say, by name: a text or a member of a `StrEnum`.
             options: see `AskOptions`.
         """
-        effect = _asked("choose", text, options)
+        effect = _asked(text, options)
         effect.words["choices"] = _choices(choices)
         effect.result = _member(choices)
         return self._make(effect)
@@ -668,7 +664,7 @@ class Call:
             sensitive: whether the value must never be written anywhere. The result is a `Secret`, for a function.
             options: see `AskOptions`. An entry of another length counts as `nomatch`.
         """
-        effect = _asked("collect", text, options)
+        effect = _asked(text, options)
         least = effect.words.pop("min_confidence", None)
         wanted = _options(digits=_digits(digits), speech="any" if speech else None, min_confidence=least)
         effect.words |= {"collect": {"into": SECRET if sensitive else HEARD, **wanted}, "goto": NEXT}
@@ -741,9 +737,9 @@ class Call:
         """
         name = options.pop("name", "")
         on = {"completed": END if ends_call else NEXT, "otherwise": NEXT}
-        dialled = {"connect": endpoint, **_spelled("connect", options)}
+        dialled = {"connect": endpoint, **_spelled("connect", ConnectOptions, options)}
         if isinstance(detect, bool):
-            raise WrongArgument(f"`detect` is {detect}", 'write `detect="machine"`, "human" or "beep"', "detect")
+            raise WrongArgument(f"`detect` is {detect}", 'write `detect="machine"`, "human" or "beep"')
         if detect:
             on |= dict.fromkeys([detect] if isinstance(detect, str) else detect, NEXT)
         effect: Dialled[Any] = Dialled("wait", [dialled], {"on": on}, name)  # `Dialled[Any](..)` takes longer
@@ -927,7 +923,7 @@ def _said(text: str) -> str:
     """Raises WrongArgument for the `repr` of an object, which is another one in each run."""
     if type(text) is str and (found := _OBJECT.search(text)):
         instead = "write one of its fields; after the name of a method, write round brackets"
-        raise WrongArgument(f"the text contains {found[1]}>, which is an object of Python", instead, "text")
+        raise WrongArgument(f"the text contains {found[1]}>, which is an object of Python", instead)
     return text
 
 
@@ -954,7 +950,7 @@ def _member(given: Iterable[Any]) -> Callable[[Any], Any]:
 def _choices(given: object) -> dict[str, Any]:
     if not isinstance(given, Mapping):
         message = f"the choices are a {type(given).__name__}"
-        raise WrongArgument(message, 'write a dict: `{"name": Choice(dtmf=1)}`', "choices")
+        raise WrongArgument(message, 'write a dict: `{"name": Choice(dtmf=1)}`')
     return {str(name): _choice(str(name), each) for name, each in given.items()}
 
 
@@ -964,7 +960,7 @@ def _choice(name: str, given: object) -> dict[str, Any]:
         option = "dtmf" if _KEYS.fullmatch(str(heard)) else "speech"
         written = ", ".join(f"{key}={value!r}" for key, value in given.items()) if isinstance(given, Mapping) else ""
         instead = f'write `"{name}": Choice({written or f"{option}={heard!r}"})`'
-        raise WrongArgument(f"a choice is {given!r}", instead, "choices")
+        raise WrongArgument(f"a choice is {given!r}", instead)
     words: dict[str, Any] = {}
     if given.dtmf or given.dtmf == 0:
         words["dtmf"] = given.dtmf
@@ -981,9 +977,7 @@ def _digits(given: object) -> Any:
         case (int() as least, int() as most):
             return f"{least}..{most}"
         case _:
-            raise WrongArgument(
-                f"`digits` is {given!r}", "write a number, or the fewest and the most: (6, 8)", "digits"
-            )
+            raise WrongArgument(f"`digits` is {given!r}", "write a number, or the fewest and the most: (6, 8)")
 
 
 def _limit(limit_ms: int) -> int:
@@ -994,16 +988,14 @@ def _limit(limit_ms: int) -> int:
 
 _HEARD: Final = {
     "submit_on_hash": ("dtmf", "submitOnHash"),
-    "submitOnHash": ("dtmf", "submitOnHash"),
     "timeout": ("dtmf", "timeOut"),
     "context": ("speech", "context"),
     "end_on_silence": ("speech", "endOnSilence"),
-    "endOnSilence": ("speech", "endOnSilence"),
 }
 """The options of a question that its `input` has, and where."""
 
 
-def _asked(method: str, text: str | None, options: AskOptions) -> CallerQuestion[Any]:
+def _asked(text: str | None, options: AskOptions) -> CallerQuestion[Any]:
     said: dict[str, Any] = {}
     heard: dict[str, Any] = {}
     others: dict[str, Any] = {}
@@ -1013,16 +1005,12 @@ def _asked(method: str, text: str | None, options: AskOptions) -> CallerQuestion
         elif name in _HEARD:
             part, word = _HEARD[name]
             heard.setdefault(part, {})[word] = value
-        elif name not in (known := _arguments_of(method)):
-            raise unknown_argument(method, name, known)
-        elif text is None:
-            raise WrongArgument(
-                f"`{name}` is an option of a text, and this question has none",
-                f"give `{name}` to the `talk` before it",
-                "text",
-            )
         else:
             said[name] = value
+    if said and text is None:
+        name = next(iter(said))
+        cure = f"give `{name}` to the `talk` before it"
+        raise WrongArgument(f"`{name}` is an option of a text, and this question has none", cure)
     if heard:
         given = others.get("input") or {}
         others["input"] = {**given, **{part: {**given.get(part, {}), **words} for part, words in heard.items()}}
@@ -1055,7 +1043,9 @@ def _question(
         words["min_confidence"] = min_confidence
     if not tail:
         words["tail"] = False
-    played: list[dict[str, Any]] = [] if text is None else [{"talk": _said(text), **_spelled("talk", said)}]
+    played: list[dict[str, Any]] = []
+    if text is not None:
+        played.append({"talk": _said(text), **_spelled("choose", TalkOptions, said)})
     if ncco:
         played += _pasted(ncco)
     if input is not None:
@@ -1102,7 +1092,13 @@ def call_flow(
     entry: bool = False,
     on_error: str = "",
     outcomes: Sequence[str] = (),
-    **words: Any,
+    timezone: str = "",
+    defaults: Words = NO_WORDS,
+    hours: Words = NO_WORDS,
+    hooks: Words = NO_WORDS,
+    results: Words = NO_WORDS,
+    events: Words = NO_WORDS,
+    outbound: Words = NO_WORDS,
 ) -> Callable[[Handler], CallFlow]: ...
 
 
@@ -1116,7 +1112,13 @@ def call_flow(
     entry: bool = False,
     on_error: str = "",
     outcomes: Sequence[str] = (),
-    **words: Any,
+    timezone: str = "",
+    defaults: Words = NO_WORDS,
+    hours: Words = NO_WORDS,
+    hooks: Words = NO_WORDS,
+    results: Words = NO_WORDS,
+    events: Words = NO_WORDS,
+    outbound: Words = NO_WORDS,
 ) -> CallFlow | Callable[[Handler], CallFlow]:
     """Make a flow from an `async` function whose first argument is a `Call`. Its other arguments are the flow's params.
 
@@ -1130,21 +1132,32 @@ def call_flow(
         entry: whether calls with the answer URL `/webhooks/answer/NAME` start here.
         on_error: the flow that takes the caller over if the handler raises an exception; by default, the failsafe NCCO.
         outcomes: what the handler may return to a flow that runs it.
-        words: other words of a flow file, such as `defaults={"talk": {"language": "en-GB"}}`.
+        timezone: the time zone of dates and times, such as `Europe/London`.
+        defaults: as in a flow file, such as `{"talk": {"language": "en-GB"}}`.
+        hours: the opening hours, as in a flow file.
+        hooks: the hooks, as in a flow file.
+        results: the results, as in a flow file.
+        events: the hooks of events, as in a flow file.
+        outbound: how calls are placed with the flow, as in a flow file.
     """
+    words: dict[str, Any] = {
+        "numbers": _listed(numbers),
+        "default": default,
+        "entry": entry,
+        "outcomes": _listed(outcomes),
+        "timezone": timezone,
+        "defaults": {**defaults, "on": {"error": {"run": on_error}}} if on_error else defaults,
+        "hours": hours,
+        "hooks": hooks,
+        "results": results,
+        "events": events,
+        "outbound": outbound,
+    }
 
     def decorate(function: Handler) -> CallFlow:
-        written = {
-            **({"numbers": _listed(numbers)} if numbers else {}),
-            **({"default": default} if default else {}),
-            **({"entry": entry} if entry else {}),
-            **({"outcomes": _listed(outcomes)} if outcomes else {}),
-            **words,
-        }
-        if on_error:
-            written["defaults"] = {**written.get("defaults", {}), "on": {"error": {"run": on_error}}}
         code = inspect.unwrap(function).__code__
         given = name or function.__name__.replace("_", "-")
+        written = {word: value for word, value in words.items() if value}
         return CallFlow(function, given, written, code.co_filename, code.co_firstlineno)
 
     return decorate if function is None else decorate(function)

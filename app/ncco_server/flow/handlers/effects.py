@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NoReturn, TypeAlias, TypeVar
 
+from ncco_server.flow.handlers.arguments import WrongArgument
 from ncco_server.flow.handlers.results import as_json, restored
 from ncco_server.flow.handlers.secret import Secret, secrets_in
-from ncco_server.flow.handlers.signatures import WrongArgument
 from ncco_server.flow.scope import Variable
 from ncco_server.ncco import is_open_ended
 from ncco_server.ncco.statuses import DIAL_FAILURES
@@ -92,7 +92,7 @@ class Called:
 
     def __post_init__(self) -> None:
         if not callable(self.function):
-            raise WrongArgument("this is a value, not a function", "write `call.run(f, ..)` for `f(..)`", "function")
+            raise WrongArgument("this is a value, not a function", "write `call.run(f, ..)` for `f(..)`")
 
     @property
     def name(self) -> str:
@@ -167,22 +167,6 @@ class HandlerEffect(Coroutine[Any, Any, T]):
     @property
     def is_open_ended(self) -> bool:
         return any(map(_is_open_ended, self.do))
-
-    def leading(self, targets: Mapping[str, WrittenText]) -> HandlerEffect[T]:
-        """Put the steps that follow its outcomes in place of `NEXT`."""
-        words = dict(self.words)
-        ends = END
-        if "choices" in words:
-            choices = words["choices"]
-            words["choices"] = {name: {**each, "goto": targets.get(name, ends)} for name, each in choices.items()}
-        if "collect" in words:
-            words["goto"] = targets.get("collected", ends)
-        if "retry" in words:
-            then = {name: targets.get(name, ends) for name in ("noinput", "nomatch")}
-            words["retry"] = {**words["retry"], "then": then}
-        if "on" in words:
-            words["on"] = {name: targets.get(name, ends) if to is NEXT else to for name, to in words["on"].items()}
-        return replace(self, words=words)
 
     def __await__(self) -> Generator[HandlerEffect[T], Any, T]:
         self.is_awaited = True

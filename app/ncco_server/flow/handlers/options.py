@@ -21,7 +21,6 @@ class StreamOptions(TypedDict, total=False):
     level: float | None
     loop: int | None
     barge_in: bool | None
-    bargeIn: bool | None
 
 
 class TalkOptions(StreamOptions, total=False):
@@ -32,7 +31,6 @@ class TalkOptions(StreamOptions, total=False):
     premium: bool | None
     provider: str | None
     provider_options: Mapping[str, Any] | None
-    providerOptions: Mapping[str, Any] | None
 
 
 class RecordOptions(TypedDict, total=False):
@@ -42,17 +40,11 @@ class RecordOptions(TypedDict, total=False):
     split: Literal["conversation"] | None
     channels: int | None
     end_on_silence: float | None
-    endOnSilence: float | None
     end_on_key: str | None
-    endOnKey: str | None
     time_out: float | None
-    timeOut: float | None
     beep_start: bool | None
-    beepStart: bool | None
     event_url: str | Sequence[str] | None
-    eventUrl: str | Sequence[str] | None
     event_method: Method | None
-    eventMethod: Method | None
     transcription: Mapping[str, Any] | None
 
 
@@ -60,31 +52,22 @@ class ConversationOptions(TypedDict, total=False):
     """The options of the action `conversation`. Source: NCCO reference, Conversation."""
 
     music_on_hold_url: str | Sequence[str] | None
-    musicOnHoldUrl: str | Sequence[str] | None
     start_on_enter: bool | None
-    startOnEnter: bool | None
     end_on_exit: bool | None
-    endOnExit: bool | None
     record: bool | None
     can_speak: Sequence[str] | None
-    canSpeak: Sequence[str] | None
     can_hear: Sequence[str] | None
-    canHear: Sequence[str] | None
     mute: bool | None
     transcription: Mapping[str, Any] | None
     event_url: str | Sequence[str] | None
-    eventUrl: str | Sequence[str] | None
     event_method: Method | None
-    eventMethod: Method | None
 
 
 class TransferOptions(TypedDict, total=False):
     """The options of the action `transfer`. Source: NCCO reference, Transfer."""
 
     can_hear: Sequence[str] | None
-    canHear: Sequence[str] | None
     can_speak: Sequence[str] | None
-    canSpeak: Sequence[str] | None
     mute: bool | None
 
 
@@ -101,17 +84,12 @@ class ConnectOptions(TypedDict, total=False):
     timeout: int | None
     name: str
     random_from_number: bool | None
-    randomFromNumber: bool | None
     limit: float | None
     machine_detection: Literal["continue", "hangup"] | None
-    machineDetection: Literal["continue", "hangup"] | None
     advanced_machine_detection: Mapping[str, Any] | None
-    advancedMachineDetection: Mapping[str, Any] | None
     ringback_tone: str | None
-    ringbackTone: str | None
     shaken: str | None
     call_screener: Any
-    callScreener: Any
 
 
 class AskOptions(TalkOptions, total=False):
@@ -134,11 +112,9 @@ class AskOptions(TalkOptions, total=False):
     """
 
     submit_on_hash: bool | None
-    submitOnHash: bool | None
     timeout: int | None
     context: Sequence[str] | None
     end_on_silence: float | None
-    endOnSilence: float | None
     tries: int
     noinput: Prompt | Sequence[Prompt]
     nomatch: Prompt | Sequence[Prompt]

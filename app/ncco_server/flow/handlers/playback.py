@@ -17,6 +17,7 @@ import orjson
 
 from ncco_server.errors import RenderError
 from ncco_server.flow.handlers.api import Call, CallFlow
+from ncco_server.flow.handlers.arguments import WrongArgument
 from ncco_server.flow.handlers.effects import (
     END,
     NEXT,
@@ -27,9 +28,8 @@ from ncco_server.flow.handlers.effects import (
     RunFailed,
     WrittenText,
 )
-from ncco_server.flow.handlers.limits import LIMIT_S, LineTracer, TooLong, close, end, limited
+from ncco_server.flow.handlers.limits import LIMIT_S, TooLong, close, end, limited
 from ncco_server.flow.handlers.secret import SecretGone
-from ncco_server.flow.handlers.signatures import WrongArgument
 from ncco_server.flow.handlers.steps import EffectAt, Made, StepMaker, as_bytes, gone_secret
 from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.language.lookups import LookupRequest
@@ -157,19 +157,16 @@ class HandlerPlayback:
         keys: Sequence[bytes] = NO_KEYS,
         waits: list[str],
         mask: Callable[[str], str] = str,
-        call: Callable[..., Call] = Call,
-        tracer: LineTracer | None = None,
     ) -> None:
         self._flow = flow
         self._maker = maker
-        self._file = flow.file
+        self.file = flow.file
         self._path = flow.path or flow.file
         self._env = NotedEnv(env)
         declared = {"tables": maker.tables, "returns": maker.returns}
-        self.call = call(facts, self._env, calendars, maker.language, known, waits=waits, mask=mask, **declared)
+        self.call = Call(facts, self._env, calendars, maker.language, known, waits=waits, mask=mask, **declared)
         self._waits = waits
         self._keys = keys
-        self._tracer = tracer
         self._params = params
         self._played: list[EffectAt] = []
         self._recorded: list[Any] = []
@@ -179,7 +176,7 @@ class HandlerPlayback:
     def __del__(self) -> None:
         if self.coroutine is not None:
             with suppress(BaseException):
-                end(self._file, self._close, self._tracer)
+                end(self.file, self._close, None)
 
     def _close(self, _: None) -> None:
         """What the handler does in `finally` ends with this method, too, and what Python does to free it."""
@@ -245,10 +242,6 @@ class HandlerPlayback:
         return self._waiting is not None and self._waiting.does != "leave"
 
     @property
-    def function(self) -> Callable[..., Any]:
-        return self._called.function if self._called is not None else print
-
-    @property
     def _called(self) -> Called | None:
         effect = self._waiting
         if effect is None or effect.held is None:
@@ -259,12 +252,6 @@ class HandlerPlayback:
     def _row(self) -> HandlerEffect[Any] | None:
         effect = self._waiting
         return effect if effect is not None and effect.does == "run" and effect.function is None else None
-
-    @property
-    def waits_for(self) -> bytes:
-        """The name of the wait, and what its actions and its end are; empty before the first one."""
-        effect = self._waiting
-        return as_bytes([self._name, effect.do, effect.words]) if effect is not None else b""
 
     @property
     def returns(self) -> Mapping[str, Variable] | None:
@@ -309,10 +296,14 @@ class HandlerPlayback:
             self._failure = error
             raise
 
+    def run(self, work: Callable[[Any], None], argument: Any) -> None:
+        """Raises TooLong, or as the work does."""
+        limited(self.file, work, argument)
+
     def _limited(self, work: Callable[[Any], None], argument: Any) -> None:
         """Raises RenderError, whatever the handler's code does."""
         try:
-            limited(self._file, work, argument, self._tracer)
+            self.run(work, argument)
         except RenderError as error:
             if error.where:
                 raise
@@ -454,9 +445,7 @@ class HandlerPlayback:
         made = self.call.made
         forgotten = [each for each in made if not each.is_awaited]
         made.clear()
-        if forgotten and self.call.on_forgotten is not None:
-            self.call.on_forgotten(forgotten)
-        elif forgotten:
+        if forgotten:
             message = "the handler has called a method of its call without `await`"
             raise RenderError("R110", message, str(self._place_now()), frozenset())
 
@@ -466,7 +455,7 @@ class HandlerPlayback:
         inner = self.coroutine
         while type(inner) is CoroutineType:
             frame = inner.cr_frame
-            if frame is not None and frame.f_code.co_filename == self._file:
+            if frame is not None and frame.f_code.co_filename == self.file:
                 line = frame.f_lineno
             inner = inner.cr_await
         return Place(self._path, line, 1)
@@ -490,12 +479,9 @@ class HandlerPlayback:
     def _end(self, outcome: Any, said: int) -> None:
         self._check_awaited()
         if outcome is not None and not isinstance(outcome, str):
-            place = self.place if self._tracer is None else Place(self._file, self._tracer.latest, 1)
             cure = "write `return` alone, or with a text that is one of its `outcomes`"
-            raise RenderError("R110", "a handler returns an outcome or nothing", str(place), frozenset(), cure)
+            raise RenderError("R110", "a handler returns an outcome or nothing", str(self.place), frozenset(), cure)
         place = self._played[0].place if self._played else self.place
-        if outcome is not None and self._tracer is not None:
-            place = Place(self._file, self._tracer.latest, 1)
         words = {"goto": END if outcome is None else {"return": WrittenText(outcome)}}
         parts = [
             _ENDED,
@@ -507,7 +493,7 @@ class HandlerPlayback:
 
     def _fail(self, message: str, error: BaseException, code: str = "R110", cure: str = "") -> None:
         frames = traceback.extract_tb(error.__traceback__)
-        own = [frame for frame in frames if frame.filename == self._file]
+        own = [frame for frame in frames if frame.filename == self.file]
         place = Place(self._path, own[-1].lineno or 1, 1) if own else self.place
         raise RenderError(code, message, str(place), frozenset(), cure) from None
 

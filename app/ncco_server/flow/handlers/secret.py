@@ -9,7 +9,7 @@ from functools import partial
 from types import FunctionType, MethodType
 from typing import Any, Final, NoReturn, Self
 
-from ncco_server.flow.handlers.signatures import WrongArgument
+from ncco_server.flow.handlers.arguments import WrongArgument
 
 _GIVE_IT: Final = "in `await call.run(function, secret)`, or to a flow"
 _IN_FUNCTION: Final = "write a function that takes the secret and compares `secret.reveal()`, and `await call.run` it"

@@ -28,18 +28,15 @@ from ncco_server.flow.handlers.effects import (
 )
 from ncco_server.flow.handlers.secret import Secret, SecretGone
 from ncco_server.flow.handlers.ssml import Ssml, SsmlPiece
-from ncco_server.flow.handlers.written import WrittenCode
-from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.language.defaults import Defaults
 from ncco_server.flow.language.lookups import Answer, AskedLookup, LookupDefinition, LookupRequest
 from ncco_server.flow.language.returns import OK, Returned
 from ncco_server.flow.language.saves import RowOfTable, Save, asked_row, read_saves
 from ncco_server.flow.language.selection import ROWS, WORDS, Selection, read_selection
-from ncco_server.flow.language.step import ReadStep, read_step
+from ncco_server.flow.language.step import read_step
 from ncco_server.flow.language.tables import read_key, read_key_values, read_table_name
 from ncco_server.flow.model import Step
 from ncco_server.flow.nodes import NOWHERE, Entry, Map, Node, Place, Seq, Text
-from ncco_server.flow.python_form import in_python
 from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.tree import HOLE
 from ncco_server.ncco.statuses import DIAL_FAILURES
@@ -113,10 +110,6 @@ class Made(NamedTuple):
     steps: tuple[Step, ...]
     values: Mapping[str, Any]
     said: Sequence[EffectAt]
-
-    def check_secrets(self) -> None:
-        """Raise RenderError if a secret for another flow was heard in an earlier turn."""
-        _refuse_gone(self.values.values(), self.said[-1].place)
 
 
 class GoneSecret(StrictUndefined):
@@ -300,32 +293,11 @@ def _parts(said: Sequence[EffectAt]) -> list[list[EffectAt]]:
     return parts
 
 
-def _unrepeated(said: Sequence[EffectAt]) -> str:
-    """The method of a question that is asked again without its text, which a `talk` before it has said; or ""."""
-    asked = said[-1].effect
-    retry = asked.words.get("retry", {})
-    is_repeated = retry.get("tries", 1) != 1 and "noinput" not in retry and retry.get("reprompt", True)
-    if not is_repeated or asked.do or not any("talk" in item for each in said[-2:-1] for item in each.effect.do):
-        return ""
-    return "collect" if "collect" in asked.words else "choose"
-
-
-def _empty_number(effect: HandlerEffect[Any]) -> str:
-    """What a dial does with an empty number, or "". In a list, the next one is dialled instead."""
-    for item in effect.do:
-        if "connect" in item:
-            endpoint = item["connect"]
-            dialled = endpoint.get("number") if isinstance(endpoint, Mapping) else endpoint
-            numbers = {"dialled": dialled, "shown": item.get("from")}
-            return next((does for does, each in numbers.items() if isinstance(each, str) and not each), "")
-    return ""
-
-
 def _raise_first(reader: Resolver) -> None:
     """Raise RenderError for the first error that was reported."""
     issue = next((issue for issue in reader.issues if issue.is_error), None)
     if issue is not None:
-        cure = _CURES.get(issue.code, in_python(issue.cure))
+        cure = _CURES.get(issue.code, issue.cure)
         raise RenderError(issue.code, issue.message, str(issue.place), frozenset(), cure)
 
 
@@ -350,16 +322,13 @@ class StepMaker:
     """Makes the steps of a handler.
 
     Attributes:
-        read: the steps that have been read, by name, with their sources; None to keep none.
         rows: the rows that were read last, by the names of their effects.
         returns: the values that other flows return, by their names.
     """
 
-    def __init__(self, reader: Resolver, defaults: Defaults, literal: Mapping[int, str], written: WrittenCode) -> None:
+    def __init__(self, reader: Resolver, defaults: Defaults, literal: Mapping[int, str]) -> None:
         self.latest: dict[str, Step] = {}
         self.language = reader.language
-        self.read: dict[str, ReadStep] | None = None
-        self.warnings: dict[FlowIssue, None] = {}
         self.tables = reader.tables
         self.returns = {name: each.returns for name, each in reader.flows.items() if each.returns}
         self.rows: dict[str, AskedLookup] = {}
@@ -367,7 +336,6 @@ class StepMaker:
         self._defaults = defaults
         self._literal = literal
         self._not_empty = {id_: text for id_, text in literal.items() if text}  # an empty text may be computed
-        self.written = written
         self._flows = frozenset(reader.flows.keys() & {*literal.values()})
         self._made: dict[Any, tuple[Step, ...]] = {}
         self._rows: dict[Any, AskedLookup | Save] = {}
@@ -390,12 +358,6 @@ class StepMaker:
         for step in steps:
             self.latest[step.name] = step
         last, place = said[-1]
-        if self.read is not None and (does := _empty_number(last)):
-            message, cure = f"the number that is {does} is empty", "check it first: `if number:`"
-            self.warnings[RULES["W703"].at(self.written.exact(place), message, cure)] = None
-        if self.read is not None and last.shows_caller:
-            message = "`from_` is the caller's number, which is not one of your numbers: it may not connect"
-            self.warnings[RULES["W647"].at(self.written.exact(place), message)] = None
         if last.held is None:
             return Made(steps, values, said)
         held = last.held
@@ -438,7 +400,7 @@ class StepMaker:
             if part != "first"
         }
         entries = tuple(Entry(Text(part, place), value) for part, value in parts.items())
-        node = self.written.placed(Map(entries, place), place.line)
+        node = Map(entries, place)
         reader = self._reader_with(template.values, self._reader.variables)
         saves: Sequence[Save] = read_saves(node, reader) if word == "save" else ()
         table = read_table_name(node.get("table") or node, f"`{word}`", reader) if word != "save" else None
@@ -501,13 +463,6 @@ class StepMaker:
             message = f'the handler goes to the flow "{flow}", whose name is not written in this file'
             cure = "write the names that it may choose from, as in a dict"
             raise RenderError("R110", f"{message}: {cure}", str(place), frozenset())
-        if self.read is not None and (method := _unrepeated(said)):
-            cure = f'write the text into the question, `await call.{method}("..", ..)`, or only `tries=1`'
-            self.warnings[
-                RULES["W708"].at(
-                    self.written.exact(place), "a silent caller does not hear the text before this again", cure
-                )
-            ] = None
         values: dict[str, Any] = {}
         *before, last = _parts(said)
         names: list[str] = []
@@ -516,12 +471,12 @@ class StepMaker:
             names.append(f"{line} ({len(names) + 1})" if line in [*names, name] else line)
         nodes = [self._node(part, to, values) for part, to in zip(before, [*names, name][1:], strict=True)]
         for each, part, node in zip(names, before, nodes, strict=True):
-            yield self._read(each, self.written.exact(part[0].place), node, values, None)
-        yield self._read(name, self.written.exact(place), self._node(last, name, values), values, ending.held)
+            yield self._read(each, part[0].place, node, values, None)
+        yield self._read(name, place, self._node(last, name, values), values, ending.held)
 
     def _node(self, said: Sequence[EffectAt], following: str, values: dict[str, Any]) -> Map:
         """`following` is next if the last effect neither waits nor leaves."""
-        place = self.written.exact(said[-1].place)
+        place = said[-1].place
         found: dict[str, Entry] = {}
         for effect, at in said:
             for entry in self._entries(effect, at, values):
@@ -548,7 +503,7 @@ class StepMaker:
             Entry(Text(word, at), (literal if word in LITERAL else template).node(value, word))
             for word, value in words.items()
         )
-        return self.written.placed(Map(tuple(entries), at), at.line).entries
+        return tuple(entries)
 
     def _read(self, name: str, place: Place, node: Map, values: Mapping[str, str], held: HeldFunction | None) -> Step:
         variables = dict(self._reader.variables)
@@ -563,7 +518,4 @@ class StepMaker:
         _raise_first(reader)
         if read is None:
             raise RenderError("E201", "no step", str(place), frozenset())
-        if self.read is not None:
-            self.read[name] = read
-            self.warnings |= dict.fromkeys(reader.issues)
         return read.step

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
-from keyword import iskeyword
 from pathlib import Path
 from typing import Any, Final
 
@@ -81,6 +80,7 @@ def prove_project(
             verdicts.append(confirmed(found.project, proof, source.path_of))
             if tests is not None:  # a proof takes much memory
                 proofs.append(proof)
+    left = [flow.name for flow in found.project.flows.values() if flow.handler is not None]
     others = placed_forever(found.project, verdicts) + ([] if name else never_run(found.project.flows, verdicts))
     faults = _unique(chain.from_iterable(verdict.violations for verdict in verdicts), others)
     verdicts = [each.refuted_by(others) for each in verdicts]
@@ -98,6 +98,8 @@ def prove_project(
         shown, summary = "".join((shown, *calls, summary)), ""
     print_result(shown)
     click.echo(summary, nl=False, err=True)
+    if left and not name:
+        click.echo(f"left to their scenarios, as handlers in Python: {', '.join(sorted(left))}", err=True)
     if save is not None:
         _write(save, _counter_examples(faults))
     if tests is not None:
@@ -113,6 +115,8 @@ def _flows(name: str, flows: Mapping[str, Flow]) -> list[Flow]:
     if not name:
         return sorted(roots_of(flows), key=lambda flow: flow.name)
     flow = flow_named(name, flows)
+    if flow.handler is not None:
+        raise CannotRun(f'"{name}" is a handler in Python, which has no proof', "write scenarios for it: `ncco test`")
     if not flow.is_startable and flow.outbound is None:
         cure = "prove a flow that runs it, or give it `numbers`, `default: true` or `entry: true`"
         raise CannotRun(f'no call can start in flow "{name}"', cure)
@@ -155,13 +159,7 @@ def _summary(verdict: FlowVerdict, source: Source) -> Iterator[str]:
         yield f"  {verdict.growth}"
     for name, values in verdict.representatives.items():
         listed = ", ".join(json.dumps(value, ensure_ascii=False) for value in values[:MOST_VALUES])
-        flow, _, last = name.rpartition(".")
-        shown = f"what callers of {flow} enter" if iskeyword(last) else name  # a handler has no variable for it
-        yield f"  {shown} stands for similar values: {listed}{', ...' if len(values) > MOST_VALUES else ''}"
-    for each in () if verdict.stopped else verdict.lines:
-        found = each.statements
-        ran = f"{found.run} of {found.all} statements of {source.path_of(each.path)} ran"
-        yield f"  {each.flow}: {ran}, but never {', '.join(found.shown)}"
+        yield f"  {name} stands for similar values: {listed}{', ...' if len(values) > MOST_VALUES else ''}"
     if verdict.never and not verdict.stopped:
         never = ", ".join(f"{each.step}: {each.name}" for each in verdict.never[:MOST_OUTCOMES])
         more = len(verdict.never) - MOST_OUTCOMES
@@ -177,11 +175,6 @@ def _verdict_document(verdict: FlowVerdict, source: Source) -> dict[str, Any]:
         "representatives": {name: list(values) for name, values in verdict.representatives.items()},
         "never": [{"step": each.step, "outcome": each.name} for each in verdict.never],
         "certain": verdict.is_certain,
-        "never_run": [
-            {"file": source.path_of(each.path), "first": first, "last": last}
-            for each in verdict.lines
-            for first, last in each.statements.never
-        ],
     }
 
 

@@ -28,8 +28,9 @@ Exit codes: 0 nothing is wrong, 1 something is wrong or it stopped early, 2 ther
 read.
 
 Verdicts: `refuted` if something is wrong, `proved` if everything was explored, `walked` if sample values stood in
-for text, numbers or digits, `partial` if they did not reach all lines of a handler in Python, and `stopped` if
---states or --seconds was too low. Scenarios from --save and --tests are played before they are written.""",
+for text, numbers or digits, and `stopped` if --states or --seconds was too low. Handlers in Python have scenarios
+instead: in a flow that runs one, a question with a choice for each of its outcomes stands for it. Scenarios from
+--save and --tests are played before they are written.""",
 )
 @click.argument("what", type=options.FLOW, required=False, metavar="[FLOW|PROJECT]")
 @options.flows

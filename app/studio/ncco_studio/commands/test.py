@@ -187,6 +187,8 @@ async def _play(
         if suite.results:
             for line in coverage_lines(suite.coverage, is_whole=not suite.left_out):
                 click.echo(line)
+        for name, place in suite.unasked.items():
+            click.echo(f'{place.file}:{place.line}: nothing asked for the given answer "{name}"')
     return suite
 
 

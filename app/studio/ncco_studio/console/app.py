@@ -118,7 +118,6 @@ def create_console(
             settings.flow_env,
             settings.python_lookups,
             settings.python_flows,
-            budget_ms=settings.lookup_budget_ms,
         ),
         phone_calls=PhoneCalls(python_environment() if settings.python_lookups else {}),
         incoming=incoming,

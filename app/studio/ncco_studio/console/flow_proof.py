@@ -13,7 +13,6 @@ from ncco_server.flow.files import search_beside
 from ncco_server.flow.loader import load
 from ncco_studio.simulator.assumptions import After
 from ncco_studio.verify.prove import CallLimits, FlowVerdict, SearchLimits, prove
-from ncco_studio.verify.prove.handler_steps import explore
 from ncco_studio.verify.prove.rehearsal import confirmed
 from ncco_studio.verify.scenarios import script as steps
 from ncco_studio.verify.scenarios.files import WrittenScenario
@@ -39,7 +38,7 @@ def verdict_on(
     if folder["handlers"]:
         search_beside(Path(folder["flows"]))
     env = folder["env"]
-    project = load(sources, env, handlers=tuple(folder["handlers"]), explore=explore)
+    project = load(sources, env, handlers=tuple(folder["handlers"]))
     proof = prove(
         project.flows[flow],
         datetime.now(UTC),

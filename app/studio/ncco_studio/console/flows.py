@@ -59,7 +59,6 @@ PERIODS: Final = {"1": "today", "7": "the last 7 days", "30": "the last 30 days"
 VERDICTS: Final = {
     "proved": "Every possible call was explored, and no problems were found.",
     "walked": "Every possible call was explored, though some inputs only with sample values. No problems were found.",
-    "partial": "No problems were found, but some lines of a handler in Python never ran.",
     "stopped": "There was not enough time to explore every possible call; no problems have been found so far.",
     "refuted": "Something is wrong.",
 }
@@ -204,6 +203,8 @@ async def proof(request: Request, console: TheConsole, name: str, session: CanLo
     read = await console.read_project()
     if name not in read.project.flows:
         return refused(request, 404, f"The flow {name} cannot be proved.", "Fix its issues first.")
+    if read.project.flows[name].handler is not None:
+        return refused(request, 409, f"{name} is a handler in Python, which has no proof.", "Write scenarios for it.")
     try:
         found = await _prove(console, name, read, session.id)
     except WorkNotDone as error:

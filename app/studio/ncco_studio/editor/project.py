@@ -24,7 +24,6 @@ from ncco_server.flow.nodes import Node
 from ncco_server.flow.source import read_yaml
 from ncco_server.settings.logins import NAME
 from ncco_server.wording import counted
-from ncco_studio.verify.prove.handler_steps import explore
 
 HISTORY: Final = ".history"
 """Earlier versions of saved files, next to the flows; the loader skips names with a leading dot."""
@@ -86,7 +85,6 @@ class ProjectFolder:
         env: the variables that flows may read, without `FLOW_`.
         modules: the Python modules whose functions lookups may call.
         handlers: the files of flows/ with handlers whose code may be run.
-        budget_ms: see `load`.
     """
 
     def __init__(
@@ -96,15 +94,12 @@ class ProjectFolder:
         env: Mapping[str, str],
         modules: Sequence[str],
         handlers: Sequence[str] = (),
-        *,
-        budget_ms: int | None = None,
     ) -> None:
         self.flows = flows
         self.templates = templates
         self.env = env
         self.modules = modules
         self.handlers = handlers
-        self.budget_ms = budget_ms
         self._stamps: Stamps | None = None
         self._read: ReadProject | None = None
         self._newest: tuple[object, ReadProject] | None = None
@@ -149,8 +144,6 @@ class ProjectFolder:
             extent=extent,
             today=datetime.now(UTC).date(),
             handlers=self._on_disk(texts),
-            explore=explore,
-            budget_ms=self.budget_ms,
         )
 
     def _on_disk(self, texts: Mapping[str, str]) -> list[str]:
@@ -175,7 +168,6 @@ class ProjectFolder:
             "env": dict.fromkeys(self.env, ""),
             "modules": list(self.modules),
             "handlers": list(self.handlers),
-            "budget_ms": self.budget_ms,
         }
 
     def save(self, file: str, text: str | None, digest: str, by: str = "") -> str:
@@ -279,7 +271,7 @@ def project_in(values: Mapping[str, Any]) -> ProjectFolder:
 def _project_in(values: str) -> ProjectFolder:
     known = json.loads(values)
     settings = (known[name] for name in ("env", "modules", "handlers"))
-    return ProjectFolder(Path(known["flows"]), Path(known["templates"]), *settings, budget_ms=known["budget_ms"])
+    return ProjectFolder(Path(known["flows"]), Path(known["templates"]), *settings)
 
 
 def digest_of(text: str) -> str:

@@ -15,13 +15,14 @@ from ncco_server.flow.actions.part import Part
 from ncco_server.flow.frame import Target
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Place
-from ncco_server.flow.runtime import Followers, StepShape, Way
+from ncco_server.flow.runtime import StepShape, Way
 from ncco_server.terminal import printable
 
 MAX_LABEL_CHARACTERS: Final = 48
 """The longest prompt, condition or phrase."""
 TEMPLATE_CODE: Final = re.compile(r"(?:\s*(?:\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}))+\.?", re.DOTALL)
 MAX_PHRASES: Final = 3
+IN_PYTHON: Final = "a handler in Python, which has no picture"
 MAX_PLAYED: Final = 3
 
 NodeKind: TypeAlias = StepShape | Literal["start", "end", "link"]
@@ -158,7 +159,8 @@ class _FlowDrawer:
 
     @cached_property
     def steps(self) -> dict[str, str]:
-        return {name: f"{self.key}_s{number}" for number, name in enumerate(self.flow.steps)}
+        names = (self.flow.start,) if self.flow.handler is not None else self.flow.steps
+        return {name: f"{self.key}_s{number}" for number, name in enumerate(names)}
 
     @property
     def entry_key(self) -> str:
@@ -166,7 +168,7 @@ class _FlowDrawer:
 
     def subgraph(self) -> Subgraph:
         """Call this after `arrows`, which adds the end nodes."""
-        steps = (
+        steps = tuple(
             GraphNode(
                 self.steps[name],
                 step.exit.shape,
@@ -177,26 +179,23 @@ class _FlowDrawer:
             )
             for name, step in self.flow.steps.items()
         )
+        if self.flow.handler is not None:
+            steps = (GraphNode(self.steps[self.flow.start], "step", (IN_PYTHON,), place=self.flow.place),)
         lines = entrances(self.flow, shown=self.shown_number, has_addresses=self.has_addresses)
         start = GraphNode(self.entry_key, "start", lines, place=self.flow.place)
         return Subgraph(self.key, self.flow.name, (start, *steps, *self.ends.values()))
 
     def arrows(self, drawers: Mapping[str, _FlowDrawer], *, errors: bool) -> Iterator[Arrow]:
         flow = self.flow.name
-        if self.flow.start in self.steps:  # a handler that fails for every sample has no steps
-            begun = Arrow(self.entry_key, self.steps[self.flow.start], outcomes=((flow, "", BEGUN),))
-            yield from self._to_each(begun, [("", "")])
+        yield Arrow(self.entry_key, self.steps[self.flow.start], outcomes=((flow, "", BEGUN),))
         for step in self.flow.steps.values():
             here = self.steps[step.name]
-            for ways in _joined_ways(step, self.followers):
+            for ways in _joined_ways(step):
                 target = ways[0].target
                 stroke: Stroke = "dotted" if target.runs else "plain"
                 outcomes = tuple((flow, step.name, name) for way in ways for name in way.outcomes)
-                # only in a flow file, entered input has a name
-                is_entered = ways[0].fills is not None and self.flow.handler is not None
-                label = ("entered",) if is_entered else _label_of(ways, self.shown_way)
-                arrow = Arrow(here, self._target_key(target, drawers), label, stroke, outcomes)
-                yield from self._to_each(arrow, [(step.name, way.name) for way in ways])
+                label = _label_of(ways, self.shown_way)
+                yield Arrow(here, self._target_key(target, drawers), label, stroke, outcomes)
             for called in dict.fromkeys(target.heard.flow for target in step.targets if target.heard is not None):
                 yield Arrow(here, drawers[called].entry_key, ("onAnswer",), "dotted")
             if errors and step.error is not None:
@@ -205,18 +204,6 @@ class _FlowDrawer:
         if errors and self.flow.error is not None:
             start = self._end_key("error", "any error")
             yield Arrow(start, self._target_key(self.flow.error, drawers), (), "error", ((flow, "", ERROR),))
-
-    @property
-    def followers(self) -> Followers:
-        return self.flow.handler.followers if self.flow.handler is not None else {}
-
-    def _to_each(self, arrow: Arrow, origins: Iterable[tuple[str, str]]) -> Iterator[Arrow]:
-        found: Mapping[str, Sequence[str]] = next(filter(None, map(self.followers.get, origins)), {})
-        if not found:
-            yield arrow
-        for name, because in found.items():
-            more = (shorten("; ".join(because)),) if because else ()
-            yield replace(arrow, end=self.steps[name], lines=(*arrow.lines, *more))
 
     def _target_key(self, target: Target, drawers: Mapping[str, _FlowDrawer]) -> str:
         if target.runs is not None:
@@ -268,11 +255,10 @@ def _dialled(target: Action, shown_number: Callable[[str], str]) -> str:
     return shown_number(address_of(endpoint[0])) or str(endpoint[0]["type"]) if endpoint else "a computed number"
 
 
-def _joined_ways(step: Step, followers: Followers) -> Iterable[list[Way]]:
-    joined: dict[tuple[int, tuple[str, ...]], list[Way]] = {}
+def _joined_ways(step: Step) -> Iterable[list[Way]]:
+    joined: dict[tuple[int, str], list[Way]] = {}
     for number, way in enumerate(step.exit.ways, 1):
-        leads_to = tuple(followers.get((step.name, way.name), (way.target.shown,)))
-        joined.setdefault((number if way.is_alone else 0, leads_to), []).append(way)
+        joined.setdefault((number if way.is_alone else 0, way.target.shown), []).append(way)
     return joined.values()
 
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Final
 
 from ncco_server.engine.session import TraceLine
-from ncco_server.flow.handlers.reading import LoadedHandler
 from ncco_server.flow.model import Flow
 from ncco_server.wording import counted
 from ncco_studio.pictures.graph import Arrow, Drawing, OutcomeKey, draw
-from ncco_studio.verify.handlers.raised import StatementsRun, run_by
+from ncco_studio.verify.handler_lines import HandlerLines, LineTrace
 from ncco_studio.verify.outcomes import (
     ENTERED,
     FlowOutcome,
@@ -26,8 +24,6 @@ from ncco_studio.verify.outcomes import (
 )
 from ncco_studio.verify.scenarios.result import Result, trace_of
 
-NO_LINES: Final[Mapping[str, Set[int]]] = {}
-
 
 @dataclass(frozen=True, slots=True)
 class FlowCoverage:
@@ -36,14 +32,14 @@ class FlowCoverage:
     Attributes:
         outcomes: every outcome, with the number of scenarios that took it.
         error_exits: every error exit, with the same number; not in `percent`.
-        statements: of a handler in Python; none for a flow file.
+        lines: of a handler in Python, which has no outcomes; none for a flow file.
     """
 
     flow: Flow
     path: str
     outcomes: Mapping[FlowOutcome, int]
     error_exits: Mapping[FlowOutcome, int]
-    statements: StatementsRun
+    lines: HandlerLines
 
     @property
     def taken(self) -> int:
@@ -55,8 +51,8 @@ class FlowCoverage:
 
     @property
     def percent(self) -> float:
-        """Between 0 and 100. Every flow has at least one outcome."""
-        return 100 * self.taken / len(self.outcomes)
+        """Between 0 and 100; 100 without outcomes."""
+        return 100 * self.taken / len(self.outcomes) if self.outcomes else 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,18 +100,16 @@ class OutcomeCounter:
             found.update(completed_last(self._flows, record.session, record.statuses))
         return found
 
-    def coverage(self, lines: Mapping[str, Set[int]] = NO_LINES) -> Coverage:
-        """`lines` are those of handlers that were run; see `noted_lines`."""
-        return Coverage({name: self._coverage_of(flow, lines) for name, flow in sorted(self._flows.items())})
+    def coverage(self, trace: LineTrace) -> Coverage:
+        return Coverage({name: self._coverage_of(flow, trace) for name, flow in sorted(self._flows.items())})
 
-    def _coverage_of(self, flow: Flow, lines: Mapping[str, Set[int]]) -> FlowCoverage:
-        code = flow.handler.code if isinstance(flow.handler, LoadedHandler) else None
+    def _coverage_of(self, flow: Flow, trace: LineTrace) -> FlowCoverage:
         return FlowCoverage(
             flow,
             self._path_of(flow.place.file),
             self._counted(outcomes_of(flow)),
             self._counted(error_exits_of(flow)),
-            StatementsRun() if code is None else run_by(code, lines.get(code.file, frozenset())),
+            trace.of(flow),
         )
 
     def _counted(self, outcomes: Iterable[FlowOutcome]) -> dict[FlowOutcome, int]:
@@ -145,22 +139,23 @@ def coverage_lines(coverage: Coverage, *, is_whole: bool = True) -> Iterator[str
     for name, flow in coverage.flows.items():
         exits = len(flow.error_exits)
         faulty = f"   error exits {sum(map(bool, flow.error_exits.values()))} of {exits}" if exits else ""
-        taken = f"{flow.taken:4} of {len(flow.outcomes):<4}"
-        lines = f"   statements {flow.statements.run} of {flow.statements.all}" if flow.statements.all else ""
-        yield f"  {name:<{width}}  {percent(flow.percent):>7}  {taken}{faulty}{lines}".rstrip()
+        taken = f"{percent(flow.percent):>7}  {flow.taken:4} of {len(flow.outcomes):<4}"
+        if flow.lines.all:
+            taken = f"lines {len(flow.lines.run)} of {len(flow.lines.all)}"
+        yield f"  {name:<{width}}  {taken}{faulty}".rstrip()
     missing = coverage.missing if is_whole else ()
     if missing:
         yield ""
         yield "never taken:"
     for outcome in missing:
         yield f"  {outcome.place.file}:{outcome.place.line}  {outcome.flow}: {outcome.step}: {outcome.name}"
-    partly_run = [(name, flow) for name, flow in coverage.flows.items() if is_whole and flow.statements.never]
+    partly_run = [(name, flow) for name, flow in coverage.flows.items() if is_whole and flow.lines.never]
     if partly_run:
         yield ""
         yield "never run:"
     for name, flow in partly_run:
-        for (first, _), lines in zip(flow.statements.never, flow.statements.shown, strict=True):
-            yield f"  {flow.path}:{first}  {name}: {lines}"
+        for first, last in flow.lines.never:
+            yield f"  {flow.path}:{first}  {name}: {f'line {first}' if first == last else f'lines {first}-{last}'}"
 
 
 def percent(value: float) -> str:

@@ -29,7 +29,6 @@ class CallFault(FlowRule):
 
     Attributes:
         message: with the names that its check gives.
-        in_python: what to write in a handler instead of the cure; "" if that is the same.
         variants: other messages, cures and severities, by the reason for them.
         limit: the default; None if there is none.
         in_call: whether a single call can show it.
@@ -37,20 +36,17 @@ class CallFault(FlowRule):
     """
 
     message: str = ""
-    in_python: str = ""
     variants: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     limit: float | None = None
     in_call: bool = True
     lasts: bool = False
 
-    def words(self, variant: str = "", *, is_in_python: bool = False, **names: Any) -> dict[str, Any]:
+    def words(self, variant: str = "", **names: Any) -> dict[str, Any]:
         """The message, the cure and the severity of a fault that was found; a `message` among the names is whole."""
         other = self.variants.get(variant, {})
-        cure = other.get("cure", self.cure)
-        in_python = other.get("in_python", "" if "cure" in other else self.in_python)
         return {
             "message": names.get("message") or other.get("message", self.message).format(**names),
-            "cure": (is_in_python and in_python) or cure,
+            "cure": other.get("cure", self.cure),
             "severity": other.get("severity", self.severity),
         }
 

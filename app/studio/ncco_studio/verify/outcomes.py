@@ -31,13 +31,14 @@ class FlowOutcome(NamedTuple):
 
 
 def outcomes_of(flow: Flow) -> tuple[FlowOutcome, ...]:
-    """In the order of steps, without the flows it runs.
+    """In the order of steps, without the flows it runs; none of a handler in Python.
 
     A lookup has two outcomes, with and without a real answer; a flow without any has one: that it was entered.
     """
+    if flow.handler is not None:
+        return ()
     found = tuple(outcome for step in flow.steps.values() for outcome in _of_step(flow, step))
-    start = flow.steps.get(flow.start)  # None for a handler that fails for every sample
-    return found or (FlowOutcome(flow.name, flow.start, ENTERED, start.place if start else flow.place),)
+    return found or (FlowOutcome(flow.name, flow.start, ENTERED, flow.steps[flow.start].place),)
 
 
 def error_exits_of(flow: Flow) -> tuple[FlowOutcome, ...]:

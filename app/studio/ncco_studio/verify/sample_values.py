@@ -369,3 +369,12 @@ def _moved(type_: Kind, stored: str, steps: int) -> str | None:
         return str(type_.cast(point + (timedelta(minutes=steps) if is_moment else timedelta(days=steps))))
     except (OverflowError, ValueError):
         return None
+
+
+def frozen(value: Any) -> Any:
+    """Hashable, and equal for equal values of the same types."""
+    if isinstance(value, list | tuple):
+        return tuple(map(frozen, value))
+    if isinstance(value, Mapping):
+        return tuple(sorted((key, frozen(each)) for key, each in value.items()))
+    return (type(value).__name__, value) if isinstance(value, bool) else value

@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Mapping
-from functools import partial
 from textwrap import dedent
 from typing import Any
 
 from ncco_server.engine import CallData, Lookup, LookupAnswer, OpenWait
 from ncco_server.engine.records import call_record
-from ncco_server.flow.handlers.limits import EXPLORE_S
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.language.selection import TableSearch
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow, Project
 from ncco_server.table_rows import applied, key_of, table_of
-from ncco_studio.verify.prove.handler_steps import MOST, explore
 from tests.unit.server.engine.scripted_call import ScriptedCall
 
 SORRY = """
@@ -32,14 +29,11 @@ SAMPLE_CALL = call_record(
 )
 
 
-def project_of(
-    code: str, others: Mapping[str, str] | None = None, *, explores: bool = True, run_s: float = EXPLORE_S
-) -> Project:
-    """A project with the handler `flows/shop.py`, which `ncco check` explores and the server does not."""
+def project_of(code: str, others: Mapping[str, str] | None = None) -> Project:
+    """A project with the handler `flows/shop.py`."""
     texts = {"flows/shop.py": dedent(code), "flows/sorry.yaml": SORRY, **(others or {})}
     handlers = [path.removeprefix("flows/") for path in texts if path.endswith(".py")]
-    explored = partial(explore, most=MOST._replace(run_s=run_s)) if explores else None
-    return load(texts, {}, extent="project", handlers=handlers, explore=explored)
+    return load(texts, {}, extent="project", handlers=handlers)
 
 
 def handler_issues(project: Project) -> list[FlowIssue]:
@@ -52,14 +46,12 @@ def handler(
     others: Mapping[str, str] | None = None,
     options: str = 'on_error="sorry"',
     before: str = "",
-    *,
-    explores: bool = False,
 ) -> Flow:
     """The flow of a handler with this body. Its file must have no errors."""
     lines = "\n".join(f"    {line}" for line in dedent(body).strip().split("\n"))
     head = "from ncco_server import Call, Choice, RunFailed, call_flow\n"
     code = f"{head}{dedent(before)}\n@call_flow(default=True, {options})\nasync def shop(call: Call):\n{lines}\n"
-    found = project_of(code, others, explores=explores)
+    found = project_of(code, others)
     errors = [f"{issue.place}: {issue.code} {issue.message}" for issue in found.issues if issue.is_error]
     assert not errors, errors
     return found.flows["shop"]

@@ -16,7 +16,7 @@ from ncco_server.flow.handlers.reading import LoadedHandler
 from ncco_server.flow.loader import load
 from ncco_server.flow.runtime import AWAITED, RECORDED
 from tests.support.cases import each_case
-from tests.unit.server.engine.handled_call import SAMPLE_CALL, SORRY, HandledCall, handler, handler_issues, project_of
+from tests.unit.server.engine.handled_call import SAMPLE_CALL, HandledCall, handler, project_of
 from tests.unit.server.engine.scripted_call import FAILSAFE
 
 MENU = 'await call.choose("Press 1 or 2.", {"one": Choice(1, "one"), "two": Choice(2, ["two", "second"])}, tries=2)'
@@ -111,9 +111,9 @@ def test_a_call_continues_in_another_process_with_what_the_session_keeps() -> No
         names.append({MENU})
     await call.talk(f"{{names}} after {{(call.now - started).seconds}} seconds")
 """
-    call = HandledCall(project_of(code, explores=False).flows["shop"])
+    call = HandledCall(project_of(code).flows["shop"])
     for digits in "122":
-        call.flow = project_of(code, explores=False).flows["shop"]
+        call.flow = project_of(code).flows["shop"]
         assert from_json(to_json(call.turn.session)) == call.turn.session
         assert call.press(digits)
     assert ["['one', 'two', 'two'] after 30 seconds"] == call.said
@@ -180,10 +180,10 @@ def test_a_change_is_detected_before_an_answer_counts(old: str, new: str, *, is_
     await call.talk(f"{{choice}} {{more}}")
 """
     assert old in code
-    call = HandledCall(project_of(code, explores=False).flows["shop"])
+    call = HandledCall(project_of(code).flows["shop"])
     if is_answered:
         assert call.press("1")
-    call.flow = project_of(code.replace(old, new, 1), explores=False).flows["shop"]
+    call.flow = project_of(code.replace(old, new, 1)).flows["shop"]
     assert call.press("1")
     assert ["Something went wrong."] == call.said
     assert {"R110", "R111"} & {*failures(call)}
@@ -271,13 +271,3 @@ def test_a_call_continues_while_the_key_of_its_digests_is_valid(keys: tuple[byte
     call.around["keys"] = keys
     assert call.press("1")
     assert [said] == call.said
-
-
-def test_calls_stay_in_a_stored_revision_that_a_later_check_finds_wrong() -> None:
-    code = (
-        f'{HEAD}    if await call.choose("Press 1.", {{"one": Choice(1)}}) == "one":\n        await call.talk(nmae)\n'
-    )
-    project = project_of(code)
-    assert ["E703"] == [issue.code for issue in handler_issues(project) if issue.is_error]
-    assert not project.flows.get("shop")
-    assert "shop" in load({"flows/shop.py": code, "flows/sorry.yaml": SORRY}, {}, handlers=["shop.py"]).flows

@@ -16,11 +16,9 @@ from ncco_server.flow.language.collect import DataEntry
 from ncco_server.flow.language.exits import Waiting
 from ncco_server.flow.language.retry import RetryWords
 from ncco_server.flow.language.step import STEP_WORDS
-from ncco_server.flow.loader import load
 from ncco_server.ncco.actions import SHAPES
 from tests.support.cases import each_case
-from tests.unit.server.engine.handled_call import SAMPLE_CALL, SORRY, HandledCall, handler
-from tests.unit.server.engine.scripted_call import ScriptedCall
+from tests.unit.server.engine.handled_call import SAMPLE_CALL, handler_issues, project_of
 
 # options of actions
 
@@ -175,104 +173,36 @@ def test_a_handler_has_a_method_or_an_option_for_each_key(said: str) -> None:
     assert not option or option in params_of(function)
 
 
-# the same call in both forms
-
-
-FLOW: Final = """
-flow: other
-default: true
-defaults: {{on: {{error: {{run: sorry}}}}}}
-start: ask
-steps:
-  ask:
-    do: [{do}]
-    {exit}
-    retry: {{tries: 2, then: end, {retry}}}
-    {more}
-"""
-CHOICES: Final = "choices: {one: {dtmf: 1, goto: end}}"
-COLLECT: Final = "collect: {into: heard, digits: 4}\n    goto: end"
-QUESTIONS: Final = {
-    "prompts that are files": (
-        'choose("Press 1.", {"one": Choice(1)}, noinput={"stream": "https://example.com/no.mp3"}, tries=2)',
-        {"do": 'talk: "Press 1."', "exit": CHOICES, "retry": 'noinput: [stream: "https://example.com/no.mp3"]'},
-    ),
-    "prompts with options": (
-        'collect("Your code.", digits=4, nomatch=["No.", {"talk": "Non.", "language": "fr-FR"}], tries=2)',
-        {"do": 'talk: "Your code."', "exit": COLLECT, "retry": 'nomatch: ["No.", {talk: "Non.", language: fr-FR}]'},
-    ),
-    "a question of several actions": (
-        'choose(None, {"one": Choice(1)}, tries=2, ncco=[{"action": "stream", "streamUrl": ["https://example.com/q.mp3"]}])',
-        {"do": 'stream: "https://example.com/q.mp3"', "exit": CHOICES, "retry": ""},
-    ),
-    "a prompt after which the question is not repeated": (
-        'choose("Press 1.", {"one": Choice(1)}, noinput="Well?", reprompt=False, tries=2)',
-        {"do": 'talk: "Press 1."', "exit": CHOICES, "retry": "noinput: [Well?], reprompt: false"},
-    ),
-    "a question without a tail": (
-        'collect("Your code.", digits=4, tail=False, tries=2)',
-        {"do": 'talk: "Your code."', "exit": COLLECT, "retry": "", "more": "tail: false"},
-    ),
-}
-
-
-@each_case(("code", "written"), QUESTIONS.values(), ids=QUESTIONS.keys())
-def test_a_question_sends_the_same_ncco_as_a_flow_file(code: str, written: dict[str, str]) -> None:
-    own = HandledCall(handler(f"await call.{code}"))
-    project = load({"flows/other.yaml": FLOW.format(**{"more": "", **written}), "flows/sorry.yaml": SORRY}, {})
-    other = ScriptedCall(project.flows["other"])
-    for webhook in ("silence", "wrong key"):
-        assert played(own) == played(other)
-        for each in (own, other):
-            assert (each.silence() if webhook == "silence" else each.press("77")) is not None
-    assert played(own) == played(other)
-
-
-def played(each: ScriptedCall) -> list[dict[str, Any]]:
-    """The NCCO without the webhook URLs, which name the wait."""
-    return [{name: value for name, value in action.items() if name != "eventUrl"} for action in each.ncco]
-
-
 # names
-
-
-@each_case(
-    ("python", "ncco"),
-    [
-        ('talk("Hello.", barge_in=True, provider_options={})', 'talk("Hello.", bargeIn=True, providerOptions={})'),
-        ('stream("https://example.com/a.mp3", barge_in=True)', 'stream("https://example.com/a.mp3", bargeIn=True)'),
-        ('record(end_on_key="#", time_out=9, beep_start=True)', 'record(endOnKey="#", timeOut=9, beepStart=True)'),
-        ('conversation("team", start_on_enter=False)', 'conversation("team", startOnEnter=False)'),
-        ('transfer("CON-1", can_hear=[])', 'transfer("CON-1", canHear=[])'),
-        (
-            'connect("447700900111", machine_detection="hangup", random_from_number=True)',
-            'connect("447700900111", machineDetection="hangup", randomFromNumber=True)',
-        ),
-        (
-            'choose("Go.", {"a": Choice(1)}, submit_on_hash=True, end_on_silence=1, barge_in=False)',
-            'choose("Go.", {"a": Choice(1)}, submitOnHash=True, endOnSilence=1, bargeIn=False)',
-        ),
-    ],
-)
-def test_options_are_named_as_in_python_or_as_in_the_ncco(python: str, ncco: str) -> None:
-    one, other = (eval(f"call().{each}", {"call": call, "Choice": Choice}) for each in (python, ncco))  # noqa: S307 - see above
-    assert (one.does, one.do, one.words) == (other.does, other.do, other.words)
 
 
 @each_case(
     ("line", "message"),
     [
-        ('talk("Hello.", bargein=True)', '`talk` has no "bargein": write `barge_in=..`'),
-        ('talk("Hello.", voice=2)', '`talk` has no "voice": write `style=..`'),
-        ("record(beepStrat=True)", '`record` has no "beepStrat": write `beep_start=..`'),
-        ('connect("447700900111", machine_detect="hangup")', "write `machine_detection=..`"),
-        ('choose("Go.", {"a": Choice(1)}, langage="en-GB")', '`choose` has no "langage": write `language=..`'),
+        ('talk("Hello.", bargeIn=True)', "Call.talk() got an unexpected keyword argument 'bargeIn'"),
+        ('talk("Hello.", voice=2)', "Call.talk() got an unexpected keyword argument 'voice'"),
+        ("record(beepStart=True)", "Call.record() got an unexpected keyword argument 'beepStart'"),
+        ('connect("447700900111", machineDetection="hangup")', "unexpected keyword argument 'machineDetection'"),
+        ('choose("Go.", {"a": Choice(1)}, langage="en-GB")', "unexpected keyword argument 'langage'"),
         ('collect(None, digits=4, language="en-GB")', "`language` is an option of a text, and this question has none"),
     ],
 )
-def test_a_wrong_name_of_an_option_is_told_with_the_right_one(line: str, message: str) -> None:
+def test_an_option_has_one_name(line: str, message: str) -> None:
     with pytest.raises(TypeError, match=re.escape(message)):
         eval(f"call().{line}", {"call": call, "Choice": Choice})  # noqa: S307 - the lines above
+
+
+def test_a_word_that_call_flow_does_not_have_is_an_error_of_its_file() -> None:
+    code = """
+        from ncco_server import Call, call_flow
+
+        @call_flow(nubmers=["442079460000"])
+        async def shop(call: Call) -> None:
+            await call.talk("Hello.")
+    """
+    (issue,) = handler_issues(project_of(code))
+    assert ("E701", 4) == (issue.code, issue.place.line)
+    assert "unexpected keyword argument 'nubmers'" in issue.message
 
 
 def test_a_question_takes_the_options_of_its_text_and_of_its_input() -> None:

@@ -1,4 +1,4 @@
-"""Calls in Python: what callers hear, and what `ncco check` reports. The cases are in `handlers/`.
+"""Calls in Python: what callers hear. The cases are in `handlers/`.
 
 A case of calls has the `body` of a handler, and what is `before` it in its file; `options` are the arguments of
 `call_flow`, `files` the others of the project, `around` those of the call, `rows` what its tables hold. Each of `calls`
@@ -23,13 +23,12 @@ from ncco_server.engine import CallData
 from ncco_server.engine.session import to_json
 from ncco_server.flow.handlers.reading import LoadedHandler
 from tests.support.cases import each_case
-from tests.unit.server.engine.handled_call import HandledCall, handler, handler_issues, project_of
+from tests.unit.server.engine.handled_call import HandledCall, handler
 from tests.unit.server.engine.scripted_call import LEG, NOON
 
 pytestmark = pytest.mark.usefixtures("small_heap")
 FOLDER: Final = Path(__file__).parent / "handlers"
-ISSUES: Final = FOLDER / "issues.yaml"
-CALLS: Final = sorted(set(FOLDER.glob("*.yaml")) - {ISSUES})
+CALLS: Final = sorted(FOLDER.glob("*.yaml"))
 
 Table = dict[str, Any]
 
@@ -123,24 +122,6 @@ def plain(action: Mapping[str, Any]) -> Table:
 
 def texts(files: Mapping[str, Any]) -> dict[str, str]:
     return {path: text if isinstance(text, str) else json.dumps(text) for path, text in files.items()}
-
-
-def reported() -> Iterator[Any]:
-    for project in read(ISSUES):
-        for name, given in project["cases"].items():
-            case = given if isinstance(given, dict) else {"issues": given}
-            yield pytest.param(project, case.get("by", name), case, id=name)
-
-
-@pytest.mark.filterwarnings("ignore:.is. with:SyntaxWarning")  # Python warns of it too
-@each_case(("project", "passage", "case"), reported)
-def test_check_reports_exactly_these_issues(project: Table, passage: str, case: Table) -> None:
-    code = project["code"].replace("PASSAGE", passage)
-    issues = handler_issues(project_of(code, project.get("files")))
-    expected = [case["issues"]] if isinstance(case["issues"], str) else case["issues"]
-    assert expected == [f"{issue.place.line}:{issue.place.column} {issue.code}" for issue in issues]
-    assert case.get("fix", "") in " ".join(issue.cure for issue in issues)
-    assert case.get("message", "") in " ".join(issue.message for issue in issues)
 
 
 def test_an_asynchronous_generator_ends_with_its_handler_and_not_later_in_the_event_loop() -> None:

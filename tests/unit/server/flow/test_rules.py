@@ -14,7 +14,6 @@ from ncco_server.flow.issues import RULES, RUNNING_RULES
 from ncco_server.flow.loader import load_files
 from ncco_server.flow.model import Project
 from ncco_studio.verify.prove import prove, roots_of
-from ncco_studio.verify.prove.handler_steps import explore
 from tests.support.cases import each_case
 
 TODAY = date(2026, 1, 1)
@@ -53,8 +52,6 @@ PLACES = {
     "E586": "flows/bad.yaml:9:11",
     "E701": "flows/pizza.py:3:1",
     "E702": "flows/pizza.py:1:1",
-    "E703": "flows/pizza.py:6:35",
-    "E706": "flows/pizza.py:8:5",
     "W126": "flows/more.yaml.txt:1:1",
     "W213": "flows/bad.yaml:1:7",
     "W222": "flows/bad.yaml:10:5",
@@ -73,12 +70,7 @@ PLACES = {
     "W556": "flows/bad.yaml:4:3",
     "W609": "flows/bad.yaml:7:9",
     "W638": "flows/bad.yaml:22:32",
-    "W703": "flows/pizza.py:6:21",
-    "W704": "flows/pizza.py:6:18",
-    "W705": "flows/pizza.py:7:17",
-    "W706": "flows/pizza.py:8:16",
     "W707": "flows/bakery.py:1:1",
-    "W708": "flows/pizza.py:6:20",
 }
 """By code: where the issue of its bad example is, if no case of `tests/contract/server/check` shows it."""
 SETTINGS = {"W302": {"MUSIC_URL": "https://audio.example.com"}}
@@ -104,9 +96,7 @@ def project_of(
     root.mkdir(exist_ok=True)
     write_example(example, root)
     listed = listed_in(root, code)
-    return load_files(
-        root / "flows", root / "templates", env, modules=modules, today=TODAY, handlers=listed, explore=explore
-    )
+    return load_files(root / "flows", root / "templates", env, modules=modules, today=TODAY, handlers=listed)
 
 
 @each_case("code", RULES)

@@ -259,12 +259,16 @@ async def test_a_sound_flow_is_proved(tmp_path: Path) -> None:
     assert "data-play" not in page
 
 
-async def test_a_handler_is_proved(tmp_path: Path) -> None:
-    (tmp_path / "flows").mkdir()
+async def test_a_handler_has_no_picture_and_no_proof(tmp_path: Path) -> None:
+    write(tmp_path, main=main())
     (tmp_path / "flows/pizza.py").write_text((REPOSITORY / "examples/bakery/flows/bakery.py").read_text())
-    page = await proof_of(tmp_path, main(), "bakery", python_flows="pizza.py")
+    async with await logged_in(make_console(tmp_path, python_flows="pizza.py")) as client:
+        page = await client.get("/flows/bakery")
+        proof = await client.post("/flows/bakery/proof")
 
-    assert "Every path through bakery was explored" in words(page)
+    assert "a handler in Python, which has no picture" in page.text
+    assert "Prove" not in page.text
+    assert 409 == proof.status_code
 
 
 async def test_a_flow_that_does_not_load_is_not_proved(tmp_path: Path) -> None:

@@ -42,17 +42,6 @@ def test_unsaved_code_is_not_run(folder: ProjectFolder, tmp_path: Path, file: st
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_limit_above_the_budget_is_an_issue_as_on_the_server(folder: ProjectFolder, tmp_path: Path) -> None:
-    text = f"{HANDLER}    await call.run(len, 'ab', limit_ms=3000)\n"
-    (folder.flows / "shop.py").write_text(text)
-    folder.budget_ms = 2000
-    values = {**folder.as_values(), "root": str(tmp_path)}
-    question = {"file": "flows/other.yaml", "text": "flow: other", "unsaved": {}}
-
-    assert ("flows/shop.py", "E703") in codes(folder.current().issues)
-    assert "E703" in str(language.check(values, question))
-
-
 def test_saved_code_is_run(folder: ProjectFolder) -> None:
     read = folder.with_texts({"flows/other.yaml": "flow: other\nstart: a\nsteps: {a: {do: [talk: Hi.], goto: end}}\n"})
     assert {"shop", "other"} == read.project.flows.keys()

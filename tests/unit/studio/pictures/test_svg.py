@@ -17,7 +17,6 @@ from ncco_server.flow.loader import load
 from ncco_server.flow.model import Project
 from ncco_studio.pictures.graph import Drawing, GraphNode, Subgraph, draw
 from ncco_studio.pictures.svg import as_svg, text_width
-from ncco_studio.verify.prove.handler_steps import explore
 from tests.support.cases import each_case
 from tests.support.examples import examples
 from tests.unit.studio.pictures.test_draw import TEXTS
@@ -42,7 +41,7 @@ def project_in(folder: Path) -> Project:
     texts, issues = read_project(folder / "flows", folder / "templates")
     assert [] == issues
     handlers = [path.removeprefix("flows/") for path in texts if path.endswith(".py")]
-    return load(texts, {}, extent="project", handlers=handlers, explore=explore)
+    return load(texts, {}, extent="project", handlers=handlers)
 
 
 @each_case("folder", FOLDERS, ids=lambda folder: folder.name)

@@ -165,10 +165,10 @@ def _not_live(session: ConsoleSession, source: PhoneText) -> str:
 
 
 def _setup_values(playable: Playable, session: ConsoleSession) -> dict[str, object]:
-    definitions = lookups_of(playable.project.flows.values()) if playable.project is not None else {}
+    definitions = lookups_of(playable.project.flows.values() if playable.project is not None else ())
     return {
         "playable": playable,
-        "lookups": {name: definition for (_, name), definition in definitions.items()},
+        "lookups": {name: definition for (_, name), definition in definitions.lookups.items()},
         "dialled": dialled_in(playable.project) if playable.project is not None else [],
         "outcomes": {each: language.WAYS[each] for each in FOR_PHONES},
         "env": env_names(each for flow in playable.startable for each in (flow, *flow.subs.values())),

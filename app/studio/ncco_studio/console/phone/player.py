@@ -113,7 +113,7 @@ class PhonePlayer:
         client = self._client_of(folder, live) if live is not None else None
         own = live["env"] if live is not None else {name: value for name, value in call.env.items() if value}
         server = PhoneServer(project.flows, tuple(dial_allow), own)
-        definitions = lookups_of(playable.project.flows.values()) if playable.project is not None else {}
+        definitions = lookups_of(playable.project.flows.values() if playable.project is not None else ())
         answers = ChosenAnswers(definitions, call.world, client)
         called = _called(playable, call, made_at or datetime.now(UTC))
         hours = {(file, name): [ByHand(*each) for each in decided] for (file, name), decided in by_hand}

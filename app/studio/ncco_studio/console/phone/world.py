@@ -15,8 +15,7 @@ from ncco_server.sample_calls import FROM
 from ncco_server.service.lookups import LookupClient, lookups_of_turn
 from ncco_studio.editor.source import PhoneText
 from ncco_studio.simulator.parties import PartyOutcome
-from ncco_studio.verify.handlers.explored import FunctionDefinition
-from ncco_studio.verify.scenarios.answers import Definitions, LookupAnswers, no_answer
+from ncco_studio.verify.scenarios.answers import Definitions, FunctionDefinition, LookupAnswers, no_answer
 from ncco_studio.verify.scenarios.server import CopiedRow
 
 ANYBODY: Final = "*"

@@ -16,7 +16,7 @@ from ncco_server.ncco.statuses import DETECTIONS
 from ncco_server.sample_calls import ANY_NUMBER
 from ncco_studio.simulator.connect import DETECTION_S
 from ncco_studio.verify.faults import FAULTS, LIMITS
-from ncco_studio.verify.prove.environment import DIRECTIONS, draws_numbers
+from ncco_studio.verify.prove.environment import DIRECTIONS
 from ncco_studio.verify.prove.listening import DURATIONS
 from ncco_studio.verify.prove.proof import Proof
 from ncco_studio.verify.prove.properties import Violation, undecided_dials
@@ -168,7 +168,6 @@ def _call(proof: Proof, first: Transition, at: datetime) -> ScenarioCall:
         user=call.from_user,
         custom_data=dict(call.custom_data) or None,
         endpoint_type=endpoint_type,
-        uuid=call.uuid if draws_numbers(flow) else "",
     )
 
 

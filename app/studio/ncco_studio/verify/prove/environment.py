@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import chain, islice, product
+from itertools import islice, product
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -17,20 +17,18 @@ from ncco_server.errors import RenderError
 from ncco_server.flow.actions.connect import ConnectTarget
 from ncco_server.flow.hours.calendar import ByHand, Calendar, changes, seconds, special_days
 from ncco_server.flow.model import Flow
-from ncco_server.flow.runtime import DRAWING_LEGS
 from ncco_server.flow.templates.filters import FILTERS, LANGUAGE, Unfit
 from ncco_server.flow.templates.references import Occurrence, root_names, walk
 from ncco_server.flow.templates.values import Evaluator, Value, compiled_expression
 from ncco_server.flow.values import OurNumber, find
-from ncco_server.ncco.value_types import E164, TYPES, WITHHELD, Kind, write
+from ncco_server.ncco.value_types import TYPES, WITHHELD, Kind, write
 from ncco_server.sample_calls import ANY_NUMBER, FROM
 from ncco_server.service.delivery import ANSWER_FIELDS
-from ncco_studio.verify.handlers.explored import ExploredHandler, explored_in
 from ncco_studio.verify.prove.expressions import expressions_of, paths_of, templates_in
 from ncco_studio.verify.prove.literals import Literals
 from ncco_studio.verify.prove.samples import Representatives
 from ncco_studio.verify.prove.uses import assigned, collected_digits, flows_run_from, played_by, tested_by, uses_in
-from ncco_studio.verify.sample_values import LONGEST_SAMPLE, Compared, Path, cast_or_none, different, with_part
+from ncco_studio.verify.sample_values import LONGEST_SAMPLE, Compared, Path, cast_or_none, different
 
 
 class Arrival(NamedTuple):
@@ -84,24 +82,12 @@ def calls_to(root: Flow, values: Representatives) -> list[Arrival]:
     if how:
         values.chosen["call"] = (how,)
         values.chosen |= dict.fromkeys(root.params, (how,))
-    for flow in flows_run_from(root).values():
-        handler = explored_in(flow)
-        for name in handler.sampled if handler is not None else ():
-            if f"call.{name}" not in values.chosen:
-                values.chosen.setdefault(f"{flow.name}.{name}", ("one value",))
     calls = [_arrival_of(base, row) for row in rows]
     is_shown = any(isinstance(target.fields.get("from"), OurNumber) for target in _dialled(root))
     is_read = _TO in map(_fact, values.literals.paths_of("", "call"))
     if (is_shown or is_read) and not _is_numbered(root):
         calls += [call._replace(call=_from_app(call.call)) for call in calls[:1]]
-    if draws_numbers(root):
-        calls += [call._replace(call=call.call._replace(uuid=leg)) for call in calls[:1] for leg in DRAWING_LEGS]
     return different(calls)
-
-
-def draws_numbers(root: Flow) -> bool:
-    handlers = filter(None, map(explored_in, flows_run_from(root).values()))
-    return any("random" in handler.reads for handler in handlers)
 
 
 def _from_app(call: CallData) -> CallData:
@@ -126,8 +112,7 @@ def placed_calls(root: Flow, values: Representatives) -> list[Arrival]:
     rows, how = values.combined(choices, MOST_CALLS)
     if how:
         values.chosen |= dict.fromkeys(root.params, (how,))
-    found = [Arrival(call, row, detected) for row in rows for detected in ("", *outbound.ways)]
-    return [each for each in found if not (values.is_brief and each.detected and each.given is not rows[0])]
+    return [Arrival(call, row, detected) for row in rows for detected in ("", *outbound.ways)]
 
 
 def _given_to(root: Flow, name: str, values: Representatives) -> list[Any]:
@@ -146,10 +131,7 @@ def _queries(root: Flow, values: Representatives) -> Iterator[tuple[Path, list[A
         if name not in ANSWER_FIELDS and values.literals.of(root.name, (name,)).names:
             samples = values.samples(root.name, name, param.type)
             texts = dict.fromkeys(text for sample in samples if (text := _in_query(param.type, sample)) is not None)
-            if root.handler is None:
-                yield (_QUERY, name), [None, *texts]
-            else:
-                yield (_QUERY, name), [*texts, *([None] if root.is_startable else [])]
+            yield (_QUERY, name), [None, *texts]
 
 
 def _in_query(type_: Kind, value: Any) -> str | None:
@@ -268,8 +250,8 @@ def _call_of(base: CallData, facts: Mapping[Path, Any]) -> CallData:
 def variables_for(root: Flow, literals: Literals, given: Mapping[str, str]) -> dict[str, str]:
     """Keep given values of variables that a step plays or tests; others get samples.
 
-    Counterexamples show these values. Values only used in requests and hooks, compared with a caller's input, or read
-    by a handler in Python can be secret, so samples replace them, unless they are phone numbers.
+    Counterexamples show these values. Values only used in requests and hooks, or compared with a caller's input, can
+    be secret, so samples replace them.
     """
     steps = [(flow, step) for flow in flows_run_from(root).values() for step in flow.all_steps]
     uses = [use.source for _, step in steps for use in (*played_by(step), *tested_by(step))]
@@ -290,9 +272,6 @@ def variables_for(root: Flow, literals: Literals, given: Mapping[str, str]) -> d
     for name in (name for value in _socket_uris(root) for leaf in templates_in(value) for name in leaf.used_env):
         if name not in given and found[name].startswith("https:"):
             found[name] = found[name].replace("https:", "wss:", 1)
-    for name in sorted({name for flow in flows_run_from(root).values() if flow.handler for name in flow.handler.env}):
-        value = given.get(name, "")
-        found.setdefault(name, value if E164.fullmatch(value) else _sample_url(name))
     _fit_to_fields(root, found, given)
     return found
 
@@ -363,10 +342,6 @@ def _sample_url(name: str) -> str:
     return f"https://{name.lower().replace('_', '-')}.example.com"
 
 
-_HANDLER_HOURS: Final = (0, 7, 14, 21, 60, 84, 108, 132)
-"""Hours ahead of a proof at which calls come to a handler that reads the time; our choice."""
-_BRIEF_HOURS: Final = (0, -33)
-"""Of Monday noon: the other one is at night, on a Sunday."""
 MOST_RESULTS: Final = 32
 """An expression over `now` with more results counts as only spoken."""
 _WEEK_MINUTES: Final = 7 * 24 * 60
@@ -398,14 +373,9 @@ def moments_of(root: Flow, values: Representatives, now: datetime) -> tuple[date
     """Return one moment, `now` or later, for each situation that the flow can distinguish.
 
     In one situation, every calendar is open or closed for the same reason (also by hand), and every expression over
-    `now` has the same result. A handler that reads the time can distinguish any, so some more are returned.
+    `now` has the same result.
     """
-    handlers = [*filter(None, map(explored_in, flows_run_from(root).values()))]
-    if any("env" in handler.reads for handler in handlers):
-        values.chosen["env"] = ("the variables that are set",)
-    hours = _BRIEF_HOURS if values.is_brief else _HANDLER_HOURS
-    some = [now + timedelta(hours=each) for each in hours if any("now" in handler.reads for handler in handlers)]
-    some += [at for handler in (handlers if some else ()) for at in _compared_with(handler, now)]
+    some = list[datetime]()
     compared = values.literals.of("", ("now",))
     if compared.has("related") and compared.has("joined"):  # such as a date that is made of pressed keys
         zone = ZoneInfo(root.zone or "UTC")
@@ -417,7 +387,7 @@ def moments_of(root: Flow, values: Representatives, now: datetime) -> tuple[date
         return tuple(some) or (now,)
     moments = sorted(dict.fromkeys([*changes(calendars, now), *(_asked_at(root, values, now) if questions else ())]))
     results = _results(questions, moments)
-    kinds = [_kind_in(calendar, values.literals, has_handlers=bool(handlers)) for calendar in calendars]
+    kinds = [_kind_in(calendar, values.literals) for calendar in calendars]
     found: dict[Any, datetime] = {}
     for moment in sorted(moments, key=lambda at: at < now):
         found.setdefault((tuple(kind(moment) for kind in kinds), results[moment]), moment)
@@ -428,26 +398,15 @@ def moments_of(root: Flow, values: Representatives, now: datetime) -> tuple[date
     return tuple(dict.fromkeys([*some, *coming]))
 
 
-def _compared_with(handler: ExploredHandler, now: datetime) -> Iterator[datetime]:
-    """Moments in a year whose month, day or hour the code compares; each hour on all weekdays if it asks for one."""
-    compared = {part: handler.compared.surely_of(part) for part in ("month", "day", "hour")}
-    asks_weekday = not {*handler.compared.surely_of("now")}.issubset(chain(*compared.values()))
-    for day in range(7 if asks_weekday else 1):
-        for part in ["hour"] if day else compared:
-            numbers = {each + step for each in compared[part] if isinstance(each, int) for step in (0, 1)}
-            found = (with_part(now + timedelta(_YEAR_DAYS + day), part, each) for each in sorted(numbers))
-            yield from (each for each in found if each is not None)
-
-
 # opening hours
 
 
-def _kind_in(calendar: Calendar, literals: Literals, *, has_handlers: bool) -> Callable[[datetime], tuple[Any, ...]]:
+def _kind_in(calendar: Calendar, literals: Literals) -> Callable[[datetime], tuple[Any, ...]]:
     holidays = literals.of("", ("hours", calendar.name, "holiday")).literals
     read = [name for name in _OPTIONAL if literals.of("", ("hours", calendar.name, name)).names]
 
     whys = ("reason", "holiday")
-    asks_why = has_handlers or any(literals.of("", ("hours", calendar.name, name)).names for name in whys)
+    asks_why = any(literals.of("", ("hours", calendar.name, name)).names for name in whys)
 
     def kind(at: datetime) -> tuple[Any, ...]:
         view = calendar.at(at)

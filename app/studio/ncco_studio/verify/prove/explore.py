@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property, partial
@@ -19,7 +18,6 @@ import orjson
 
 from ncco_server.engine import (
     CallData,
-    FailedLine,
     OpenWait,
     Session,
     TraceLine,
@@ -38,17 +36,13 @@ from ncco_server.engine import (
     without_store,
 )
 from ncco_server.engine.interpreter import Playing
-from ncco_server.engine.outcome import APART, hear
+from ncco_server.engine.outcome import APART
 from ncco_server.engine.records import call_record
-from ncco_server.flow.handlers.limits import TooLong, in_time
 from ncco_server.flow.model import Flow
-from ncco_server.flow.runtime import RECORDED
 from ncco_server.ncco import check
 from ncco_server.ncco.statuses import STATUSES
 from ncco_server.ncco.webhooks import RecordWebhook, StatusWebhook, TranscriptionWebhook, Webhook
 from ncco_server.results import DecidedResult
-from ncco_studio.verify.handlers.explored import explored_in
-from ncco_studio.verify.handlers.states import comparable
 from ncco_studio.verify.outcomes import ENTERED, Following, by_file, outcomes_of
 from ncco_studio.verify.prove.environment import (
     Arrival,
@@ -67,17 +61,15 @@ from ncco_studio.verify.prove.samples import Representatives
 from ncco_studio.verify.prove.space import (
     DIALS,
     NO_PARAMS,
-    NOTHING,
     FailedStep,
     PlayedNcco,
     SearchLimits,
     State,
     StateSpace,
-    StepKey,
     Transition,
     TurnKind,
 )
-from ncco_studio.verify.prove.states import MANY_STATES, MARGIN, SMALL_MARGIN, States, frozen
+from ncco_studio.verify.prove.states import MANY_STATES, MARGIN, SMALL_MARGIN, States
 from ncco_studio.verify.prove.triggers import (
     Trigger,
     Triggers,
@@ -87,8 +79,8 @@ from ncco_studio.verify.prove.triggers import (
     may_be_moved,
 )
 from ncco_studio.verify.prove.turns import FAILSAFE, NO_DIAL_LIMIT, PlayedTurn, PossibleTurns, context_at
-from ncco_studio.verify.prove.unusual import FAILED, MANY_IN_CHECK, MANY_IN_STEP, Outcomes, UnusualValues
 from ncco_studio.verify.prove.uses import flows_run_from
+from ncco_studio.verify.sample_values import frozen
 
 _HUNG_UP: Final = StatusWebhook.read({"status": "completed", "disconnected_by": "user"})
 _MISSED: Final = DecidedResult("missed", "", "", None)
@@ -139,11 +131,9 @@ class Explorer:
         progress: Callable[[int, int], None] = lambda _found, _waiting: None,
     ) -> None:
         root = self.root = with_closings(root, now)
-        for handler in filter(None, map(explored_in, flows_run_from(root).values())):
-            handler.maker.latest.clear()  # steps of calls before do not say where they lead
         self._now = now
         literals = Literals(root)
-        values = Representatives(literals, now, variables_for(root, literals, env), is_brief=bounds.is_brief)
+        values = Representatives(literals, now, variables_for(root, literals, env))
         self.values = values
         self.space = StateSpace(root)
         self.liveness = Liveness(root)
@@ -155,7 +145,6 @@ class Explorer:
         self._turns = PossibleTurns(root, values, self.liveness)
         self._bounds = bounds
         self._progress = progress
-        self._reads_input = any(literals.paths_of("", "input"))
         flows = flows_run_from(root).values()
         self._files = by_file(flows)
         firsts = [outcomes_of(flow)[0] for flow in flows]
@@ -165,57 +154,29 @@ class Explorer:
         """With their keys, apart from failed attempts."""
         self._accepted = defaultdict[Any, dict[int, list[Transition]]](dict)
         """The turns after triggers that are accepted, by these keys and the number of the trigger."""
-        self._led = set[StepKey]()
-        """The steps of all states. In a brief exploration, a new one comes next, so that all lines are reached."""
-        self.unusual = UnusualValues(MANY_IN_CHECK if bounds.is_brief else MANY_IN_STEP)
         self._heard_by_parties = set[Any]()
         """Keys of the flows already played to dialled parties."""
         self._nccos: dict[Any, PlayedNcco] = {}
-        self._is_unusual = False
-        """Whether one value of a call differs from that of the first one, in a brief exploration."""
-        self._usual = set[StepKey]()
-        """The steps of the first call, in a brief exploration."""
-        self._clock = time.process_time if bounds.is_brief else time.monotonic
-        self._began = self._reported = self._clock()
+        self._began = self._reported = time.monotonic()
 
     @cached_property
     def moments(self) -> tuple[datetime, ...]:
-        """`now` is the first one. Most handlers read neither the clock nor opening hours: no others are looked for."""
+        """`now` is the first one. Most flows read neither the clock nor opening hours: no others are looked for."""
         return moments_of(self.root, self.values, self._now)
 
     def explore(self) -> StateSpace:
         """Explore without faults, then with one fault in each state."""
-        flows = flows_run_from(self.root).values()
-        watches = {flow.place.file: found.watch for flow in flows if (found := explored_in(flow)) is not None}
-        for watch in watches.values():
-            watch.is_on = True
-        tracers = [watch.tracer for watch in watches.values()]
-        with suppress(TooLong):
-            if not any(each.late for each in tracers):  # nor does it end if it is run again
-                in_time(self._explore, *tracers, limit_s=self._bounds.run_s) if watches else self._explore()
-        for path, watch in watches.items():
-            watch.is_on = False
-            watch.playback = None
-            if watch.tracer.late:
-                watch.note_late(path)
-                self.space.stopped = f"{path}:{watch.tracer.late}, a line that takes too long, or blocks"
+        self._explore()
         self.space.nccos = len(self._nccos)
-        self.space.seconds = self._clock() - self._began
+        self.space.seconds = time.monotonic() - self._began
         return self.space
 
     def _explore(self) -> None:
-        calls = list(product((*self._arrivals, *self.placed), self.envs))
-        usual = 1 if self._bounds.is_brief else len(calls)
-        for some in (calls[:usual], calls[usual:]):
-            for arrival, env in some:
-                self._begin_call(arrival, env)
-                if self._is_late():
-                    break
-            self._explore_waiting()
-            self._is_unusual = self._bounds.is_brief
-            self._usual = {state.where for state in self.space.states}
-        if self._bounds.is_brief:
-            return
+        for arrival, env in product((*self._arrivals, *self.placed), self.envs):
+            self._begin_call(arrival, env)
+            if self._is_late():
+                break
+        self._explore_waiting()
         for loop in Graph(self.space).cycles(dialling=True):
             if any(turn.dials for turn in loop):
                 self._unroll_dial_loop(loop)
@@ -234,28 +195,17 @@ class Explorer:
             known = self._accepted[key]
             if ends_with_dial(self.root.named(state.session.at).steps[state.session.step], state.session):
                 self._hang_up(state)
-            tried = self._tried(state)
-            outcomes = self._outcomes(state, tried) if self._is_handled(state) else {}
-            left_out = self.unusual.left_out(state, outcomes)
-            self._turns.are_few = bool(left_out)
-            turns = dict[int, list[Transition]]()
-            for number, trigger in enumerate((*tried, *detections_at(self.root, state.session, state.given))):
+            triggers = (*self._triggers.at(state.session), *detections_at(self.root, state.session, state.given))
+            for number, trigger in enumerate(triggers):
                 if self._is_late():
                     break
                 if number in known:  # a failed attempt makes no difference
                     self._repeat(known[number], state)
-                elif number in left_out:
-                    self.values.chosen["a call"] = ("no more than one unusual value",)
                 else:
-                    made = turns[number] = self._explore_trigger(state, trigger)
+                    made = self._explore_trigger(state, trigger)
                     if self._repeats and all(each.kind == "accepted" for each in made):
                         known[number] = made
-            self.unusual.note(state, outcomes, turns)
         self._waiting.clear()
-        self._turns.are_few = False
-
-    def _is_handled(self, state: State) -> bool:
-        return explored_in(self.root.named(state.where[0])) is not None
 
     @property
     def _repeats(self) -> bool:
@@ -267,26 +217,6 @@ class Explorer:
             moment = each.moment if each.is_timed else state.first.moment
             self.space.add(replace(each, source=state, moment=moment))
 
-    def _tried(self, state: State) -> Sequence[Trigger]:
-        """In a brief exploration, one trigger of each outcome, unless the caller's input decides in a usual call."""
-        found = [*self._triggers.at(state.session)]
-        if not self._bounds.is_brief or not (self._is_unusual or self._decides_by_name(state)):
-            return found
-        is_known = self._is_unusual and state.where in self._usual
-        ignored = FAILED if is_known else {"asr_error"}
-        outcomes = self._outcomes(state, found)
-        return [found[numbers[0]] for (name, _), numbers in outcomes.items() if name not in ignored]
-
-    def _outcomes(self, state: State, triggers: Iterable[Trigger]) -> Outcomes:
-        session = state.session
-        step = self.root.named(session.at).steps[session.step]
-        found = defaultdict[tuple[str, str], list[int]](list)
-        for number, each in enumerate(triggers):
-            outcome = hear(step, session, session.waits[each.wait], each.webhook, each.seen)
-            if outcome is not None:
-                found[outcome[:2]].append(number)
-        return found
-
     def _is_stopped(self) -> bool:
         if len(self.space.states) > self._bounds.states:
             self.space.stopped = f"{self._bounds.states:,} states"
@@ -294,7 +224,7 @@ class Explorer:
 
     def _is_late(self) -> bool:
         """The time is looked at in each turn: one state may have many."""
-        now = self._clock()
+        now = time.monotonic()
         if now - self._reported > _PROGRESS_S:
             self._reported = now
             self._progress(len(self.space.states), len(self._waiting))
@@ -312,27 +242,15 @@ class Explorer:
             return begin(self.root, "leg", arrival.call, context_at(now, env), arrival.given)
 
         trigger = Trigger("call", {"dial": {"outcome": arrival.detected}} if arrival.detected else {})
-        turns = self._at_moments(self._now, None, play, self._shared(arrival.call, env))
-        made = (self._add(None, trigger, moment, env, played, arrival=arrival) for moment, played in turns)
-        is_first = not self.space.transitions
-        self.unusual.note_turns([each for each in made if each is not None], is_usual=is_first)
+        for moment, played in self._at_moments(self._now, None, play):
+            self._add(None, trigger, moment, env, played, arrival=arrival)
 
     def _explore_trigger(self, state: State, trigger: Trigger) -> list[Transition]:
         moment = state.first.moment
         env = state.first.env
-        session = state.session
-        is_alone = not session.at and not session.callers
-        shared = self._shared(session.call, env, session.locale, trigger.waited) if is_alone else None
-        turns = self._at_moments(moment, state, partial(self._resume, session, trigger, env), shared)
+        turns = self._at_moments(moment, state, partial(self._resume, state.session, trigger, env))
         made = (self._add(state, trigger, at, env, played) for at, played in turns)
         return [each for each in made if each is not None]
-
-    def _shared(self, call: CallData, *others: Any) -> Any:
-        """In a brief exploration, what decides how a handler goes on, besides its own state and the time."""
-        return comparable((call_record(call), *others)) if self._bounds.is_brief else None
-
-    def _decides_by_name(self, state: State) -> bool:
-        return not self._reads_input and self.root.named(state.where[0]).steps[state.where[1]].exit.decides_by_name
 
     def _resume(
         self, session: Session, trigger: Trigger, env: Env, now: datetime, dials: int = NO_DIAL_LIMIT
@@ -404,27 +322,25 @@ class Explorer:
 
     # turns
 
-    def _at_moments(
-        self, first: datetime, before: State | None, play: Play, shared: Any = None
-    ) -> Iterator[tuple[datetime, PlayedTurn]]:
+    def _at_moments(self, first: datetime, before: State | None, play: Play) -> Iterator[tuple[datetime, PlayedTurn]]:
         """Play at the first moment, and at others only if a step reads the clock or opening hours."""
-        turns = [*self._followed(before, partial(play, first), shared and (first, shared))]
+        turns = [*self._followed(before, partial(play, first))]
         is_timed = any(self._reads_time(before, played) for played in turns)
         yield from ((first, played._replace(is_timed=is_timed)) for played in turns)
         for moment in (each for each in (self.moments if is_timed else ()) if each != first):
             if self._is_late():
                 break
-            for played in self._followed(before, partial(play, moment), shared and (moment, shared)):
+            for played in self._followed(before, partial(play, moment)):
                 yield moment, played._replace(is_timed=True)
 
     def _followed(
-        self, before: State | None, play: Callable[[], Playing[Turn] | Playing[Turn | None]], shared: Any = None
+        self, before: State | None, play: Callable[[], Playing[Turn] | Playing[Turn | None]]
     ) -> Iterator[PlayedTurn]:
         at = None if before is None else self.root.named(before.session.at)
-        for played in self._turns.of(play, shared):
+        for played in self._turns.of(play):
             follow = None if played.turn is None else Following(self._files, at).read(played.turn.trace)
             yield played._replace(follow=follow)
-            if self._is_unusual or self._is_late():
+            if self._is_late():
                 break
 
     def _reads_time(self, before: State | None, played: PlayedTurn) -> bool:
@@ -433,18 +349,7 @@ class Explorer:
         where = [*played.follow.entered]
         if before is not None:
             where += [before.where, *((level.flow, level.step) for level in before.session.callers)]
-        if any(number > self._results_of(flow, before) for flow, number in played.timed.items()):
-            return True
         return not self.liveness.reads_time.isdisjoint(where)
-
-    def _results_of(self, flow: str, before: State | None) -> int:
-        """How many results a handler had got before the turn."""
-        if before is None:
-            return 0
-        session = before.session
-        levels = [(session.at or self.root.name, session.variables)]
-        levels += [(level.flow, level.variables) for level in session.callers]
-        return max((len(variables.get(RECORDED, ())) for name, variables in levels if name == flow), default=0)
 
     def _add(
         self,
@@ -464,8 +369,7 @@ class Explorer:
             return None
         start = follow.entered[0] if follow.entered else (self.root.name, self.root.start)
         given = arrival.given if arrival is not None else source.given if source is not None else NO_PARAMS
-        is_brief = self._bounds.is_brief
-        hooks = () if is_brief else (*turn.hooks, *event_hooks(self.root, turn.session, context_at(moment, env)))
+        hooks = (*turn.hooks, *event_hooks(self.root, turn.session, context_at(moment, env)))
         made = Transition(
             source=source,
             target=target or self._state_of(turn.session, moment, env, given),
@@ -474,7 +378,7 @@ class Explorer:
             env=env,
             before=source.where if source is not None else start,
             kind=_kind_of(trigger, turn),
-            ncco=NOTHING if is_brief else self._played(turn.ncco, is_party=bool(turn.session.parent)),
+            ncco=self._played(turn.ncco, is_party=bool(turn.session.parent)),
             answers=played.answers,
             entered=tuple(follow.entered),
             taken=(*((*where, ENTERED) for where in follow.entered if where in self._counted_on_entry), *follow.taken),
@@ -493,12 +397,9 @@ class Explorer:
         return made
 
     def _failures(self, failed: Iterable[tuple[str, str, TraceLine]]) -> Iterator[FailedStep]:
-        """A handler that fails before its first wait has no step, so its start is given."""
         for name, step, line in failed:
-            flow = self.root.named(name)
-            if step or flow.handler is not None:
-                at = line.at if isinstance(line, FailedLine) else ""
-                yield FailedStep(name, step or flow.start, line.what, line.because, at)
+            if step:
+                yield FailedStep(name, step, line.what, line.because)
 
     def _state_of(self, session: Session, moment: datetime, env: Env, given: Mapping[str, Any]) -> State | None:
         """Return None when the call is over. `given` has the call's params."""
@@ -509,18 +410,11 @@ class Explorer:
         is_movable = may_be_moved(self.root, session)
         kept = given if is_movable else NO_PARAMS
         counts = session.tries, session.asr_errors, session.position
-        key = (*counts, self.envs.index(env), is_movable, frozen(kept), *self.states.key(session, moment, env))
+        key = (*counts, self.envs.index(env), is_movable, frozen(kept), *self.states.key(session, moment))
         if key not in self._known:
             state = self._known[key] = self.space.new_state(session, kept)
-            is_next = self._bounds.is_brief and state.where not in self._led
-            self._led.add(state.where)
-            if not self._bounds.is_brief or self._goes_on(session):
-                (self._waiting.appendleft if is_next else self._waiting.append)((state, key[1:]))
+            self._waiting.append((state, key[1:]))
         return self._known[key]
-
-    def _goes_on(self, session: Session) -> bool:
-        """Whether the call is, or may come back to, where it began: other handlers are explored by themselves."""
-        return not session.at or any(level.flow == self.root.name for level in session.callers)
 
     def _call_party(self, session: Session, wait: OpenWait, dialling: Transition) -> None:
         runs = orjson.dumps((wait.runs, call_record(session.call)), option=orjson.OPT_SORT_KEYS)

@@ -11,7 +11,6 @@ from typing import Final
 from jinja2 import nodes
 
 from ncco_server.flow.action import Action
-from ncco_server.flow.handlers import effects
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.templates.filters import FILTERS
 from ncco_server.flow.templates.references import Occurrence, is_computed, walk
@@ -19,8 +18,6 @@ from ncco_server.flow.templates.values import Computed, Expression, Native, Valu
 from ncco_server.flow.values import Array, Object, leaves
 from ncco_server.ncco.value_types import POINTS
 from ncco_server.sample_calls import ANY_NUMBER, FROM
-from ncco_studio.verify.handlers.constants import HEARD, Constant
-from ncco_studio.verify.handlers.explored import ExploredHandler, explored_in
 from ncco_studio.verify.prove.expressions import (
     ENTRY,
     LENGTH,
@@ -54,16 +51,6 @@ _FORM_BY_TYPE: Final = {
 _FORM_BY_FIELD: Final = {"language": "language", "user": "user"}
 """The form of text that a field accepts; for `uri` see `_forms_in`."""
 _FORM_BY_ENDPOINT: Final = {"websocket": "websocket", "sip": "sip"}
-UNCOMPARED: Final = frozenset({"uuid", "conversation_uuid", "region_url", "request", "env", "random"})
-"""What a handler reads of a call without comparing it with literals."""
-_SHORT_NUMBER: Final = 11
-"""The beginning of a phone number is filled to this length."""
-
-
-def _as_number(literal: Constant) -> str:
-    """The phone number that a handler may seek with this literal, or ""."""
-    digits = str(literal).removeprefix("+")
-    return digits.ljust(_SHORT_NUMBER, "0") if digits.isascii() and digits.isdigit() else ""
 
 
 class PathClasses(dict[Path, Path]):
@@ -125,38 +112,9 @@ class Literals:
         for step in flow.all_steps:
             self._note_fields(flow.name, step)
             self._assign(flow, step)
-        if (handler := explored_in(flow)) is not None:
-            self._note_handler(flow.name, handler)
         for name, variable in flow.variables.items():
             if variable.has_default:
                 self._notes_of((flow.name, name)).add(variable.default)
-
-    def _note_handler(self, flow: str, handler: ExploredHandler) -> None:
-        """A handler may compare what it reads in any way."""
-        for name in handler.passed_on:
-            self._notes_at(flow, ("call", name)).marks.add("changed")
-        compared = handler.compared
-        for name in sorted(handler.reads - UNCOMPARED - handler.passed_on):
-            literals = compared.of("from_" if name == "from" else name)
-            if name in ("from", "to"):
-                literals = [*map(_as_number, literals)]
-            elif name in ("sip", "custom_data"):
-                literals += compared.keys
-            path = (name,) if name == "now" else ("call", name)
-            self._note_compared(flow, path, literals, "truth")
-        heard = compared.of(HEARD)
-        self._note_compared(flow, (effects.HEARD,), heard, "truth")
-        parts = (TextPart("begins", each) for each in heard if isinstance(each, str) and each)
-        self._notes_at(flow, (effects.HEARD,)).parts |= dict.fromkeys(parts)
-        for name, type_ in handler.params.items():
-            marks: tuple[Mark, ...] = ("related",) if type_ in POINTS and "now" in handler.reads else ()
-            entered = compared.secrets if name in handler.secrets else ()
-            self._note_compared(flow, (name,), [*compared.of(name), *entered], *marks)
-
-    def _note_compared(self, flow: str, path: Path, literals: Iterable[Constant], *marks: Mark) -> None:
-        notes = self._notes_at(flow, path)
-        notes.literals |= dict.fromkeys(literal for literal in literals if literal != "" or not marks)
-        notes.marks |= {"changed", "decides", *marks}
 
     def _read(self, flow: str, occurrence: Occurrence) -> None:
         for path in (_qualified(flow, each) for each in paths_in(occurrence.node)):

@@ -12,7 +12,6 @@ from typing import Final, Literal, TypeAlias
 from ncco_server.flow.frame import Assignment, Runs, Target
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.runtime import Way
-from ncco_studio.verify.handlers.explored import explored_in
 from ncco_studio.verify.prove.expressions import LENGTH, names_that_may_fail, reads
 from ncco_studio.verify.prove.uses import (
     DECIDES,
@@ -110,8 +109,6 @@ class Liveness:
         self.replays_by_time |= {key} if _reads_time(each.played) else set()
         self.reads_time |= {key} if _reads_time(own) else set()
         self.tests_now |= own.get(("now",), 0) == DECIDES
-        handler = explored_in(each.flow)
-        self.tests_now |= handler is not None and "now" in handler.reads
 
     def _add(self, flow: str, step: str, when: When, *lives: Live) -> None:
         self.live[flow, step, when] = _joined(self.live.get((flow, step, when), {}), *lives)
@@ -142,7 +139,7 @@ class _StepLiveness:
         live = _joined(_without(live, {asking.name for asking in self.step.asks}), self.asked, self.error())
         key: tuple[str, str, When] = (self.flow.name, self.step.name, "entering")
         known = self._live.get(key)
-        self._live[key] = _joined(known or {}, live)  # a step of a handler has several forms
+        self._live[key] = _joined(known or {}, live)
         return self._live[key] != known
 
     def after(self) -> Live:

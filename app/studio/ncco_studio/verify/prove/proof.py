@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from itertools import product
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 
 from ncco_server.engine import new_session, not_reached
 from ncco_server.flow.language.outbound import EXPIRED, REFUSED, UNKNOWN
@@ -15,8 +15,6 @@ from ncco_server.flow.model import Flow, Project
 from ncco_server.ncco.statuses import DIAL_FAILURES
 from ncco_studio.pictures.graph import OutcomeKey
 from ncco_studio.verify.faults import FAULTS
-from ncco_studio.verify.handlers.explored import explored_in
-from ncco_studio.verify.handlers.raised import StatementsRun, run_by
 from ncco_studio.verify.outcomes import FlowOutcome, outcomes_of
 from ncco_studio.verify.prove.environment import Arrival
 from ncco_studio.verify.prove.explore import Env, Explorer
@@ -52,15 +50,7 @@ def untold(flow: Flow, arrivals: Sequence[Arrival], envs: Sequence[Env], moment:
                 yield Violation("untold", flow.name, "", outbound.place, **words)
 
 
-Status = Literal["proved", "walked", "partial", "stopped", "refuted"]
-
-
-class HandlerLines(NamedTuple):
-    """What has run of a handler in a proof."""
-
-    path: str
-    flow: str
-    statements: StatementsRun
+Status = Literal["proved", "walked", "stopped", "refuted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +67,6 @@ class FlowVerdict:
         growth: the cause of a large exploration, or "".
         entered: the steps that some call enters, as (flow, step).
         undecided: of them, lines that certainly never decide.
-        lines: of each handler with statements that no call has run.
         unplayed: the violation that the simulator does not reproduce, and that has stopped the proof.
     """
 
@@ -95,21 +84,19 @@ class FlowVerdict:
     growth: str
     entered: frozenset[tuple[str, str]]
     undecided: tuple[FoundViolation, ...]
-    lines: tuple[HandlerLines, ...]
     unplayed: FoundViolation | None = None
 
     @property
     def status(self) -> Status:
         """`refuted`: a property is violated. `stopped`: the exploration ended early.
 
-        `partial`: some statements of a handler did not run.
         `walked`: everything, but some inputs only with samples, was explored. `proved`: everything was.
         """
         if any(violation.is_error for violation in self.violations):
             return "refuted"
         if self.stopped:
             return "stopped"
-        return "partial" if self.lines else "walked" if self.representatives else "proved"
+        return "walked" if self.representatives else "proved"
 
     def refuted_by(self, violations: Iterable[FoundViolation]) -> FlowVerdict:
         own = (violation for violation in violations if violation.flow in self.flows)
@@ -146,6 +133,14 @@ def _taken_in(space: StateSpace) -> frozenset[OutcomeKey]:
     return frozenset(key for each in space.transitions if each.kind != "fault" for key in each.taken)
 
 
+def outlined(flow: Flow) -> Flow:
+    """The flow, where each handler in Python that it runs is a question with a choice for each way in which it ends."""
+    subs = {name: outlined(each) for name, each in flow.subs.items()}
+    if flow.handler is None:
+        return replace(flow, subs=subs)
+    return replace(flow, subs=subs, handler=None, steps=flow.handler.outline)
+
+
 def prove(
     flow: Flow,
     now: datetime,
@@ -160,7 +155,7 @@ def prove(
     `now` is the earliest time of a call (aware). `env` has the server's variables; others get suitable values.
     `progress` gets the numbers of states found and still to explore, every few seconds.
     """
-    explorer = Explorer(flow, now, env or {}, bounds or SearchLimits(), progress)
+    explorer = Explorer(outlined(flow), now, env or {}, bounds or SearchLimits(), progress)
     flow = explorer.root
     space = explorer.explore()
     states, values, moments = explorer.states, explorer.values, explorer.moments
@@ -191,24 +186,13 @@ def prove(
         growth=states.growth(space.states),
         entered=space.entered,
         undecided=tuple(undecided(flow, space)) if is_sure else (),
-        lines=tuple(_partly_run(flow)),
     )
     return Proof(verdict, flow, space, proved, values.env, states.clamped, limits)
 
 
-def _partly_run(root: Flow) -> Iterator[HandlerLines]:
-    for flow in flows_run_from(root).values():
-        handler = explored_in(flow)
-        if handler is None:
-            continue
-        found = run_by(handler.code, handler.watch.tracer.lines)
-        has_own_proof = flow is not root and (flow.is_startable or flow.outbound is not None)
-        if found.never and (found.run or not has_own_proof):
-            yield HandlerLines(flow.place.file, flow.name, found)
-
-
 def roots_of(flows: Mapping[str, Flow]) -> list[Flow]:
-    """The entry flows; if there are none, the flows that no other runs."""
+    """The entry flows; if there are none, the flows that no other runs. Handlers in Python have scenarios instead."""
+    flows = {name: flow for name, flow in flows.items() if flow.handler is None}
     startable = [flow for flow in flows.values() if flow.is_startable or flow.outbound is not None]
     run = {name for flow in flows.values() for name in flows_run_from(flow) if name != flow.name}
     return startable or [flow for flow in flows.values() if flow.name not in run] or list(flows.values())
@@ -233,7 +217,8 @@ def never_run(flows: Mapping[str, Flow], verdicts: Iterable[FlowVerdict]) -> lis
     entered = frozenset[tuple[str, str]]().union(*(verdict.entered for verdict in verdicts))
     run = {name for verdict in verdicts for name in verdict.flows} - {verdict.flow for verdict in verdicts}
     is_sure = all(verdict.is_certain for verdict in verdicts)
-    lost = (each for name in sorted(run) for each in unreached(flows[name], flows, entered, is_certain=is_sure))
+    read = sorted(name for name in run if flows[name].handler is None)
+    lost = (each for name in read for each in unreached(flows[name], flows, entered, is_certain=is_sure))
     known = dict.fromkeys(each for verdict in verdicts for each in verdict.undecided)
     never = (
         each

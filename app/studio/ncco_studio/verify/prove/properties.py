@@ -22,7 +22,6 @@ from ncco_server.flow.runtime import Way
 from ncco_studio.simulator.assumptions import After
 from ncco_studio.simulator.parties import ENDLESS
 from ncco_studio.verify.faults import FAULTS, LIMITS, failure_of, may_end_silently
-from ncco_studio.verify.handlers.explored import explored_in
 from ncco_studio.verify.outcomes import FlowOutcome, outcomes_of
 from ncco_studio.verify.prove.environment import APP_TO
 from ncco_studio.verify.prove.expressions import ENTRY, LENGTH, RETURNED, paths_of
@@ -129,17 +128,12 @@ class Explored:
     def step(self, where: StepKey) -> Step:
         return self.space.root.named(where[0]).steps[where[1]]
 
-    def written(self, flow: str, place: Place) -> Place:
-        """The place of the whole expression that begins in the handler of a flow at `place`."""
-        handler = explored_in(self.space.root.named(flow))
-        return place if handler is None or handler.code.file != place.file else handler.code.written.exact(place)
-
     def found(
         self, kind: str, where: StepKey, turn: Transition | None = None, variant: str = "", **other: Any
     ) -> Violation:
         """`other` has fields of the violation, which override those of its rule, and what its message names."""
         place = self.step(where).place
-        words = FAULTS[kind].words(variant, step=where[1], is_in_python=place.is_in_python, **other)
+        words = FAULTS[kind].words(variant, step=where[1], **other)
         fields = {"place": place, **words, **{name: other[name] for name in _FIELDS & other.keys()}}
         return Violation(kind, *where, turn=turn, **fields)
 
@@ -151,8 +145,7 @@ def violations(space: StateSpace, call_limits: CallLimits, *, is_certain: bool) 
     in_calls = ((check, each) for check in checks for each in check(explored))
     seen: set[tuple[Any, ...]] = set()
     for check, violation in chain(in_turns, in_calls):
-        at = violation.place if violation.code == "R110" else violation.step
-        key = (check, violation.kind, violation.flow, at, violation.code)
+        key = (check, violation.kind, violation.flow, violation.step, violation.code)
         if key not in seen:
             seen.add(key)
             yield violation
@@ -173,11 +166,7 @@ def _failing(explored: Explored, turn: Transition) -> Iterator[Violation]:
     for failed in endless[:1] or found:
         step, code = explored.step(failed.where), failed.code
         kind = failure_of(code, step)
-        if kind and code == "R110" and failed.at:
-            place = explored.written(failed.flow, Place.read(failed.at))
-            why = failed.because.removeprefix(f"{failed.at}: ")
-            yield explored.found(kind, failed.where, turn, "line", code=code, because=why, place=place)
-        elif kind:
+        if kind:
             variant = _variant(step, code, turn)
             yield explored.found(kind, failed.where, turn, variant, code=code, because=failed.because)
 
@@ -188,7 +177,7 @@ def _variant(step: Step, code: str, turn: Transition) -> str:
         return "recursion" if step.exit.runs is not None else "counting"
     if code == _UNESCAPABLE and _has_line_end(turn):
         return "line_end"
-    known = {"R110": "handler", "R102": "circle", _NO_NUMBER_SHOWN: "no_number"}
+    known = {"R102": "circle", _NO_NUMBER_SHOWN: "no_number"}
     return known.get(code, "app" if _is_to_name(turn) else "")
 
 
@@ -531,15 +520,13 @@ def _is_false(node: nodes.Node) -> bool:
 def is_certain(space: StateSpace, literals: Literals, chosen: Mapping[str, tuple[Any, ...]]) -> bool:
     """Whether certainly no call takes the outcomes that were not found.
 
-    Not if the exploration stopped early, or a step with a missed outcome depends on a sampled value, as a step of a
-    handler in Python may, or one failed because of such a value.
+    Not if the exploration stopped early, or a step with a missed outcome depends on a sampled value, or one failed
+    because of such a value.
     """
     if space.stopped:
         return False
     flows = flows_run_from(space.root)
     missed = {(each.flow, each.step) for each in _missed(flows.values(), space)}
-    if any(flows[flow].handler is not None for flow, _ in missed):
-        return False
     failed = {each.where for transition in space.transitions for each in transition.failed}
     uses = [(flow, use) for flow, step in missed for use in _deciding(flows[flow].steps[step])]
     uses += [(flow, use) for flow, step in failed for use in _computed(flows[flow], flows[flow].steps[step])]

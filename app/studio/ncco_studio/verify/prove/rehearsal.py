@@ -10,9 +10,10 @@ from typing import Any
 
 from ncco_server.flow.model import Project
 from ncco_studio.verify.coverage import OutcomeCounter
+from ncco_studio.verify.handler_lines import LineTrace
 from ncco_studio.verify.outcomes import FlowOutcome, outcomes_of
 from ncco_studio.verify.prove.counterexample import counter_example, covering, shortened
-from ncco_studio.verify.prove.proof import FlowVerdict, Proof
+from ncco_studio.verify.prove.proof import FlowVerdict, Proof, outlined
 from ncco_studio.verify.prove.properties import Violation
 from ncco_studio.verify.scenarios.files import WrittenScenario
 from ncco_studio.verify.scenarios.model import read_scenarios
@@ -44,7 +45,8 @@ def confirmed(project: Project, proof: Proof, path_of: PathOf = str) -> FlowVerd
     for violation in proof.violations:
         first.setdefault(violation.key, violation)
     calls = {key: call for key, each in first.items() if (call := counter_example(proof, each)) is not None}
-    played = dict(zip(calls, rehearse(project, calls.values()), strict=True))
+    simulated = replace(project, flows={name: outlined(flow) for name, flow in project.flows.items()})
+    played = dict(zip(calls, rehearse(simulated, calls.values()), strict=True))
     found = []
     stopped = ""
     unplayed = None
@@ -78,7 +80,7 @@ def coverings(project: Project, proofs: Iterable[Proof]) -> tuple[dict[str, list
     for each in (scenario for scenarios in played.values() for scenario in scenarios):
         if each.result is not None and not each.problem:
             counter.add(each.result)
-    return played, [outcome for outcome in counter.coverage().missing if outcome[:3] in taken]
+    return played, [outcome for outcome in counter.coverage(LineTrace()).missing if outcome[:3] in taken]
 
 
 def rehearse(project: Project, scenarios: Iterable[WrittenScenario]) -> list[Rehearsed]:

@@ -46,14 +46,12 @@ class Representatives:
     Attributes:
         now: the earliest time of a call.
         chosen: the samples for all values of an input, by its dotted name.
-        is_brief: whether values vary alone.
     """
 
     literals: Literals
     now: datetime
     env: Mapping[str, str] = field(default_factory=dict)
     chosen: dict[str, tuple[Any, ...]] = field(default_factory=dict)
-    is_brief: bool = False
     _secrets: set[tuple[str | None, ...]] = field(default_factory=set)
     """The sensitive fields of lookups, as (flow, lookup, field ...)."""
     _present: set[tuple[str, ...]] = field(default_factory=set)
@@ -71,9 +69,9 @@ class Representatives:
         With more than `most` combinations, the rows contain each pair of values of two names or, with too many pairs,
         each value once.
         """
-        if prod(map(len, choices.values())) <= (1 if self.is_brief else most):
+        if prod(map(len, choices.values())) <= most:
             return [dict(zip(choices, row, strict=True)) for row in product(*choices.values())], ""
-        pairs = [] if self.is_brief else list(islice(_pairs(choices), most * MOST_PAIR_ROWS + 1))
+        pairs = list(islice(_pairs(choices), most * MOST_PAIR_ROWS + 1))
         return (pairs, EACH_PAIR) if 0 < len(pairs) <= most * MOST_PAIR_ROWS else (each_once(choices), EACH_ONCE)
 
     def samples(self, flow: str, name: str, type_: Kind) -> list[Any]:

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from ncco_server.engine import CallData, Session
-from ncco_server.flow.handlers.limits import EXPLORE_S
 from ncco_server.flow.model import Flow
 from ncco_server.ncco import Issue
 from ncco_studio.pictures.graph import OutcomeKey
@@ -67,13 +66,12 @@ class State:
 
 
 class FailedStep(NamedTuple):
-    """A step that took an error exit, and why; `at` is the `file:line:column` of a value that could not be computed."""
+    """A step that took an error exit, and why."""
 
     flow: str
     step: str
     code: str
     because: str
-    at: str
 
     @property
     def where(self) -> StepKey:
@@ -161,16 +159,10 @@ class Transition:
 
 
 class SearchLimits(NamedTuple):
-    """Limits of an exploration: the number of states, and seconds of real time; `run_s` is that of a handler's run.
-
-    `is_brief` leaves out faults, hooks and what is heard, varies the values of a call one at a time, and counts seconds
-    of processor time.
-    """
+    """Limits of an exploration: the number of states, and seconds of real time."""
 
     states: int = 200_000
     seconds: float = 300.0
-    is_brief: bool = False
-    run_s: float = EXPLORE_S
 
 
 @dataclass(slots=True)

@@ -6,22 +6,19 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from typing import Any, Final, TypeAlias
 
 from ncco_server.engine import Session, awaits_detection
 from ncco_server.engine.outcome import ASR_ERRORS, REACHED
 from ncco_server.engine.records import call_record
 from ncco_server.flow.model import Flow
-from ncco_studio.verify.handlers.explored import explored_in
 from ncco_studio.verify.prove.expressions import LENGTH
 from ncco_studio.verify.prove.literals import Literals
 from ncco_studio.verify.prove.liveness import Liveness, When
 from ncco_studio.verify.prove.samples import LONGEST_LIST
 from ncco_studio.verify.prove.space import State
-from ncco_studio.verify.prove.turns import mask
 from ncco_studio.verify.prove.uses import DECIDES
-from ncco_studio.verify.sample_values import Path
+from ncco_studio.verify.sample_values import Path, frozen
 
 Key: TypeAlias = tuple[Any, ...]
 
@@ -51,7 +48,7 @@ class States:
     clamped: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
     shortened: dict[tuple[str, str], int] = field(default_factory=dict)
 
-    def key(self, session: Session, moment: datetime, env: Mapping[str, str]) -> Key:
+    def key(self, session: Session, moment: datetime) -> Key:
         """Equal for waiting sessions that will behave the same, apart from failed attempts and targets tried."""
         here = (session.at or self.root.name, session.step)
         is_coming = any(wait.name == REACHED for wait in session.waits)
@@ -61,7 +58,6 @@ class States:
                 caller.flow,
                 caller.step,
                 self._live((caller.flow, caller.step), "ran", {**common, **caller.lookups}, caller.variables),
-                self._handled(caller.flow, session, caller.variables, env),
             )
             for caller in session.callers
         )
@@ -72,17 +68,7 @@ class States:
             session.locale,
             moment if here in self.liveness.replays_by_time else None,
             tuple(self._own(session).values()),
-            self._handled(session.at, session, session.variables, env),
             tuple(callers),
-        )
-
-    def _handled(self, flow: str, session: Session, variables: Mapping[str, Any], env: Mapping[str, str]) -> Any:
-        """Where a handler waits, with which local variables; None in a flow file."""
-        handler = explored_in(self.root.named(flow))
-        return (
-            None
-            if handler is None
-            else handler.state(call_record(session.call), env, variables, partial(mask, session.id))
         )
 
     def _own(self, session: Session) -> dict[Path, Any]:
@@ -213,11 +199,3 @@ def _abstracted(value: Any) -> Any:
         case Mapping():
             return tuple(sorted((key, _abstracted(each)) for key, each in value.items()))
     return str(type(value))
-
-
-def frozen(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        return tuple(map(frozen, value))
-    if isinstance(value, Mapping):
-        return tuple(sorted((key, frozen(each)) for key, each in value.items()))
-    return (type(value).__name__, value) if isinstance(value, bool) else value

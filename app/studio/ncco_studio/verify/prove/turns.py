@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 from itertools import product
 from math import prod
-from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from ncco_server.engine import Lookup, LookupAnswer, Turn, TurnContext, WaitRef
@@ -20,13 +18,10 @@ from ncco_server.flow.model import Flow
 from ncco_server.ncco.durations import is_spoken
 from ncco_server.settings.values import DEFAULT, read_failsafe
 from ncco_server.table_rows import applied
-from ncco_studio.verify.handlers.explored import ExploredHandler, explored_in
-from ncco_studio.verify.handlers.states import comparable
 from ncco_studio.verify.outcomes import Following
 from ncco_studio.verify.prove.liveness import Liveness
 from ncco_studio.verify.prove.samples import Representatives
-from ncco_studio.verify.prove.uses import flows_run_from
-from ncco_studio.verify.sample_values import Path
+from ncco_studio.verify.sample_values import Path, frozen
 
 Answers: TypeAlias = tuple[tuple[str, LookupAnswer], ...]
 """As (name, answer), in order."""
@@ -54,14 +49,12 @@ class PlayedTurn(NamedTuple):
         turn: None if the webhook changed nothing.
         follow: its trace's steps and outcomes; None before the trace is read.
         is_timed: whether the turn depends on the time.
-        timed: after how many results a handler has read the clock or opening hours last, by flow.
     """
 
     turn: Turn | None
     answers: Answers
     follow: Following | None = None
     is_timed: bool = False
-    timed: Mapping[str, int] = MappingProxyType({})
 
 
 class _Choice(NamedTuple):
@@ -69,13 +62,11 @@ class _Choice(NamedTuple):
 
     Attributes:
         given: the answers before.
-        path: the states of handlers before.
-        read: what the rest of the turn can read of the answers before; None if that is not known.
+        read: what the rest of the turn can read of the answers before.
     """
 
     given: Given
     others: Sequence[tuple[LookupAnswer, ...]]
-    path: frozenset[Any]
     read: Any
 
 
@@ -83,48 +74,30 @@ class _Choice(NamedTuple):
 class PossibleTurns:
     """Plays a flow's turns with every combination of lookup answers.
 
-    Of two combinations after which the rest of a turn is the same, one is left out: in a handler before it is played,
-    and in a flow file when a turn has shown that the answers before a lookup make no difference.
+    Of two combinations after which the rest of a turn is the same, one is left out, when a turn has shown that the
+    answers before a lookup make no difference.
     """
 
     root: Flow
     values: Representatives
     liveness: Liveness
-    are_few: bool = False
-    """Only the first answer, and that there is none."""
     _answers: dict[tuple[str, str], tuple[LookupAnswer, ...]] = field(default_factory=dict)
-    _seen: dict[Any, set[Any]] = field(default_factory=dict)
-    _varied: set[Any] = field(default_factory=set)
 
-    @cached_property
-    def _handlers(self) -> Mapping[str, ExploredHandler]:
-        return {flow.name: found for flow in flows_run_from(self.root).values() if (found := explored_in(flow))}
-
-    def of(self, begin: Callable[[], Playing[Turn] | Playing[Turn | None]], shared: Any = None) -> Iterator[PlayedTurn]:
-        """Call `begin` once for each combination of answers.
-
-        Where a handler has been in another turn with the same `shared`, the turn is left out; None: in no other turn.
-        """
-        waiting: list[tuple[Given, frozenset[Any]]] = [((), frozenset())]
-        seen = set[Any]() if shared is None else self._seen.setdefault(shared, set())
+    def of(self, begin: Callable[[], Playing[Turn] | Playing[Turn | None]]) -> Iterator[PlayedTurn]:
+        """Call `begin` once for each combination of answers."""
+        waiting: list[Given] = [()]
         varied = set[Any]()
         while waiting:
-            played, choices = self._played(begin(), *waiting.pop(), seen)
-            if played is not None:
-                yield played
+            played, choices = self._played(begin(), waiting.pop())
+            yield played
             for choice in reversed(choices):
-                key = None if played is None or choice.read is None else (choice.read, _outline(played.turn))
-                if key is None or key not in varied:
-                    waiting += [((*choice.given, other), choice.path) for other in reversed(choice.others)]
+                key = (choice.read, _outline(played.turn))
+                if key not in varied:
+                    waiting += [(*choice.given, other) for other in reversed(choice.others)]
                 varied.add(key)
 
-    def _played(
-        self, playing: Playing[Turn] | Playing[Turn | None], known: Given, path: frozenset[Any], seen: set[Any]
-    ) -> tuple[PlayedTurn | None, list[_Choice]]:
-        """Play a turn with the known answers, and the first ones from then on. None if a handler has been there."""
-        for handler in self._handlers.values():
-            handler.watch.timed.clear()
-            handler.watch.playback = None
+    def _played(self, playing: Playing[Turn] | Playing[Turn | None], known: Given) -> tuple[PlayedTurn, list[_Choice]]:
+        """Play a turn with the known answers, and the first ones from then on."""
         given = known[:0]
         rows: Rows = {}
         asked = list[tuple[Lookup, LookupAnswer]]()
@@ -133,19 +106,9 @@ class PossibleTurns:
         try:
             lookups = next(playing)
             while True:
-                if len(given) >= len(known) and lookups[0].flow in self._handlers:
-                    state = _state_of(self._handlers, lookups, rows, answers)
-                    if state in path:
-                        self._handlers[lookups[0].flow].watch.note_repetition(lookups[0].name)
-                    if state in seen:
-                        playing.close()
-                        return None, choices
-                    seen.add(state)
-                    path = path | {state}
                 chosen, *others = known[len(given) :][:1] or self._choices(lookups, rows)
-                others = others[-1:] if self.are_few else others
-                if others and not self._was_varied(lookups):
-                    choices.append(_Choice(given, others, path, self._read(lookups, rows, asked)))
+                if others:
+                    choices.append(_Choice(given, others, self._read(lookups, rows, asked)))
                 given = (*given, chosen)
                 asked += zip(lookups, chosen, strict=True)
                 for lookup, answer in zip(lookups, chosen, strict=True):
@@ -155,25 +118,11 @@ class PossibleTurns:
                 answers += [(lookup.name, answer) for lookup, answer in zip(lookups, sent, strict=True)]
                 lookups = playing.send(sent)
         except StopIteration as done:
-            timed = {name: max(found.watch.timed) for name, found in self._handlers.items() if found.watch.timed}
-            return PlayedTurn(done.value, tuple(answers), timed=timed), choices
-
-    def _was_varied(self, lookups: Sequence[Lookup]) -> bool:
-        """In a brief exploration, other flows matter only for what they return: each answer is tried once there."""
-        if not self.values.is_brief or lookups[0].flow == self.root.name:
-            return False
-        runs = self._handlers[self.root.name].watch.playback
-        key = (None if runs is None else runs.state, *((each.flow, each.name) for each in lookups))
-        if key in self._varied:
-            return True
-        self._varied.add(key)
-        return False
+            return PlayedTurn(done.value, tuple(answers)), choices
 
     def _read(self, lookups: Sequence[Lookup], rows: Rows, asked: Sequence[tuple[Lookup, LookupAnswer]]) -> Any:
         first = lookups[0]
         flow = self.root.named(first.flow)
-        if flow.handler is not None:
-            return None
         step = flow.steps[first.step]
         is_on_entry = first.name in {each.name for each in step.asks}
         sources = self.liveness.sources(flow, step)
@@ -183,7 +132,7 @@ class PossibleTurns:
             fields = {path[1:] for path in sources if path[0] == lookup.name} if is_known else {()}
             if fields:
                 kept.append((lookup.flow, lookup.name, answer.value is None, _fields_of(answer.value, fields)))
-        return comparable((flow.name, step.name, [each.name for each in lookups], kept, rows))
+        return frozen((flow.name, step.name, [each.name for each in lookups], kept, rows))
 
     def _choices(self, lookups: tuple[Lookup, ...], rows: Rows) -> list[tuple[LookupAnswer, ...]]:
         each = [_as_before(lookup, self._of(lookup), rows) for lookup in lookups]
@@ -204,11 +153,6 @@ class PossibleTurns:
 
     def _real(self, lookup: Lookup) -> Sequence[Any]:
         flow = self.root.named(lookup.flow)
-        if (handler := explored_in(flow)) is not None:
-            samples, are_all = handler.samples(lookup.name, lookup.request, self.values.now)
-            if not are_all:
-                self.values.chosen[f"{flow.name}.{lookup.name}"] = samples
-            return samples
         asked = next(asks for asks in flow.steps[lookup.step].all_asks if asks.name == lookup.name)
         selection = asked.definition.selection
         present = selection.present if selection is not None else ()
@@ -230,23 +174,7 @@ def _outline(turn: Turn | None) -> Any:
         {**action, "text": (is_spoken(action["text"]), len(action["text"]) // _SIMILAR)} if "text" in action else action
         for action in turn.ncco
     ]
-    return comparable(([(line.did, line.step, line.what) for line in turn.trace], heard))
-
-
-def _state_of(
-    handlers: Mapping[str, ExploredHandler],
-    lookups: Sequence[Lookup],
-    rows: Rows,
-    answers: Sequence[tuple[str, LookupAnswer]],
-) -> Any:
-    """Equal if handlers that wait for these lookups go on in the same way. The same change of a row counts once."""
-    playbacks = [(name, found.watch.playback) for name, found in handlers.items()]
-    states = [(name, playback.state) for name, playback in playbacks if playback is not None]
-    functions = {name for found in handlers.values() for name in found.watch.functions}
-    others = [each for each in answers if each[0] not in functions]
-    requests = [each.request for each in lookups]
-    changes = [frozenset(map(comparable, each.pending)) for each in requests if isinstance(each, TableRead)]
-    return comparable((states, [each.name for each in lookups], rows, others, changes))
+    return frozen(([(line.did, line.step, line.what) for line in turn.trace], heard))
 
 
 def _as_before(lookup: Lookup, answers: tuple[LookupAnswer, ...], rows: Rows) -> Sequence[LookupAnswer]:

@@ -3,29 +3,74 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias, TypeGuard
+from typing import Any, ClassVar, Final, TypeAlias, TypeGuard
 
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.flow.grammar.reader import Reader, items
 from ncco_server.flow.handlers.effects import Called
+from ncco_server.flow.handlers.reading import LoadedHandler
+from ncco_server.flow.handlers.results import misfits
 from ncco_server.flow.language.lookups import LookupDefinition
+from ncco_server.flow.language.returns import Returned
 from ncco_server.flow.model import Flow
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text, is_missing
-from ncco_server.ncco.value_types import Kind
+from ncco_server.ncco.value_types import ANY, Kind
 from ncco_server.service.functions import AnswerLookups
 from ncco_server.service.row_lookups import rows_of
 from ncco_server.store import Store
-from ncco_studio.verify.handlers.explored import FunctionDefinition, explored_in
+from ncco_studio.verify.plain_values import results_of
 from ncco_studio.verify.scenarios.values import json_of
 
 ANSWERS: Final = ("timeout", "error", "value", "none")
 NOBODY: Final = LookupAnswer(None, "nobody was asked")
 """The answer of an unsent lookup; a saved scenario omits it."""
 
+
+@dataclass(frozen=True, slots=True)
+class FunctionDefinition:
+    """A function of a handler, as scenarios know it. Without `function`, any result fits."""
+
+    timeout_ms: int
+    function: Callable[..., Any] | None = None
+    returns: ClassVar = Returned(ANY)
+    default: ClassVar[Mapping[str, Any]] = {}
+
+    def cast_answer(self, value: Any, problem: str = "") -> tuple[Any, str]:
+        """Return the result, and why there is none, or ""."""
+        return value, problem
+
+    def misfits(self, value: Any) -> Mapping[str, str]:
+        """Return what is wrong, by the path of each field; "" is the whole value."""
+        return {} if self.function is None else misfits(self.function, value)
+
+    def misfit(self, value: Any) -> str:
+        return "; ".join(f"{path} {problem}" if path else problem for path, problem in self.misfits(value).items())
+
+    @property
+    def examples(self) -> Sequence[Any]:
+        return () if self.function is None else results_of(self.function)
+
+
 Answering: TypeAlias = LookupDefinition | FunctionDefinition
-Definitions: TypeAlias = Mapping[tuple[str, str], Answering]
+
+
+@dataclass(frozen=True, slots=True)
+class Definitions:
+    """What can be asked in flows: the lookups of flow files by (flow, name), and whatever handlers call and read."""
+
+    lookups: Mapping[tuple[str, str], LookupDefinition]
+    handlers: Mapping[str, LoadedHandler]
+
+    def of(self, lookup: Lookup) -> Answering:
+        found = self.lookups.get((lookup.flow, lookup.name))
+        if found is not None:
+            return found
+        code = lookup.request.code if lookup.is_function else None
+        if code is None and (handler := self.handlers.get(lookup.flow)) and lookup.name in handler.maker.rows:
+            return handler.maker.rows[lookup.name].definition
+        return FunctionDefinition(lookup.request.timeout_ms, code.function if isinstance(code, Called) else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +139,10 @@ def no_answer(error: str, timeout_ms: int) -> LookupAnswer:
 
 
 def lookups_of(flows: Iterable[Flow]) -> Definitions:
-    found: dict[tuple[str, str], Answering] = {}
-    for flow in flows:
-        found |= {(flow.name, asked.name): asked.definition for step in flow.steps.values() for asked in step.all_asks}
-        if (handler := explored_in(flow)) is not None:
-            found |= {(flow.name, name): function for name, function in handler.functions.items()}
-    return found
+    flows = tuple(flows)
+    steps = ((flow.name, step) for flow in flows for step in flow.steps.values())
+    found = {(name, asked.name): asked.definition for name, step in steps for asked in step.all_asks}
+    return Definitions(found, {flow.name: flow.handler for flow in flows if isinstance(flow.handler, LoadedHandler)})
 
 
 class LookupAnswers:
@@ -116,12 +159,7 @@ class LookupAnswers:
         self._known: dict[tuple[str, int, str], LookupAnswer] = {}
 
     def definition(self, lookup: Lookup) -> Answering:
-        """A handler may call an unknown function."""
-        found = self.definitions.get((lookup.flow, lookup.name))
-        if found is not None:
-            return found
-        code = lookup.request.code
-        return FunctionDefinition(lookup.request.timeout_ms, code.function if isinstance(code, Called) else None)
+        return self.definitions.of(lookup)
 
     def of_turn(self) -> AnswerLookups:
         """The lookups of one turn share one time limit."""
@@ -188,6 +226,11 @@ class ScenarioAnswers(LookupAnswers):
         super().__init__(definitions, look_ups)
         self._given = given
         self._asked = Counter[str]()
+
+    @property
+    def asked(self) -> Set[str]:
+        """The names of the given answers that were used."""
+        return self._asked.keys()
 
     @property
     def notes(self) -> Iterator[str]:

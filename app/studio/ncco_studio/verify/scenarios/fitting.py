@@ -9,7 +9,6 @@ from itertools import chain
 from pathlib import PurePosixPath
 from typing import Final, TypeVar
 
-from ncco_server.flow.files import HANDLER_SUFFIX
 from ncco_server.flow.grammar.reader import Reader
 from ncco_server.flow.issues import did_you_mean
 from ncco_server.flow.language.mail import Addresses
@@ -29,8 +28,8 @@ from ncco_studio.verify.scenarios.model import Scenario, ScenarioCall
 from ncco_studio.verify.scenarios.placing import row_of
 from ncco_studio.verify.scenarios.tables import check_rows
 
-_ENV: Final = re.compile(r"(?<!call\.)\benv\.(\w+)")
-_NAME: Final = re.compile(r"\w+")
+_ENV: Final = re.compile(r"(?<!call\.)\benv\.(\w+)|\bcall\.env\[[\"'](\w+)")
+"""In flow files, and in handlers."""
 DIRECTION: Final = "direction"
 """A key of an answer URL's query besides params."""
 _WHAT: Final = {"S107": "lookup or function", "S108": "hook", "S109": "variable", "S113": "result"}
@@ -49,13 +48,11 @@ class Fitting:
         self._flows = project.flows
         self._refusing = {refusal.run.value for refusal in project.refusals}
         self._returned: dict[str, list[Kind]] = {}
-        for (flow, short), definition in lookups_of(self._flows.values()).items():
+        for (flow, short), definition in lookups_of(self._flows.values()).lookups.items():
             for name in (short, f"{flow}.{short}"):
                 self._returned.setdefault(name, []).append(definition.returns.type)
-        code = ((path, text) for flow in self._flows.values() if flow.handler for path, text in flow.sources.items())
-        texts = {path: text for path, text in code if path.endswith(HANDLER_SUFFIX)}
-        self._called = {name for text in texts.values() for name in _NAME.findall(text)}
-        self._hooks = {hook.name for flow in self._flows.values() for hook in flow.hooks}
+        self._has_handlers = any(flow.handler is not None for flow in self._flows.values())
+        self._hooks = {hook.name for flow in self._flows.values() for hook in flow.hook_definitions}
         self._variables: dict[str, list[Kind]] = {}
         for each in self._flows.values():
             for name, variable in each.variables.items():
@@ -67,11 +64,10 @@ class Fitting:
         Reports unknown names (S106 to S109, S113, S115), values (S112) and wrong rows of tables (S114).
         """
         for name, given in scenario.given.items():
-            known = {*self._returned} | ({name} if name.rpartition(".")[2] in self._called else set())
-            if _check("S107", name, known, given.place, reader):
+            if self._has_handlers or _check("S107", name, self._returned, given.place, reader):
                 _check_answers(name, given, self._returned.get(name, []), reader)
         for hook in scenario.expect.hooks or ():
-            _check("S108", hook.name, self._hooks | ({hook.name} & self._called), hook.place, reader)
+            _check("S108", hook.name, self._hooks, hook.place, reader)
         for name, variable in scenario.expect.variables.items():
             if _check("S109", name, self._variables, variable.place, reader) and variable.node is not None:
                 _check_value(f"the variable {name}", variable.node, self._variables[name], reader)
@@ -229,8 +225,7 @@ def named(scenarios: Iterable[Scenario], words: str) -> tuple[Scenario, ...]:
 def env_names(flows: Iterable[Flow]) -> list[str]:
     flows = tuple(flows)
     texts = {path: text for flow in flows for path, text in flow.sources.items()}
-    by_handlers = {name for flow in flows if flow.handler is not None for name in flow.handler.env}
-    return sorted(by_handlers.union(*(_ENV.findall(text) for text in texts.values())))
+    return sorted({name for text in texts.values() for names in _ENV.findall(text) for name in names if name})
 
 
 def placeholder_env(flows: Iterable[Flow]) -> dict[str, str]:

@@ -149,7 +149,7 @@ def _json_coverage(coverage: Coverage) -> dict[str, Any]:
     flows = [
         {"flow": name, "percent": round(each.percent, 2), "outcomes": rows(each.outcomes)}
         | {"error_exits": rows(each.error_exits)}
-        | ({"statements": each.statements.all, "never_run": each.statements.never} if each.statements.all else {})
+        | ({"lines": len(each.lines.all), "never_run": each.lines.never} if each.lines.all else {})
         for name, each in coverage.flows.items()
     ]
     return {"percent": round(coverage.percent, 2), **_fields(coverage, "outcomes", "taken"), "flows": flows}
@@ -174,7 +174,7 @@ def as_github(suites: Sequence[Suite], *, needs_all: bool) -> str:
             text = f'flow {flow}, step {step}: "{name}" is not covered by any scenario'
             lines.append(_annotation("error" if needs_all else "notice", text, place, "never taken"))
         for flow_coverage in suite.coverage.flows.values():
-            for first, last in flow_coverage.statements.never:
+            for first, last in flow_coverage.lines.never:
                 text = f"flow {flow_coverage.flow.name}: no scenario runs the lines {first} to {last}"
                 lines.append(_annotation("notice", text, Place(flow_coverage.path, first, 1), "never run"))
     return "".join(lines)

@@ -78,6 +78,7 @@ class Result:
         is_endless: the call still ran hours after the script; only checked if the scenario asks for it.
         took_s: seconds of real time.
         became: what became of the call, if the scenario asks for it.
+        asked: the names of the given answers that were used.
         attempts: the time and outcome of each attempt of a placed call; None for an incoming call.
         rows: the rows of tables at the end, by the row's name.
     """
@@ -102,6 +103,7 @@ class Result:
     is_endless: bool = False
     took_s: float = 0.0
     became: DecidedResult | None = None
+    asked: frozenset[str] = frozenset()
     attempts: Sequence[tuple[datetime, str]] | None = None
     rows: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ncco_server.flow.handlers.limits import noted_lines
 from ncco_server.flow.issues import FlowIssue, by_place
+from ncco_server.flow.nodes import Place
 from ncco_server.service.phone_numbers import line_of
 from ncco_studio.verify.coverage import Coverage, OutcomeCounter
 from ncco_studio.verify.scenarios.expectations import check_expectations, check_without
@@ -37,6 +37,13 @@ class Suite:
     @property
     def differing(self) -> tuple[Result, ...]:
         return tuple(result for result in self.results if not result.holds)
+
+    @property
+    def unasked(self) -> Mapping[str, Place]:
+        """The given answers that no scenario has used; unknown if some were left out."""
+        given = {name: each.place for result in self.results for name, each in result.scenario.given.items()}
+        asked = frozenset[str]().union(*(result.asked for result in self.results))
+        return {} if self.left_out else {name: place for name, place in given.items() if name not in asked}
 
     @property
     def has_errors(self) -> bool:
@@ -72,13 +79,12 @@ async def run_suite(
     wanted = named(ready, words)
     tally = OutcomeCounter(stage.flows, stage.path_of)
     results = list[Result]()
-    with noted_lines() as lines:
-        for scenario in wanted:
-            result = await play(stage, scenario, leaves_open=leaves_open)
-            tally.add(result)
-            results.append(result)
-            played(result)
-    return Suite(tuple(files), issues, tuple(results), tally.coverage(lines), len(ready) - len(wanted))
+    for scenario in wanted:
+        result = await play(stage, scenario, leaves_open=leaves_open)
+        tally.add(result)
+        results.append(result)
+        played(result)
+    return Suite(tuple(files), issues, tuple(results), tally.coverage(stage.lines), len(ready) - len(wanted))
 
 
 async def play(stage: Stage, scenario: Scenario, *, leaves_open: bool = False) -> Result:

@@ -48,6 +48,7 @@ from ncco_studio.simulator.clock import VirtualClock
 from ncco_studio.simulator.delivery import Application
 from ncco_studio.simulator.parties import Behaviour
 from ncco_studio.simulator.servers import AsgiServer, HttpServer, moved
+from ncco_studio.verify.handler_lines import LineTrace, traced_flows
 from ncco_studio.verify.scenarios.answers import LookupAnswers, ScenarioAnswers, lookups_of
 from ncco_studio.verify.scenarios.caller import Caller, parties_of
 from ncco_studio.verify.scenarios.fitting import AnyCall, Fitting, named_by, placeholder_env
@@ -222,7 +223,8 @@ class LocalStage:
         file: Path | None = None,
         read_rows: ReadRows | None = None,
     ) -> None:
-        self._project = project
+        self.lines = LineTrace()
+        project = self._project = replace(project, flows=traced_flows(project.flows, self.lines))
         self._read_rows = read_rows
         self._file = file
         self.flows: tuple[Flow, ...] = tuple(project.flows.values())
@@ -280,6 +282,7 @@ class LocalStage:
             result.rows = await placed.rows()
         refused = (_DIAL_ALLOW,) if any(line.what == "R101" for line in result.decided) else ()
         result.notes = (*refused, *result.log, *placed.problems, *answers.notes)
+        result.asked = frozenset(answers.asked)
         if self.outside is not None:
             problems = [(hook.name, await self.outside.post(hook)) for hook in result.hooks]
             result.notes += tuple(f"the hook {name} was not sent: {problem}" for name, problem in problems if problem)
@@ -370,6 +373,7 @@ class RemoteStage:
     """
 
     flows: tuple[Flow, ...] = ()
+    lines = LineTrace()
     tables: Mapping[str, TableDefinition] = MappingProxyType({})
     path_of: PathOf = str
 
@@ -425,6 +429,7 @@ class RemoteStage:
         if not self.application.fallback_url and _has(scenario, FaultStep):
             result.notes += ("without --fallback-url, nothing happens after this scenario's `fault`",)
         result.unjudged = tuple(self._unjudged(scenario, result))
+        result.asked = frozenset(scenario.given)
         if expect.end == "failsafe" != result.ended:
             result.scenario = _judged(result.scenario, conditions, end=None)
         result.took_s = time.perf_counter() - began

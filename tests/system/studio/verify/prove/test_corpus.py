@@ -11,7 +11,6 @@ import pytest
 from ncco_server.flow.loader import load_files
 from ncco_studio.verify.outcomes import outcomes_of
 from ncco_studio.verify.prove.counterexample import covering
-from ncco_studio.verify.prove.handler_steps import explore
 from ncco_studio.verify.prove.rehearsal import rehearse
 from tests.contract.studio.prove.test_flows import flows_of
 from tests.support.cases import each_case
@@ -68,7 +67,7 @@ def test_a_good_flow_has_no_findings_and_a_few_scenarios_cover_every_outcome(flo
 @each_case("folder", PROJECTS, ids=lambda path: path.name)
 def test_the_flows_of_the_project_and_its_examples_have_no_findings(folder: Path) -> None:
     handlers = [path.name for path in (folder / "flows").glob("*.py")]
-    project = load_files(folder / "flows", folder / "templates", handlers=handlers, explore=explore)
+    project = load_files(folder / "flows", folder / "templates", handlers=handlers)
 
     found = [f"{each.kind} {each.step}" for each in violations_of(project, proofs_of(project))]
     assert ALARMS.get(folder.name, []) == found
