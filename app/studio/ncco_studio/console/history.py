@@ -141,9 +141,8 @@ async def history(
 
 def _shown(row: ChangeRow, line: str) -> dict[str, Any]:
     by = "" if row.changed_by in _NOBODY else row.changed_by
-    undo = UndoRequest(*orjson.loads(row.undo)) if row.undo else None
     said = _as_said(row.said, line)
-    return {**row._asdict(), **orjson.loads(row.details), "said": said, "by": by, "undo": undo}
+    return {**row._asdict(), **orjson.loads(row.details), "said": said, "by": by}
 
 
 @router.get("/history/{id_}")

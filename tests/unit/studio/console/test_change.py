@@ -436,17 +436,6 @@ async def test_a_read_only_user_gets_no_form_to_submit(flow: Path) -> None:
         assert 403 == (await viewer.post(PAGE, data={"digest": "x"})).status_code
 
 
-async def test_a_prompt_in_a_file_of_its_own_links_to_the_editor(owner: httpx.AsyncClient, flow: Path) -> None:
-    write(flow, FLOW.replace('"For sales, hold on."', "{template: sales.txt.j2}"))
-    missing = (await owner.get(PAGE)).text
-    (flow.parents[1] / "templates").mkdir()
-    (flow.parents[1] / "templates/sales.txt.j2").write_text("Hold on.")
-    page = (await owner.get(PAGE)).text
-    assert "<code>sales.txt.j2</code>" in missing
-    assert 'href="/phone?file=templates/sales.txt.j2"' in page
-    assert "Hold on." in (await owner.get("/phone?file=templates/sales.txt.j2")).text
-
-
 async def test_a_read_only_folder_is_reported_before_anybody_types(
     owner: httpx.AsyncClient, flow: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,4 @@
-"""The parts of a flow file that owners can change: prompts, opening hours, numbers and keys."""
+"""The parts of a flow file that owners can change: prompts, opening hours, holidays and numbers."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ncco_server.service.phone_numbers import is_number, readable
 from ncco_studio.console.change.notation import DAY_NAMES, date_in_words, date_key, hours_in_words, is_date
 from ncco_studio.editor.yaml_text import Path
 
-FieldKind: TypeAlias = Literal["prompt", "hours", "number", "key", "date", "name", "country", "region", "template"]
-"""A `region` is a part of the country before it; a `template` is the name of a file, shown but not changed."""
+FieldKind: TypeAlias = Literal["prompt", "hours", "number", "date", "name", "country", "region"]
+"""A `region` is a part of the country before it."""
 _LINE: Final = "Numbers of this line"
 _HOURS_OF: Final = "Opening hours: "
 _COUNTRY: Final = "Public holidays of"
-SECTIONS: Final = ("What callers hear", "Opening hours", "Who is called", "Menu keys", _LINE)
+SECTIONS: Final = ("What callers hear", "Opening hours", "Who is called", _LINE)
 """The sections of the form, by the effect of a change on callers."""
 
 
@@ -54,7 +54,7 @@ class FormField(NamedTuple):
     def section(self) -> str:
         if self.path[0] in ("hours", "numbers"):
             return _section_of(self.path)
-        return {"number": "Who is called", "key": "Menu keys"}.get(self.kind, SECTIONS[0])
+        return "Who is called" if self.kind == "number" else SECTIONS[0]
 
     @property
     def day(self) -> int | None:
@@ -229,21 +229,13 @@ def _of_step(step: Node | None, path: Path, group: str) -> Iterator[FormField]:
     for place, part in _items(step.get("do"), (*path, "do")):
         for entry in _entries(part):
             if entry.key.value == "talk":
-                yield from _texts(entry, (*place, "talk"), "prompt", group, "says")
+                yield from _prompts(entry, (*place, "talk"), group, "says")
             elif entry.key.value == "connect":
                 yield from _dialled(entry, (*place, "connect"), group)
-    for choice in _entries(step.get("choices")):
-        yield from _of_choice(choice, (*path, "choices", choice.key.value), group)
     for entry in _entries(step.get("retry")):
         label = {"noinput": "after silence", "nomatch": "after a wrong answer"}.get(entry.key.value)
         if label:
-            yield from _texts(entry, (*path, "retry", entry.key.value), "prompt", group, label)
-
-
-def _of_choice(choice: Entry, path: Path, group: str) -> Iterator[FormField]:
-    for entry in _entries(choice.value):
-        if entry.key.value == "dtmf":
-            yield from _texts(entry, (*path, "dtmf"), "key", group, f"key for {choice.key.value.replace('_', ' ')}")
+            yield from _prompts(entry, (*path, "retry", entry.key.value), group, label)
 
 
 def _dialled(connect: Entry, path: Path, group: str) -> Iterator[FormField]:
@@ -256,22 +248,19 @@ def _dialled(connect: Entry, path: Path, group: str) -> Iterator[FormField]:
             yield from _text(number, where, "number", group, "connects to", key=key)
 
 
-def _texts(entry: Entry, path: Path, kind: FieldKind, group: str, label: str) -> Iterator[FormField]:
-    """A text, a list of texts or a text per locale. Only the editor can change audio files."""
+def _prompts(entry: Entry, path: Path, group: str, label: str) -> Iterator[FormField]:
+    """A text, a list of texts or a text per locale. Audio files and templates are changed in the editor."""
     items = _items(entry.value, path)
     for number, (place, item) in enumerate(items, 1):
         name = label if len(items) == 1 else f"{label}, {number}"
         if isinstance(item, Text):
             key = entry.key if place == path else None
-            yield from _text(item, place, kind, group, name, key=key)
+            yield from _text(item, place, "prompt", group, name, key=key)
         for inner in _entries(item):
             word = inner.key.value
-            where = (*place, inner.key.value)
-            if word == "template":
-                yield from _text(inner.value, where, "template", group, name, key=inner.key)
-            elif word not in ("stream", "style", "name", "premium", "language"):
+            if word not in ("stream", "style", "name", "premium", "language", "template"):
                 what = name if word in ("hours", "text") else f"{name} ({word})"
-                yield from _texts(inner, where, kind, group, what)
+                yield from _prompts(inner, (*place, word), group, what)
 
 
 def _text(

@@ -26,7 +26,6 @@ from ncco_studio.editor.yaml_text import NoSuchValue, Path, YamlText, quoted, wr
 
 NOT_SAVED: Final = "Fix what is marked below. Nothing is saved yet, and nothing that you wrote is lost."
 SAVED_MEANWHILE: Final = "the file has changed on disk since you opened the form; check your changes again"
-_KEYS: Final = re.compile(r"[0-9*#]+")
 MOST_CHARACTERS: Final = 20_000
 """In a value of the form."""
 
@@ -60,8 +59,8 @@ def changed(text: str, fields: Iterable[FormField], form: Mapping[str, str], lin
     `form` has each field's new value under its name, `remove:NAME` for removed lines, and `key:NAME` and `value:NAME`
     for added lines. National numbers are read as in the country of `line`, a number of the project.
     """
-    changeable = [field for field in fields if field.kind != "template"]
-    kept = [field for field in changeable if not is_removed(field, form)]
+    fields = [*fields]
+    kept = [field for field in fields if not is_removed(field, form)]
     values = {field.name: tidied(form.get(field.name, field.value), field.kind) for field in kept}
     yaml_text = YamlText(text)
     faults: dict[str, str] = {}
@@ -69,7 +68,7 @@ def changed(text: str, fields: Iterable[FormField], form: Mapping[str, str], lin
         _set_all(yaml_text, kept, values, faults, line)
         added = [name.removeprefix("value:") for name in form if name.startswith("value:")]
         _add_all(yaml_text, [name for name in added if keys_of(name) == ("numbers",)], form, faults, line)
-        for field in reversed(changeable):
+        for field in reversed(fields):
             if field.removes is not None and is_removed(field, form):
                 yaml_text.remove(field.removes)
         for field in kept:
@@ -102,19 +101,6 @@ def merged(
         if new != old and (own not in (old, new) or f"remove:{field.name}" in form):
             both.add(field.name)
     return found, frozenset(both)
-
-
-def decided(form: Mapping[str, str], fields: Iterable[FormField]) -> dict[str, str]:
-    """Apply the choices of a form for the fields that somebody else has changed, too."""
-    found = dict(form)
-    for field in fields:
-        choice = form.get(f"take:{field.name}")
-        if choice == "theirs":
-            found[field.name] = field.value
-            found.pop(f"remove:{field.name}", None)
-        elif choice == "both":
-            found[field.name] = f"{field.value} {form.get(field.name, '')}"
-    return found
 
 
 def _set_all(
@@ -161,8 +147,6 @@ def _checked(value: str, kind: FieldKind, line: str = "") -> str:
         if spans is None:
             raise CannotChange(f"{value}: write opening and closing times, such as 9am to 5:30pm, or closed")
         return shown_spans(spans)
-    if kind == "key" and not _KEYS.fullmatch(value):
-        raise CannotChange(f"{value}: write what callers press: digits, * or #")
     if kind == "date":
         return date_key(value)
     return _number(value, line) if kind == "number" else value

@@ -26,7 +26,7 @@ from ncco_studio.console.change.draft import (
     title_of,
 )
 from ncco_studio.console.change.fields import SECTIONS, FormField, NewLine, new_lines_in
-from ncco_studio.console.change.form import NOT_SAVED, SAVED_MEANWHILE, CannotChange, changed, decided, merged, tidied
+from ncco_studio.console.change.form import NOT_SAVED, SAVED_MEANWHILE, CannotChange, changed, merged, tidied
 from ncco_studio.console.change.heard import heard_on, steps_by_hours, week_heard
 from ncco_studio.console.change.notation import country_code, date_in_words, first_day, joined_times, time_fields
 from ncco_studio.console.editor import check_size
@@ -166,7 +166,6 @@ def _form(
         countries=country_names().values() if any(field.kind == "country" for field in fields) else (),
         regions=_regions(fields, form or {}),
         time_fields=time_fields,
-        templates={name for name in read.texts if name.startswith("templates/")},
         flow=flow,
         **saving(folder, file),
     )
@@ -179,7 +178,7 @@ def saving(folder: ProjectFolder, file: str) -> dict[str, Any]:
         "digest": digest_of(read.texts[file]),
         "blocked": folder.blocked(file),
         "unreleased": read.unreleased(file),
-        "versions": {at: version.by for at, version in folder.versions(file).items()},
+        "versions": [*folder.versions(file)],
     }
 
 
@@ -232,7 +231,6 @@ def _review(request: Request, file: str, form: Mapping[str, str]) -> Response:
     fields = fields_of(read, file)
     notice = ""
     try:
-        form = decided(form, fields)
         if form.get("digest") != digest_of(before):
             versions = folder.versions(file).values()
             opened = next((each for each in versions if digest_of(each.text) == form.get("digest")), None)
@@ -245,7 +243,9 @@ def _review(request: Request, file: str, form: Mapping[str, str]) -> Response:
                 form, both = merged(form, seen, fields)
                 are_alike = names == {field.name for field in seen}
             if both or not are_alike:
-                problem = f"{by} has saved other words meanwhile. Choose below. Nothing that you wrote is lost."
+                problem = (
+                    f"{by} has saved other words meanwhile. They stand below yours. Nothing that you wrote is lost."
+                )
                 problem = problem if are_alike else SAVED_MEANWHILE
                 return _form(request, file, problem=problem, form=form, both=both, by=by)
             notice = f"{by} has saved other changes meanwhile. They stay."
@@ -257,14 +257,15 @@ def _review(request: Request, file: str, form: Mapping[str, str]) -> Response:
 
 
 def _review_version(request: Request, file: str, form: Mapping[str, str]) -> Response:
-    """Show what an earlier version changes; as an undo, with a digest, only if nobody has saved the file since."""
+    """Show what an undo changes, unless somebody has saved the file since."""
     folder = _folder(request)
     kept = folder.versions(file).get(form["version"])
     if kept is None:
-        return refused(request, 409, "This version of the file is no longer kept.", "The newest ones are on its page.")
+        return refused(
+            request, 409, "This version of the file is no longer kept.", "Write on its page what it shall say."
+        )
     before = folder.current().texts.get(file, "")  # a deleted file can come back
-    digest = digest_of(before)
-    if form.get("digest", digest) != digest:
+    if form.get("digest") != digest_of(before):
         return _form(request, file, problem="nothing is undone, since the file has changed")
     return _reviewed(request, file, form, (before, kept.text))
 
@@ -288,7 +289,7 @@ def _reviewed(
     typed = _changes(form, fields)
     again = f"/change/{quote(file)}" if typed else ""
     values = {"draft": draft, "title": title, "typed": typed, "again": again}
-    return render(request, "change_review.html", notice=notice, is_version="version" in form, **values)
+    return render(request, "change_review.html", notice=notice, **values)
 
 
 def _changes(form: Mapping[str, str], fields: Iterable[FormField]) -> dict[str, str]:
