@@ -9,7 +9,7 @@ import inspect
 import sys
 import traceback
 import zlib
-from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Coroutine, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Mapping
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,7 +22,6 @@ import httpx
 import orjson
 
 from ncco_server.flow.files import search_beside
-from ncco_server.flow.handlers.limits import GUARD, HELD_S, TooLong, guarded
 from ncco_server.flow.handlers.results import running_key
 from ncco_server.flow.language.lookups import LookupRequest
 from ncco_server.raised import log_raised
@@ -36,7 +35,6 @@ CALLS_PER_FUNCTION: Final = 16
 """Concurrent ones. A call that never returns counts until the server stops."""
 
 _PACKAGE: Final = str(Path(__file__).parents[1])
-_HOLDS_CURE: Final = "await what takes long, or make it a plain function (`def`), which runs in a thread"
 _TOO_LARGE: Final = f"larger than {BODY_LIMIT // 1024} KiB"
 _BOM: Final = b"\xef\xbb\xbf"
 _COMPRESSED: Final = frozenset({"gzip", "x-gzip", "deflate"})
@@ -209,35 +207,16 @@ class PythonModules:
         return any(each and tuple(parts[: len(each)]) == each for each in below)
 
 
-def guard_tasks(loop: asyncio.AbstractEventLoop, *, owns_process: bool) -> None:
-    """Guard also the tasks that handlers and functions start, and the ends of their asynchronous generators.
-
-    In such a task, `sys.exit()` ends only the function. If nobody waits for the task, its exception is logged without
-    values; with `owns_process`, so is any other that the event loop reports.
-    """
-
-    async def ended(waiting: Coroutine[Any, Any, Any]) -> Any:
-        try:
-            return await guarded(waiting)
-        except (SystemExit, KeyboardInterrupt) as error:
-            raise RuntimeError(type(error).__name__) from error
-
-    def new_task(loop: asyncio.AbstractEventLoop, waiting: Any, **options: Any) -> asyncio.Task[Any]:
-        is_started_here = (GUARD.is_running or running_key.get("")) and asyncio.iscoroutine(waiting)
-        if is_started_here:
-            GUARD.count_task()
-        return asyncio.Task(ended(waiting) if is_started_here else waiting, loop=loop, **options)
+def log_left_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    """Log what the event loop reports, such as exceptions of tasks that nobody waits for, without values."""
 
     def report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        error, task = context.get("exception"), context.get("future")
-        waiting = task.get_coro() if isinstance(task, asyncio.Task) else None
-        if error is not None and (owns_process or getattr(waiting, "cr_code", None) is ended.__code__):
+        error = context.get("exception")
+        if error is not None:
             log_raised("an exception was not caught", error)
         else:
             loop.default_exception_handler(context)
 
-    if loop.get_task_factory() is None:
-        loop.set_task_factory(new_task)
     if loop.get_exception_handler() is None:
         loop.set_exception_handler(report)
 
@@ -297,13 +276,9 @@ def _check_arguments(function: Callable[..., Any], arguments: Mapping[str, Any])
         return
 
 
-async def _waited(result: Awaitable[Any]) -> Any:
-    return await result
-
-
 async def _awaited(result: Awaitable[Any]) -> Any:
     try:
-        return await guarded(_waited(result))
+        return await result
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
@@ -319,9 +294,6 @@ def _failure_from(error: BaseException) -> LookupFailure:
     own = [frame for frame in frames if not frame.filename.startswith(_PACKAGE)]
     own = [frame for frame in own if frame.filename == own[0].filename]
     where = f" in {Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""
-    if isinstance(error, TooLong):
-        message = f"the function held up all calls for {HELD_S * 1000:.0f} ms"
-        return LookupFailure(f"{message}{where}", is_outage=True, is_late=True, cure=_HOLDS_CURE)
     log_raised("a function raised an exception", error)
     return LookupFailure(f"the function raised {type(error).__name__}{where}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import gc
 import os
 import signal
@@ -17,7 +18,6 @@ from fastapi import FastAPI
 from structlog.typing import FilteringBoundLogger
 
 from ncco_server.garbage import collect_rarely
-from ncco_server.settings import Settings
 from ncco_server.web.health import Readiness
 from ncco_server.web.own_service import OwnService
 from ncco_server.web.tasks import (
@@ -103,6 +103,7 @@ async def report_to_systemd() -> None:
 
 
 FIND_S: Final = 2.0
+WATCH_EVERY_S: Final = 1.0
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -121,7 +122,7 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness, 
             enter = stack.enter_async_context
             if owns_process:
                 collect_rarely()
-            _guard_functions(settings, is_included=not owns_process)
+                await _guard_calls(stack, config)
             opened = await enter(opened_store(service.store, log))
             stack.push_async_callback(own.close)
             await enter(running(after(opened, own.sender.run)))  # on exit, attempts get a few seconds to finish
@@ -155,15 +156,30 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness, 
     return lifespan
 
 
-def _guard_functions(settings: Settings, *, is_included: bool) -> None:
-    if is_included or settings.python_flows or settings.python_lookups:
-        from ncco_server.flow.handlers.limits import GUARD  # noqa: PLC0415 - only for flows with Python
-        from ncco_server.service.lookup_sources import guard_tasks  # noqa: PLC0415 - as above
+async def _guard_calls(stack: AsyncExitStack, config: WebhookConfig) -> None:
+    """From code of flow authors, if there is any."""
+    if not config.settings.python_flows and not config.settings.python_lookups:
+        return
+    from ncco_server.flow.handlers.limits import ALARM  # noqa: PLC0415 - only for flows with Python
+    from ncco_server.service.lookup_sources import log_left_tasks  # noqa: PLC0415 - as above
 
-        guard_tasks(asyncio.get_running_loop(), owns_process=not is_included)
-        if not is_included:
-            GUARD.ends_process = True
-            sys.setswitchinterval(SWITCH_S)
+    log_left_tasks(asyncio.get_running_loop())
+    ALARM.set_up()
+    sys.setswitchinterval(SWITCH_S)
+    if not config.dev:
+        await stack.enter_async_context(running(_watch_loop()))
+
+
+async def _watch_loop() -> None:
+    """End the process if the event loop has not come round for long; what started it does so again."""
+    from ncco_server.flow.handlers.limits import watch  # noqa: PLC0415 - only for flows with Python
+
+    try:
+        while True:
+            watch()
+            await asyncio.sleep(WATCH_EVERY_S)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 async def _look_after_store(

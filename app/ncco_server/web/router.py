@@ -14,9 +14,7 @@ from starlette.types import Receive, Scope, Send
 from ncco_server.errors import AppError
 from ncco_server.flow.handlers.api import CallFlow
 from ncco_server.flow.handlers.given import given_handlers
-from ncco_server.flow.handlers.limits import GUARD
 from ncco_server.flow.handlers.reading import is_running_file
-from ncco_server.flow.loader import load_files
 from ncco_server.settings import Settings, load_settings, require_safe
 from ncco_server.web.app import create_app
 from ncco_server.web.log import log_of_program
@@ -53,9 +51,7 @@ class _Served:
         await self.app({**inner, "path": path, "raw_path": path.encode(), "root_path": root}, receive, send)
 
 
-def ncco_router(
-    *handlers: CallFlow, settings: Settings | None = None, dev: bool = False, timer: bool = True
-) -> APIRouter:
+def ncco_router(*handlers: CallFlow, settings: Settings | None = None, dev: bool = False) -> APIRouter:
     """The webhooks of calls, for `app.include_router` of your own FastAPI application.
 
     Everything is as in the server: signatures, limits, dial rules, the store, reloads of flow files. The router opens
@@ -69,9 +65,6 @@ def ncco_router(
         settings: checked settings; None for those of the environment and `.env`.
         dev: development mode: webhooks need no signature if `NCCO_HOST` is this machine, and callback URLs use the
             address of the request.
-        timer: whether a kernel timer (`ITIMER_VIRTUAL`) interrupts handlers and functions that compute for too long.
-            With False, as when your application uses that timer, a thread does; it can't interrupt a regular
-            expression. Both send SIGVTALRM.
 
     Raises:
         SettingsError: the settings are wrong, or unsafe.
@@ -79,12 +72,9 @@ def ncco_router(
     """
     if is_running_file():  # the handler's file makes the application too; only its handler is wanted
         return APIRouter()
-    GUARD.has_timer = timer
     settings = load_settings() if settings is None else settings
     require_safe(settings, dev, in_program=True)
     given = given_handlers(handlers, settings.flows)
-    if {*settings.python_flows} - {*given}:  # a regular expression is interrupted here, and not run again in a thread
-        load_files(settings.flows, settings.templates, handlers=(*settings.python_flows, *given))
     app = create_app(settings, dev=dev, log=log_of_program(), handlers=given, owns_process=False)
     running: list[FastAPI] = []
 

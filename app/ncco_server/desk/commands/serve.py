@@ -102,8 +102,6 @@ def command(
     source = Source(settings.flows, settings.templates)
     settings = settings.with_absolute_paths()
     read: Callable[[], LoadedProject] = partial(source.load, settings.flow_env)
-    if len(settings.python_flows) > 0 and asyncio.run(can_read(source)):
-        read = partial(_same, read())  # run here: only in the main thread, a regular expression is interrupted
     project = asyncio.run(
         project_at_start(settings.database_url, read, dev=dev, say=say, handlers=settings.python_flows)
     )
@@ -136,10 +134,6 @@ def command(
     return FINE
 
 
-def _same(found: LoadedProject) -> LoadedProject:
-    return found
-
-
 def _say(text: str) -> None:
     """Print to standard error, ignoring errors: a full disk, for example, must not cost a call."""
     with suppress(OSError):
@@ -151,15 +145,6 @@ def _say_as_json(text: str) -> None:
     event, *details = filter(None, click.unstyle(text).splitlines())
     moment = datetime.now(UTC).isoformat().replace("+00:00", "Z")
     _say(json.dumps({"event": event, "details": details, "level": "info", "timestamp": moment}))
-
-
-async def can_read(source: Source, first_read_s: float = FIRST_READ_S) -> bool:
-    """Return False if the drive of the flows is slow. Raises CannotRun."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(first_read_s):
-            await Threads(1).run("flows", source.read)
-            return True
-    return False
 
 
 async def project_at_start(

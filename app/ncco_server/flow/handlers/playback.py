@@ -28,7 +28,7 @@ from ncco_server.flow.handlers.effects import (
     RunFailed,
     WrittenText,
 )
-from ncco_server.flow.handlers.limits import LIMIT_S, TooLong, close, end, limited
+from ncco_server.flow.handlers.limits import LIMIT_S, TooLong, without_loop
 from ncco_server.flow.handlers.secret import SecretGone
 from ncco_server.flow.handlers.steps import EffectAt, Made, StepMaker, as_bytes, gone_secret
 from ncco_server.flow.hours.calendar import Calendar
@@ -174,14 +174,10 @@ class HandlerPlayback:
         self.place = Place(self._path, flow.line, 1)
 
     def __del__(self) -> None:
+        """End what the handler does in `finally`."""
         if self.coroutine is not None:
             with suppress(BaseException):
-                end(self.file, self._close, None)
-
-    def _close(self, _: None) -> None:
-        """What the handler does in `finally` ends with this method, too, and what Python does to free it."""
-        close(self.coroutine)
-        self.coroutine = None
+                self.run(lambda _: self.coroutine.close(), None)
 
     @property
     def recorded(self) -> Sequence[Any]:
@@ -298,7 +294,7 @@ class HandlerPlayback:
 
     def run(self, work: Callable[[Any], None], argument: Any) -> None:
         """Raises TooLong, or as the work does."""
-        limited(self.file, work, argument)
+        without_loop(work, argument)
 
     def _limited(self, work: Callable[[Any], None], argument: Any) -> None:
         """Raises RenderError, whatever the handler's code does."""
@@ -309,7 +305,7 @@ class HandlerPlayback:
                 raise
             self._fail(error.message.removesuffix(f": {error.cure}"), error, error.code, error.cure)
         except TooLong as error:
-            message = f"the handler took more than {LIMIT_S * 1000:.0f} ms of processor time, or blocked"
+            message = f"the handler ran for {LIMIT_S:g} s without a wait"
             self._fail(message, error, cure=_TOO_LONG)
         except SecretGone as error:
             self._fail(str(error), error, cure=error.cure)

@@ -11,8 +11,6 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from ncco_server.flow.handlers.limits import HURRY_S, LOAD_S
-from ncco_server.flow.loader import load
 from tests.support import loopback
 from tests.support.command import ncco
 from tests.support.postgres_stores import empty_database
@@ -111,42 +109,6 @@ def test_a_handler_that_is_broken_or_deleted_stays_in_use(tmp_path: Path, projec
         assert happens(lambda: "Hello from Luigi's." in answered())
 
 
-def test_a_file_that_holds_the_interpreter_costs_one_restart(tmp_path: Path, project: Path) -> None:
-    settings = {"NCCO_PYTHON_FLOWS": "pizza.py", "NCCO_INSECURE": "1", "NCCO_PUBLIC_URL": "https://calls.example.com"}
-    path = project / "flows/pizza.py"
-    explodes = path.read_text() + "\nimport re\nre.match('(a+)+$', 'a' * 40 + 'b')\n"
-    with running_server(tmp_path, "--log", "console", cwd=project, env=settings) as server:
-        before = said(post(f"http://{server.address}/webhooks/answer", {**CALLER, "uuid": "before"}))
-        path.write_text(explodes)
-        ended_with = server.process.wait(timeout=120)
-    with running_server(tmp_path, "--log", "console", cwd=project, env=settings) as server:
-        after = said(post(f"http://{server.address}/webhooks/answer", {**CALLER, "uuid": "after"}))
-    first = ncco("serve", "--dev", "--port", "0", cwd=project, env={"NCCO_PYTHON_FLOWS": "pizza.py"})
-
-    line = explodes.count("\n")
-    assert (1, before) == (ended_with, after)
-    assert f"flows/pizza.py:{line}" in server.printed
-    assert (1, True) == (first.exit_code, f"flows/pizza.py:{line}" in first.stderr)
-
-
-LOOP: Final = "with open({noted!r}, 'a') as noted:\n    noted.write('run ')\nwhile True:\n    pass\n"
-
-
-def test_files_that_never_end_cost_little_more_than_one(tmp_path: Path) -> None:
-    noted = tmp_path / "noted"
-    names = ["a.py", "b.py", "c.py"]
-    texts = {f"flows/{name}": LOOP.format(noted=str(noted)) for name in names}
-
-    issues = load(texts, {}, extent="project", handlers=names).issues
-    again = load(texts, {}, extent="project", handlers=names).issues
-
-    limits = [each.message.partition(" after ")[2] for each in issues]
-    assert [f"{LOAD_S:g} s", f"{HURRY_S:g} s", f"{HURRY_S:g} s"] == limits
-    assert [(f"flows/{name}", "E701") for name in names] == [(each.place.file, each.code) for each in issues]
-    assert issues == again
-    assert "run run run " == noted.read_text()
-
-
 def _has_printed(server: Server, words: str) -> bool:
     return words in server.printed
 
@@ -162,3 +124,43 @@ def test_a_server_starts_with_the_last_handler_while_the_one_on_disk_is_broken(t
         assert "Please enter the five digits of your order." == said(press(server, answer, "2"))[0]
     assert said(answer) == said(again)
     assert "the flows have errors, so calls use the flows of 20" in server.printed
+
+
+LOOPS: Final = """
+from ncco_server import Call, call_flow
+
+@call_flow(default=True, on_error="sorry")
+async def shop(call: Call) -> None:
+    await call.talk("Hello.")
+    while call.from_ == "447700900666":
+        LOOP
+"""
+SORRY: Final = "flow: sorry\nstart: say\nsteps:\n  say: {do: [talk: Something went wrong.], goto: end}\n"
+OPEN: Final = {"NCCO_PYTHON_FLOWS": "shop.py", "NCCO_INSECURE": "1", "NCCO_PUBLIC_URL": "https://calls.example.com"}
+LOOPING: Final = {**CALLER, "from": "447700900666"}
+
+
+def looping(tmp_path: Path, loop: str) -> Path:
+    folder = tmp_path / "loops"
+    (folder / "flows").mkdir(parents=True)
+    (folder / "flows/shop.py").write_text(LOOPS.replace("LOOP", loop))
+    (folder / "flows/sorry.yaml").write_text(SORRY)
+    return folder
+
+
+def test_a_handler_without_an_end_costs_its_own_caller_only(tmp_path: Path) -> None:
+    folder = looping(tmp_path, "pass")
+    with running_server(tmp_path, "--log", "console", cwd=folder, env=OPEN) as server:
+        assert ["Something went wrong."] == said(post(f"http://{server.address}/webhooks/answer", LOOPING))
+        assert ["Hello."] == said(post(f"http://{server.address}/webhooks/answer", {**CALLER, "uuid": "other"}))
+
+
+def test_a_handler_that_swallows_its_alarm_ends_the_process_which_then_answers_again(tmp_path: Path) -> None:
+    folder = looping(tmp_path, "try:\n            sum(range(1000))\n        except BaseException:\n            pass")
+    with running_server(tmp_path, "--log", "console", cwd=folder, env=OPEN) as server:
+        with pytest.raises(httpx.HTTPError):
+            post(f"http://{server.address}/webhooks/answer", LOOPING)
+        assert 1 == server.process.wait(timeout=60)
+    assert 'flows/shop.py", line' in server.printed
+    with running_server(tmp_path, "--log", "console", cwd=folder, env=OPEN) as server:
+        assert ["Hello."] == said(post(f"http://{server.address}/webhooks/answer", {**CALLER, "uuid": "other"}))

@@ -22,7 +22,6 @@ from pydantic import SecretStr
 
 from ncco_server import create_app, ncco_router
 from ncco_server.errors import AppError, SettingsError
-from ncco_server.flow.handlers.limits import GUARD
 from ncco_server.settings import load_settings
 from tests.support.cases import each_case
 from tests.support.server import free_port
@@ -66,12 +65,12 @@ def imported(home: Path, name: str, code: str) -> ModuleType:
     return module
 
 
-def program(home: Path, *handlers: Any, prefix: str = "", timer: bool = True, **values: Any) -> FastAPI:
+def program(home: Path, *handlers: Any, prefix: str = "", **values: Any) -> FastAPI:
     """A program with its own route, and calls. Its flows folder is in `home`."""
     values = {"database_url": f"sqlite:///{home}/calls.db"} | values
     settings = settings_with(flows=home / "flows", templates=home / "templates", **values)
     app = FastAPI()
-    app.include_router(ncco_router(*handlers, settings=settings, dev=True, timer=timer), prefix=prefix)
+    app.include_router(ncco_router(*handlers, settings=settings, dev=True), prefix=prefix)
     app.add_api_route("/hello", lambda: "hello")
     return app
 
@@ -96,66 +95,6 @@ async def test_a_program_serves_calls_beside_its_own_routes(home: Path, prefix: 
     assert ["phone"] == ready["flows"]
     assert ("hello", ["/hello"]) == (hello, list(paths))
     assert "447700900111" == dialled[0]["endpoint"][0]["number"]
-
-
-ENDLESS = """
-import asyncio
-import sys
-import time
-from ncco_server import Call, call_flow
-
-async def late() -> None:
-    until = time.monotonic() + 20
-    while time.monotonic() < until:
-        pass
-
-async def leaving() -> None:
-    sys.exit(1)
-
-async def start() -> None:
-    asyncio.create_task(late())
-
-@call_flow(default=True)
-async def phone(call: Call) -> None:
-    asyncio.create_task(leaving())
-    await call.run(start)
-    await call.talk("Hello.")
-"""
-
-
-async def test_a_task_of_a_handler_or_a_function_does_not_hold_the_program(home: Path) -> None:
-    async with running_app(program(home, imported(home, "phone", ENDLESS).phone, database_url="memory://")) as client:
-        began = asyncio.get_running_loop().time()
-        played = (await client.post("/webhooks/answer", json=CALL)).json()
-        assert "hello" == (await client.get("/hello")).json()
-        assert asyncio.get_running_loop().time() < began + 10
-    assert ["Hello."] == [action["text"] for action in played]
-
-
-NEVER_ENDS = """
-import signal
-from ncco_server import Call, call_flow
-
-@call_flow(default=True)
-async def phone(call: Call) -> None:
-    while True:
-        TIMES.append(signal.getitimer(signal.ITIMER_VIRTUAL)[1])
-
-TIMES = []
-"""
-
-
-@pytest.mark.parametrize("timer", [True, False])
-async def test_a_handler_is_interrupted_with_and_without_the_timer(
-    home: Path, timer: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(GUARD, "has_timer", True)
-    module = imported(home, "phone", NEVER_ENDS)
-    async with running_app(program(home, module.phone, timer=timer, database_url="memory://")) as client:
-        played = (await client.post("/webhooks/answer", json=CALL)).json()
-
-    assert timer == any(module.TIMES)
-    assert ["talk"] == [action["action"] for action in played]
 
 
 NOTED = """
@@ -363,12 +302,6 @@ class Order:
 def find() -> None:
     raise ValueError("no such PIN 9431")
 
-async def find_later() -> None:
-    raise ValueError("no such PIN 9431")
-
-async def start() -> None:
-    asyncio.create_task(find_later())
-
 def misfit() -> Order:
     return Order("9431")
 
@@ -379,7 +312,6 @@ async def phone(call: Call) -> None:
 RAISED = {
     "a function": ("await call.run(find)", "a function raised an exception", "ValueError"),
     "a handler": ("find()", "a handler raised an exception", "ValueError"),
-    "a task that nobody waits for": ("await call.run(start)", "an exception was not caught", "ValueError"),
     "a result that does not fit": ("await call.run(misfit)", "a handler raised an exception", "RunFailed"),
 }
 
