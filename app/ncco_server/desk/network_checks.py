@@ -8,6 +8,7 @@ import socket
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from secrets import token_hex
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -20,7 +21,7 @@ from ncco_server.desk.probe import WITHIN_S, Probe, probe
 from ncco_server.desk.studio import INSTALL, find_studio
 from ncco_server.ncco.signing import authorization, payload_hash
 from ncco_server.service.mail import problem_with, send_test
-from ncco_server.service.outgoing import no_cookies, trusted_certificates
+from ncco_server.service.outgoing import trusted_certificates
 from ncco_server.service.released import CURE
 from ncco_server.settings import Settings
 from ncco_server.settings.safety import console_fault, is_private_address
@@ -36,7 +37,8 @@ MAX_CLOCK_ERROR_S: Final = 30
 
 def checking_client() -> httpx.AsyncClient:
     """Trust public certificates; use no proxy, follow no redirects, and keep no cookies."""
-    return httpx.AsyncClient(trust_env=False, timeout=WITHIN_S, verify=trusted_certificates(), cookies=no_cookies())
+    no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+    return httpx.AsyncClient(trust_env=False, timeout=WITHIN_S, verify=trusted_certificates(), cookies=no_cookies)
 
 
 async def check_local_server(client: httpx.AsyncClient, settings: Settings, here: Probe) -> Finding:

@@ -15,7 +15,6 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from functools import cache, partial
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final, TypeAlias
 
 import httpcore
@@ -162,20 +161,35 @@ def new_client(
     resolve: Resolve | None = None,
     network: httpcore.AsyncNetworkBackend | None = None,
 ) -> httpx.AsyncClient:
-    """Only `private_hosts` may have private addresses. Callers set time limits."""
-    return httpx.AsyncClient(
-        transport=CheckedTransport(private_hosts, resolve or resolve_by_system, network),
-        headers={"User-Agent": "ncco-server", "Connection": "close"},
-        cookies=no_cookies(),
-        follow_redirects=False,
-        trust_env=False,
-        timeout=None,  # noqa: S113 - every use has its own deadline
-    )
+    """Only `private_hosts` may have private addresses. Every use sets its own time limit."""
+    return _Client(CheckedTransport(private_hosts, resolve or resolve_by_system, network))
 
 
-def no_cookies() -> CookieJar:
-    """Return a jar that stores nothing: all callers share a client, and a cookie may stand for one of them."""
-    return CookieJar(DefaultCookiePolicy(allowed_domains=()))
+class _Client(httpx.AsyncClient):
+    """Keeps no cookies: all callers share it, and one may stand for a caller. Logs no URLs, which may have numbers."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        headers = {"User-Agent": "ncco-server", "Connection": "close"}
+        super().__init__(transport=transport, headers=headers, trust_env=False, timeout=None)
+        self._sends = transport
+
+    async def send(
+        self, request: httpx.Request, *, stream: bool = False, auth: Any = None, follow_redirects: Any = None
+    ) -> httpx.Response:
+        """Send only this request; its URL may have a user and password."""
+        if self.is_closed:
+            raise RuntimeError("the client is closed")
+        if request.url.userinfo:
+            user, password = request.url.username, request.url.password
+            request = next(httpx.BasicAuth(user, password).auth_flow(request))
+        response = await self._sends.handle_async_request(request)
+        response.request = request
+        if not stream:
+            try:
+                await response.aread()
+            finally:
+                await response.aclose()
+        return response
 
 
 def resolve_by_system(host: str, port: int) -> Sequence[str]:

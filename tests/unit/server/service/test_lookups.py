@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 import httpx
@@ -140,6 +141,21 @@ async def test_a_cookie_of_a_reply_is_in_no_later_request(client: LookupClient, 
         await ask_one(client, get(server.url("session")))
 
     assert (3, []) == (len(server.requests), [each for each in server.requests if "cookie:" in each.lower()])
+
+
+async def test_the_url_of_a_request_is_not_logged(
+    client: LookupClient, server: LookUpServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        answer = await ask_one(client, get(server.url("good?pin=9431")))
+
+    assert (ANN, []) == (answer.value, [text for text in caplog.messages if "9431" in text])
+
+
+async def test_a_user_in_a_url_logs_in(client: LookupClient, server: LookUpServer) -> None:
+    await ask_one(client, get(server.url("good", "ann:secret@127.0.0.1")))
+
+    assert "\r\nAuthorization: Basic YW5uOnNlY3JldA==\r\n" in server.requests[0]
 
 
 async def test_the_lookups_of_a_step_are_sent_concurrently(client: LookupClient, server: LookUpServer) -> None:
