@@ -22,8 +22,8 @@ from ncco_server.terminal import shows_colours
 
 if TYPE_CHECKING:
     from ncco_server.desk.findings import Finding
-    from ncco_server.flow.issues import FlowRule
-    from ncco_server.flow.model import Flow
+    from ncco_server.flow.issues import FlowIssue, FlowRule
+    from ncco_server.flow.model import Flow, Project
     from ncco_server.settings import Settings
     from ncco_server.settings.fields import VoiceAccess
 
@@ -68,6 +68,9 @@ class Studio(Protocol):
 
     def code_pages(self) -> Mapping[str, str]:
         """The address of each code's page on this machine."""
+
+    def play_handlers(self, project: Project, env: Mapping[str, str]) -> tuple[list[FlowIssue], dict[str, str]]:
+        """The issues that calls of handlers in Python meet; and the lines that no play has reached, by file."""
 
     def editor_files(self, files: Mapping[str, str]) -> dict[str, str]:
         """The settings and schemas that editors need for a new project with these files."""

@@ -15,8 +15,8 @@ import click
 if TYPE_CHECKING:
     from ncco_server.desk.findings import Finding
     from ncco_server.desk.studio import RunningConsole
-    from ncco_server.flow.issues import FlowRule
-    from ncco_server.flow.model import Flow
+    from ncco_server.flow.issues import FlowIssue, FlowRule
+    from ncco_server.flow.model import Flow, Project
     from ncco_server.settings import Settings
 
 COMMANDS: Final = {
@@ -47,6 +47,12 @@ def code_pages() -> Mapping[str, str]:
     from ncco_studio.commands import code_pages
 
     return code_pages.code_pages()
+
+
+def play_handlers(project: Project, env: Mapping[str, str]) -> tuple[list[FlowIssue], dict[str, str]]:
+    from ncco_studio.verify import handler_play
+
+    return handler_play.play_handlers(project, env)
 
 
 def editor_files(files: Mapping[str, str]) -> dict[str, str]:

@@ -13,10 +13,10 @@ from typing import Final
 import click
 
 from ncco_server.desk import options
-from ncco_server.desk.environment import DOTENV
+from ncco_server.desk.environment import DOTENV, flow_variables
 from ncco_server.desk.output import CANNOT_RUN, FINE, ISSUES, CannotRun, print_result
 from ncco_server.desk.project import LoadedProject, Source, source_at
-from ncco_server.desk.studio import code_pages
+from ncco_server.desk.studio import code_pages, find_studio
 from ncco_server.flow.files import Stamps, stamps
 from ncco_server.flow.report import Format, report
 from ncco_server.terminal import printable
@@ -87,16 +87,30 @@ def _check(sources: Sequence[Source], form: Format, today: date | None) -> tuple
     day = today or datetime.now(UTC).date()
     gc.disable()
     try:
-        findings = [source.load(today=day) for source in sources]
+        found = [source.load(today=day) for source in sources]
+        played = [_with_calls(each) for each in found]
         gc.freeze()
     finally:
         gc.enable()
+    findings = [loaded for loaded, _ in played]
     issues = [issue for found in findings for issue in found.issues]
     texts = {name: text for found in findings for name, text in found.texts.items()}
     shown = report(issues, texts, form, colour=True, pages=code_pages())
     if form == "text":
-        shown = shown or f"{_no_issues(findings)}\n"
+        never = [f"{file}: no call came to {lines}\n" for _, missed in played for file, lines in missed.items()]
+        shown = "".join([shown or f"{_no_issues(findings)}\n", *never])
     return ISSUES if any(issue.is_error for issue in issues) else FINE, shown
+
+
+def _with_calls(found: LoadedProject) -> tuple[LoadedProject, dict[str, str]]:
+    """Add what calls of handlers meet, which needs the studio; and the lines that none has reached, by file."""
+    studio = find_studio()
+    if studio is None or not any(flow.handler is not None for flow in found.project.flows.values()):
+        return found, {}
+    met, never = studio.play_handlers(found.project, flow_variables())
+    path_of = found.source.path_of
+    issues = (replace(each, place=each.place._replace(file=path_of(each.place.file))) for each in met)
+    return replace(found, issues=(*found.issues, *issues)), {path_of(file): lines for file, lines in never.items()}
 
 
 def _no_issues(findings: list[LoadedProject]) -> str:

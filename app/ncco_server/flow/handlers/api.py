@@ -743,8 +743,6 @@ class Call:
         if detect:
             on |= dict.fromkeys([detect] if isinstance(detect, str) else detect, NEXT)
         effect: Dialled[Any] = Dialled("wait", [dialled], {"on": on}, name)  # `Dialled[Any](..)` takes longer
-        shown = options.get("from_")
-        effect.shows_caller = bool(shown) and self.direction == "inbound" and shown in (self.from_, self.person)
         return self._make(effect)
 
     def goto(self, flow: str, /, **params: Any) -> Coroutine[Any, Any, NoReturn]:

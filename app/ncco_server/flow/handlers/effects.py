@@ -144,7 +144,6 @@ class HandlerEffect(Coroutine[Any, Any, T]):
         together: those that it runs at once.
         problem: why there is no result, once the handler goes on: `noinput` or `nomatch` of a question.
         returns: the values that it takes from the flow that it runs; None to take only the outcome.
-        shows_caller: whether it dials with the caller's number as `from`.
     """
 
     does: Literal["play", "wait", "leave", "run"]
@@ -162,7 +161,6 @@ class HandlerEffect(Coroutine[Any, Any, T]):
     together: Sequence[HandlerEffect[Any]] = ()
     problem: str = ""
     returns: Mapping[str, Variable] | None = None
-    shows_caller: bool = False
 
     @property
     def is_open_ended(self) -> bool:
