@@ -19,13 +19,11 @@ FAST := $(wildcard tests/contract tests/unit)
 SLOW := tests/contract/server/check/test_mistakes.py \
 	$(addprefix tests/contract/server/,http check/test_faults.py check/test_examples.py store/test_durability.py \
 		store/test_table_rows.py) \
-	$(addprefix tests/unit/server/,engine/test_handlers_like_flows.py flow/hours/test_counted.py \
-		flow/test_changed_projects.py service/test_fetcher.py service/test_jobs.py store/test_postgres.py \
-		vonage/test_voice_api.py) \
+	$(addprefix tests/unit/server/,flow/hours/test_counted.py flow/test_changed_projects.py service/test_fetcher.py \
+		service/test_jobs.py store/test_postgres.py vonage/test_voice_api.py) \
 	$(addprefix tests/unit/studio/console/,test_change.py test_editor.py test_flows.py test_incoming.py test_phone.py \
 		test_phone_calls.py) \
-	$(addprefix tests/unit/studio/,editor/test_worker.py pictures/test_svg.py verify/test_handler_proofs.py verify/test_met_conditions.py \
-		verify/test_slow_handlers.py)
+	$(addprefix tests/unit/studio/,editor/test_worker.py pictures/test_svg.py)
 # These try much more with --night.
 NIGHT := tests/system/server/security/test_every_route.py tests/system/cli/test_every_command.py \
 	$(addprefix tests/system/cli/,test_broken_projects.py test_chaos.py) \
