@@ -157,9 +157,11 @@ def duration_text(seconds: float | None) -> str:
     return f"{minutes}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
-def action_summary(action: Mapping[str, Any]) -> str:
-    name = str(action.get("action", "?"))
-    main = ACTIONS[name].main if name in ACTIONS else ""
+def action_words(action: Mapping[str, Any]) -> str:
+    """What matters of an action, without its name."""
+    name = action.get("action")
+    known = ACTIONS.get(str(name))
+    main = known.main if known is not None else ""
     value = action.get(main)
     words = "" if value is None else json.dumps(value, ensure_ascii=False)
     if main in encrypted_options(action):
@@ -175,7 +177,7 @@ def action_summary(action: Mapping[str, Any]) -> str:
             words += f", up to {most} digits" if most and most > 1 else ""
         case "record":
             words = ", ".join(f"{name} {action[name]}" for name in RECORD_ENDS if name in action)
-    return f"{name} {words}".rstrip()
+    return words
 
 
 def _address(endpoint: Mapping[str, Any]) -> str:

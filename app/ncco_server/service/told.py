@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ncco_server.ncco.webhooks import FALLBACK_REASONS
 from ncco_server.service.masks import MaskedText, fields_of
@@ -61,20 +61,41 @@ def _best_result(fields: Mapping[str, Any]) -> dict[str, Any] | None:
     return next((each for each in results if isinstance(each, dict)), None)
 
 
-def _input(fields: Mapping[str, Any]) -> str:
+class Given(NamedTuple):
+    """What a caller did: the verb (`presses`, `says`, `speaks` or `is silent`), the keys or words, and a remark."""
+
+    verb: str
+    text: str = ""
+    note: str = ""
+
+
+def given_in(fields: Mapping[str, Any]) -> Given:
+    """Read an `input` webhook. The words of `speaks` are not known."""
     digits = digits_of(fields)
     if digits:
-        return "pressed keys (not stored)" if isinstance(digits, MaskedText) else f"pressed {digits}"
-    speech = fields.get("speech")
-    speech = speech if isinstance(speech, dict) else {}
+        return Given("presses", "keys (not stored)" if isinstance(digits, MaskedText) else str(digits))
     best = _best_result(fields)
     if best is None:
-        return f"not understood: {speech['error']}" if speech.get("error") else "silence"
+        speech = fields.get("speech")
+        error = speech.get("error") if isinstance(speech, dict) else ""
+        return Given("is silent", note=f"not understood: {error}" if error else "")
     text = best.get("text", "")
     confidence = best.get("confidence")
     if isinstance(text, MaskedText):
-        return "said words (not stored)"
-    return f'said "{text}"' + (f" (confidence {confidence})" if confidence else "")
+        return Given("speaks", "words (not stored)")
+    return Given("says", str(text), f"confidence {confidence}" if confidence else "")
+
+
+def _input(fields: Mapping[str, Any]) -> str:
+    verb, text, note = given_in(fields)
+    match verb:
+        case "presses":
+            return f"pressed {text}"
+        case "speaks":
+            return f"said {text}"
+        case "says":
+            return f'said "{text}"' + (f" ({note})" if note else "")
+    return note or "silence"
 
 
 def _event(fields: Mapping[str, Any]) -> str:

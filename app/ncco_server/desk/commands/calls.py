@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import shutil
 import sys
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from itertools import zip_longest
 from typing import Any, Final
 
 import click
@@ -22,9 +20,9 @@ from ncco_server.desk.call_search import FoundCall, FoundCalls, find_calls
 from ncco_server.desk.database import find_call, find_database, now_ms
 from ncco_server.desk.documents import CallDocument, HookDocument
 from ncco_server.desk.exports import call_pages, csv_pages
-from ncco_server.desk.heard import Sent, sent_in
 from ncco_server.desk.output import FINE, print_json, print_result
-from ncco_server.desk.recorded_calls import action_summary, duration_text, entries_of, number_text
+from ncco_server.desk.recorded_calls import TimelineEntry, duration_text, entries_of, number_text
+from ncco_server.desk.transcript import entry_lines, line_text, stored_lines
 from ncco_server.ncco.value_types import digits_in, duration_ms
 from ncco_server.results import RESULTS
 from ncco_server.service.call_results import results_of
@@ -222,7 +220,7 @@ async def follow_call(records: Records, call: Timeline, screen: CallPrinter, *, 
         for entry in entries_of(timeline):
             if entry.webhook.id not in seen:
                 seen.add(entry.webhook.id)
-                screen.print_entry(entry.document)
+                screen.print_entry(entry, timeline)
         if to_its_end and timeline.call.session.is_over:
             return
         await asyncio.sleep(POLL_S)
@@ -311,19 +309,14 @@ class CallPrinter:
         click.echo(_row({name: printable(text) or "-" for name, text in cells.items()}, COLOURS.get(call.result)))
 
     def print_timeline(self, timeline: Timeline, call: CallDocument) -> None:
-        entries = [entry.document for entry in entries_of(timeline)]
         if self.is_json:
             hooks = [HookDocument.of(hook, now_ms()).as_json() for hook in timeline.hooks]
+            entries = [entry.document for entry in entries_of(timeline)]
             print_json({"call": call.as_json(), "timeline": entries, "hooks": hooks})
             return
         self.print_heading(call)
-        sent = sent_in(timeline, now_ms())
-        for entry in entries:
-            self.print_entry(entry, sent.get(entry["turn"]["number"]) if entry["turn"] else None)
-        for hook in timeline.hooks:
-            tries = counted(hook.tries, "try", "tries") + (f": {printable(hook.problem)}" if hook.problem else "")
-            state = "parked" if hook.is_parked else "not sent yet"
-            click.echo(f"  hook {printable(hook.name)}  {hook.id}  {state}, {tries}")
+        for line in stored_lines(timeline, now_ms(), whole=self.whole):
+            click.echo(line_text(line))
 
     def print_heading(self, call: CallDocument) -> None:
         """Print nothing in JSON."""
@@ -341,43 +334,9 @@ call {printable(call.id)}{dialled_by}
   flow {printable(call.flow) or "-"}, revision {call.revision[:SHORT_HASH] or "-"}
   began {began} {self.zone}, {counted(call.turns, "turn")}, {state}""")
 
-    def print_entry(self, entry: Mapping[str, Any], sent: Sequence[Sent] | None = None) -> None:
-        """With `sent`, the actions of its NCCO, mark what was not heard."""
+    def print_entry(self, entry: TimelineEntry, timeline: Timeline) -> None:
         if self.is_json:
-            print_json(entry, is_line=True)
+            print_json(entry.document, is_line=True)
             return
-        turn = entry["turn"]
-        what = f": {printable(entry['told'])}" if entry["told"] else ""
-        again = " (delivered again)" if entry["again"] else ""
-        took = f"  [made in {turn['ms']:.1f} ms]" if turn and turn["ms"] is not None else ""
-        time = f"{datetime.fromisoformat(entry['at']).astimezone(self.zone):%H:%M:%S.%f}"[:12]
-        click.echo(f"{time}  {printable(entry['kind'])}{what}{again}{took}")
-        if turn is not None:
-            _print_labelled("why", _reasons(turn["why"]))
-            _print_labelled("ncco", self._ncco_lines(turn["ncco"], sent))
-
-    def _ncco_lines(self, ncco: Sequence[Mapping[str, Any]] | None, sent: Sequence[Sent] | None) -> Iterable[str]:
-        if ncco is None:
-            return ["nothing: the call continues as before"]
-        if self.whole:
-            return ["", *json.dumps(ncco, ensure_ascii=False, indent=2).splitlines()]
-        notes = (f"  ({each.note})" if each.note else "" for each in sent or ())
-        lines = zip_longest(map(action_summary, ncco), notes, fillvalue="")
-        return (printable(f"{action}{note}") for action, note in lines)
-
-
-def _print_labelled(label: str, lines: Iterable[str]) -> None:
-    for number, line in enumerate(lines):
-        click.echo(f"    {'' if number else label:<4} {line}".rstrip())
-
-
-def _reasons(trace: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Report the line that led to a step instead of entering it."""
-    for line, following in zip(trace, (*trace[1:], None), strict=True):
-        is_repeated = line["did"] == "heard" and following is not None and following["did"] == "decided"
-        if line["did"] == "entered" or is_repeated:
-            continue
-        step = f"{line['step']}: " if line["step"] else ""
-        because = f" ({line['because']})" if line["because"] else ""
-        where = f"  {line['where']}" if line["where"] else ""
-        yield printable(f"{line['did']} {step}{line['what']}{because}{where}")
+        for line in entry_lines(entry, timeline, whole=self.whole):
+            click.echo(line_text(line))

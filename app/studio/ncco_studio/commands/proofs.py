@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -17,6 +16,7 @@ import click
 from ncco_server.desk.environment import flow_variables
 from ncco_server.desk.output import CannotRun, json_text, print_result
 from ncco_server.desk.project import Source, flow_named, flow_of_file
+from ncco_server.desk.transcript import line_text
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.model import Flow, Project
 from ncco_server.flow.report import Format, report
@@ -144,7 +144,7 @@ def _examples(faults: Iterable[FoundViolation], does: str) -> Iterator[str]:
     for number, fault in enumerate(faults, 1):
         if fault.example is not None:
             yield f"\nfault {number}, {fault.kind} in {fault.step}; the shortest call that {does}:\n"
-            yield textwrap.indent(fault.example.text, "  ")
+            yield "".join(f"{line_text(line)}\n" for line in fault.call)
 
 
 def _summary(verdict: FlowVerdict, source: Source) -> Iterator[str]:

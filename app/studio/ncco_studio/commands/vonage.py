@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ncco_server.desk import options
 from ncco_server.desk.environment import variables
 from ncco_server.desk.output import FINE, CannotRun, read_text
+from ncco_server.desk.transcript import CallLine, line_text
 from ncco_server.flow.report import report
 from ncco_server.service.phone_numbers import digits_of
 from ncco_server.settings.values import read_private_key
@@ -37,8 +38,8 @@ from ncco_studio.simulator.platform import Vonage
 from ncco_studio.simulator.rest.server import LiveVonage
 from ncco_studio.simulator.servers import HttpServer
 from ncco_studio.verify.platform_file import assumed_platform
+from ncco_studio.verify.played_lines import heard_line, webhook_line
 from ncco_studio.verify.scenarios.people import read_people
-from ncco_studio.verify.transcript import line_of, line_start, webhook_line
 
 HOST: Final = "127.0.0.1"
 APPLICATION_ID: Final = str(uuid5(NAMESPACE_URL, "urn:virtual-vonage"))
@@ -250,9 +251,9 @@ class _Narrator:
         self._legs = len(vonage.legs)
         for leg, (first, status) in tuple(self._open.items()):
             if leg.status != status:
-                click.echo(printable(f"{leg.name}{line_start(leg.at, leg.status)}"))
+                click.echo(printable(leg.name) + line_text(CallLine("note", leg.status, at=leg.at)))
             for heard in leg.heard_since(first):
-                click.echo(printable(f"{leg.name}{line_of(heard)}"))
+                click.echo(printable(leg.name) + line_text(heard_line(heard)))
             self._open[leg] = leg.heard_count, leg.status
             if leg.is_over:
                 del self._open[leg]
@@ -262,7 +263,7 @@ class _Narrator:
         for delivery in self._sending:
             about = vonage.legs.get(delivery.leg)
             if delivery.is_over and delivery.attempts and about is not None:
-                click.echo(f"{about.name}{webhook_line(delivery, about.zero_ms / 1000)}")
+                click.echo(printable(about.name) + line_text(webhook_line(delivery, about.zero_ms / 1000)))
         self._sending = [delivery for delivery in self._sending if not delivery.is_over]
         if self._legs > 2 * ENDED_CALLS:
             vonage.forget_ended(ENDED_CALLS)

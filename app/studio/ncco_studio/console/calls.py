@@ -15,7 +15,8 @@ from ncco_server.desk.call_search import FoundCalls, find_calls
 from ncco_server.desk.documents import CallDocument, HookDocument
 from ncco_server.desk.exports import call_pages, csv_pages
 from ncco_server.desk.project import zone_of
-from ncco_server.desk.recorded_calls import duration_text
+from ncco_server.desk.recorded_calls import duration_text, entries_of
+from ncco_server.desk.transcript import stored_lines
 from ncco_server.flow.model import Project
 from ncco_server.ncco.value_types.phones import is_withheld
 from ncco_server.results import RESULTS
@@ -24,7 +25,6 @@ from ncco_server.service.phone_numbers import dialable, readable, sought_digits
 from ncco_server.store import CallFilter, CallRow, RecordingFilter, Records, ResultRow, milliseconds
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.change.fields import group_title
-from ncco_studio.console.conversation import conversation
 from ncco_studio.console.download import csv_response, json_response, titled_response
 from ncco_studio.console.history import Change, record
 from ncco_studio.console.messages import shown
@@ -308,7 +308,8 @@ async def call(request: Request, console: TheConsole, name: str, _: CanLook) -> 
         person=person,
         others=[_shown(*each, now_ms, texts) for each in others.calls if each[0].key != timeline.call.key][:OTHERS],
         tables=await tables_of_number(console, project, person),
-        entries=conversation(timeline, hooks, now_ms),
+        lines=list(stored_lines(timeline, now_ms)),
+        webhooks={entry.webhook.id: entry.document for entry in entries_of(timeline)},
         recordings=[shown(row) for row in kept],
         hooks=hooks,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -20,8 +20,6 @@ from ncco_studio.verify.scenarios.model import read_scenarios
 
 MOST_STATES: Final = 50_000
 VERDICT: Final = TypeAdapter(FlowVerdict)
-_BY_CALLER: Final = ("press", "speak", "silence", "record", "hangup")
-_WORDS: Final = {"dial": "the called party:"}
 _PLAYED: Final = {"flow", "to", "from", "at"}
 """What the phone can say of a call."""
 _UNTIMED: Final = (steps.HearStep, steps.WaitStep, steps.EndStep)
@@ -47,25 +45,6 @@ def verdict_on(
         call_limits=CallLimits(after_connect=after_connect),
     )
     return VERDICT.dump_python(confirmed(project, proof), mode="json")
-
-
-def conversation(written: WrittenScenario) -> Iterator[tuple[str, str]]:
-    """Yield each line with its kind (`said`, `caller` or `note`)."""
-    for name, answer in written.body.get("given", {}).items():
-        yield "note", f"{name} answers {answer}"
-    for line in written.body["script"]:
-        word, value = (line, "") if isinstance(line, str) else next(iter(line.items()))
-        if word == "dial":
-            value = value["outcome"] if isinstance(value, Mapping) and "outcome" in value else value or "answered"
-        elif isinstance(value, Mapping):
-            value = ", ".join(f"{name} {each}" for name, each in value.items())
-        if word == "hear":
-            yield "said", str(value)
-        else:
-            yield (
-                "caller" if word in _BY_CALLER else "note",
-                f"{_WORDS.get(word, word)} {value}".strip(),
-            )
 
 
 def played(written: WrittenScenario, flow: str) -> dict[str, Any] | None:

@@ -22,7 +22,7 @@ from ncco_server.service.phone_numbers import readable
 from ncco_server.suggest import nearest
 from ncco_studio.console.access import CanLook
 from ncco_studio.console.change.heard import heard_in_week
-from ncco_studio.console.flow_proof import VERDICT, conversation, played, verdict_on
+from ncco_studio.console.flow_proof import VERDICT, played, verdict_on
 from ncco_studio.console.pages import STATIC, View, refused, render, view_of
 from ncco_studio.console.polled import ListSearch
 from ncco_studio.console.report import PeriodQuery, count_period
@@ -211,8 +211,8 @@ async def proof(request: Request, console: TheConsole, name: str, session: CanLo
         return refused(request, 503, str(error), "ncco prove on the command line does not have these limits.")
     except SettingsError as error:
         return refused(request, 503, str(error), error.cure)
-    calls = {"conversation": conversation, "played": partial(played, flow=name)}
-    return render(request, "flow_proof.html", name=name, proof=found, verdicts=VERDICTS, **calls)
+    is_played = partial(played, flow=name)
+    return render(request, "flow_proof.html", name=name, proof=found, verdicts=VERDICTS, played=is_played)
 
 
 async def _prove(console: Console, flow: str, read: ReadProject, owner: str) -> FlowVerdict:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
+from ncco_server.desk.transcript import trace_of
 from ncco_server.engine.session import TraceLine
 from ncco_server.flow.model import Flow
 from ncco_server.wording import counted
@@ -22,7 +23,7 @@ from ncco_studio.verify.outcomes import (
     error_exits_of,
     outcomes_of,
 )
-from ncco_studio.verify.scenarios.result import Result, trace_of
+from ncco_studio.verify.scenarios.result import Result
 
 
 @dataclass(frozen=True, slots=True)

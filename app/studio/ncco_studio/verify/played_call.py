@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
+from ncco_server.desk.transcript import trace_of
 from ncco_server.engine import Session
 from ncco_server.engine.secrets import Secrets
 from ncco_server.engine.session import from_json
@@ -26,7 +27,7 @@ from ncco_studio.simulator.scheduler import NoProgress
 from ncco_studio.simulator.transcript import CallMoment, Waited
 from ncco_studio.verify.scenarios.model import Scenario
 from ncco_studio.verify.scenarios.observed_call import ObservedCall
-from ncco_studio.verify.scenarios.result import Result, trace_of
+from ncco_studio.verify.scenarios.result import Result
 from ncco_studio.verify.scenarios.script import (
     DialStep,
     HangUpStep,

@@ -80,15 +80,15 @@ async def test_a_caller_of_five_seconds_has_not_heard_what_follows_a_long_greeti
     env = {"NCCO_DATABASE_URL": database(project)}
     shown = (await asyncio.to_thread(ncco, "calls", leg.uuid, cwd=project, env=env)).stdout
 
-    bubbles = re.findall(r'<p class="bubble([^"]*)"><span class="who">(.*?)</span> (.*?)</p>', page)
+    bubbles = re.findall(r'<p class="bubble([^"]*)">(.*?)</p>\s*<p class="why">(.*?)</p>', page)
     assert [
-        ("", "This line, about 0:00, heard in part", GREETING),
-        (" action unheard", "This line, not reached", "record endOnSilence 3"),
-        (" unheard", "This line, not heard", "Thank you for your message."),
+        ("", GREETING, "This line, about 0:00, heard in part"),
+        (" action unheard", "record endOnSilence 3", "This line, not reached"),
+        (" unheard", "Thank you for your message.", "This line, not heard"),
     ] == bubbles
-    assert re.search(r'talk "You have .*  \(heard in part\)\n', shown)
-    assert re.search(r"record .*  \(not reached\)\n", shown)
-    assert 'talk "Thank you for your message."  (not heard)\n' in shown
+    assert re.search(r'talk +"You have .* \(heard in part\)\n', shown)
+    assert re.search(r"record .* \(not reached\)\n", shown)
+    assert 'talk      "Thank you for your message." (not heard)\n' in shown
 
 
 SCRIPTS: Final = (

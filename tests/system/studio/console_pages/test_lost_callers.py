@@ -122,7 +122,7 @@ async def test_lost_caller_is_marked_with_the_line_to_fix(tmp_path: Path, name: 
     (mark,) = re.findall(r'<p class="lost[^"]*">(.*?)</p>', page, re.DOTALL)
     assert why in mark
     assert f"flows/shop.yaml line {line_of(step)}<" in mark
-    (jump,) = re.findall(r'href="#(w-\w+)">Show where', page)
+    (jump,) = re.findall(r'href="#(b-[\w-]+)">Show where', page)
     assert page.index(f'id="{jump}"') < page.index(mark)
 
 

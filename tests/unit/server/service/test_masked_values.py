@@ -9,12 +9,12 @@ import pytest
 
 from ncco_server.desk.recorded_calls import entries_of, spoken_in
 from ncco_server.desk.replay import replay
+from ncco_server.desk.transcript import DOTS, stored_lines
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow
 from ncco_server.service.masks import MaskedText, has_token, mask, with_marks, without_marks
 from ncco_server.store import Store, Timeline
-from ncco_studio.console.conversation import DOTS, conversation
 from ncco_studio.console.phone.repetition import recorded_of
 from tests.support.cases import each_case
 from tests.support.stored_rows import NOON_MS
@@ -75,7 +75,7 @@ def flow_of(pin: str = "") -> Flow:
 @pytest.mark.parametrize("text", LIKE)
 async def test_a_text_like_a_token_is_shown_and_replayed_as_text(store: Store, text: str) -> None:
     timeline = await timeline_of(store, text)
-    shown = conversation(timeline, [], NOON_MS)
+    shown = list(stored_lines(timeline, NOON_MS))
     heard = next(entry.document for entry in entries_of(timeline) if entry.webhook.kind.startswith("input"))
     end = next(entry.document for entry in entries_of(timeline) if entry.webhook.kind == "event-completed")
     turns = list(replay(timeline, flow_of(), POLICY))
@@ -83,9 +83,10 @@ async def test_a_text_like_a_token_is_shown_and_replayed_as_text(store: Store, t
 
     assert f'said "{text}" (confidence 0.9)' == heard["told"]
     assert text == end["fields"]["reason"]
-    assert [f"“{text}”"] == [entry["plain"] for entry in shown if entry["plain"].startswith("“")][:1]
+    said = next(each for each in shown if each.kind == "did")
+    assert ("says", text, "confidence 0.9") == (said.verb, said.text, said.note)
     assert [f"Note {text}, topic . Say something.", f"You said {text}."] == [
-        said.text for entry in shown for said in entry["said"] if said.kind == "talk" and not said.is_spare
+        each.plain for each in shown if each.kind == "said" and each.plain
     ]
     assert [True, True] == [turn["same"] for turn in turns], turns
     assert [text] == [step["speak"]["text"] for step in recorded["steps"]["input"]]
@@ -97,11 +98,11 @@ async def test_a_text_like_a_token_is_shown_and_replayed_as_text(store: Store, t
 async def test_a_sensitive_answer_stays_hidden(store: Store) -> None:
     timeline = await timeline_of(store, "secret:0123456789abcdef", pin="84021739")
     (answer,) = (answer for entry in entries_of(timeline) for answer in entry.answers)
-    (reason,) = (each for entry in conversation(timeline, [], NOON_MS) for each in entry["reasons"] if each.answer)
+    (reason,) = (each for each in stored_lines(timeline, NOON_MS) if each.kind == "why" and each.note)
     (turn,) = replay(timeline, flow_of("84021739"), POLICY)
 
     assert isinstance(answer.value["pin"], MaskedText)
-    assert {"text": "secret:0123456789abcdef", "pin": DOTS, "ok": True} == orjson.loads(reason.answer)
+    assert {"text": "secret:0123456789abcdef", "pin": DOTS, "ok": True} == orjson.loads(reason.note)
     assert "the answer of the lookup note is sensitive, so it was not stored" == turn["because"]
 
 

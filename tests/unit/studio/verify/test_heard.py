@@ -10,11 +10,12 @@ import orjson
 import pytest
 
 from ncco_server.desk.heard import sent_in
+from ncco_server.desk.transcript import line_text
 from ncco_server.store import CallRow, Timeline, moment_of
 from ncco_studio.simulator.scheduler import NoProgress
 from ncco_studio.simulator.transcript import CallMoment, Heard, HeardKind
 from ncco_studio.verify.played_call import PlayedCall
-from ncco_studio.verify.transcript import Order, line_of, sentence_of
+from ncco_studio.verify.played_lines import Order, heard_line
 from tests.support.cases import each_case
 from tests.support.stored_rows import NOON_MS, session_row, turn_row, webhook_row
 
@@ -75,32 +76,32 @@ def test_only_what_was_certainly_heard_is_called_heard(name: str) -> None:
 @each_case("kind", get_args(HeardKind))
 def test_everything_that_is_heard_has_a_description(kind: HeardKind) -> None:
     heard = Heard(1.0, "leg", kind, "447700900111", 2.0)
-    assert line_of(heard).startswith("    1.0 s  ")
-    assert sentence_of(heard)
+    assert line_text(heard_line(heard)).startswith("    1.0 s  ")
+    assert heard_line(heard).sentence
 
 
 @each_case(
     ("heard", "line", "sentence"),
     [
-        (Heard(0.0, "leg", "talk", "<speak>A\n b</speak>"), '    0.0 s  hears     "<speak>A b</speak>"', "A b"),
-        (Heard(0.0, "leg", "talk", "Hi", is_cut=True), '    0.0 s  hears     "Hi" (cut short)', "Hi"),
+        (Heard(0.0, "leg", "talk", "<speak>A\n b</speak>"), '    0.0 s  hears     "A b"', "A b"),
+        (Heard(0.0, "leg", "talk", "Hi", 2.0, is_cut=True), '    0.0 s  hears     "Hi" (cut short after 2.0 s)', "Hi"),
         (
             Heard(1.0, "leg", "stream", "https://a.test/b"),
-            "    1.0 s  hears     https://a.test/b",
+            "    1.0 s  hears     audio https://a.test/b",
             "audio https://a.test/b",
         ),
-        (Heard(0.0, "leg", "beep", seconds=0.5), "    0.0 s  hears     a beep", "beep"),
+        (Heard(0.0, "leg", "beep", seconds=0.5), "    0.0 s  hears     a beep", "a beep"),
         (Heard(0.0, "leg", "spoke", "sales"), '    0.0 s  says      "sales"', "sales"),
         (Heard(0.0, "leg", "ended"), "    0.0 s  is over", "The call is over."),
-        (Heard(0.0, "leg", "voice", "Hello"), '    0.0 s  hears     "Hello"', "another party says “Hello”"),
-        (Heard(0.0, "leg", "voice", "", 3), "    0.0 s  hears     something, for 3 s", "another party speaks for 3 s"),
-        (Heard(0.0, "leg", "spoke", "", 3), "    0.0 s  says      something, for 3 s", "speaks for 3 s"),
+        (Heard(0.0, "leg", "voice", "Hello"), "    0.0 s  hears     another party: “Hello”", "another party: “Hello”"),
+        (Heard(0.0, "leg", "voice", "", 3), "    0.0 s  hears     another party for 3 s", "another party for 3 s"),
+        (Heard(0.0, "leg", "spoke", "", 3), "    0.0 s  speaks    for 3 s", "speaks for 3 s"),
         (Heard(0.0, "leg", "joined", "4477"), "    0.0 s  joined by 4477", "4477 joins the call"),
         (Heard(0.0, "leg", "hung up"), "    0.0 s  hangs up", "The caller hangs up."),
     ],
 )
 def test_a_line_and_a_sentence_say_the_same(heard: Heard, line: str, sentence: str) -> None:
-    assert (line, sentence) == (line_of(heard), sentence_of(heard))
+    assert (line, sentence) == (line_text(heard_line(heard)), heard_line(heard).sentence)
 
 
 def test_a_webhook_is_listed_between_the_callers_input_and_its_effect() -> None:

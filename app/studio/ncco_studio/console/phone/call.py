@@ -13,11 +13,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from ncco_server.desk.transcript import CallLine
 from ncco_server.errors import AppError
 from ncco_server.flow.files import SCENARIO_FOLDERS
 from ncco_server.service.hand_hours import HandHours
 from ncco_server.table_rows import key_of, table_of
-from ncco_studio.console.phone.transcript import Bubble
 from ncco_studio.console.phone.world import ChosenAnswers, StoredRows, World
 from ncco_studio.editor.source import Playable
 from ncco_studio.simulator.clock import VirtualClock
@@ -68,7 +68,7 @@ class PhoneCall(PlayedCall):
         self.answers = answers
         self.playable = playable
         self.made_at: datetime = call.made_at
-        self.former: Sequence[Bubble] = ()
+        self.former: Sequence[CallLine] = ()
         self.rows = rows
         self._call = call
         self._stage = stage

@@ -16,13 +16,14 @@ from ncco_server.service.phone_numbers import readable
 from ncco_server.settings import Settings
 from ncco_server.settings.fields import VoiceAccess
 from ncco_server.vonage.keys import rsa_private_key
-from ncco_studio.console.phone.player import NO_CALL, Json, plain
-from ncco_studio.console.phone.transcript import bubbles_of_leg, language_awaited
+from ncco_studio.console.phone.player import NO_CALL, Json, shown_lines
+from ncco_studio.console.phone.turns import language_awaited
 from ncco_studio.simulator.delivery import Application
 from ncco_studio.simulator.legs import CallIsOver, Leg
 from ncco_studio.simulator.parties import ENDLESS, Behaviour, Parties
 from ncco_studio.simulator.rest.server import LiveVonage
 from ncco_studio.simulator.servers import HttpServer, moved
+from ncco_studio.verify.played_lines import leg_lines
 from ncco_studio.verify.scenarios.script import HangUpStep, PressStep, SilenceStep, SpeakStep, step_of
 
 Choice: TypeAlias = Literal["answer", "decline", "mailbox", "ring"]
@@ -139,6 +140,6 @@ def _shown(leg: Leg) -> Json:
         "made_at": f"{readable(caller, caller) or 'A withheld number'} calls {readable(leg.identity.to, caller)}",
         "position": {"flow": "", "step": "", "address": ""},
         "accepted_input": {"text": "", "keys": (), "phrases": ()},
-        "bubbles": plain(bubbles_of_leg(leg)),
+        "lines": shown_lines(leg_lines(leg)),
         "refused": "",
     }

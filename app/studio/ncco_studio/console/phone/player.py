@@ -13,6 +13,7 @@ from functools import cache, partial
 from itertools import islice
 from typing import Any, Final, Literal, TypeAlias
 
+from ncco_server.desk.transcript import CallLine
 from ncco_server.errors import AppError
 from ncco_server.flow.hours.calendar import ByHand
 from ncco_server.sample_calls import YEARS
@@ -24,11 +25,12 @@ from ncco_server.service.phone_numbers import read_called, read_caller
 from ncco_server.service.written_rows import name_of_caller
 from ncco_studio.console.phone.call import PhoneCall, PhoneServer
 from ncco_studio.console.phone.repetition import keep_recorded
-from ncco_studio.console.phone.transcript import bubbles_of, explain, hooks_of, language_awaited, marked
+from ncco_studio.console.phone.turns import explain, hooks_of, language_awaited, marked
 from ncco_studio.console.phone.world import CallRequest, ChosenAnswers, StoredRows, World
 from ncco_studio.editor.project import project_in
 from ncco_studio.editor.source import PASTED, Playable, read_source
 from ncco_studio.verify.played_call import CannotDo, FinishedStep, outcomes_of
+from ncco_studio.verify.played_lines import call_lines
 from ncco_studio.verify.scenarios.answers import lookups_of
 from ncco_studio.verify.scenarios.model import HoursByHand, ScenarioCall
 from ncco_studio.verify.scenarios.script import RecordStep, step_of
@@ -124,7 +126,7 @@ class PhonePlayer:
         await self._add(placed)
         steps: Sequence[FinishedStep] = ()
         if former is not None:
-            placed.former = bubbles_of(former)
+            placed.former = call_lines(former)
             steps = tuple(former.finished_steps)
 
         async def begin() -> None:
@@ -245,7 +247,7 @@ def _shown(call: PhoneCall, refused: str) -> Json:
         "made_at": f"{call.made_at:%A} {call.made_at.day} {call.made_at:%B %Y, %H:%M}{zone}",
         "position": plain(call.position),
         "accepted_input": plain(call.accepted_input()),
-        "bubbles": plain(marked(bubbles_of(call), call.former)),
+        "lines": shown_lines(marked(call_lines(call), call.former)),
         "stopped": call.stopped,
         "ended": call.result.ended,
         "problems": call.problems[:MOST_PROBLEMS],
@@ -279,6 +281,10 @@ def _messages_of(call: PhoneCall) -> Iterator[Json]:
             "to_number": session.call.to,
             "seconds": (ended - began).total_seconds(),
         }
+
+
+def shown_lines(lines: Sequence[CallLine]) -> list[Json]:
+    return [plain(line) | {"sentence": line.sentence} for line in lines]
 
 
 def plain(value: Any) -> Any:

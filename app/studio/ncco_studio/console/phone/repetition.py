@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 import orjson
 
 from ncco_server.desk.recorded_calls import TimelineEntry, answers_in, entries_of, functions_in
+from ncco_server.desk.transcript import trace_of
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.engine.session import CalledFunction, from_json
 from ncco_server.errors import AppError
@@ -31,7 +32,6 @@ from ncco_studio.verify.scenarios import script
 from ncco_studio.verify.scenarios.answers import Definitions, lookups_of
 from ncco_studio.verify.scenarios.fitting import DIRECTION
 from ncco_studio.verify.scenarios.model import ScenarioCall
-from ncco_studio.verify.scenarios.result import trace_of
 
 SAMPLE_CALLER: Final = FROM
 """The calling number of the scenario if the caller's own number is left out."""

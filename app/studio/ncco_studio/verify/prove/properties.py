@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from jinja2 import nodes
 
+from ncco_server.desk.transcript import CallLine
 from ncco_server.engine.event_hooks import ENDED
 from ncco_server.flow.action import Action
 from ncco_server.flow.digraph import reachable
@@ -74,6 +75,7 @@ class FoundViolation:
         severity: `warning` if uncertain, for example because only samples were tried.
         proved: the flow whose proof found it; "" if no single proof did, as for an unreachable step.
         example: the shortest call that shows it, as played; None if no call can.
+        call: the lines of this call.
     """
 
     kind: str
@@ -85,6 +87,7 @@ class FoundViolation:
     severity: Literal["error", "warning"] = "error"
     proved: str = ""
     example: WrittenScenario | None = None
+    call: tuple[CallLine, ...] = ()
 
     @property
     def is_error(self) -> bool:
@@ -110,10 +113,10 @@ class Violation(FoundViolation):
     code: str = ""
     path: tuple[Transition, ...] = ()
 
-    def found(self, proved: str = "", example: WrittenScenario | None = None) -> FoundViolation:
+    def found(self, proved: str = "") -> FoundViolation:
         """Without its turns, so that it can be stored."""
         about = (self.kind, self.flow, self.step, self.place, self.message, self.cure, self.severity)
-        return FoundViolation(*about, proved, example)
+        return FoundViolation(*about, proved)
 
 
 @dataclass(frozen=True, slots=True)

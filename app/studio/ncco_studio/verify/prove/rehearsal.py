@@ -8,10 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ncco_server.desk.transcript import CallLine
 from ncco_server.flow.model import Project
 from ncco_studio.verify.coverage import OutcomeCounter
 from ncco_studio.verify.handler_lines import LineTrace
 from ncco_studio.verify.outcomes import FlowOutcome, outcomes_of
+from ncco_studio.verify.played_lines import result_lines
 from ncco_studio.verify.prove.counterexample import counter_example, covering, shortened
 from ncco_studio.verify.prove.proof import FlowVerdict, Proof, outlined
 from ncco_studio.verify.prove.properties import Violation
@@ -38,6 +40,10 @@ class Rehearsed:
     problem: str = ""
     result: Result | None = None
 
+    @property
+    def call(self) -> tuple[CallLine, ...]:
+        return tuple(result_lines(self.result)) if self.result is not None else ()
+
 
 def confirmed(project: Project, proof: Proof, path_of: PathOf = str) -> FlowVerdict:
     """Violations that the simulator does not reproduce are left out and stop the proof."""
@@ -46,13 +52,15 @@ def confirmed(project: Project, proof: Proof, path_of: PathOf = str) -> FlowVerd
         first.setdefault(violation.key, violation)
     calls = {key: call for key, each in first.items() if (call := counter_example(proof, each)) is not None}
     simulated = replace(project, flows={name: outlined(flow) for name, flow in project.flows.items()})
-    played = dict(zip(calls, rehearse(simulated, calls.values()), strict=True))
+    played = dict(zip(calls, rehearse(simulated, calls.values(), path_of), strict=True))
     found = []
     stopped = ""
     unplayed = None
     for key, each in first.items():
         example = played.get(key)
-        shown = each.found(proof.flow.name, example.written if example is not None else None)
+        shown = each.found(proof.flow.name)
+        if example is not None:
+            shown = replace(shown, example=example.written, call=example.call)
         if example is None or not example.problem:
             found.append(shown)
         elif unplayed is None:
@@ -83,11 +91,11 @@ def coverings(project: Project, proofs: Iterable[Proof]) -> tuple[dict[str, list
     return played, [outcome for outcome in counter.coverage(LineTrace()).missing if outcome[:3] in taken]
 
 
-def rehearse(project: Project, scenarios: Iterable[WrittenScenario]) -> list[Rehearsed]:
+def rehearse(project: Project, scenarios: Iterable[WrittenScenario], path_of: PathOf = str) -> list[Rehearsed]:
     """Each scenario must hold, but one that expects `without` a fault must show that fault."""
 
     async def play_all() -> list[Rehearsed]:
-        stage = LocalStage(project)
+        stage = LocalStage(project, path_of=path_of)
         return [await _play(stage, scenario) for scenario in scenarios]
 
     log = logging.getLogger("ncco_server.service")  # of exceptions, which the proof reports

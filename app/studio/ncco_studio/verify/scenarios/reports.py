@@ -10,6 +10,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 import click
 
+from ncco_server.desk.transcript import DECIDING, CallLine, line_text, why_text
 from ncco_server.flow.language.exits import Goto
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.report import annotation, report
@@ -19,9 +20,9 @@ from ncco_studio.simulator.parties import ENDLESS
 from ncco_studio.simulator.transcript import Heard
 from ncco_studio.verify.coverage import Coverage
 from ncco_studio.verify.outcomes import FlowOutcome
-from ncco_studio.verify.scenarios.result import DECIDING, Difference, Result
+from ncco_studio.verify.played_lines import heard_line
+from ncco_studio.verify.scenarios.result import Difference, Result
 from ncco_studio.verify.scenarios.runner import Suite
-from ncco_studio.verify.transcript import decision, line_of, line_start, one_line
 
 MOST_NOTES: Final = 8
 _ANSI_CODES: Final = {"red": "31", "green": "32", "dim": "2", "bold": "1", "yellow": "33"}
@@ -55,7 +56,7 @@ def as_text(result: Result, *, is_shown: bool = False) -> str:
 
 
 def transcript_lines(result: Result) -> list[str]:
-    return [line_of(heard) for _, heard in _joined(result.transcript)]
+    return [line_text(heard_line(heard)) for _, heard in _joined(result.transcript)]
 
 
 def deciding_lines(result: Result) -> list[str]:
@@ -67,7 +68,7 @@ def deciding_lines(result: Result) -> list[str]:
     gotos = {line.step: line.where for line in result.decided if line.did == "entered" and line.what == Goto.word}
     relevant = [line for line in last if line.did != "decided" or gotos.get(line.step, line.where) == line.where]
     relevant = relevant or last[-1:]
-    return [f"decided by {decision(line)}" for line in relevant]
+    return [printable(f"decided by {line.shown or 'the server'}: {why_text(line)}") for line in relevant]
 
 
 def _transcript(result: Result, first: Difference) -> Iterator[str]:
@@ -75,12 +76,12 @@ def _transcript(result: Result, first: Difference) -> Iterator[str]:
     for number, heard in _joined(result.transcript):
         here = first.entry is not None and number >= first.entry and not is_marked
         is_marked = is_marked or here
-        line = line_of(heard)
+        line = line_text(heard_line(heard))
         yield ink(f"  > {line}", "red") if here else (ink(f"    {line}", "dim") if is_marked else f"    {line}")
         if here and first.expected:
-            yield ink(f'  >         {"expected":<10}"{one_line(first.expected)}"', "green")
+            yield ink(f"  > {line_text(CallLine('said', 'expected', first.expected))}", "green")
     if not is_marked:
-        yield ink(f"  > {line_start(first.at, 'differs')}{printable(first.message)}", "red")
+        yield ink(f"  > {line_text(CallLine('note', 'differs', first.message, first.at))}", "red")
 
 
 def _joined(transcript: Iterable[Heard]) -> Iterable[tuple[int, Heard]]:
@@ -135,7 +136,7 @@ def _json_result(result: Result) -> dict[str, Any]:
             for difference in result.differences
         ],
         "decided": deciding_lines(result),
-        "transcript": [" ".join(line_of(heard).split()) for heard in result.transcript],
+        "transcript": [" ".join(line_text(heard_line(heard)).split()) for heard in result.transcript],
     }
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
+from ncco_server.desk.transcript import trace_of
 from ncco_server.engine import Session, TraceLine
 from ncco_server.flow.nodes import Place
 from ncco_server.results import DecidedResult
@@ -19,7 +19,6 @@ from ncco_studio.verify.scenarios.model import Scenario
 from ncco_studio.verify.scenarios.values import Excerpt
 
 Line = TypeVar("Line", bound=TraceLine)
-DECIDING: Final = ("decided", "failed", "refused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +123,6 @@ class Result:
 def failsafe_in(lines: Iterable[Line]) -> Line | None:
     """Return None if the failsafe is not played."""
     return next((line for line in lines if line.did == "failed" and line.what == "failsafe"), None)
-
-
-def trace_of(stored: bytes) -> list[TraceLine]:
-    """The trace of a `TurnRow`."""
-    return [TraceLine.read(line) for line in json.loads(stored)]
 
 
 def decided_in(turns: Iterable[TurnRow], zero_ms: int, path_of: Callable[[str], str]) -> list[Decided]:

@@ -63,12 +63,12 @@ def test_a_difference_is_reported_with_the_transcript_and_the_line_that_decided(
   tests/scenarios/main.yaml:4: something else is heard
       expected: Good: bye, 100%
       instead:  Then 2.
-  decided by shop/flows/main.yaml:11: step "menu", pin: digits 25 are the key of choice "pin"
+  decided by shop/flows/main.yaml:11: menu → pin: digits 25 are the key of choice "pin"
 
         0.0 s  hears     "Press 1."
         0.8 s  presses   25
   >     1.0 s  hears     "Then 2."
-  >         expected  "Good: bye, 100%"
+  >            expected  "Good: bye, 100%"
         1.8 s  hangs up
 """ == unstyle(as_text(suite.differing[0]))
 
