@@ -121,11 +121,11 @@ call {LEG}
     0.0 s  presses   1
            why       menu → sales: digits 1 are the key of choice "sales"  flows/desk.yaml:13
     0.0 s  connect   phone 447700900111, for 20 s
+           hook      called: waiting
     0.0 s  webhook   event-ringing: to 447700900111
     0.0 s  webhook   event-busy: to 447700900111
            why       sales → busy: Vonage reported busy; no line for it, so "otherwise" decides  flows/desk.yaml:22
            nothing   the call continues as before
-           hook      called: waiting
     0.0 s  webhook   event-completed: after 42 s
 """.splitlines()
         == shown.stdout.splitlines()

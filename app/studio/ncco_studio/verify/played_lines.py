@@ -164,8 +164,9 @@ def result_lines(result: Result) -> list[CallLine]:
     order = Order(result.transcript)
     placed = [(index, 1, heard_line(each)) for index, each in enumerate(result.transcript)]
     for line in result.decided:
-        if line.did in DECIDING:
-            why = CallLine("why", "why", why_text(line), line.at, place=place_of(line.shown))
+        if line.did in DECIDING or line.did == "asked":
+            text = why_text(line, "lookup" if line.did == "asked" else "")
+            why = CallLine("why", "why", text, line.at, place=place_of(line.shown))
             placed.append((order.index_at(line.at), 0, why))
     return [line for _, _, line in sorted(placed, key=lambda each: each[:2])]
 

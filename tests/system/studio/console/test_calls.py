@@ -110,7 +110,7 @@ def test_a_whole_call_is_in_view_and_aligned_on_a_phone(page: Page) -> None:
     expect(shown).to_be_visible()
 
     page.goto("/calls/aaaaaaaa-0")
-    assert 1 == len({*page.locator(".turn > .bubble:not(.caller)").first.evaluate(LEFTS)})
+    assert 1 == len({*page.locator(".said > .bubble").first.evaluate(LEFTS)})
     page.locator("#conversation details summary").first.click()
     expect(page.locator("#conversation pre").first).to_be_visible()
     texts = page.locator("#conversation pre")
@@ -132,7 +132,7 @@ def test_unfolded_details_stay_open_while_a_call_continues(page: Page) -> None:
     assert 200 == statuses[0]
 
     expect(details.get_by_role("group", name="Webhook")).to_be_visible()
-    expect(page.locator("#conversation > li")).to_have_count(3)
+    expect(page.locator("#conversation details")).to_have_count(3)
 
 
 def test_only_a_visible_tab_polls(page: Page) -> None:

@@ -77,7 +77,9 @@ def test_a_call_fits_on_a_phone_is_accessible_and_shows_owners_nothing_technical
         page.keyboard.press("Escape")
         page.locator("#details > summary").click()
         expect(page.locator("flow-editor").get_by_role("textbox")).to_contain_text("flow: reception")
-        expect(heard(page, "pressed 1 → sales, reception.yaml line 48")).to_be_visible()
+        expect(
+            heard(page, 'menu → sales: digits 1 are the key of choice "sales", reception.yaml line 48')
+        ).to_be_visible()
 
 
 def test_the_settings_open_and_close_by_keyboard(page: Page) -> None:

@@ -178,7 +178,11 @@ async def test_a_refuted_flow_shows_the_call_that_refutes_it(tmp_path: Path) -> 
 
     assert "main is refuted" in words(page)
     assert "dead_end, flows/main.yaml line 11" in words(page)
-    assert "For sales, press 1. press 1 the called party: busy" in words(page)
+    assert (
+        'For sales, press 1. 1 menu → sales: digits 1 are the key of choice "sales", flows/main.yaml line 9'
+        in words(page)
+    )
+    assert "rings sales → busy: Vonage reported busy" in words(page)
     assert [{"press": "1"}, {"dial": {"outcome": "busy"}}] == steps
     assert 'data-over="true"' in answer.text
 
