@@ -226,7 +226,7 @@ CARELESS: dict[str, list[dict[str, Any]]] = {
         ("transfer", [], "the platform reports an error: Conversation CON-1 not found", 0),
         ("unknown", [], "answer webhook: N910 /0/voiceName: voiceName is from older documentation.", 0),
         ("socket", ["disconnected"], "rings     wss://bot.example.com/socket", 0),
-        ("music", [], "hears     https://audio.example.com/a.mp3", 0),
+        ("music", [], "hears     audio https://audio.example.com/a.mp3", 0),
     ],
 )
 def test_questionable_replies_of_a_server_are_reported(what: str, events: list[str], told: str, code: int) -> None:
