@@ -55,6 +55,7 @@ def handler_project(files: Mapping[str, str]) -> dict[str, str]:
     found["flows/main.py"] = (_FOLDER / "python.py.txt").read_text(encoding="utf-8")
     found["flows/ring.yaml"] = (_FOLDER / "ring.yaml").read_text(encoding="utf-8")
     found["tests/scenarios/main.yaml"] += _FAULTS
+    found["pyproject.toml"] = (_FOLDER / "pyproject.toml.txt").read_text(encoding="utf-8")
     found[".env"] = "NCCO_PYTHON_FLOWS=main.py\n"
     found[".env.example"] += f"\n# Files of flows/ whose handlers are run.\n{found['.env']}"
     return found

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass
+from datetime import datetime
 from typing import Any, Final, is_typeddict
 
 import ncco_server
@@ -32,11 +33,8 @@ NCCOs and webhooks, without a server. The options of actions are in [Options of 
 """
 NCCO: Final[Any] = ncco_server.ncco
 PACKAGES: Final[tuple[Any, ...]] = (ncco_server, NCCO)
-_MODULE: Final = re.compile(r"\b(?:[a-z_]+\.)+(?=[A-Z_a-z])")
+_SENTENCE: Final = re.compile(r"(?<=\.) +")
 _HEADINGS: Final = re.compile(r"(Args|Attributes|Raises|Returns):")
-_NOT_RUN: Final = "<!-- not run: a part of the reference -->\n"
-_QUOTED: Final = re.compile(r"((?:: |-> ))(['\"])(.*?)\2(?=[,) ]|$)")
-"""An annotation, which `inspect` shows in quotes."""
 
 
 def page() -> str:
@@ -66,7 +64,7 @@ def _sections(package: Any) -> Iterator[str]:
         if package is NCCO and name in PACKAGES[0].__all__:
             continue
         if not _is_model(found) and (inspect.isclass(found) or inspect.isfunction(found)):
-            code = f"{_NOT_RUN}```python\n{_signature(name, found)}\n```"
+            code = f"```text\n{_signature(name, found)}\n```"
             yield f"### `{name}`\n\n{code}\n\n{_text(found)}{''.join(_members(found))}"
 
 
@@ -74,20 +72,28 @@ def _signature(name: str, found: Any) -> str:
     if not inspect.isclass(found):
         return f"def {name}{_call(found)}"
     if is_dataclass(found) or issubclass(found, str):
-        return f"class {name}{_call(found).partition(' -> ')[0]}"
+        return f"class {name}{_call(found)}"
     bases = ", ".join(base.__name__ for base in found.__bases__ if base is not object)
     return f"class {name}({bases})" if bases else f"class {name}"
 
 
 def _call(found: Any) -> str:
+    """The arguments, without types: editors show these."""
     signature = inspect.signature(found)
     kept = [
-        each.replace(default=...) if callable(each.default) and each.default is not each.empty else each
+        each.replace(
+            annotation=each.empty, default=each.empty if each.default is each.empty else _default(each.default)
+        )
         for each in signature.parameters.values()
         if each.name not in ("self", "cls")
     ]
-    text = str(signature.replace(parameters=kept)).replace("Ellipsis", "...")
-    return _MODULE.sub("", _QUOTED.sub(r"\1\3", text))
+    return str(signature.replace(parameters=kept, return_annotation=signature.empty)).replace("Ellipsis", "...")
+
+
+def _default(value: Any) -> Any:
+    if value is inspect.Parameter.empty:
+        return value
+    return ... if callable(value) or isinstance(value, Mapping | datetime) else value
 
 
 def _text(found: Any) -> str:
@@ -108,19 +114,19 @@ def _block(block: str) -> str:
                 items[-1] += f" {line.strip()}"
         return "\n".join([f"{heading[1]}:", "", *items])
     if block.startswith("    "):
-        return f"{_NOT_RUN}```python\n{inspect.cleandoc(block)}\n```"
-    return _NOT_RUN + block if block.startswith("```python") else block
+        return f"```text\n{inspect.cleandoc(block)}\n```"
+    return block.replace("```python", "```text", 1)
 
 
 def _members(found: Any) -> Iterator[str]:
-    """The public methods of a class that is no model, each with its first paragraph."""
+    """The public methods of a class that is no model, each with its first sentence."""
     if not inspect.isclass(found) or found in (Issue, Rule):
         return
     for name, member in vars(found).items():
         function = getattr(member, "__func__", member)
         if name.startswith("_") or not (inspect.isfunction(function) or isinstance(member, property)):
             continue
-        text = (inspect.getdoc(member) or "").partition("\n\n")[0].replace("\n", " ")
+        text = _SENTENCE.split((inspect.getdoc(member) or "").replace("\n", " "), maxsplit=1)[0]
         shown = name if isinstance(member, property) else f"{name}{_call(function)}"
         yield f"- `{shown}`{': ' if text else ''}{text}\n"
     yield "\n"
@@ -131,6 +137,5 @@ def _options() -> Iterator[str]:
     """The arguments that `**options` stands for."""
     for name, found in vars(options).items():
         if is_typeddict(found):
-            fields = ((each, hint.__forward_arg__) for each, hint in found.__annotations__.items() if each.islower())
-            own = ", ".join(f"`{each}: {hint}`" for each, hint in fields)
+            own = ", ".join(f"`{each}`" for each in found.__annotations__)
             yield f"### `{name}`\n\n{_text(found)}Options: {own}.\n\n"

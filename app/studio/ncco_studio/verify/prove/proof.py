@@ -192,10 +192,11 @@ def prove(
 
 def roots_of(flows: Mapping[str, Flow]) -> list[Flow]:
     """The entry flows; if there are none, the flows that no other runs. Handlers in Python have scenarios instead."""
-    flows = {name: flow for name, flow in flows.items() if flow.handler is None}
-    startable = [flow for flow in flows.values() if flow.is_startable or flow.outbound is not None]
+    read = [flow for flow in flows.values() if flow.handler is None]
+    startable = [flow for flow in read if flow.is_startable or flow.outbound is not None]
     run = {name for flow in flows.values() for name in flows_run_from(flow) if name != flow.name}
-    return startable or [flow for flow in flows.values() if flow.name not in run] or list(flows.values())
+    first = startable or [flow for flow in read if flow.name not in run]
+    return first or (read if len(read) == len(flows) else [])
 
 
 def placed_forever(project: Project, verdicts: Iterable[FlowVerdict]) -> list[FoundViolation]:
