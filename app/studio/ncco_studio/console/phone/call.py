@@ -144,7 +144,8 @@ class PhoneCall(PlayedCall):
             reason = (error.strerror or str(error)).lower()
             cure = "give the server's user write permission there, and keep the call again"
             raise CannotKeep(f"the scenario cannot be written to {path}: {reason}", cure) from error
-        return {"path": str(path), "name": name, "command": shlex.join(("ncco", "test", str(path)))}
+        shown = path.relative_to(project).as_posix()
+        return {"path": shown, "name": name, "command": shlex.join(("ncco", "test", shown))}
 
     def _rows_at_start(self) -> dict[str, list[dict[str, Any]]]:
         """The rows that the call used, without sensitive values."""
