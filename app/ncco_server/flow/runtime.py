@@ -308,7 +308,6 @@ class Exit(ABC):
             the step's actions.
         is_early: it can decide before the step plays anything.
         asks_again: the step's lookups are made again before it decides on a webhook.
-        decides_by_name: only an outcome's name decides, not the caller's input or the time.
     """
 
     word: ClassVar[str]
@@ -316,7 +315,6 @@ class Exit(ABC):
     leaves_at_once: ClassVar[bool] = False
     is_early: ClassVar[bool] = False
     asks_again: ClassVar[bool] = False
-    decides_by_name: ClassVar[bool] = False
 
     @abstractmethod
     def written_ways(self) -> Iterator[Way]: ...

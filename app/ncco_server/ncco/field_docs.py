@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import pairwise
-from typing import TypeVar
+from typing import Final, TypeVar
 
-from ncco_server.syntax_trees import syntax_tree
+_PARSING: Final = threading.RLock()
+"""Python 3.11 counts the depth of a tree for all threads together: a second one raises SystemError."""
 
 T = TypeVar("T")
 
@@ -26,7 +28,8 @@ def field_docs(owner: type[T], base: type[T]) -> Mapping[str, str]:
 
 @cache
 def _docstrings(module: str) -> Mapping[str, Mapping[str, str]]:
-    tree = syntax_tree(inspect.getsource(sys.modules[module]))
+    with _PARSING:
+        tree = ast.parse(inspect.getsource(sys.modules[module]))
     classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
     return {each.name: dict(_docstrings_in(each)) for each in classes}
 

@@ -61,7 +61,6 @@ class Choices(AskingExit[ChoicesWords]):
 
     word: ClassVar = "choices"
     form: ClassVar = ChoicesWords
-    decides_by_name: ClassVar = True
 
     choices: Menu
     retry: Retry

@@ -79,7 +79,6 @@ class On(StepExit[OnWords]):
     word: ClassVar = "on"
     form: ClassVar = OnWords
     is_early: ClassVar = True
-    decides_by_name: ClassVar = True
 
     lines: Mapping[str, OutcomeTarget]
     covered: frozenset[str]
