@@ -245,11 +245,6 @@ _NO_EVENTS = {
     for name in ("eventUrl", "eventMethod", "eventOnCompletion")
 }
 
-_INPUT_TYPES = {
-    **dict.fromkeys(("digits", "digit", "keys", "keypad", "keypress", "tones"), "dtmf"),
-    **dict.fromkeys(("asr", "voice", "audio", "stt", "talk"), "speech"),
-}
-
 
 class Record(NccoModel):
     """Record the call from now on; with an end condition, wait until it is met. Source: NCCO reference, Record."""
@@ -347,7 +342,7 @@ class Input(NccoModel):
     action: Literal["input"] = "input"
     type: Annotated[
         list[Literal["dtmf", "speech"]],
-        ListOf(Word(("dtmf", "speech"), other_words=_INPUT_TYPES), low=1, high=2, distinct=True, noun="input type"),
+        ListOf(Word(("dtmf", "speech")), low=1, high=2, distinct=True, noun="input type"),
     ]
     """The kinds of input: ["dtmf"], ["speech"] or both."""
     dtmf: DtmfSettings | None = None
@@ -356,7 +351,7 @@ class Input(NccoModel):
     """How to recognise speech."""
     mode: Annotated[
         Literal["synchronous", "asynchronous"] | None,
-        Word(("synchronous", "asynchronous"), other_words={"sync": "synchronous", "async": "asynchronous"}),
+        Word(("synchronous", "asynchronous")),
         Default("synchronous"),
     ] = None
     """asynchronous sends each key at once, and does not allow dtmf settings."""
@@ -433,7 +428,6 @@ class Connect(NccoModel):
         Word(
             ("synchronous",),
             {"asynchronous": "Leave it out: events are asynchronous by default."},
-            other_words={"sync": "synchronous"},
         ),
     ] = None
     """With synchronous, the reply to a webhook can replace the NCCO."""

@@ -8,9 +8,8 @@ from typing import Any
 from ncco_server.issue import Issue, fault, shown
 from ncco_server.ncco.actions import SHAPES
 from ncco_server.ncco.checks import check_order
-from ncco_server.ncco.hints import meant_action
 from ncco_server.ncco.ssml import is_plain
-from ncco_server.suggest import folded
+from ncco_server.suggest import folded, near
 
 _DISTINCTIVE_OPTIONS = {
     name: {option.name for option in shape.options.values() if option.required} - {"name", "type"}
@@ -78,7 +77,9 @@ def _check_action(action: object) -> list[Issue]:
         return [fault("N103", "The object does not say which action it is.", _name_cure(action))]
     if isinstance(name, str) and name in SHAPES:
         return SHAPES[name].check(action)
-    return [fault("N104", f"{shown(name)} is not the name of an action.", meant_action(name, SHAPES), "/action")]
+    meant = near(name, SHAPES)
+    cure = f'Did you mean "{meant}"?' if meant else None
+    return [fault("N104", f"{shown(name)} is not the name of an action.", cure, "/action")]
 
 
 def _name_cure(action: dict[Any, Any]) -> str | None:

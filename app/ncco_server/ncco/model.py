@@ -15,10 +15,9 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from ncco_server.issue import Issue, fault, keys_of, listed, pointer, shown, wrong_type
 from ncco_server.ncco.field_docs import field_docs
-from ncco_server.ncco.hints import ENDPOINT_NAMES, meant_option
 from ncco_server.ncco.value_types import JsonSchema, Kind, ListOf, MapOf, kind_of
 from ncco_server.ncco.value_types.kind import check_value
-from ncco_server.suggest import folded, near
+from ncco_server.suggest import near
 
 UNKNOWN_OPTION: Final = "N105"
 """Its fix writes the option that was probably meant."""
@@ -126,7 +125,13 @@ class Shape:
         return not is_tag and not any(str(key) in names for names in known)
 
     def _guess(self, key: object) -> tuple[str | None, str | None]:
-        return meant_option(key, self.title, self.options, self.inside)
+        """The cure of an unknown option, and the option that was meant, if it is one of this object."""
+        if str(key) in self.inside:
+            return f'"{key}" belongs inside "{self.inside[str(key)]}".', None
+        if meant := near(key, self.options):
+            return f'Did you mean "{meant}"?', meant
+        meant = near(key, self.inside)
+        return f'Did you mean "{meant}" inside "{self.inside[meant]}"?' if meant else None, None
 
     def _check_option(self, key: object, entry: object) -> list[Issue]:
         note = self.notes.get(str(key))
@@ -242,7 +247,7 @@ class Tagged(MapOf):
             return [fault("N120", "The endpoint has no type.", self._type_cure(value))]
         if isinstance(kind, str) and kind in self.shapes:
             return self.shapes[kind].check(value)
-        meant = ENDPOINT_NAMES.get(folded(kind)) or near(kind, self.shapes)
+        meant = near(kind, self.shapes)
         cure = f'Did you mean "{meant}"?' if meant else None
         return [fault("N121", f"{shown(kind)} is not an endpoint type.", cure, "/type")]
 

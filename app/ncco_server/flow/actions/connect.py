@@ -24,7 +24,7 @@ from ncco_server.flow.actions.item import Item, gather, has_duplicate
 from ncco_server.flow.effects import Effect, Phase
 from ncco_server.flow.frame import Callback, Draft, Frame, Runs
 from ncco_server.flow.grammar.fields import ENDPOINT_TYPES, action_fields, computed_type, endpoint_fields, read_list
-from ncco_server.flow.grammar.reader import HINTS, Reader, Resolver, read_fields
+from ncco_server.flow.grammar.reader import Reader, Resolver, read_fields
 from ncco_server.flow.grammar.targets import read_flow_name, read_run
 from ncco_server.flow.issues import did_you_mean, meant_word
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text, text_of
@@ -32,10 +32,9 @@ from ncco_server.flow.source.source_file import quote
 from ncco_server.flow.templates.compiler import as_computed
 from ncco_server.flow.templates.values import Value
 from ncco_server.flow.values import Array, Constant, Object, OurNumber, Supplied, find
-from ncco_server.ncco.hints import ENDPOINT_NAMES
 from ncco_server.ncco.statuses import DIAL_FAILURES
 from ncco_server.ncco.value_types import FILLING, TYPES
-from ncco_server.suggest import folded, nearest
+from ncco_server.suggest import nearest
 
 _NUMBER = re.compile(rf"['+\d(\[][\d{FILLING}]*")
 _BY_SCHEME = {"tel:": "phone", "sip:": "sip", "sips:": "sip", "ws:": "websocket", "wss:": "websocket"}
@@ -70,17 +69,13 @@ def _type_of(target: Map, reader: Reader) -> str | None:
             known = {field for _, fields in BY_FIELDS for field in fields} | {"uri", "type"}
             misspelt = next((key for key, _ in target.entries if nearest(key.value, known)), None)
             cure = None if misspelt is None else meant_word(misspelt.value, known, "")
-            kinds = ((key, ENDPOINT_NAMES.get(folded(key.value), key.value)) for key, _ in target.entries)
-            if misspelt is None and (found := next(((key, each) for key, each in kinds if each in _MAIN), None)):
-                misspelt, cure = found[0], did_you_mean(_MAIN[found[1]])
             place = target.place if misspelt is None else misspelt.place
             reader.report("E405", place, "this target does not say what to connect to", cure)
         return kind
     text = reader.text(written, "type")
     if text is None or text.value in ENDPOINT_TYPES:
         return text.value if text else None
-    meant = text._replace(value=ENDPOINT_NAMES.get(text.value.lower(), text.value))
-    reader.unknown("E405", meant, ENDPOINT_TYPES, f'there is no endpoint "{text.value}"')
+    reader.unknown("E405", text, ENDPOINT_TYPES, f'there is no endpoint "{text.value}"')
     return None
 
 
@@ -138,7 +133,7 @@ def _read_runs(node: Map, place: Place, reader: Resolver) -> Runs | None:
         reader.report("E285", url.key.place, message)
     words = ("run", "with", *_TONES)
     kept = node.without("url")
-    fields = read_fields(kept, words, "`onAnswer`", reader, place=place, hints=HINTS["on_answer"])
+    fields = read_fields(kept, words, "`onAnswer`", reader, place=place)
     run = fields.need("run", "add `run: flow`", reader)
     name = read_flow_name(run, "`run`", reader) if run else None
     runs = read_run(name, fields.get("with"), reader) if name else None

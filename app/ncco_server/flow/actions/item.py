@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from ncco_server.flow.grammar.fields import MapField, action_fields
-from ncco_server.flow.grammar.reader import HINTS, Reader, meaning_of
+from ncco_server.flow.grammar.reader import Reader, elsewhere
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text, texts_in
 from ncco_server.ncco.actions import SHAPES
 from ncco_server.suggest import nearest
@@ -15,10 +14,6 @@ from ncco_server.suggest import nearest
 ACTIONS = tuple(SHAPES)
 
 ITEM_WORDS = (*ACTIONS, "ncco", "checkpoint")
-
-
-FOREIGN: Final = HINTS["action"]
-"""Names of other platforms' actions, with the equivalent names here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +91,7 @@ def parse_item(node: Node, reader: Reader) -> Item | None:
         reader.report("E402", node.place, "an item of `do` is a list, not an action")
         return None
     if isinstance(node, Text):
-        word, _, rest = node.value.partition(" ")
-        foreign = _foreign_cure(node.value)
-        cure = foreign
-        cure = f"write `- {word}: {rest[:40] or '..'}`" if word in ITEM_WORDS else cure
-        reader.report("E402", node.place, f'an item of `do` is the text "{node.value[:40]}", not an action', cure)
+        reader.report("E402", node.place, f'an item of `do` is the text "{node.value[:40]}", not an action')
         return None
     pasted = node.get("action")
     return _parse_named(node, reader) if pasted is None else _parse_pasted(node, pasted, reader)
@@ -128,10 +119,6 @@ def _parse_named(node: Map, reader: Reader) -> Item | None:
         return None
     word = named[0].key.value
     place = named[0].key.place
-    leading = node.entries[0].key
-    if leading.value not in ITEM_WORDS and meaning_of(leading.value, FOREIGN) and not _is_field(leading.value, word):
-        _report_unknown(leading, reader)
-        return None
     for entry in named[1:]:
         reader.report("E403", entry.key.place, f"`{word}` and `{entry.key.value}` are in the same item")
     rest = tuple(entry for entry in node.entries if entry not in named)
@@ -155,7 +142,7 @@ def _report_nameless(node: Map, reader: Reader) -> None:
     if not keys:
         reader.report("E402", node.place, "an item of `do` is empty")
         return
-    first = next((key for key in keys if meaning_of(key.value, FOREIGN) or nearest(key.value, ITEM_WORDS)), keys[0])
+    first = next((key for key in keys if nearest(key.value, ITEM_WORDS)), keys[0])
     named = next((key for key in keys if key.value.lower() == "action"), None)
     if named is not None:
         reader.report("E402", named.place, f'"{named.value}" is not an action', "write `action` in lower case")
@@ -164,12 +151,7 @@ def _report_nameless(node: Map, reader: Reader) -> None:
 
 
 def _report_unknown(word: Text, reader: Reader) -> None:
-    reader.unknown("E402", word, ITEM_WORDS, f'there is no action "{word.value}"', _foreign_cure(word.value))
-
-
-def _foreign_cure(word: str) -> str | None:
-    meant = meaning_of(word, FOREIGN)
-    return f"write `{meant}` instead" if meant and meant.isidentifier() else meant
+    reader.unknown("E402", word, ITEM_WORDS, f'there is no action "{word.value}"', elsewhere(word.value))
 
 
 def restore_items(do: Node, step_words: Collection[str], reader: Reader) -> Node:

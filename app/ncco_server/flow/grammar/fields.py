@@ -31,7 +31,6 @@ from ncco_server.flow.templates.values import Value
 from ncco_server.flow.values import Array, Constant, Object, localised
 from ncco_server.issue import listed as phrase
 from ncco_server.ncco.actions import ENDPOINT, SHAPES
-from ncco_server.ncco.hints import OPTION_NAMES
 from ncco_server.ncco.model import Nested, Option
 from ncco_server.ncco.model import Shape as NccoShape
 from ncco_server.ncco.types import USER_TO_USER, FreeForm, OneOrList, SpokenText, StandardHeaders
@@ -314,17 +313,7 @@ def _hints(shape: NccoShape) -> dict[str, str]:
     inner = {name: holder for name, holder in shape.inside.items() if folded(name) not in own}
     nested = {name: f"write it inside `{holder}`" for name, holder in inner.items()}
     by_word = {spelling: cure for name, cure in nested.items() for spelling in (name.lower(), _snake_case(name))}
-    foreign = {
-        word: name if name in shape.options else f"here it is called {name}"
-        for word, name in OPTION_NAMES.get(shape.title, {}).items()
-    }
-    if shape.title == "talk":
-        foreign["file src path include j2"] = "template"
-    if shape.title == "connect":
-        foreign["whisper announce"] = "write `onAnswer: {run: flow}`"
-    if shape.title == "record":
-        foreign["email mail sms"] = "write `events: {record: hook}` in the step instead"
-    return foreign | by_word | (_owners(shape) if shape.title in SHAPES else {})
+    return by_word | (_owners(shape) if shape.title in SHAPES else {})
 
 
 def _owners(shape: NccoShape) -> dict[str, str]:

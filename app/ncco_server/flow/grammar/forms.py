@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 
 from ncco_server.flow.grammar.reader import Reader
 from ncco_server.flow.nodes import Node
-from ncco_server.ncco.value_types import JsonSchema, Kind, duration_ms, meant_durations
+from ncco_server.ncco.value_types import JsonSchema, Kind, duration_ms
 
 BRACES: Final = r"\{\{|\{%"
 TEXT: Final[JsonSchema] = {"type": ["string", "number", "boolean"]}
@@ -128,14 +128,10 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """A duration, read as milliseconds; E534 for anything else.
-
-    `unit` is the likeliest for a number without one.
-    """
+    """A duration, read as milliseconds; E203 for anything else."""
 
     low: str
     high: str
-    unit: str
 
     def read(self, node: Node, what: str, reader: Reader) -> int | None:
         otherwise = f"write a duration from {self.low} to {self.high}"
@@ -143,15 +139,9 @@ class Duration:
         if text is None:
             return None
         found = self._fitting(text.value)
-        if found is not None:
-            return found
-        meant = [each for each in meant_durations(text.value, self.unit) if self._fitting(each) is not None]
-        cure: str = otherwise
-        if meant:
-            meant = [*dict.fromkeys(meant)]
-            cure = f"write {' or '.join(meant)}"
-        reader.report("E534", text.place, f'{what} cannot be "{text.value}"', cure)
-        return None
+        if found is None:
+            reader.report("E203", text.place, f'{what} cannot be "{text.value}"', otherwise)
+        return found
 
     def _fitting(self, text: str) -> int | None:
         found = duration_ms(text)

@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, TypeAlias
 
 from ncco_server.flow.grammar.forms import TEXT, Notation
 from ncco_server.flow.grammar.map_form import MapForm, SetByCode
-from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver
+from ncco_server.flow.grammar.reader import Fields, Reader, Resolver
 from ncco_server.flow.issues import did_you_mean
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from ncco_server.ncco.actions import SHAPES
@@ -50,7 +50,6 @@ LanguageCode: TypeAlias = Annotated[str, Notation(_read_code, TEXT)]
 class Locale(MapForm):
     """A language that a flow speaks. If `language` is invalid, the locale's name suggests one."""
 
-    hints: ClassVar = HINTS["locale"]
     cures: ClassVar = {"language": "add `language` with a code such as en-GB"}
 
     name: SetByCode[str]

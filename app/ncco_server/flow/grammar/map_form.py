@@ -51,7 +51,7 @@ class MapForm(ABC):
     """
 
     hints: ClassVar[Mapping[str, str]] = {}
-    """Words of other systems, separated by spaces, each with the word to use here or what to write instead."""
+    """What to write instead of an unknown word, by the word in lower case."""
     cures: ClassVar[Mapping[str, str]] = {}
     """What to write if a required word is missing (E204), by word."""
     unknown_code: ClassVar[str] = "E202"
@@ -93,15 +93,12 @@ class MapForm(ABC):
         reader: Reader,
         *,
         place: Place | None = None,
-        hints: Mapping[str, str] | None = None,
     ) -> Fields:
         """Report an unknown word once, then treat it as the word that was meant.
 
-        `what` names the map in messages; missing words are reported at `place`, by default the map's; `hints` are for
-        this map only.
+        `what` names the map in messages; missing words are reported at `place`, by default the map's.
         """
-        own = {**hints, **cls.hints} if hints else cls.hints
-        return read_fields(node, _known(cls), what, reader, place=place, hints=own, code=cls.unknown_code)
+        return read_fields(node, _known(cls), what, reader, place=place, hints=cls.hints, code=cls.unknown_code)
 
     @classmethod
     def read(cls, node: Node, what: str, reader: Reader, *, place: Place | None = None, **made: Any) -> Self | None:

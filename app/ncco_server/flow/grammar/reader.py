@@ -13,26 +13,26 @@ from typing import Any, Final, TypeVar
 
 import yaml
 
-from ncco_server.flow.grammar.own_values import with_own_values, written
 from ncco_server.flow.issues import RULES, FlowIssue, did_you_mean, meant_word, write_one_of
 from ncco_server.flow.nodes import NOWHERE, Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.scope import ScopeTypes, Signature, Variable
 from ncco_server.flow.templates.compiler import compile_expression, compile_value
-from ncco_server.flow.templates.foreign import FOREIGN
 from ncco_server.flow.templates.parsing import Templates
 from ncco_server.flow.templates.values import Expression, Value
 from ncco_server.flow.values import leaves
 from ncco_server.issue import listed as phrase
 from ncco_server.ncco.actions import SHAPES
 from ncco_server.ncco.value_types import Escape, Kind
-from ncco_server.suggest import folded, is_same, nearest
+from ncco_server.suggest import is_same, nearest
 
 N = TypeVar("N", Text, Map, Seq)
 
-HINTS: Final[Mapping[str, Mapping[str, str]]] = yaml.load(
-    Path(__file__).with_name("hints.yaml").read_bytes(), yaml.CSafeLoader
-)
-"""For each kind of map: other systems' words, and their replacements."""
+_ELSEWHERE: Final[Mapping[str, str]] = {
+    word: home
+    for words, home in yaml.load(Path(__file__).with_name("elsewhere.yaml").read_bytes(), yaml.CSafeLoader).items()
+    for word in words.split()
+}
+"""Words of the language, in lower case, with where they belong."""
 
 OPTION_OWNERS: Final[Mapping[str, list[str]]] = {
     name.lower(): [f"`{title}`" for title, shape in SHAPES.items() if name in shape.options]
@@ -76,7 +76,7 @@ class Reader:
     def _of_type(self, node: Node, wanted: type[N], what: str, cure: str | None) -> N | None:
         if isinstance(node, wanted):
             return node
-        cure = with_own_values(cure or _in_shape(node, wanted), node)
+        cure = cure or f"write {_NODE_TYPES[wanted]} here"
         self.report("E201", node.place, f"{what} is {_NODE_TYPES[type(node)]}", cure)
         return None
 
@@ -210,7 +210,7 @@ class Resolver(Reader):
             self.report("W305", node.place, message, f'write "{braces}"', [node.value])
 
     def expression(self, node: Node, what: str) -> Expression | None:
-        text = self.text(node, what, _compared(node) if isinstance(node, Map) else None)
+        text = self.text(node, what)
         if text is None:
             return None
         expression, issues = compile_expression(text, self.scope, language=self.language)
@@ -267,44 +267,24 @@ def read_fields(
 ) -> Fields:
     """Report any other key once, as `code`, then treat it as the intended known word. Of two for the same, the first.
 
-    `what` names the map in messages; missing words are reported at `place`, by default the map's; `hints` are as in
-    `HINTS`.
+    `what` names the map in messages; missing words are reported at `place`, by default the map's; `hints` are cures of
+    unknown words, in lower case.
     """
     entries = {entry.key.value: entry for entry in node.entries if entry.key.value in known}
     is_whole = True
-    meanings: set[str] = set()
     for entry in node.entries:
         word = entry.key.value
         if word in known:
             continue
-        near = nearest(word, (*known, *" ".join(hints or ()).split()))
-        meant = meaning_of(word if near in known else near or word, hints or {}) or synonym(word, known)
-        if meant is None and isinstance(entry.value, Map) and entry.value.entries and {*entry.value.keys()} <= {*known}:
-            meant = f"write `{written(entry.value)[1:-1]}` without `{word}:` around it"
-        if meant in meanings:
-            continue
-        meanings |= {meant} if meant else set()
-        message = f'{what} has no "{word}"'
-        if isinstance(entry.value, Text) and entry.value.value in known and not (meant or nearest(word, known)):
-            meant = f"write `{entry.value.value}: {word}`"  # the key and its value are swapped
-        if meant is None:
-            others = [each for each in known if not (is_same(word, each) and node.get(each) is not None)]
-            meant = nearest(word, others)
-            home = reader.home_of(word)
-            if home and meant and not is_same(word, meant):
-                meant = None
-            reader.report(
-                code, entry.key.place, message, did_you_mean(meant) if meant else home or write_one_of([*known])
-            )
-        else:
-            rename = f"write `{meant}`" if meant.isidentifier() else with_own_values(meant, entry.value)
-            at = entry.key.place
-            there = next((each.key.place for each in node.entries if each.key.value == meant), NOWHERE)
-            is_inherited = there.file != at.file or (there.line != at.line and there.column != at.column)
-            cure = rename if is_inherited else f"delete it: `{meant}` is there already"
-            reader.report(code, entry.key.place, message, cure)
-        is_whole = is_whole and meant in known
-        if meant is not None and meant in known:
+        home = reader.home_of(word)
+        meant = nearest(word, known)
+        if home and meant and not is_same(word, meant):
+            meant = None
+        hint = (hints or {}).get(word.lower())
+        cure = hint or (did_you_mean(meant) if meant else home or write_one_of([*known]))
+        reader.report(code, entry.key.place, f'{what} has no "{word}"', cure)
+        is_whole = is_whole and meant is not None
+        if meant is not None:
             entries.setdefault(meant, entry)
     keys = {word: entry.key for word, entry in entries.items()}
     values = {word: entry.value for word, entry in entries.items()}
@@ -314,42 +294,7 @@ def read_fields(
 def elsewhere(word: str) -> str | None:
     """Where a word of the language belongs; None for other words."""
     owners = OPTION_OWNERS.get(word.lower())
-    return meaning_of(word, HINTS["elsewhere"]) or (f"it is an option of {phrase(owners)}" if owners else None)
-
-
-def meaning_of(word: str, hints: Mapping[str, str]) -> str | None:
-    spellings = {word.lower(), folded(word)}
-    return next((meaning for words, meaning in hints.items() if not spellings.isdisjoint(words.split())), None)
-
-
-def _in_shape(node: Node, wanted: type[Node]) -> str:
-    match node:
-        case Text() if wanted is Seq and not has_braces(node):
-            return f"write a list: `[{node.value}]`"
-        case Seq(items=[Text() as only]) if wanted is Text:
-            return f"write `{only.value}`"
-    return f"write {_NODE_TYPES[wanted]} here"
-
-
-def _compared(node: Map) -> str | None:
-    """The cure of a condition that is written as in a query of another language: `{until: {gt: now}}`."""
-    parts: list[str] = []
-    for name, value in node.entries:
-        inner = value.entries if isinstance(value, Map) else (Entry(Text("eq", name.place), value),)
-        signs = ((FOREIGN.instead.get(sign.value.lstrip("$").lower()), operand) for sign, operand in inner)
-        parts += [
-            f"{name.value} {sign} {operand.value.strip('{} ')}"
-            for sign, operand in signs
-            if sign and isinstance(operand, Text)
-        ]
-    return f"write {' and '.join(parts)}" if parts else None
-
-
-def synonym(word: str, known: Collection[str]) -> str | None:
-    """The only known word that has another system's word as a synonym in any map."""
-    spellings = {word.lower(), folded(word), word.lower().removeprefix("on_")}
-    found = [each for each in known if not spellings.isdisjoint(HINTS["anywhere"].get(each, "").split())]
-    return found[0] if len(found) == 1 else None
+    return _ELSEWHERE.get(word.lower()) or (f"it is an option of {phrase(owners)}" if owners else None)
 
 
 def items(node: Node | None) -> tuple[Node, ...]:

@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Annotated, ClassVar, Final, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 from ncco_server.flow.frame import Assignment, Runs, Target
 from ncco_server.flow.grammar.fields import JsonField, in_each_locale
 from ncco_server.flow.grammar.forms import ANYTHING, Notation, Unread, named, offered, ref
 from ncco_server.flow.grammar.locales import report_unknown
 from ncco_server.flow.grammar.map_form import MapForm, written_as
-from ncco_server.flow.grammar.reader import HINTS, Resolver, elsewhere
-from ncco_server.flow.grammar.variables import guess_type, warn_of_flags
-from ncco_server.flow.issues import did_you_mean, write_one_of
+from ncco_server.flow.grammar.reader import Resolver, elsewhere
+from ncco_server.flow.grammar.variables import warn_of_flags
+from ncco_server.flow.issues import did_you_mean
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text, text_of
 from ncco_server.flow.scope import RESERVED, Param, Signature, Variable, has_path
-from ncco_server.flow.templates.foreign import FOREIGN
 from ncco_server.flow.templates.tree import shorten
 from ncco_server.flow.templates.values import Value
 from ncco_server.ncco.value_types import ANY, Word
@@ -58,14 +57,7 @@ def _report_undeclared(entry: Entry, known: Mapping[str, Variable], reader: Reso
     elif name in RESERVED:
         reader.report("E206", place, f'"{name}" belongs to the call and cannot be set')
     else:
-        if reader.locales and FOREIGN.names.get(name) == "locale" and not nearest(name, known):
-            reader.report("E225", place, f'the variable "{name}" is not declared', did_you_mean("locale"))
-            return
-        written = entry.value.value if isinstance(entry.value, Text) else ""
-        if len(meant := [each for each, variable in known.items() if written in variable.type.words]) == 1:
-            reader.report("E225", place, f'the variable "{name}" is not declared', did_you_mean(meant[0]))
-            return
-        line = f"{name}: {{type: {guess_type(entry.value)}}}"
+        line = f"{name}: {{type: ..}}"
         added = f"add `{line}` to `vars`" if known else f"add `vars: {{{line}}}` to the flow"
         if home := elsewhere(name):
             added = f"as a word of the language, {home}; for a variable, {added}"
@@ -152,10 +144,8 @@ def read_given(
     if node is not None and reader.map(node, f"the input of {what}", whole) is None:
         return ()
     entries = node.entries if isinstance(node, Map) else ()
-    for key, value in (entry for entry in entries if entry.key.value not in params):
+    for key in (entry.key for entry in entries if entry.key.value not in params):
         cure = None if params else "delete it, or declare it there under `params`"
-        if isinstance(value, Map) and value.entries and params.keys() >= {*value.keys()}:
-            cure = f"delete `{key.value}:` and the braces around what is in it"
         reader.unknown("E270", key, params, f'{what} takes no "{key.value}"', cure, names=owner[1:])
     known = {name: param.variable for name, param in params.items()}
     given = assigned(entries, known, f"`params` of {what}", reader)
@@ -173,13 +163,9 @@ def read_given(
 
 RETURNED: Final = "return"
 
-_ENDINGS: Final = frozenset({"hangup", "stop", "exit", "quit", "finish", "none", "null"})
-
 
 class _Form(MapForm):
     """A target that is written as a map with `goto`, `run` or `return`."""
-
-    hints: ClassVar = HINTS["target"]
 
 
 def _read_step(node: Node, what: str, reader: Resolver) -> Target | None:
@@ -196,11 +182,7 @@ def _read_outcome(node: Node, what: str, reader: Resolver) -> Text | None:
 
 def read_flow_name(node: Node, what: str, reader: Resolver) -> Text | None:
     """The flow need not exist."""
-    if isinstance(node, Map) and len(node.entries) == 1:
-        written = f"{what.strip('`')}: {node.entries[0].key.value}"
-        reader.report("E201", node.place, f"{what} is a map", f"write `{written}`, and `with: {{..}}` below it")
-        return None
-    return reader.text(node, what)
+    return reader.text(node, what, "write the name of a flow")
 
 
 FlowName: TypeAlias = Annotated[Text, Notation(read_flow_name, offered("flows"))]
@@ -229,8 +211,6 @@ class RunForm(_Form):
 class ReturnForm(_Form):
     """Back to the flow that ran this one."""
 
-    hints: ClassVar = {"with params values": "set", **HINTS["target"]}
-
     outcome: Annotated[Text, Notation(_read_outcome, offered("outcomes"))] = written_as("return")
     """Back to the flow that ran this one, with this outcome."""
     sets: Annotated[tuple[Assignment, ...], Notation(read_returned, named(ANYTHING))] = written_as("set", default=())
@@ -238,9 +218,6 @@ class ReturnForm(_Form):
 
 
 _SIGNED: Final = re.compile(r"\+ *([0-9.]+)")
-_CALLED: Final = re.compile(r"(\w+)(?:\(.*\)| .*)")
-"""A name with something behind it, as other languages write arguments."""
-_NEW_STEP: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 FORMS: Final[dict[str, type[_Form]]] = {"goto": GotoForm, "run": RunForm, "return": ReturnForm}
 
 
@@ -296,25 +273,13 @@ def _report_step(text: Text, reader: Resolver) -> None:
     name = text.value
     own = reader.own
     cure: str | None = None
-    form, _, rest = name.partition(" ")
-    called = _CALLED.fullmatch(rest if form == "run" else name)
-    meant = called[1] if called and called[1] in reader.flows else name
-    if meant in reader.flows:
-        given = ", ".join(f"{each}: .." for each, param in reader.flows[meant].params.items() if param.is_required)
-        written = f"{{run: {meant}, with: {{{given}}}}}" if given else f"{{run: {meant}}}"
-        cure = f"to continue in the flow with this name, write `{written}`"
+    if name in reader.flows:
+        cure = f"to continue in the flow with this name, write `{{run: {name}}}`"
     elif own is not None and name in own.outcomes:
-        written = f"{{return: {name}}}"
-        cure = f"to return the outcome with this name, write `{written}`"
-    elif form.rstrip(":") in FORMS:
-        cure = f"write `{{{form.rstrip(':')}: {rest.strip()}}}`"
-    elif name.lower().replace("_", "") in _ENDINGS and not nearest(name, reader.steps):
-        cure = 'to end the call, write "end"'
+        cure = f"to return the outcome with this name, write `{{return: {name}}}`"
     known = (*reader.steps, "end")
-    if cure is None and _NEW_STEP.fullmatch(name) and not nearest(name, known):
-        cure = f"{write_one_of(known)}; or write the step"
     if text.place.is_in_python:
-        flow = written if meant in reader.flows else "{run: FLOW}"
+        flow = f"{{run: {name}}}" if name in reader.flows else "{run: FLOW}"
         cure = f"a handler's call goes on in a flow: name one as `on_error`, or in `outbound` write `{flow}`"
     reader.unknown("E214", text, known, f'unknown step "{name}"', cure)
 

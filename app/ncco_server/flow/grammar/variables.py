@@ -6,63 +6,18 @@ params: {team: text, tries: {type: int, default: 3}}      # one without a defaul
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import date, datetime
 from typing import Annotated, ClassVar, Final
 
 from ncco_server.flow.grammar.forms import ANYTHING, Notation, Unread, one_of
 from ncco_server.flow.grammar.map_form import MapForm
-from ncco_server.flow.grammar.reader import HINTS, Reader, has_braces, meaning_of
+from ncco_server.flow.grammar.reader import Reader, has_braces
 from ncco_server.flow.nodes import Entry, Map, Node, Seq, Text, texts_in, walk
 from ncco_server.flow.scope import NAME, RESERVED, Param, Signature, Variable
-from ncco_server.ncco.value_types import ANY, TYPES, JsonSchema, Kind, ListOf, MapOf, Word, point_of
-from ncco_server.suggest import nearest
+from ncco_server.ncco.value_types import ANY, TYPES, JsonSchema, Kind, ListOf, MapOf, Word
 
 TYPE: Final[JsonSchema] = {"anyOf": [one_of(TYPES), {"type": ["array", "object"]}]}
-
-_SUM: Final = re.compile(r"[+-] *[0-9]+ *\}\}$")
-_ENUM: Final = re.compile(r"(?:enum|Enum|Literal|oneof|one_of|choice)\s*[(\[{](.+)[)\]}]")
-_OPTIONAL: Final = re.compile(r"(\w+)\?|(?:Optional|optional|Maybe)\[(\w+)\]")
-_LISTED: Final = re.compile(r"(\w+)\[\]|(?i:list|array|sequence) *(?:[\[<(]|of )(\w+)[\]>)]?")
-_CLASS: Final = re.compile(r"<class '(?:\w+\.)*(\w+)'>")
-_SQL: Final = re.compile(r" ?\([\d, ]+\)| +(?:not null|null|unique|primary key|default\b.*)", re.IGNORECASE)
-"""What follows a type there."""
-_ABSENT: Final = ("null", "None", "none", "nil", "undefined")
-_WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
-_WITH_DEFAULT: Final = re.compile(r"(\w+) *= *(\S.*)")
-
-
-def _allowed_words(text: str) -> list[str]:
-    """`[a, b]` for `a | b`, `a/b`, and `enum(a, b)`."""
-    inner = _ENUM.fullmatch(text)
-    words = [part.strip(" \"'") for part in re.split(r"[|,/]", inner[1] if inner else text)]
-    is_optional = len(words) == 2 and not {*words}.isdisjoint(_ABSENT)
-    return words if len(words) > 1 and all(words) and not {*words} & {*TYPES} and not is_optional else []
-
-
-def _optional_type(text: str) -> str:
-    """`date` for `date?`, `Optional[date]` and `date | null`; "" for other texts."""
-    found = _OPTIONAL.fullmatch(text)
-    parts = [part.strip() for part in text.split("|")]
-    bare = next(filter(None, found.groups()), "") if found else ""
-    if len(parts) == 2 and not {*_ABSENT}.isdisjoint(parts):
-        bare = next((part for part in parts if part not in _ABSENT), "")
-    return bare if bare in TYPES else ""
-
-
-def listed_type(text: str) -> str:
-    """`number` for `number[]`, `List<number>` and `array of number`; "" for other texts."""
-    found = _LISTED.fullmatch(text)
-    bare = next(filter(None, found.groups()), "") if found else ""
-    return bare if bare in TYPES else ""
-
-
-def optional_type(text: str) -> str:
-    """As a field of an answer is written: `date?`; "" for a text that is no optional type."""
-    bare = _optional_type(text)
-    return f"{bare}?" if bare and not text.endswith("?") else ""
 
 
 def read_type(node: Node, what: str, reader: Reader, types: Collection[str] = TYPES) -> Kind | None:
@@ -71,33 +26,12 @@ def read_type(node: Node, what: str, reader: Reader, types: Collection[str] = TY
         allowed = [text.value for item in node.items if (text := reader.text(item, f"a word of {what}"))]
         if not node.items:
             reader.report("E203", node.place, f"{what} does not allow any words", "list the allowed words")
-        if len(allowed) == len(node.items) == 1 and (meant := nearest(allowed[0], TYPES)):
-            slip = f"did you mean `{meant}`? A list of allowed words needs at least two"
-            reader.report("E203", node.items[0].place, "only one word is allowed here", slip)
-            return None
         return Word(tuple(allowed)) if allowed else None
     text = reader.text(node, what)
     if text is None or text.value in TYPES:
         return TYPES[text.value].with_zone(reader.zone) if text else None
     message = f'there is no type "{text.value}"'
-    cure = None
-    if in_python := _CLASS.fullmatch(text.value):
-        name = in_python[1]
-        message = f"{name} is a type of Python"
-        cure = f'write "{name if name in TYPES else meaning_of(name, HINTS["type"]) or "text"}"'
-    bare = _SQL.sub("", text.value)
-    if meant := meaning_of(bare, HINTS["type"]) or (nearest(bare, TYPES) if bare != text.value else None):
-        cure = f"write `{meant}`"
-    if listed_type(text.value):
-        cure = "write `list`"
-    elif not meant and (words := _allowed_words(text.value)):
-        written = f"[{', '.join(words)}]"
-        cure = f"write a list: {written}"
-    elif optional := _optional_type(text.value):
-        in_row = f"write `{optional}`: a row need not have it"
-        left_out = f"write `{{type: {optional}, default: ..}}`: a value with a default may be left out"
-        cure = left_out if types is TYPES else in_row
-    reader.unknown("E203", text, [each for each in types if each in TYPES], message, cure)
+    reader.unknown("E203", text, [each for each in types if each in TYPES], message)
     return None
 
 
@@ -105,7 +39,6 @@ class Declaration(MapForm):
     """A variable or a param that is described by a map."""
 
     is_named: ClassVar = True
-    hints: ClassVar = HINTS["declaration"]
     cures: ClassVar = {"type": "write `type: text`"}
 
     type: Annotated[Kind | None, Notation(read_type, TYPE)] = None
@@ -116,9 +49,6 @@ class Declaration(MapForm):
     """true: the value is never written anywhere, and is forgotten after the turn that received it."""
     spoken: bool = False
     """true: prompts may speak this sensitive param, which a placed call keeps, encrypted, until its last attempt."""
-
-
-_LIST_OF_WORDS: Final = meaning_of("enum", Declaration.hints)
 
 
 def is_variable_name(text: Text, what: str, reader: Reader) -> bool:
@@ -158,8 +88,7 @@ def read_params(
 
 
 def read_returned_types(node: Node, what: str, reader: Reader) -> dict[str, Variable]:
-    name = node.value if isinstance(node, Text) and node.value.isidentifier() else "name"
-    entries = reader.entries(node, what, f"write each value with its type: `{{{name}: text}}`")
+    entries = reader.entries(node, what, "write each value with its type: `{name: text}`")
     found = {e.key.value: _read_typed(e, reader) for e in entries if is_variable_name(e.key, "a value", reader)}
     refuse_spoken(found.values(), reader)
     return found
@@ -170,28 +99,12 @@ def unreadable(entry: Entry) -> Variable:
     return Variable(entry.key.value, ANY, "", entry.key.place)
 
 
-def _with_default(text: Text) -> str:
-    """The declaration that `int = 0`, or a value in place of a type, stands for; "" for a type."""
-    if found := _WITH_DEFAULT.fullmatch(text.value):
-        type_name, default = found.groups()
-    else:
-        type_name, default = guess_type(text), text.value
-        if type_name == "text":
-            return ""
-    return f"{{type: {meaning_of(type_name, HINTS['type']) or type_name}, default: {default}}}"
-
-
 def _read_typed(entry: Entry, reader: Reader, noun: str = "variable", types: Collection[str] = TYPES) -> Variable:
     name = entry.key.value
     unknown = unreadable(entry)
     if isinstance(entry.value, Map):
         return _read_variable(entry, reader, needs_default=False, noun=noun) or unknown
-    value = entry.value
-    if isinstance(value, Text) and (meant := _with_default(value)):
-        cure = f"write `{meant}`"
-        reader.report("E203", value.place, f'there is no type "{value.value}"', cure)
-        return unknown
-    type_ = read_type(value, f'"{name}"', reader, types)
+    type_ = read_type(entry.value, f'"{name}"', reader, types)
     return replace(unknown, type=type_, default=empty_of(type_)) if type_ else unknown
 
 
@@ -207,29 +120,12 @@ def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool, noun: s
     if isinstance(node, Text) and node.value in TYPES:
         type_ = TYPES[node.value].with_zone(reader.zone)
         return Variable(name, type_, type_.empty, place, has_default=False)
-    if isinstance(node, Text) and not node.quoted and meaning_of(node.value, HINTS["type"]):
-        read_type(node, f'"{name}"', reader)  # this reports a type of another language
-        return None
-    if isinstance(node, Text) and not node.quoted and (bare := node.value.strip("{}[] ")) in TYPES:
-        message = f"the type of the variable {name} has an unmatched bracket"
-        reader.report("E201", node.place, message, f"write `{bare}`")
-        return None
     if not isinstance(node, Map):
-        shown = ".." if isinstance(node, Seq) else node.value if guess_type(node) != "text" else f'"{node.value}"'
-        written = f"{{type: {guess_type(node)}, default: {shown}}}"
-        cure = f"write `{name}: {written}`"
+        cure = f"write `{name}: {{type: text}}`"
         reader.report("E201", node.place, f"the variable {name} must be described by a map", cure)
         return None
-    lists = (each for each in node.entries if isinstance(each.value, Seq))
-    listed = next((each for each in lists if meaning_of(each.key.value, Declaration.hints) == _LIST_OF_WORDS), None)
-    if listed is not None:
-        words = ", ".join(text.value for text in texts_in(listed.value))
-        message = f'the {noun} "{name}" has no "{listed.key.value}"'
-        reader.report("E202", listed.key.place, message, f"write the allowed words as the type: `type: [{words}]`")
-        return None
     fields = Declaration.read_words(node, f'the {noun} "{name}"', reader, place=place)
-    written = f"type: {guess_type(fields.get('default'))}"
-    found = Declaration.build(fields, reader, cures={"type": f"write `{written}`"})
+    found = Declaration.build(fields, reader)
     if found is None or found.type is None:
         return None
     type_ = found.type
@@ -238,21 +134,8 @@ def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool, noun: s
         name, type_, empty_of(type_), place, found.sensitive, found.spoken, has_default=default is not None
     )
     if default is None and type_.words and needs_default:
-        written = f"default: {type_.words[0]}"
-        fields.need("default", f"write `{written}`", reader)
+        fields.need("default", f"write `default: {type_.words[0]}`", reader)
     return draft if default is None else replace(draft, default=_read_default(default, draft, noun, reader))
-
-
-def guess_type(value: Node | None) -> str:
-    """A counter such as `{{ tries + 1 }}` is an int."""
-    if isinstance(value, Seq | Map):
-        return "list" if isinstance(value, Seq) else "map"
-    text = value.value if value and not value.quoted else ""
-    if text in {"true", "false"}:
-        return "bool"
-    if (point := point_of(text)) is not None:
-        return "datetime" if isinstance(point, datetime) else "date" if isinstance(point, date) else "time"
-    return "int" if _WHOLE.fullmatch(text) or (value and _SUM.search(value.value)) else "text"
 
 
 def _read_default(node: Node, variable: Variable, noun: str, reader: Reader) -> object:
@@ -270,9 +153,7 @@ def _read_default(node: Node, variable: Variable, noun: str, reader: Reader) -> 
         return variable.type.cast(value)
     except ValueError as error:
         message = f'the `default` of the {noun} "{variable.name}" does not fit its type'
-        is_absent = value in _ABSENT and not variable.type.words and noun != "param"
-        cure = "delete `default`: without it, the value begins empty" if is_absent else str(error)
-        reader.report("E203", node.place, message, cure)
+        reader.report("E203", node.place, message, str(error))
         return next(iter(variable.type.words), variable.default)
 
 

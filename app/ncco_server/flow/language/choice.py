@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Final, TypeAlias
 from ncco_server.flow.grammar.forms import Notation, listed, ref
 from ncco_server.flow.grammar.locales import speaks_several, split
 from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
-from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, has_braces, items
+from ncco_server.flow.grammar.reader import Fields, Reader, Resolver, has_braces, items
 from ncco_server.flow.grammar.targets import Destination, NewValues
 from ncco_server.flow.language.retry import FAILURES
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
@@ -82,7 +82,6 @@ class ChoiceDefinition(MapForm):
     """One thing that the caller can press or say."""
 
     is_named: ClassVar = True
-    hints: ClassVar = HINTS["choice"]
     cures: ClassVar = {"goto": "add `goto: end`"}
 
     name: SetByCode[str]

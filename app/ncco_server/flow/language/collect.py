@@ -16,7 +16,7 @@ from ncco_server.flow.actions.waits import InputNeeds, Needs
 from ncco_server.flow.frame import Frame, Target
 from ncco_server.flow.grammar.forms import TEXT, Notation, offered
 from ncco_server.flow.grammar.map_form import MapForm, written_as
-from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver
+from ncco_server.flow.grammar.reader import Fields, Reader, Resolver
 from ncco_server.flow.grammar.variables import is_variable_name
 from ncco_server.flow.issues import RULES
 from ncco_server.flow.language.choice import Confidence
@@ -83,7 +83,6 @@ class DataEntry(MapForm):
 
     example: ClassVar = "collect: {into: name, digits: 4}"
     is_at_key: ClassVar = True
-    hints: ClassVar = HINTS["collect"]
     cures: ClassVar = {"into": "add `into: name`, the variable that stores the answer"}
 
     variable: Annotated[Variable, Notation(_read_into, offered("variables"))] = written_as("into")

@@ -14,7 +14,7 @@ from typing import ClassVar
 from ncco_server.flow.actions.item import ACTIONS, check_defaults
 from ncco_server.flow.frame import Target
 from ncco_server.flow.grammar.map_form import MapForm, SetByCode
-from ncco_server.flow.grammar.reader import HINTS, UNWRITTEN, Fields, Reader, Resolver
+from ncco_server.flow.grammar.reader import UNWRITTEN, Fields, Reader, Resolver
 from ncco_server.flow.grammar.targets import Destination
 from ncco_server.flow.language.choice import Confidence, Menu
 from ncco_server.flow.language.retry import RetryWords
@@ -33,7 +33,6 @@ class ErrorLine(MapForm):
 class Defaults(MapForm):
     """The words that every step inherits: these, and one for each NCCO action."""
 
-    hints: ClassVar = HINTS["defaults"]
     others: ClassVar = ACTIONS
 
     written: SetByCode[Fields] = UNWRITTEN

@@ -23,7 +23,7 @@ from ncco_server.flow.actions.waits import HeldNeeds, Needs
 from ncco_server.flow.frame import Frame, Target
 from ncco_server.flow.grammar.forms import TEXT, Duration, Notation, has
 from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
-from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, items
+from ncco_server.flow.grammar.reader import Fields, Reader, Resolver, items
 from ncco_server.flow.grammar.targets import Destination
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.language.defaults import Defaults
@@ -199,7 +199,6 @@ def _shown(condition: Expression, reader: Resolver) -> str:
 class Arm(MapForm):
     """A line of `branch` that has a condition."""
 
-    hints: ClassVar = HINTS["branch line"]
     others: ClassVar = ("else",)
     cures: ClassVar = {"goto": "write `goto: step` under the `if`"}
 
@@ -216,8 +215,6 @@ class Arm(MapForm):
 
 class Else(MapForm):
     """The last line: where the call goes if no condition holds."""
-
-    hints: ClassVar = HINTS["else"]
 
     target: Destination = written_as("else")
     """Where the call goes if no condition is true; the last line."""
@@ -375,7 +372,6 @@ class Waiting(MapForm):
 
     example: ClassVar = "hold: {until: place.agent_free, up_to: 10m}"
     is_at_key: ClassVar = True
-    hints: ClassVar = HINTS["hold"]
     cures: ClassVar = {
         "until": "add `until: condition`",
         "up_to": "add `up_to: 10m`, so that nobody waits forever",
@@ -383,7 +379,7 @@ class Waiting(MapForm):
 
     until: Condition
     """The condition that ends the wait."""
-    up_to_ms: Annotated[int, Duration("1s", "24h", "m")] = written_as("up_to")
+    up_to_ms: Annotated[int, Duration("1s", "24h")] = written_as("up_to")
     """Maximum wait: 90s, 10m, 1h. Source: Voice API specification, length_timer: calls end after 24 hours."""
 
 

@@ -11,7 +11,7 @@ from ncco_server.flow.frame import Target
 from ncco_server.flow.grammar.forms import TEXT, Notation, Unread, listed, named, offered, ref
 from ncco_server.flow.grammar.locales import Locale
 from ncco_server.flow.grammar.map_form import written_as
-from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, elsewhere, meaning_of
+from ncco_server.flow.grammar.reader import Fields, Reader, Resolver, elsewhere
 from ncco_server.flow.grammar.targets import RunForm, read_target
 from ncco_server.flow.grammar.variables import (
     Declaration,
@@ -76,7 +76,6 @@ def _read_numbers(node: Node, what: str, reader: Reader) -> tuple[tuple[str, Pla
 class FlowWords(Declarations):
     """A flow file."""
 
-    hints: ClassVar = HINTS["flow"]
     cures: ClassVar = {
         "flow": "begin the file with `flow: name`",
         "start": "add `start: step`",
@@ -199,7 +198,6 @@ class ReadFlow:
         return {name: each.step for name, each in self.steps.items()}
 
 
-_SHARED: Final = "shared"
 _OF_FLOWS: Final = frozenset({"flow", "start", "steps"})
 _NO_FLOW_CURE: Final = "write `shared: true` if it contains parts for all flows; a flow begins with `flow: name`"
 
@@ -234,9 +232,7 @@ def read_head(node: Node, issues: list[FlowIssue], shared: Iterable[Map] = ()) -
     is_known = set(node.keys()) <= {*FlowWords.words()}
     node = _restore_sections(_restore_top(node, reader), reader)
     first = node.entries[0].key.place if node.entries else node.place
-    misspelt = () if node.get("flow") is not None else (key.value.lower() for key, _ in node.entries)
-    hints = {key: _SHARED for key in misspelt if nearest(key, (*FlowWords.words(), _SHARED)) == _SHARED}
-    fields = _fix_default(FlowWords.read_words(node, "the flow", reader, place=first, hints=hints), reader)
+    fields = _fix_default(FlowWords.read_words(node, "the flow", reader, place=first), reader)
     if fields.is_whole and fields.values.keys().isdisjoint(_OF_FLOWS):
         message = "the file is neither a flow nor shared: it has no `flow`, `start` or `steps`"
         reader.report("E204", first, message, _NO_FLOW_CURE)
@@ -510,7 +506,7 @@ def _split_nested_steps(entry: Entry, reader: Reader) -> Iterator[Entry]:
 
 
 def _is_known(word: str) -> bool:
-    return bool(nearest(word, STEP_WORDS) or elsewhere(word) or meaning_of(word, HINTS["step"]))
+    return bool(nearest(word, STEP_WORDS) or elsewhere(word))
 
 
 def _has_do(node: Node) -> bool:

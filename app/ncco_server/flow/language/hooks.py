@@ -19,7 +19,7 @@ from ncco_server.errors import RenderError
 from ncco_server.flow.effects import Effect
 from ncco_server.flow.grammar.forms import ANYTHING, TEXT, Notation, Unread, has, named, ref
 from ncco_server.flow.grammar.map_form import written_as
-from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, items, read_fields
+from ncco_server.flow.grammar.reader import Fields, Reader, Resolver, items, read_fields
 from ncco_server.flow.grammar.variables import read_params, refuse_spoken
 from ncco_server.flow.language.mail import MailDefinition
 from ncco_server.flow.language.outgoing import (
@@ -150,7 +150,6 @@ def _read_headers(node: Node, what: str, reader: Resolver) -> Object | None:
 class HookDefinition(Definition):
     """One entry of `hooks`."""
 
-    hints: ClassVar = HINTS["hook"]
     noun: ClassVar = "hook"
     section: ClassVar = "hooks"
     undeclared_code: ClassVar = "E580"
@@ -364,7 +363,7 @@ def read_events(node: Node, reader: Resolver, known: Mapping[str, str]) -> Mappi
     found = reader.map(node, what, "write `events: {record: hook}`")
     if found is None:
         return {}
-    fields = read_fields(found, known, what, reader, hints=HINTS["events"], code="E284")
+    fields = read_fields(found, known, what, reader, code="E284")
     return {name: tuple(_read_later(written, name, reader)) for name, written in fields.values.items()}
 
 

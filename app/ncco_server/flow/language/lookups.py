@@ -23,7 +23,7 @@ from ncco_server.errors import RenderError
 from ncco_server.flow.effects import Effect, EffectKind, Phase
 from ncco_server.flow.grammar.forms import ANYTHING, TEXT, Duration, Notation, Unread, choose, has, mapped, named, ref
 from ncco_server.flow.grammar.map_form import SetByCode, written_as
-from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, has_braces, meaning_of, read_fields
+from ncco_server.flow.grammar.reader import Fields, Reader, Resolver, has_braces, read_fields
 from ncco_server.flow.grammar.variables import is_variable_name, read_params, refuse_spoken
 from ncco_server.flow.language.outgoing import JSON, Definition, HttpUrl, Named, read_named, scope_with
 from ncco_server.flow.language.returns import (
@@ -36,7 +36,7 @@ from ncco_server.flow.language.returns import (
     read_returns,
 )
 from ncco_server.flow.language.selection import WORDS, Selection, TableSearch, read_selection
-from ncco_server.flow.language.tables import Key, TableName, TableRead, key_hints, named_table, read_key
+from ncco_server.flow.language.tables import Key, TableName, TableRead, named_table, read_key
 from ncco_server.flow.nodes import Entry, Map, Node, Text
 from ncco_server.flow.scope import Param, written
 from ncco_server.flow.templates.references import root_names
@@ -174,7 +174,6 @@ def _read_arguments(node: Node, what: str, reader: Resolver) -> Value | None:
 class LookupDefinition(Definition):
     """One entry of `lookups`."""
 
-    hints: ClassVar = HINTS["lookup"]
     noun: ClassVar = "lookup"
     section: ClassVar = "lookups"
     undeclared_code: ClassVar = "E537"
@@ -199,13 +198,13 @@ class LookupDefinition(Definition):
     """package.module:function, plain or async."""
     arguments: Annotated[Value | None, Notation(_read_arguments, named(ANYTHING))] = written_as("with", default=None)
     """The arguments of the function, by name."""
-    timeout_ms: Annotated[int, Duration("50ms", "3500ms", "ms")] = written_as("timeout", default=1000)
+    timeout_ms: Annotated[int, Duration("50ms", "3500ms")] = written_as("timeout", default=1000)
     """Time limit, such as 700ms or 2s; 1s by default. `NCCO_LOOKUP_BUDGET_MS` limits all lookups of a turn together."""
     returns: Annotated[Returned, Unread(named(ref("returned")))]
     """Each field of the answer with its type."""
     default: Annotated[Answer, Unread(named(ANYTHING))] = field(default_factory=dict)
     """The answer to use if the other server is slow or down, or sends an invalid answer."""
-    cache_ms: Annotated[int, Duration("1s", "24h", "s")] = written_as("cache", default=0)
+    cache_ms: Annotated[int, Duration("1s", "24h")] = written_as("cache", default=0)
     """How long an answer may be reused, such as 30s or 5m."""
 
     @property
@@ -308,14 +307,11 @@ def _read_definition(entry: Entry, reader: Resolver) -> LookupDefinition | None:
     found = reader.map(entry.value, what, f"write `{name}: {LookupDefinition.example}`")
     if found is None:
         return None
-    hints = LookupDefinition.hints
-    meant = (each.value for each in found.entries if meaning_of(each.key.value, hints) == "table")
-    given = found.get("table") or next(meant, None)
+    given = found.get("table")
     table = named_table(given, reader)
     keys = () if given is None else found.keys() if table is None else table.key
     known = dict.fromkeys((*LookupDefinition.words(), *keys))
-    hints = key_hints(table, found, known, hints) if table is not None else hints
-    fields = read_fields(found, known, what, reader, place=place, hints=hints)
+    fields = read_fields(found, known, what, reader, place=place)
     if not is_named:
         return None
     word = _check_method(fields, reader)

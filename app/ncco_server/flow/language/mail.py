@@ -16,7 +16,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from ncco_server.flow.grammar.fields import OrTemplate
 from ncco_server.flow.grammar.forms import TEXT, Notation
 from ncco_server.flow.grammar.map_form import MapForm
-from ncco_server.flow.grammar.reader import HINTS, Resolver
+from ncco_server.flow.grammar.reader import Resolver
 from ncco_server.flow.language.outgoing import plain_text
 from ncco_server.flow.nodes import Node, Place, Text
 from ncco_server.flow.templates.values import Value
@@ -91,7 +91,6 @@ def _parts_that_are_no_address(text: Text) -> Iterator[tuple[str, Place]]:
 class MailDefinition(MapForm):
     """The map under `mail` of a hook."""
 
-    hints: ClassVar = HINTS["mail"]
     cures: ClassVar = {
         "to": 'write `to: "{{ env.OFFICE_MAIL }}"`',
         "subject": 'write `subject: "A call from {{ call.from }}"`',

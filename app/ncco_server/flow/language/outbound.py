@@ -18,7 +18,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeAlias
 from ncco_server.flow.frame import Target
 from ncco_server.flow.grammar.forms import TEXT, Duration, Notation, listed, offered
 from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
-from ncco_server.flow.grammar.reader import HINTS, UNWRITTEN, Reader, Resolver, items, synonym
+from ncco_server.flow.grammar.reader import UNWRITTEN, Reader, Resolver, items
 from ncco_server.flow.grammar.targets import Destination
 from ncco_server.flow.issues import did_you_mean, meant_word
 from ncco_server.flow.language.hooks import SentHook, SentHooks
@@ -53,7 +53,7 @@ def _read_retried(node: Node, what: str, reader: Resolver) -> frozenset[str] | N
         if text.value in RETRIED:
             found.append(text.value)
             continue
-        near = nearest(text.value, RETRIED) or synonym(text.value, RETRIED)
+        near = nearest(text.value, RETRIED)
         message = f'"{text.value}" is not an outcome that another attempt may follow'
         reader.report("E293", text.place, message, did_you_mean(near) if near else None)
     return frozenset(found)
@@ -73,7 +73,7 @@ class OutboundRetry(MapForm):
 
     on: Annotated[frozenset[str], Notation(_read_retried, listed({"enum": list(RETRIED)}))]
     """Outcomes after which to try again: timeout, busy, unanswered, rejected, failed, machine, unknown."""
-    after_ms: Annotated[int, Duration("10s", "24h", "m")] = written_as("after", default=600_000)
+    after_ms: Annotated[int, Duration("10s", "24h")] = written_as("after", default=600_000)
     """How long to wait before the next attempt, 10s to 24h."""
     tries: Annotated[int, WholeNumber(1, MOST_TRIES)] = 3
     """Maximum number of attempts, 1 to 10."""
@@ -84,7 +84,6 @@ class OutboundRetry(MapForm):
 class NotReached(MapForm):
     """The hooks for an outcome in which nobody was reached."""
 
-    hints: ClassVar = HINTS["outbound_hooks"]
     unknown_code: ClassVar = "E292"
     cures: ClassVar = {"send": "write the hook to send: `{send: hook}`"}
     example: ClassVar = "{send: hook}"
@@ -106,7 +105,6 @@ class NotReached(MapForm):
 class OutboundWays(MapForm):
     """The words of `on` in `outbound`."""
 
-    hints: ClassVar = HINTS["outbound_on"]
     unknown_code: ClassVar = "E292"
     example: ClassVar = "on: {answered: step, otherwise: {send: hook}}"
 
@@ -155,7 +153,6 @@ class Outbound(MapForm):
         expires_ms: from the wanted time; None for never.
     """
 
-    hints: ClassVar = HINTS["outbound"]
     unknown_code: ClassVar = "E292"
     example: ClassVar = 'outbound: {from: "442079460000", on: {otherwise: {send: hook}}}'
     definition: ClassVar = "outbound"
@@ -165,13 +162,13 @@ class Outbound(MapForm):
     """The number that the person who is called sees: one of the application's, in quotes."""
     random_from_number: bool | None = written_as("randomFromNumber", default=None)
     """true: a random number of the application, instead of `from`."""
-    ringing_timer_ms: Annotated[int, Duration("1s", "120s", "s")] = written_as("ringing_timer", default=60_000)
+    ringing_timer_ms: Annotated[int, Duration("1s", "120s")] = written_as("ringing_timer", default=60_000)
     """How long to let the phone ring, 1s to 120s."""
     machine_detection: MachineDetection | None = None
     """What happens if a machine answers; detect and detect_beep are charged extra."""
     retry: OutboundRetry = _ONE_ATTEMPT
     """When to try again."""
-    expires_ms: Annotated[int | None, Duration("10s", "30d", "h")] = written_as("expires", default=None)
+    expires_ms: Annotated[int | None, Duration("10s", "30d")] = written_as("expires", default=None)
     """How long after the wanted time the call may still be placed."""
     quiet: bool = True
     """false: calls may be placed between 21:00 and 08:00 in the called number's local time."""

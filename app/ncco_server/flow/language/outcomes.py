@@ -20,11 +20,11 @@ from ncco_server.flow.actions.waits import DialNeeds, Needs, connect_of
 from ncco_server.flow.frame import Frame, Runs, Target
 from ncco_server.flow.grammar.forms import Unread, ref
 from ncco_server.flow.grammar.map_form import MapForm, written_as
-from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, read_fields
+from ncco_server.flow.grammar.reader import Fields, Reader, Resolver, read_fields
 from ncco_server.flow.grammar.targets import RETURNED, FlowName, GivenParams, declared_under, read_run, read_target
-from ncco_server.flow.issues import RULES, write_one_of
+from ncco_server.flow.issues import RULES
 from ncco_server.flow.language.exits import StepExit, StepSource
-from ncco_server.flow.nodes import Entry, Map, Node, Place
+from ncco_server.flow.nodes import Map, Node, Place
 from ncco_server.flow.runtime import (
     IMMEDIATE,
     OTHERWISE,
@@ -228,8 +228,7 @@ class RunFlow(StepExit[RunWords]):
         at = fields.at("on")
         what, more = ("`outcomes`", ()) if at.is_in_python else ("`on`", (OTHERWISE, ERROR))
         known = (*(outcomes if signature and signature.is_whole else found.keys()), *more)
-        of_dials = {" ".join((*OUTCOMES, ERROR)): write_one_of(known)}
-        written = read_fields(found, known, what, reader, place=at, hints=of_dials, code="E275")
+        written = read_fields(found, known, what, reader, place=at, code="E275")
         lines = _lines(written, reader)
         if signature is not None and signature.is_whole:
             _check_otherwise(written, outcomes, "E276", reader)
@@ -255,16 +254,9 @@ def _read_dial_lines(node: Map, source: StepSource) -> Fields:
         fix = cure if key.value == "answered" else RULES["E262"].cure
         reader.report("E262", key.place, f"`{key.value}` cannot steer a call", fix)
     kept = node.without(*(key.value for key, _ in observed)) if observed else node
-    for key in (key for key, _ in kept.entries if "," in key.value):
-        words = [word.strip() for word in key.value.split(",")]
-        if all(word in OUTCOMES for word in words):
-            cure = f"write a line for each: {' and '.join(f'`{word}: ..`' for word in words)}"
-            reader.report("E263", key.place, f'`on` has no "{key.value}"', cure)
-            kept = kept.without(key.value)
-            observed = [*observed, Entry(key, kept)]
     known = (*OUTCOMES, ERROR, *sorted(source.checkpoints.difference(OUTCOMES, ("",))))
     place = source.fields.at("on")
-    fields = read_fields(kept, known, "`on`", reader, place=place, hints=HINTS["on"], code="E263")
+    fields = read_fields(kept, known, "`on`", reader, place=place, code="E263")
     return replace(fields, is_whole=False) if observed else fields
 
 

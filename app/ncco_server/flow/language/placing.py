@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar, Final, TypeAlias
 from ncco_server.flow.frame import Assignment
 from ncco_server.flow.grammar.forms import TEXT, Duration, Notation
 from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
-from ncco_server.flow.grammar.reader import HINTS, Resolver
+from ncco_server.flow.grammar.reader import Resolver
 from ncco_server.flow.grammar.targets import FlowName, GivenParams, any_flow, read_given
 from ncco_server.flow.language.outgoing import plain_json
 from ncco_server.flow.nodes import Node
@@ -57,7 +57,6 @@ def _form(kind: Kind) -> Notation:
 class Placing(MapForm):
     """The call that a hook places. Without `at` and `after`, it is placed as soon as possible."""
 
-    hints: ClassVar = HINTS["place"]
     cures: ClassVar = {
         "flow": "write the flow that the called person hears: `flow: callback`",
         "to": 'write `to: "{{ call.from }}"`',
@@ -72,7 +71,7 @@ class Placing(MapForm):
     """The params of the flow."""
     moment: Annotated[Value | None, _form(Moment())] = written_as("at", default=None)
     """When the call is placed, such as `"{{ hours.office.next_open }}"`; by default as soon as possible."""
-    after_ms: Annotated[int | None, Duration("1s", "30d", "m")] = written_as("after", default=None)
+    after_ms: Annotated[int | None, Duration("1s", "30d")] = written_as("after", default=None)
     """How long after the hook the call is placed, instead of `at`."""
     given: SetByCode[tuple[Assignment, ...]] = ()
 

@@ -24,7 +24,7 @@ from ncco_server.flow.frame import Target
 from ncco_server.flow.grammar.forms import Notation, ref
 from ncco_server.flow.grammar.locales import split, stands_for_locales
 from ncco_server.flow.grammar.map_form import MapForm
-from ncco_server.flow.grammar.reader import HINTS, Reader, Resolver, items
+from ncco_server.flow.grammar.reader import Reader, Resolver, items
 from ncco_server.flow.grammar.targets import Destination, is_target, read_target
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.runtime import Again, Decision, ExitOutcome, Go, Outcome, Way
@@ -98,8 +98,6 @@ def _read_then(node: Node, what: str, reader: Resolver) -> Mapping[str, Target] 
 class Then(MapForm):
     """The targets after the last attempt, by kind of failure."""
 
-    hints: ClassVar = HINTS["then"]
-
     noinput: Destination | None = None
     """Where the call goes if the caller said and pressed nothing."""
     nomatch: Destination | None = None
@@ -112,7 +110,6 @@ Prompts: TypeAlias = Annotated[tuple[RetryPrompt, ...], Notation(_read_prompts, 
 class RetryWords(MapForm):
     """A `retry` as written. A word that is None is inherited."""
 
-    hints: ClassVar = HINTS["retry"]
     example: ClassVar = "retry: {noinput: [..], nomatch: [..], then: end}"
     is_at_key: ClassVar = True
     definition: ClassVar = "retry"

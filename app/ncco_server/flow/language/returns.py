@@ -13,9 +13,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
-from ncco_server.flow.grammar.own_values import with_own_values
 from ncco_server.flow.grammar.reader import Fields, Reader, Resolver, has_braces
-from ncco_server.flow.grammar.variables import listed_type, optional_type, read_type
+from ncco_server.flow.grammar.variables import read_type
 from ncco_server.flow.language.outgoing import JSON, plain_json
 from ncco_server.flow.nodes import Map, Node, Seq, Text
 from ncco_server.flow.scope import Path, by_first_key
@@ -232,25 +231,12 @@ def _read_type(node: Node, what: str, path: Path, secrets: set[Path], reader: Re
     if isinstance(node, Map):
         is_wrong = _report_misdescribed(node, what, reader)
         return None if is_wrong else _read_fields(node, path, secrets, reader)
-    if isinstance(node, Seq) and len(node.items) > 1 and all(isinstance(each, Map) for each in node.items):
-        reader.report("E201", node.place, f"{what} has several maps", with_own_values("write `[{..}]`", node))
-        return None
     if (item := _entry_type(node)) is not None:
         inner = _read_type(item, f"an entry of {what}", (*path, None), secrets, reader)
         return None if inner is None else list_of(inner)
     if isinstance(node, Text) and node.value in OPTIONAL:
         return replace(TYPES[OPTIONAL[node.value]].with_zone(reader.zone), may_be_empty=True)
-    if isinstance(node, Text) and (meant := _meant_type(node.value)) is not None:
-        reader.report("E203", node.place, f'there is no type "{node.value}"', meant)
-        return None
     return read_type(node, what, reader)
-
-
-def _meant_type(text: str) -> str | None:
-    if (optional := optional_type(text)) in OPTIONAL:
-        return f"write `{optional}`"
-    listed = f"[{listed_type(text)}]"
-    return f"write `{listed}`" if listed != "[]" else None
 
 
 def _read_url(node: Node, what: str, reader: Reader, *, may_be_empty: bool) -> Kind:

@@ -16,7 +16,7 @@ from ncco_server.flow.effects import NO_NAMES, Effect, Phase
 from ncco_server.flow.frame import Assignment
 from ncco_server.flow.grammar.forms import TEXT, Unread, named
 from ncco_server.flow.grammar.map_form import MapForm, written_as
-from ncco_server.flow.grammar.reader import HINTS, Fields, Resolver, items, read_fields
+from ncco_server.flow.grammar.reader import Fields, Resolver, items, read_fields
 from ncco_server.flow.grammar.targets import assigned
 from ncco_server.flow.issues import meant_word, write_one_of
 from ncco_server.flow.language.lookups import AskedLookup, LookupDefinition
@@ -28,11 +28,10 @@ from ncco_server.flow.language.tables import (
     TableName,
     TableRead,
     fits,
-    key_hints,
     named_table,
     read_key,
 )
-from ncco_server.flow.nodes import Entry, Map, Node, Place, Text, text_of
+from ncco_server.flow.nodes import Entry, Map, Node, Place, Text
 from ncco_server.flow.scope import Variable, has_path
 from ncco_server.flow.templates.tree import shorten
 from ncco_server.flow.templates.values import Value
@@ -48,7 +47,6 @@ OWN_NAMES: Final = frozenset({"event", "flow", "step"})
 class SaveWords(MapForm):
     """One change of a row: the `table`, the values of its key, and what happens to the row."""
 
-    hints: ClassVar = HINTS["save"]
     example: ClassVar = 'save: {table: customers, number: "{{ call.person }}", set: {name: Ada}}'
 
     table: TableName
@@ -154,30 +152,22 @@ def _row_in(node: Node, save: Save) -> list[str]:
 
 
 def _read_save(node: Node, reader: Resolver, *, is_later: bool) -> Save | None:
-    example = SaveWords.example
-    if isinstance(node, Text) and (kept := reader.tables.get(node.value)) is not None:
-        values = f", set: {{{next(iter(kept.columns))}: ..}}" if kept.columns else ""
-        example = f"save: {{table: {kept.name}, {kept.shown_key(reader.scope.types)}{values}}}"
-    found = reader.map(node, "`save`", f"write `{example}`")
+    found = reader.map(node, "`save`", f"write `{SaveWords.example}`")
     if found is None:
         return None
     table = named_table(found.get("table"), reader)
     known = (*SaveWords.words(), *(table.key if table is not None else ()))
     if table is None:  # the names of its key are unknown
         known = (*known, *found.keys())
-    hints = SaveWords.hints
-    if table is not None:
-        columns = {name: f"write `set: {{{name}: ..}}`" for name in table.columns}
-        row = f"write the key of the row: `{table.shown_key(reader.scope.types)}`"
-        hints = {**key_hints(table, found, known, hints), **columns, "where": row}
+    columns = table.columns if table is not None else ()
+    hints = {name.lower(): f"write `set: {{{name}: ..}}`" for name in columns}
     fields = read_fields(found, known, "`save`", reader, hints=hints)
     only_new = fields.get("only_new")
     if isinstance(only_new, Text) and only_new.value in reader.variables:
         cure = f"write `only_new: true, into: {only_new.value}`"
         reader.report("E203", only_new.place, f"`only_new` is true or false, not {only_new.value}", cure)
         fields = fields.without("only_new")
-    named = next((each for part in found.entries for each in map(text_of, part) if each in reader.tables), "customers")
-    words = SaveWords.build(fields, reader, cures={"table": f"name a table: `save: {{table: {named}, ..}}`"})
+    words = SaveWords.build(fields, reader, cures={"table": "name a table: `save: {table: customers, ..}`"})
     if words is None:
         return None
     key = read_key(words.table, fields, reader)

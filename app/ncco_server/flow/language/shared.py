@@ -16,7 +16,7 @@ from ncco_server.flow.actions.item import gather
 from ncco_server.flow.grammar.forms import TEXT, Notation, Unread, ref
 from ncco_server.flow.grammar.locales import Locale, read_locales
 from ncco_server.flow.grammar.map_form import MapForm, written_as
-from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver
+from ncco_server.flow.grammar.reader import Fields, Reader, Resolver
 from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.hours.declaration import read_hours
 from ncco_server.flow.hours.timezone import read_zone
@@ -95,7 +95,6 @@ class Declarations(MapForm):
 class SharedWords(Declarations):
     """A shared file."""
 
-    hints: ClassVar = HINTS["shared"]
     cures: ClassVar = {"shared": "write `shared: true`"}
 
     shared: bool | None = None

@@ -8,11 +8,11 @@ from typing import Annotated, Any, ClassVar, Final, NamedTuple
 
 from ncco_server.flow.actions.check import check_step
 from ncco_server.flow.actions.do import read_items, read_parts
-from ncco_server.flow.actions.item import ITEM_WORDS, Item, restore_items
+from ncco_server.flow.actions.item import Item, restore_items
 from ncco_server.flow.actions.waits import connect_of
 from ncco_server.flow.grammar.forms import Notation, Unread, listed, mapped, ref
 from ncco_server.flow.grammar.map_form import MapForm, written_as
-from ncco_server.flow.grammar.reader import HINTS, Resolver
+from ncco_server.flow.grammar.reader import Resolver
 from ncco_server.flow.grammar.targets import NewValues, read_target
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.language.collect import Collect
@@ -42,11 +42,6 @@ class StepWords(MapForm):
     """The words that every step may have, except those of its exit."""
 
     others: ClassVar = tuple(dict.fromkeys(word for kind in EXITS for word in kind.form.words()))
-
-    hints: ClassVar = {
-        **{action: f"put it under `do`, as the line `- {action}: ..`" for action in ITEM_WORDS if action != "notify"},
-        **HINTS["step"],
-    }
 
     asks: Annotated[Node | None, Unread(ref("asked"))] = written_as("lookup", default=None)
     """Lookups to make when the step is entered: their names, or `- name: {param: value}`."""

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, TypeAli
 
 from ncco_server.flow.grammar.forms import Duration, Notation, Unread, offered, ref
 from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
-from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, items, meaning_of, synonym
+from ncco_server.flow.grammar.reader import Fields, Reader, Resolver, items
 from ncco_server.flow.grammar.variables import read_params, refuse_spoken, unreadable
 from ncco_server.flow.issues import meant_word, write_one_of
 from ncco_server.flow.language.returns import OK, Returned
@@ -22,7 +22,6 @@ from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.compiler import as_computed
 from ncco_server.flow.templates.values import Value
 from ncco_server.ncco.value_types import ANY, TYPES, Kind, record
-from ncco_server.suggest import nearest
 from ncco_server.table_rows import MAX_NAME, RowChange, StoredTypes, row_name
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -78,7 +77,7 @@ class TableDefinition(MapForm):
     """What a row is found by: up to four values with their types (text, phone, int, date, or a list of words)."""
     columns: Annotated[Mapping[str, Variable], Unread(ref("params"))] = field(default_factory=dict)
     """What each row contains, with its type: a word, a list of allowed words, or `{type: text, sensitive: true}`."""
-    keep_ms: Annotated[int, Duration("1h", "3660d", "d")] = written_as("keep", default=0)
+    keep_ms: Annotated[int, Duration("1h", "3660d")] = written_as("keep", default=0)
     """How long a row is kept after the last change, such as 180d; without it, until it is removed."""
 
     after_forget: Literal["keep_hash"] | None = None
@@ -205,10 +204,6 @@ def _read_columns(fields: Fields, word: str, types: Collection[str], reader: Rea
     sample = TableDefinition.example.removeprefix("{key: ").removesuffix("}")
     if not isinstance(node, Map):
         named = [each for each in items(node) if isinstance(each, Text)]
-        if names := [
-            f"{each.value}: {_type_named(each.value, types)}" for each in named if _NAME.fullmatch(each.value)
-        ]:
-            sample = f"{{{', '.join(names)}}}"
         known = ", ".join(type_ for type_ in types if type_ != "words")
         cure = f"write `{word}: {sample}`, each value with its type: {known}"
         reader.map(node, f"`{word}` of {fields.what}", cure)
@@ -242,11 +237,6 @@ def _sample(column: Variable, names: Collection[str]) -> str:
     if column.name in _OF_THE_CALLER:
         return '"{{ call.person }}"'
     return ".." if column.type.name == "phone" or column.name not in names else f'"{{{{ {column.name} }}}}"'
-
-
-def _type_named(name: str, types: Collection[str]) -> str:
-    meant = "phone" if name == "number" else meaning_of(name, HINTS["type"]) or name
-    return meant if meant in types else "text"
 
 
 def _check_key(fields: Fields, key: Mapping[str, Variable], columns: Mapping[str, Variable], reader: Reader) -> None:
@@ -322,23 +312,6 @@ TableOfNumbers: TypeAlias = Annotated[TableDefinition, Notation(read_table_of_nu
 def named_table(node: Node | None, reader: Resolver) -> TableDefinition | None:
     """Reports nothing."""
     return reader.tables.get(node.value) if isinstance(node, Text) else None
-
-
-def key_hints(table: TableDefinition, node: Map, known: Collection[str], hints: Mapping[str, str]) -> Mapping[str, str]:
-    """`hints`, and for an unknown word beside `table` the one value of its key that is missing."""
-    entries = [entry for entry in node.entries if entry.key.value not in (*known, *table.columns)]
-    unknown = [
-        entry.key.value
-        for entry in entries
-        if isinstance(entry.value, Text)
-        and (entry.key.value == "key" or not (meaning_of(entry.key.value, hints) or synonym(entry.key.value, known)))
-    ]
-    missing = [name for name in table.key if node.get(name) is None]
-    found_by = " and ".join(table.key)
-    own = {name: f"write {found_by}, by which rows are found, or `where: {name} == ..`" for name in table.columns}
-    if len(unknown) == len(missing) == 1 and not nearest(unknown[0], known):
-        own[unknown[0].lower()] = missing[0]
-    return {**hints, **own}
 
 
 def read_key(table: TableDefinition, fields: Fields, reader: Resolver) -> dict[str, Value] | None:

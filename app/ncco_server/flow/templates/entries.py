@@ -13,7 +13,6 @@ from ncco_server.flow.templates.expression_check import ZONE, ExpressionCheck
 from ncco_server.flow.templates.foreign import FOREIGN
 from ncco_server.flow.templates.tree import Token
 from ncco_server.ncco.value_types import ANY, SENT, TYPES, Kind, common_type
-from ncco_server.ncco.value_types.foreign_words import unit_of
 
 FORM_OF_UNIT: Final = {"day": "day", "hour": "time", "minute": "time"}
 
@@ -83,10 +82,10 @@ def part_cure(check: ExpressionCheck, node: nodes.Getattr | nodes.Getitem, part:
     shown = check.shown(node.node)
     if check.is_bare:
         zone = f" | in_zone('{check.scope.zone or ZONE}')" if of.family == "datetime" else ""
-        form, sample = ("time", "09:00") if FORM_OF_UNIT.get(unit_of(part)) == "time" else ("date", "2026-03-05")
+        form, sample = ("time", "09:00") if FORM_OF_UNIT.get(part) == "time" else ("date", "2026-03-05")
         converted = f"{shown}{zone} | {form}" if zone else shown
         return f'compare it as a whole: ({converted}) < "{sample}"'
-    form = FORM_OF_UNIT.get(unit_of(part)) or (part if part in ("date", "time", "weekday") else "date")
+    form = FORM_OF_UNIT.get(part) or (part if part in ("date", "time", "weekday") else "date")
     form = "time" if of.family == "time" else "date" if of.family == "date" and form == "time" else form
     return f'write {shown} | spoken("{form}")'
 

@@ -16,7 +16,6 @@ from ncco_server.flow.templates.references import Occurrence, operand_of, touche
 from ncco_server.flow.templates.tree import Token
 from ncco_server.flow.zones import zone_cure
 from ncco_server.ncco.value_types import SENT, TYPES, Kind, common_type
-from ncco_server.ncco.value_types.foreign_words import unit_of
 from ncco_server.suggest import nearest
 
 _POINT_FILTERS: Final = frozenset({"date", "time", "in_zone"})
@@ -127,7 +126,7 @@ def _argument_cure(
     if type_.family in argument.tried and type_.family != "number":
         sample = argument.tried[type_.family]
         forms = [form for form in argument.forms if not _refusal(known, sample, form)]
-        own = FORM_OF_UNIT.get(unit_of(written)) or nearest(written, argument.forms)
+        own = FORM_OF_UNIT.get(written) or nearest(written, argument.forms)
         meant = own if own in forms else forms[0] if len(forms) == 1 else ""
         written_forms = " or ".join(f'"{form}"' for form in forms)
         return f'write "{meant}"' if meant else f"write {written_forms}" if forms else ""

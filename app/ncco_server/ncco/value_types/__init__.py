@@ -19,7 +19,6 @@ from ncco_server.ncco.value_types.collections import open_record as open_record
 from ncco_server.ncco.value_types.collections import record as record
 from ncco_server.ncco.value_types.collections import texts_of as texts_of
 from ncco_server.ncco.value_types.durations import duration_ms as duration_ms
-from ncco_server.ncco.value_types.durations import meant_durations as meant_durations
 from ncco_server.ncco.value_types.kind import ANY as ANY
 from ncco_server.ncco.value_types.kind import SAMPLE as SAMPLE
 from ncco_server.ncco.value_types.kind import BeyondLimit as BeyondLimit

@@ -11,9 +11,8 @@ from decimal import Decimal
 from typing import TypeGuard
 
 from ncco_server.issue import Issue, fault, listed, shown, wrong_type
-from ncco_server.ncco.value_types.durations import meant_seconds
 from ncco_server.ncco.value_types.kind import SAMPLE, BeyondLimit, JsonSchema, Kind
-from ncco_server.suggest import folded, near, nearest
+from ncco_server.suggest import near, nearest
 
 LARGE = 10**18
 """Some JSON parsers lose the last digits of larger numbers, which are refused."""
@@ -255,22 +254,18 @@ class WholeNumber(Number):
 
 
 def _not_a_number(value: object, noun: str, examples: str, unit: str, where: str = "") -> ValueError:
-    """Perhaps it has too many digits, or is a duration."""
-    seconds = None
+    """Perhaps it has too many digits."""
     if isinstance(value, str):
         text = value.strip()
         is_longer = len(value) > MOST_DIGITS and _LONGER.fullmatch(text) is not None
         is_longer = is_longer or (_EXPONENT.fullmatch(text) is not None and abs(float(text)) >= LARGE)
-        if unit == "seconds" and _DIGIT.search(value):
-            seconds = meant_seconds(value)
     else:
         is_longer = isinstance(value, int | float) and LARGE <= abs(value) < math.inf
     if is_longer:
         needed = f"{noun} of at most {MOST_DIGITS} digits{where} is needed"
         return BeyondLimit(f"has more than {MOST_DIGITS} digits", needed)
-    if seconds is None:
-        return ValueError(f"{noun} is needed, such as {examples}")
-    return ValueError(f"{noun} of seconds is needed: write {seconds}")
+    unit = " of seconds" if unit == "seconds" else ""
+    return ValueError(f"{noun}{unit} is needed, such as {examples}")
 
 
 @dataclass(frozen=True)
@@ -280,13 +275,11 @@ class Word(Kind):
     Attributes:
         disputed: words that only some of Vonage's documents allow → fix; they cause a warning in an NCCO.
         any_case: whether a word in another case causes only a warning in an NCCO.
-        other_words: words of other platforms, folded → Vonage's word.
     """
 
     words: tuple[str, ...]
     disputed: Mapping[str, str] = field(default_factory=dict, hash=False)
     any_case: bool = False
-    other_words: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     name = "words"
     family = "text"
@@ -325,7 +318,7 @@ class Word(Kind):
         if words := self.words_in(value):
             cure = f"Write {', '.join(map(shown, words))}, each in its own quotes."
         else:
-            meant = self.other_words.get(folded(value)) or near(value, self.words)
+            meant = near(value, self.words)
             cure = f'Did you mean "{meant}"?' if meant else f"Write {expected}."
         return [fault("N109", f"{shown(value)} is not {expected}.", cure)]
 
