@@ -27,7 +27,7 @@ class GivenHandler(str):
         """A file outside the flows `folder` gets a path made of the module's name. Raises ValueError without a file."""
         module = inspect.getmodule(inspect.unwrap(flow.function))
         try:
-            text = inspect.getsource(module) if module is not None else ""
+            text = Path(flow.file).read_text(encoding="utf-8")
         except OSError:
             text = ""
         if module is None or not text:

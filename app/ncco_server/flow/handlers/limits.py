@@ -44,7 +44,7 @@ class Alarm:
             work(argument)
         finally:
             self._is_running = False
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.alarm(0)
 
     def _ring(self, *_: object) -> None:
         if self._is_running:
