@@ -128,8 +128,8 @@ def test_handlers_import_modules_of_the_project_and_hide_none(project: Path) -> 
     [
         ("import sys; sys.exit(3)", "this line raised SystemExit: 3"),
         ("raise KeyboardInterrupt", "this line raised KeyboardInterrupt"),
-        ("import no_such_module", "put the module beside the flows folder"),
-        ("from .kitchen import OVENS", "put the module beside the flows folder"),
+        ("import no_such_module", "this line raised ModuleNotFoundError: No module named 'no_such_module'"),
+        ("from .kitchen import OVENS", "this line raised ImportError: attempted relative import"),
         ("def (", "this is not Python: invalid syntax"),
         ("x = '\0'", "this is not Python: source code string cannot contain null bytes"),
     ],
@@ -169,55 +169,23 @@ def test_a_file_is_checked_with_the_flows_that_it_names(project: Path) -> None:
     assert "bar.py" not in found.output
 
 
-@each_case(
-    ("returns", "is_empty", "given"),
-    [
-        ("str | None", "found is None", "none: true"),
-        ("list[str]", "not found", "value: []"),
-        ("bool", "not found", "value: false"),
-    ],
-)
-def test_a_counterexample_gives_functions_the_results_that_lead_to_it(
-    project: Path, returns: str, is_empty: str, given: str
-) -> None:
-    write(project / "flows/pizza.py", "pizza", 1)
-    find = f"async def find(number: str) -> {returns}: ...\n\n\n@call_flow"
-    text = (project / "flows/pizza.py").read_text().replace("@call_flow", find)
-    text += f"    found = await call.run(find, call.from_)\n    if {is_empty}:\n"
-    text += (
-        '        await call.choose("Press 1.", {"one": Choice(1)})\n    else:\n        await call.talk("Goodbye.")\n'
-    )
-    (project / "flows/pizza.py").write_text(text.replace("import Call", "import Choice, Call"))
-    found = ncco("prove", cwd=project, env={"NCCO_PYTHON_FLOWS": "pizza.py"}).output
-    assert "dead_end in pizza" in found
-    assert f"find:\n        {given}" in found
-
-
 UNLIKELY = """\
     number = await call.collect("Your number.", digits=4)
     if number and sum(int(each) for each in number) == 31:
         await call.talk("You have won.")
     await call.talk("Goodbye.")
 """
-WITHOUT_A_NUMBER = """\
-    while not call.person:
-        if await call.collect("Your number.", digits=4) is None:
-            await call.talk("Goodbye.")
-            return
-    await call.talk("We will call you back.")
-"""
 
 
-@each_case(("body", "lines"), [(UNLIKELY, ["flows/pizza.py: no run came to line 10"]), (WITHOUT_A_NUMBER, [])])
-def test_lines_that_no_run_came_to_are_listed(project: Path, body: str, lines: list[str]) -> None:
-    """A caller without a number is asked, with and without an answer."""
+def test_lines_that_no_call_came_to_are_listed(project: Path) -> None:
     write(project / "flows/pizza.py", "pizza", 1)
     with (project / "flows/pizza.py").open("a") as file:
-        file.write(body)
+        file.write(UNLIKELY)
 
     found = ncco("check", cwd=project, env={"NCCO_PYTHON_FLOWS": "pizza.py"})
 
-    assert (0, ["no issues: 1 flow in 1 file", *lines]) == (found.exit_code, found.stdout.splitlines())
+    lines = ["no issues: 1 flow in 1 file", "flows/pizza.py: no call came to line 10"]
+    assert (0, lines) == (found.exit_code, found.stdout.splitlines())
 
 
 def test_what_callers_enter_has_no_name(project: Path) -> None:
@@ -230,13 +198,11 @@ def test_what_callers_enter_has_no_name(project: Path) -> None:
     (project / "scenarios/pizza.yaml").write_text("a number: {script: [press: 1234, hear: Goodbye.]}\n")
 
     played = ncco("test", cwd=project, env=env).output
-    proved = ncco("prove", cwd=project, env=env).output
 
     assert "collected: 4 digits go to the handler" in played
-    assert "what callers of pizza enter stands for similar values" in proved
 
 
-@pytest.mark.parametrize("words", ["check", "render shop", "test", "prove shop"])
+@pytest.mark.parametrize("words", ["check", "render shop", "test", "prove"])
 def test_a_command_ends_though_the_file_of_a_handler_starts_a_thread_and_moves(tmp_path: Path, words: str) -> None:
     left = "import os\nimport threading\nos.chdir('/')\nthreading.Thread(target=threading.Event().wait).start()"
     write(tmp_path / "flows/shop.py", "shop", 1, left)
