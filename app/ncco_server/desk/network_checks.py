@@ -20,11 +20,12 @@ from ncco_server.desk.findings import Finding, error, ok, unchecked, warning
 from ncco_server.desk.probe import WITHIN_S, Probe, probe
 from ncco_server.desk.studio import INSTALL, find_studio
 from ncco_server.ncco.signing import authorization, payload_hash
+from ncco_server.ncco.value_types.addresses import is_private_address
 from ncco_server.service.mail import problem_with, send_test
 from ncco_server.service.outgoing import trusted_certificates
 from ncco_server.service.released import CURE
 from ncco_server.settings import Settings
-from ncco_server.settings.safety import console_fault, is_private_address
+from ncco_server.settings.safety import console_fault
 from ncco_server.settings.values import is_loopback
 from ncco_server.store import open_store
 from ncco_server.vonage.signatures import MAX_AGE_S

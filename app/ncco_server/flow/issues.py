@@ -41,6 +41,7 @@ class FlowIssue:
 
     Attributes:
         names: the declarations that it is about, besides those named on its line.
+        ncco_code: of the issue in the NCCO; "" if it is about the file.
     """
 
     code: str
@@ -49,6 +50,7 @@ class FlowIssue:
     message: str
     cure: str
     names: frozenset[str] = field(default=frozenset(), compare=False)
+    ncco_code: str = field(default="", compare=False)
 
     @property
     def is_error(self) -> bool:

@@ -41,6 +41,8 @@ MAX_HEADERS_BYTES = 512
 """Of WebSocket metadata. Source: WebSocket guide."""
 MAX_AUTHORIZATION_CHARACTERS = 8191
 """Source: Java SDK."""
+LONG_RECORD_S = 60
+"""Our choice: a longer recording before a question is meant to run beside it."""
 _OTHER_AUDIO = re.compile(r"\.(ogg|oga|flac|aac|m4a|wma|aiff|amr|opus|webm|mp4|m3u8)$", re.IGNORECASE)
 _URI_MARK = re.compile(r"[:/@\s]")
 _NOT_A_TOKEN = re.compile(r"[^\w.!%*+`'~-]|^$", re.ASCII)
@@ -224,6 +226,7 @@ def check_order(actions: Sequence[object], known: Collection[str]) -> Iterator[I
         yield fault("N302", "transfer ends this NCCO, so this action never runs.", path=path)
     yield from _nothing_after_endless_loop(actions, names)
     yield from _last_record_has_time(actions, names)
+    yield from _no_long_record_before_input(actions, names)
 
 
 def _name(action: object, known: Collection[str]) -> str:
@@ -291,3 +294,16 @@ def _last_record_has_time(actions: Sequence[Any], names: Sequence[str]) -> Itera
     if is_true(record.get("beepStart")) and not is_endless:
         cure = 'Add "timeOut": 60, endOnSilence or endOnKey, so that the call waits for the message.'
         yield fault("N913", "What follows does not wait for this recording, and ends the call.", cure, f"/{last}")
+
+
+def _no_long_record_before_input(actions: Sequence[Any], names: Sequence[str]) -> Iterator[Issue]:
+    """A record with an end condition is synchronous, so the input waits for its end. Source: NCCO reference, Record."""
+    for index, name in enumerate(names):
+        if name != "record" or "input" not in names[index:]:
+            continue
+        record = actions[index]
+        seconds = as_number(record.get("timeOut"))
+        is_short = seconds is None or seconds <= LONG_RECORD_S
+        if not is_short and record.get("endOnKey") is None and record.get("endOnSilence") is None:
+            message = f"Keys do nothing for {shown(seconds)} seconds: the input begins when this recording ends."
+            yield fault("N924", message, path=f"/{index}/timeOut")

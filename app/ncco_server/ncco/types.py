@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -265,14 +264,6 @@ class Shaken(PlainText):
 
     def json_schema(self) -> JsonSchema:
         return {"type": "string", "pattern": rf"^\s*{_JWT}\s*;"}
-
-
-def is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 _SIP = re.compile(r"(sips?):(?:([^@\s]+)@)?([\w.\-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:[;?]\S*)?", re.IGNORECASE)

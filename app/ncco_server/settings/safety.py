@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator, Mapping
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from ncco_server.errors import SettingsError
-from ncco_server.ncco.types import is_address
+from ncco_server.ncco.value_types.addresses import is_address, is_private_address
 from ncco_server.settings import values
 from ncco_server.settings.fields import PLACEHOLDER_SECRET, UUID, Settings, variable
 
@@ -139,14 +138,6 @@ def unreachable(settings: Settings) -> Iterator[SettingsError]:
     elif url.scheme != "https":
         message = "begins with http://, so what callers press is sent unencrypted"
         yield SettingsError("NCCO_PUBLIC_URL", message, PUBLIC_URL_CURE)
-
-
-def is_private_address(text: str) -> bool:
-    """Whether a text is an IP address that cannot be reached from the internet."""
-    if not is_address(text):
-        return False
-    address = ipaddress.ip_address(text.partition("%")[0])
-    return not (getattr(address, "ipv4_mapped", None) or address).is_global
 
 
 def console_fault(settings: Settings) -> SettingsError | None:

@@ -17,8 +17,8 @@ from ncco_server.flow.files import comma_separated
 from ncco_server.flow.language.mail import addresses
 from ncco_server.ncco import check
 from ncco_server.ncco.durations import is_spoken
-from ncco_server.ncco.types import is_address
 from ncco_server.ncco.value_types import digits_in
+from ncco_server.ncco.value_types.addresses import is_address
 from ncco_server.store import open_store
 
 _WEBHOOK_PATH: Final = re.compile(r"/webhooks/(?:answer|event|fallback)(?:/|$)")

@@ -116,7 +116,7 @@ def create_app(
     counters = metrics or Metrics(settings.commit)
     own: OwnService | None = None
     if service is None:
-        own = OwnService(settings, counters, lines.bind(), clock, handlers)
+        own = OwnService(settings, counters, lines.bind(), clock, handlers, dev=dev)
         service = own.calls
     readiness = Readiness(service)
     line_of_webhook = write_line or writing_to(lines.bind())

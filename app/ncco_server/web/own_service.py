@@ -14,6 +14,8 @@ from structlog.typing import FilteringBoundLogger
 from ncco_server.assembly import Clients, policy_of
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.flow.loader import load_files
+from ncco_server.flow.model import Project
+from ncco_server.ncco.value_types.addresses import LOCAL_URL
 from ncco_server.service.calls import CallService
 from ncco_server.service.outbox import Listener, Sender, Verdict, by_kind
 from ncco_server.service.poller import Schedule
@@ -95,6 +97,8 @@ class OwnService:
         log: FilteringBoundLogger,
         clock: Callable[[], datetime],
         given: Sequence[str] = (),
+        *,
+        dev: bool = False,
     ) -> None:
         handlers = (*settings.python_flows, *given)  # of two with the same path, the last one counts
         store = open_store(settings.database_url)
@@ -104,13 +108,7 @@ class OwnService:
         self.sender = Sender(store, post, Schedule(settings.hook_tries), HookLog(metrics, log), clock=clock)
         self.calls = CallService(
             store,
-            lambda: load_files(
-                settings.flows,
-                settings.templates,
-                settings.flow_env,
-                modules=settings.python_lookups,
-                handlers=handlers,
-            ),
+            partial(_load, settings, handlers, dev=dev),
             replace(policy_of(settings), handlers=handlers),
             look_ups=self._clients.look_ups,
             hooks_written=self.sender.wake,
@@ -135,3 +133,16 @@ class OwnService:
         from ncco_server.service.placing.hooks import place  # noqa: PLC0415 - only for flows that place calls
 
         return await place(self.calls, hook, now)
+
+
+def _load(settings: Settings, handlers: Sequence[str], *, dev: bool) -> Project:
+    project = load_files(
+        settings.flows,
+        settings.templates,
+        settings.flow_env,
+        modules=settings.python_lookups,
+        handlers=handlers,
+    )
+    if not dev:
+        return project
+    return replace(project, issues=tuple(issue for issue in project.issues if issue.ncco_code != LOCAL_URL))

@@ -33,6 +33,8 @@ _LEFT_OUT = object()
 _SPOKEN_RULES = ("N4", "N915", "N916")
 _LOOP_RULES: Final = ("N303", "N912")
 """They are about what follows a prompt; the mistake is its `loop`."""
+_QUESTION_RULES: Final = ("N924",)
+"""They are about an `input` that surely follows."""
 _SHORT_TEXT: Final = MAX_TALK_CHARACTERS // 2
 """Such a text hardly ever becomes too long by its values."""
 _KEEP_ONE = "keep one of them"
@@ -91,6 +93,8 @@ def _check_at(
     if goes_on:
         ncco.append(_FOLLOWING_INPUT)
     for issue in check(ncco):
+        if goes_on and issue.code in _QUESTION_RULES:
+            continue
         yield from _translate(issue, tried, names)
 
 
@@ -220,7 +224,7 @@ def _holds_anyway(issue: NccoIssue, value: Value, names: Mapping[str, Any]) -> b
 
 def _report(issue: NccoIssue, place: Place, *, is_sure: bool = True, note: str = "") -> FlowIssue:
     rule = RULES["E401" if issue.is_error and is_sure else "W401"]
-    return rule.at(place, f"{issue.message}{note}", issue.fix)
+    return replace(rule.at(place, f"{issue.message}{note}", issue.fix), ncco_code=issue.code)
 
 
 # other typical texts, for filters that reject text made of letters

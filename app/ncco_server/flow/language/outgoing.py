@@ -24,8 +24,8 @@ from ncco_server.flow.scope import Param, ScopeTypes
 from ncco_server.flow.templates.filters import MAX_TEXT
 from ncco_server.flow.templates.values import Value
 from ncco_server.flow.values import Object
-from ncco_server.ncco.types import is_address
 from ncco_server.ncco.value_types import TYPES, Kind, Point, Url, write
+from ncco_server.ncco.value_types.addresses import is_address
 from ncco_server.ncco.value_types.kind import AnyValue, is_encodable
 from ncco_server.suggest import nearest
 

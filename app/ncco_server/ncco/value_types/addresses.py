@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 from dataclasses import dataclass, field
+from typing import Final
 from urllib.parse import quote, urlsplit
 
 from ncco_server.issue import Issue, fault, listed, shown, wrong_type
 from ncco_server.ncco.value_types.kind import Escape, JsonSchema, Kind
 from ncco_server.ncco.value_types.scalars import is_whole_number
+
+LOCAL_URL: Final = "N925"
+"""While a call is developed, a virtual Vonage on this machine reaches such a URL."""
 
 
 def as_digits(value: object) -> object:
@@ -45,9 +50,25 @@ _BARE_HOST = re.compile(
 """A host without a scheme, perhaps with a port and a path. Names of files do not match."""
 
 
+def is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def is_private_address(text: str) -> bool:
+    """Whether a text is an IP address that cannot be reached from the internet."""
+    if not is_address(text):
+        return False
+    address = ipaddress.ip_address(text.partition("%")[0])
+    return not (getattr(address, "ipv4_mapped", None) or address).is_global
+
+
 @dataclass(frozen=True)
 class Url(Kind):
-    """An absolute URL. In an NCCO, characters that should be percent-encoded cause a warning.
+    """An absolute URL. Characters that should be percent-encoded, and a host that Vonage cannot reach, cause a warning.
 
     A cast accepts http, https, ws and wss in any case, whatever `schemes` the NCCO option allows. With
     `array_of_one`, an array with one URL causes only a warning.
@@ -95,6 +116,9 @@ class Url(Kind):
             encoded = quote(value, safe=_ALLOWED_IN_URLS)
             cure = f"Write {shown(encoded)}."
             return [fault("N961", f"{shown(value)} has characters that are not allowed in a URL.", cure)]
+        host = (urlsplit(value).hostname or "").rstrip(".")
+        if host == "localhost" or host.endswith(".localhost") or is_private_address(host):
+            return [fault(LOCAL_URL, f"Vonage cannot reach {host}, which leads to this machine or your own network.")]
         return []
 
     def _fault(self, value: str) -> str | None:

@@ -11,12 +11,15 @@ from typing import Any, cast
 
 import httpx
 import pytest
+import structlog
 from fastapi import FastAPI
+from structlog.testing import capture_logs
 
 from ncco_server.assembly import policy_of
 from ncco_server.flow.loader import load
 from ncco_server.service.calls import CallService
 from ncco_server.web import create_app
+from tests.support.cases import each_case
 from tests.support.memory_store import MemoryStore
 from tests.support.webhooks import callback, running_app
 from tests.unit.server.web.fake_calls import FakeCalls, settings_with
@@ -132,3 +135,16 @@ async def real_app() -> tuple[FastAPI, CallService]:
     service = CallService(store, lambda: load({"flows/desk.yaml": FLOW}), policy_of(chosen))
     await service.library.reload()
     return create_app(chosen, service=service, dev=True), service
+
+
+@each_case("dev", [True, False], ids=["development", "production"])
+async def test_a_url_of_this_machine_is_no_issue_in_development(project: Path, dev: bool) -> None:
+    with_music = FLOW.replace('- talk: "Please call again."', "- stream: http://localhost:9000/bye.mp3")
+    (project / "flows" / "desk.yaml").write_text(with_music)
+    chosen = settings_with(flows=project / "flows", templates=project / "templates", database_url="memory://")
+
+    with capture_logs() as lines:
+        async with running_app(create_app(chosen, dev=dev, log=structlog.get_logger())):
+            pass
+
+    assert (not dev) == any("cannot reach localhost" in line.get("problem", "") for line in lines)

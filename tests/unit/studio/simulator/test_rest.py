@@ -277,3 +277,15 @@ async def test_a_body_is_read_after_the_token_and_up_to_a_limit(*, has_token: bo
     await app(scope, receive, send)
 
     assert (status, True) == (sent[0]["status"], taken <= most)
+
+
+async def test_an_unknown_parameter_is_ignored_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    client = Client(Line({}))
+
+    await client.place(**NEW, limit=60)
+    listed = await client.ask("GET", "?page_sise=5")
+
+    assert 200 == listed.status_code
+    first, second = caplog.messages
+    assert first.startswith('Vonage has no parameter "limit", and ignores it; there are: ')
+    assert 'Vonage has no parameter "page_sise", and ignores it; did you mean "page_size"?' == second

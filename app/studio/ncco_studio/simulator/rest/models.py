@@ -1,20 +1,24 @@
-"""Request bodies of the API. Unknown keys are ignored. Source: Voice API specification; Outbound REST."""
+"""Request bodies of the API. Source: Voice API specification; Outbound REST."""
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from ncco_server.ncco import check
 from ncco_server.ncco.signing import Method
 from ncco_server.ncco.value_types import Url
+from ncco_server.suggest import near_or_all
 from ncco_studio.simulator.assumptions import DEFAULTS
 from ncco_studio.simulator.delivery import played_anyway
 from ncco_studio.simulator.outbound import OutboundCall
 from ncco_studio.simulator.servers import Target
 from ncco_studio.simulator.transcript import Ncco
+
+log = logging.getLogger(__name__)
 
 
 def _playable(ncco: Ncco) -> Ncco:
@@ -37,14 +41,27 @@ OneUrl: TypeAlias = Annotated[list[HttpUrl], Field(min_length=1, max_length=1)]
 CheckedNcco: TypeAlias = Annotated[list[dict[str, Any]], AfterValidator(_playable)]
 
 
-class ShownNumber(BaseModel):
+class Parameters(BaseModel):
+    """Unknown ones are ignored, with a warning in the log."""
+
+    model_config = ConfigDict(extra="allow")
+
+    @model_validator(mode="after")
+    def _warn(self) -> Self:
+        known = [field.alias or name for name, field in type(self).model_fields.items()]
+        for name in self.model_extra or ():
+            log.warning('Vonage has no parameter "%s", and ignores it; %s', name, near_or_all(name, known))
+        return self
+
+
+class ShownNumber(Parameters):
     """The number that the callee sees. A SIP URI is allowed too, which is newer than the specification."""
 
     type: Literal["phone", "sip"] = "phone"
     number: str
 
 
-class CreateCall(BaseModel):
+class CreateCall(Parameters):
     """`POST /v1/calls`."""
 
     to: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=1)]
@@ -88,7 +105,7 @@ class CreateCall(BaseModel):
         return OutboundCall(self.connect, ncco or [], event, self.length_timer)
 
 
-class Destination(BaseModel):
+class Destination(Parameters):
     """The NCCO for a leg that is transferred."""
 
     type: Literal["ncco"]
@@ -102,14 +119,14 @@ class Destination(BaseModel):
         return self
 
 
-class TransferCall(BaseModel):
+class TransferCall(Parameters):
     """`PUT /v1/calls/{uuid}`, for a transfer."""
 
     action: Literal["transfer"]
     destination: Destination
 
 
-class ControlCall(BaseModel):
+class ControlCall(Parameters):
     """`PUT /v1/calls/{uuid}`, for everything else."""
 
     action: Literal["hangup", "mute", "unmute", "earmuff", "unearmuff"]
@@ -118,7 +135,7 @@ class ControlCall(BaseModel):
 UpdateCall: TypeAlias = Annotated[TransferCall | ControlCall, Field(discriminator="action")]
 
 
-class PlayTalk(BaseModel):
+class PlayTalk(Parameters):
     """`PUT /v1/calls/{uuid}/talk`."""
 
     text: Annotated[str, Field(min_length=1)]
@@ -126,26 +143,26 @@ class PlayTalk(BaseModel):
     loop: Annotated[int, Field(ge=0)] = 1
 
 
-class PlayStream(BaseModel):
+class PlayStream(Parameters):
     """`PUT /v1/calls/{uuid}/stream`."""
 
     stream_url: OneUrl
     loop: Annotated[int, Field(ge=0)] = 1
 
 
-class SendDtmf(BaseModel):
+class SendDtmf(Parameters):
     """`PUT /v1/calls/{uuid}/dtmf`."""
 
     digits: Annotated[str, Field(pattern=r"^[0-9*#p]+$")]
 
 
-class ListenForDtmf(BaseModel):
+class ListenForDtmf(Parameters):
     """`PUT /v1/calls/{uuid}/input/dtmf`."""
 
     event_url: OneUrl
 
 
-class ListedCalls(BaseModel):
+class ListedCalls(Parameters):
     """The query of `GET /v1/calls`."""
 
     status: str | None = None
