@@ -43,9 +43,9 @@ def codes(text: str) -> set[str]:
         ("\n".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9) if n else 'lol'}]" for n in range(9)), "E106"),
         ("a: &a [*a]", "E106"),
         ("base: &b {x: y}\nc: {<<: *b}", "E106"),
-        ("a: !!python/object/apply:os.system [reboot]", "E105"),
+        ("a: !!python/object/apply:os.system [reboot]", "E106"),
         ("a: b\n" * 5_000, "E102"),
-        ("---\n" * 5_000, "E111"),
+        ("---\n" * 5_000, "E101"),
     ],
     ids=range(14),
 )
