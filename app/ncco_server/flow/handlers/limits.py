@@ -23,19 +23,19 @@ class TooLong(BaseException):
 
 
 class Alarm:
-    """Raises TooLong once in a handler that runs for LIMIT_S in the main thread."""
+    """Raises TooLong once in a handler that runs for LIMIT_S in the thread that has set it up."""
 
     def __init__(self) -> None:
-        self._is_set = False
+        self._thread = 0
         self._is_running = False
 
     def set_up(self) -> None:
-        """For a process that is this server's own."""
+        """In the main thread of a process that is this server's own."""
         signal.signal(signal.SIGALRM, self._ring)
-        self._is_set = True
+        self._thread = threading.get_ident()
 
     def run(self, work: Callable[[Any], None], argument: Any) -> None:
-        if not self._is_set or self._is_running or threading.current_thread() is not threading.main_thread():
+        if self._is_running or threading.get_ident() != self._thread:
             work(argument)
             return
         self._is_running = True

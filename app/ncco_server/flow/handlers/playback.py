@@ -177,7 +177,7 @@ class HandlerPlayback:
         """End what the handler does in `finally`."""
         if self.coroutine is not None:
             with suppress(BaseException):
-                self.run(lambda _: self.coroutine.close(), None)
+                self.coroutine.close()
 
     @property
     def recorded(self) -> Sequence[Any]:
