@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Final, NamedTuple
@@ -19,7 +18,6 @@ from tests.system.trial import Outcome, Trial, counted
 
 KITCHEN: Final = Path(__file__).with_name("kitchen")
 TOO_LATE: Final = re.compile(b"timed out after|not made: |not asked: ")
-EDITION: Final = re.compile(rb"edition_\d+")
 TWICE: Final = 0.2
 """The share of webhooks that come twice at the same moment."""
 
@@ -55,7 +53,6 @@ class RanFunctions:
     ended: dict[str, float] = field(default_factory=dict)
     stored: set[str] = field(default_factory=set)
     failed: int = 0
-    editions: defaultdict[int, set[bytes]] = field(default_factory=partial(defaultdict, set))
 
     def read(self, file: Path, kills: int) -> None:
         """Read the lines that were written since the last time."""
@@ -91,7 +88,6 @@ class RanFunctions:
         """What must never happen, and how often it did."""
         found = Counter(self.losses.faults)
         found["a turn failed"] += self.failed
-        found["a caller heard the texts of two revisions"] += sum(len(each) > 1 for each in self.editions.values())
         before: dict[str, str] = {}
         for run, (function, kills, _) in self.runs.items():
             earlier = before.get(function)
@@ -104,7 +100,7 @@ class RanFunctions:
 async def kill_while_functions_run(
     folder: Path, kills: int, webhooks: int, *, url: str = "", seed: int = 1, phones: int = 24
 ) -> RanFunctions:
-    """Kill and restart a server of handlers, whose own module has other names and another text in it each time.
+    """Kill and restart a server of handlers.
 
     `url` is that of its database, by default a SQLite file in `folder`.
     """
@@ -117,14 +113,9 @@ async def kill_while_functions_run(
         ran.read(file, killed)
         found = {orjson.loads(result)[0] for (result,) in rows("SELECT result FROM ncco_function_results")}
         ran.stored |= found & ran.runs.keys()  # a function that took too long has no result
-        for code in (project / "pans.py", project / "flows/kitchen.py"):
-            text = code.read_text(encoding="utf-8")
-            code.write_text(re.sub(r"\b(note|GREETING|edition)\w*", rf"\1_{killed}", text), encoding="utf-8")
         if killed == kills:
             failed = rows("SELECT trace FROM turns WHERE has_failed")
             ran.failed = sum(TOO_LATE.search(bytes(trace)) is None for (trace,) in failed)
-            for call, ncco in rows("SELECT call_key, ncco FROM turns"):
-                ran.editions[call].update(EDITION.findall(ncco))
             for (state,) in rows("SELECT state FROM calls"):
                 recorded = orjson.loads(state)["variables"].get("recorded", ())  # none if no function has ended yet
                 ran.stored |= {str(item[2]) for item in recorded[1:]} & ran.runs.keys()
@@ -150,8 +141,7 @@ async def kill_while_functions_run(
 async def functions_killed(trial: Trial) -> Outcome:
     """Kill a server while functions of handlers run: none runs again after its result was stored.
 
-    After each kill their module is another one, but not for calls in progress. A function that was
-    running may run again when its webhook is sent again.
+    A function that was running may run again when its webhook is sent again.
     """
     ran = await kill_while_functions_run(
         trial.folder, trial.size, trial.size * WEBHOOKS_PER_KILL, url=trial.url(), seed=trial.seed
@@ -164,7 +154,6 @@ async def functions_killed(trial: Trial) -> Outcome:
         f"{len({found.function for found in ran.runs.values()})} functions were called, {len(ran.runs)} times",
         f"{len(interrupted)} runs were killed, {ran.repeated(interrupted)} of these functions ran again; "
         f"{len(returned)} had returned, but were not stored, {ran.repeated(returned)} of these ran again",
-        f"{len(set().union(*ran.editions.values()))} texts of the module were heard, in {len(ran.editions)} calls",
         f"from a return to the next function: {median(took):.1f} ms, 99 % within {took[len(took) * 99 // 100]:.1f} ms",
     ]
     return Outcome(seen, [*counted(ran.faults()), *([] if interrupted else ["no kill came while a function ran"])])

@@ -13,7 +13,7 @@ from random import random
 from uuid import uuid4
 
 LONGEST_S = 0.03
-GREETING = "This is edition_0"
+GREETING = "This is the kitchen"
 
 
 def note(file: str, *words: str) -> None:
