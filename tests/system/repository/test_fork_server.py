@@ -27,7 +27,7 @@ def test_a_forked_command_behaves_like_a_started_one(tmp_path: Path, words: str)
 
 def test_a_shell_runs_copies_and_signals_them(tmp_path: Path) -> None:
     script = """\
-ncco explain E240 | head -n 1
+ncco explain E204 | head -n 1
 echo '[1]' | ncco validate - || echo "ended with $?"
 ncco init shop >/dev/null
 cd shop
@@ -41,7 +41,7 @@ ncco chek 2>/dev/null
     done = run_in_shell(script, cwd=tmp_path, env=plain_environment(tmp_path))
     lines = done.stdout.splitlines()
 
-    assert ("E240", ["ended with 1", "ended"]) == (lines[0].split()[0], lines[-2:])
+    assert ("E204", ["ended with 1", "ended"]) == (lines[0].split()[0], lines[-2:])
     assert 2 == done.returncode
 
 

@@ -149,7 +149,7 @@ def _try_document(part: Document, names: Mapping[str, Any]) -> tuple[list[_Tried
         text = part.value.render(names)
     except RenderError:
         return [], []
-    rule = RULES["E413" if part.value.is_literal else "W413"]
+    rule = RULES["E401" if part.value.is_literal else "W401"]
     try:
         found = read_json(text)
         drafts = part.drafts(text)
@@ -165,7 +165,7 @@ def _try_document(part: Document, names: Mapping[str, Any]) -> tuple[list[_Tried
         if draft.callback is not None:
             draft.action.setdefault("eventUrl", _URL)
     repeated = [
-        RULES["W413"].at(
+        RULES["W401"].at(
             _place_in(part, names, span), "this name is written twice, and only the last one counts", _KEEP_ONE
         )
         for _, span in found.repeated

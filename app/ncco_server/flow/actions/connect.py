@@ -32,7 +32,6 @@ from ncco_server.flow.source.source_file import quote
 from ncco_server.flow.templates.compiler import as_computed
 from ncco_server.flow.templates.values import Value
 from ncco_server.flow.values import Array, Constant, Object, OurNumber, Supplied, find
-from ncco_server.ncco.statuses import DIAL_FAILURES
 from ncco_server.ncco.value_types import FILLING, TYPES
 from ncco_server.suggest import nearest
 
@@ -94,9 +93,6 @@ ON_ANSWER = "onAnswer"
 _TONES = ("ringbackTone", "ringback")
 _PLACEHOLDER_URL = "https://example.com/webhooks"
 
-_REFUSALS = frozenset({"declined", "decline", "refused", "refuse", "reject", "denied", "unavailable", "no", "not_now"})
-"""Outcomes with these names connect the parties, although they sound otherwise."""
-
 _FLOW_KEYS = frozenset({"run", "with", "flow", "goto"})
 
 
@@ -130,7 +126,7 @@ def _read_runs(node: Map, place: Place, reader: Resolver) -> Runs | None:
         node = Map((url._replace(key=url.key._replace(value="run")), *node.without("url").entries), node.place)
     elif url is not None:
         message = "`onAnswer` names both a flow and another server, but the other party hears only one of them"
-        reader.report("E285", url.key.place, message)
+        reader.report("E403", url.key.place, message, "delete `url`, or delete `run` and `with`")
     words = ("run", "with", *_TONES)
     kept = node.without("url")
     fields = read_fields(kept, words, "`onAnswer`", reader, place=place)
@@ -143,20 +139,15 @@ def _read_runs(node: Map, place: Place, reader: Resolver) -> Runs | None:
 
 
 def _check_answering(runs: Runs, place: Place, reader: Resolver) -> None:
-    """Report E286 for a sensitive param, which would be stored until the other party answers.
-
-    Report W286 for an outcome that sounds like a refusal but connects the parties.
-    """
+    """Report E331 for a sensitive param, which would be stored until the other party answers."""
     signature = reader.flows.get(runs.flow)
     for given in runs.given if signature else ():
         param = signature.params.get(given.name) if signature else None
         if param is not None and param.variable.sensitive:
             message = f'"{given.name}" of the flow "{runs.flow}" is sensitive, but would be stored for some time'
-            reader.report("E286", given.place, message)
-    for outcome in signature.outcomes if signature else ():
-        if outcome.lower() in _REFUSALS:
-            cure = f"call it `rejected`: only {', '.join(DIAL_FAILURES)} keep the parties from being connected"
-            reader.report("W286", place, f'"{outcome}" of the flow "{runs.flow}" connects the parties', cure)
+            reader.report(
+                "E331", given.place, message, "change that flow so that it does not need the value, or ask for it there"
+            )
 
 
 _CURRENT_NUMBER = "\0number"

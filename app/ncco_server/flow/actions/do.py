@@ -54,13 +54,13 @@ class Document:
             yield Effect("play", phase, self.value, "ncco")
 
     def render(self, frame: Frame) -> list[Draft]:
-        """Raises RenderError (E413 if the template does not produce a list of actions)."""
+        """Raises RenderError (E401 if the template does not produce a list of actions)."""
         if self.is_opening and frame.position:
             return []
         return self.drafts(self.value.render(frame.names))
 
     def drafts(self, text: str) -> list[Draft]:
-        """Raises RenderError (E413)."""
+        """Raises RenderError (E401)."""
         return [self._draft(action) for action in self._parse(text)]
 
     def _parse(self, text: str) -> list[dict[str, Any]]:
@@ -75,7 +75,7 @@ class Document:
         return found
 
     def _error(self, message: str) -> RenderError:
-        return RenderError("E413", f"the action list of `ncco` cannot be played: {message}", str(self.place))
+        return RenderError("E401", f"the action list of `ncco` cannot be played: {message}", str(self.place))
 
     def _draft(self, action: dict[str, Any]) -> Draft:
         word = str(action.get("action"))
@@ -135,11 +135,11 @@ def read_checkpoint(item: Item, reader: Reader) -> Action | None:
     refuse_fields(item, "a name", reader)
     if not _NAME.fullmatch(name.value):
         message = f'a checkpoint cannot be named "{name.value}"'
-        reader.report("E409", name.place, message, "use letters, digits, _ and -")
+        reader.report("E403", name.place, message, "use letters, digits, _ and -")
         return None
     if name.value in _RESERVED:
         message = f'"{name.value}" is already the name of an outcome'
-        reader.report("E409", name.place, message, "give the checkpoint another name")
+        reader.report("E403", name.place, message, "give the checkpoint another name")
         return None
     return checkpoint(name.value, item.place, steers=False)
 

@@ -37,7 +37,7 @@ class Needs(Protocol):
 class InputNeeds:
     """A step that asks the caller needs a single `input`.
 
-    Fields of an `input` in `do` are checked (E406, E407, E412) and kept. Otherwise one is appended, with the flow's
+    Fields of an `input` in `do` are checked (E406, E406, E412) and kept. Otherwise one is appended, with the flow's
     defaults.
 
     Attributes:
@@ -56,7 +56,12 @@ class InputNeeds:
     def complete(self, parts: tuple[Part, ...], place: Place, reader: Resolver) -> tuple[Part, ...]:
         found = [number for number, part in enumerate(parts) if isinstance(part, Action) and part.word == "input"]
         if len(found) > 1:
-            reader.report("E407", parts[found[1]].place, "this step has more than one `input`")
+            reader.report(
+                "E406",
+                parts[found[1]].place,
+                "this step has more than one `input`",
+                "ask once per step; move the second question to another step",
+            )
             return parts
         if not found:
             appended = read_action(Item("input", place, None, ()).inherit(reader.inherited), reader)
@@ -240,8 +245,8 @@ class HeldNeeds:
     def complete(self, parts: tuple[Part, ...], place: Place, reader: Resolver) -> tuple[Part, ...]:
         words = {part.word for part in parts if isinstance(part, Action)}
         if not words & _TAKE_TIME and not any(isinstance(part, Document) for part in parts):
-            cure = "write `stream=url` or `talk=text`" if place.is_in_python else None
-            reader.report("E278", place, "nothing is played while the caller is held, so no time passes", cure)
+            cure = "write `stream=url` or `talk=text`" if place.is_in_python else "add `- wait: 10` to `do`"
+            reader.report("E204", place, "nothing is played while the caller is held, so no time passes", cure)
         for part in parts:
             if isinstance(part, Action) and part.word == "stream" and part.literal("loop") == 0:
                 reader.report("E279", part.fields["loop"].place, "this stream never ends, so `hold` never checks again")
@@ -308,17 +313,22 @@ def _opening(part: Part) -> Part:
 
 
 def _with_checkpoint(parts: tuple[Part, ...], name: str, place: Place, reader: Resolver) -> tuple[Part, ...]:
-    """Turn the checkpoint `name` into a wait; report E409 unless it exists and comes last."""
+    """Turn the checkpoint `name` into a wait; report E403 unless it exists and comes last."""
     found = [part for part in parts if isinstance(part, Action) and part.checkpoint == name]
     last = parts[-1] if parts else None
     if not found:
-        reader.report("E409", place, f'this step does not have a checkpoint "{name}"')
+        reader.report(
+            "E403",
+            place,
+            f'this step does not have a checkpoint "{name}"',
+            "end `do` with `- checkpoint: name` and name the same checkpoint in `on`",
+        )
         return parts
     if last is not found[-1]:
         message = f"something follows the checkpoint `{name}`, but `on` decides what comes after it"
         behind = parts[parts.index(found[-1]) + 1]
         reader.report(
-            "E409",
+            "E403",
             behind.place,
             message,
             f"move the checkpoint to the end of `do`, or this to the step that `{name}` leads to",

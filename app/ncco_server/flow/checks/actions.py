@@ -36,7 +36,6 @@ _OUR_NUMBER = "to"
 
 def check_actions(facts: Facts) -> Iterator[FlowIssue]:
     yield from _check_targets(facts)
-    yield from _check_within(facts.flow)
     yield from _check_errors(facts)
     yield from _check_words(facts)
     yield from _check_lengths(facts)
@@ -67,17 +66,6 @@ def _check_opt_out(facts: Facts) -> Iterator[FlowIssue]:
         if _is_our_number(value, "from"):
             message = "a placed call comes from your own number, so this person will be called again"
             yield RULES["W640"].at(value.place, message, "write call.person")
-
-
-def _check_within(flow: Flow) -> Iterator[FlowIssue]:
-    outbound = flow.outbound
-    calendar = flow.calendars.get(outbound.retry.within or "") if outbound is not None and outbound.quiet else None
-    if outbound is None or calendar is None:
-        return
-    days = (*calendar.week, *(special.spans for special in calendar.override.values()))
-    if any(days) and not any(outbound.rings_within(span.start, span.end) for day in days for span in day):
-        message = f'"{calendar.name}" opens only in the quiet hours, so no call is placed to a number in its time zone'
-        yield RULES["W299"].at(outbound.place, message)
 
 
 def _check_dialled_number(number: Value, flow: Flow) -> Iterator[FlowIssue]:

@@ -172,7 +172,7 @@ def _has_cycle(among: Set[str], graph: Graph[str]) -> bool:
 
 
 def check_recursion(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
-    """Report E280 for each cycle of flows that wait for each other: none would ever return."""
+    """Report E216 for each cycle of flows that wait for each other: none would ever return."""
     graph: dict[str, dict[str, Way]] = {name: {} for name in flows}
     for name, flow in flows.items():
         ways = (way for step in flow.played.values() for way, _ in step.leaving)
@@ -183,7 +183,11 @@ def check_recursion(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
         start = next(name for name in graph if name in group)
         cycle = _path(start, start, graph)
         path = " → ".join([*(name for name, _ in cycle), start])
-        yield RULES["E280"].at(cycle[-1][1].target.place, f"this flow waits for itself to return: {path}")
+        yield RULES["E216"].at(
+            cycle[-1][1].target.place,
+            f"this flow waits for itself to return: {path}",
+            "hand the call over: `goto: {run: flow}`",
+        )
 
 
 def check_placing(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:

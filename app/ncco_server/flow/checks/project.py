@@ -19,7 +19,7 @@ from ncco_server.suggest import nearest
 def check_project(
     flows: Iterable[ReadFlow], shared: Sections, refusals: Iterable[CallerRefusal] = ()
 ) -> Iterator[FlowIssue]:
-    """Report repeated names, numbers and defaults (E210, E211, E212), then issues between flows.
+    """Report repeated names, numbers and defaults (E210, E210, E212), then issues between flows.
 
     A repetition is reported at its place; the message names the first one.
     """
@@ -29,7 +29,11 @@ def check_project(
         yield RULES["E210"].at(place, f'the flow "{name}" already exists in {first.file}:{first.line}')
     numbers = ((number, place) for flow in flows for number, place in flow.words.numbers)
     for number, place, first in _repeated(numbers):
-        yield RULES["E211"].at(place, f"calls to {number} already start in {first.file}:{first.line}")
+        yield RULES["E210"].at(
+            place,
+            f"calls to {number} already start in {first.file}:{first.line}",
+            "delete it here, or in the other flow",
+        )
     defaults = (("default", flow.words.at("default")) for flow in flows if flow.words.default)
     for _, place, first in _repeated(defaults):
         yield RULES["E212"].at(place, f"{first.file}:{first.line} is already the default")
@@ -59,13 +63,13 @@ def _check_entrances(flows: tuple[ReadFlow, ...]) -> Iterator[FlowIssue]:
 
 
 def _check_refusals(flows: tuple[ReadFlow, ...], refusals: Iterable[CallerRefusal]) -> Iterator[FlowIssue]:
-    """Report E557 for a flow for refused callers in which no call can start."""
+    """Report E272 for a flow for refused callers in which no call can start."""
     closed = {flow.name: flow for flow in flows if not flow.words.has_entrance}
     for refusal in refusals:
         if (flow := closed.get(refusal.run.value)) is not None:
             is_in_python = flow.flow is not None and flow.flow.handler is not None
             cure = "give its `call_flow` the argument `entry=True`" if is_in_python else None
-            yield RULES["E557"].at(refusal.run.place, f'no call can start in the flow "{flow.name}"', cure)
+            yield RULES["E272"].at(refusal.run.place, f'no call can start in the flow "{flow.name}"', cure)
 
 
 def _check_results(sections: Iterable[Sections]) -> Iterator[FlowIssue]:

@@ -70,11 +70,6 @@ class SpeechField:
             text = reader.text(node, what)
         if text is None:
             return None
-        if not is_file and text.value in reader.templates:
-            message = f'the caller hears the name "{text.value}", not the content of the file'
-            written = f"{{template: {text.value}}}"
-            fix = f"write `{written}`"
-            reader.report("W414", text.place, message, fix, names=[text.value])
         escape = speech_escape(reader.templates.get(text.value, "") if is_file else text.value)
         make = compile_file if is_file else compile_value
         value, issues = make(text, TYPES["text"], escape, reader.scope, reader.templates, language=reader.language)
@@ -182,7 +177,12 @@ class JsonField:
         for entry in node.entries:
             key = entry.key
             if has_braces(key):
-                reader.report("E411", key.place, f'the key "{key.value}" has braces')
+                reader.report(
+                    "E203",
+                    key.place,
+                    f'the key "{key.value}" has braces',
+                    "write the key as plain text; only values may have braces",
+                )
             else:
                 reader.warn_of_own_name(entry)
                 values[key.value] = self.read(entry.value, f"`{key.value}` of {what}", reader)

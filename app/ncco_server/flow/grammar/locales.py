@@ -149,7 +149,12 @@ def mixes_locales(node: Map, reader: Resolver, options: Collection[str]) -> bool
     local = next((key for key in keys if key.value in reader.locales), None)
     if local is None or not any(key.value in options for key in keys):
         return False
-    reader.report("E563", local.place, f'the locale "{local.value}" is among the options')
+    reader.report(
+        "E403",
+        local.place,
+        f'the locale "{local.value}" is among the options',
+        "put the locales under an option such as `text`",
+    )
     return True
 
 

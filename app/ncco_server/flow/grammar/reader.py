@@ -117,12 +117,12 @@ class Reader:
         taken_cure: str | None = None,
         is_used: bool = True,
     ) -> bool:
-        """Report E206 if the name is taken, E205 for invalid characters.
+        """Report E205 if the name is taken, E205 for invalid characters.
 
         `is_used`: other places use the name, so a fix of this one would not be enough.
         """
         if name.value in taken:
-            self.report("E206", name.place, f'{what} cannot be named "{name.value}"', taken_cure)
+            self.report("E205", name.place, f'{what} cannot be named "{name.value}"', taken_cure)
         elif not pattern.fullmatch(name.value):
             allowed = _allowed_name(name.value, pattern, taken)
             cure = f"{cure or 'use letters, digits, _ and -'}{f', e.g. {allowed}' if allowed else ''}"

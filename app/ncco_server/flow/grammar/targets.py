@@ -17,7 +17,6 @@ from ncco_server.flow.grammar.forms import ANYTHING, Notation, Unread, named, of
 from ncco_server.flow.grammar.locales import report_unknown
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import Resolver, elsewhere
-from ncco_server.flow.grammar.variables import warn_of_flags
 from ncco_server.flow.issues import did_you_mean
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text, text_of
 from ncco_server.flow.scope import RESERVED, Param, Signature, Variable, has_path
@@ -55,7 +54,7 @@ def _report_undeclared(entry: Entry, known: Mapping[str, Variable], reader: Reso
     if name == "locale":
         reader.report("E562", place, "`locale` is set, but this flow has no `locales`")
     elif name in RESERVED:
-        reader.report("E206", place, f'"{name}" belongs to the call and cannot be set')
+        reader.report("E205", place, f'"{name}" belongs to the call and cannot be set', "choose another name")
     else:
         line = f"{name}: {{type: ..}}"
         added = f"add `{line}` to `vars`" if known else f"add `vars: {{{line}}}` to the flow"
@@ -97,7 +96,6 @@ def declared_under(name: str, reader: Resolver) -> str:
 
 def read_value(node: Node, variable: Variable, reader: Resolver) -> Value | None:
     if isinstance(node, _NODE_TYPES.get(variable.type.name, ())):
-        warn_of_flags(node, reader)
         return in_each_locale(node, reader, lambda local: _TEXTS_ONLY.read(node, f"`{variable.name}`", local))
     return in_each_locale(node, reader, lambda local: local.value(node, variable.type, "kept", f"`{variable.name}`"))
 
@@ -113,14 +111,14 @@ def _check_secrecy(value: Value, variable: Variable, reader: Resolver, where: st
 
 
 def read_returned(node: Node, what: str, reader: Resolver) -> tuple[Assignment, ...]:
-    """Read the `set` of a return: values declared under `returns`; E274 for anything else."""
+    """Read the `set` of a return: values declared under `returns`; E273 for anything else."""
     own = reader.own
     entries = reader.entries(node, f"{what} of a return", "write `set: {name: value}`")
     if own is None:
         return ()
     for key in (entry.key for entry in entries if entry.key.value not in own.returns):
         cure = None if own.returns else f"add `returns: {{{key.value}: text}}` to the flow"
-        reader.unknown("E274", key, own.returns, f'this flow does not return "{key.value}"', cure)
+        reader.unknown("E273", key, own.returns, f'this flow does not return "{key.value}"', cure)
     return assigned(entries, own.returns, "`returns`", reader)
 
 

@@ -67,11 +67,16 @@ def read_variables(node: Node, what: str, reader: Reader) -> Mapping[str, Variab
 
 
 def refuse_spoken(variables: Iterable[Variable], reader: Reader) -> None:
-    """Report E227 for each variable with `spoken`: it is no param of a placed call."""
+    """Report E219 for each variable with `spoken`: it is no param of a placed call."""
     for variable in variables:
         if variable.spoken:
             message = f'"{variable.name}" is not a param of a flow that only places calls, so it cannot be `spoken`'
-            reader.report("E227", variable.place, message)
+            reader.report(
+                "E219",
+                variable.place,
+                message,
+                "delete `spoken`: it is for a sensitive param of a flow that only places calls",
+            )
 
 
 def read_params(
@@ -145,7 +150,6 @@ def _read_default(node: Node, variable: Variable, noun: str, reader: Reader) -> 
         for text in computed:
             reader.report("E203", text.place, f'the `default` of the {noun} "{variable.name}" has braces', cure)
         return variable.default
-    warn_of_flags(node, reader)
     value = plain(node)
     if value == "" and variable.type.begins_unknown:
         return value
@@ -155,15 +159,6 @@ def _read_default(node: Node, variable: Variable, noun: str, reader: Reader) -> 
         message = f'the `default` of the {noun} "{variable.name}" does not fit its type'
         reader.report("E203", node.place, message, str(error))
         return next(iter(variable.type.words), variable.default)
-
-
-def warn_of_flags(node: Node, reader: Reader) -> None:
-    """Report W265 for each unquoted true or false in a list or a map: it is text there, and "false" counts as true."""
-    for text in () if isinstance(node, Text) else texts_in(node):
-        if not text.quoted and text.value in ("true", "false"):
-            message = f"values in a list or a map are text, and so is {text.value}"
-            cure = f'write "{text.value}" in quotes, and compare it as text: == "{text.value}"'
-            reader.report("W265", text.place, message, cure)
 
 
 def plain(node: Node) -> object:

@@ -296,7 +296,7 @@ def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: li
     for name in (RECORDED, AWAITED):
         if (taken := read.flow.params.get(name)) is not None:
             cure = f"choose another name, such as is_{name}: the server keeps its own values under this one"
-            issues.append(RULES["E206"].at(taken.place, f'a param cannot be named "{name}"', cure))
+            issues.append(RULES["E205"].at(taken.place, f'a param cannot be named "{name}"', cure))
             return replace(read, flow=None)
     heard = {
         **read.flow.variables,

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Final, TypeAlias
 from ncco_server.flow.grammar.forms import Notation, listed, ref
 from ncco_server.flow.grammar.locales import speaks_several, split
 from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
-from ncco_server.flow.grammar.reader import Fields, Reader, Resolver, has_braces, items
+from ncco_server.flow.grammar.reader import Reader, Resolver, has_braces, items
 from ncco_server.flow.grammar.targets import Destination, NewValues
 from ncco_server.flow.language.retry import FAILURES
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
@@ -30,19 +30,21 @@ _QUOTED_LIST: Final = re.compile(r"\[.*\]")
 _TAKEN: Final = frozenset({"noinput", "nomatch", "asr_error", "error", "collected", "end"})
 
 
-def _read_texts(node: Node, what: str, code: str, reader: Reader) -> list[Text]:
+def _read_texts(node: Node, what: str, reader: Reader) -> list[Text]:
     if isinstance(node, Seq) and not node.items:
-        reader.report(code, node.place, f"{what} is an empty list", "list what a caller can press or say")
+        reader.report("E203", node.place, f"{what} is an empty list", "list what a caller can press or say")
     return [text for item in items(node) if (text := reader.text(item, what)) is not None]
 
 
 def _read_keys(node: Node, what: str, reader: Reader) -> tuple[str, ...]:
     found: dict[str, None] = {}
-    for text in _read_texts(node, what, "E232", reader):
+    for text in _read_texts(node, what, reader):
         if _KEY.fullmatch(text.value):
             found[text.value] = None
         else:
-            reader.report("E232", text.place, f'"{text.value}" cannot be pressed')
+            reader.report(
+                "E203", text.place, f'"{text.value}" cannot be pressed', 'write digits, "*" or "#", or a list of them'
+            )
     return tuple(found)
 
 
@@ -54,27 +56,23 @@ def _read_speech(node: Node, what: str, reader: Resolver) -> dict[str, dict[str,
 
 def _read_phrases(node: Node, what: str, reader: Reader) -> dict[str, str]:
     found: dict[str, str] = {}
-    for text in _read_texts(node, what, "E235", reader):
+    for text in _read_texts(node, what, reader):
         folded = fold(text.value)
         if has_braces(text):
-            reader.report("E235", text.place, "a phrase cannot be computed")
+            reader.report(
+                "E203", text.place, "a phrase cannot be computed", "write words as people say them, without braces"
+            )
         elif text.value in ("true", "false") and not text.quoted:
-            cure = f'list what callers say: `speech: [sales, buy]`; write "{text.value}" in quotes if they say that'
-            reader.report("E235", text.place, f"{text.value} is not a phrase", cure)
+            reader.report("E203", text.place, f"{text.value} is not a phrase", "list what callers say")
         elif not folded:
-            reader.report("E235", text.place, f'"{text.value}" contains no words')
+            reader.report(
+                "E203",
+                text.place,
+                f'"{text.value}" contains no words',
+                "write words as people say them, without braces",
+            )
         else:
             found[text.value] = folded
-        several = (_COMMA if text.value.count(",") > 1 else _SEVERAL).split(text.value)  # one may be "yes, please"
-        if not isinstance(node, Seq) and len(several) > 1 and all(several):
-            written = f"[{', '.join(several)}]"
-            message = f'"{text.value}" is one phrase'
-            reader.report("W236", text.place, message, f"write `{written}`")
-        elif _QUOTED_LIST.fullmatch(text.value.strip()):
-            message = f"{text.value} in quotes is one phrase, with its brackets and commas"
-            written = text.value.strip()
-            fix = f"write `{written}` without quotes"
-            reader.report("W236", text.place, message, fix)
     return found
 
 
@@ -145,7 +143,7 @@ def _read_choice(entry: Entry, reader: Resolver) -> ChoiceDefinition | None:
     found = reader.map(entry.value, what, f"write `{name}: {{dtmf: {key}, goto: step}}`")
     if found is None:
         return None
-    fields = _unswapped(ChoiceDefinition.read_words(found, what, reader, place=place), what, reader)
+    fields = ChoiceDefinition.read_words(found, what, reader, place=place)
     cures = {"goto": f"add `goto: {name}`"} if name in reader.steps else {}
     choice = ChoiceDefinition.build(fields, reader, cures=cures, name=name)
     speech = fields.get("speech")
@@ -154,26 +152,10 @@ def _read_choice(entry: Entry, reader: Resolver) -> ChoiceDefinition | None:
     if speech is not None and not isinstance(speech, Map) and not chooses_locale and speaks_several(reader.locales):
         shown = ", ".join(f"{locale}: [..]" for locale in reader.locales)
         message = f"`speech` of {what} is the same in every locale: {', '.join(reader.locales)}"
-        reader.report("W566", speech.place, message, f"write `speech: {{{shown}}}`")
+        reader.report("W565", speech.place, message, f"write `speech: {{{shown}}}`")
     if not {"dtmf", "speech"} & fields.keys.keys():
-        written = 'write a key or words: `Choice(9, ["word"])`' if place.is_in_python else None
-        fix = f"add `dtmf: {name}`: the name of a choice is no key" if name.isdigit() else None
-        reader.report("E231", place, f"{what} can neither be pressed nor said", written or fix)
+        cure = "add a key such as `dtmf: 9`, phrases (`speech: [sales]`) or both"
+        if place.is_in_python:
+            cure = 'write a key or words: `Choice(9, ["word"])`'
+        reader.report("E204", place, f"{what} can neither be pressed nor said", cure)
     return choice
-
-
-def _unswapped(fields: Fields, what: str, reader: Resolver) -> Fields:
-    """Report E232 if words are in place of keys and keys in place of words, and leave out both."""
-    pressed, said = (
-        [each.value for each in items(fields.get(word)) if isinstance(each, Text)] for word in ("dtmf", "speech")
-    )
-    if not pressed or not said or any(map(_KEY.fullmatch, pressed)) or not all(map(_KEY.fullmatch, said)):
-        return fields
-    place = items(fields.get("dtmf"))[0].place
-    keys, words = (each[0] if len(each) == 1 else f"[{', '.join(each)}]" for each in (said, pressed))
-    written = f"dtmf: {keys}, speech: {words}"
-    if place.is_in_python:
-        shown = [f'"{each}"' for each in pressed]
-        written = f"Choice({keys}, {shown[0] if len(shown) == 1 else '[' + ', '.join(shown) + ']'})"
-    reader.report("E232", place, f"{what} has words in place of keys", f"write `{written}`")
-    return fields.without("dtmf", "speech")

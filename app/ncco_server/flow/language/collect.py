@@ -18,7 +18,6 @@ from ncco_server.flow.grammar.forms import TEXT, Notation, offered
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import Fields, Reader, Resolver
 from ncco_server.flow.grammar.variables import is_variable_name
-from ncco_server.flow.issues import RULES
 from ncco_server.flow.language.choice import Confidence
 from ncco_server.flow.language.exits import AskingExit, AskingWords, Condition, GotoWords, StepSource
 from ncco_server.flow.language.retry import Retry
@@ -52,21 +51,15 @@ def _read_into(node: Node, what: str, reader: Resolver) -> Variable | None:
 
 
 def _read_digits(node: Node, what: str, reader: Reader) -> tuple[int, int] | None:
-    text = node if isinstance(node, Text) else reader.text(node, what, RULES["E246"].cure)
+    text = node if isinstance(node, Text) else reader.text(node, what, "write a number, or a range such as 6..8")
     if text is None:
         return None
     found = _DIGITS.fullmatch(text.value)
     low, high = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
     if 1 <= low <= high <= _MAX_DIGITS:
         return low, high
-    miswritten = _MISWRITTEN_DIGITS.fullmatch(text.value)
-    cure = None
-    if miswritten or low > high:
-        first, last = (int(miswritten[1]), int(miswritten[2])) if miswritten else (high, low)
-        cure = f"write {first}..{last}"
-    elif found:
-        cure = f"an `input` takes 1 to {_MAX_DIGITS} digits: write a number or a range within these limits"
-    reader.report("E246", text.place, f'{what} is "{text.value}"', cure)
+    cure = f"write a number from 1 to {_MAX_DIGITS}, or a range such as 6..8"
+    reader.report("E203", text.place, f'{what} is "{text.value}"', cure)
     return None
 
 
@@ -105,8 +98,12 @@ class DataEntry(MapForm):
             message = "`min_confidence` is in a `collect` without speech"
             reader.report("E219", fields.at("min_confidence"), message, "delete it, or add `speech: any`")
         if not {"digits", "speech"} & fields.values.keys():
-            cure = "write `digits=4`, or `speech=True`" if fields.place.is_in_python else None
-            reader.report("E245", fields.place, "`collect` needs digits or speech", cure)
+            cure = (
+                "write `digits=4`, or `speech=True`"
+                if fields.place.is_in_python
+                else "add `digits: 4` or `speech: any`"
+            )
+            reader.report("E204", fields.place, "`collect` needs digits or speech", cure)
             return None
         return entry
 
@@ -241,9 +238,4 @@ class Collect(AskingExit[CollectWords]):
         if entry is None or target is None or retry is None:
             return None
         least = source.defaults.min_confidence if entry.min_confidence is None else entry.min_confidence
-        failed = retry.then["nomatch"]
-        is_secret = entry.variable.sensitive
-        if is_secret and entry.check is not None and failed.is_plain and failed.step and failed.step == target.step:
-            message = f'after all attempts, a wrong entry leads to the step "{failed.step}", just like a right one'
-            source.reader.report("W268", failed.place, message)
         return cls(entry, target, retry, least, place)

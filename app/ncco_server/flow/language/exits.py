@@ -23,7 +23,7 @@ from ncco_server.flow.actions.waits import HeldNeeds, Needs
 from ncco_server.flow.frame import Frame, Target
 from ncco_server.flow.grammar.forms import TEXT, Duration, Notation, has
 from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
-from ncco_server.flow.grammar.reader import Fields, Reader, Resolver, items
+from ncco_server.flow.grammar.reader import Fields, Reader, Resolver
 from ncco_server.flow.grammar.targets import Destination
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.language.defaults import Defaults
@@ -66,7 +66,7 @@ class StepSource:
         return next((item for item in self.played if item.word == kind), None)
 
     def retry(self, own: RetryWords | None, place: Place) -> Retry | None:
-        """Complete the step's `retry` from the flow's defaults; None if neither has `then` (E240)."""
+        """Complete the step's `retry` from the flow's defaults; None if neither has `then` (E204)."""
         kinds = frozenset(item.word for item in self.played if item.word != "input")
         return merge_retry(own, self.defaults.retry, place, kinds, self.reader)
 
@@ -341,7 +341,12 @@ def _read_else(lines: tuple[Node, ...], place: Place, reader: Reader) -> Target 
     if found is None:
         has_stray = any(not isinstance(line, Map) or line.get("else") or not line.get("if") for line in lines)
         if not has_stray:
-            reader.report("E250", place, "`branch` has no `else` for calls that match no other line")
+            reader.report(
+                "E204",
+                place,
+                "`branch` has no `else` for calls that match no other line",
+                "end the list with `- else: end`",
+            )
         return None
     for behind in lines[index + 1 : index + 2]:  # one is enough, if `else` comes before several lines
         cure = None if lines[-1] is behind else "move the line `else` to the end"
@@ -354,7 +359,7 @@ def _read_else(lines: tuple[Node, ...], place: Place, reader: Reader) -> Target 
 class HoldOutcomes(MapForm):
     """The `on` next to `hold`."""
 
-    unknown_code: ClassVar = "E277"
+    unknown_code: ClassVar = "E263"
     others: ClassVar = ("error",)
     example: ClassVar = "on: {ready: end, too_long: end}"
     is_at_key: ClassVar = True
@@ -463,26 +468,8 @@ class Hold(StepExit[HoldWords]):
             return None
         until = words.hold.until
         shown = _shown(until, source.reader)
-        _check_changes(until, shown, source)
         return cls(until, words.hold.up_to_ms, words.on, words.at("hold"), shown)
 
 
 def _go(name: str, target: Target, because: str) -> Decision:
     return Decision(Go(target), name, target.place, because)
-
-
-def _check_changes(until: Expression, shown: str, source: StepSource) -> None:
-    """Report W289 if nothing in `until` can change while the caller waits; proofs report those without names."""
-    if not until.used_names or until.used_names & {"hours", "now", *asked_names(source.fields.get("lookup"))}:
-        return
-    known = next((name for name in sorted(until.used_names) if name in source.reader.lookups), "")
-    cure = f"add `lookup: {known}` to this step: it is then made again each time" if known else None
-    source.reader.report("W289", until.place, f"{shown} does not change while the caller waits", cure)
-
-
-def asked_names(node: Node | None) -> Iterator[str]:
-    for item in items(node):
-        if isinstance(item, Map):
-            yield from item.keys()
-        elif isinstance(item, Text):
-            yield item.value

@@ -68,7 +68,7 @@ def _read_numbers(node: Node, what: str, reader: Reader) -> tuple[tuple[str, Pla
         number = reader.literal(item, TYPES["phone"], "`numbers`")
         if isinstance(number, str):
             if number in found:
-                reader.report("E211", item.place, f"{number} is listed twice", "delete one of the two")
+                reader.report("E210", item.place, f"{number} is listed twice", "delete one of the two")
             found.setdefault(number, item.place)
     return tuple(found.items())
 
@@ -135,7 +135,12 @@ def _check_spoken(params: Sequence[Variable], fields: Fields, reader: Reader) ->
         return
     for param in params:
         if param.spoken and not param.sensitive:
-            reader.report("E227", param.place, f'"{param.name}" is not sensitive, so it needs no `spoken`')
+            reader.report(
+                "E219",
+                param.place,
+                f'"{param.name}" is not sensitive, so it needs no `spoken`',
+                "delete `spoken`: it is for a sensitive param of a flow that only places calls",
+            )
 
 
 def _read_outcomes(node: Node, reader: Reader) -> dict[str, Place]:
@@ -324,7 +329,7 @@ def _scope(declared: Mapping[str, Variable], flow: Map, outside: Signature, cont
 def _declare(declared: Mapping[str, Variable], outside: Signature, steps: Map, reader: Reader) -> dict[str, Variable]:
     for name in outside.params.keys() & declared.keys():
         place = declared[name].place
-        reader.report("E206", place, f'"{name}" is already a param of the flow', "delete one of the two")
+        reader.report("E205", place, f'"{name}" is already a param of the flow', "delete one of the two")
     params = {name: param.variable for name, param in outside.params.items()}
     return with_collected({**declared, **params}, steps)
 

@@ -142,7 +142,7 @@ def _read_headers(node: Node, what: str, reader: Resolver) -> Object | None:
     if isinstance(node, Map):
         reserved = [entry for entry in node.entries if entry.key.value.lower() in _SERVER_HEADERS]
         for key, _ in reserved:
-            reader.report("E581", key.place, f'the server sets the header "{key.value.lower()}" of hooks')
+            reader.report("E205", key.place, f'the server sets the header "{key.value.lower()}" of hooks', "delete it")
         node = node._replace(entries=tuple(entry for entry in node.entries if entry not in reserved))
     return read_headers(node, what, reader)
 
@@ -250,7 +250,12 @@ def _read_hook(entry: Entry, reader: Resolver) -> HookDefinition | None:
     params = read_params(node, "`params`", reader) if node else {}
     refuse_spoken((param.variable for param in params.values()), reader)
     for taken in sorted(OWN_NAMES & params.keys()):
-        reader.report("E206", params[taken].variable.place, f'"{taken}" already has a meaning in every hook')
+        reader.report(
+            "E205",
+            params[taken].variable.place,
+            f'"{taken}" already has a meaning in every hook',
+            "choose another name",
+        )
     scope = _with_own_names(scope_with(params, reader.scope))
     way = _way_of(fields, reader)
     hook = HookDefinition.build(
@@ -269,11 +274,11 @@ def _with_own_names(scope: ScopeTypes) -> ScopeTypes:
 
 
 def _check_hidden(values: Iterable[Value], reader: Resolver) -> None:
-    """Report E582 for a name of the hook's or event's own used like a variable."""
+    """Report E205 for a name of the hook's or event's own used like a variable."""
     hidden = OWN_NAMES & reader.variables.keys()
     for at, own in sorted({(value.place, own) for value in values for own in hidden & value.used_names}):
         message = f'in hooks and `events`, "{own}" is not the variable with that name'
-        reader.report("E582", at, message, f'give the variable "{own}" another name')
+        reader.report("E205", at, message, f'give the variable "{own}" another name')
 
 
 _WAYS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -293,7 +298,7 @@ def _way_of(fields: Fields, reader: Reader) -> str:
     others = [word for word in _others_than(way) if way in fields.values and word in fields.values]
     for word in [word for word in others if word in _WAYS] or others:
         cure = "write two hooks, and send both" if word in _WAYS else "delete it: it belongs to `post`"
-        reader.report("E584", fields.at(word), f"{fields.what} has `{word}` and `{way}`", cure)
+        reader.report("E403", fields.at(word), f"{fields.what} has `{word}` and `{way}`", cure)
     return way
 
 
@@ -363,7 +368,7 @@ def read_events(node: Node, reader: Resolver, known: Mapping[str, str]) -> Mappi
     found = reader.map(node, what, "write `events: {record: hook}`")
     if found is None:
         return {}
-    fields = read_fields(found, known, what, reader, code="E284")
+    fields = read_fields(found, known, what, reader, code="E202")
     return {name: tuple(_read_later(written, name, reader)) for name, written in fields.values.items()}
 
 

@@ -143,7 +143,7 @@ def _read_function(node: Node, what: str, reader: Reader) -> str | None:
     if text is None or _FUNCTION.fullmatch(text.value):
         return text.value if text else None
     cure = "it cannot be computed" if has_braces(text) else _function_cure(text.value)
-    reader.report("E536", text.place, f'"{text.value}" is not the name of a function', cure)
+    reader.report("E203", text.place, f'"{text.value}" is not the name of a function', cure)
     return None
 
 
@@ -167,7 +167,7 @@ def _read_arguments(node: Node, what: str, reader: Resolver) -> Value | None:
     for key, _ in found.entries:
         if not _DOTTED_NAME.fullmatch(key.value) or "." in key.value:
             cure = "write the name of one of the function's arguments"
-            reader.report("E536", key.place, f'"{key.value}" cannot be the name of an argument', cure)
+            reader.report("E203", key.place, f'"{key.value}" cannot be the name of an argument', cure)
     return JSON.read(found, what, reader)
 
 
@@ -349,14 +349,14 @@ def _check_method(fields: Fields, reader: Reader) -> str:
     found = [word for word in _METHODS if word in fields.values]
     if not found:
         cure = 'add `get: "{{ env.CRM_URL }}/callers/{{ call.from }}"`, `post: url` or `python: "module:function"`'
-        reader.report("E530", fields.place, f"{fields.what} has no `get`, `post`, `python` or `table`", cure)
+        reader.report("E204", fields.place, f"{fields.what} has no `get`, `post`, `python` or `table`", cure)
         return "get"
     if len(found) > 1:
         message = f"{fields.what} has `{found[0]}` and `{found[1]}`"
-        reader.report("E530", fields.at(found[1]), message, "keep one of them")
+        reader.report("E204", fields.at(found[1]), message, "keep one of them")
     for (method, word), cure in _NO_EFFECT.items():
         if method == found[0] and word in fields.values:
-            reader.report("E540", fields.at(word), f"`{word}` has no effect with `{method}`", cure)
+            reader.report("E219", fields.at(word), f"`{word}` has no effect with `{method}`", cure)
     return found[0]
 
 
@@ -410,5 +410,5 @@ def read_asked(node: Node, reader: Resolver) -> tuple[AskedLookup, ...]:
         first = asked.setdefault(found.name, AskedLookup(found.definition, found.place, found.given))
         if first.place != found.place:
             message = f'the lookup "{found.name}" is made twice; the first is on line {first.place.line}'
-            reader.report("E538", found.place, message)
+            reader.report("E219", found.place, message, "delete one of the two")
     return tuple(asked.values())

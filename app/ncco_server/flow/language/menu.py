@@ -133,13 +133,15 @@ class Choices(AskingExit[ChoicesWords]):
             return None
         choices = {**own, **{name: choice for name, choice in defaults.choices.items() if name not in own}}
         if not choices:
-            reader.report("E230", place, "this menu has no choices")
+            reader.report("E204", place, "this menu has no choices", "add a choice: `sales: {dtmf: 1, goto: sales}`")
         least = defaults.min_confidence if words.min_confidence is None else words.min_confidence
         asked = _asked(choices, least, reader)
         is_heard = any("speech" in choice.written.values for choice in choices.values())
         if asked.keys and not is_heard and "min_confidence" in words.written.values:
             message = "`min_confidence` has no effect: no choice of this menu has `speech`"
-            reader.report("W222", words.at("min_confidence"), message)
+            reader.report(
+                "W296", words.at("min_confidence"), message, "delete `min_confidence`, or give a choice `speech`"
+            )
         if retry is None or not (asked.keys or asked.phrases):
             return None
         return cls(choices, retry, asked, place, tuple(reader.locales))
@@ -164,6 +166,6 @@ def _distinct(ways: Iterable[tuple[str, ChoiceDefinition]], word: str, reader: R
         if other is not choice:
             both = sorted((each.place_of(word, value), each.name) for each in (other, choice))
             (earlier, first), (place, second) = both
-            code, what = ("E233", f"the key {value}") if word == "dtmf" else ("E234", f'the phrase "{value}"')
+            code, what = ("E233", f"the key {value}") if word == "dtmf" else ("E233", f'the phrase "{value}"')
             reader.report(code, place, f'{what} belongs to "{second}" and, on line {earlier.line}, to "{first}"')
     return {value: choice.name for value, choice in found.items()}

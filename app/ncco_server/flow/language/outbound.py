@@ -55,7 +55,9 @@ def _read_retried(node: Node, what: str, reader: Resolver) -> frozenset[str] | N
             continue
         near = nearest(text.value, RETRIED)
         message = f'"{text.value}" is not an outcome that another attempt may follow'
-        reader.report("E293", text.place, message, did_you_mean(near) if near else None)
+        reader.report(
+            "E203", text.place, message, did_you_mean(near) if near else f"write one of: {', '.join(sorted(RETRIED))}"
+        )
     return frozenset(found)
 
 
@@ -68,7 +70,7 @@ class OutboundRetry(MapForm):
     """When to try again."""
 
     cures: ClassVar = {"on": "write e.g. `on: [timeout, busy, unanswered]`"}
-    unknown_code: ClassVar = "E292"
+    unknown_code: ClassVar = "E202"
     example: ClassVar = "retry: {on: [timeout, busy], after: 10m, tries: 3}"
 
     on: Annotated[frozenset[str], Notation(_read_retried, listed({"enum": list(RETRIED)}))]
@@ -84,7 +86,7 @@ class OutboundRetry(MapForm):
 class NotReached(MapForm):
     """The hooks for an outcome in which nobody was reached."""
 
-    unknown_code: ClassVar = "E292"
+    unknown_code: ClassVar = "E202"
     cures: ClassVar = {"send": "write the hook to send: `{send: hook}`"}
     example: ClassVar = "{send: hook}"
 
@@ -105,7 +107,7 @@ class NotReached(MapForm):
 class OutboundWays(MapForm):
     """The words of `on` in `outbound`."""
 
-    unknown_code: ClassVar = "E292"
+    unknown_code: ClassVar = "E202"
     example: ClassVar = "on: {answered: step, otherwise: {send: hook}}"
 
     answered: Destination | None = None
@@ -153,7 +155,7 @@ class Outbound(MapForm):
         expires_ms: from the wanted time; None for never.
     """
 
-    unknown_code: ClassVar = "E292"
+    unknown_code: ClassVar = "E202"
     example: ClassVar = 'outbound: {from: "442079460000", on: {otherwise: {send: hook}}}'
     definition: ClassVar = "outbound"
 
@@ -199,11 +201,6 @@ class Outbound(MapForm):
     def hooks_for(self, outcome: str) -> tuple[SentHook, ...]:
         return self.hooks.get(outcome) or (() if outcome in _APART else self.hooks.get(OTHERWISE, ()))
 
-    def rings_within(self, start: int, end: int) -> bool:
-        """Whether any of these minutes of a day, which may go past midnight, is outside the quiet hours."""
-        begins, ends = (60 * at.hour + at.minute for at in (QUIET_UNTIL, QUIET_FROM))
-        return any(start < ends + day and begins + day < end for day in (0, 24 * 60))
-
     def refusing(self, number: str) -> tuple[str, ...]:
         return tuple(table.row_of_number(number) for table in self.unless or ())
 
@@ -229,7 +226,7 @@ def check_outbound(outbound: Outbound, reader: Reader, hours: Set[str]) -> None:
     if retry.within is not None and retry.within not in hours:
         known = f"there are: {', '.join(sorted(hours))}" if hours else "declare them under `hours`"
         message = f'there are no opening hours "{retry.within}"'
-        reader.report("E295", retry.written.values["within"].place, message, meant_word(retry.within, hours, known))
+        reader.report("E303", retry.written.values["within"].place, message, meant_word(retry.within, hours, known))
     if retry is not _ONE_ATTEMPT and outbound.expires_ms is not None and outbound.expires_ms <= retry.after_ms:
         at = written.values["expires"].place
         reader.report("W296", at, "the call expires before another attempt", "write a longer time than that of `after`")
@@ -248,7 +245,3 @@ def check_outbound(outbound: Outbound, reader: Reader, hours: Set[str]) -> None:
     if ways is not None and ways.refused is not None and not outbound.unless:
         message = "`refused` is never reported without `unless`"
         reader.report("W296", ways.at("refused"), message, "add `unless: do_not_call`, or delete the line")
-    is_each_named = outbound.machine_detection != "hangup" and {*DIAL_FAILURES, EXPIRED} <= outbound.hooks.keys()
-    if OTHERWISE not in outbound.hooks and not is_each_named:
-        message = "no hook is sent if the called person is not reached"
-        reader.report("W297", outbound.at("on"), message, "add `otherwise: {send: hook}` to `on`")

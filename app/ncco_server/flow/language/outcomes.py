@@ -10,7 +10,6 @@ named. For a flow under `run`, the lines are its declared `outcomes`; `error` is
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Final, NamedTuple, Self
@@ -22,7 +21,6 @@ from ncco_server.flow.grammar.forms import Unread, ref
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import Fields, Reader, Resolver, read_fields
 from ncco_server.flow.grammar.targets import RETURNED, FlowName, GivenParams, declared_under, read_run, read_target
-from ncco_server.flow.issues import RULES
 from ncco_server.flow.language.exits import StepExit, StepSource
 from ncco_server.flow.nodes import Map, Node, Place
 from ncco_server.flow.runtime import (
@@ -162,7 +160,9 @@ class On(StepExit[OnWords]):
         failures = (*DIAL_FAILURES, DISCONNECTED) if connect and connect.has_websocket else DIAL_FAILURES
         if dialled and connect is None:
             message = f"`{dialled[0]}` is an outcome of a connect, but this step does not have one"
-            reader.report("E264", fields.at(dialled[0]), message)
+            reader.report(
+                "E219", fields.at(dialled[0]), message, 'add `- connect: "447700900111"` to `do`, or delete the line'
+            )
         elif dialled:
             _check_dial(fields, failures, source)
         return cls(lines, frozenset(failures), connect_of(source.parts), place)
@@ -228,11 +228,10 @@ class RunFlow(StepExit[RunWords]):
         at = fields.at("on")
         what, more = ("`outcomes`", ()) if at.is_in_python else ("`on`", (OTHERWISE, ERROR))
         known = (*(outcomes if signature and signature.is_whole else found.keys()), *more)
-        written = read_fields(found, known, what, reader, place=at, code="E275")
+        written = read_fields(found, known, what, reader, place=at, code="E263")
         lines = _lines(written, reader)
         if signature is not None and signature.is_whole:
             _check_otherwise(written, outcomes, "E276", reader)
-            _check_refused(signature, lines, reader)
             _check_returned(signature, place, reader)
         return cls(runs, lines, place)
 
@@ -243,16 +242,15 @@ def steers(node: Map) -> bool:
 
 
 def _read_dial_lines(node: Map, source: StepSource) -> Fields:
-    """Report E262 for statuses that cannot decide, E263 for words that are not outcomes of this step.
+    """Report E263 for statuses that cannot decide, E263 for words that are not outcomes of this step.
 
     After an error in `do`, an unknown name may be an unreadable checkpoint.
     """
     reader = source.reader
     observed = [entry for entry in node.entries if entry.key.value in _OBSERVED - source.checkpoints]
     for key, _ in observed:
-        cure = "delete it, or write `completed` for what comes next; to only observe a call, use `events`"
-        fix = cure if key.value == "answered" else RULES["E262"].cure
-        reader.report("E262", key.place, f"`{key.value}` cannot steer a call", fix)
+        cure = "take it out of `on`; to observe a call, use `events`"
+        reader.report("E263", key.place, f"`{key.value}` cannot steer a call", cure)
     kept = node.without(*(key.value for key, _ in observed)) if observed else node
     known = (*OUTCOMES, ERROR, *sorted(source.checkpoints.difference(OUTCOMES, ("",))))
     place = source.fields.at("on")
@@ -269,7 +267,9 @@ def _check_dial(fields: Fields, failures: tuple[str, ...], source: StepSource) -
     may_be_empty = connect is not None and any(target.numbers is not None for target in connect.targets)
     _check_otherwise(fields, failures, "E260", reader, may_be_empty=may_be_empty)
     if fields.is_whole and "completed" not in fields.values:
-        reader.report("E261", fields.place, "`on` does not say what comes after a completed call")
+        reader.report(
+            "E204", fields.place, "`on` does not say what comes after a completed call", "add `completed: end`"
+        )
 
 
 def _check_otherwise(
@@ -282,28 +282,6 @@ def _check_otherwise(
     elif OTHERWISE not in fields.values and missing and fields.is_whole:
         message = f"`on` does not say where a call goes on {missing}"
         reader.report(code, fields.place, message, f"add `otherwise: step`, or a line for each of {missing}")
-
-
-_GRANTED: Final = frozenset({"verified", "authenticated", "authorised", "authorized", "granted", "unlocked"})
-_REFUSED: Final = frozenset(
-    {"locked", "denied", "blocked", "refused", "rejected", "wrong", "invalid", "unverified", "not"}
-)
-
-
-def _check_refused(signature: Signature, lines: Mapping[str, OutcomeTarget], reader: Reader) -> None:
-    """Report W268 if a refusal such as `denied` leads to the step of a success such as `verified`.
-
-    Returned values can distinguish the two, so a flow with any is not checked.
-    """
-    steps = {name: line.target.step for name, line in lines.items() if line.target.is_plain}
-    led = {name: steps.get(name if name in lines else OTHERWISE) for name in signature.outcomes}
-    words = {name: set(re.split("[_-]", name.lower())) for name in led if not signature.returns}
-    refused = [name for name in words if words[name] & _REFUSED]
-    granted = {led[name]: name for name in words if words[name] & _GRANTED and name not in refused}
-    for name in refused:
-        if led[name] is not None and led[name] in granted:
-            message = f'"{name}" leads to the step "{led[name]}", as "{granted[led[name]]}" does'
-            reader.report("W268", lines[name if name in lines else OTHERWISE].place, message)
 
 
 def _check_returned(signature: Signature, place: Place, reader: Resolver) -> None:

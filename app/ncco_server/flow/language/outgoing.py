@@ -128,16 +128,16 @@ def read_headers(node: Node, what: str, reader: Resolver) -> Object | None:
         if not _HEADER.fullmatch(name):
             meant = re.sub(r"[^A-Za-z0-9-]+", "-", name).strip("-")
             reader.report(
-                "E535",
+                "E203",
                 key.place,
                 f'a header cannot be named "{name}"',
                 f"use letters, digits and -, e.g. {meant or 'X-Tenant'}",
             )
         elif name.lower() in _SERVER_HEADERS:
             cure = "delete it: the server sends it itself"
-            reader.report("E535", key.place, f'the header "{name}" cannot be set', cure)
+            reader.report("E203", key.place, f'the header "{name}" cannot be set', cure)
         elif first is not None:
-            reader.report("E535", key.place, f'"{first}" and "{name}" are the same header', "delete one of the two")
+            reader.report("E203", key.place, f'"{first}" and "{name}" are the same header', "delete one of the two")
         else:
             values[name] = value = reader.value(inner, TYPES["text"], "header", f"the header {name}")
             if value is not None and value.is_literal and _SECRET.search(name):
@@ -180,7 +180,7 @@ class JsonValue(AnyValue):
 
 
 JSON: Final = JsonField("kept", computed=JsonValue())
-"""Any JSON, with braces in values. A key with braces is reported (E411) and left out.
+"""Any JSON, with braces in values. A key with braces is reported (E203) and left out.
 
 Numbers, `true` and `false` without quotes keep their type, as does `"{{ answers }}"` alone. Braces inside other text
 produce text. Sensitive values are allowed: this is sent but never stored.

@@ -93,12 +93,12 @@ class Placing(MapForm):
 
 
 def _read_placing(node: Node, what: str, reader: Resolver) -> Placing | None:
-    """Report E272 for an unknown flow, E587 for one without `outbound`, E588 for two times."""
+    """Report E272 for an unknown flow, E587 for one without `outbound`, E403 for two times."""
     placing = Placing.read(node, what, reader)
     if placing is None:
         return None
     if placing.moment is not None and placing.after_ms is not None:
-        reader.report("E588", placing.at("after"), "the call has two times: `at` and `after`")
+        reader.report("E403", placing.at("after"), "the call has two times: `at` and `after`", "delete `at` or `after`")
     name = placing.flow.value
     place = placing.flow.place
     signature = reader.flows.get(name)

@@ -203,7 +203,7 @@ def merge_retry(
     kinds: frozenset[str],
     reader: Reader,
 ) -> Retry | None:
-    """None, after reporting E240, if nothing follows the last attempt.
+    """None, after reporting E204, if nothing follows the last attempt.
 
     `place` is the exit's; `kinds` are the actions before the step's `input`.
     """
@@ -212,11 +212,11 @@ def merge_retry(
     place = layers[-1].written.place if layers else place
     if missing := [name for name in FAILURES if name not in then]:
         message = "a caller who never answers is asked forever: there is no `then` for after the last attempt"
-        cure = None
+        cure = "add `retry: {then: end}`, here or under `defaults`"
         if then:
             message = f"`then` does not say what comes after the last {missing[0]}"
             cure = f"add `{missing[0]}: step` to `then`"
-        reader.report("E240", place, message, cure)
+        reader.report("E204", place, message, cure)
         return None
     written = {name: prompts for words in layers for name, prompts in words.prompts.items()}
     longest = max((len(prompts) for prompts in written.values()), default=0)
@@ -235,7 +235,12 @@ def prompt_items(node: Node, reader: Resolver) -> tuple[Node, ...]:
         (first, most), *others = [(name, len(each)) for name, each in lists.items()] or [("", 0)]
         for name, count in others:
             if count != most:
-                reader.report("E564", node.place, f"there are {most} prompts in {first} and {count} in {name}")
+                reader.report(
+                    "E560",
+                    node.place,
+                    f"there are {most} prompts in {first} and {count} in {name}",
+                    "write the same number of prompts for each locale, all spoken or all streamed",
+                )
                 return ()
         for each in zip(*lists.values(), strict=True):
             found.append(_merge_locales(dict(zip(lists, each, strict=True)), node.place, reader))
@@ -257,14 +262,14 @@ def as_item(node: Node) -> Map | None:
 
 
 def _merge_locales(by_locale: Mapping[str, Node], place: Place, reader: Reader) -> Map | None:
-    """Make one attempt's prompts one item of `do`; E564 unless all are spoken or all streamed."""
+    """Make one attempt's prompts one item of `do`; E560 unless all are spoken or all streamed."""
     made = {name: as_item(node) for name, node in by_locale.items()}
     entries = {name: item.entries[0] for name, item in made.items() if item is not None and len(item.entries) == 1}
     kinds = {entry.key.value for entry in entries.values()}
     if len(entries) < len(made) or len(kinds) > 1 or not kinds <= {"talk", "stream"}:
         message = "a prompt must be text in every locale, or a stream in every locale"
         cure = "write text for each, with options next to `talk: {en: .., fr: ..}`, or {stream: url} for each"
-        reader.report("E564", place, message, cure)
+        reader.report("E560", place, message, cure)
         return None
     inner = tuple(Entry(Text(name, entry.key.place), entry.value) for name, entry in entries.items())
     return Map((Entry(Text(kinds.pop(), place), Map(inner, place)),), place)

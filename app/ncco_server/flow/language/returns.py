@@ -174,11 +174,11 @@ def read_returns(fields: Fields, reader: Reader) -> Returned:
     node = fields.get("returns")
     what = f"`returns` of {fields.what}"
     if node is None:
-        reader.report("E531", fields.place, f"{fields.what} does not say what it returns", _RETURNS_CURE)
+        reader.report("E204", fields.place, f"{fields.what} does not say what it returns", _RETURNS_CURE)
     found = reader.map(node, what, _RETURNS_CURE) if node is not None else None
     flags = [key for key, value in found.entries if key.value == _SENSITIVE and _is_flag(value)] if found else []
     for flag in flags:
-        reader.report("E532", flag.place, f"`sensitive` is listed as a field of {what}", _SENSITIVE_CURE)
+        reader.report("E203", flag.place, f"`sensitive` is listed as a field of {what}", _SENSITIVE_CURE)
     if found is None or flags:
         return Returned(record({}, ANY))
     secrets: set[Path] = set()
@@ -194,16 +194,16 @@ def _read_fields(node: Map, path: Path, secrets: set[Path], reader: Reader) -> K
         name = key.value
         if not path and name == OK:
             message = "every lookup already has a field `ok`, which says whether the answer is real"
-            reader.report("E532", key.place, message, "rename the field in the answer")
+            reader.report("E203", key.place, message, "rename the field in the answer")
         elif not path and name in _BESIDE and not _looks_like_type(value):
             message = f"`{name}` is among the fields of the answer"
-            reader.report("E532", key.place, message, f"write `{name}` next to `returns`, not in it")
+            reader.report("E203", key.place, message, f"write `{name}` next to `returns`, not in it")
         elif not name or has_braces(key) or name.endswith("?"):
             written = name.rstrip("?")
             type_text = value.value if isinstance(value, Text) else ""
             is_type = written and f"{type_text}?" in OPTIONAL
             cure = f"write `{written}: {type_text}?`" if is_type else "write the name used in the answer"
-            reader.report("E532", key.place, f'a field cannot be named "{name}"', cure)
+            reader.report("E203", key.place, f'a field cannot be named "{name}"', cure)
         elif type_ := _read_type(value, f'the field "{name}"', (*path, name), secrets, reader):
             known[name] = type_
     return record(known, None if len(known) == len(node.entries) else ANY)
@@ -226,7 +226,7 @@ def _read_type(node: Node, what: str, path: Path, secrets: set[Path], reader: Re
             return _read_url(hosts, what, reader, may_be_empty=isinstance(node, Text) and node.value == "url?")
     if len(path) > MAX_NESTED + 1:
         message = f"{what} is more than {MAX_NESTED} levels deep"
-        reader.report("E532", node.place, message, "write `map` without fields")
+        reader.report("E203", node.place, message, "write `map` without fields")
         return None
     if isinstance(node, Map):
         is_wrong = _report_misdescribed(node, what, reader)
@@ -240,14 +240,14 @@ def _read_type(node: Node, what: str, path: Path, secrets: set[Path], reader: Re
 
 
 def _read_url(node: Node, what: str, reader: Reader, *, may_be_empty: bool) -> Kind:
-    """Report E532 if `hosts` is not a list of hosts, and accept any URL then."""
+    """Report E203 if `hosts` is not a list of hosts, and accept any URL then."""
     items = node.items if isinstance(node, Seq) else ()
     hosts = tuple(item.value.lower() for item in items if isinstance(item, Text) and _HOST.fullmatch(item.value))
     if hosts and len(hosts) == len(items):
         return Url(hosts=hosts, may_be_empty=may_be_empty)
     wrong = next((item for item in items if not (isinstance(item, Text) and _HOST.fullmatch(item.value))), node)
     message = f"`hosts` of {what} is a list of host names, without scheme, port and path"
-    reader.report("E532", wrong.place, message, "write `{type: url, hosts: [cdn.example.com]}`")
+    reader.report("E203", wrong.place, message, "write `{type: url, hosts: [cdn.example.com]}`")
     return TYPES["url"]
 
 
@@ -298,17 +298,17 @@ def _report_misdescribed(node: Map, what: str, reader: Reader) -> bool:
     flagged = [entry.key for entry in node.entries if _is_flag(entry.value)]
     misspelt = next((each.key for each in node.entries if nearest(each.key.value, missing)), None)
     if flagged and misspelt and len(keys) == 2 and (misspelt in flagged) == (_SENSITIVE in missing):
-        reader.unknown("E532", misspelt, missing, f'{what} is described by an unknown "{misspelt.value}"')
+        reader.unknown("E203", misspelt, missing, f'{what} is described by an unknown "{misspelt.value}"')
         return True
     flag = next((key for key in flagged if key.value == _SENSITIVE), None)
     is_typed = isinstance(node.get("type"), Text | Seq) and (flag is not None or _SENSITIVE not in keys)
     is_variable = is_typed and _VARIABLE_WORDS.issuperset(keys)
     is_words = {*keys} == {"enum"} and isinstance(node.get("enum"), Seq)
     if flag is not None and not is_variable:
-        reader.report("E532", flag.place, f"`sensitive` is listed as a field of {what}", _SENSITIVE_CURE)
+        reader.report("E203", flag.place, f"`sensitive` is listed as a field of {what}", _SENSITIVE_CURE)
     elif not keys or is_words or is_variable:
         message = f"{what} is described by {', '.join(keys)}" if keys else f"{what} is a map without fields"
-        reader.report("E532", node.place, message, "write only its type, a list of words, or a map of its fields")
+        reader.report("E203", node.place, message, "write only its type, a list of words, or a map of its fields")
     else:
         return False
     return True

@@ -141,7 +141,7 @@ def read_saves(node: Node, reader: Resolver, *, is_later: bool = False) -> tuple
         twice = {each.name for each in first.sets} & {each.name for each in again.sets}
         if twice and first.table is again.table and _row_in(before, first) == _row_in(item, again):
             message = f'`save` sets "{min(twice)}" of one row twice, so the first value is lost'
-            reader.report("E553", again.place, message, "name another row, or set it once")
+            reader.report("E403", again.place, message, "name another row, or set it once")
     return tuple(save for _, save in saves)
 
 
@@ -221,7 +221,7 @@ def _read_values(
 
 
 def _is_own_sum(entry: Entry, word: str, columns: Mapping[str, Variable], reader: Resolver) -> bool:
-    """Report E553 for `increase: {calls: "{{ caller.calls + 1 }}"}`, or a `set` of the bare column."""
+    """Report E403 for `increase: {calls: "{{ caller.calls + 1 }}"}`, or a `set` of the bare column."""
     name, value = entry
     found = _OWN_SUM.fullmatch(value.value) if isinstance(value, Text) and name.value in columns else None
     if found is None or found[2] != name.value:
@@ -233,7 +233,7 @@ def _is_own_sum(entry: Entry, word: str, columns: Mapping[str, Variable], reader
     cure = f"write only what to add: {by}"
     message = f"`increase` adds to the value of {name.value} that the row has"
     reader.report(
-        "E553", value.place, message, cure if word == "increase" else f"write `increase: {{{name.value}: {by}}}`"
+        "E403", value.place, message, cure if word == "increase" else f"write `increase: {{{name.value}: {by}}}`"
     )
     return True
 
@@ -258,21 +258,21 @@ def _check_action(
         if unused := [word for word in ("set", "increase", "only_new", "into") if word in fields.values]:
             shown = " and ".join(f"`{word}`" for word in unused)
             message = f"`remove` removes the whole row, so {shown} {'have' if unused[1:] else 'has'} no effect"
-            reader.report("E553", fields.at(unused[0]), message, f"delete {shown}, or `remove`")
+            reader.report("E403", fields.at(unused[0]), message, f"delete {shown}, or `remove`")
     elif twice := sorted({each.name for each in sets} & {increase.name for increase in increases}):
         message = f'"{twice[0]}" is set and increased'
-        reader.report("E553", fields.at("increase"), message, "write it under one of the two")
+        reader.report("E403", fields.at("increase"), message, "write it under one of the two")
     if "into" in fields.values and not words.only_new and not words.remove:
         message = "`into` has no effect without `only_new`"
-        reader.report("E553", fields.at("into"), message, "add `only_new: true`, or delete `into`")
+        reader.report("E403", fields.at("into"), message, "add `only_new: true`, or delete `into`")
 
 
 def _check_later(words: SaveWords, reader: Resolver) -> None:
-    """Report E553 for a question whether a row is new: after an event, no step reads the answer."""
+    """Report E403 for a question whether a row is new: after an event, no step reads the answer."""
     for word in ("only_new", "into"):
         if word in words.written.values:
             message = f"an event cannot ask whether a row is new, so `{word}` has no effect"
-            reader.report("E553", words.written.at(word), message, f"delete `{word}`, or save the row in a step")
+            reader.report("E403", words.written.at(word), message, f"delete `{word}`, or save the row in a step")
 
 
 def _read_into(words: SaveWords, reader: Resolver) -> str:
@@ -294,7 +294,7 @@ def _read_into(words: SaveWords, reader: Resolver) -> str:
     if variable.type != TYPES["bool"]:
         message = f'"{text.value}" is {variable.type.described}, but `into` gives it true or false'
         cure = write_one_of(flags) if flags else "write another variable, and declare it as `{type: bool}`"
-        reader.report("E553", text.place, message, cure)
+        reader.report("E403", text.place, message, cure)
     return text.value
 
 

@@ -203,7 +203,7 @@ def read_selection(table: TableDefinition, fields: Fields, reader: Resolver) -> 
         return None
     if table.key.keys() <= fields.values.keys():
         message = f"`{written[0]}` has no effect: the whole key names one row of {table.name}"
-        reader.report("E540", fields.at(written[0]), message, f"delete `{written[0]}`, or {', '.join(table.key)}")
+        reader.report("E219", fields.at(written[0]), message, f"delete `{written[0]}`, or {', '.join(table.key)}")
         return None
     selection = Selection(table)
     if (node := fields.get("where")) is not None:

@@ -173,7 +173,7 @@ def overlay(own: Node | None, shared: Map | None) -> Node | None:
 
 
 def _check_owners(node: Map, owners: dict[tuple[str, str], Text], issues: list[FlowIssue]) -> None:
-    """Report E282 for a part that two shared files declare. Locales are one part: the first is the default."""
+    """Report E210 for a part that two shared files declare. Locales are one part: the first is the default."""
     maps = [(key.value, value) for key, value in node.entries if key.value in SECTIONS and isinstance(value, Map)]
     for section, key in ((section, entry.key) for section, value in maps for entry in value.entries):
         is_one = section == "locales"
@@ -181,7 +181,7 @@ def _check_owners(node: Map, owners: dict[tuple[str, str], Text], issues: list[F
         if first.place.file != key.place.file:
             what = "`locales` are" if is_one else f'"{key.value}" of `{section}` is'
             where = f"{first.place.file}:{first.place.line}"
-            issues.append(RULES["E282"].at(key.place, f"{what} already declared in {where}"))
+            issues.append(RULES["E210"].at(key.place, f"{what} already declared in {where}", "keep one of them"))
 
 
 def read_sections(

@@ -164,7 +164,7 @@ def _goes_on(exit_: Exit) -> bool:
 
 
 def _choose_exit(source: StepSource) -> type[StepExit[Any]] | None:
-    """Report E218 for a second exit. An `on` with only `error` is no exit."""
+    """Report E219 for a second exit. An `on` with only `error` is no exit."""
     fields = source.fields
     on = fields.get("on")
     is_exit = {"on": not isinstance(on, Map) or steers(on)}
@@ -179,7 +179,7 @@ def _choose_exit(source: StepSource) -> type[StepExit[Any]] | None:
                 cure = "keep only `error` in `on`: this step dials nobody. Mere notifications go under `events`"
             elif kind is On and kinds[0] is Goto:
                 cure = "delete `goto`; move its target to a line of `on`, e.g. `completed: step`"
-            source.reader.report("E218", fields.at(kind.word), message, cure)
+            source.reader.report("E219", fields.at(kind.word), message, cure)
     return kinds[0] if kinds else None
 
 
@@ -197,18 +197,21 @@ def _check_words(kind: type[StepExit[Any]] | None, source: StepSource) -> None:
         if written.word != "input":
             continue
         url = written.field("eventUrl")
-        if written.is_asynchronous and url is None:
-            reader.report("W223", written.place, "nobody reads the keys that this input reports")
-        elif url is None:
-            reader.report("E220", written.place, "nothing uses the answer to this input")
-        elif not written.is_asynchronous:
+        if url is None and not written.is_asynchronous:
+            reader.report(
+                "E219",
+                written.place,
+                "nothing uses the answer to this input",
+                "add `collect: {into: answer, digits: 4}` to the step, or `choices`; or delete the `input`",
+            )
+        elif url is not None and not written.is_asynchronous:
             message = "another server gets the answer to this input and decides what comes next"
             reader.report("W221", url.place, message)
     _check_connect(kind, source)
 
 
 def _check_connect(kind: type[StepExit[Any]] | None, source: StepSource) -> None:
-    """Report a connect whose outcome has no effect: E265 for a list of targets, W266 for one; W217 without any exit.
+    """Report a connect whose outcome has no effect: E204 for a list of targets, W266 for one; W217 without any exit.
 
     After an `input` it is only played if no webhook gets through, so it cannot decide.
     """
@@ -235,7 +238,7 @@ def _report_undecided(connect: Item, kind: type[StepExit[Any]] | None, source: S
     read = connect_of(source.parts)
     if connect.targets > 1 or (read is not None and read.rings_several):
         message = "a list of targets is dialled one by one only with `on`, but this step does not have one"
-        source.reader.report("E265", connect.place, message)
+        source.reader.report("E204", connect.place, message, "add `on` with `completed` and `otherwise`")
     elif all(item.word != "input" for item in source.played[: source.played.index(connect)]):
         message = "this connect has no `on`, so the call does not react when it is busy, unanswered or completed"
         where = "replace `goto` by" if kind is Goto else "put the connect in a separate step, with"

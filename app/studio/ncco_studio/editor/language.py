@@ -67,7 +67,7 @@ default: true
 start: says
 steps: {{says: {{do: [{{talk: {{template: {template}}}}}], goto: end}}}}
 """
-_BETWEEN_FILES: Final = frozenset({"E210", "E211", "E212", "W213"})
+_BETWEEN_FILES: Final = frozenset({"E210", "E212", "W213"})
 """Which flow of a project a call starts does not concern a pasted one."""
 
 

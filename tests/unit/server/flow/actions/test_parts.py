@@ -186,7 +186,7 @@ def test_a_synchronous_connect_may_be_written() -> None:
         ("- ncco: list.json.j2", "busy", "E408 90:5"),
         ("- connect: {user: a}\n- connect: {user: b}", "busy", "E408 2:3"),
         ("- connect: {user: a}\n- talk: b", "busy", "E408 2:3"),
-        ("- checkpoint: heard\n- talk: b", "heard", "E409 2:3"),
+        ("- checkpoint: heard\n- talk: b", "heard", "E403 2:3"),
         ("- connect: {user: a}\n  eventUrl: https://example.com", "busy", "E412 2:13"),
     ],
 )
@@ -254,4 +254,4 @@ def test_a_document_that_is_not_an_action_list_takes_the_error_exit(document: st
 
     with pytest.raises(RenderError, match=message) as caught:
         play(parts)
-    assert ("E413", "flows/test.yaml:1:3") == (caught.value.code, caught.value.where)
+    assert ("E401", "flows/test.yaml:1:3") == (caught.value.code, caught.value.where)
