@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, TypeAlias, TypeGuard
 
@@ -20,7 +20,6 @@ from ncco_server.ncco.value_types import ANY, Kind
 from ncco_server.service.functions import AnswerLookups
 from ncco_server.service.row_lookups import rows_of
 from ncco_server.store import Store
-from ncco_studio.verify.plain_values import results_of
 from ncco_studio.verify.scenarios.values import json_of
 
 ANSWERS: Final = ("timeout", "error", "value", "none")
@@ -41,16 +40,9 @@ class FunctionDefinition:
         """Return the result, and why there is none, or ""."""
         return value, problem
 
-    def misfits(self, value: Any) -> Mapping[str, str]:
-        """Return what is wrong, by the path of each field; "" is the whole value."""
-        return {} if self.function is None else misfits(self.function, value)
-
     def misfit(self, value: Any) -> str:
-        return "; ".join(f"{path} {problem}" if path else problem for path, problem in self.misfits(value).items())
-
-    @property
-    def examples(self) -> Sequence[Any]:
-        return () if self.function is None else results_of(self.function)
+        found = {} if self.function is None else misfits(self.function, value)
+        return "; ".join(f"{path} {problem}" if path else problem for path, problem in found.items())
 
 
 Answering: TypeAlias = LookupDefinition | FunctionDefinition
