@@ -1,4 +1,4 @@
-"""Opening hours that somebody has changed by hand, on every host at once, without editing a file.
+"""Opening hours that somebody has changed by hand, on every host within a second, without editing a file.
 
 Each calendar has one row beside those of the tables. No table can have its name, so flows cannot read it, and hosts of
 older versions ignore it. It keeps what has ended as long as calls last that may have heard it: a handler in Python
@@ -7,13 +7,15 @@ reads the hours of earlier moments again.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
 from ncco_server.errors import RowChanged
 from ncco_server.flow.hours.calendar import ByHand, Calendar, seconds
-from ncco_server.store import milliseconds
+from ncco_server.store import Store, milliseconds
 from ncco_server.store.table_rows import ABSENT, TableRows
 from ncco_server.table_rows import RowChange, key_of, row_name
 
@@ -23,6 +25,8 @@ HandHours: TypeAlias = Mapping[tuple[str, str], Sequence[ByHand]]
 LONGEST: Final = timedelta(days=366)
 """Ahead of now; our choice."""
 LONGEST_REASON: Final = 200
+REREAD_S: Final = 1.0
+"""What was read is used for so long: a closing acts within this time. Our choice."""
 _TABLE: Final = "#hours"
 _KEPT_S: Final = 2 * 24 * 60 * 60
 _ATTEMPTS: Final = 5
@@ -33,6 +37,24 @@ async def hand_hours(rows: TableRows, now: datetime) -> HandHours:
     found = await rows.of_table(_TABLE)
     is_kept = [row for row in found if row.expires_at is None or row.expires_at > milliseconds(now)]
     return {_key(row.name): _decided_in(row.columns) for row in is_kept}
+
+
+class RecentHandHours:
+    """What was decided by hand, read from the table again only after `REREAD_S`."""
+
+    def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
+        self._store = store
+        self._clock = clock
+        self._found: HandHours = {}
+        self._until = -math.inf
+
+    async def __call__(self, now: datetime) -> HandHours:
+        """Raises StoreUnavailable."""
+        began = self._clock()
+        if began >= self._until:
+            self._found = await hand_hours(self._store.tables, now)
+            self._until = began + REREAD_S
+        return self._found
 
 
 async def decide(rows: TableRows, calendar: Calendar, decided: ByHand, now: datetime) -> None:

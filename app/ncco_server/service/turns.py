@@ -21,7 +21,7 @@ from ncco_server.flow.model import Flow, Project
 from ncco_server.raised import log_raised
 from ncco_server.service.delivery import CALL_LOG, END_OF_INPUT, JOIN_SILENTLY, Delivery, Reply
 from ncco_server.service.functions import AnswerLookups, Functions
-from ncco_server.service.hand_hours import HandHours, hand_hours
+from ncco_server.service.hand_hours import HandHours, RecentHandHours
 from ncco_server.service.jobs import JOBS
 from ncco_server.service.library import Library
 from ncco_server.service.masks import MARK, decrypted, mask
@@ -29,7 +29,6 @@ from ncco_server.service.row_lookups import rows_of
 from ncco_server.service.tokens import make_token
 from ncco_server.service.written_rows import answer_row, caused_by, caused_by_turn, session_row, stored_ncco, turn_row
 from ncco_server.store import NOTHING_CAUSED, Caused, RecordingRow, ResultRow, SessionRow, Store, WebhookRow
-from ncco_server.store.table_rows import TableRows
 
 PROBE_S: Final = JOBS["probe-store"]
 """This is also the time limit of a probe."""
@@ -130,6 +129,8 @@ class Turns:
         store: must be open while webhooks arrive.
         read: reads the flow files; see `Library`.
         look_ups: answers the lookups of one turn within one budget.
+        read_rows: answers the lookups in tables of one turn; by default, from the store.
+        read_hours: returns what was decided by hand for opening hours; by default, from the store.
         hooks_written: called after hooks have been stored.
         ended: called with each ended call's result.
     """
@@ -141,6 +142,8 @@ class Turns:
         policy: Policy,
         *,
         look_ups: Callable[[], AnswerLookups] = lambda: no_lookups,
+        read_rows: AnswerLookups | None = None,
+        read_hours: Callable[[datetime], Awaitable[HandHours]] | None = None,
         hooks_written: Callable[[], None] = lambda: None,
         ended: Callable[[ResultRow], None] = lambda row: None,
     ) -> None:
@@ -151,8 +154,8 @@ class Turns:
         self.look_ups = look_ups
         self.hooks_written = hooks_written
         self.ended = ended
-        self.read_rows: AnswerLookups | None = None
-        self.read_hours: Callable[[TableRows, datetime], Awaitable[HandHours]] = hand_hours
+        self._read_rows = read_rows or partial(rows_of, store.tables)
+        self._read_hours = read_hours or RecentHandHours(store)
         self._functions = Functions(store)
         self.unstored: dict[str, tuple[Turn, WebhookRow, Delivery]] = {}
         self.dials = 0
@@ -198,7 +201,9 @@ class Turns:
         context = self.policy.turn_context(delivery.received_at, delivery.base_url, cipher)
         if not flow.asks_hours:
             return context
-        by_hand = await self.read_hours(self.store.tables, delivery.received_at)
+        by_hand = await self._read_hours(delivery.received_at)
+        if not by_hand:
+            return context
         return context._replace(by_hand={key: by_hand[key] for key in flow.asks_hours & by_hand.keys()})
 
     async def cipher_of(self, request: str) -> Cipher | None:
@@ -258,8 +263,7 @@ class Turns:
             return result
 
     async def _answers(self, wanted: tuple[Lookup, ...], look_up: AnswerLookups) -> tuple[LookupAnswer, ...]:
-        read = self.read_rows or partial(rows_of, self.store.tables)
-        rows = iter(await read(tuple([lookup for lookup in wanted if lookup.request.method == "TABLE"])))
+        rows = iter(await self._read_rows(tuple([lookup for lookup in wanted if lookup.request.method == "TABLE"])))
         answers = iter(await look_up(tuple([lookup for lookup in wanted if lookup.request.method != "TABLE"])))
         return tuple([next(rows if lookup.request.method == "TABLE" else answers) for lookup in wanted])
 

@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from ncco_server.errors import StoreUnavailable
 from ncco_server.flow.hours.calendar import ByHand, Calendar, Span, seconds
 from ncco_server.flow.nodes import Place
-from ncco_server.service.hand_hours import decide, hand_hours, undecide
+from ncco_server.service.hand_hours import RecentHandHours, decide, hand_hours, undecide
 from ncco_server.store import SqliteDatabase, Store
 from tests.support.postgres_stores import make_postgres
 
@@ -76,3 +77,25 @@ async def test_two_people_at_once_both_count(tmp_path: Path) -> None:
         second = closing(NOW + timedelta(days=3), NOW + timedelta(days=4))
         await asyncio.gather(decide(store.tables, SALON, first, NOW), decide(other.tables, SALON, second, NOW))
         assert {first, second} == {*(await hand_hours(store.tables, NOW))[SALON.key]}
+
+
+async def test_webhooks_read_it_once_a_second_and_see_a_closing_of_another_process_after_that(tmp_path: Path) -> None:
+    async with STORES["sqlite"](tmp_path) as store, STORES["sqlite"](tmp_path) as other:
+        moment = 0.0
+        decided = RecentHandHours(store, lambda: moment)
+        assert not await decided(NOW)
+        await decide(other.tables, SALON, closing(NOW, NOW + HOUR), NOW)
+        moment = 0.999
+        assert not await decided(NOW)
+        moment = 1.0
+        assert {SALON.key} == (await decided(NOW)).keys()
+
+
+async def test_what_could_not_be_read_is_read_by_the_next_webhook(tmp_path: Path) -> None:
+    store = STORES["sqlite"](tmp_path)
+    decided = RecentHandHours(store, lambda: 0.0)
+    with pytest.raises(StoreUnavailable):
+        await decided(NOW)
+    async with store:
+        await decide(store.tables, SALON, closing(NOW, NOW + HOUR), NOW)
+        assert {SALON.key} == (await decided(NOW)).keys()

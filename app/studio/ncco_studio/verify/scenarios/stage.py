@@ -23,6 +23,7 @@ import structlog
 from starlette.types import ASGIApp
 from structlog.typing import FilteringBoundLogger
 
+from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.engine.session import from_json
 from ncco_server.errors import AppError
 from ncco_server.flow.grammar.reader import Reader
@@ -35,7 +36,8 @@ from ncco_server.service.calls import CallService
 from ncco_server.service.functions import AnswerLookups
 from ncco_server.service.hand_hours import HandHours
 from ncco_server.service.phone_numbers import digits_of, line_of
-from ncco_server.service.turns import Policy
+from ncco_server.service.row_lookups import rows_of
+from ncco_server.service.turns import Policy, no_lookups
 from ncco_server.settings import Settings
 from ncco_server.settings.values import DEFAULT as DEFAULT_FAILSAFE
 from ncco_server.settings.values import read_failsafe
@@ -182,18 +184,48 @@ class ServerInProcess:
         self.database = FailingDatabase(file)
         self.store = CallStore(self.database, read_rows)
         self.log: list[str] = []
-        self.service = CallService(self.store, lambda: project, policy)
+        self.service = CallService(
+            self.store,
+            lambda: project,
+            policy,
+            look_ups=self._answers_of_turn,
+            read_rows=self._rows,
+            read_hours=self._hours,
+        )
+        self._look_ups: Callable[[], AnswerLookups] = lambda: no_lookups
+        self._answers: LookupAnswers | None = None
+        self._by_hand: HandHours = {}
         self._app = make_app(self.service, lambda: self.clock.at(self.clock.ms), self.log)
         self._is_open = False
 
-    async def begin(self, at: datetime) -> AsgiServer:
+    async def begin(
+        self,
+        at: datetime,
+        look_ups: Callable[[], AnswerLookups],
+        answers: LookupAnswers | None,
+        by_hand: HandHours,
+    ) -> AsgiServer:
         """The server for the call's webhooks; see `LocalStage.ring`."""
+        self._look_ups = look_ups
+        self._answers = answers
+        self._by_hand = by_hand
         if not self._is_open:
             await self.store.open()
             await self.service.library.reload()
             self._is_open = True
         self.clock = VirtualClock(at)
         return AsgiServer(self._app, self.clock, base=f"{BASE}/")
+
+    def _answers_of_turn(self) -> AnswerLookups:
+        return self._look_ups()
+
+    async def _rows(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
+        if self._answers is None:
+            return await rows_of(self.store.tables, lookups)
+        return await self._answers.of_rows(self.store, lookups)
+
+    async def _hours(self, _: datetime) -> HandHours:
+        return self._by_hand
 
 
 class LocalStage:
@@ -320,11 +352,8 @@ class LocalStage:
         called = () if flow is None else (digits_of(call.to, line_of(self.flows, flow)),)
         policy = replace(self._policy, env={**self._policy.env, **env}, dial_allow=(*allowed, *called))
         server = await self._server_for(policy, is_new=flow is not None)
-        direct = await server.begin(call.made_at)
-        service = server.service
-        service.look_ups = look_ups
-        service.read_rows = None if answers is None else partial(answers.of_rows, server.store)
-        service.read_hours = partial(_decided, self._by_hand(call) if by_hand is None else by_hand)
+        decided = self._by_hand(call) if by_hand is None else by_hand
+        direct = await server.begin(call.made_at, look_ups, answers, decided)
         if rows is not None and self.tables:
             await server.store.replace_rows(rows, round(call.made_at.timestamp() * 1000))
         query = f"?{urlencode(call.query)}" if call.query else ""
@@ -475,10 +504,6 @@ async def _play(scenario: Scenario, conditions: CallConditions, placed: Observed
     await Caller(placed, result).play(conditions.script)
     await placed.vonage.run()
     placed.observe(result)
-
-
-async def _decided(by_hand: HandHours, *_: object) -> HandHours:
-    return by_hand
 
 
 def _conditions_of(scenario: Scenario, chaos: int | None, placed: Flow | None = None) -> CallConditions:
