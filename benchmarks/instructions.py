@@ -4,9 +4,10 @@
 
 Needs valgrind (Debian package `valgrind`). Two runs differ by about 1 %, so a loss of 5 % is visible, which noise hides
 when you measure time. The benchmark runs the application of `ncco serve` in one process, without sockets, with the flow
-of benchmarks/flows and a database in memory, then with the same flow in Python, of benchmarks/handlers. It sends groups
-of 20 signed answer webhooks, then a press of 1 for each, then the end of each call. A stage is one public function,
-called 20 times in a row; the rest is FastAPI, the route and its deadline.
+of benchmarks/flows and a database in memory, then with the same flow in Python, of benchmarks/handlers, and with the
+flow of benchmarks/typical, which asks for opening hours and looks up the caller in a table. It sends groups of 20
+signed answer webhooks, then a press of 1 for each, then the end of each call. A stage is one public function, called 20
+times in a row; the rest is FastAPI, the route and its deadline, and lookups.
 
 Hashes count for more here than they take in time, because valgrind lacks the instructions for them.
 """
@@ -32,7 +33,9 @@ import orjson
 from benchmarks.load.requests import CREDENTIALS, answer_request, input_request, status_request
 from benchmarks.load.serving import ROOT
 from ncco_server import engine
+from ncco_server.engine import CallData, LookupAnswer, Turn, TurnContext
 from ncco_server.engine.session import to_json
+from ncco_server.flow.model import Flow
 from ncco_server.service.delivery import Delivery, Reply
 from ncco_server.service.written_rows import answer_row, session_row, turn_row
 from ncco_server.settings import load_settings
@@ -47,6 +50,7 @@ BASE_URL: Final = "https://calls.example.com"
 FLOWS: Final[Mapping[str, Mapping[str, str]]] = {
     "benchmarks/flows": {},
     "benchmarks/handlers": {"NCCO_PYTHON_FLOWS": "frontdesk.py"},
+    "benchmarks/typical": {},
 }
 """The folders with flows, each with its settings."""
 
@@ -214,8 +218,8 @@ async def _count_stages(app: Any, counter: Counter) -> None:
 
     counter.each("answer: 1 verify and read", lambda: _received(app, _answer_again))
     counter.each("answer: 2 facts of the call", lambda: _fresh(answer).call)
-    counter.each("answer: 3 engine", lambda: _result(engine.begin(flow, call.uuid, call, context)))
-    turn = _result(engine.begin(flow, call.uuid, call, context))
+    counter.each("answer: 3 engine", lambda: _first_turn(flow, call, context))
+    turn = _first_turn(flow, call, context)
     counter.each("answer: 4 session as JSON", lambda: to_json(turn.session))
 
     def rows() -> Any:
@@ -235,6 +239,11 @@ async def _count_stages(app: Any, counter: Counter) -> None:
     given |= {"delivery": answer, "shows_values": False}
     counter.each("answer: 7 log", lambda: log_webhook(config.write_line, reply, **given))
     counter.each("answer: 8 metrics", lambda: config.metrics.webhook("answer", reply, 200, 0.001))
+
+
+def _first_turn(flow: Flow, call: CallData, context: TurnContext) -> Turn:
+    """The first turn of a call. Lookups find nothing."""
+    return engine.played(engine.begin(flow, call.uuid, call, context), lambda _: LookupAnswer(None))
 
 
 def _fresh(delivery: Delivery) -> Delivery:

@@ -13,6 +13,8 @@ POSTs, each for a new call, signed in advance.
   headers, 680 bytes of NCCO), validates the NCCO, keeps the call in memory and logs one line to a file.
 - input: the same, where each answer webhook is followed by a signed input webhook that presses 1.
 - handler, handler input: like memory and input, with the flow as a handler in Python (benchmarks/handlers).
+- typical: like memory, with the flow of benchmarks/typical, whose first turn asks for opening hours and looks up the
+  caller in a table before it plays the same menu.
 - sqlite, postgresql: like memory, but webhook, session and turn are committed with full sync before each reply. The
   processor time of PostgreSQL's own processes is not included.
 """
@@ -73,12 +75,13 @@ def main() -> int:
 def _start(stack: ExitStack, folder: Path) -> dict[str, Server]:
     """The servers by the names of their rows in the table, the reference first."""
     servers = {"reference": stack.enter_context(serving.reference(folder))}
-    databases = {"memory": "memory://", "input": "memory://", "sqlite": f"sqlite:///{folder}/calls.db"}
+    databases = dict.fromkeys(("memory", "input", "typical"), "memory://") | {"sqlite": f"sqlite:///{folder}/calls.db"}
     databases |= _postgres(stack) | dict.fromkeys(HANDLERS, "memory://")
     in_python = {"NCCO_FLOWS": str(serving.ROOT / "benchmarks/handlers"), "NCCO_PYTHON_FLOWS": "frontdesk.py"}
+    settings = {"typical": {"NCCO_FLOWS": str(serving.ROOT / "benchmarks/typical")}}
+    settings |= dict.fromkeys(HANDLERS, in_python)
     for name, database in databases.items():
-        env = in_python if name in HANDLERS else None
-        servers[name] = stack.enter_context(serving.ours(folder, name, database, env))
+        servers[name] = stack.enter_context(serving.ours(folder, name, database, settings.get(name)))
     return servers
 
 
