@@ -86,7 +86,7 @@ class FlowRule:
     Attributes:
         phase: "" for the default phase (see `found_in`).
         declared_by: `any_file` for issues about names that any file, even an unreadable one, may declare.
-        waits_for: not reported while another file (`all_files`) or a flow that this one runs has an error.
+        waits_for: `all_files` for issues that are not reported while another file has an error.
     """
 
     code: str
@@ -98,7 +98,7 @@ class FlowRule:
     good: str | bytes = ""
     phase: str = ""
     declared_by: Literal["", "any_file"] = ""
-    waits_for: Literal["", "all_files", "called_flows"] = ""
+    waits_for: Literal["", "all_files"] = ""
 
     @property
     def found_in(self) -> str:

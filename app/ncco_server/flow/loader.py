@@ -192,10 +192,9 @@ def load(
     is_empty = not flows and not parts and not any(each.is_error for each in issues)
     if extent == "project" and is_empty and _in_folder(texts, "flows/"):
         issues.add(RULES["E123"].at(Place("flows", 1, 1), "no file in flows/ has a flow"))
-    callers = {flow.file.path for flow in flows if flow.read.flow and flow.read.name not in linked}
     tables = {name: table for name, table in context.shared.tables.items() if table is not None}
     undeclared = {file.path for file in files if file.has_errors and not file.is_complete}
-    found = tuple(_at_its_line(issue, texts) for issue in shown(issues, undeclared, callers))
+    found = tuple(_at_its_line(issue, texts) for issue in shown(issues, undeclared))
     return Project(linked, found, dict(texts), calendars, tables, context.refusals)
 
 

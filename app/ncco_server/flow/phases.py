@@ -12,21 +12,19 @@ from ncco_server.flow.issues import MOST_REPORTED, PHASES, RULES, FlowIssue, by_
 _MORE: Final = f"the file has more issues, but only {MOST_REPORTED} are reported"
 
 
-def shown(issues: Collection[FlowIssue], undeclared: Set[str], callers: Set[str]) -> Iterable[FlowIssue]:
+def shown(issues: Collection[FlowIssue], undeclared: Set[str]) -> Iterable[FlowIssue]:
     """At most `MOST_REPORTED` issues of a file, sorted by place.
 
     `undeclared` are faulty files that may declare and use names of others, which report nothing about names then, and
-    nothing about the flow as a whole. `callers` has the files of flows that run one with an error.
+    nothing about the flow as a whole.
     """
     faulty = {issue.place.file for issue in issues if issue.is_error}
     for file, found in groupby(sorted(issues, key=by_place), key=lambda issue: issue.place.file):
         reported = []
         for issue in up_to_first_error([*found]):
             rule = RULES[issue.code]
-            is_unsure = (
-                ((rule.declared_by == "any_file" or rule.found_in == PHASES[-1]) and undeclared - {file})
-                or (rule.waits_for == "all_files" and faulty - ({file} if issue.is_error else set()))
-                or (rule.waits_for == "called_flows" and file in callers)
+            is_unsure = ((rule.declared_by == "any_file" or rule.found_in == PHASES[-1]) and undeclared - {file}) or (
+                rule.waits_for == "all_files" and faulty - ({file} if issue.is_error else set())
             )
             if not is_unsure:
                 reported.append(issue)

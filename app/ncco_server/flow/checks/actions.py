@@ -19,11 +19,10 @@ from ncco_server.flow.checks.facts import Facts, needs_in, reads_in, uses_of
 from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.model import Flow, Step
-from ncco_server.flow.nodes import Place
 from ncco_server.flow.scope import ScopeTypes
 from ncco_server.flow.templates.expression_check import known_type
 from ncco_server.flow.templates.references import Reference, walk
-from ncco_server.flow.templates.values import Computed, Expression, Native, Value
+from ncco_server.flow.templates.values import Computed, Expression, Value
 from ncco_server.flow.values import Object, find, leaves
 from ncco_server.issue import keys_of
 from ncco_server.ncco import check
@@ -36,7 +35,6 @@ _OUR_NUMBER = "to"
 
 def check_actions(facts: Facts) -> Iterator[FlowIssue]:
     yield from _check_targets(facts)
-    yield from _check_errors(facts)
     yield from _check_words(facts)
     yield from _check_lengths(facts)
     yield from _check_nameless(facts)
@@ -103,38 +101,6 @@ def _check_from(target: ConnectTarget) -> Iterator[FlowIssue]:
             message = f"`from` is {need.name}.{need.field}, which is not one of your numbers: it may not connect"
             yield RULES["W647"].at(need.place, message)
             return
-
-
-def _check_errors(facts: Facts) -> Iterator[FlowIssue]:
-    """Report W645 for an `error` exit that leads to a step that fails for the same reason.
-
-    A turn does not enter a failed step again.
-    """
-    error = facts.flow.error
-    steps = facts.flow.steps
-    for step in steps.values():
-        if step.error is not None and step.error.step == step.name:
-            message = f'when the step "{step.name}" fails, this leads back to it, but the server does not retry it'
-            yield RULES["W645"].at(step.error.place, message)
-    led = [name for name, step in steps.items() if step.error is None]
-    if error is not None and led == [error.step]:
-        message = f'only a failure of the step "{error.step}" leads here, but the server does not retry it'
-        yield RULES["W645"].at(error.place, message)
-    dialled = {name: frozenset(_computed_addresses(step)) for name, step in steps.items()}
-    reported: set[Place] = set()
-    for name, computed in dialled.items():
-        target = steps[name].error or error
-        if target is None or target.step == name or target.place in reported:
-            continue
-        if computed & dialled.get(str(target.step), frozenset()):
-            reported.add(target.place)
-            message = f'when the step "{name}" cannot dial, this leads to "{target.step}", which dials the same target'
-            yield RULES["W645"].at(target.place, message)
-
-
-def _computed_addresses(step: Step) -> Iterator[str]:
-    for target in step.targets:
-        yield from (value.source for value in target.addresses if isinstance(value, Computed | Native))
 
 
 _COMBINATION_LIMIT: Final = 20
@@ -261,11 +227,8 @@ def _check_nameless(facts: Facts) -> Iterator[FlowIssue]:
         day = None if name in reported else _first_nameless(calendar, _reasons(facts, step))
         if day is not None:
             reported.add(name)
-            cure = f"name it under `holidays`: `{{{day}: stocktaking}}`"
-            if day in calendar.override:
-                cure = f"name it next to its hours, under `override`: `{day}: {{hours: .., name: stocktaking}}`"
-            message = f'"hours.{name}.holiday" is empty on {day}: this date has no name'
-            yield RULES["W639"].at(need.place, message, cure)
+            message = f'"hours.{name}.holiday" is empty on {day}'
+            yield RULES["W639"].at(need.place, message, "write the `name` of that day under `holidays` or `override`")
 
 
 def _is_day_name(need: Reference) -> bool:

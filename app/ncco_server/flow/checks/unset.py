@@ -137,8 +137,7 @@ def check_unset(facts: Facts, flows: Mapping[str, Facts]) -> Iterator[FlowIssue]
     for read in sorted(_late_sets(facts)):
         if presence.is_reached(read.step) and not presence.may_have(read.step, read.name):
             message = f'"{read.name}" is still empty in the lookup, which this step makes before `set`'
-            cure = "set it on every way that leads to this step: `{goto: NAME, set: {..}}`".replace("NAME", read.step)
-            found[read.name] = RULES["W639"].at(read.place, message, cure)
+            found[read.name] = RULES["W639"].at(read.place, message)
     yield from found.values()
 
 
@@ -160,9 +159,7 @@ def check_never_set(facts: Facts) -> Iterator[FlowIssue]:
             message = f'nothing reads "{unread[0].name}", and nothing sets "{name}"'
             yield RULES["W646"].at(unread[0].place, message, f'did you mean "{name}"?')
         elif name not in said:
-            shown = _SHOWN_EMPTY.get(variable.type.name, '""')
-            cure = f"set it where it changes, as in `set: {{{name}: ..}}`, or write the value that it has as `default`"
-            yield RULES["W646"].at(variable.place, f'nothing sets "{name}": it is always {shown}', cure)
+            yield RULES["W646"].at(variable.place, f'nothing sets "{name}"')
     constants = {name: facts.flow.variables[name].default for name in names if name not in never}
     yield from _missing_keys(facts, {name: each for name, each in constants.items() if isinstance(each, Mapping)})
 
@@ -177,9 +174,6 @@ def _missing_keys(facts: Facts, maps: Mapping[str, Mapping[str, object]]) -> Ite
             near = nearest(key, known)
             cure = f'did you mean "{near}"?' if near else f"write one of: {', '.join(known)}"
             yield RULES["W646"].at(read.place, f'nothing sets "{key}" in {read.name}: it never exists', cure)
-
-
-_SHOWN_EMPTY = {"int": "0", "number": "0", "bool": "false", "list": "an empty list", "map": "an empty map"}
 
 
 def _is_empty(variable: Variable) -> bool:
@@ -240,18 +234,15 @@ def _check_lookup_read(read: _StepRead, presence: Presence, answered: Set[Place]
         return None
     if presence.is_reached(step) and not presence.may_have(step, name):
         message = f'the lookup "{name}" is read here, but no earlier step asks it, so it only has its default'
-        where = "an earlier step" if read.is_early else "this step or an earlier one"
-        return RULES["E630"].at(read.place, message, f"add `lookup: {name}` to {where}")
+        return RULES["E630"].at(read.place, message)
     if read.is_guarded or not presence.may_lack(step, name):
         return None
     message = f'a call can get here without asking the lookup "{name}"'
-    cure = f"make it in an earlier step that every call goes through: `lookup: {name}`; or test `{name}.ok` first"
-    return RULES["W638"].at(read.place, message, cure)
+    return RULES["W638"].at(read.place, message)
 
 
 def _check_text_read(read: _StepRead, presence: Presence) -> FlowIssue | None:
     name = read.name
     if name in presence.own[read.step] or not presence.may_lack(read.step, name):
         return None
-    cure = f'write `{{% if {name} %}}` around it, `{name} | default("..", true)`, or a `default` under `vars`'
-    return RULES["W639"].at(read.place, f'"{name}" is empty here unless an earlier step sets it', cure)
+    return RULES["W639"].at(read.place, f'"{name}" is empty here unless an earlier step sets it')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import PurePosixPath
-from typing import Final, NamedTuple
+from typing import Final
 
 from ncco_server.flow.action import Action, literal, may_be_true
 from ncco_server.flow.actions.connect import ConnectTarget
@@ -14,7 +14,6 @@ from ncco_server.flow.checks.facts import Facts, facts_of
 from ncco_server.flow.checks.secrets import SensitiveReads
 from ncco_server.flow.checks.unset import check_never_set, check_unset
 from ncco_server.flow.grammar.locales import Locale
-from ncco_server.flow.grammar.targets import RETURNED
 from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.language.flow import ReadFlow
 from ncco_server.flow.language.shared import Sections
@@ -23,14 +22,6 @@ from ncco_server.flow.nodes import Map, Node, Place
 from ncco_server.flow.templates.values import Literal
 from ncco_server.flow.values import Object
 from ncco_server.ncco.statuses import BEEP, DISCONNECTED, STATUSES
-
-
-class _Reporter(NamedTuple):
-    """The actions whose webhooks are an event; `lacks` says that there are none, and `cure` what to write instead."""
-
-    reports: Callable[[Action], bool]
-    lacks: str
-    cure: str | None
 
 
 def check_events(node: Node | None, steps: Collection[Step], where: str) -> Iterator[FlowIssue]:
@@ -42,19 +33,14 @@ def check_events(node: Node | None, steps: Collection[Step], where: str) -> Iter
     if any(isinstance(part, Document) for part in parts):
         return
     for key in (entry.key for entry in node.entries) if isinstance(node, Map) else ():
-        reporter = _REPORTERS.get(key.value)
-        if key.value == "hangup" and steps and not any(map(_waits, steps)):
-            message = f"`hangup` is never reported: no call waits in this {where}"
-            yield RULES["W288"].at(key.place, message, _HANGUP_CURES[where == "step"])
-        if reporter is None:
-            continue
-        actions = [action for part in parts for action in part.actions if reporter.reports(action)]
-        if not actions:
-            message = f"`{key.value}` is never reported: {reporter.lacks.format(where=where)}"
-            yield RULES["W288"].at(key.place, message, reporter.cure)
-        elif not any(_reports_here(action, key.value) for action in actions):
-            message = f"`{key.value}` is never reported here: an `eventUrl` sends it to another server"
-            yield RULES["W288"].at(key.place, message, "delete the `eventUrl`, or this line")
+        causes = _CAUSES.get(key.value)
+        if causes is not None:
+            actions = (action for part in parts for action in part.actions if causes(action))
+            is_caused = any(_reports_here(action, key.value) for action in actions)
+        else:
+            is_caused = key.value != "hangup" or not steps or any(map(_waits, steps))
+        if not is_caused:
+            yield RULES["W288"].at(key.place, f"`{key.value}` is never reported: nothing in this {where} causes it")
 
 
 def _waits(step: Step) -> bool:
@@ -88,53 +74,36 @@ def _hears_beep(action: Action) -> bool:
     return "mode" in members and literal(members, "mode") != "detect"
 
 
-_HANGUP_CURES: Final = (
-    "write `ended`, which is reported at the end of every call, or delete the line",
-    "write it in the step that asks the caller, or under `events` of the flow, or delete the line",
-)
-_RECORDING = _Reporter(_records, "nothing in this {where} records", None)
-_TRANSCRIPTION = _Reporter(
-    lambda action: _records(action) and "transcription" in action.fields,
-    "no `record` in this {where} asks for one",
-    "write `transcription: {}` in the `record`, or delete the line",
-)
-_DIAL = _Reporter(
-    lambda action: action.word == "connect",
-    "this {where} dials nobody",
-    "write it where the `connect` is, or delete the line",
-)
-_DETECTION = _Reporter(
-    _detects,
-    "no `connect` of this {where} detects machines",
-    "write `machineDetection: continue` next to the `connect`, or delete the line",
-)
-_BEEP = _Reporter(
-    _hears_beep,
-    "no `connect` of this {where} listens for the beep",
-    "write `advancedMachineDetection: {mode: detect_beep}` next to the `connect`, or delete the line",
-)
-_SOCKET = _Reporter(
-    lambda action: isinstance(action, ConnectTarget) and action.kind == "websocket",
-    "no `connect` of this {where} leads to a websocket",
-    "write `completed` for the end of a talk with a phone, or delete the line",
-)
-_REPORTERS: Final[Mapping[str, _Reporter]] = {
-    **dict.fromkeys(STATUSES, _DIAL),
-    "record": _RECORDING,
-    "transcription": _TRANSCRIPTION,
-    **dict.fromkeys(("machine", "human"), _DETECTION),
-    BEEP.name: _BEEP,
-    DISCONNECTED: _SOCKET,
+def _dials(action: Action) -> bool:
+    return action.word == "connect"
+
+
+def _transcribes(action: Action) -> bool:
+    return _records(action) and "transcription" in action.fields
+
+
+def _leads_to_a_websocket(action: Action) -> bool:
+    return isinstance(action, ConnectTarget) and action.kind == "websocket"
+
+
+_CAUSES: Final[Mapping[str, Callable[[Action], bool]]] = {
+    **dict.fromkeys(STATUSES, _dials),
+    "record": _records,
+    "transcription": _transcribes,
+    **dict.fromkeys(("machine", "human"), _detects),
+    BEEP.name: _hears_beep,
+    DISCONNECTED: _leads_to_a_websocket,
 }
+"""For each event, the actions whose webhooks report it."""
 
 
 _USES: Final = (
-    ("lookups", "no step asks the lookup", "write `lookup: {name}` in a step, or delete it"),
-    ("hooks", "nothing sends the hook", "write `send: {name}` in a step or under `events`, or delete it"),
-    ("results", "no step gives the result", "write `result: {name}` in a step, or delete it"),
-    ("calendars", "nothing uses the opening hours", "test `hours.{name}.open` in a `branch`, or delete it"),
+    ("lookups", "no step asks the lookup"),
+    ("hooks", "nothing sends the hook"),
+    ("results", "no step gives the result"),
+    ("calendars", "nothing uses the opening hours"),
 )
-"""For each section, the message of W635 and the fix."""
+"""For each section, the message of W635."""
 
 
 def check_usage(
@@ -183,28 +152,20 @@ def _variables(facts: Facts) -> Iterator[FlowIssue]:
     for name, variable in facts.flow.variables.items():
         if name in facts.read or name in facts.flow.params or not variable.is_declared:
             continue
-        if name in facts.written | facts.collected:
-            how = "set" if name in facts.written else "collected"
-            yield RULES["W631"].at(variable.place, f'the variable "{name}" is {how}, but nothing reads it')
-        else:
-            yield RULES["W630"].at(variable.place, f'nothing uses the variable "{name}"')
+        yield RULES["W630"].at(variable.place, f'nothing reads the variable "{name}"')
 
 
 def _outside(facts: Facts) -> Iterator[FlowIssue]:
     outside = facts.source.outside
     for name, param in outside.params.items():
         if name not in facts.read:
-            yield RULES["W632"].at(param.variable.place, f'nothing reads the param "{name}"')
+            yield RULES["W630"].at(param.variable.place, f'nothing reads the param "{name}"')
     for name, variable in outside.returns.items():
         if name not in facts.returned:
-            outcome = min(facts.outcomes, default=RETURNED)
-            cure = f'write `{{return: {outcome}, set: {{{name}: ".."}}}}` where the flow returns, or delete it'
-            message = f'this flow declares the returned value "{name}", but no return sets it'
-            yield RULES["W633"].at(variable.place, message, cure)
+            yield RULES["W630"].at(variable.place, f'no return sets the value "{name}"')
     for name in outside.outcomes:
         if name not in facts.outcomes:
-            cure = f"write `{{return: {name}}}` where the flow ends that way, or delete it from `outcomes`"
-            yield RULES["W634"].at(outside.places[name], f'no step returns the outcome "{name}"', cure)
+            yield RULES["W630"].at(outside.places[name], f'no step returns the outcome "{name}"')
 
 
 def _events(facts: Facts) -> Iterator[FlowIssue]:
@@ -217,11 +178,11 @@ def _events(facts: Facts) -> Iterator[FlowIssue]:
 
 def _sections(parts: Sections, users: Iterable[Facts], file: str = "") -> Iterator[FlowIssue]:
     users = tuple(users)
-    for section, message, cure in _USES:
+    for section, message in _USES:
         for name, part in getattr(parts, section).items():
             mine = [facts for facts in users if getattr(facts.source.sections, section).get(name) is part]
             if file in ("", part.place.file) and not any(facts.uses(section, name) for facts in mine):
-                yield RULES["W635"].at(part.place, f'{message} "{name}"', cure.format(name=name))
+                yield RULES["W635"].at(part.place, f'{message} "{name}"')
 
 
 def _shared(shared: Sections, flows: Iterable[Facts]) -> Iterator[FlowIssue]:
@@ -236,9 +197,8 @@ def _shared(shared: Sections, flows: Iterable[Facts]) -> Iterator[FlowIssue]:
 def _locales(locales: Sequence[Locale], chosen: Set[object]) -> Iterator[FlowIssue]:
     never = [locale for locale in locales[1:] if locale.name not in chosen]
     if never:
-        message = f"no call ever uses the locale {', '.join(locale.name for locale in never)}: nothing sets it"
-        cure = f"calls begin in {locales[0].name}: add `set: {{locale: {never[0].name}}}` to a choice or a step"
-        yield RULES["W637"].at(never[0].place, message, cure)
+        names = ", ".join(locale.name for locale in never)
+        yield RULES["W635"].at(never[0].place, f"no step and no choice sets `locale` to {names}")
 
 
 def _templates(unused: Iterable[str]) -> Iterator[FlowIssue]:
