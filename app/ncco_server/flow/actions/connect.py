@@ -27,8 +27,7 @@ from ncco_server.flow.grammar.fields import ENDPOINT_TYPES, action_fields, compu
 from ncco_server.flow.grammar.reader import Reader, Resolver, read_fields
 from ncco_server.flow.grammar.targets import read_flow_name, read_run
 from ncco_server.flow.issues import did_you_mean, meant_word
-from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text, text_of
-from ncco_server.flow.source.source_file import quote
+from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.templates.compiler import as_computed
 from ncco_server.flow.templates.values import Value
 from ncco_server.flow.values import Array, Constant, Object, OurNumber, Supplied, find
@@ -45,8 +44,6 @@ BY_FIELDS = (
     ("app", {"user"}),
 )
 
-_MAIN = {"phone": "number", "vbc": "extension", "sip": "uri", "websocket": "uri", "app": "user"}
-"""The field that has the address of an endpoint, by its type."""
 ADDRESS_FIELDS = ("number", "uri", "user", "domain")
 
 
@@ -102,12 +99,7 @@ def read_answering(endpoint: Map, reader: Resolver) -> tuple[Map, Runs | None]:
     if entry is None:
         return endpoint, None
     if isinstance(entry.value, Text):
-        name = entry.value.value
-        form = "run" if name in reader.flows or "/" not in name else "url"
-        signature = reader.flows.get(name)
-        needed = [param for param, each in signature.params.items() if each.is_required] if signature else []
-        given = f", with: {{{', '.join(f'{param}: ..' for param in needed)}}}" if needed else ""
-        reader.report("E201", entry.value.place, "`onAnswer` is a text", f"write `onAnswer: {{{form}: {name}{given}}}`")
+        reader.report("E201", entry.value.place, "`onAnswer` is a text", "write `onAnswer: {run: flow}`")
         return endpoint.without(ON_ANSWER), None
     if not isinstance(entry.value, Map) or not _FLOW_KEYS & set(entry.value.keys()):
         return endpoint, None
@@ -120,11 +112,7 @@ def read_answering(endpoint: Map, reader: Resolver) -> tuple[Map, Runs | None]:
 
 def _read_runs(node: Map, place: Place, reader: Resolver) -> Runs | None:
     url = node.entry("url")
-    if url is not None and text_of(url.value) in reader.flows and node.get("run") is None:
-        message = f'`url` of `onAnswer` is the flow "{text_of(url.value)}"'
-        reader.report("E202", url.key.place, message, "write `run`")
-        node = Map((url._replace(key=url.key._replace(value="run")), *node.without("url").entries), node.place)
-    elif url is not None:
+    if url is not None:
         message = "`onAnswer` names both a flow and another server, but the other party hears only one of them"
         reader.report("E403", url.key.place, message, "delete `url`, or delete `run` and `with`")
     words = ("run", "with", *_TONES)
@@ -376,13 +364,8 @@ def _read_form(node: Node, reader: Resolver) -> tuple[str, Map, tuple[Entry, ...
     if isinstance(node, Text):
         kind = _kind_of(node.value)
         if kind is None:
-            parts = [part.strip() for part in node.value.split(",")]
-            cure: str | None = f"write a list: [{', '.join(map(quote, parts))}]" if len(parts) > 1 else None
-            scheme, colon, rest = node.value.partition(":")
-            if colon and (meant := nearest(scheme, [each.removesuffix(":") for each in _BY_SCHEME])):
-                cure = f"write {meant}:{rest}"
-            computed = as_computed(node.value, TYPES["phone"], reader.scope, is_unfit=True)
-            reader.report("E405", node.place, f'"{node.value}" is neither a number nor an address', computed or cure)
+            cure = as_computed(node.value, TYPES["phone"], reader.scope, is_unfit=True)
+            reader.report("E405", node.place, f'"{node.value}" is neither a number nor an address', cure or None)
             return None
         field = Entry(Text("number" if kind == "phone" else "uri", node.place), node)
         return kind, Map((field,), node.place), ()

@@ -18,7 +18,7 @@ from ncco_server.flow.grammar.reader import Fields, Reader, Resolver
 from ncco_server.flow.issues import did_you_mean
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from ncco_server.ncco.actions import SHAPES
-from ncco_server.ncco.languages import RECOGNISED_CODES, VOICES
+from ncco_server.ncco.languages import RECOGNISED_CODES
 from ncco_server.ncco.types import BCP47
 from ncco_server.suggest import nearest
 
@@ -37,10 +37,7 @@ def _read_code(node: Node, what: str, reader: Reader) -> str | None:
     text = reader.text(node, what)
     if text is None or BCP47.fullmatch(text.value):
         return text.value if text else None
-    hyphened = text.value.strip().replace("_", "-")
-    shown = hyphened if BCP47.fullmatch(hyphened) else "en-GB"
-    cure = f"write a language code, such as {shown}"
-    reader.report("E203", text.place, f'{what} cannot be "{text.value}"', cure)
+    reader.report("E203", text.place, f'{what} cannot be "{text.value}"', "write a language code, such as en-GB")
     return None
 
 
@@ -106,20 +103,14 @@ def _read_locale(entry: Entry, reader: Reader) -> Locale | None:
     cure = "use letters, digits, _ and -, beginning with a letter, e.g. en or en-GB"
     taken_cure = "name it after its language, e.g. en"
     reader.check_name(entry.key, "a locale", _NAME, cure, taken=_TAKEN, taken_cure=taken_cure)
-    known = _language_for(name)
-    guess = known if known in VOICES else ""
-    if isinstance(entry.value, Text) and entry.value.value in VOICES:
-        guess = entry.value.value
-    found = reader.map(entry.value, what, f"write `{name}: {{language: {guess or 'en-GB'}}}`")
+    found = reader.map(entry.value, what, f"write `{name}: {{language: en-GB}}`")
     if found is None:
-        return _assume_locale(name, place, guess or _DEFAULT_LANGUAGE)
+        return _assume_locale(name, place, _DEFAULT_LANGUAGE)
     fields = Locale.read_words(found, what, reader, place=place)
-    code = guess or "en-GB"
-    cures = {"language": f"add `language` with a code such as {code}"}
-    locale = Locale.build(fields, reader, cures=cures, name=name)
+    locale = Locale.build(fields, reader, name=name)
     if locale is None or locale.language:
         return locale
-    return replace(locale, language=guess or _DEFAULT_LANGUAGE)
+    return replace(locale, language=_DEFAULT_LANGUAGE)
 
 
 def base_language(language: str) -> str:
@@ -161,11 +152,7 @@ def mixes_locales(node: Map, reader: Resolver, options: Collection[str]) -> bool
 def split(node: Map, what: str, reader: Resolver) -> dict[str, Node] | None:
     """In the order of `locales`; None after reporting errors."""
     if not reader.locales:
-        shown = ", ".join(
-            f"{entry.key.value}: {{language: {_language_for(entry.key.value)}}}" for entry in node.entries
-        )
-        cure = f"add `locales: {{{shown}}}` at the top of the flow"
-        reader.report("E562", node.place, f"{what} is written per locale, but this flow has no `locales`", cure)
+        reader.report("E562", node.place, f"{what} is written per locale, but this flow has no `locales`")
         return None
     strange = [entry.key for entry in node.entries if entry.key.value not in reader.locales]
     free = [name for name in reader.locales if node.get(name) is None]
@@ -176,12 +163,6 @@ def split(node: Map, what: str, reader: Resolver) -> dict[str, Node] | None:
     for name in missing:
         reader.report("E560", node.place, f'{what} lacks the locale "{name}"', f"add `{name}: ..` to this map")
     return None if strange or missing else found
-
-
-def _language_for(key: str) -> str:
-    code = key.replace("_", "-").lower()
-    known = [voice for voice in VOICES if code in {voice.lower(), base_language(voice)}]
-    return max(known, key=lambda voice: voice in {"en-GB", f"{code}-{code.upper()}"}, default=code)
 
 
 def report_unknown(key: Text, message: str, reader: Resolver, free: Collection[str] | None = None) -> None:

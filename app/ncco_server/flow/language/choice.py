@@ -24,9 +24,6 @@ _KEY_SCHEMA: Final = {
     "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^([0-9]{1,20}|[*#])$"}]
 }
 _NAME: Final = re.compile(r"\w[\w-]*")
-_SEVERAL: Final = re.compile(r" *[/|;] *(?=[^\W\d])| +or +")
-_COMMA: Final = re.compile(" *, *")
-_QUOTED_LIST: Final = re.compile(r"\[.*\]")
 _TAKEN: Final = frozenset({"noinput", "nomatch", "asr_error", "error", "collected", "end"})
 
 

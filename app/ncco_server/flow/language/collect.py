@@ -39,7 +39,6 @@ _DIGITS: Final = re.compile(r"(\d{1,3})(?:\s*\.\.\s*(\d{1,3}))?")
 _DIGITS_SCHEMA: Final = {
     "anyOf": [{"type": "integer"}, {"type": "string", "pattern": r"^\d{1,3}(\s*\.\.\s*\d{1,3})?$"}]
 }
-_MISWRITTEN_DIGITS: Final = re.compile(r"(\d{1,3})\s*(?:-|\.|\.{3}|to|\u2013|\u2026)\s*(\d{1,3})")
 _MAX_DIGITS: Final = 20
 """Source: NCCO reference, DTMF Input Settings (maxDigits)."""
 

@@ -8,7 +8,6 @@ on: {ready: agent, too_long: voicemail}
 
 from __future__ import annotations
 
-import re
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -181,7 +180,6 @@ class Unreadable(Exit):
 
 
 _SPLIT_KEYS: Final = (("if",), ("goto",))
-_WITHOUT_COLON: Final = re.compile(r"(if|else) +(\S.*)")
 _LIST_CURE: Final = "write a list: `- if: condition` with `goto: step` under it, and `- else: end` last"
 
 
@@ -315,10 +313,6 @@ def _is_else(line: Node) -> bool:
 
 
 def _read_arm(line: Node, reader: Resolver) -> Arm | None:
-    if isinstance(line, Text) and (glued := _WITHOUT_COLON.fullmatch(line.value)):
-        cure = f"write `- {glued[1]}: {glued[2]}`"
-        reader.report("E201", line.place, f'a colon is missing after "{glued[1]}"', cure)
-        return None
     found = reader.map(line, "a line of `branch`", _LIST_CURE)
     if found is None:
         return None

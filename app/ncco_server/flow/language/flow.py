@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, Final
 
 from ncco_server.flow.frame import Target
 from ncco_server.flow.grammar.forms import TEXT, Notation, Unread, listed, named, offered, ref
-from ncco_server.flow.grammar.locales import Locale
 from ncco_server.flow.grammar.map_form import written_as
 from ncco_server.flow.grammar.reader import Fields, Reader, Resolver, elsewhere
 from ncco_server.flow.grammar.targets import RunForm, read_target
 from ncco_server.flow.grammar.variables import (
-    Declaration,
     constant_types,
     read_params,
     read_returned_types,
@@ -27,14 +25,13 @@ from ncco_server.flow.hours.timezone import zone_written_in
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.language.choice import ChoiceDefinition
 from ncco_server.flow.language.defaults import Defaults, read_defaults
-from ncco_server.flow.language.hooks import EVENTS, HookDefinition, Later, read_events
+from ncco_server.flow.language.hooks import EVENTS, Later, read_events
 from ncco_server.flow.language.outbound import Outbound, check_outbound
 from ncco_server.flow.language.shared import Context, Declarations, Sections, overlay, read_sections
-from ncco_server.flow.language.step import EXITS, STEP_WORDS, ReadStep, StoredSteps, read_step
+from ncco_server.flow.language.step import STEP_WORDS, ReadStep, StoredSteps, read_step
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.scope import ScopeTypes, Signature, Variable, scope_types
-from ncco_server.flow.source.source_file import quote
 from ncco_server.ncco.value_types import NO_BEGINNING, TYPES
 from ncco_server.suggest import nearest
 
@@ -58,10 +55,7 @@ def _read_name(node: Node, what: str, reader: Reader) -> Text | None:
 
 def _read_numbers(node: Node, what: str, reader: Reader) -> tuple[tuple[str, Place], ...]:
     if not isinstance(node, Seq):
-        shown = node.value if isinstance(node, Text) else "442079460000"
-        numbers = [each.strip() for each in shown.split(",")]
-        written = f"[{', '.join(map(quote, numbers))}]"
-        reader.report("E201", node.place, "`numbers` is not a list", f"write `numbers: {written}`")
+        reader.report("E201", node.place, "`numbers` is not a list", 'write `numbers: ["442079460000"]`')
         return ()
     found: dict[str, Place] = {}
     for item in node.items:
@@ -144,16 +138,6 @@ def _check_spoken(params: Sequence[Variable], fields: Fields, reader: Reader) ->
 
 
 def _read_outcomes(node: Node, reader: Reader) -> dict[str, Place]:
-    if isinstance(node, Text) and "," in node.value:
-        parts = [part.strip() for part in node.value.split(",")]
-        cure = f"write a list: [{', '.join(parts)}]"
-        reader.report("E205", node.place, f'an outcome cannot be named "{node.value}"', cure)
-        return dict.fromkeys(parts, node.place)
-    if isinstance(node, Map):
-        written = f"[{', '.join(node.keys())}]"
-        cure = f"write `outcomes: {written}`; what a call achieved, with a text for people, is `results`"
-        reader.report("E201", node.place, "`outcomes` is a map", cure)
-        return dict.fromkeys(node.keys(), node.place)
     found = Seq((node,), node.place) if isinstance(node, Text) else reader.seq(node, "`outcomes`")
     names: dict[str, Place] = {}
     for item in found.items if found else ():
@@ -212,7 +196,7 @@ class FlowHead:
     """A flow file before the names in its values are resolved.
 
     Attributes:
-        node: the file, with missing section lines added.
+        node: the file, whose steps are all under `steps`.
         outside: its signature, incomplete if an unknown word may be a misspelt `params`.
         zone: an IANA name, or "".
     """
@@ -235,9 +219,9 @@ def read_head(node: Node, issues: list[FlowIssue], shared: Iterable[Map] = ()) -
         reader.report("E201", node.place, "a flow file must be a map, but this is not", cure)
         return None
     is_known = set(node.keys()) <= {*FlowWords.words()}
-    node = _restore_sections(_restore_top(node, reader), reader)
+    node = _restore_top(node, reader)
     first = node.entries[0].key.place if node.entries else node.place
-    fields = _fix_default(FlowWords.read_words(node, "the flow", reader, place=first), reader)
+    fields = FlowWords.read_words(node, "the flow", reader, place=first)
     if fields.is_whole and fields.values.keys().isdisjoint(_OF_FLOWS):
         message = "the file is neither a flow nor shared: it has no `flow`, `start` or `steps`"
         reader.report("E204", first, message, _NO_FLOW_CURE)
@@ -354,43 +338,7 @@ def _read_outbound(node: Node | None, start: str | None, reader: Resolver, hours
     return None if any(issue.is_error for issue in reader.issues[before:]) else outbound
 
 
-_STEP_MARKERS: Final = frozenset({"do", *(kind.word for kind in EXITS)})
 _CHOICE_MARKERS: Final = frozenset(ChoiceDefinition.words()).difference(STEP_WORDS)
-_FITS_INTO: Final[Mapping[str, Callable[[Set[str]], bool]]] = {
-    "steps": lambda words: words.isdisjoint({*_CHOICE_MARKERS, "type"}) and not words.isdisjoint(_STEP_MARKERS),
-    "vars": lambda words: "type" in words and words <= {*Declaration.words()},
-    "lookups": lambda words: "returns" in words and not words.isdisjoint({"get", "post", "python"}),
-    "hooks": lambda words: not words.isdisjoint({"post", "mail"}) and words <= {*HookDefinition.words()},
-    "locales": lambda words: "language" in words and words <= {*Locale.words()},
-    "hours": lambda words: "week" in words,
-}
-
-
-_MAY_BE_IN: Final[Mapping[str, Callable[[Set[str]], bool]]] = {
-    **_FITS_INTO,
-    "defaults": lambda words: words.isdisjoint(_STEP_MARKERS) or not words <= {*STEP_WORDS},
-}
-
-
-def _restore_sections(node: Map, reader: Reader) -> Map:
-    lost: dict[str, list[Entry]] = {}
-    kept: list[Entry] = []
-    for key, value in node.entries:
-        if key.value not in _MAY_BE_IN or not isinstance(value, Map):
-            kept.append(Entry(key, value))
-            continue
-        own: list[Entry] = []
-        for entry in value.entries:
-            section = _section_of(entry, key.value, node)
-            (lost.setdefault(section, []) if section else own).append(entry)
-        kept.append(Entry(key, value._replace(entries=tuple(own))))
-    for section, entries in lost.items():
-        place = entries[0].key.place
-        reader.report(
-            "E204", place, f"`{section}:` is missing above this line", f"write `{section}:` on a line above it"
-        )
-        kept.append(Entry(Text(section, place), Map(tuple(entries), place)))
-    return node._replace(entries=tuple(kept))
 
 
 def _restore_top(node: Map, reader: Reader) -> Map:
@@ -420,23 +368,6 @@ def _restore_top(node: Map, reader: Reader) -> Map:
         next(key for key, _ in kept if key.value == "steps"), steps._replace(entries=(*steps.entries, *moved))
     )
     return node._replace(entries=tuple(whole if each.key.value == "steps" else each for each in kept))
-
-
-def _section_of(entry: Entry, section: str, node: Map) -> str:
-    """Return "" if the entry is in the right place."""
-    words = frozenset(entry.value.keys()) if isinstance(entry.value, Map) else frozenset[str]()
-    if not words or _MAY_BE_IN[section](words):
-        return ""
-    return next((name for name, fits in _FITS_INTO.items() if node.get(name) is None and fits(words)), "")
-
-
-def _fix_default(fields: Fields, reader: Reader) -> Fields:
-    node = fields.get("default")
-    if not isinstance(node, Map) or "defaults" in fields.values:
-        return fields
-    fix = "write `defaults`"
-    reader.report("E201", fields.at("default"), "`default` is a map, but it takes true or false", fix)
-    return replace(fields, values={**fields.without("default").values, "defaults": node})
 
 
 def _read_steps_map(words: FlowWords, reader: Reader, *, is_stored: bool) -> Map:

@@ -142,22 +142,9 @@ def _read_function(node: Node, what: str, reader: Reader) -> str | None:
     text = reader.text(node, what)
     if text is None or _FUNCTION.fullmatch(text.value):
         return text.value if text else None
-    cure = "it cannot be computed" if has_braces(text) else _function_cure(text.value)
+    cure = 'write the module and the name: "package.module:function"'
     reader.report("E203", text.place, f'"{text.value}" is not the name of a function', cure)
     return None
-
-
-def _function_cure(text: str) -> str:
-    module = text.strip().removesuffix(".py").replace("/", ".").lstrip(".")
-    if text.strip().endswith(".py") and _DOTTED_NAME.fullmatch(module):
-        return f'write the name of the function too: "{module}:function"'
-    bare = text.strip().removesuffix("()").replace("/", ".").replace(".py:", ":").removesuffix(".py")
-    if _FUNCTION.fullmatch(bare):
-        return f'write "{bare}"'
-    module, _, function = bare.rpartition(".")
-    if module and _DOTTED_NAME.fullmatch(bare):
-        return f'write "{module}:{function}"'
-    return 'write the module and the name: "package.module:function"'
 
 
 def _read_arguments(node: Node, what: str, reader: Resolver) -> Value | None:

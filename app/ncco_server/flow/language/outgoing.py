@@ -19,7 +19,7 @@ from ncco_server.flow.grammar.forms import ANYTHING, TEXT, Notation, Unread, nam
 from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
 from ncco_server.flow.grammar.reader import Reader, Resolver, items
 from ncco_server.flow.grammar.targets import read_given
-from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text, text_of
+from ncco_server.flow.nodes import Entry, Node, Place, Seq, Text
 from ncco_server.flow.scope import Param, ScopeTypes
 from ncco_server.flow.templates.filters import MAX_TEXT
 from ncco_server.flow.templates.values import Value
@@ -97,7 +97,6 @@ _SERVER_HEADERS: Final = frozenset(
         *("expect", "accept-encoding", "idempotency-key", "proxy-authorization", "proxy-connection"),
     }
 )
-_CALLED: Final = re.compile(r"(\w+)\(.*\)", re.DOTALL)
 _SECRET: Final = re.compile(r"authorization|cookie|api-?key|token|secret|password", re.IGNORECASE)
 _SECRET_QUERY: Final = re.compile(
     r"[?&]((?:api|access|auth|secret)[_-]?(?:key|token)|token|secret|password)=", re.IGNORECASE
@@ -126,12 +125,8 @@ def read_headers(node: Node, what: str, reader: Resolver) -> Object | None:
         first = next((other for other in values if other.lower() == name.lower()), None)
         values[name] = None
         if not _HEADER.fullmatch(name):
-            meant = re.sub(r"[^A-Za-z0-9-]+", "-", name).strip("-")
             reader.report(
-                "E203",
-                key.place,
-                f'a header cannot be named "{name}"',
-                f"use letters, digits and -, e.g. {meant or 'X-Tenant'}",
+                "E203", key.place, f'a header cannot be named "{name}"', "use letters, digits and -, e.g. X-Tenant"
             )
         elif name.lower() in _SERVER_HEADERS:
             cure = "delete it: the server sends it itself"
@@ -192,9 +187,8 @@ _JSON_TEXT: Final = re.compile(r'(\s*\{\s*"[^"]*"\s*:.*\}\s*)|[\w.-]+=[^&=]*(?:&
 
 def read_json(node: Node, what: str, reader: Resolver) -> Value | None:
     """E201: the text of a body in another format would be sent in quotes."""
-    if isinstance(node, Text) and (found := _JSON_TEXT.fullmatch(node.value)):
-        marks = "quotes around it" if node.quoted else "| before it"
-        cure = f"delete the {marks}" if found[1] else "write a map, with a line for each value: `name: value`"
+    if isinstance(node, Text) and _JSON_TEXT.fullmatch(node.value):
+        cure = "write a map, with a line for each value: `name: value`"
         reader.report("E201", node.place, f"{what} is a text", cure)
         return None
     return JSON.read(node, what, reader)
@@ -225,18 +219,7 @@ class Definition(MapForm):
 
     @classmethod
     def entries(cls, node: Node, reader: Reader) -> tuple[Entry, ...]:
-        """A missing line with a name is one issue, and there are no entries."""
-        entries = reader.entries(node, f"`{cls.section}`", f"write `{cls.section}: {{name: {cls.example}}}`")
-        words = frozenset(cls.words())
-        is_inner = [isinstance(value, Map) and not words.isdisjoint(value.keys()) for _, value in entries]
-        if not entries or any(is_inner) or not words.issuperset(entry.key.value for entry in entries):
-            return entries
-        key, value = entries[0]
-        message = f"a name for the {cls.noun} is missing above `{key.value}`"
-        reader.report(
-            "E201", value.place, message, "write its name above this line, and indent the lines that belong to it"
-        )
-        return ()
+        return reader.entries(node, f"`{cls.section}`", f"write `{cls.section}: {{name: {cls.example}}}`")
 
     @property
     @abstractmethod
@@ -297,14 +280,6 @@ def read_named(kind: type[D], node: Node, known: Mapping[str, D], reader: Resolv
             reader.report("E201", item.place, f"a {kind.noun} of {what} is a list", cure)
             continue
         given = [(item, None)] if isinstance(item, Text) else item.entries
-        if isinstance(item, Map) and (name := _named_by_value(item, known)) is not None:
-            message = f"the name of a {kind.noun} is written without a key"
-            reader.report("E201", item.place, message, f"write `{name.value}`")
-            continue
-        if isinstance(item, Map) and (named := _named_with_params(item, known)):
-            message = f"the params of a {kind.noun} are written below its name"
-            reader.report("E201", item.place, message, f"write `{named}`")
-            continue
         declared = next((key for key, value in given if value is not None and key.value in declaring), None)
         if declared is not None:
             message = f'{what} cannot declare a {kind.noun}, but "{declared.value}" belongs to one'
@@ -318,41 +293,13 @@ def read_named(kind: type[D], node: Node, known: Mapping[str, D], reader: Resolv
                 _report_undeclared(kind, name, known, reader)
 
 
-def _named_by_value(item: Map, known: Mapping[str, object]) -> Text | None:
-    """`reminder` in `{hook: reminder}`; None for other maps."""
-    match item.entries:
-        case [Entry(key, Text() as value)] if key.value not in known and value.value in known:
-            return value
-    return None
-
-
-def _named_with_params(item: Map, known: Mapping[str, D]) -> str:
-    """`{reminder: {day: ..}}` for `{hook: reminder, day: ..}` and `{name: reminder, with: {..}}`, or ""."""
-    if any(key.value in known for key, _ in item.entries):
-        return ""
-    names = [value.value for _, value in item.entries if isinstance(value, Text) and value.value in known]
-    params = known[names[0]].params if len(names) == 1 else {}
-    return f"{{{names[0]}: {{{', '.join(f'{param}: ..' for param in params)}}}}}" if params else ""
-
-
 def _report_undeclared(kind: type[D], name: Text, known: Mapping[str, D], reader: Resolver) -> None:
     message = f'there is no {kind.noun} "{name.value}"'
-    parts = [part.strip() for part in name.value.split(",")]
-    example = f"{kind.section}: {{{name.value}: {kind.example}}}"
     use = None if nearest(name.value, known) else reader.use_of(name)
-    cure = use or (None if known else f"declare it: `{example}`")
+    cure = use or (None if known else f"declare it: `{kind.section}: {{{name.value}: {kind.example}}}`")
     if name.value in reader.variables and kind.section == "lookups":
         message = f'"{name.value}" is a variable of this flow, which hides any {kind.noun} with that name'
         cure = "give the variable another name"
-    elif (called := _CALLED.fullmatch(name.value)) and called[1] in known:
-        params = ", ".join(f"{param}: .." for param in known[called[1]].params)
-        cure = f"write `{{{called[1]}: {{{params}}}}}`" if params else f"write `{called[1]}`"
-    elif name.value in reader.tables and kind.section == "lookups":
-        readers = [each for each, found in known.items() if text_of(found.written.get("table")) == name.value]
-        declared = f"declare `lookups: {{{name.value}_row: {{table: {name.value}, ..}}}}`"
-        cure = f"a table is read by a lookup: {f'write `{readers[0]}`' if readers else declared}"
-    elif len(parts) > 1 and all(part in known for part in parts):
-        cure = f"write a list: [{', '.join(parts)}]"
     reader.unknown(kind.undeclared_code, name, sorted(known), message, cure)
 
 

@@ -132,10 +132,6 @@ class RetryWords(MapForm):
 
     @classmethod
     def read(cls, node: Node, what: str, reader: Reader, *, place: Place | None = None, **made: Any) -> Self | None:
-        if isinstance(node, Text) and node.value.isdigit():
-            fix = f"write `{{tries: {node.value}}}`"
-            reader.report("E201", node.place, f"{what} is a number", fix)
-            return None
         words = super().read(node, what, reader, place=place, **made)
         tries = words.tries if words is not None else None
         for name, prompts in words.prompts.items() if words and tries else ():

@@ -164,10 +164,8 @@ _HOST: Final = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
 _RETURNS_CURE: Final = "add `returns: {name: text, tier: [gold, standard]}`, with the type of each field of the answer"
 _SENSITIVE: Final = "sensitive"
 _HOSTS: Final = "hosts"
-_BESIDE: Final = frozenset({"cache", "timeout", "default", "headers", "params", "json", "with"})
 _DESCRIPTION: Final = frozenset({"type", _SENSITIVE})
 _VARIABLE_WORDS: Final = _DESCRIPTION | {"default", "required", "optional", "description"}
-_FLAGS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "True", "False", "TRUE", "FALSE", "Yes", "No"})
 
 
 def read_returns(fields: Fields, reader: Reader) -> Returned:
@@ -176,16 +174,10 @@ def read_returns(fields: Fields, reader: Reader) -> Returned:
     if node is None:
         reader.report("E204", fields.place, f"{fields.what} does not say what it returns", _RETURNS_CURE)
     found = reader.map(node, what, _RETURNS_CURE) if node is not None else None
-    flags = [key for key, value in found.entries if key.value == _SENSITIVE and _is_flag(value)] if found else []
-    for flag in flags:
-        reader.report("E203", flag.place, f"`sensitive` is listed as a field of {what}", _SENSITIVE_CURE)
-    if found is None or flags:
+    if found is None:
         return Returned(record({}, ANY))
     secrets: set[Path] = set()
     return Returned(_read_fields(found, (), secrets, reader), outermost(secrets))
-
-
-_SENSITIVE_CURE: Final = "write it at each sensitive field: `pin: {type: text, sensitive: true}`"
 
 
 def _read_fields(node: Map, path: Path, secrets: set[Path], reader: Reader) -> Kind:
@@ -195,24 +187,12 @@ def _read_fields(node: Map, path: Path, secrets: set[Path], reader: Reader) -> K
         if not path and name == OK:
             message = "every lookup already has a field `ok`, which says whether the answer is real"
             reader.report("E203", key.place, message, "rename the field in the answer")
-        elif not path and name in _BESIDE and not _looks_like_type(value):
-            message = f"`{name}` is among the fields of the answer"
-            reader.report("E203", key.place, message, f"write `{name}` next to `returns`, not in it")
         elif not name or has_braces(key) or name.endswith("?"):
-            written = name.rstrip("?")
-            type_text = value.value if isinstance(value, Text) else ""
-            is_type = written and f"{type_text}?" in OPTIONAL
-            cure = f"write `{written}: {type_text}?`" if is_type else "write the name used in the answer"
+            cure = "write the name used in the answer"
             reader.report("E203", key.place, f'a field cannot be named "{name}"', cure)
         elif type_ := _read_type(value, f'the field "{name}"', (*path, name), secrets, reader):
             known[name] = type_
     return record(known, None if len(known) == len(node.entries) else ANY)
-
-
-def _looks_like_type(node: Node) -> bool:
-    if isinstance(node, Map):
-        return all(_looks_like_type(value) for _, value in node.entries)
-    return not isinstance(node, Text) or node.value in TYPES or node.value in OPTIONAL
 
 
 def _read_type(node: Node, what: str, path: Path, secrets: set[Path], reader: Reader) -> Kind | None:
@@ -229,8 +209,11 @@ def _read_type(node: Node, what: str, path: Path, secrets: set[Path], reader: Re
         reader.report("E203", node.place, message, "write `map` without fields")
         return None
     if isinstance(node, Map):
-        is_wrong = _report_misdescribed(node, what, reader)
-        return None if is_wrong else _read_fields(node, path, secrets, reader)
+        if not node.entries or _describes_one(node):
+            cure = "write only its type, a list of words, or a map of its fields"
+            reader.report("E203", node.place, f"{what} is not a map of fields", cure)
+            return None
+        return _read_fields(node, path, secrets, reader)
     if (item := _entry_type(node)) is not None:
         inner = _read_type(item, f"an entry of {what}", (*path, None), secrets, reader)
         return None if inner is None else list_of(inner)
@@ -273,13 +256,20 @@ def is_described(node: Node) -> bool:
     return not any(isinstance(each, Text) and each.value in TYPES for each in (flag, first))
 
 
-def described(node: Node, word: str) -> Node:
-    found = node.get(word) if isinstance(node, Map) else None
-    return node if found is None else found
+def _describes_one(node: Map) -> bool:
+    """Whether a map has only words that describe a variable, but not the two that describe a field."""
+    flag = node.get(_SENSITIVE)
+    is_typed = isinstance(node.get("type"), Text | Seq) and (flag is None or _is_flag(flag))
+    return is_typed and _VARIABLE_WORDS.issuperset(node.keys())
 
 
 def _is_flag(node: Node) -> bool:
-    return isinstance(node, Text) and node.value in _FLAGS
+    return isinstance(node, Text) and node.value in ("true", "false")
+
+
+def described(node: Node, word: str) -> Node:
+    found = node.get(word) if isinstance(node, Map) else None
+    return node if found is None else found
 
 
 def outermost(paths: Iterable[Path]) -> frozenset[Path]:
@@ -290,28 +280,6 @@ def outermost(paths: Iterable[Path]) -> frozenset[Path]:
 
 def _up_to_list(path: Path) -> Path:
     return _up_to_list(path[:-1]) if path[-1] is None else path
-
-
-def _report_misdescribed(node: Map, what: str, reader: Reader) -> bool:
-    keys = {entry.key.value: entry for entry in node.entries}
-    missing = _DESCRIPTION.difference(keys)
-    flagged = [entry.key for entry in node.entries if _is_flag(entry.value)]
-    misspelt = next((each.key for each in node.entries if nearest(each.key.value, missing)), None)
-    if flagged and misspelt and len(keys) == 2 and (misspelt in flagged) == (_SENSITIVE in missing):
-        reader.unknown("E203", misspelt, missing, f'{what} is described by an unknown "{misspelt.value}"')
-        return True
-    flag = next((key for key in flagged if key.value == _SENSITIVE), None)
-    is_typed = isinstance(node.get("type"), Text | Seq) and (flag is not None or _SENSITIVE not in keys)
-    is_variable = is_typed and _VARIABLE_WORDS.issuperset(keys)
-    is_words = {*keys} == {"enum"} and isinstance(node.get("enum"), Seq)
-    if flag is not None and not is_variable:
-        reader.report("E203", flag.place, f"`sensitive` is listed as a field of {what}", _SENSITIVE_CURE)
-    elif not keys or is_words or is_variable:
-        message = f"{what} is described by {', '.join(keys)}" if keys else f"{what} is a map without fields"
-        reader.report("E203", node.place, message, "write only its type, a list of words, or a map of its fields")
-    else:
-        return False
-    return True
 
 
 def read_default(

@@ -38,7 +38,6 @@ from ncco_server.flow.templates.values import Value
 from ncco_server.ncco.value_types import TYPES, JsonSchema, Kind, record
 from ncco_server.table_rows import RowChange
 
-_BRACES: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _OWN_SUM: Final = re.compile(r"(?:\{\{ *)?(\w+\.)?(\w+) *([+-] *[0-9]+)(?: *\}\})?")
 OWN_NAMES: Final = frozenset({"event", "flow", "step"})
 """Names in scope in a hook or an event, but not in the flow."""
@@ -162,11 +161,6 @@ def _read_save(node: Node, reader: Resolver, *, is_later: bool) -> Save | None:
     columns = table.columns if table is not None else ()
     hints = {name.lower(): f"write `set: {{{name}: ..}}`" for name in columns}
     fields = read_fields(found, known, "`save`", reader, hints=hints)
-    only_new = fields.get("only_new")
-    if isinstance(only_new, Text) and only_new.value in reader.variables:
-        cure = f"write `only_new: true, into: {only_new.value}`"
-        reader.report("E203", only_new.place, f"`only_new` is true or false, not {only_new.value}", cure)
-        fields = fields.without("only_new")
     words = SaveWords.build(fields, reader, cures={"table": "name a table: `save: {table: customers, ..}`"})
     if words is None:
         return None
@@ -278,11 +272,6 @@ def _check_later(words: SaveWords, reader: Resolver) -> None:
 def _read_into(words: SaveWords, reader: Resolver) -> str:
     text = reader.text(words.into, "`into`", "write the name of a variable") if words.into is not None else None
     if text is None:
-        return ""
-    bare = _BRACES.fullmatch(text.value)
-    if bare is not None:
-        fix = f"write `{bare[1]}`, without braces"
-        reader.report("E225", text.place, "`into` takes the name of a variable, not its value", fix)
         return ""
     variable = reader.variables.get(text.value)
     flags = [name for name, each in reader.variables.items() if each.type == TYPES["bool"]]

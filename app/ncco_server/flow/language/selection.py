@@ -6,7 +6,6 @@ open: {table: tickets, where: state == "open", order: -since}              # `op
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -15,10 +14,10 @@ from jinja2 import nodes
 
 from ncco_server.errors import RenderError
 from ncco_server.flow.grammar.reader import Fields, Resolver
-from ncco_server.flow.issues import did_you_mean, write_one_of
+from ncco_server.flow.issues import did_you_mean
 from ncco_server.flow.language.returns import Returned
 from ncco_server.flow.language.tables import Key, TableDefinition, read_key_values
-from ncco_server.flow.nodes import Map, Node, Seq, Text
+from ncco_server.flow.nodes import Node
 from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.values import Expression
 from ncco_server.ncco.value_types import TYPES, Kind, list_of, record
@@ -30,10 +29,6 @@ ROWS: Final = "rows"
 MOST_READ: Final = 1_000
 """Our choice: a caller is waiting while the lookup searches the table."""
 
-_ORDER: Final = re.compile(
-    r"([-+]\s*|(?:asc|desc)(?:ending)?[\s(:]+)?([^\s,()]+?)(\)|\s*[-+]1?|\s+(?:asc|desc)(?:ending)?)?", re.IGNORECASE
-)
-"""Also as in SQL, or with a sign behind the name."""
 MOST_ROWS: Final = 100
 """Our choice."""
 
@@ -228,25 +223,19 @@ def read_selection(table: TableDefinition, fields: Fields, reader: Resolver) -> 
 
 def _ordered(order: Node, table: TableDefinition, reader: Resolver) -> tuple[Variable, bool] | None:
     """The column, and whether the largest comes first."""
-    if isinstance(order, Map):
-        order = Seq(tuple(each for entry in order.entries for each in entry), order.place)
-    if isinstance(order, Seq):
-        order = Text(" ".join(each.value for each in order.items if isinstance(each, Text)), order.place)
     text = reader.text(order, "`order`", "write the name of a column")
     if text is None:
         return None
     known = {**table.key, **table.columns}
-    found = _ORDER.fullmatch(text.value.strip())
-    before, name, after = found.groups("") if found else ("", "", "")
-    is_descending = any(part.strip().lower().startswith(("-", "desc")) for part in (before, after))
-    if name in known and before.strip() in ("", "-") and not after:
-        return known[name], is_descending
+    written = text.value.strip()
+    name = written.removeprefix("-").strip()
+    if name in known:
+        return known[name], written.startswith("-")
     if name not in known and not table.is_whole:
         return None
     message = f'the table {table.name} has no column "{name}"'
-    if name in known or not name:
-        message = '`order` takes only the name of a column, with "-" before it for the largest first'
-    near = name if name in known else nearest(name, known)
-    cure = did_you_mean(f"{'-' if is_descending else ''}{near}") if near else write_one_of([*known])
+    near = nearest(name, known)
+    otherwise = 'write the name of a column, with "-" before it for the largest first'
+    cure = did_you_mean(near) if near else otherwise
     reader.unknown("E554", text, known, message, cure, names=[table.name])
     return None

@@ -173,12 +173,6 @@ def _choose_exit(source: StepSource) -> type[StepExit[Any]] | None:
         if kind.word not in kinds[0].form.words():
             message = f"{fields.what} has two exits, `{kinds[0].word}` and `{kind.word}`"
             cure = f"keep one of them; `{kind.word}` goes in a separate step"
-            if kind is Goto and kinds[0] is Choices:
-                cure = "delete it: each choice has its own; for callers who choose nothing, write `retry: {then: step}`"
-            elif kind is On and source.first("connect") is None and not source.checkpoints:
-                cure = "keep only `error` in `on`: this step dials nobody. Mere notifications go under `events`"
-            elif kind is On and kinds[0] is Goto:
-                cure = "delete `goto`; move its target to a line of `on`, e.g. `completed: step`"
             source.reader.report("E219", fields.at(kind.word), message, cure)
     return kinds[0] if kinds else None
 

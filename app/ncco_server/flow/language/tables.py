@@ -7,7 +7,7 @@ tables:
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import field, replace
 from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, TypeAlias
 
@@ -15,7 +15,7 @@ from ncco_server.flow.grammar.forms import Duration, Notation, Unread, offered, 
 from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
 from ncco_server.flow.grammar.reader import Fields, Reader, Resolver, items
 from ncco_server.flow.grammar.variables import read_params, refuse_spoken, unreadable
-from ncco_server.flow.issues import meant_word, write_one_of
+from ncco_server.flow.issues import meant_word
 from ncco_server.flow.language.returns import OK, Returned
 from ncco_server.flow.nodes import Entry, Map, Node, Text
 from ncco_server.flow.scope import Variable
@@ -217,20 +217,16 @@ def _read_columns(fields: Fields, word: str, types: Collection[str], reader: Rea
 
 
 def _as_meant(column: Variable, node: Map, fields: Fields, types: Collection[str], reader: Reader) -> Variable:
-    """Report E551 for a type that a value cannot have here; a type and a name may have changed places."""
+    """Report E551 for a type that a value cannot have here."""
     if column.type == ANY or column.type.name in types:
         return column
     shown = ", ".join(type_ for type_ in types if type_ != "words")
     cure = f"write one of {shown}, or a list of allowed words"
-    meant = replace(column, type=ANY)
-    if column.name in types and column.name in TYPES:
-        cure = f"write `{column.type.name}: {column.name}`"
-        meant = replace(column, name=column.type.name, type=TYPES[column.name])
     written = node.get(column.name)
     type_ = (written.get("type") or written) if isinstance(written, Map) else written
-    place = type_.place if type_ is not None and meant.name == column.name else column.place
+    place = type_.place if type_ is not None else column.place
     reader.report("E551", place, f'"{column.name}" of {fields.what} cannot be {column.type.described}', cure)
-    return meant
+    return replace(column, type=ANY)
 
 
 def _sample(column: Variable, names: Collection[str]) -> str:
@@ -263,26 +259,12 @@ def _check_key(fields: Fields, key: Mapping[str, Variable], columns: Mapping[str
             reader.report("E551", each.place, message, f"give it another name, such as {each.name}_value")
 
 
-def _not_a_table(text: str, known: Sequence[str]) -> str:
-    """Return "" for a name."""
-    parts = [part.strip() for part in text.split(",")]
-    if len(parts) > 1 and all(part in known for part in parts):
-        written = f"[{', '.join(parts)}]"
-        return f"write a list: {written}"
-    if text.lower() in ("none", "null", "nothing", "false", "no"):
-        return "write `[]` for none"
-    return "" if _NAME.fullmatch(text) else write_one_of(known)
-
-
 def read_table_name(node: Node, what: str, reader: Resolver) -> TableDefinition | None:
     text = reader.text(node, what, "write the name of a table")
     if text is None:
         return None
     if text.value not in reader.tables:
         known = sorted(reader.tables)
-        if cure := _not_a_table(text.value, known):
-            reader.report("E550", text.place, f'there is no table "{text.value}"', cure)
-            return None
         declaration = (
             reader.use_of(text) or f"declare it in a shared file: `tables: {{{text.value}: {TableDefinition.example}}}`"
         )
