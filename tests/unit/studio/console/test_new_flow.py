@@ -162,9 +162,11 @@ async def test_undo_removes_a_new_flow(owner: httpx.AsyncClient, flows: Path) ->
     saved = await save(owner, await owner.post("/flows-new", data=FORM))
     page = (await owner.get(saved.headers["location"])).text
     version = re.search(r'name="version" value="([^"]+)">Undo<', page)
+    digest = re.search(r'name="digest" value="(\w+)"', page)
     assert version is not None
+    assert digest is not None
 
-    reviewed = await owner.post("/change/flows/hair_salon.yaml", data={"version": version[1]})
+    reviewed = await owner.post("/change/flows/hair_salon.yaml", data={"version": version[1], "digest": digest[1]})
     assert (flows / "hair_salon.yaml").exists()
     gone = await save(owner, reviewed)
 

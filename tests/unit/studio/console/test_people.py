@@ -151,7 +151,6 @@ async def test_every_change_carries_the_name_of_the_person(project: Path) -> Non
             digest = re.findall(r'name="digest" value="(\w+)"', form.text)[0]
             saved = {"file": "flows/a.yaml", "text": FLOW.format("Hi."), "digest": digest}
             assert 200 == (await anna.post("/phone/save", json=saved)).status_code
-            shown = (await anna.get("/change/flows/a.yaml")).text
             await enter(stranger, "anna", "wrong")
             await enter(stranger, "a password in the field of the name", "wrong")
             await enter(stranger, "nobody", "wrong")
@@ -161,7 +160,6 @@ async def test_every_change_carries_the_name_of_the_person(project: Path) -> Non
     assert "field of the name" not in str(lines)
     (kept,) = (project / "flows" / ".history").iterdir()
     assert re.fullmatch(r"a\.yaml\.\d{8}T\d{12},anna", kept.name)
-    assert "when anna saved a change" in shown
 
 
 def passwords_of(*logins: Login) -> tuple[Passwords, Pauses]:
