@@ -66,14 +66,14 @@ def _of(table: Mapping[str, Rule], begin: str) -> list[Rule]:
 
 
 def _chapter(title: str, of: Iterable[Rule]) -> str:
-    sections = [_section(rule) for rule in of]
-    return "\n".join([f"## {title}\n", *sections]) if sections else ""
+    entries = [_entry(rule) for rule in of]
+    return "\n".join([f"## {title}\n", *entries, ""]) if entries else ""
 
 
-def _section(rule: Rule) -> str:
+def _entry(rule: Rule) -> str:
     fix = fix_of(rule)
     joint = "." if fix[:1].isupper() else ":"
-    return f'<a id="{rule.code}"></a>**{rule.code}** {_capitalized(_escaped(rule.title))}{joint} {_escaped(fix)}.\n'
+    return f'- <a id="{rule.code}"></a>**{rule.code}** {_capitalized(_escaped(rule.title))}{joint} {_escaped(fix)}.'
 
 
 def _capitalized(text: str) -> str:

@@ -17,5 +17,5 @@ def code_pages() -> Mapping[str, str]:
     pages = (package / "commands" / "errors.md", package.parents[2] / "docs" / "errors.md")
     page = next((page for page in pages if page.is_file()), None)
     lines = page.read_text(encoding="utf-8").split("\n") if page else []
-    codes = ((number, re.match(r'<a id="([A-Z]\d+)">', line)) for number, line in enumerate(lines, 1))
+    codes = ((number, re.match(r'- <a id="([A-Z]\d+)">', line)) for number, line in enumerate(lines, 1))
     return {found[1]: f"{page.as_uri()}#L{number}" for number, found in codes if found and page}
