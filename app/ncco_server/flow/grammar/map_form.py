@@ -1,6 +1,6 @@
 """The maps of the flow language. Each kind of map is a `MapForm`: a frozen dataclass whose fields are its words.
 
-Reading, the editor's schema and the reference are derived from the fields.
+Reading and the editor's schema are derived from the fields; docs/reference is written by hand.
 """
 
 from __future__ import annotations
