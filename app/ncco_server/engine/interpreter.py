@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any, Final, TypeAlias, TypeVar
 
 from ncco_server.engine.drafts import without_webhooks
@@ -122,7 +121,7 @@ def _call_functions(run: Run) -> Playing[None]:
             value = answer.value if redact is None else redact(answer.value)
             run.called += (CalledFunction(flow, name, value, answer.problem),)
             run.scopes.record(value, answer.problem)
-            run.trace.append(_with_answer(AskedLine("asked", run.step, name, ""), answer, answer.problem))
+            run.trace.append(_asked(run.step, name, "", answer, answer.problem))
 
 
 def _go_to_row(run: Run, row: RowOfTable) -> Playing[None]:
@@ -135,8 +134,8 @@ def _go_to_row(run: Run, row: RowOfTable) -> Playing[None]:
         (answer,) = yield (wanted,)
         found, problem = row.asks.definition.cast_answer(answer.value, answer.problem)
         token = run.scopes.secrets.mask(wanted.request.sent())
-        line = AskedLine("asked", run.step, row.asks.name, written_at(row.asks.place), request=token)
-        run.trace.append(_with_answer(line, answer, run.scopes.record_row(row.asks, found, problem)))
+        why = run.scopes.record_row(row.asks, found, problem)
+        run.trace.append(_asked(run.step, row.asks.name, written_at(row.asks.place), answer, why, token=token))
 
 
 def _decide_on(run: Run, step: Step, target: Target, left: Flow) -> Target:
@@ -163,9 +162,10 @@ def _play(run: Run, step: Step) -> Target | None:
     frame = run.frame(names)
     jump = leave.enter(frame) if leave.is_early and not run.holds_again(step) else None
     if jump is None:
-        if run.play_stretch(step):
-            return None
-        run.play(step, frame)
+        if not step.is_silent:
+            if run.play_stretch(step):
+                return None
+            run.play(step, frame)
         jump = None if leave.is_early else leave.enter(frame)
     if jump is None:
         return None
@@ -239,14 +239,14 @@ def _keep_answers(run: Run, step: Step, answers: list[tuple[AskedLookup, str, Lo
     for (lookup, token, answer), problem in zip(answers, problems, strict=True):
         if token:
             run.scopes.note_answer(lookup.name)
-        line = AskedLine("asked", step.name, lookup.name, written_at(lookup.place), request=token)
-        run.trace.append(_with_answer(line, answer, problem))
+        run.trace.append(_asked(step.name, lookup.name, written_at(lookup.place), answer, problem, token=token))
 
 
-def _with_answer(line: AskedLine, answer: LookupAnswer, problem: str) -> AskedLine:
+def _asked(step: str, name: str, place: str, answer: LookupAnswer, problem: str, *, token: str = "") -> AskedLine:
     took = "from memory" if answer.is_cached else f"in {answer.ms} ms"
     what = f"not ok: {problem}" if problem else "ok"
-    return replace(line, because=f"{what}, {took}", by="default" if problem else "answer")
+    by = "default" if problem else "answer"
+    return AskedLine("asked", step, name, place, f"{what}, {took}", by=by, request=token)
 
 
 _HANDLER_FAILED: Final = "R110"

@@ -67,6 +67,11 @@ class Step:
     events: Mapping[str, tuple[Later, ...]] = field(default_factory=dict)
     result: str = ""
 
+    @cached_property
+    def is_silent(self) -> bool:
+        """Whether the step plays nothing, and a condition decides where it leads at once."""
+        return not self.parts and self.exit.leaves_at_once and any(True for _ in self.exit.reads())
+
     @property
     def all_asks(self) -> Iterator[AskedLookup]:
         """Include what `save` reads to find out whether a row exists."""

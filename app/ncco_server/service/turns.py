@@ -263,8 +263,12 @@ class Turns:
             return result
 
     async def _answers(self, wanted: tuple[Lookup, ...], look_up: AnswerLookups) -> tuple[LookupAnswer, ...]:
-        rows = iter(await self._read_rows(tuple([lookup for lookup in wanted if lookup.request.method == "TABLE"])))
-        answers = iter(await look_up(tuple([lookup for lookup in wanted if lookup.request.method != "TABLE"])))
+        in_tables = tuple([lookup for lookup in wanted if lookup.request.method == "TABLE"])
+        others = tuple([lookup for lookup in wanted if lookup.request.method != "TABLE"])
+        if not others:
+            return await self._read_rows(in_tables)
+        rows = iter(await self._read_rows(in_tables)) if in_tables else iter(())
+        answers = iter(await look_up(others))
         return tuple([next(rows if lookup.request.method == "TABLE" else answers) for lookup in wanted])
 
     def caused_by_event(

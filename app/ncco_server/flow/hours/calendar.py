@@ -232,7 +232,8 @@ class CurrentHours(Mapping[str, Any]):
             raise KeyError(name)
         if name not in self._known:  # a text may read it in a loop
             found = getattr(self, name)
-            self._known[name] = None if found == self.horizon else found
+            is_beyond = isinstance(found, datetime) and found == self.horizon
+            self._known[name] = None if is_beyond else found
         return self._known[name]
 
     def __iter__(self) -> Iterator[str]:
