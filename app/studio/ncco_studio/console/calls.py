@@ -13,7 +13,7 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from ncco_server.desk.call_search import FoundCalls, find_calls
 from ncco_server.desk.documents import CallDocument, HookDocument
-from ncco_server.desk.exports import call_pages, csv_pages
+from ncco_server.desk.exports import call_pages
 from ncco_server.desk.project import zone_of
 from ncco_server.desk.recorded_calls import duration_text, entries_of
 from ncco_server.desk.transcript import stored_lines
@@ -25,7 +25,7 @@ from ncco_server.service.phone_numbers import dialable, readable, sought_digits
 from ncco_server.store import CallFilter, CallRow, RecordingFilter, Records, ResultRow, milliseconds
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.change.fields import group_title
-from ncco_studio.console.download import csv_response, json_response, titled_response
+from ncco_studio.console.download import csv_response, json_response
 from ncco_studio.console.history import Change, record
 from ncco_studio.console.messages import shown
 from ncco_studio.console.pages import refused, render
@@ -226,13 +226,6 @@ async def calls_json(console: TheConsole, search: Search, _: CanLook) -> Respons
     return await json_response("calls", _pages(console, search, project, CallDocument.of))
 
 
-@router.get("/calls.csv")
-async def calls_csv(request: Request, console: TheConsole, search: Search, _: CanLook) -> Response:
-    project = (await console.read_project()).project
-    pages = _pages(console, search, project, CallDocument.of)
-    return await csv_response(request, "calls", csv_pages(CallDocument, pages, zone_of(project)), "calls.csv")
-
-
 TITLES: Final = {
     **{"began_at": "When", "who": "Caller", "name": "Name", "line": "Called", "flow": "Flow"},
     **{"length_s": "Length, seconds", "plain": "What happened", "where": "Where"},
@@ -240,12 +233,12 @@ TITLES: Final = {
 }
 
 
-@router.get("/calls-of-line.csv")
-async def calls_for_owners(request: Request, console: TheConsole, search: Search, _: CanLook) -> Response:
+@router.get("/calls.csv")
+async def calls_csv(request: Request, console: TheConsole, search: Search, _: CanLook) -> Response:
     """Show what the page shows, in columns with titles."""
     project = (await console.read_project()).project
     pages = _pages(console, search, project, partial(_cells, texts=texts_of(project)))
-    return await titled_response(request, "calls", TITLES, pages, zone_of(project), name="calls")
+    return await csv_response(request, "calls", TITLES, pages, zone_of(project), name="calls")
 
 
 def _cells(row: CallRow, result: ResultRow | None, now_ms: int, texts: Mapping[str, str]) -> dict[str, object]:

@@ -21,14 +21,7 @@ BLOCK: Final = 256 * 1024
 _RANGE: Final = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})")
 
 
-async def csv_response(request: Request, what: str, chunks: AsyncIterator[str], name: str, **logged: Any) -> Response:
-    """Send a file, and log who has downloaded `what`. Raises StoreError if its first piece cannot be read."""
-    response = await _streamed(chunks, "text/csv; charset=utf-8", name)
-    audit(request, f"{what} downloaded", **logged)
-    return response
-
-
-async def titled_response(
+async def csv_response(
     request: Request,
     what: str,
     titles: Mapping[str, str],
@@ -40,16 +33,21 @@ async def titled_response(
 ) -> Response:
     """Send `name`.csv for people's spreadsheets, and log who has downloaded `what`.
 
-    `titles` are those of the columns. It begins with a byte order mark, without which Excel takes UTF-8 for something
-    else.
+    `titles` are those of the columns. The file begins with a byte order mark, without which Excel takes UTF-8 for
+    something else. Raises StoreError if the first page cannot be read.
     """
 
     async def chunks() -> AsyncIterator[str]:
-        yield "\ufeff" + csv_text([*titles.values()], ())
+        begin = "\ufeff" + csv_text([*titles.values()], ())
         async for rows in pages:
-            yield csv_text([*titles], rows, zone, has_names=False)
+            yield begin + csv_text([*titles], rows, zone, has_names=False)
+            begin = ""
+        if begin:
+            yield begin
 
-    return await csv_response(request, what, chunks(), f"{name}.csv", **logged)
+    response = await _streamed(chunks(), "text/csv; charset=utf-8", f"{name}.csv")
+    audit(request, f"{what} downloaded", **logged)
+    return response
 
 
 async def json_response(key: str, pages: Pages) -> Response:

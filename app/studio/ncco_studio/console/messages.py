@@ -10,7 +10,7 @@ from fastapi import APIRouter, Form, HTTPException, Path, Query, Request, Respon
 from fastapi.responses import HTMLResponse
 
 from ncco_server.desk.documents import RecordingDocument
-from ncco_server.desk.exports import csv_pages, recording_pages
+from ncco_server.desk.exports import recording_pages
 from ncco_server.desk.project import zone_of
 from ncco_server.errors import StoreError
 from ncco_server.service.phone_numbers import readable
@@ -19,7 +19,7 @@ from ncco_server.service.recordings import has_file
 from ncco_server.store import RecordingFilter, RecordingRow, milliseconds
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.audit import audit
-from ncco_studio.console.download import audio_response, csv_response, titled_response
+from ncco_studio.console.download import audio_response, csv_response
 from ncco_studio.console.history import Change, UndoRequest, check_undo, record
 from ncco_studio.console.pages import render
 from ncco_studio.console.phone.trial_messages import PREFIX
@@ -100,26 +100,18 @@ async def inbox_values(console: Console, box: Box = "new", before: str = "", few
     }
 
 
-@router.get("/messages.csv")
-async def messages_csv(request: Request, console: TheConsole, _: CanLook, box: Box = "new") -> Response:
-    recordings = (await console.opened_store()).recordings
-    pages = recording_pages(recordings, _BOXES[box], RecordingDocument.of, milliseconds(datetime.now(UTC)))
-    zone = zone_of((await console.read_project()).project)
-    return await csv_response(request, "messages", csv_pages(RecordingDocument, pages, zone), "messages.csv", box=box)
-
-
 TITLES: Final = {
     **{"at": "When", "from": "Caller", "caller_name": "Name", "about": "For", "length_s": "Length, seconds"},
     **{"words": "Message", "done_at": "Done", "done_by": "Done by"},
 }
 
 
-@router.get("/messages-of-line.csv")
-async def messages_for_owners(request: Request, console: TheConsole, _: CanLook, box: Box = "new") -> Response:
+@router.get("/messages.csv")
+async def messages_csv(request: Request, console: TheConsole, _: CanLook, box: Box = "new") -> Response:
     recordings = (await console.opened_store()).recordings
     pages = recording_pages(recordings, _BOXES[box], _cells, milliseconds(datetime.now(UTC)))
     zone = zone_of((await console.read_project()).project)
-    return await titled_response(request, "messages", TITLES, pages, zone, name="messages", box=box)
+    return await csv_response(request, "messages", TITLES, pages, zone, name="messages", box=box)
 
 
 def _cells(row: RecordingRow, _: int) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from ncco_server.store import milliseconds
 from ncco_server.wording import counted
 from ncco_studio.console.access import CanLook
 from ncco_studio.console.change.fields import group_title
-from ncco_studio.console.download import csv_response, titled_response
+from ncco_studio.console.download import csv_response
 from ncco_studio.console.pages import render
 from ncco_studio.console.state import Console, TheConsole
 
@@ -254,8 +254,8 @@ async def report_json(console: TheConsole, filters: Filters, _: CanLook) -> Resp
     return JSONResponse((await count_period(console, await _period(console, filters), filters.flow)).document)
 
 
-@router.get("/report-of-line.csv")
-async def report_for_owners(request: Request, console: TheConsole, filters: Filters, _: CanLook) -> Response:
+@router.get("/report.csv")
+async def report_csv(request: Request, console: TheConsole, filters: Filters, _: CanLook) -> Response:
     period = await _period(console, filters)
     texts = texts_of((await console.read_project()).project)
     units = {name: f"{title}, seconds" if name.endswith("_s") else title for name, title in COLUMNS.items()}
@@ -264,14 +264,4 @@ async def report_for_owners(request: Request, console: TheConsole, filters: Filt
         yield _titled(await count_period(console, period, filters.flow), texts)
 
     titles = {"group": "Counted", "title": "Name", **units}
-    return await titled_response(request, "report", titles, pages(), period.zone, name="report")
-
-
-@router.get("/report.csv")
-async def report_csv(request: Request, console: TheConsole, filters: Filters, _: CanLook) -> Response:
-    period = await _period(console, filters)
-
-    async def chunks() -> AsyncIterator[str]:
-        yield (await count_period(console, period, filters.flow)).csv
-
-    return await csv_response(request, "report", chunks(), "report.csv")
+    return await csv_response(request, "report", titles, pages(), period.zone, name="report")

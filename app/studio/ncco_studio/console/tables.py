@@ -15,7 +15,7 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
 from ncco_server.desk.project import zone_of
-from ncco_server.desk.table_files import changes_in, csv_of, row_pages, shown_names
+from ncco_server.desk.table_files import changes_in, row_pages, shown_names
 from ncco_server.errors import RowChanged
 from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.model import Project
@@ -29,7 +29,7 @@ from ncco_server.table_rows import RowChange, key_of
 from ncco_server.wording import counted
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.change.fields import group_title
-from ncco_studio.console.download import csv_response, titled_response
+from ncco_studio.console.download import csv_response
 from ncco_studio.console.history import Change, UndoRequest, record
 from ncco_studio.console.pages import render
 from ncco_studio.console.polled import ListSearch
@@ -166,17 +166,10 @@ def _url(opened: OpenTable, key: Any) -> str:
 
 @router.get("/tables/{table}/rows.csv")
 async def rows_csv(request: Request, opened: Opened, _: CanLook) -> Response:
-    """Leave out sensitive columns."""
-    name = opened.definition.name
-    return await csv_response(request, "table", csv_of(opened.table, datetime.now(UTC)), f"{name}.csv", table=name)
-
-
-@router.get("/tables/{table}/rows-of-line.csv")
-async def rows_for_owners(request: Request, opened: Opened, _: CanLook) -> Response:
-    """It can be imported again."""
+    """Leave out sensitive columns. The file can be imported again."""
     name = opened.definition.name
     titles = {each: group_title(each) for each in shown_names(opened.table)}
-    return await titled_response(request, "table", titles, _cells(opened), opened.zone, name=name, table=name)
+    return await csv_response(request, "table", titles, _cells(opened), opened.zone, name=name, table=name)
 
 
 async def _cells(opened: OpenTable) -> AsyncIterator[list[dict[str, object]]]:

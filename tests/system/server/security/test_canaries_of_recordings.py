@@ -80,7 +80,6 @@ PAGES: Final = (
         "/messages?box=done",
         "/messages?box=deleted",
         "/messages.csv",
-        "/messages-of-line.csv",
         "/calls",
         "/calls/leg-1",
         "/calls.csv",

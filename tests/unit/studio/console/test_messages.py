@@ -201,18 +201,15 @@ async def test_messages_of_a_box_are_downloaded_without_formulas(inbox: Inbox) -
     new = list(csv.DictReader(io.StringIO((await inbox.console.get("/messages.csv")).text)))
     reply = await inbox.console.get("/messages.csv?box=done")
 
-    assert (ids, {"UTC"}) == ([row["id"] for row in new], {row["timezone"] for row in new})
+    assert len(ids) == len(new)
     (row,) = csv.DictReader(io.StringIO(reply.text))
-    assert (done, "'=1+1", "attachment; filename=messages.csv") == (
-        *(row["id"], row["transcript"]),
-        reply.headers["content-disposition"],
-    )
+    assert ("'=1+1", "attachment; filename=messages.csv") == (row["Message"], reply.headers["content-disposition"])
 
 
 async def test_owners_download_messages_in_columns_with_titles(inbox: Inbox) -> None:
     await inbox.put(transcript="Grüße\nvon mir", caller_name="Ann", about="the roof")
     await inbox.put(caller="anonymous", state="waiting")
-    reply = await inbox.console.get("/messages-of-line.csv")
+    reply = await inbox.console.get("/messages.csv")
     rows = list(csv.DictReader(io.StringIO(reply.content.decode("utf-8-sig"))))
 
     assert reply.content.startswith(b'\xef\xbb\xbfWhen,Caller,Name,For,"Length, seconds",Message,Done,Done by\r\n')
@@ -221,7 +218,7 @@ async def test_owners_download_messages_in_columns_with_titles(inbox: Inbox) -> 
     }
     assert {"34"} == {row["Length, seconds"] for row in rows}
     inbox.console.cookies.set(f"ncco-view-{inbox.console.base_url.port or 'http'}", "owner")
-    assert 'href="/messages-of-line.csv?box=new"' in await inbox.page()
+    assert 'href="/messages.csv?box=new"' in await inbox.page()
 
 
 async def test_messages_come_in_pages_newest_first(inbox: Inbox) -> None:
