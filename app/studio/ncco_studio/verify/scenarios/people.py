@@ -22,12 +22,7 @@ _HOW: Final = 'write `people: {"447700900123": {after: 6s, presses: 1}}`'
 class CalledPerson(ScenarioModel):
     """What a called person does in one call."""
 
-    hints: ClassVar = {
-        "rings ring wait": "write `after`",
-        "press keys dtmf": "write `presses`",
-        "answers answer pickup": "write `picks_up`",
-        "says speaks say speak": "write `presses: {speak: text}`",
-    }
+    hints: ClassVar = {"rings": "write `after`"}
     short: ClassVar = "outcome"
 
     after: Annotated[float, SECONDS] = 4.0
