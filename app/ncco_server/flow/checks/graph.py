@@ -98,16 +98,14 @@ def _endless(group: Set[Node], graph: Graph[Node], flows: Mapping[str, ReadFlow]
         path = _path(start, start, graph)
         names = [(step, way.name) for (_, step), way in path]
         last = path[-1][1]
-        cure = "ask the caller, end the call, or count the rounds and leave with a `branch`"
     else:
         node, to, last = crossing
         path = [(node, last), *(_path(to, node, graph) if to != node else ())]
         names = [(".".join(each), way.name) for each, way in path]
-        cure = "ask the caller, end the call or go elsewhere in one of the steps"
     shown = " → ".join([*(name for name, _ in names), names[0][0]])
     labels = ", ".join(f"{name}: {label}" for name, label in names)
     message = f"a call can loop forever without valid input from the caller: {shown} ({labels})"
-    yield RULES["E216"].at(last.target.place, message, cure)
+    yield RULES["E216"].at(last.target.place, message)
 
 
 def _looping(graph: Graph[N]) -> list[set[N]]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from ncco_server.flow.action import Action
 from ncco_server.flow.checks.graph import check_recursion
-from ncco_server.flow.issues import RULES, FlowIssue
+from ncco_server.flow.issues import RULES, FlowIssue, did_you_mean
 from ncco_server.flow.language.flow import ReadFlow
 from ncco_server.flow.language.lookups import LookupDefinition
 from ncco_server.flow.language.refusals import CallerRefusal
@@ -48,10 +48,9 @@ def check_project(
 def check_modules(lookups: Iterable[LookupDefinition], allowed: Collection[str]) -> Iterator[FlowIssue]:
     for lookup in lookups:
         if lookup.module and lookup.module not in allowed:
-            cure = f"if this module is yours, set NCCO_PYTHON_LOOKUPS={','.join((*allowed, lookup.module))} in .env"
             message = f'NCCO_PYTHON_LOOKUPS does not include the module "{lookup.module}"'
             near = nearest(lookup.module, allowed)
-            cure = f'did you mean "{near}"?' if near else f"{cure}, or ask a server with `get`"
+            cure = did_you_mean(near) if near else None
             yield RULES["E542"].at(lookup.written.values["python"].place, message, cure)
 
 
@@ -64,12 +63,11 @@ def _check_entrances(flows: tuple[ReadFlow, ...]) -> Iterator[FlowIssue]:
 
 def _check_refusals(flows: tuple[ReadFlow, ...], refusals: Iterable[CallerRefusal]) -> Iterator[FlowIssue]:
     """Report E272 for a flow for refused callers in which no call can start."""
-    closed = {flow.name: flow for flow in flows if not flow.words.has_entrance}
+    closed = {flow.name for flow in flows if not flow.words.has_entrance}
     for refusal in refusals:
-        if (flow := closed.get(refusal.run.value)) is not None:
-            is_in_python = flow.flow is not None and flow.flow.handler is not None
-            cure = "give its `call_flow` the argument `entry=True`" if is_in_python else None
-            yield RULES["E272"].at(refusal.run.place, f'no call can start in the flow "{flow.name}"', cure)
+        if refusal.run.value in closed:
+            message = f'no call can start in the flow "{refusal.run.value}"'
+            yield RULES["E272"].at(refusal.run.place, message, "add `entry: true` to it, or in Python `entry=True`")
 
 
 def _check_results(sections: Iterable[Sections]) -> Iterator[FlowIssue]:

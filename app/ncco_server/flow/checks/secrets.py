@@ -72,10 +72,9 @@ class SensitiveReads:
 def _issue(name: str, need: Reference, waited: str) -> FlowIssue:
     if name == _INPUT:
         message = f'"input.{need.field}" is empty after the step "{waited}", whose input is sensitive'
-        return RULES["E631"].at(need.place, message, "read the variable that its `collect` fills")
+        return RULES["E631"].at(need.place, message)
     message = f'"{name}" is sensitive and no longer exists here: the step "{waited}" waits before this'
-    lookup, has_field, _ = name.partition(".")
-    return RULES["E631"].at(need.place, message, f"write `lookup: {lookup}` in this step" if has_field else None)
+    return RULES["E631"].at(need.place, message)
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.references import Reference
 from ncco_server.flow.templates.values import Expression, Value
 from ncco_server.ncco.value_types import TYPES
-from ncco_server.suggest import nearest
+from ncco_server.suggest import near_or_all
 
 _REACHED = frozenset({""})
 """Set at the start of every call, to show which steps it can enter."""
@@ -171,9 +171,8 @@ def _missing_keys(facts: Facts, maps: Mapping[str, Mapping[str, object]]) -> Ite
         key = read.path[0]
         known = maps[read.name]
         if isinstance(key, str) and key not in known:
-            near = nearest(key, known)
-            cure = f'did you mean "{near}"?' if near else f"write one of: {', '.join(known)}"
-            yield RULES["W646"].at(read.place, f'nothing sets "{key}" in {read.name}: it never exists', cure)
+            message = f'nothing sets "{key}" in {read.name}: it never exists'
+            yield RULES["W646"].at(read.place, message, near_or_all(key, known))
 
 
 def _is_empty(variable: Variable) -> bool:
