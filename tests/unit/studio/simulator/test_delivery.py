@@ -106,3 +106,9 @@ async def test_reports_from_elsewhere_go_to_the_event_url() -> None:
     (told,) = [sent for sent in call.log if sent.fields.get("more") == 1]
 
     assert (call.uuid, "", True) == (told.fields["uuid"], told.attempts[0].fault, told.is_over)
+
+
+async def test_a_server_on_this_machine_may_name_its_own_urls() -> None:
+    line = await answered(playing([{"action": "stream", "streamUrl": ["http://localhost:5000/hello.mp3"]}]))
+
+    assert [()] == [each.result.issues for each in line.vonage.log if each.kind == "answer" and each.result is not None]
