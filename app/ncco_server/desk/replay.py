@@ -54,8 +54,10 @@ def replay(timeline: Timeline, flow: Flow, policy: Policy) -> Iterator[dict[str,
         except CannotReplay as reason:
             yield {**document, "because": str(reason)}
             return
-        is_input = entry.webhook.kind.startswith("input")
-        sent = orjson.dumps(turn.ncco) if session is None else ncco_of_reply(turn, is_input=is_input)
+        if session is None:
+            sent = orjson.dumps(turn.ncco)
+        else:
+            sent = ncco_of_reply(turn, needs_action=entry.webhook.kind.startswith("input"))
         session = turn.session
         then, now = _unsigned(entry.turn.ncco), _unsigned(sent)
         if then == now:
@@ -105,7 +107,7 @@ def _resumed(
     seen = {each.status.partition(":")[0] for each in before[:-1] if each.turn == row.turn and each.wait >= 0}
     if any(each.runs is not None for each in session.waits):  # a party's refusal is stored with its own call
         seen |= {name for name in DIAL_FAILURES if name == entry.inputs.get("outcome")}
-    return resume(flow, session, wait, webhook, context, seen=frozenset(seen if row.kind == "notify" else ()))
+    return resume(flow, session, wait, webhook, context, seen=frozenset(seen))
 
 
 def _answer(lookup: Lookup, recorded: list[StoredAnswer], called: Iterator[CalledFunction]) -> LookupAnswer:

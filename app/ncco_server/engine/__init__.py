@@ -12,7 +12,6 @@ from ncco_server.engine.event_hooks import not_reached as not_reached
 from ncco_server.engine.event_hooks import observe as observe
 from ncco_server.engine.event_hooks import played_step as played_step
 from ncco_server.engine.event_hooks import step_of_wait as step_of_wait
-from ncco_server.engine.interpreter import awaits_detection as awaits_detection
 from ncco_server.engine.interpreter import begin as begin
 from ncco_server.engine.interpreter import begin_called as begin_called
 from ncco_server.engine.interpreter import begin_placed as begin_placed
@@ -22,8 +21,6 @@ from ncco_server.engine.interpreter import new_session as new_session
 from ncco_server.engine.interpreter import played as played
 from ncco_server.engine.interpreter import resume as resume
 from ncco_server.engine.interpreter import without_store as without_store
-from ncco_server.engine.outcome import JOINED as JOINED
-from ncco_server.engine.outcome import declined as declined
 from ncco_server.engine.session import CallData as CallData
 from ncco_server.engine.session import FailedLine as FailedLine
 from ncco_server.engine.session import Lookup as Lookup
@@ -34,3 +31,6 @@ from ncco_server.engine.session import TraceLine as TraceLine
 from ncco_server.engine.session import Turn as Turn
 from ncco_server.engine.session import TurnContext as TurnContext
 from ncco_server.engine.session import WaitRef as WaitRef
+from ncco_server.engine.waits.called_party import JOINED as JOINED
+from ncco_server.engine.waits.called_party import declined as declined
+from ncco_server.engine.waits.detection import awaits_detection as awaits_detection

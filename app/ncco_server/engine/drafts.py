@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from ncco_server.engine.session import OpenWait
+from ncco_server.engine.waits import kind_of
 from ncco_server.flow.action import ORDERING
 from ncco_server.flow.actions.part import Part
 from ncco_server.flow.frame import Draft, Frame
@@ -57,7 +58,7 @@ def drafts_of(step: Step, again: Again, frame: Frame | EveryCall) -> list[Draft]
 
 
 def asks(draft: Draft) -> bool:
-    return draft.callback is not None and draft.callback.kind == "input"
+    return draft.callback is not None and kind_of(draft.callback).asks
 
 
 def are_open_ended(drafts: Iterable[Draft]) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ncco_server.engine.outcome import event_of
 from ncco_server.engine.scope import Scopes
 from ncco_server.engine.session import OWN_LEG, Session, TurnContext, WaitRef
+from ncco_server.engine.waits.dial import Dial
+from ncco_server.engine.waits.kind import event_of
 from ncco_server.errors import RenderError
 from ncco_server.flow.language.hooks import Hook, Later, SentHook, event_record
 from ncco_server.flow.model import Flow, Step
@@ -138,7 +139,7 @@ def _dial_was_last(session: Session, ended_by: str | None, seen: frozenset[str])
     (`disconnected_by`).
     """
     names = {wait.name for wait in session.waits if wait.steers}
-    return "completed" in seen and "connect" in names and ended_by != "user"
+    return "completed" in seen and Dial.name in names and ended_by != "user"
 
 
 def step_of_wait(session: Session, ref: WaitRef) -> tuple[str, str] | None:

@@ -12,7 +12,6 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from ncco_server.engine.drafts import without_webhooks
 from ncco_server.engine.flow_scope import new_scope
-from ncco_server.engine.outcome import REACHED, hear
 from ncco_server.engine.playbacks import begun_handler
 from ncco_server.engine.records import call_record, heard_record
 from ncco_server.engine.run import Run
@@ -31,6 +30,8 @@ from ncco_server.engine.session import (
     WaitRef,
 )
 from ncco_server.engine.stretch import begun, decided, first_turn, written_at
+from ncco_server.engine.waits import kind_of
+from ncco_server.engine.waits.detection import awaits_detection
 from ncco_server.errors import RenderError
 from ncco_server.flow.frame import Assignment, Target
 from ncco_server.flow.language.lookups import AskedLookup
@@ -344,11 +345,6 @@ def detected(
     return run.finish(outcome)
 
 
-def awaits_detection(session: Session) -> bool:
-    """Whether the call waits in its first step, even repeatedly."""
-    return session.turn - 1 == session.tries + session.asr_errors
-
-
 def new_session(flow: Flow, session_id: str, call: CallData, values: Mapping[str, Any] = NOTHING) -> Session:
     """`values` has tokens for sensitive values."""
     variables = {name: variable.default for name, variable in flow.variables.items()}
@@ -410,7 +406,7 @@ def resume(
         run.note("failed", wait.step, error.code, because=run.scopes.shown(error), at=error.where)
         yield from take_error_exit(run, None, "the handler cannot go on")
         return run.finish("error")
-    outcome = hear(step, session, wait, webhook, seen)
+    outcome = kind_of(wait).hear(step, session, wait, webhook, seen)
     if outcome is None:
         return None
     if outcome.name == "error":
@@ -487,12 +483,13 @@ def without_store(flow: Flow, session_id: str, call: CallData, context: TurnCont
 def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[Turn | None]:
     """None if the exit ignores the outcome."""
     before = run.before
+    kind = kind_of(wait)
     if wait.sensitive:
         run.scopes.secrets.learn([outcome.digits, outcome.text])
     run.has_chosen = outcome.name == "choice"
     by = "keys" if outcome.digits else "speech" if outcome.text else ""
     run.note("heard", step.name, outcome.name, where=step.exit_place, because=outcome.because, by=by)
-    if outcome.name == REACHED:
+    if kind.begins_step:
         yield from _enter(run, Target(step.name, step.place), step)
         return run.finish(outcome.name)
     run.tries = before.tries
@@ -504,7 +501,7 @@ def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[T
         yield from ask(run, step)
     try:
         waited = (now - run.scopes.entered_at).total_seconds()
-        heard = heard_record(outcome, sensitive=wait.sensitive) if wait.kind == "input" else run.scopes.heard
+        heard = heard_record(outcome, sensitive=wait.sensitive) if kind.asks else run.scopes.heard
         frame = run.frame(run.scopes.names(now, heard), before.position, waited)
         decision = step.exit.decide(outcome, frame, before.tries)
         if decision is None:

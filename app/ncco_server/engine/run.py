@@ -10,7 +10,6 @@ from ncco_server.engine.builder import NccoBuilder, Origin
 from ncco_server.engine.dialling import refusal
 from ncco_server.engine.facts import facts_of
 from ncco_server.engine.flow_scope import FlowScope
-from ncco_server.engine.outcome import APART, JOINED, REACHED, declined
 from ncco_server.engine.scope import Scopes, observers
 from ncco_server.engine.session import (
     OWN_LEG,
@@ -23,6 +22,8 @@ from ncco_server.engine.session import (
     TurnContext,
 )
 from ncco_server.engine.stretch import ENTERED, STEP_LIMIT, Stretch, stretch_of, written_at
+from ncco_server.engine.waits.called_party import APART, JOINED, declined
+from ncco_server.engine.waits.checkpoint import REACHED
 from ncco_server.errors import RenderError
 from ncco_server.flow.action import checkpoint
 from ncco_server.flow.frame import Frame, Target

@@ -12,6 +12,7 @@ from ncco_server.engine.playbacks import BegunHandler, Playbacks
 from ncco_server.engine.records import NOTHING_HEARD, call_record
 from ncco_server.engine.secrets import NOT_SHOWN, TurnSecrets, masked, values_at
 from ncco_server.engine.session import Level, Observer, Session, StoredAnswer, TurnContext
+from ncco_server.engine.waits import kind_of
 from ncco_server.errors import RenderError
 from ncco_server.flow.frame import Runs, Target
 from ncco_server.flow.language.lookups import AskedLookup
@@ -277,7 +278,7 @@ def observers(root: Flow, before: Session) -> tuple[Observer, ...]:
     """Oldest first."""
     observed = list(before.observers)
     for wait in before.waits:
-        if wait.kind != "event":
+        if not kind_of(wait).is_observed:
             continue
         flow = root.named(wait.flow)
         if flow.events or flow.steps[wait.step].events:

@@ -17,6 +17,7 @@ from ncco_server.engine.drafts import (
     EVERY_CALL,
     DependsOnCall,
     are_open_ended,
+    asks,
     drafts_of,
     failsafe_tail,
     tail_of,
@@ -216,7 +217,7 @@ def _stretch(flow: Flow, step: Step, *, is_root: bool, again: Again) -> Stretch:
             waits += [] if wait is None else [wait]
             ready.append(_ready(draft, wait))
     tail: list[Draft] | None = []
-    if last.tail and ready and (wait := ready[-1].wait) is not None and wait.kind == "input":
+    if last.tail and drafts and asks(drafts[-1]):
         tail = tail_of(flow, last, EVERY_CALL)
         if tail is None and not (is_root or last.error or flow.error):
             raise DependsOnCall("the error exit of the flow that waits for this one")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from ncco_server.engine.waits.kind import status_of
 from ncco_server.errors import StoreUnavailable, UnknownWait
 from ncco_server.flow.frame import CallbackKind
 from ncco_server.ncco.webhooks import ErrorWebhook, InputWebhook, LegWebhook, StatusWebhook
@@ -14,7 +15,7 @@ from ncco_server.service.delivery import Delivery, Reply
 from ncco_server.service.masks import may_hold_input
 from ncco_server.service.outages import reply_without_store, store_unstored
 from ncco_server.service.turns import Turns
-from ncco_server.service.written_rows import status_of, webhook_row
+from ncco_server.service.written_rows import webhook_row
 from ncco_server.store import Caused
 
 _NUMBER: Final = re.compile(r"[0-9]{5,}")

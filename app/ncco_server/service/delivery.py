@@ -16,6 +16,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import orjson
 
 from ncco_server.engine import JOINED, CallData, Session, Turn
+from ncco_server.engine.waits import OF_WORD
+from ncco_server.engine.waits.called_party import CalledParty
 from ncco_server.ncco.value_types import read_number
 from ncco_server.ncco.webhooks import (
     FALLBACK_REASONS,
@@ -55,7 +57,7 @@ ID_LIMIT: Final = 64
 FIELD_LIMIT: Final = 1000
 """The fields of a query or a form. Our choice."""
 
-_NAMED: Final = frozenset({"input", "notify", "event", "onanswer", "placed", "answer"})
+_NAMED: Final = frozenset({"answer", *OF_WORD})
 
 
 def query_fields(text: str) -> dict[str, str]:
@@ -82,7 +84,7 @@ class FailedUrl(NamedTuple):
     @property
     def is_called(self) -> bool:
         """Whether a called party waits for the reply, who must not hear the failsafe NCCO."""
-        return self.kind == "onanswer"
+        return self.kind == CalledParty.word
 
     @classmethod
     def read(cls, url: str) -> FailedUrl:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from functools import partial
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from ncco_server import engine
 from ncco_server.engine import CallData, WaitRef
 from ncco_server.engine.session import from_json
+from ncco_server.engine.waits import OF_WORD
+from ncco_server.engine.waits.detection import Detection
 from ncco_server.flow.frame import CallbackKind
 from ncco_server.ncco.webhooks import FallbackWebhook
 from ncco_server.service import answers, called_parties, placing, waits
@@ -30,43 +33,36 @@ async def fall_back(turns: Turns, delivery: Delivery) -> Reply:
     if not isinstance(webhook, FallbackWebhook):
         return await answers.answer(turns, delivery)
     kind, name, _ = delivery.failed_url
-    reason = webhook.reason or ""
+    is_called = delivery.failed_url.is_called
     original = delivery.original
-    match kind:
-        case "placed":
-            return await _fall_back_on_placed(turns, name, reason, original)
-        case "placed-event":
-            return await placing.note_event(turns, name, original) or await _record(turns, original)
-        case "input" | "notify" | "onanswer" | "event" if name:
-            return await _fall_back_on_wait(turns, cast(CallbackKind, kind), name, reason, original)
-    if is_of_event(webhook, kind):
+    cause = ANSWERED
+    again: partial[Coroutine[Any, Any, Reply]]
+    if kind == "placed-event":
+        return await placing.note_event(turns, name, original) or await _record(turns, original)
+    if kind == Detection.word:
+        id_ = session_id(original.call.uuid, None)
+        again = partial(placing.answer, turns, name, original)
+    elif name and kind in OF_WORD:
+        word = cast(CallbackKind, kind)
+        ref = read_token(turns.policy.keys, word, name)
+        id_, cause = (called_parties.called_id(ref), ANSWERED) if is_called else (ref.session, (ref.turn, ref.index))
+        again = partial(waits.resume, turns, word, name, original)
+    elif is_of_event(webhook, kind):
         return await _fall_back_on_event(turns, original)
-    flow = name or None
-    id_ = await answers.answered_session(turns, session_id(original.call.uuid, flow), original.call)
-    if reason == INVALID_NCCO:
-        return await _take_error_exit(turns, id_, ANSWERED, original)
-    return await answers.answer(turns, original, flow)
+    else:
+        flow = name or None
+        id_ = await answers.answered_session(turns, session_id(original.call.uuid, flow), original.call)
+        again = partial(answers.answer, turns, original, flow)
+    if webhook.reason != INVALID_NCCO:
+        return await again()
+    reply = await without_conflict(partial(_fail, turns, WaitRef("event", id_, *cause), original))
+    problem = "the call that failed is not known"
+    return reply or turns.failsafe_reply("fallback", problem, original.call, is_called=is_called)
 
 
 def is_of_event(webhook: FallbackWebhook, kind: str) -> bool:
     """Whether an event failed, to which the reply would have been empty. `kind` is that of the failed URL."""
     return kind != "answer" and (webhook.original_type or kind) == "event"
-
-
-async def _fall_back_on_wait(turns: Turns, kind: CallbackKind, token: str, reason: str, delivery: Delivery) -> Reply:
-    ref = read_token(turns.policy.keys, kind, token)
-    is_called = kind == "onanswer"
-    id_, cause = (called_parties.called_id(ref), ANSWERED) if is_called else (ref.session, (ref.turn, ref.index))
-    if reason == INVALID_NCCO:
-        return await _take_error_exit(turns, id_, cause, delivery, is_called=is_called)
-    return await waits.resume(turns, kind, token, delivery)
-
-
-async def _fall_back_on_placed(turns: Turns, token: str, reason: str, delivery: Delivery) -> Reply:
-    id_ = session_id(delivery.call.uuid, None)
-    if reason == INVALID_NCCO:
-        return await _take_error_exit(turns, id_, ANSWERED, delivery)
-    return await placing.answer(turns, token, delivery)
 
 
 async def _fall_back_on_event(turns: Turns, delivery: Delivery) -> Reply:
@@ -88,14 +84,6 @@ async def _record(turns: Turns, delivery: Delivery, row: SessionRow | None = Non
     return Reply.recorded(from_json(row.state), "fallback", received)
 
 
-async def _take_error_exit(
-    turns: Turns, id_: str, cause: tuple[int, int], delivery: Delivery, *, is_called: bool = False
-) -> Reply:
-    reply = await without_conflict(partial(_fail, turns, WaitRef("event", id_, *cause), delivery))
-    problem = "the call that failed is not known"
-    return reply or turns.failsafe_reply("fallback", problem, delivery.call, is_called=is_called)
-
-
 async def _fail(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply | None:
     """None if the call or its flow's revision is not stored. Raises Conflict."""
     row = await turns.store.load(ref.session)
@@ -114,4 +102,4 @@ async def _fail(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply | None:
         return None
     context = await turns.context(flow, delivery, await turns.cipher_of(session.call.request))
     turn = await turns.play(engine.fail(flow, session, context, "Vonage refused the NCCO it was sent"))
-    return await turns.advance(row, turn, received, delivery, "input")
+    return await turns.advance(row, turn, received, delivery, needs_action=True)

@@ -15,8 +15,8 @@ from ncco_server import engine
 from ncco_server.engine import CallData, Lookup, LookupAnswer, OpenWait, Session, Turn, TurnContext, WaitRef
 from ncco_server.engine.interpreter import Playing, Result
 from ncco_server.engine.session import NOTHING, Cipher, from_json
+from ncco_server.engine.waits import OF_WORD
 from ncco_server.errors import Conflict, StoreUnavailable
-from ncco_server.flow.frame import CallbackKind
 from ncco_server.flow.model import Flow, Project
 from ncco_server.raised import log_raised
 from ncco_server.service.delivery import CALL_LOG, END_OF_INPUT, JOIN_SILENTLY, Delivery, Reply
@@ -117,9 +117,9 @@ class Policy:
         )
 
 
-def ncco_of_reply(turn: Turn, *, is_input: bool) -> bytes:
+def ncco_of_reply(turn: Turn, *, needs_action: bool) -> bytes:
     """Return b"" with nothing to play, unless the turn replies to an input, which needs an action."""
-    return orjson.dumps(turn.ncco) if turn.ncco else END_OF_INPUT if is_input else b""
+    return orjson.dumps(turn.ncco) if turn.ncco else END_OF_INPUT if needs_action else b""
 
 
 class Turns:
@@ -280,7 +280,7 @@ class Turns:
         recording: RecordingRow | None,
     ) -> Caused:
         """What the webhook of a wait causes. The store ignores hooks and rows of a repeated delivery."""
-        if flow is None or ref.kind != "event" or delivery.problem:
+        if flow is None or not OF_WORD[ref.kind].is_observed or delivery.problem:
             return NOTHING_CAUSED if recording is None else Caused(recording=recording)
         context = self.policy.turn_context(delivery.received_at, delivery.base_url)
         effects = engine.observe(flow, session, ref, delivery.webhook, context)
@@ -292,15 +292,15 @@ class Turns:
         turn: Turn,
         received: WebhookRow,
         delivery: Delivery,
-        kind: CallbackKind,
         *,
+        needs_action: bool = False,
         before: Caused = NOTHING_CAUSED,
     ) -> Reply:
         """Store the next turn, then reply with it. What its event causes comes `before` the turn's own.
 
         Raises Conflict.
         """
-        ncco = ncco_of_reply(turn, is_input=kind == "input")
+        ncco = ncco_of_reply(turn, needs_action=needs_action)
         caused = caused_by_turn(turn, delivery.received_ms, before)
         moved = session_row(turn.session, row.version + 1, row.created_at, delivery.received_ms, row.leg)
         played = turn_row(turn, stored_ncco(turn, ncco), received, delivery, caused.hooks)

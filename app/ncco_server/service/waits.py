@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import partial
 
 from ncco_server import engine
-from ncco_server.engine import CallData, OpenWait, Session, WaitRef
+from ncco_server.engine import CallData, Session, WaitRef
 from ncco_server.engine.session import from_json
+from ncco_server.engine.waits import OF_WORD, kind_of
+from ncco_server.engine.waits.kind import status_of
 from ncco_server.flow.frame import CallbackKind
 from ncco_server.ncco.webhooks import StatusWebhook
 from ncco_server.service import call_ends, called_parties
@@ -14,14 +16,14 @@ from ncco_server.service.announced_recordings import announced
 from ncco_server.service.delivery import Delivery, Reply
 from ncco_server.service.tokens import read_token
 from ncco_server.service.turns import Turns, has_ended, lost_revision, wait_of, without_conflict
-from ncco_server.service.written_rows import REFUSED, status_of, webhook_row
+from ncco_server.service.written_rows import REFUSED, webhook_row
 from ncco_server.store import Caused, WebhookRow
 
 
 async def resume(turns: Turns, kind: CallbackKind, token: str, delivery: Delivery) -> Reply:
     """Raise UnknownWait if this server did not sign the token."""
     ref = read_token(turns.policy.keys, kind, token)
-    if kind == "onanswer":
+    if OF_WORD[kind].is_called:
         return await called_parties.answer(turns, ref, delivery)
     return await without_conflict(partial(_resume, turns, ref, delivery))
 
@@ -35,14 +37,15 @@ async def _resume(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
     wait = wait_of(session, ref)
     if wait is None or has_ended(row, delivery):
         return await _resume_closed(turns, session, ref, delivery)
-    received = _wait_row(turns, ref, delivery, hides=_hides_input(wait))
+    kind = kind_of(wait)
+    received = _wait_row(turns, ref, delivery, hides=kind.hides(wait))
     flow = await turns.library.pinned(session.flow, session.revision)
     if flow is None:
         await turns.record(received, Caused(recording=announced(turns.policy, delivery, session, ref)))
         is_called = bool(session.parent)
         return turns.failsafe_reply(delivery.kind, lost_revision(session), session.call, is_called=is_called)
     seen = frozenset[str]()
-    if ref.kind == "notify":
+    if kind.reads_statuses:
         seen = await turns.seen(session) | await called_parties.refusals(turns, session)
     read = None if delivery.problem else delivery.webhook
     cipher = await turns.cipher_of(session.call.request)
@@ -53,17 +56,18 @@ async def _resume(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
     if turn is None:
         await _record_on_wait(turns, received, caused, ref, delivery)
         return Reply.recorded(session, delivery.kind, received)
-    return await turns.advance(row, turn, received, delivery, ref.kind, before=caused)
+    return await turns.advance(row, turn, received, delivery, needs_action=kind.asks, before=caused)
 
 
 async def _resume_closed(turns: Turns, session: Session, ref: WaitRef, delivery: Delivery) -> Reply:
     """A repeat gets the same bytes, any other webhook is only recorded."""
-    received = _wait_row(turns, ref, delivery, hides=True if ref.kind == "input" else None)
+    kind = OF_WORD[ref.kind]
+    received = _wait_row(turns, ref, delivery, hides=kind.hides(None))
     request = session.call.request
     stored = await turns.stored_reply(session.id, ref.turn, ref.index, REFUSED, request)
     if stored is None:
         stored = await turns.stored_reply(session.id, ref.turn, ref.index, received.status, request)
-    flow = await turns.library.pinned(session.flow, session.revision) if ref.kind == "event" else None
+    flow = await turns.library.pinned(session.flow, session.revision) if kind.is_observed else None
     recording = announced(turns.policy, delivery, session, ref, flow)
     caused = turns.caused_by_event(flow, session, ref, delivery, recording)
     await _record_on_wait(turns, received, caused, ref, delivery)
@@ -80,7 +84,7 @@ async def _resume_unknown(turns: Turns, ref: WaitRef, delivery: Delivery) -> Rep
 
 
 def _wait_row(turns: Turns, ref: WaitRef, delivery: Delivery, *, hides: bool | None) -> WebhookRow:
-    status = "" if ref.kind == "input" else status_of(delivery.webhook)
+    status = "" if OF_WORD[ref.kind].asks else status_of(delivery.webhook)
     return webhook_row(turns.policy.keys[0], delivery, delivery.kind, ref.session, ref, status=status, hides=hides)
 
 
@@ -91,7 +95,7 @@ async def _record_on_wait(turns: Turns, received: WebhookRow, caused: Caused, re
     """
     webhook = delivery.webhook
     party = None
-    if ref.kind == "event" and isinstance(webhook, StatusWebhook) and webhook.status == "completed":
+    if isinstance(webhook, StatusWebhook) and webhook.status == "completed":
         party = await turns.store.load(
             called_parties.called_id(WaitRef("onanswer", ref.session, ref.turn, ref.index + 1))
         )
@@ -99,9 +103,3 @@ async def _record_on_wait(turns: Turns, received: WebhookRow, caused: Caused, re
         await turns.record(received, caused)
     else:
         await call_ends.end(turns, party.leg, received, delivery, caused)
-
-
-def _hides_input(wait: OpenWait) -> bool | None:
-    """Return None if the wait does not ask for input."""
-    asks = wait.kind == "input" or (wait.kind == "event" and wait.name == "input")
-    return wait.sensitive if asks else wait.sensitive or None

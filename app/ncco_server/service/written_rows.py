@@ -14,12 +14,7 @@ from ncco_server.engine import EventEffects, Session, Turn, WaitRef
 from ncco_server.engine.session import NOTHING, to_json
 from ncco_server.flow.language.hooks import Hook
 from ncco_server.flow.model import Flow
-from ncco_server.ncco.webhooks import (
-    InputWebhook,
-    LegWebhook,
-    StatusWebhook,
-    Webhook,
-)
+from ncco_server.ncco.webhooks import LegWebhook
 from ncco_server.service.delivery import Delivery
 from ncco_server.service.masks import MARK, body_of, mask, may_hold_input, with_marks
 from ncco_server.store import NOTHING_CAUSED, Caused, HookRow, RecordingRow, SessionRow, TurnRow, WebhookRow
@@ -32,13 +27,6 @@ NAME_LIMIT: Final = 200
 def stored_ncco(turn: Turn, ncco: bytes) -> bytes:
     """It says which options are tokens."""
     return ncco if turn.stored_ncco is None else orjson.dumps(turn.stored_ncco)
-
-
-def status_of(webhook: Webhook) -> str:
-    """Distinguishes a wait's webhooks: a status with its sub-state, "" for an input, or the kind."""
-    if not isinstance(webhook, StatusWebhook):
-        return "" if isinstance(webhook, InputWebhook) else webhook.kind
-    return f"{webhook.status or ''}:{webhook.sub_state}" if webhook.sub_state else webhook.status or ""
 
 
 def webhook_row(

@@ -10,8 +10,8 @@ import orjson
 
 from ncco_server import engine
 from ncco_server.engine import CallData, WaitRef
-from ncco_server.engine.outcome import event_of
 from ncco_server.engine.session import OWN_LEG, from_json
+from ncco_server.engine.waits.kind import event_of, status_of
 from ncco_server.errors import AlreadyOpen
 from ncco_server.ncco.statuses import DETECTIONS, OVER, PICKED_UP
 from ncco_server.ncco.webhooks import StatusWebhook
@@ -21,7 +21,7 @@ from ncco_server.service.placing.attempts import ANSWERED, SILENT_S, STATUS_POLL
 from ncco_server.service.placing.ends import end_attempt, values_of
 from ncco_server.service.tokens import make_token, read_token
 from ncco_server.service.turns import Turns, without_conflict
-from ncco_server.service.written_rows import answer_row, status_of, webhook_row
+from ncco_server.service.written_rows import answer_row, webhook_row
 from ncco_server.store import AttemptRow, PlacedRow, milliseconds
 
 GOODBYE: Final = orjson.dumps([{"action": "talk", "text": "Goodbye."}])
@@ -143,7 +143,7 @@ async def _detected(turns: Turns, placed: PlacedRow, attempt: AttemptRow, delive
     cipher = PlacedCipher.of(turns.policy.keys, placed.salt)
     context = await turns.context(flow, delivery, cipher)
     turn = await turns.play(engine.detected(flow, session, outcome, values_of(flow, placed, cipher), context))
-    return await turns.advance(row, turn, received, delivery, "event") if turn is not None else None
+    return await turns.advance(row, turn, received, delivery) if turn is not None else None
 
 
 def _later(delivery: Delivery, seconds: int) -> int:

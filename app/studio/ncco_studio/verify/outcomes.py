@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple, TypeAlias
 
-from ncco_server.engine.outcome import hear_connected
 from ncco_server.engine.session import Session, TraceLine
+from ncco_server.engine.waits import kind_of
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.runtime import IMMEDIATE
+from ncco_server.ncco.statuses import DIAL_FAILURES
 from ncco_studio.pictures.graph import ERROR, OutcomeKey
 
 REAL: Final = "answered"
@@ -134,12 +135,12 @@ def completed_last(
     for wait in session.waits:
         flow = flows.get(wait.flow or session.flow)
         step = flow.steps.get(wait.step) if flow is not None else None
-        if flow is None or step is None or wait.kind != "event":
+        if flow is None or step is None or not kind_of(wait).is_observed:
             continue
         ends = {way.name for way in step.exit.ways if way.target.is_end}
         reported = frozenset(status for number, status in seen if number == wait.index)
         is_last = "completed" in ends & step.exit.statuses and "answered" in reported
-        if is_last and hear_connected(reported).name == "completed":
+        if is_last and reported.isdisjoint(DIAL_FAILURES):
             yield flow.name, wait.step, "completed"
 
 

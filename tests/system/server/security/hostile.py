@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from starlette.types import Message
 
 from ncco_server.assembly import policy_of
-from ncco_server.engine.outcome import APART, JOINED
+from ncco_server.engine.waits.called_party import APART, JOINED
 from ncco_server.flow.loader import load_files
 from ncco_server.flow.model import Flow
 from ncco_server.ncco import check

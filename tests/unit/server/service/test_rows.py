@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ncco_server.engine import WaitRef
+from ncco_server.engine.waits.kind import status_of
 from ncco_server.errors import UnknownWait
 from ncco_server.flow.frame import CallbackKind
 from ncco_server.flow.language.hooks import Hook
@@ -18,7 +19,7 @@ from ncco_server.ncco.webhooks import recognise
 from ncco_server.service.delivery import Delivery, FailedUrl, session_id
 from ncco_server.service.masks import body_of, fields_of, json_object
 from ncco_server.service.tokens import make_token, read_token
-from ncco_server.service.written_rows import answer_row, hook_rows, status_of
+from ncco_server.service.written_rows import answer_row, hook_rows
 from tests.support.cases import each_case
 from tests.support.stored_rows import webhook_row
 from tests.unit.server.service.served_call import ANSWER, LEG, NOON, delivery

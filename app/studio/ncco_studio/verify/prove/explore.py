@@ -36,8 +36,9 @@ from ncco_server.engine import (
     without_store,
 )
 from ncco_server.engine.interpreter import Playing
-from ncco_server.engine.outcome import APART
 from ncco_server.engine.records import call_record
+from ncco_server.engine.waits import kind_of
+from ncco_server.engine.waits.called_party import APART
 from ncco_server.flow.model import Flow
 from ncco_server.ncco import check
 from ncco_server.ncco.statuses import STATUSES
@@ -100,7 +101,7 @@ def event_hooks(root: Flow, session: Session, context: TurnContext) -> Iterator[
         yield from hang_up(root, session, _HUNG_UP, context).hooks
         yield from ended(root, session, _HUNG_UP, context, decided=_MISSED).hooks
     for wait in session.waits:
-        if wait.kind == "event":
+        if kind_of(wait).is_observed:
             flow = root.named(wait.flow)
             ref = WaitRef(wait.kind, session.id, session.turn, wait.index)
             for name in dict.fromkeys((*flow.steps[wait.step].events, *flow.events)):
@@ -392,7 +393,7 @@ class Explorer:
         )
         self.space.add(made)
         for wait in turn.session.waits:
-            if wait.kind == "onanswer" and dialled_by is None:
+            if wait.runs is not None and dialled_by is None:
                 self._call_party(turn.session, wait, made)
         return made
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from operator import itemgetter
 from typing import TypeAlias
 
-from ncco_server.engine.outcome import APART
+from ncco_server.engine.waits.called_party import APART
 from ncco_server.flow.digraph import components, reachable, shortest_path
 from ncco_studio.pictures.graph import OutcomeKey
 from ncco_studio.simulator.parties import ENDLESS

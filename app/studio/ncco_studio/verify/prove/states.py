@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Any, Final, TypeAlias
 
 from ncco_server.engine import Session, awaits_detection
-from ncco_server.engine.outcome import ASR_ERRORS, REACHED
 from ncco_server.engine.records import call_record
+from ncco_server.engine.waits import kind_of
+from ncco_server.engine.waits.input import ASR_ERRORS
 from ncco_server.flow.model import Flow
 from ncco_studio.verify.prove.expressions import LENGTH
 from ncco_studio.verify.prove.literals import Literals
@@ -51,7 +52,7 @@ class States:
     def key(self, session: Session, moment: datetime) -> Key:
         """Equal for waiting sessions that will behave the same, apart from failed attempts and targets tried."""
         here = (session.at or self.root.name, session.step)
-        is_coming = any(wait.name == REACHED for wait in session.waits)
+        is_coming = any(kind_of(wait).begins_step for wait in session.waits)
         common = {"input": session.heard, "call": call_record(session.call)}
         callers = (
             (
@@ -73,7 +74,7 @@ class States:
 
     def _own(self, session: Session) -> dict[Path, Any]:
         here = (session.at or self.root.name, session.step)
-        when: When = "entering" if any(wait.name == REACHED for wait in session.waits) else "waiting"
+        when: When = "entering" if any(kind_of(wait).begins_step for wait in session.waits) else "waiting"
         known = {"input": session.heard, "call": call_record(session.call), **session.lookups}
         paths = [path for path, _ in self.liveness.kept.get((*here, when), ())]
         return dict(zip(paths, self._live(here, when, known, session.variables), strict=True))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, NamedTuple
 
 from ncco_server.engine import OpenWait, Session, awaits_detection
-from ncco_server.flow.action import CONNECTED, HELD
+from ncco_server.engine.waits import kind_of
+from ncco_server.engine.waits.checkpoint import Checkpoint, Hold, Reached
+from ncco_server.engine.waits.dial import Connected, Dial
+from ncco_server.engine.waits.input import Input
+from ncco_server.engine.waits.kind import WaitKind
 from ncco_server.flow.actions.waits import connect_of
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.runtime import Asked
@@ -60,14 +64,12 @@ class Triggers:
         flow = self.root.named(session.at)
         step = flow.steps[session.step]
         for wait in (wait for wait in session.waits if wait.steers):
-            if wait.kind == "input" and step.exit.asked is not None:
-                asked = step.exit.asked
+            asked = step.exit.asked
+            if kind_of(wait).asks and asked is not None:
                 in_locale = asked.by_locale.get(flow.locale_for(session.locale), asked)
                 yield from self._answers(flow, step, in_locale, wait)
-            elif wait.kind == "event":
-                yield from _statuses(step, wait)
             else:
-                yield from _notified(step, wait)
+                yield from _SAMPLES[type(kind_of(wait))](step, wait)
 
     def _answers(self, flow: Flow, step: Step, asked: Asked, wait: OpenWait) -> Iterator[Trigger]:
         wrong = [key for key in KEYS if key not in asked.keys][:1] if asked.keys else []
@@ -211,20 +213,36 @@ def _decides_before_a_beep(step: Step) -> bool:
 
 def ends_with_dial(step: Step, session: Session) -> bool:
     """Whether the call ends when the dialled party hangs up, because nothing follows the `connect`."""
-    return step.exit.dials and not any(wait.name == CONNECTED for wait in session.waits)
+    return step.exit.dials and not any(isinstance(kind_of(wait), Connected) for wait in session.waits)
 
 
-def _notified(step: Step, wait: OpenWait) -> Iterator[Trigger]:
-    webhook = NotifyWebhook.read({"payload": {"checkpoint": wait.name}})
-    if wait.name == CONNECTED:
-        answered = frozenset({"answered", "completed"})
-        yield Trigger("dial", {"dial": {"outcome": "completed"}}, wait.index, webhook, answered)
-        yield Trigger("dial", {"dial": {"outcome": "failed"}}, wait.index, webhook)
-    elif wait.name == HELD:
-        yield Trigger("held", {}, wait.index, webhook)
-        yield Trigger("held", {}, wait.index, webhook, waited=step.exit.longest_wait_s)
-    else:
-        yield Trigger("checkpoint", {}, wait.index, webhook)
+def _connected(step: Step, wait: OpenWait) -> Iterator[Trigger]:
+    answered = frozenset({"answered", "completed"})
+    yield Trigger("dial", {"dial": {"outcome": "completed"}}, wait.index, _notify(wait), answered)
+    yield Trigger("dial", {"dial": {"outcome": "failed"}}, wait.index, _notify(wait))
+
+
+def _held(step: Step, wait: OpenWait) -> Iterator[Trigger]:
+    yield Trigger("held", {}, wait.index, _notify(wait))
+    yield Trigger("held", {}, wait.index, _notify(wait), waited=step.exit.longest_wait_s)
+
+
+def _reached(step: Step, wait: OpenWait) -> Iterator[Trigger]:
+    yield Trigger("checkpoint", {}, wait.index, _notify(wait))
+
+
+def _notify(wait: OpenWait) -> Webhook:
+    return NotifyWebhook.read({"payload": {"checkpoint": wait.name}})
+
+
+_SAMPLES: Final[Mapping[type[WaitKind], Callable[[Step, OpenWait], Iterator[Trigger]]]] = {
+    Dial: _statuses,
+    Connected: _connected,
+    Hold: _held,
+    Checkpoint: _reached,
+    Reached: _reached,
+}
+"""What can end each kind of wait, except an input, whose answers depend on the whole flow."""
 
 
 def detections_at(root: Flow, session: Session, given: Mapping[str, Any]) -> Iterator[Trigger]:
@@ -246,6 +264,6 @@ def may_be_moved(root: Flow, session: Session) -> bool:
 def faults_at(session: Session) -> Iterator[Trigger]:
     """Leave out faults of the store."""
     for wait in session.waits:
-        if wait.steers and wait.kind in ("input", "notify") and wait.name != CONNECTED:
+        if wait.steers and isinstance(kind_of(wait), Input | Checkpoint):
             yield Trigger("fault", {}, wait.index, fault="unreadable")
     yield Trigger("fault", {}, fault="refused")

@@ -3,11 +3,15 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ncco_server.engine.outcome import hear_input, hear_status
+from ncco_server.engine.waits.dial import Dial
+from ncco_server.engine.waits.input import hear_input
 from ncco_server.flow.runtime import Asked
 from ncco_server.ncco.webhooks import MOST_RESULTS, InputWebhook, StatusWebhook
 from tests.support.cases import each_case
 from tests.unit.server.flow.tables import table
+
+OF_ANY_CALL: tuple[Any, Any, Any] = (None, None, None)
+"""The step, the session and the wait, on which a status does not depend."""
 
 ASKED = {
     "menu": Asked(
@@ -48,8 +52,9 @@ def test_what_the_caller_did_has_this_outcome(asked: str, webhook: dict[str, Any
     ],
 )
 def test_every_call_status_except_the_beep_is_its_own_outcome(fields: dict[str, Any], name: str) -> None:
-    found = hear_status(StatusWebhook.read(fields))
+    found = Dial().hear(*OF_ANY_CALL, StatusWebhook.read(fields), frozenset())
 
+    assert found is not None
     assert name == found.name
     assert f"Vonage reported {fields.get('status', '')}" == found.because.partition(" (")[0]
 
