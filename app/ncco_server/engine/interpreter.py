@@ -32,6 +32,7 @@ from ncco_server.engine.session import (
 from ncco_server.engine.stretch import begun, decided, first_turn, written_at
 from ncco_server.engine.waits import kind_of
 from ncco_server.engine.waits.detection import awaits_detection
+from ncco_server.engine.waits.kind import WaitKind
 from ncco_server.errors import RenderError
 from ncco_server.flow.frame import Assignment, Target
 from ncco_server.flow.language.lookups import AskedLookup
@@ -406,13 +407,14 @@ def resume(
         run.note("failed", wait.step, error.code, because=run.scopes.shown(error), at=error.where)
         yield from take_error_exit(run, None, "the handler cannot go on")
         return run.finish("error")
-    outcome = kind_of(wait).hear(step, session, wait, webhook, seen)
+    kind = kind_of(wait)
+    outcome = kind.hear(step, session, wait, webhook, seen)
     if outcome is None:
         return None
     if outcome.name == "error":
         yield from take_error_exit(run, step, outcome.because)
         return run.finish("error")
-    return (yield from _decide(run, step, wait, outcome))
+    return (yield from _decide(run, step, wait, kind, outcome))
 
 
 def waiting_handler(flow: Flow, session: Session, context: TurnContext) -> Step | None:
@@ -480,10 +482,9 @@ def without_store(flow: Flow, session_id: str, call: CallData, context: TurnCont
     return turn._replace(ncco=ncco)
 
 
-def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[Turn | None]:
+def _decide(run: Run, step: Step, wait: OpenWait, kind: WaitKind, outcome: Outcome) -> Playing[Turn | None]:
     """None if the exit ignores the outcome."""
     before = run.before
-    kind = kind_of(wait)
     if wait.sensitive:
         run.scopes.secrets.learn([outcome.digits, outcome.text])
     run.has_chosen = outcome.name == "choice"

@@ -48,7 +48,11 @@ async def fall_back(turns: Turns, delivery: Delivery) -> Reply:
         id_, cause = (called_parties.called_id(ref), ANSWERED) if is_called else (ref.session, (ref.turn, ref.index))
         again = partial(waits.resume, turns, word, name, original)
     elif is_of_event(webhook, kind):
-        return await _fall_back_on_event(turns, original)
+        # The failed event does not affect the call: the current NCCO continues.
+        leg = original.call.uuid
+        row = await turns.store.load(session_id(leg, None)) if leg else None
+        rows = [row] if row is not None else await turns.store.calls_of(leg)
+        return await _record(turns, original, rows[0]) if rows else await answers.answer(turns, original)
     else:
         flow = name or None
         id_ = await answers.answered_session(turns, session_id(original.call.uuid, flow), original.call)
@@ -63,16 +67,6 @@ async def fall_back(turns: Turns, delivery: Delivery) -> Reply:
 def is_of_event(webhook: FallbackWebhook, kind: str) -> bool:
     """Whether an event failed, to which the reply would have been empty. `kind` is that of the failed URL."""
     return kind != "answer" and (webhook.original_type or kind) == "event"
-
-
-async def _fall_back_on_event(turns: Turns, delivery: Delivery) -> Reply:
-    """The failed event does not affect the call: the current NCCO continues."""
-    leg = delivery.call.uuid
-    row = await turns.store.load(session_id(leg, None)) if leg else None
-    rows = [row] if row is not None else await turns.store.calls_of(leg)
-    if not rows:
-        return await answers.answer(turns, delivery)
-    return await _record(turns, delivery, rows[0])
 
 
 async def _record(turns: Turns, delivery: Delivery, row: SessionRow | None = None) -> Reply:

@@ -32,7 +32,10 @@ async def _resume(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
     """Raises Conflict."""
     row = await turns.store.load(ref.session)
     if row is None:
-        return await _resume_unknown(turns, ref, delivery)
+        # The token is valid, so a caller is on the line, but the call is not stored.
+        unknown = Caused(recording=announced(turns.policy, delivery))
+        await turns.record(_wait_row(turns, ref, delivery, hides=True), unknown)
+        return turns.failsafe_reply(delivery.kind, "this call is not stored", CallData(uuid=ref.session))
     session = from_json(row.state)
     wait = wait_of(session, ref)
     if wait is None or has_ended(row, delivery):
@@ -74,13 +77,6 @@ async def _resume_closed(turns: Turns, session: Session, ref: WaitRef, delivery:
     if stored is None:
         return Reply.recorded(session, delivery.kind, received)
     return Reply.repeat(stored, delivery.kind, session.call, session)
-
-
-async def _resume_unknown(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
-    """The token is valid, so a caller is on the line, but the call is not stored."""
-    caused = Caused(recording=announced(turns.policy, delivery))
-    await turns.record(_wait_row(turns, ref, delivery, hides=True), caused)
-    return turns.failsafe_reply(delivery.kind, "this call is not stored", CallData(uuid=ref.session))
 
 
 def _wait_row(turns: Turns, ref: WaitRef, delivery: Delivery, *, hides: bool | None) -> WebhookRow:

@@ -83,20 +83,17 @@ def _hear_digits(asked: Asked, digits: str) -> Outcome:
 
 
 def _hear_speech(asked: Asked, results: tuple[SpeechResult, ...]) -> Outcome:
-    sure = [result for result in results[:MOST_RESULTS] if _is_sure(result, asked.min_confidence)]
+    least = asked.min_confidence
+    sure = [each for each in results[:MOST_RESULTS] if each.confidence is None or each.confidence >= least]
     for result in sure:
         heard = _hear_result(asked, result)
         if heard is not None:
             return heard
     best = results[0]
     if not sure:
-        because = f"no result reaches the required confidence of {asked.min_confidence:g}"
+        because = f"no result reaches the required confidence of {least:g}"
         return Outcome("nomatch", "", "", best.text, best.confidence, "low_confidence", because)
     return Outcome("nomatch", "", "", best.text, best.confidence, "speech", "no result contains a phrase of a choice")
-
-
-def _is_sure(result: SpeechResult, least: float) -> bool:
-    return result.confidence is None or result.confidence >= least
 
 
 def _hear_result(asked: Asked, result: SpeechResult) -> Outcome | None:
