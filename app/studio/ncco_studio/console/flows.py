@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from markupsafe import Markup
@@ -28,7 +28,7 @@ from ncco_studio.console.polled import ListSearch
 from ncco_studio.console.report import PeriodQuery, count_period
 from ncco_studio.console.state import Console, TheConsole, console_of
 from ncco_studio.console.stored_rows import played_world
-from ncco_studio.console.traffic import Traffic, paint_traffic, traffic_for, traffic_words
+from ncco_studio.console.traffic import Traffic, busiest, paint_traffic, traffic_for, traffic_words
 from ncco_studio.editor.language import drawing_of
 from ncco_studio.editor.project import ReadProject
 from ncco_studio.editor.worker import WorkNotDone
@@ -55,7 +55,6 @@ KINDS: Final = {
     "end": "an end",
 }
 _STYLE: Final = (STATIC / "picture.css").read_text(encoding="utf-8")
-PERIODS: Final = {"1": "today", "7": "the last 7 days", "30": "the last 30 days", "": "the days"}
 VERDICTS: Final = {
     "proved": "Every possible call was explored, and no problems were found.",
     "walked": "Every possible call was explored, though some inputs only with sample values. No problems were found.",
@@ -64,16 +63,16 @@ VERDICTS: Final = {
 }
 
 
-class PaintQuery(PeriodQuery, ListSearch):
-    """Whether to show an overlay, and of which days' calls."""
+class PictureQuery(ListSearch):
+    """What a picture shows, as in its URL."""
 
-    paint: Literal["", "traffic", "none"] = ""
-    """`""` paints if calls are kept."""
+    plain: bool = False
+    """Without the calls of the last 7 days."""
     errors: bool = False
     """Whether to draw error paths."""
 
 
-Wanted: TypeAlias = Annotated[PaintQuery, Query()]
+Wanted: TypeAlias = Annotated[PictureQuery, Query()]
 
 
 async def _picture(
@@ -92,17 +91,17 @@ def _drawn(flow: Flow, traffic: Traffic | None, view: View, *, errors: bool) -> 
     A step has its node, and its exits as (label, target).
     """
     drawing = drawing_of([flow], for_owners=view == "owner", errors=errors)
-    drawing = paint_traffic(drawing, traffic) if traffic else drawing
+    painted = paint_traffic(drawing, traffic) if traffic else drawing
     names = {node.key: _name(node, flow.title) for flow in drawing.subgraphs for node in flow.nodes}
     ways: dict[str, list[tuple[str, str]]] = {}
-    for arrow in drawing.arrows:
+    for arrow in painted.arrows:
         ways.setdefault(arrow.start, []).append((", ".join(arrow.lines), names[arrow.end]))
     steps = {
         flow.title: [(node, ways.get(node.key, [])) for node in flow.nodes if node.step] for flow in drawing.subgraphs
     }
     found = {node.kind for flow in drawing.subgraphs for node in flow.nodes}
     found |= {"link"} if len(drawing.subgraphs) > 1 else set()
-    svg = Markup(as_svg(drawing))  # noqa: S704 - every text in it is escaped
+    svg = Markup(as_svg(painted, room_for=busiest(drawing)))  # noqa: S704 - every text in it is escaped
     return {"svg": svg, "steps": steps, "kinds": [kind for kind in KINDS if kind in found]}
 
 
@@ -164,17 +163,13 @@ async def flow(request: Request, console: TheConsole, name: str, _: CanLook, wan
     values = _shown([issue for issue in read.issues if issue.place.file == file])
     if flow is None:
         return render(request, "flow_errors.html", name=name, file=file, **values)
-    is_painted = not console.settings.has_memory_store if wanted.paint == "" else wanted.paint == "traffic"
-    if is_painted:
-        wanted.period(zone_of(read.project, name), datetime.now(UTC))  # refuse invalid days now
     return render(
         request,
         "flow.html",
         flow=flow,
         entrances=_entrances(flow, read),
         wanted=wanted,
-        painted=wanted.model_copy(update={"paint": "traffic"}) if is_painted else None,
-        periods=PERIODS,
+        has_calls=not console.settings.has_memory_store,
         **await _picture(request, read, flow, errors=wanted.errors),
         **values,
     )
@@ -182,13 +177,13 @@ async def flow(request: Request, console: TheConsole, name: str, _: CanLook, wan
 
 @router.get("/flows/{name}/painted")
 async def painted(request: Request, console: TheConsole, name: str, _: CanLook, wanted: Wanted) -> Response:
-    """Send the picture with an overlay of calls, or why there is none. Pages load it later."""
+    """Send the picture with the calls of the last 7 days, or why there are none. Pages load it later."""
     read = await console.read_project()
     flow = read.project.flows.get(name)
     if flow is None:
         problem = f"The flow {name} was removed or now has errors. Reload the page."
         return render(request, "flow_painted.html", problem=problem)
-    period = wanted.period(zone_of(read.project, name), datetime.now(UTC))
+    period = PeriodQuery(days="7").period(zone_of(read.project, name), datetime.now(UTC))
     traffic = await traffic_for(console, period, read)
     if isinstance(traffic, str):
         return render(request, "flow_painted.html", problem=traffic)

@@ -73,7 +73,7 @@ Day: TypeAlias = Annotated[date | None, BeforeValidator(lambda text: text or Non
 class PeriodQuery(BaseModel):
     """Days from `first` to `last`, inclusive, as in a URL."""
 
-    days: Literal["", "1", "7", "28", "30", "91"] = ""
+    days: Literal["", "7", "28", "91"] = ""
     """A period that ends today. It takes precedence over the dates."""
     first: Annotated[Day, Query(alias="from")] = None
     last: Annotated[Day, Query(alias="to")] = None

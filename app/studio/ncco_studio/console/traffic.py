@@ -227,6 +227,14 @@ def paint_traffic(drawing: Drawing, traffic: Traffic) -> Drawing:
     return drawing.with_arrows(painted).marked(mark_of)
 
 
+def busiest(drawing: Drawing) -> Drawing:
+    """Paint the most calls that can be counted, so that a picture has room for all."""
+    ways = Counter({arrow.outcomes[0]: MOST_CALLS for arrow in drawing.arrows if arrow.outcomes})
+    steps = ((flow.title, node.step) for flow in drawing.subgraphs for node in flow.nodes)
+    hung_up = Counter({(flow, step): MOST_CALLS for flow, step in steps if step})
+    return paint_traffic(drawing, Traffic(ways=ways, hung_up=hung_up))
+
+
 def traffic_words(flow: Flow, traffic: Traffic, period: Period) -> Iterator[str]:
     began = f"{counted(traffic.calls[flow.name], 'call')} began"
     came = f"{counted(traffic.ways[flow.name, '', BEGUN], 'call')} came"

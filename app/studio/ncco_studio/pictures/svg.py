@@ -67,12 +67,14 @@ THUMBNAIL: Final = Size(420, 190)
 """What the view `#start` of a picture shows."""
 
 
-def as_svg(drawing: Drawing, stylesheet: str = "") -> str:
+def as_svg(drawing: Drawing, stylesheet: str = "", *, room_for: Drawing | None = None) -> str:
     """Ends with a line break.
 
-    With a style sheet, the SVG has a view `#start` around its first flow's start.
+    With a style sheet, the SVG has a view `#start` around its first flow's start. With `room_for`, the same drawing
+    with longer texts, everything has the place that it has there.
     """
-    frames = [_Frame.of(flow, drawing) for flow in drawing.subgraphs]
+    wide = room_for or drawing
+    frames = [_Frame.of(flow, drawing, of, wide) for flow, of in zip(drawing.subgraphs, wide.subgraphs, strict=True)]
     places, size = _packed([frame.size for frame in frames])
     label = "Flow " + ", ".join(flow.title for flow in drawing.subgraphs)
     opening = (
@@ -100,17 +102,12 @@ class _Frame:
     layout: Layout
 
     @classmethod
-    def of(cls, flow: Subgraph, drawing: Drawing) -> _Frame:
-        titles = {node.key: other.title for other in drawing.subgraphs for node in other.nodes}
-        nodes = {node.key: node for node in flow.nodes}
-        inside = [arrow for arrow in drawing.arrows if arrow.start in nodes]
-        for arrow in inside:
-            if arrow.end not in nodes:
-                nodes[arrow.end] = GraphNode(arrow.end, "link", (titles[arrow.end],))
-        numbers = {key: number for number, key in enumerate(nodes)}
-        arrows = tuple((arrow, numbers[arrow.start], numbers[arrow.end]) for arrow in inside)
-        links = [Link(start, end, _label_size(arrow), arrow.stroke) for arrow, start, end in arrows]
-        return cls(flow, tuple(nodes.values()), arrows, arrange([_node_size(node) for node in nodes.values()], links))
+    def of(cls, flow: Subgraph, drawing: Drawing, wide_flow: Subgraph, wide: Drawing) -> _Frame:
+        """Lay out the flow with the texts of `wide`."""
+        nodes, arrows = _parts(flow, drawing)
+        wide_nodes, wide_arrows = _parts(wide_flow, wide)
+        links = [Link(start, end, _label_size(arrow), arrow.stroke) for arrow, start, end in wide_arrows]
+        return cls(flow, nodes, arrows, arrange([_node_size(node) for node in wide_nodes], links))
 
     @property
     def size(self) -> Size:
@@ -140,7 +137,7 @@ class _Frame:
         for (arrow, start, end), route in zip(self.arrows, self.layout.routes, strict=True):
             yield from self._edge(arrow, start, end, route)
         for (arrow, _, _), route in zip(self.arrows, self.layout.routes, strict=True):
-            if route.label is not None:
+            if route.label is not None and arrow.lines:
                 yield from _label(arrow, route.label)
         for node, rect in zip(self.nodes, self.layout.nodes, strict=True):
             yield from self._node(node, rect)
@@ -169,6 +166,19 @@ class _Frame:
         yield _shape(node, rect)
         yield from _lines(_node_text(node), rect)
         yield "</g>"
+
+
+def _parts(flow: Subgraph, drawing: Drawing) -> tuple[tuple[GraphNode, ...], tuple[tuple[Arrow, int, int], ...]]:
+    """Return the nodes of a flow, with its links, and its arrows from one node's number to another's."""
+    titles = {node.key: other.title for other in drawing.subgraphs for node in other.nodes}
+    nodes = {node.key: node for node in flow.nodes}
+    inside = [arrow for arrow in drawing.arrows if arrow.start in nodes]
+    for arrow in inside:
+        if arrow.end not in nodes:
+            nodes[arrow.end] = GraphNode(arrow.end, "link", (titles[arrow.end],))
+    numbers = {key: number for number, key in enumerate(nodes)}
+    arrows = tuple((arrow, numbers[arrow.start], numbers[arrow.end]) for arrow in inside)
+    return tuple(nodes.values()), arrows
 
 
 def _text(text: str) -> str:

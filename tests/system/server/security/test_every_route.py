@@ -78,7 +78,7 @@ KNOWN: Final[Mapping[str, Sequence[Any]]] = {
     "table": ("do_not_call", "pairs", "none"),
     "key": ("447700900123", "none"),
     "q": ("447700900123", "ada"),
-    "paint": ("traffic", "proof"),
+    "plain": ("true", "false"),
     "use": ("downloaded", "shared"),
 }
 """Values of parameters and fields, by name."""

@@ -29,7 +29,7 @@ PAGES: Final = {
     "/tables": "main a[href='/tables/patients']",
     "/tables/patients": "table tbody tr",
     "/flows": "ul.cards li",
-    "/flows/practice?paint=traffic&days=7": "#picture svg",
+    "/flows/practice": "#picture svg",
     "/change": "a[href^='/change/']",
     "/change/flows/practice.yaml": "textarea",
     "/change/flows/shared.yaml": "input",

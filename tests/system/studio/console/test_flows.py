@@ -105,8 +105,8 @@ def test_a_picture_that_was_moved_stays_where_it_is_when_calls_are_painted(page:
     def hold(route: Route) -> None:
         waiting.append(route)
 
-    page.route("**/painted?*", hold)
-    with page.expect_request("**/painted?*"):
+    page.route("**/painted", hold)
+    with page.expect_request("**/painted"):
         page.goto("/flows/reception")
     picture = page.locator("#picture svg")
     page.get_by_role("button", name="Zoom in").click()
@@ -222,13 +222,8 @@ def test_the_call_that_refutes_a_flow_is_played_on_the_phone(page: Page, project
     expect(page.get_by_text("The call is over")).to_be_visible()
 
 
-def test_the_picture_shows_the_calls_of_some_days(page: Page) -> None:
+def test_the_picture_shows_the_calls_of_the_last_days(page: Page) -> None:
     page.goto("/flows/reception")
-    expect(page.get_by_label("from", exact=True)).to_be_hidden()
-    page.get_by_label("Overlay calls from").select_option("the days")
-    expect(page.get_by_label("from", exact=True)).to_be_visible()
-    page.get_by_label("Overlay calls from").select_option("the last 7 days")
-    page.get_by_role("button", name="Overlay", exact=True).click()
     expect(page.get_by_text("3 calls began here from")).to_be_visible()
     expect(page.locator("#picture .edge.w5")).not_to_have_count(0)
     page.get_by_role("link", name="Show error paths").click()
@@ -238,11 +233,13 @@ def test_the_picture_shows_the_calls_of_some_days(page: Page) -> None:
     page.get_by_role("link", name="Without calls").click()
     expect(page.locator("#picture .edge")).not_to_have_count(0)
     expect(page.locator("#picture .edge.w5")).to_have_count(0)
+    page.get_by_role("link", name="Show the last 7 days").click()
+    expect(page.get_by_text("3 calls began here from")).to_be_visible()
 
 
 def test_missing_call_counts_are_reported(page: Page, watch: Watch) -> None:
     watch.expected += ["ERR_FAILED", "Failed to fetch"]
-    page.route("**/painted?*", lambda route: route.abort())
-    page.goto("/flows/reception?paint=traffic")
+    page.route("**/painted", lambda route: route.abort())
+    page.goto("/flows/reception")
 
     expect(page.locator("#painted")).to_have_text("The calls could not be added to the picture. Reload the page.")

@@ -97,7 +97,7 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "/codes/{code}": ("/codes/E214", "/codes/VALUE"),
     "/flows/{name}": ("/flows/shop", "/flows/VALUE"),
     "/flows/{name}/picture.svg": ("/flows/shop/picture.svg", "/flows/VALUE/picture.svg"),
-    "/flows/{name}/painted": ("/flows/shop/painted?paint=traffic", "/flows/VALUE/painted?paint=VALUE"),
+    "/flows/{name}/painted": ("/flows/shop/painted", "/flows/VALUE/painted?errors=VALUE"),
     "/calls": ("/calls", "/calls?q=VALUE&flow=VALUE", "/calls?state=VALUE", "/calls?since=VALUE", "/calls?day=VALUE"),
     "/calls.json": ("/calls.json", "/calls.json?q=VALUE"),
     "/calls.csv": ("/calls.csv", "/calls.csv?q=VALUE"),

@@ -30,7 +30,7 @@ OTHER_PAGES: Final = (
     "/calls.json?state=missed",
     "/calls.csv?q=447",
     "/report.json?days=28",
-    "/flows/frontdesk/painted?paint=traffic&days=7",
+    "/flows/frontdesk/painted",
     "/messages",
     "/health",
     "/calls/placed",

@@ -83,7 +83,7 @@ async def test_a_flow_saved_meanwhile_is_proved_again(tmp_path: Path) -> None:
         after = await client.post(PROOF)
         (tmp_path / "flows/main.yaml").write_text(FLOW.replace("goto: end", "goto: nowhere"), encoding="utf-8")
         broken = await client.post(PROOF)
-        painted = await client.get("/flows/main/painted?paint=traffic")
+        painted = await client.get("/flows/main/painted")
 
     assert [200, 200, 404] == [each.status_code for each in (await before, after, broken)]
     assert 2 == proofs_begun(tmp_path)

@@ -59,6 +59,7 @@ WAYS = {
 """Where a key leads from a step, by the arrows of the picture."""
 NEXT = {("menu", "2"): "rate", ("menu", "3"): "menu", ("menu", "4"): "person"}
 _EDGE = re.compile(r'<g class="edge \w+ w(\d)" [^>]*>\s*<title>([^<]*)</title>')
+_SHAPE = re.compile(r'class="node .*?class="shape" ([^>]*)>', re.DOTALL)
 _MARK = re.compile(r'class="node \w+ marked" data-flow="(\w+)" data-step="(\w+)".*?(\d+) hung up here', re.DOTALL)
 
 
@@ -87,9 +88,9 @@ class Line:
         fields = {"uuid": "other", "status": status, "direction": "outbound", "to": "447700900333"}
         await self.webhooks.post(callback(ncco, "connect"), json=fields)
 
-    async def page(self, query: str = "paint=traffic&days=7", flow: str = "shop") -> str:
+    async def page(self, flow: str = "shop") -> str:
         """What the page of the flow fetches after it has loaded."""
-        reply = await self.console.get(f"/flows/{flow}/painted?{query}")
+        reply = await self.console.get(f"/flows/{flow}/painted")
         assert 200 == reply.status_code, reply.text
         return reply.text
 
@@ -144,7 +145,7 @@ async def test_counts_match_a_naive_count(line: Line, seed: int) -> None:
     assert hung_up == {(flow, step): int(count) for flow, step, count in _MARK.findall(page)}
     assert "25 calls began here from" in page
     came = ways["run rating → rate"]
-    assert f"{came} call{'s' if came != 1 else ''} came here from" in await line.page(flow="rating")
+    assert f"{came} call{'s' if came != 1 else ''} came here from" in await line.page("rating")
 
 
 async def test_a_call_that_reached_a_person_was_not_hung_up(line: Line) -> None:
@@ -178,13 +179,16 @@ async def test_calls_of_an_older_revision_count_on_arrows_that_still_exist(line:
     assert "1 call used steps or paths of shop that no longer exist." in page
 
 
-async def test_each_day_counts_its_own_calls(line: Line) -> None:
-    await line.call("a", ["1"])
+async def test_boxes_keep_their_places_when_calls_are_painted(line: Line) -> None:
+    for number in range(12):
+        await line.call(f"leg-{number}", ["4"] if number % 2 else [])
+        await line.hang_up(f"leg-{number}")
 
-    page = await line.page("paint=traffic&from=2020-01-01&to=2020-01-02")
+    plain = (await line.console.get("/flows/shop?plain=true")).text
+    page = await line.page()
 
-    assert {} == painted(page)
-    assert "0 calls began here from 1 January 2020 to 2 January 2020." in page
-    reply = await line.console.get("/flows/shop?paint=traffic&from=2020-01-03&to=2020-01-01")
-    assert 422 == reply.status_code
-    assert "2020-01-03 is after 2020-01-01" in reply.text
+    assert {"menu → person", "hello → menu"} <= painted(page).keys()
+    assert 2 == len(_MARK.findall(page))
+    assert _SHAPE.findall(plain) == _SHAPE.findall(page) != []
+    assert "#painted" not in plain and "Show the last 7 days" in plain
+    assert "Without calls" in (await line.console.get("/flows/shop")).text
