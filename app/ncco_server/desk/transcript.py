@@ -58,7 +58,6 @@ class CallLine:
         is_unheard: whether it may not have been heard.
         is_of_party: whether a called party heard or did it before it was connected.
         seconds: its duration; None if endless.
-        was, is_new: the text in the call that was repeated, or whether that call had no such line.
     """
 
     kind: LineKind
@@ -76,8 +75,6 @@ class CallLine:
     seconds: float | None = 0.0
     is_cut: bool = False
     language: str = ""
-    was: str = ""
-    is_new: bool = False
 
     @property
     def sentence(self) -> str:

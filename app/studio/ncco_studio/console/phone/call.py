@@ -13,7 +13,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from ncco_server.desk.transcript import CallLine
 from ncco_server.errors import AppError
 from ncco_server.flow.files import SCENARIO_FOLDERS
 from ncco_server.service.hand_hours import HandHours
@@ -47,7 +46,6 @@ class PhoneCall(PlayedCall):
         stage: the server that answers; None for a plain NCCO.
         env: the variables of flows that the person has set.
         made_at: in the time zone of the flow.
-        former: the conversation of the call that this one repeats.
         rows: the stored rows; None if the call uses none.
     """
 
@@ -68,7 +66,6 @@ class PhoneCall(PlayedCall):
         self.answers = answers
         self.playable = playable
         self.made_at: datetime = call.made_at
-        self.former: Sequence[CallLine] = ()
         self.rows = rows
         self._call = call
         self._stage = stage

@@ -25,7 +25,7 @@ from ncco_server.service.phone_numbers import read_called, read_caller
 from ncco_server.service.written_rows import name_of_caller
 from ncco_studio.console.phone.call import PhoneCall, PhoneServer
 from ncco_studio.console.phone.repetition import keep_recorded
-from ncco_studio.console.phone.turns import explain, hooks_of, language_awaited, marked
+from ncco_studio.console.phone.turns import explain, hooks_of, language_awaited
 from ncco_studio.console.phone.world import CallRequest, ChosenAnswers, StoredRows, World
 from ncco_studio.editor.project import project_in
 from ncco_studio.editor.source import PASTED, Playable, read_source
@@ -126,7 +126,6 @@ class PhonePlayer:
         await self._add(placed)
         steps: Sequence[FinishedStep] = ()
         if former is not None:
-            placed.former = call_lines(former)
             steps = tuple(former.finished_steps)
 
         async def begin() -> None:
@@ -247,7 +246,7 @@ def _shown(call: PhoneCall, refused: str) -> Json:
         "made_at": f"{call.made_at:%A} {call.made_at.day} {call.made_at:%B %Y, %H:%M}{zone}",
         "position": plain(call.position),
         "accepted_input": plain(call.accepted_input()),
-        "lines": shown_lines(marked(call_lines(call), call.former)),
+        "lines": shown_lines(call_lines(call)),
         "stopped": call.stopped,
         "ended": call.result.ended,
         "problems": call.problems[:MOST_PROBLEMS],

@@ -1,17 +1,15 @@
-"""The turns of a call on the phone: why each was played, with its webhook, and what differs from a former call."""
+"""The turns of a call on the phone: why each was played, with its webhook."""
 
 from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
-from difflib import SequenceMatcher
 from typing import Any, Final
 
 from ncco_server.desk.recorded_calls import answers_in, functions_in
-from ncco_server.desk.transcript import CallLine, place_of, trace_of
+from ncco_server.desk.transcript import place_of, trace_of
 from ncco_studio.simulator.delivery import WebhookDelivery
 from ncco_studio.simulator.transcript import Waited
 from ncco_studio.verify.played_call import PlayedCall
@@ -19,7 +17,6 @@ from ncco_studio.verify.played_lines import replies_of
 
 LONGEST_BODY: Final = 20_000
 """Characters of a displayed body or NCCO."""
-_COMPARED: Final = frozenset({"said", "sound", "why", "webhook"})
 
 
 def language_awaited(waited: Waited | None) -> str:
@@ -27,21 +24,6 @@ def language_awaited(waited: Waited | None) -> str:
     if waited is None or "speech" not in waited.takes:
         return ""
     return str((waited.action.get("speech") or {}).get("language", "en-US"))
-
-
-def marked(now: Sequence[CallLine], before: Sequence[CallLine]) -> list[CallLine]:
-    """Mark differences from the repeated call, as far as that call was played."""
-    found = list(now)
-    old, new = ([(each.kind, each.text) for each in side] for side in (before, now))
-    for tag, first, last, start, end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if tag == "equal" or first == len(old):
-            continue
-        was = [each.text for each in before[first:last] if each.kind in _COMPARED]
-        for offset, index in enumerate(range(start, end)):
-            if found[index].kind in _COMPARED:
-                text = was[offset] if offset < len(was) else ""
-                found[index] = replace(found[index], was=text, is_new=not text)
-    return found
 
 
 def explain(call: PlayedCall, number: int, base_url: str) -> dict[str, Any]:
