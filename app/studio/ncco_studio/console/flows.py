@@ -13,7 +13,6 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 from markupsafe import Markup
 
 from ncco_server.desk.project import zone_of
-from ncco_server.desk.rules import all_rules, fix_of
 from ncco_server.errors import SettingsError, StoreError
 from ncco_server.flow.files import named_flows
 from ncco_server.flow.issues import FlowIssue
@@ -219,19 +218,3 @@ async def _prove(console: Console, flow: str, read: ReadProject, owner: str) -> 
     found = await console.results.get(key, lambda: console.prover.run(verdict_on, values, owner=owner))
     verdict = VERDICT.validate_python(found)
     return verdict.refuted_by(placed_forever(read.project, [verdict]))
-
-
-@router.get("/codes/{code}")
-async def explained(request: Request, code: str, _: CanLook) -> Response:
-    rule = all_rules().get(code)
-    if rule is None:
-        return refused(request, 404, f"There is no code {code}.", "ncco explain lists all of them.")
-    examples = {"Wrong": rule.bad, "Right": rule.good}
-    return render(
-        request,
-        "code.html",
-        rule=rule,
-        about=getattr(rule, "about", ""),
-        fix=fix_of(rule),
-        examples={title: text for title, text in examples.items() if isinstance(text, str)},
-    )

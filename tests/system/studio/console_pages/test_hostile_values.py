@@ -94,7 +94,6 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "/phone/calls/{id_}/turns/{number}": ("/phone/calls/VALUE/turns/1", "/phone/calls/CALL/turns/1"),
     "/flows": ("/flows",),
     "/flows-new": ("/flows-new",),
-    "/codes/{code}": ("/codes/E214", "/codes/VALUE"),
     "/flows/{name}": ("/flows/shop", "/flows/VALUE"),
     "/flows/{name}/picture.svg": ("/flows/shop/picture.svg", "/flows/VALUE/picture.svg"),
     "/flows/{name}/painted": ("/flows/shop/painted", "/flows/VALUE/painted?errors=VALUE"),

@@ -67,21 +67,6 @@ async def test_a_flow_has_one_title_on_all_pages(tmp_path: Path, view: str, titl
     assert f"020 7946 0000 · {title}</option>" in phone
 
 
-async def test_a_code_leads_to_its_explanation(tmp_path: Path) -> None:
-    write(tmp_path, shop=SHOP.replace("goto: menu}", "goto: mneu}"))
-    async with await logged_in(make_console(tmp_path)) as client:
-        listed = (await client.get("/flows")).text
-        links = re.findall(r'href="(/codes/\w+)"', listed)
-        page = words((await client.get(links[0])).text)
-        missing = await client.get("/codes/E000")
-
-    assert "/codes/E214" == links[0]
-    assert "E214" in page
-    assert "Wrong" in page
-    assert "Right" in page
-    assert 404 == missing.status_code
-
-
 @pytest.fixture
 def scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with two programs; a shell finds the one in `bin`."""

@@ -172,8 +172,7 @@ class FlowEditor extends HTMLElement {
       const where = element("button", "quiet small", `${issue.file === this.name ? "" : `${issue.file} `}line ${issue.line}`);
       where.addEventListener("click", () => this.#go(issue));
       const row = element("div", "row");
-      const code = Object.assign(element("a", "small", issue.code), { href: `/codes/${issue.code}`, target: "_blank" });
-      row.append(where, code);
+      row.append(where, element("span", "small", issue.code));
       item.append(sentences(issue), row);
       return item;
     });
