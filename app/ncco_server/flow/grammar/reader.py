@@ -115,17 +115,11 @@ class Reader:
         *,
         taken: Collection[str] = (),
         taken_cure: str | None = None,
-        is_used: bool = True,
     ) -> bool:
-        """Report E205 if the name is taken, E205 for invalid characters.
-
-        `is_used`: other places use the name, so a fix of this one would not be enough.
-        """
+        """Report E205 if the name is taken or has invalid characters."""
         if name.value in taken:
             self.report("E205", name.place, f'{what} cannot be named "{name.value}"', taken_cure)
         elif not pattern.fullmatch(name.value):
-            allowed = _allowed_name(name.value, pattern, taken)
-            cure = f"{cure or 'use letters, digits, _ and -'}{f', e.g. {allowed}' if allowed else ''}"
             self.report("E205", name.place, f'{what} cannot be named "{name.value}"', cure)
         else:
             return True
@@ -306,9 +300,3 @@ def items(node: Node | None) -> tuple[Node, ...]:
 
 def has_braces(text: Text) -> bool:
     return "{{" in text.value or "{%" in text.value
-
-
-def _allowed_name(name: str, pattern: re.Pattern[str], taken: Collection[str]) -> str:
-    each = (re.sub(strange, "_", name).strip("_-") for strange in (r"[^\w-]+", r"\W+"))
-    meant = (word for written in each for word in (written, written.lower()))
-    return next((word for word in meant if pattern.fullmatch(word) and word not in taken), "")

@@ -49,7 +49,7 @@ def is_flow_name(name: str) -> bool:
 def _read_name(node: Node, what: str, reader: Reader) -> Text | None:
     text = reader.text(node, what)
     if text is not None:
-        reader.check_name(text, "a flow", _FLOW_NAME, "use a to z, 0 to 9, _ and -", is_used=False)
+        reader.check_name(text, "a flow", _FLOW_NAME, "use a to z, 0 to 9, _ and -")
     return text
 
 
@@ -226,8 +226,7 @@ def read_head(node: Node, issues: list[FlowIssue], shared: Iterable[Map] = ()) -
         message = "the file is neither a flow nor shared: it has no `flow`, `start` or `steps`"
         reader.report("E204", first, message, _NO_FLOW_CURE)
         fields = replace(fields, is_whole=False)
-    entry = f"start: {_first_step(fields.get('steps'))}"
-    words = FlowWords.build(fields, reader, cures={"start": f"add `{entry}`"})
+    words = FlowWords.build(fields, reader)
     if words is None:
         return None
     signature = Reader(zone=zone)
@@ -380,10 +379,6 @@ def _read_steps_map(words: FlowWords, reader: Reader, *, is_stored: bool) -> Map
     return restore_steps(found, reader)
 
 
-def _first_step(steps: Node | None) -> str:
-    return next((name for name, _ in _named_steps(steps)), "welcome") if isinstance(steps, Map) else "welcome"
-
-
 def _named_steps(steps: Map) -> Iterator[tuple[str, Place]]:
     return ((key.value, key.place) for key, _ in steps.entries if key.value not in _RESERVED_STEPS)
 
@@ -391,8 +386,7 @@ def _named_steps(steps: Map) -> Iterator[tuple[str, Place]]:
 def _read_start(node: Node | None, steps: Map, reader: Resolver) -> str | None:
     target = read_target(node, "`start`", reader) if node else None
     if target is not None and target.step is None:
-        cure = f"name a step, e.g. `start: {_first_step(steps)}`"
-        reader.report("E214", target.place, "a call cannot start at `end`", cure)
+        reader.report("E214", target.place, "a call cannot start at `end`", "name a step")
     return target.step if target else None
 
 

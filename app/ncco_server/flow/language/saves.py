@@ -18,7 +18,6 @@ from ncco_server.flow.grammar.forms import TEXT, Unread, named
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import Fields, Resolver, items, read_fields
 from ncco_server.flow.grammar.targets import assigned
-from ncco_server.flow.issues import meant_word, write_one_of
 from ncco_server.flow.language.lookups import AskedLookup, LookupDefinition
 from ncco_server.flow.language.returns import Returned
 from ncco_server.flow.language.selection import Selection
@@ -184,26 +183,16 @@ def _read_values(
 ) -> tuple[Assignment, ...]:
     node = words.written.get(word)
     table = words.table
-    named = node.value if isinstance(node, Text) and node.value in columns else ""
-    sample = named or next(iter(columns), "name")
-    entries = reader.entries(node, f"`{word}`", f"write `{word}: {{{sample}: {1 if word == 'increase' else '..'}}}`")
+    entries = reader.entries(node, f"`{word}`", f"write `{word}: {{column: ..}}`")
     for key in (entry.key for entry in entries if entry.key.value not in columns):
         if key.value in table.key:
             message = f'"{key.value}" is in the key of the table {table.name}, not one of its columns'
-            shown = f"table: {table.name}, {table.shown_key(reader.scope.types)}"
-            is_there = words.written.get(key.value) is not None
-            fix = "delete it: it is beside `table` already" if is_there else f"write it beside `table`: `{shown}`"
-            reader.report("E554", key.place, message, fix)
+            reader.report("E554", key.place, message, "write it beside `table`")
         elif key.value in table.columns:
             message = f'"{key.value}" of the table {table.name} is not a number, so it cannot increase'
-            others = f"increase one of: {', '.join(columns)}; or " if columns else ""
-            reader.report("E554", key.place, message, f"{others}write `set: {{{key.value}: ..}}`")
+            reader.report("E554", key.place, message, f"write `set: {{{key.value}: ..}}`")
         elif table.is_whole:
-            cure = (
-                None
-                if columns
-                else f"add `columns: {{{key.value}: {'int' if word == 'increase' else 'text'}}}` to the table"
-            )
+            cure = None if columns else "declare it under `columns` of the table"
             reader.unknown(
                 "E554", key, columns, f'the table {table.name} has no column "{key.value}"', cure, names=[table.name]
             )
@@ -274,16 +263,13 @@ def _read_into(words: SaveWords, reader: Resolver) -> str:
     if text is None:
         return ""
     variable = reader.variables.get(text.value)
-    flags = [name for name, each in reader.variables.items() if each.type == TYPES["bool"]]
     if variable is None:
-        declared = f"{write_one_of(flags)}, or " if flags else ""
-        cure = meant_word(text.value, flags, f"{declared}add `{text.value}: {{type: bool}}` to `vars`")
+        cure = f"add `{text.value}: {{type: bool}}` to `vars`"
         reader.unknown("E225", text, reader.variables, f'the variable "{text.value}" is not declared', cure)
         return ""
     if variable.type != TYPES["bool"]:
         message = f'"{text.value}" is {variable.type.described}, but `into` gives it true or false'
-        cure = write_one_of(flags) if flags else "write another variable, and declare it as `{type: bool}`"
-        reader.report("E403", text.place, message, cure)
+        reader.report("E403", text.place, message, "write a variable that is declared as `{type: bool}`")
     return text.value
 
 

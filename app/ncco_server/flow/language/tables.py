@@ -29,7 +29,7 @@ _KEY_TYPES: Final = ("text", "phone", "int", "date", "words")
 _COLUMN_TYPES: Final = ("text", "phone", "url", "int", "number", "bool", "date", "time", "datetime", "words")
 _MOST_KEYS: Final = 4
 """Our choice."""
-_OF_THE_CALLER: Final = ("number", "phone", "caller", "person")
+
 """A key with one of these names probably holds the number of the person in the call."""
 TAKEN: Final = frozenset(
     ["table", "params", "default", "where", "order", "first", "set", "increase", "remove", "only_new", "into", OK]
@@ -124,10 +124,6 @@ class TableDefinition(MapForm):
     def row_defaults(self) -> dict[str, Any]:
         """The columns of a row without any value; "" for those without a default."""
         return {**dict.fromkeys(self.columns, ""), **self.defaults}
-
-    def shown_key(self, names: Collection[str]) -> str:
-        """An example of its values; `names` are known where it stands."""
-        return ", ".join(f"{name}: {_sample(column, names)}" for name, column in self.key.items())
 
     def row(self, key: Key, names: Mapping[str, Any]) -> str:
         """Return "" if no row can have this key. Raises RenderError.
@@ -229,12 +225,6 @@ def _as_meant(column: Variable, node: Map, fields: Fields, types: Collection[str
     return replace(column, type=ANY)
 
 
-def _sample(column: Variable, names: Collection[str]) -> str:
-    if column.name in _OF_THE_CALLER:
-        return '"{{ call.person }}"'
-    return ".." if column.type.name == "phone" or column.name not in names else f'"{{{{ {column.name} }}}}"'
-
-
 def _check_key(fields: Fields, key: Mapping[str, Variable], columns: Mapping[str, Variable], reader: Reader) -> None:
     place = fields.at("key")
     if "key" in fields.values and not 1 <= len(key) <= _MOST_KEYS:
@@ -303,9 +293,8 @@ def read_key(table: TableDefinition, fields: Fields, reader: Resolver) -> dict[s
     if missing and fields.is_whole and not inner.issuperset(missing):  # else that is reported
         shown = " and ".join(f'"{name}"' for name in missing)
         message = f"{fields.what} does not say which row of {table.name}: {shown} is missing"
-        cure = f"write `table: {table.name}, {table.shown_key(reader.scope.types)}`"
-        if fields.at("table").is_in_python:
-            cure = f"write {', '.join(f'`{name}=..`' for name in missing)} as well"
+        form = "`{0}=..`" if fields.at("table").is_in_python else "`{0}: ..`"
+        cure = f"write {', '.join(form.format(name) for name in missing)} as well"
         reader.report("E552", fields.at("table"), message, cure)
     found = read_key_values(table, fields, reader)
     return found if found.keys() == table.key.keys() else None
