@@ -46,6 +46,8 @@ STALE_S: Final = 60
 """How long counts of calls are cached."""
 PAINT_S: Final = 50.0
 """How long a page waits for the calls of its picture, also behind other pages."""
+WIDEST_COUNT: Final = 9_900
+"""A number of calls that takes the most room on an arrow."""
 WIDEST: Final = 5
 """Line width of the way that most calls took."""
 
@@ -218,7 +220,7 @@ def paint_traffic(drawing: Drawing, traffic: Traffic) -> Drawing:
         count = traffic.ways[arrow.outcomes[0]]
         if not count:
             return replace(arrow, width=0)
-        return replace(arrow, lines=(*arrow.lines, counted(count, "call")), width=ceil(WIDEST * count / most))
+        return replace(arrow, lines=(*arrow.lines, _short(count)), width=ceil(WIDEST * count / most))
 
     def mark_of(flow: str, step: str) -> str:
         count = traffic.hung_up[flow, step]
@@ -227,9 +229,14 @@ def paint_traffic(drawing: Drawing, traffic: Traffic) -> Drawing:
     return drawing.with_arrows(painted).marked(mark_of)
 
 
+def _short(count: int) -> str:
+    """Takes at most four characters, for which the picture has room: `999`, `1.2k`."""
+    return str(count) if count < 1000 else f"{count / 1000:.2g}k"
+
+
 def busiest(drawing: Drawing) -> Drawing:
     """Paint the most calls that can be counted, so that a picture has room for all."""
-    ways = Counter({arrow.outcomes[0]: MOST_CALLS for arrow in drawing.arrows if arrow.outcomes})
+    ways = Counter({arrow.outcomes[0]: WIDEST_COUNT for arrow in drawing.arrows if arrow.outcomes})
     steps = ((flow.title, node.step) for flow in drawing.subgraphs for node in flow.nodes)
     hung_up = Counter({(flow, step): MOST_CALLS for flow, step in steps if step})
     return paint_traffic(drawing, Traffic(ways=ways, hung_up=hung_up))
@@ -242,7 +249,7 @@ def traffic_words(flow: Flow, traffic: Traffic, period: Period) -> Iterator[str]
     waits = traffic.until_person.get(flow.name)
     first, last = period.first, period.last
     days = f"on {_day(last)}" if last == first else f"from {_day(first)} to {_day(last)}"
-    yield f"{began if flow.is_startable else came} here {days}."
+    yield f"{began if flow.is_startable else came} here {days}. The numbers beside the lines count calls."
     if waits is not None:
         median = duration_text(percentile(waits, 0.5))
         yield f"{counted(waits.total(), 'call')} reached a person; half of them within {median}."

@@ -101,7 +101,7 @@ def painted(page: str) -> dict[str, int]:
     for width, title in _EDGE.findall(page):
         arrow, _, said = title.partition(": ")
         if width != "0":
-            found[arrow] += int(re.findall(r"(\d+) calls?$", said)[0])
+            found[arrow] += int(re.findall(r"(\d+)$", said)[0])
     return dict(found)
 
 
