@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
 from ncco_server import engine
 from ncco_server.engine import CallData, Session, TraceLine, Turn
 from ncco_server.engine.interpreter import Playing
 from ncco_server.engine.records import person_of
-from ncco_server.engine.session import from_json
+from ncco_server.engine.session import NOTHING, from_json
 from ncco_server.errors import AlreadyOpen, StoreUnavailable
 from ncco_server.flow.model import Flow
 from ncco_server.service.delivery import Delivery, Reply, session_id, transfer_id
 from ncco_server.service.masks import mask
-from ncco_server.service.turns import Turns
+from ncco_server.service.turns import ANSWERED, Turns, without_conflict
 from ncco_server.service.written_rows import answer_row
+from ncco_server.store import WebhookRow
 
 
 async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> Reply:
@@ -36,12 +38,53 @@ async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> R
             params = {name: mask(key, id_, text) if name in secret else text for name, text in given.items()}
             received = answer_row(delivery, id_, key, secret=secret)
             begin = partial(engine.begin, found, id_, call, context, given)
-            return await turns.begin(begin, received, delivery, params=params)
+            return await open_call(turns, begin, received, delivery, params=params)
         except AlreadyOpen:
             id_ = await answered_session(turns, id_, call)
-        if (repeat := await turns.repeat_answer(id_, delivery, secret=secret)) is not None:
+        if (repeat := await repeat_answer(turns, id_, delivery, secret=secret)) is not None:
             return repeat
     return turns.failsafe_reply("answer", "the call is known, but not its first turn", call)
+
+
+async def open_call(
+    turns: Turns,
+    begin: Callable[[], Playing[Turn]],
+    received: WebhookRow,
+    delivery: Delivery,
+    *,
+    leg: str = "",
+    params: Mapping[str, str] = NOTHING,
+) -> Reply:
+    """Play the first turn of a call and store it; again if somebody else has added a row that had to be new.
+
+    See `Turns.store_turn`. Raises AlreadyOpen.
+    """
+
+    async def opened() -> Reply:
+        turn = await turns.play(begin())
+        return await turns.store_turn(turn, received, delivery, leg=leg, params=params)
+
+    return await without_conflict(opened)
+
+
+async def repeat_answer(
+    turns: Turns,
+    id_: str,
+    delivery: Delivery,
+    kind: str = "answer",
+    *,
+    request: str = "",
+    secret: Collection[str] = (),
+) -> Reply | None:
+    """The stored reply to a repeated answer webhook; None if it is not a repeat.
+
+    `request` is the placed call, `secret` the sensitive params of the URL's flow.
+    """
+    stored = await turns.stored_reply(id_, *ANSWERED, "", request)
+    if stored is None:
+        return None
+    await turns.record(answer_row(delivery, id_, turns.policy.keys[0], kind, secret))
+    return Reply.repeat(stored, kind, delivery.call)
 
 
 async def _refusing(turns: Turns, delivery: Delivery) -> Flow | None:
@@ -71,20 +114,15 @@ async def _answer_without_flow(turns: Turns, delivery: Delivery, id_: str, flow:
     if turns.library.is_awaited:
         raise StoreUnavailable("the flows are waiting for the store")
     id_ = await answered_session(turns, id_, delivery.call)
-    if (repeat := await turns.repeat_answer(id_, delivery)) is not None:
+    if (repeat := await repeat_answer(turns, id_, delivery)) is not None:
         return repeat
     problem = _why_no_flow(delivery, flow)
     row = answer_row(delivery, id_, turns.policy.keys[0])
     try:
-        await turns.begin(partial(as_playing, failsafe_turn(turns, delivery.call, id_, problem)), row, delivery)
+        await turns.store_turn(failsafe_turn(turns, delivery.call, id_, problem), row, delivery)
     except AlreadyOpen:
         await turns.record(row)
     return turns.failsafe_reply("answer", problem, delivery.call)
-
-
-def as_playing(turn: Turn) -> Playing[Turn]:
-    yield from ()
-    return turn
 
 
 def failsafe_turn(turns: Turns, call: CallData, id_: str, problem: str) -> Turn:

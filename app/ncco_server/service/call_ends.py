@@ -10,7 +10,7 @@ from ncco_server.engine import Session
 from ncco_server.flow.model import Flow
 from ncco_server.results import DecidedResult
 from ncco_server.service.delivery import Delivery
-from ncco_server.service.turns import Turns, session_of, without_conflict
+from ncco_server.service.turns import Turns, seen, session_of, without_conflict
 from ncco_server.service.written_rows import caused_by, caused_by_end, name_of_caller, webhook_row
 from ncco_server.store import (
     LOST,
@@ -50,12 +50,12 @@ async def _end(turns: Turns, leg: str, received: WebhookRow, delivery: Delivery,
         reports_end = not session.parent and engine.may_report_end(flow)
         if not reports_end and not engine.may_report_hang_up(flow):
             continue
-        seen = await turns.seen(session)
-        left = engine.hang_up(flow, session, delivery.webhook, context, seen)
+        statuses = await seen(turns, session)
+        left = engine.hang_up(flow, session, delivery.webhook, context, statuses)
         caused = caused.with_later(caused_by(left, row.id, received.received_at))
         if reports_end:
             decided = await _decided(turns, session, is_lost=False)
-            ended = engine.ended(flow, session, delivery.webhook, context, decided=decided, seen=seen)
+            ended = engine.ended(flow, session, delivery.webhook, context, decided=decided, seen=statuses)
             last = caused_by_end(ended, row, received.received_at) if ended != engine.NO_EFFECTS else last
     if last != NOTHING_CAUSED and not await _has_reported_end(turns, leg):
         caused = caused.with_later(last)

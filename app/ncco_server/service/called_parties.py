@@ -12,6 +12,7 @@ from ncco_server import engine
 from ncco_server.engine import Session, WaitRef
 from ncco_server.engine.session import from_json
 from ncco_server.errors import AlreadyOpen
+from ncco_server.service.answers import open_call, repeat_answer
 from ncco_server.service.delivery import Delivery, Reply
 from ncco_server.service.turns import Turns, has_ended, lost_revision, wait_of
 from ncco_server.service.written_rows import answer_row
@@ -20,7 +21,7 @@ from ncco_server.service.written_rows import answer_row
 async def answer(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
     """Vonage does not document this request; only its `uuid` (the leg) is used."""
     id_ = called_id(ref)
-    if (repeat := await turns.repeat_answer(id_, delivery, "onanswer")) is not None:
+    if (repeat := await repeat_answer(turns, id_, delivery, "onanswer")) is not None:
         return repeat
     row = await turns.store.load(ref.session)
     if row is None:
@@ -37,9 +38,9 @@ async def answer(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
     received = answer_row(delivery, id_, turns.policy.keys[0], "onanswer")
     try:
         begin = partial(engine.begin_called, flow, id_, parent, wait, context)
-        return await turns.begin(begin, received, delivery, leg=delivery.call.uuid or id_)
+        return await open_call(turns, begin, received, delivery, leg=delivery.call.uuid or id_)
     except AlreadyOpen:
-        repeat = await turns.repeat_answer(id_, delivery, "onanswer")
+        repeat = await repeat_answer(turns, id_, delivery, "onanswer")
         return repeat or await _join_silently(turns, id_, delivery, "the party has just been forgotten")
 
 

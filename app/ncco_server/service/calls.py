@@ -2,27 +2,62 @@
 
 from __future__ import annotations
 
-import re
+import asyncio
+from functools import cached_property
 from typing import Final
 
-from ncco_server.engine.waits.kind import status_of
 from ncco_server.errors import StoreUnavailable, UnknownWait
 from ncco_server.flow.frame import CallbackKind
-from ncco_server.ncco.webhooks import ErrorWebhook, InputWebhook, LegWebhook, StatusWebhook
-from ncco_server.service import answers, call_ends, fallbacks, placing, waits
-from ncco_server.service.announced_recordings import announced
+from ncco_server.service import answers, events, fallbacks, placing, waits
 from ncco_server.service.delivery import Delivery, Reply
-from ncco_server.service.masks import may_hold_input
+from ncco_server.service.jobs import JOBS
 from ncco_server.service.outages import reply_without_store, store_unstored
 from ncco_server.service.turns import Turns
-from ncco_server.service.written_rows import webhook_row
-from ncco_server.store import Caused
+from ncco_server.store import Store
 
-_NUMBER: Final = re.compile(r"[0-9]{5,}")
+PROBE_S: Final = JOBS["probe-store"]
+"""This is also the time limit of a probe."""
+AWAY_AFTER: Final = 2
+"""So many failed probes in a row are an outage.
+
+Vonage's retry outlasts a shorter one and gets the whole flow; our choice.
+"""
+
+
+class StoreProbe:
+    """The latest probes of the store, in the background, because a probe writes."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._failed = 0
+        self.problem = "the store has not been checked yet"
+
+    @property
+    def outage(self) -> str:
+        """Return "" until the store has been unavailable for some time."""
+        return self.problem if self._failed >= AWAY_AFTER else ""
+
+    async def run(self) -> None:
+        try:
+            async with asyncio.timeout(PROBE_S):
+                await self._store.check()
+        except StoreUnavailable as error:
+            self.problem = f"the store cannot be written to: {error}"
+        except TimeoutError:
+            self.problem = f"the store does not answer within {PROBE_S:g} seconds"
+        except Exception as error:  # noqa: BLE001 - an unexpected error must not end the probing
+            self.problem = f"the store cannot be checked: {type(error).__name__}"
+        else:
+            self.problem = ""
+        self._failed = self._failed + 1 if self.problem else 0
 
 
 class CallService(Turns):
     """Answers, resumes and records calls."""
+
+    @cached_property
+    def store_probe(self) -> StoreProbe:
+        return StoreProbe(self.store)
 
     async def answer(self, delivery: Delivery, flow: str | None = None) -> Reply:
         """During an outage, the store is not asked."""
@@ -40,22 +75,7 @@ class CallService(Turns):
 
     async def event(self, delivery: Delivery) -> Reply:
         """End a call's session at `completed` on its own leg."""
-        webhook = delivery.webhook
-        leg = (webhook.uuid or "") if isinstance(webhook, LegWebhook) else ""
-        hides = True if isinstance(webhook, InputWebhook) else None
-        row = webhook_row(self.policy.keys[0], delivery, delivery.kind, leg, status=status_of(webhook), hides=hides)
-        if leg and isinstance(webhook, StatusWebhook) and webhook.status == "completed":
-            await call_ends.end(self, leg, row, delivery)
-        else:
-            await self.record(row, Caused(recording=announced(self.policy, delivery)))
-        return Reply(
-            None,
-            delivery.kind,
-            "recorded",
-            call=delivery.call._replace(uuid=leg, conversation_uuid=webhook.conversation_uuid or ""),
-            problem=_reported_error(delivery),
-            row=row,
-        )
+        return await events.record(self, delivery)
 
     async def placed_event(self, token: str, delivery: Delivery) -> Reply:
         """The result of machine detection may move the call. Raises UnknownWait."""
@@ -77,13 +97,3 @@ class CallService(Turns):
 
     def without_store(self, delivery: Delivery, flow: str | None, problem: str) -> Reply:
         return reply_without_store(self, delivery, flow, f"the store is unavailable: {problem}")
-
-
-def _reported_error(delivery: Delivery) -> str:
-    """Without callers' numbers and input; "" if Vonage reported no error."""
-    webhook = delivery.webhook
-    if not isinstance(webhook, ErrorWebhook):
-        return ""
-    if may_hold_input(delivery):
-        return "Vonage reports an error, not shown: it may contain what a caller said or pressed"
-    return f"Vonage reports: {_NUMBER.sub('(number)', str(webhook.reason))}"

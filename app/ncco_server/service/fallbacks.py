@@ -96,4 +96,4 @@ async def _fail(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply | None:
         return None
     context = await turns.context(flow, delivery, await turns.cipher_of(session.call.request))
     turn = await turns.play(engine.fail(flow, session, context, "Vonage refused the NCCO it was sent"))
-    return await turns.advance(row, turn, received, delivery, needs_action=True)
+    return await turns.store_turn(turn, received, delivery, row, needs_action=True)

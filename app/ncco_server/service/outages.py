@@ -6,7 +6,6 @@ Such calls are kept in memory, and stored when the store is back.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import Final
 
 import orjson
@@ -19,7 +18,7 @@ from ncco_server.errors import AlreadyOpen, StoreError, StoreUnavailable, Unknow
 from ncco_server.flow.model import Flow
 from ncco_server.ncco.webhooks import FallbackWebhook
 from ncco_server.results import UNKNOWN, TurnFacts
-from ncco_server.service.answers import as_playing, failsafe_turn
+from ncco_server.service.answers import failsafe_turn
 from ncco_server.service.delivery import Delivery, FailedUrl, Reply, session_id
 from ncco_server.service.fallbacks import INVALID_NCCO, is_of_event
 from ncco_server.service.tokens import read_token
@@ -110,7 +109,7 @@ async def store_unstored(turns: Turns) -> None:
     for id_, (turn, row, delivery) in [*turns.unstored.items()]:
         try:
             try:
-                await turns.begin(partial(as_playing, turn), row, delivery)
+                await turns.store_turn(turn, row, delivery)
             except AlreadyOpen:
                 await _add(turns, turn, row, delivery)
         except StoreUnavailable:
@@ -129,4 +128,4 @@ async def _add(turns: Turns, turn: Turn, received: WebhookRow, delivery: Deliver
         await turns.record(received)
         return
     heard = turn._replace(session=session._replace(turn=session.turn + 1, waits=()))
-    await turns.advance(row, heard, received, delivery, needs_action=True)
+    await turns.store_turn(heard, received, delivery, row, needs_action=True)

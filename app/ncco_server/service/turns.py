@@ -11,61 +11,21 @@ from typing import Any, Final
 
 import orjson
 
-from ncco_server import engine
 from ncco_server.engine import CallData, Lookup, LookupAnswer, OpenWait, Session, Turn, TurnContext, WaitRef
 from ncco_server.engine.interpreter import Playing, Result
 from ncco_server.engine.session import NOTHING, Cipher, from_json
-from ncco_server.engine.waits import OF_WORD
 from ncco_server.errors import Conflict, StoreUnavailable
 from ncco_server.flow.model import Flow, Project
 from ncco_server.raised import log_raised
 from ncco_server.service.delivery import CALL_LOG, END_OF_INPUT, JOIN_SILENTLY, Delivery, Reply
 from ncco_server.service.functions import AnswerLookups, Functions
 from ncco_server.service.hand_hours import HandHours, RecentHandHours
-from ncco_server.service.jobs import JOBS
 from ncco_server.service.library import Library
 from ncco_server.service.masks import MARK, decrypted, mask
 from ncco_server.service.row_lookups import rows_of
 from ncco_server.service.tokens import make_token
-from ncco_server.service.written_rows import answer_row, caused_by, caused_by_turn, session_row, stored_ncco, turn_row
-from ncco_server.store import NOTHING_CAUSED, Caused, RecordingRow, ResultRow, SessionRow, Store, WebhookRow
-
-PROBE_S: Final = JOBS["probe-store"]
-"""This is also the time limit of a probe."""
-AWAY_AFTER: Final = 2
-"""So many failed probes in a row are an outage.
-
-Vonage's retry outlasts a shorter one and gets the whole flow; our choice.
-"""
-
-
-class StoreProbe:
-    """The latest probes of the store, in the background, because a probe writes."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._failed = 0
-        self.problem = "the store has not been checked yet"
-
-    @property
-    def outage(self) -> str:
-        """Return "" until the store has been unavailable for some time."""
-        return self.problem if self._failed >= AWAY_AFTER else ""
-
-    async def run(self) -> None:
-        try:
-            async with asyncio.timeout(PROBE_S):
-                await self._store.check()
-        except StoreUnavailable as error:
-            self.problem = f"the store cannot be written to: {error}"
-        except TimeoutError:
-            self.problem = f"the store does not answer within {PROBE_S:g} seconds"
-        except Exception as error:  # noqa: BLE001 - an unexpected error must not end the probing
-            self.problem = f"the store cannot be checked: {type(error).__name__}"
-        else:
-            self.problem = ""
-        self._failed = self._failed + 1 if self.problem else 0
-
+from ncco_server.service.written_rows import caused_by_turn, session_row, stored_ncco, turn_row
+from ncco_server.store import NOTHING_CAUSED, Caused, ResultRow, SessionRow, Store, WebhookRow
 
 ATTEMPTS: Final = 5
 """Tries of a webhook while others change its call or rows. Each time, another one succeeds."""
@@ -123,7 +83,7 @@ def ncco_of_reply(turn: Turn, *, needs_action: bool) -> bytes:
 
 
 class Turns:
-    """Plays the turns of calls and stores them. The state of calls is only in the store.
+    """The transaction of a turn: play it, then store it with its webhook. The state of calls is only in the store.
 
     Args:
         store: must be open while webhooks arrive.
@@ -149,7 +109,6 @@ class Turns:
     ) -> None:
         self.store = store
         self.library = Library(store, read, handlers=policy.handlers)
-        self.store_probe = StoreProbe(store)
         self.policy = policy
         self.look_ups = look_ups
         self.hooks_written = hooks_written
@@ -165,36 +124,6 @@ class Turns:
         """Dials since the last time, which Vonage counts as new calls."""
         dials, self.dials = self.dials, 0
         return dials
-
-    async def begin(
-        self,
-        begin: Callable[[], Playing[Turn]],
-        received: WebhookRow,
-        delivery: Delivery,
-        leg: str = "",
-        params: Mapping[str, str] = NOTHING,
-    ) -> Reply:
-        """Play the first turn of a call, store it, then reply with it, even if the call was forgotten.
-
-        It is played again if somebody else has added a row that had to be new. `params` are the answer URL's, with
-        tokens for sensitive values. Raises AlreadyOpen.
-        """
-        now = received.received_at
-
-        async def begun() -> Reply:
-            turn = await self.play(begin())
-            ncco = orjson.dumps(turn.ncco)
-            caused = caused_by_turn(turn, delivery.received_ms)
-            row = session_row(turn.session, 1, now, now, leg)
-            played = turn_row(turn, stored_ncco(turn, ncco), received, delivery, caused.hooks, params=params)
-            is_written = await self.store.open_call(row, played, received, caused)
-            if caused.hooks and is_written:
-                self.hooks_written()
-            self.dials += turn.dials
-            _log_turn(turn)
-            return Reply.of_turn(turn, ncco, received)
-
-        return await without_conflict(begun)
 
     async def context(self, flow: Flow, delivery: Delivery, cipher: Cipher | None = None) -> TurnContext:
         """With what was decided by hand, if the flow asks for opening hours. Raises StoreUnavailable."""
@@ -225,25 +154,6 @@ class Turns:
             return stored
         return decrypted(stored, await self.cipher_of(request)) or self.failsafe
 
-    async def repeat_answer(
-        self,
-        id_: str,
-        delivery: Delivery,
-        kind: str = "answer",
-        *,
-        request: str = "",
-        secret: Collection[str] = (),
-    ) -> Reply | None:
-        """The stored reply to a repeated answer webhook; None if it is not a repeat.
-
-        `request` is the placed call, `secret` the sensitive params of the URL's flow.
-        """
-        stored = await self.stored_reply(id_, *ANSWERED, "", request)
-        if stored is None:
-            return None
-        await self.record(answer_row(delivery, id_, self.policy.keys[0], kind, secret))
-        return Reply.repeat(stored, kind, delivery.call)
-
     async def play(self, playing: Playing[Result]) -> Result:
         """Answer the interpreter's lookups until it returns. Table rows are read as they are now.
 
@@ -271,41 +181,37 @@ class Turns:
         answers = iter(await look_up(others))
         return tuple([next(rows if lookup.request.method == "TABLE" else answers) for lookup in wanted])
 
-    def caused_by_event(
+    async def store_turn(
         self,
-        flow: Flow | None,
-        session: Session,
-        ref: WaitRef,
-        delivery: Delivery,
-        recording: RecordingRow | None,
-    ) -> Caused:
-        """What the webhook of a wait causes. The store ignores hooks and rows of a repeated delivery."""
-        if flow is None or not OF_WORD[ref.kind].is_observed or delivery.problem:
-            return NOTHING_CAUSED if recording is None else Caused(recording=recording)
-        context = self.policy.turn_context(delivery.received_at, delivery.base_url)
-        effects = engine.observe(flow, session, ref, delivery.webhook, context)
-        return caused_by(effects, session.id, delivery.received_ms, recording)
-
-    async def advance(
-        self,
-        row: SessionRow,
         turn: Turn,
         received: WebhookRow,
         delivery: Delivery,
+        row: SessionRow | None = None,
         *,
         needs_action: bool = False,
+        leg: str = "",
+        params: Mapping[str, str] = NOTHING,
         before: Caused = NOTHING_CAUSED,
     ) -> Reply:
-        """Store the next turn, then reply with it. What its event causes comes `before` the turn's own.
+        """Store a turn with the webhook and what both cause, then reply with it, even if the call was forgotten.
 
-        Raises Conflict.
+        It opens the call, or continues that of `row`. `needs_action` is as for `ncco_of_reply`, `leg` is that of a
+        called party, and `params` are the answer URL's, with tokens for sensitive values. What the event causes that
+        leads to the turn comes `before` it. Raises AlreadyOpen, Conflict.
         """
-        ncco = ncco_of_reply(turn, needs_action=needs_action)
-        caused = caused_by_turn(turn, delivery.received_ms, before)
-        moved = session_row(turn.session, row.version + 1, row.created_at, delivery.received_ms, row.leg)
-        played = turn_row(turn, stored_ncco(turn, ncco), received, delivery, caused.hooks)
-        await self.store.advance(moved, played, received, caused)
-        if caused.hooks:
+        ncco = orjson.dumps(turn.ncco) if row is None else ncco_of_reply(turn, needs_action=needs_action)
+        now = delivery.received_ms
+        caused = caused_by_turn(turn, now, before)
+        played = turn_row(turn, stored_ncco(turn, ncco), received, delivery, caused.hooks, params=params)
+        is_written = True
+        if row is None:
+            is_written = await self.store.open_call(
+                session_row(turn.session, 1, now, now, leg), played, received, caused
+            )
+        else:
+            moved = session_row(turn.session, row.version + 1, row.created_at, now, row.leg)
+            await self.store.advance(moved, played, received, caused)
+        if caused.hooks and is_written:
             self.hooks_written()
         self.dials += turn.dials
         _log_turn(turn)
@@ -315,11 +221,6 @@ class Turns:
         await self.store.record(received, caused)
         if caused.hooks:
             self.hooks_written()
-
-    async def seen(self, session: Session) -> frozenset[str]:
-        """The statuses of the latest turn's waits, without sub-states."""
-        statuses = await self.store.statuses(session.id, session.turn)
-        return frozenset(status.partition(":")[0] for _, status in statuses)
 
     def failsafe_reply(self, kind: str, problem: str, call: CallData, *, is_called: bool = False) -> Reply:
         """The failsafe NCCO; a called party is connected without a word instead."""
@@ -334,6 +235,12 @@ async def without_conflict(attempt: Callable[[], Coroutine[Any, Any, Result]]) -
         except Conflict:
             continue
     raise StoreUnavailable("others keep changing this call, or a row that it wants to add")
+
+
+async def seen(turns: Turns, session: Session) -> frozenset[str]:
+    """The statuses of the latest turn's waits, without sub-states."""
+    statuses = await turns.store.statuses(session.id, session.turn)
+    return frozenset(status.partition(":")[0] for _, status in statuses)
 
 
 def _log_turn(turn: Turn) -> None:

@@ -10,14 +10,15 @@ from ncco_server.engine.session import from_json
 from ncco_server.engine.waits import OF_WORD, kind_of
 from ncco_server.engine.waits.kind import status_of
 from ncco_server.flow.frame import CallbackKind
+from ncco_server.flow.model import Flow
 from ncco_server.ncco.webhooks import StatusWebhook
 from ncco_server.service import call_ends, called_parties
 from ncco_server.service.announced_recordings import announced
 from ncco_server.service.delivery import Delivery, Reply
 from ncco_server.service.tokens import read_token
-from ncco_server.service.turns import Turns, has_ended, lost_revision, wait_of, without_conflict
-from ncco_server.service.written_rows import REFUSED, webhook_row
-from ncco_server.store import Caused, WebhookRow
+from ncco_server.service.turns import Turns, has_ended, lost_revision, seen, wait_of, without_conflict
+from ncco_server.service.written_rows import REFUSED, caused_by, webhook_row
+from ncco_server.store import NOTHING_CAUSED, Caused, RecordingRow, WebhookRow
 
 
 async def resume(turns: Turns, kind: CallbackKind, token: str, delivery: Delivery) -> Reply:
@@ -47,19 +48,19 @@ async def _resume(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
         await turns.record(received, Caused(recording=announced(turns.policy, delivery, session, ref)))
         is_called = bool(session.parent)
         return turns.failsafe_reply(delivery.kind, lost_revision(session), session.call, is_called=is_called)
-    seen = frozenset[str]()
+    statuses = frozenset[str]()
     if kind.reads_statuses:
-        seen = await turns.seen(session) | await called_parties.refusals(turns, session)
+        statuses = await seen(turns, session) | await called_parties.refusals(turns, session)
     read = None if delivery.problem else delivery.webhook
     cipher = await turns.cipher_of(session.call.request)
     context = await turns.context(flow, delivery, cipher)
-    turn = await turns.play(engine.resume(flow, session, wait, read, context, seen=seen))
+    turn = await turns.play(engine.resume(flow, session, wait, read, context, seen=statuses))
     recording = announced(turns.policy, delivery, session, ref, flow, may_be_input=not wait.sensitive)
-    caused = turns.caused_by_event(flow, session, ref, delivery, recording)
+    caused = _caused_by_event(turns, flow, session, ref, delivery, recording=recording)
     if turn is None:
         await _record_on_wait(turns, received, caused, ref, delivery)
         return Reply.recorded(session, delivery.kind, received)
-    return await turns.advance(row, turn, received, delivery, needs_action=kind.asks, before=caused)
+    return await turns.store_turn(turn, received, delivery, row, needs_action=kind.asks, before=caused)
 
 
 async def _resume_closed(turns: Turns, session: Session, ref: WaitRef, delivery: Delivery) -> Reply:
@@ -72,11 +73,28 @@ async def _resume_closed(turns: Turns, session: Session, ref: WaitRef, delivery:
         stored = await turns.stored_reply(session.id, ref.turn, ref.index, received.status, request)
     flow = await turns.library.pinned(session.flow, session.revision) if kind.is_observed else None
     recording = announced(turns.policy, delivery, session, ref, flow)
-    caused = turns.caused_by_event(flow, session, ref, delivery, recording)
+    caused = _caused_by_event(turns, flow, session, ref, delivery, recording=recording)
     await _record_on_wait(turns, received, caused, ref, delivery)
     if stored is None:
         return Reply.recorded(session, delivery.kind, received)
     return Reply.repeat(stored, delivery.kind, session.call, session)
+
+
+def _caused_by_event(
+    turns: Turns,
+    flow: Flow | None,
+    session: Session,
+    ref: WaitRef,
+    delivery: Delivery,
+    *,
+    recording: RecordingRow | None,
+) -> Caused:
+    """What the webhook of a wait causes. The store ignores hooks and rows of a repeated delivery."""
+    if flow is None or not OF_WORD[ref.kind].is_observed or delivery.problem:
+        return NOTHING_CAUSED if recording is None else Caused(recording=recording)
+    context = turns.policy.turn_context(delivery.received_at, delivery.base_url)
+    effects = engine.observe(flow, session, ref, delivery.webhook, context)
+    return caused_by(effects, session.id, delivery.received_ms, recording)
 
 
 def _wait_row(turns: Turns, ref: WaitRef, delivery: Delivery, *, hides: bool | None) -> WebhookRow:

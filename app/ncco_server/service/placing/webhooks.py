@@ -15,6 +15,7 @@ from ncco_server.engine.waits.kind import event_of, status_of
 from ncco_server.errors import AlreadyOpen
 from ncco_server.ncco.statuses import DETECTIONS, OVER, PICKED_UP
 from ncco_server.ncco.webhooks import StatusWebhook
+from ncco_server.service.answers import open_call, repeat_answer
 from ncco_server.service.delivery import Delivery, Reply, session_id
 from ncco_server.service.placed_values import PlacedCipher
 from ncco_server.service.placing.attempts import ANSWERED, SILENT_S, STATUS_POLL_S, missed_outcome, outbound_of
@@ -43,7 +44,7 @@ async def answer(turns: Turns, token: str, delivery: Delivery) -> Reply:
     ref = read_token(turns.policy.keys, "placed", token)
     leg = delivery.call.uuid
     id_ = session_id(leg, None)
-    if (repeat := await turns.repeat_answer(id_, delivery, request=ref.session)) is not None:
+    if (repeat := await repeat_answer(turns, id_, delivery, request=ref.session)) is not None:
         return repeat
     row = await turns.store.placed.get(ref.session)  # before a late answer ends the call and its key
     attempt = await _pick_up(turns, ref, leg, delivery, is_certain=True) if leg else None
@@ -63,9 +64,9 @@ async def answer(turns: Turns, token: str, delivery: Delivery) -> Reply:
     values = values_of(flow, row, cipher)
     try:
         begin = partial(engine.begin_placed, flow, id_, call, values, context, detected=attempt.outcome)
-        return await turns.begin(begin, received, delivery)
+        return await open_call(turns, begin, received, delivery)
     except AlreadyOpen:
-        repeat = await turns.repeat_answer(id_, delivery, request=ref.session)
+        repeat = await repeat_answer(turns, id_, delivery, request=ref.session)
         return repeat or turns.failsafe_reply("answer", "the call has just been forgotten", delivery.call)
 
 
@@ -143,7 +144,7 @@ async def _detected(turns: Turns, placed: PlacedRow, attempt: AttemptRow, delive
     cipher = PlacedCipher.of(turns.policy.keys, placed.salt)
     context = await turns.context(flow, delivery, cipher)
     turn = await turns.play(engine.detected(flow, session, outcome, values_of(flow, placed, cipher), context))
-    return await turns.advance(row, turn, received, delivery) if turn is not None else None
+    return await turns.store_turn(turn, received, delivery, row) if turn is not None else None
 
 
 def _later(delivery: Delivery, seconds: int) -> int:

@@ -12,10 +12,9 @@ from ncco_server.engine import CallData
 from ncco_server.errors import StoreUnavailable, UnknownWait
 from ncco_server.flow.frame import CallbackKind
 from ncco_server.flow.model import Project
-from ncco_server.service.calls import CallService
+from ncco_server.service.calls import CallService, StoreProbe
 from ncco_server.service.delivery import Delivery, Reply
 from ncco_server.service.library import Library
-from ncco_server.service.turns import StoreProbe
 from ncco_server.settings import Settings, load_settings
 from ncco_server.web import create_app
 from ncco_server.web.log import WriteLine
