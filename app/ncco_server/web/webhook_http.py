@@ -71,9 +71,11 @@ class WebhookConfig:
     deadline_s: float = DEADLINE_S
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     verifier: Verifier | None = field(init=False)
+    own_url: str = field(init=False)
 
     def __post_init__(self) -> None:
         settings = self.settings
+        self.own_url = settings.base_url
         verifier = Verifier(settings.signature_secrets, settings.api_key, settings.application_id)
         self.verifier = verifier if settings.is_signed else None
 
@@ -83,7 +85,7 @@ class WebhookConfig:
             host = request.headers.get("host", "")
             if _HOST.fullmatch(host):
                 return f"{request.scope['scheme']}://{host}{request.scope.get('root_path', '')}"
-        return self.settings.base_url
+        return self.own_url
 
 
 class WebhookRequest(HTTPConnection):

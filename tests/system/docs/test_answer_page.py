@@ -1,4 +1,7 @@
-"""docs/explanation/answer.md lists the files whose functions run in a warm answer, input, and input of a handler."""
+"""docs/explanation/answer.md lists the files that run in a warm answer, input, and input of a handler.
+
+How many lines of code run is limited, so that splitting a file makes no way shorter.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from ncco_server.assembly import policy_of
 from ncco_server.flow.files import read_project
 from ncco_server.flow.loader import load
 from ncco_server.service.calls import CallService
+from ncco_server.service.hand_hours import RecentHandHours
 from ncco_server.settings import Settings
 from ncco_server.web import create_app
 from tests.support.memory_store import MemoryStore
@@ -25,6 +29,8 @@ from tests.support.webhooks import callback, facts, keys
 
 FOLDER = f"{Path(ncco_server.__file__).parent}/"
 PAGE = (ROOT / "docs/explanation/answer.md").read_text(encoding="utf-8")
+MOST_LINES = {"answer": 540, "input": 870}
+"""Different lines of code that a warm answer and a warm input execute; a change that needs more is a longer way."""
 WARM = 6
 """How many calls come before the one that counts."""
 
@@ -34,39 +40,48 @@ def listed() -> list[list[str]]:
 
 
 @contextmanager
-def files_run() -> Iterator[set[str]]:
-    files: set[str] = set()
+def lines_run() -> Iterator[set[tuple[str, int]]]:
+    """Files and line numbers."""
+    lines: set[tuple[str, int]] = set()
 
-    def note(frame: FrameType, event: str, _: Any) -> None:
-        code = frame.f_code
-        if event == "call" and code.co_filename.startswith(FOLDER) and code.co_name[0] != "<":
-            files.add(code.co_filename.removeprefix(FOLDER))
+    def on_line(frame: FrameType, event: str, _: Any) -> Any:
+        if event == "line":
+            lines.add((frame.f_code.co_filename.removeprefix(FOLDER), frame.f_lineno))
+        return on_line
 
-    before = sys.getprofile()
-    sys.setprofile(note)
+    def on_call(frame: FrameType, _: str, __: Any) -> Any:
+        return on_line if frame.f_code.co_filename.startswith(FOLDER) else None
+
+    before = sys.gettrace()
+    sys.settrace(on_call)
     try:
-        yield files
+        yield lines
     finally:
-        sys.setprofile(before)
+        sys.settrace(before)
 
 
-async def traced(project: Path, handlers: tuple[str, ...] = ()) -> list[set[str]]:
-    """The files of a warm answer, and of a warm input."""
+def files_of(lines: set[tuple[str, int]]) -> set[str]:
+    return {file for file, _ in lines}
+
+
+async def traced(project: Path, handlers: tuple[str, ...] = ()) -> list[set[tuple[str, int]]]:
+    """The lines of a warm answer, and of a warm input."""
     settings = Settings(insecure=True, public_url="https://calls.example.com")
     store = MemoryStore()
     await store.open()
     texts, _ = read_project(project / "flows", project / "templates")
-    service = CallService(store, lambda: load(texts, handlers=handlers), policy_of(settings))
+    read_hours = RecentHandHours(store, clock=lambda: 0.0)  # however long the calls take, it is read once
+    service = CallService(store, lambda: load(texts, handlers=handlers), policy_of(settings), read_hours=read_hours)
     await service.library.reload()
     app = create_app(settings, service=service)
     found = []
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://calls.example.com") as client:
         for number in range(WARM + 1):
             call = facts(f"leg-{number}", to="442079460001")
-            with files_run() as answer:
+            with lines_run() as answer:
                 reply = await client.post("/webhooks/answer", json=call)
             url, pressed = callback(reply.json()), {**call, **keys("2")}
-            with files_run() as heard:
+            with lines_run() as heard:
                 reply = await client.post(url, json=pressed)
             assert "connect" in {action["action"] for action in reply.json()}
             found = [answer, heard]
@@ -75,10 +90,17 @@ async def traced(project: Path, handlers: tuple[str, ...] = ()) -> list[set[str]
 
 
 async def test_the_page_lists_the_files_that_run_and_no_others() -> None:
-    answer, pressed = await traced(ROOT)
-    _, handler = await traced(ROOT / "examples/frontdesk", ("reception.py",))
+    answer, pressed = map(files_of, await traced(ROOT))
+    _, handler = map(files_of, await traced(ROOT / "examples/frontdesk", ("reception.py",)))
     first, second, third = listed()
 
     assert set(first) == answer
     assert set(second) == pressed - answer
     assert set(third) == handler - answer - pressed
+
+
+async def test_an_answer_and_an_input_run_no_more_lines_than_they_need() -> None:
+    answer, pressed = await traced(ROOT)
+
+    assert len(answer) <= MOST_LINES["answer"]
+    assert len(pressed) <= MOST_LINES["input"]
