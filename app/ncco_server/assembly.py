@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.errors import SettingsError
@@ -19,12 +20,13 @@ from ncco_server.service.turns import Policy
 from ncco_server.settings import Settings, load_settings
 from ncco_server.settings.fields import BUCKET_SECRETS
 from ncco_server.settings.secrets import wait_keys
+from ncco_server.settings.values import is_loopback
 from ncco_server.store import HookRow, Store
 
 if TYPE_CHECKING:  # most servers need only some of them
     from ncco_server.service.hook_posts import Poster
     from ncco_server.service.lookups import Ask, LookupClient
-    from ncco_server.service.mail import Mailer
+    from ncco_server.service.mail import Mailer, MailServer
     from ncco_server.service.recording_files import RecordingFiles
 
 
@@ -69,6 +71,27 @@ def with_current_keys(env_file: Path | None, bucket: BucketAddress) -> BucketAdd
     fresh = load_settings(env_file)
     key_id, secret_key, token = (getattr(fresh, name).get_secret_value() for name in BUCKET_SECRETS)
     return bucket._replace(key_id=key_id, secret_key=secret_key, token=token)
+
+
+def mail_server_of(settings: Settings) -> MailServer | None:
+    """Return None without a server or a sender."""
+    text = settings.smtp_url.get_secret_value()
+    if not (text and settings.mail_from):
+        return None
+    url = urlsplit(text)
+    host = url.hostname or ""
+    is_tls = url.scheme == "smtps"
+    from ncco_server.service.mail import MailServer  # noqa: PLC0415 - only for mail
+
+    return MailServer(
+        host,
+        url.port or (465 if is_tls else 587),
+        unquote(url.username or ""),
+        unquote(url.password or ""),
+        is_tls,
+        is_loopback(host),
+        settings.mail_from,
+    )
 
 
 class Clients:
@@ -142,4 +165,4 @@ class Clients:
         files = self._bucket or recording_files_of(self._settings)
         if self._store is not None and files is not None:
             attach = attach_from(self._store.recordings, files, has_key=not self._settings.missing_to_fetch)
-        return Mailer(self._settings.mail_server, attach)
+        return Mailer(mail_server_of(self._settings), attach)

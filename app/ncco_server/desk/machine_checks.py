@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
-from ncco_server.assembly import recording_files_of
+from ncco_server.assembly import mail_server_of, recording_files_of
 from ncco_server.desk.database import now_ms
 from ncco_server.desk.environment import DOTENV, is_for_git, variables
 from ncco_server.desk.findings import Finding, error, ok, unchecked, warning
@@ -270,7 +270,7 @@ async def check_placing(settings: Settings, flows: Iterable[Flow], read: ReadRec
 
 def check_mail(settings: Settings, flows: Iterable[Flow]) -> list[Finding]:
     """Without a mail server, warn if hooks send emails."""
-    if settings.mail_server is not None or not any(hook.mail for flow in flows for hook in flow.hook_definitions):
+    if mail_server_of(settings) is not None or not any(hook.mail for flow in flows for hook in flow.hook_definitions):
         return []
     cure = "Set both, or remove `mail` from the flows. Then `ncco hooks retry` sends the parked emails."
     return [warning("NCCO_SMTP_URL or NCCO_MAIL_FROM is not set, so emails are parked", cure)]

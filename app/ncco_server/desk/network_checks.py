@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 import orjson
 
+from ncco_server.assembly import mail_server_of
 from ncco_server.desk.findings import Finding, error, ok, unchecked, warning
 from ncco_server.desk.probe import WITHIN_S, Probe, probe
 from ncco_server.desk.studio import INSTALL, find_studio
@@ -120,7 +121,7 @@ async def check_console_url(client: httpx.AsyncClient, settings: Settings) -> li
 
 async def check_mail_server(settings: Settings, mail_to: str) -> list[Finding]:
     """Try the mail server. Send a test email to `mail_to` unless it is ""."""
-    server = settings.mail_server
+    server = mail_server_of(settings)
     if server is None:
         return [error("a test email needs NCCO_SMTP_URL and NCCO_MAIL_FROM", "Set both.")] if mail_to else []
     if problem := await (send_test(server, mail_to) if mail_to else problem_with(server, WITHIN_S)):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
@@ -22,7 +22,6 @@ from ncco_server.store import open_store
 
 if TYPE_CHECKING:  # most servers need none of them
     from ncco_server.service.lookup_sources import PythonModules
-    from ncco_server.service.mail import MailServer
 
 PREFIX: Final = "NCCO_"
 _EVERY_ADDRESS: Final[Mapping[str, str]] = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
@@ -441,27 +440,6 @@ class Settings(Variables):
     def missing_to_fetch(self) -> tuple[str, ...]:
         given = {"private_key": self.private_key.get_secret_value(), "application_id": self.application_id}
         return tuple(variable(name) for name, value in given.items() if not value)
-
-    @property
-    def mail_server(self) -> MailServer | None:
-        """None without a server or a sender."""
-        text = self.smtp_url.get_secret_value()
-        if not (text and self.mail_from):
-            return None
-        url = urlsplit(text)
-        host = url.hostname or ""
-        is_tls = url.scheme == "smtps"
-        from ncco_server.service.mail import MailServer  # noqa: PLC0415 - only for mail
-
-        return MailServer(
-            host,
-            url.port or (465 if is_tls else 587),
-            unquote(url.username or ""),
-            unquote(url.password or ""),
-            is_tls,
-            values.is_loopback(host),
-            self.mail_from,
-        )
 
     @property
     def shared_logins(self) -> tuple[Login, ...]:

@@ -15,6 +15,7 @@ from typing import Final
 
 import click
 
+from ncco_server.assembly import mail_server_of
 from ncco_server.desk import options
 from ncco_server.desk.ending import ENDING
 from ncco_server.desk.environment import folders
@@ -300,7 +301,7 @@ def _notes(settings: Settings, flows: Iterable[Flow], address: str) -> Iterator[
     hooks = [hook for flow in flows for hook in flow.hook_definitions]
     if any(hook.mail is None for hook in hooks) and not settings.hook_secrets:
         yield "Hooks are not signed, so their receivers cannot verify the sender: set NCCO_HOOK_SECRET."
-    if any(hook.mail for hook in hooks) and settings.mail_server is None:
+    if any(hook.mail for hook in hooks) and mail_server_of(settings) is None:
         yield "Emails are parked, not sent: set NCCO_SMTP_URL and NCCO_MAIL_FROM; then `ncco hooks retry` sends them."
     keeps = settings.keeps_recordings
     if keeps and settings.is_signed and settings.missing_to_fetch and any(flow.records for flow in flows):

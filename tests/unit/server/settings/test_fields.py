@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ncco_server.assembly import policy_of
+from ncco_server.assembly import mail_server_of, policy_of
 from ncco_server.errors import SettingsError
 from ncco_server.ncco.field_docs import field_docs
 from ncco_server.settings import Settings, load_settings
@@ -297,7 +297,7 @@ def test_a_virtual_vonage_replaces_the_real_one_in_child_processes_too(
 def test_the_url_of_the_mail_server_is_read(url: str, expected: tuple[str, int, str, str, bool, bool]) -> None:
     settings = load_settings(None, smtp_url=url, mail_from="phone@example.com")
 
-    assert (*expected, "phone@example.com") == settings.mail_server
+    assert (*expected, "phone@example.com") == mail_server_of(settings)
 
 
 def test_all_settings_reach_a_child_process(monkeypatch: pytest.MonkeyPatch) -> None:
