@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 from click.testing import Result
 
-from tests.contract.cli.test_doctor import FLOW, HASH, new_project
+from tests.contract.cli.test_doctor import HASH, new_project
 from tests.support.application_api import APPLICATION_ID, ApplicationApi, application, fake_application_api
 from tests.support.command import ncco
 from tests.support.keys import private_pem, public_pem, rsa_key
@@ -20,14 +20,6 @@ SECRET = "an-invented-signature-secret-of-some-length"
 API_SECRET = "an-invented-api-secret"
 OLD = "https://old.example.com/a"
 KEY = rsa_key()
-DIALS = (
-    FLOW.replace("goto: end", "goto: ring")
-    + """\
-  ring:
-    do: [{connect: "{{ call.from }}"}]
-    on: {completed: end, otherwise: end}
-"""
-)
 
 
 class Place(NamedTuple):
@@ -39,11 +31,6 @@ class Place(NamedTuple):
     @property
     def env(self) -> Path:
         return self.server.home / ".env"
-
-    @property
-    def before(self) -> Path:
-        """The file with the previous URLs."""
-        return self.server.home / ".ncco-urls-before.json"
 
     @property
     def settings(self) -> dict[str, str]:
@@ -63,12 +50,11 @@ class Place(NamedTuple):
         self.env.write_text("".join(f"{name}='{value}'\n" for name, value in settings.items()), encoding="utf-8")
         return self.env.read_text(encoding="utf-8")
 
-    def go_live(self, *typed: str, undo: bool = False, **environment: str) -> Result:
+    def go_live(self, *typed: str, **environment: str) -> Result:
         names = ("NCCO_PORT", "NCCO_DATABASE_URL")
         settings = {name: self.server.settings[name] for name in names} | {"NCCO_CONSOLE_PORT": str(free_port())}
         env = {**settings, "NCCO_VONAGE_API_URL": self.api.url, **environment}
-        words = ["--undo"] if undo else []
-        return ncco("go-live", *words, cwd=self.server.home, env=env, stdin="".join(f"{line}\n" for line in typed))
+        return ncco("go-live", cwd=self.server.home, env=env, stdin="".join(f"{line}\n" for line in typed))
 
 
 @pytest.fixture(scope="module")
@@ -90,9 +76,7 @@ def place(running: Place) -> Iterator[Place]:
     at_vonage(running, keys={"public_key": public_pem(KEY)})
     running.write()
     yield running
-    (home / "flows" / "shop.yaml").write_text(FLOW, encoding="utf-8")
     running.env.unlink()
-    running.before.unlink(missing_ok=True)
 
 
 def at_vonage(
@@ -123,8 +107,6 @@ PROBLEMS: list[tuple[dict[str, str | None], dict[str, Any], list[str], str]] = [
     ({"VONAGE_SIGNATURE_SECRET": None}, {}, [APPLICATION_ID], "is VONAGE_APPLICATION_ID, not the signature secret"),
     ({"VONAGE_SIGNATURE_SECRET": "the signature secret of the Vonage dashboard"}, {}, [], "is the guide's placeholder"),
     ({"VONAGE_APPLICATION_ID": None}, {}, ["My line"], "is not a UUID"),
-    ({"VONAGE_PRIVATE_KEY": None}, {}, ["-----BEGIN PRIVATE KEY-----"], "is the key itself, but .env needs its path"),
-    ({"NCCO_CONSOLE_PASSWORD_HASH": None}, {}, ["", "secret", "secret"], "so it could be guessed"),
     ({"NCCO_HOOK_TRIES": "many"}, {}, [], "NCCO_HOOK_TRIES"),
     ({"VONAGE_SIGNATURE_SECRET_FILE": "s.txt", "VONAGE_SIGNATURE_SECRET": None}, {}, [], "s.txt cannot be read"),
     ({}, {"voice": None}, ASKED, 'the application "The shop" has no Voice capability'),
@@ -174,7 +156,6 @@ def test_a_problem_is_explained_and_nothing_is_changed(
     assert 130 == done.exit_code
     assert before == place.env.read_text(encoding="utf-8")
     assert (typed != ASKED, []) == (place.api.requests == [], place.api.stored)
-    assert not place.before.exists()
     assert API_SECRET not in done.output + before
 
 
@@ -249,15 +230,6 @@ def test_a_value_is_replaced_after_a_yes(answer: str, is_replaced: bool, place: 
     assert expected == place.env.read_text(encoding="utf-8")
 
 
-def test_flows_that_compute_numbers_need_prefixes(place: Place) -> None:
-    (place.server.home / "flows" / "shop.yaml").write_text(DIALS, encoding="utf-8")
-
-    done = place.go_live("abc", "44,49")
-
-    assert "is not the beginning of a phone number" in shown(done)
-    assert "NCCO_DIAL_ALLOW='44,49'" in place.env.read_text(encoding="utf-8")
-
-
 def test_exactly_the_urls_are_replaced_at_vonage(place: Place) -> None:
     timeouts = {"answer_url__socket_timeout": 4900, "answer_url__connect_timeout": 700}
     before = at_vonage(place, numbers=(), answer_url__address=OLD, event_url__http_method="GET", **timeouts)
@@ -271,72 +243,6 @@ def test_exactly_the_urls_are_replaced_at_vonage(place: Place) -> None:
     assert [wanted] == place.api.stored
     assert "It is changed." in done.output
     assert ["GET", "GET", "GET", "PUT", "GET"] == [method for method, *_ in place.api.requests][:5]
-
-
-def test_the_previous_urls_are_restored(place: Place) -> None:
-    before = at_vonage(
-        place, numbers=(), answer_url__address=OLD, answer_url__connect_timeout=700, fallback_answer_url=None
-    )
-
-    place.go_live(API_SECRET, "y")
-    undone = place.go_live(API_SECRET, "y", undo=True)
-    again = place.go_live(undo=True)
-
-    assert [0, 2] == [done.exit_code for done in (undone, again)]
-    assert f"instead of {place.server.url}/webhooks/answer (POST)" in shown(undone)
-    assert "What was there before is back." in undone.output
-    wanted = {name: value for name, value in before.items() if name not in ("id", "_links")}
-    del wanted["capabilities"]["voice"]["webhooks"]["fallback_answer_url"]
-    assert wanted == place.api.stored[-1]
-    assert not place.before.exists()
-
-
-def test_the_urls_from_before_the_first_of_several_changes_are_restored(place: Place) -> None:
-    at_vonage(place, numbers=(), answer_url__address=OLD)
-    tunnel = f"{place.server.url}/tunnel"
-
-    place.go_live(API_SECRET, "y")
-    changed = json.dumps(place.api.stored[-1]).replace(place.server.url, tunnel)
-    record = place.before.read_text(encoding="utf-8")
-    place.before.write_text(record.replace(place.server.url, tunnel), encoding="utf-8")  # as if it had been that URL
-    place.api.body = json.dumps({**json.loads(changed), "id": APPLICATION_ID}).encode()
-    place.go_live(API_SECRET, "y")
-    place.go_live(API_SECRET, "y", undo=True)
-
-    assert OLD == place.api.stored[-1]["capabilities"]["voice"]["webhooks"]["answer_url"]["address"]
-
-
-@pytest.mark.parametrize("is_stored", [False, True])
-def test_an_interrupted_change_can_be_undone(is_stored: bool, place: Place) -> None:
-    at_vonage(place, numbers=(), answer_url__address=OLD)
-    place.api.loses_replies = is_stored
-    place.api.edits = (
-        {} if is_stored else {2: json.dumps(application(place.server.url, answer_url__address=OLD)).encode()}
-    )
-
-    place.go_live(API_SECRET, "y")
-    assert place.before.exists()
-    assert 0o600 == place.before.stat().st_mode & 0o777
-    place.api.loses_replies, place.api.edits = False, {}
-    undone = place.go_live(API_SECRET, "y", undo=True)
-
-    assert 0 == undone.exit_code
-    assert ("What was there before is back." if is_stored else "There is nothing to put back.") in undone.output
-    webhooks = json.loads(place.api.body)["capabilities"]["voice"]["webhooks"]
-    assert OLD == webhooks["answer_url"]["address"]
-
-
-def test_a_url_that_somebody_changed_since_is_kept(place: Place) -> None:
-    at_vonage(place, numbers=(), answer_url__address=OLD, event_url__http_method="GET")
-
-    place.go_live(API_SECRET, "y")
-    newer = at_vonage(place, numbers=(), answer_url__address="https://newer.example.com/a")
-    undone = place.go_live(API_SECRET, "y", undo=True)
-
-    assert "Somebody has changed answer_url to https://newer.example.com/a (POST) since, so it stays" in shown(undone)
-    webhooks = place.api.stored[-1]["capabilities"]["voice"]["webhooks"]
-    assert newer["capabilities"]["voice"]["webhooks"]["answer_url"] == webhooks["answer_url"]
-    assert "GET" == webhooks["event_url"]["http_method"]
 
 
 def test_nothing_is_written_until_a_signed_request_reaches_the_server(place: Place) -> None:

@@ -211,8 +211,8 @@ async def _print_csv(records: Records, wanted: CallFilter, word: str, limit: int
         print_result(text)
 
 
-async def follow_call(records: Records, call: Timeline, screen: CallPrinter, *, to_its_end: bool = False) -> None:
-    """Print webhooks as they arrive, until the call is deleted or, with `to_its_end`, over."""
+async def follow_call(records: Records, call: Timeline, screen: CallPrinter) -> None:
+    """Print webhooks as they arrive, until the call is deleted."""
     screen.print_heading(await _document_of(records, call))
     timeline: Timeline | None = call
     seen: set[str] = set()
@@ -221,8 +221,6 @@ async def follow_call(records: Records, call: Timeline, screen: CallPrinter, *, 
             if entry.webhook.id not in seen:
                 seen.add(entry.webhook.id)
                 screen.print_entry(entry, timeline)
-        if to_its_end and timeline.call.session.is_over:
-            return
         await asyncio.sleep(POLL_S)
         timeline = await records.timeline(call.call.session.id)
 
