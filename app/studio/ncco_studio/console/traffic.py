@@ -47,7 +47,7 @@ STALE_S: Final = 60
 PAINT_S: Final = 50.0
 """How long a page waits for the calls of its picture, also behind other pages."""
 WIDEST_COUNT: Final = 9_900
-"""A number of calls that takes the most room on an arrow."""
+"""A number of calls that takes the most room in a picture."""
 WIDEST: Final = 5
 """Line width of the way that most calls took."""
 
@@ -224,7 +224,7 @@ def paint_traffic(drawing: Drawing, traffic: Traffic) -> Drawing:
 
     def mark_of(flow: str, step: str) -> str:
         count = traffic.hung_up[flow, step]
-        return f"{count:,} hung up here" if count else ""
+        return f"{_short(count)} hung up here" if count else ""
 
     return drawing.with_arrows(painted).marked(mark_of)
 
@@ -235,10 +235,10 @@ def _short(count: int) -> str:
 
 
 def busiest(drawing: Drawing) -> Drawing:
-    """Paint the most calls that can be counted, so that a picture has room for all."""
+    """Paint the widest counts everywhere, so that a picture has room for all."""
     ways = Counter({arrow.outcomes[0]: WIDEST_COUNT for arrow in drawing.arrows if arrow.outcomes})
     steps = ((flow.title, node.step) for flow in drawing.subgraphs for node in flow.nodes)
-    hung_up = Counter({(flow, step): MOST_CALLS for flow, step in steps if step})
+    hung_up = Counter({(flow, step): WIDEST_COUNT for flow, step in steps if step})
     return paint_traffic(drawing, Traffic(ways=ways, hung_up=hung_up))
 
 
