@@ -22,7 +22,6 @@ from ncco_studio.console.audit import audit
 from ncco_studio.console.download import audio_response, csv_response
 from ncco_studio.console.history import Change, UndoRequest, check_undo, record
 from ncco_studio.console.pages import render
-from ncco_studio.console.phone.trial_messages import PREFIX
 from ncco_studio.console.polled import PolledRoute
 from ncco_studio.console.state import Console, TheConsole
 
@@ -65,7 +64,6 @@ def shown(row: RecordingRow, *, is_short: bool = False) -> dict[str, Any]:
         "file": row.file_name,
         "words": f"{words[:MOST_WORDS]}…" if is_short and len(words) > MOST_WORDS else words,
         "is_new": row.heard_at is None and row.done_at is None,
-        "is_trial": row.uuid.startswith(PREFIX),
     }
     return dict(RecordingDocument.of(row, milliseconds(datetime.now(UTC)))) | told
 

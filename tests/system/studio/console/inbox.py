@@ -12,7 +12,7 @@ from typing import Any
 from ncco_server.service.recording_folder import RecordingFolder
 from ncco_server.store import RecordingRow, open_store
 from ncco_server.store.sql import RECORDINGS_TABLE
-from ncco_studio.console.phone.trial_messages import tone
+from ncco_studio.commands.demo import tone
 from tests.unit.studio.console.test_messages import message
 
 

@@ -11,10 +11,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
-from ncco_studio.console.phone.trial_messages import tone
+from ncco_studio.commands.demo import tone
 from tests.system.studio.console.browser import NARROW, Console, Watch, check_page, new_window
 from tests.system.studio.console.inbox import Inbox
-from tests.system.studio.console.test_phone import call_and_press, opened
 
 READ_FROM_LEFT: Final = """
 each => {
@@ -209,24 +208,6 @@ def test_forwarding_shares_the_audio_where_the_browser_can(context: BrowserConte
     assert re.fullmatch(r"message-[\d-]+\.wav", shared[2])
     assert ["audio/wav", str(len(tone(0.3)))] == shared[3:]
     assert f"Please call back.\n\n{page.url}#m-{id_}" in shared[1]
-
-
-def test_a_message_left_on_the_phone_appears_by_itself(page: Page, context: BrowserContext) -> None:
-    page.goto("/messages")
-    phone = context.new_page()
-    opened(phone)
-    call_and_press(phone, "1")
-    phone.get_by_role("button", name="is busy").click()
-    phone.get_by_role("button", name="Skip ahead").click()
-    phone.get_by_role("button", name="Finish with #").click()
-    phone.get_by_role("button", name="Skip ahead").click()
-    expect(phone.locator("#call-panel").get_by_role("link", name="Messages")).to_be_visible()
-    message = page.locator(".message", has_text="trial")
-    expect(message).to_contain_text(", 0:05, for 020 7946 0001")
-    assert message.locator("audio").evaluate("player => player.play().then(() => player.currentTime < player.duration)")
-    message.get_by_label("More for").click()
-    message.get_by_role("button", name="Delete").click()
-    expect(message).to_have_count(0)
 
 
 def test_a_message_that_cannot_be_played_says_why_and_is_fetched_again(

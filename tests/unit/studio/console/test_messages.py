@@ -18,8 +18,8 @@ from ncco_server.service.recording_folder import RecordingFolder
 from ncco_server.settings import Settings
 from ncco_server.store import RecordingRow, Recordings
 from ncco_server.web import create_app
+from ncco_studio.commands.demo import tone
 from ncco_studio.console.app import create_console
-from ncco_studio.console.phone.trial_messages import tone
 from tests.support.webhooks import callback, facts, keys, running_app
 from tests.unit.studio.console.conftest import logged_in, settings_for
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import math
 import random
+import struct
+import wave
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -23,7 +27,6 @@ from ncco_server.settings import Settings
 from ncco_server.store import RecordingRow, milliseconds, open_store
 from ncco_studio.console.history import row_of
 from ncco_studio.console.messages import change_of
-from ncco_studio.console.phone.trial_messages import tone
 from ncco_studio.verify.scenarios.caller import Caller, parties_of
 from ncco_studio.verify.scenarios.files import files_of, read_files
 from ncco_studio.verify.scenarios.observed_call import CallConditions
@@ -42,6 +45,9 @@ NEW_FOR: Final = timedelta(days=2)
 LONGEST: Final = timedelta(minutes=10)
 WHO: Final = "reception"
 """Who has done the messages."""
+_RATE: Final = 8_000
+_LONGEST_S: Final = 60.0
+_HERTZ: Final = 220.0
 _SAID: Final = {
     "reception": "Hello, I would like to move my appointment on Friday to next week. Please call me back.",
     "the nurse": "Good morning. The wound looks red today. Could the nurse have a look at it?",
@@ -123,6 +129,16 @@ async def _keep_messages(file: Path, now: datetime) -> None:
                     at = row.created_at + 3_900_000
                     await store.recordings.mark_done(row.id, at, WHO)
                     await store.changes.add(row_of(change_of("done", row, at), WHO, at))
+
+
+def tone(seconds: float) -> bytes:
+    turn = 2 * math.pi * _HERTZ / _RATE
+    samples = [round(4_000 * math.sin(number * turn)) for number in range(round(_RATE * min(seconds, _LONGEST_S)))]
+    made = io.BytesIO()
+    with wave.open(made, "wb") as file:
+        file.setparams((1, 2, _RATE, 0, "NONE", ""))
+        file.writeframes(struct.pack(f"<{len(samples)}h", *samples))
+    return made.getvalue()
 
 
 def _kept(row: RecordingRow, audio: bytes) -> RecordingRow:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -50,13 +49,11 @@ class Person:
 
     Attributes:
         asking: number of requests in progress.
-        kept: number of messages that were kept, by call ID.
     """
 
     worker: Worker
     used_at: float = field(default_factory=time.monotonic)
     asking: int = 0
-    kept: Counter[str] = field(default_factory=Counter)
 
 
 class PhoneCalls:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any, Final
@@ -15,7 +14,6 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, PlainValidator
 
-from ncco_server.errors import StoreError
 from ncco_server.flow.files import MAX_FILE_BYTES
 from ncco_server.sample_calls import FROM
 from ncco_studio.console.access import CanChange, CanLook
@@ -25,7 +23,6 @@ from ncco_studio.console.editor import ask, check_size
 from ncco_studio.console.history import Change, record
 from ncco_studio.console.pages import render, view_of
 from ncco_studio.console.phone.incoming import PREFIX, Choice, IncomingCalls
-from ncco_studio.console.phone.trial_messages import keep_message
 from ncco_studio.console.phone.world import CallRequest, World
 from ncco_studio.console.sessions import ConsoleSession
 from ncco_studio.console.state import TheConsole, console_of
@@ -206,23 +203,13 @@ async def _played(request: Request, session: ConsoleSession, method: str, **valu
         return await _incoming(request, session, values["id_"], values.get("step"))
     rows = partial(rows_for_call, console, session)
     call = await console.phone_calls.ask(request, session, method, answer=rows, **values)
-    has_kept = False
-    if console.dev and (files := console.recording_files) is not None:
-        kept = (await console.phone_calls.person(session)).kept
-        with suppress(OSError, StoreError):  # the message of a trial call may be missing from the list
-            for message in call["messages"][kept[call["id"]] :]:
-                await keep_message(message, console.store, files)
-                kept[call["id"]] += 1
-        has_kept = kept[call["id"]] > 0
     can_keep = call["can_be_kept"] and session.role == "change"
-    return _show(request, call, can_keep=can_keep, has_kept=has_kept)
+    return _show(request, call, can_keep=can_keep)
 
 
-def _show(
-    request: Request, call: Mapping[str, Any], *, can_keep: bool = False, has_kept: bool = False, incoming: str = ""
-) -> Response:
+def _show(request: Request, call: Mapping[str, Any], *, can_keep: bool = False, incoming: str = "") -> Response:
     """`incoming` is the uuid of a call that the server has placed. What `call` does not have is blank."""
-    values = {"can_keep": can_keep, "has_kept": has_kept, "incoming": incoming}
+    values = {"can_keep": can_keep, "incoming": incoming}
     return render(request, "phone_call.html", call=defaultdict(str, call), outcomes=language.WAYS, **values)
 
 

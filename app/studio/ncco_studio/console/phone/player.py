@@ -6,23 +6,20 @@ Arguments and results are plain values, which pass between the processes as JSON
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, partial
-from itertools import islice
 from typing import Any, Final, Literal, TypeAlias
 
 from ncco_server.desk.transcript import CallLine
 from ncco_server.errors import AppError
 from ncco_server.flow.hours.calendar import ByHand
 from ncco_server.sample_calls import YEARS
-from ncco_server.service.announced_recordings import about_call
 from ncco_server.service.hand_hours import HandHours
 from ncco_server.service.lookup_sources import PythonModules
 from ncco_server.service.lookups import LookupClient
 from ncco_server.service.phone_numbers import read_called, read_caller
-from ncco_server.service.written_rows import name_of_caller
 from ncco_studio.console.phone.call import PhoneCall, PhoneServer
 from ncco_studio.console.phone.repetition import keep_recorded
 from ncco_studio.console.phone.turns import explain, hooks_of, language_awaited
@@ -33,7 +30,7 @@ from ncco_studio.verify.played_call import CannotDo, FinishedStep, outcomes_of
 from ncco_studio.verify.played_lines import call_lines
 from ncco_studio.verify.scenarios.answers import lookups_of
 from ncco_studio.verify.scenarios.model import HoursByHand, ScenarioCall
-from ncco_studio.verify.scenarios.script import RecordStep, step_of
+from ncco_studio.verify.scenarios.script import step_of
 
 Json: TypeAlias = dict[str, Any]
 
@@ -257,29 +254,7 @@ def _shown(call: PhoneCall, refused: str) -> Json:
         "refused": refused,
         "can_be_kept": call.playable.can_be_kept,
         "not_kept": call.blocked() if call.playable.can_be_kept else "",
-        "messages": list(_messages_of(call)),
     }
-
-
-def _messages_of(call: PhoneCall) -> Iterator[Json]:
-    """Yield each recording with its seconds of speech."""
-    left = sum(isinstance(entry.step, RecordStep) for entry in call.history)
-    reported = (delivery for delivery in call.leg.log if delivery.kind == "record" and delivery.attempts)
-    session = call.session
-    if not left or session is None or call.playable.project is None:
-        return
-    name = session.at or session.flow
-    flow = call.playable.project.flows.get(name)
-    for delivery in islice(reported, left):
-        began, ended = (datetime.fromisoformat(delivery.fields[time]) for time in ("start_time", "end_time"))
-        yield {
-            "flow": name,
-            "about": about_call(flow, session) if flow is not None else "",
-            "caller_name": name_of_caller(flow, session) if flow is not None else "",
-            "from_number": session.call.caller,
-            "to_number": session.call.to,
-            "seconds": (ended - began).total_seconds(),
-        }
 
 
 def shown_lines(lines: Sequence[CallLine]) -> list[Json]:
