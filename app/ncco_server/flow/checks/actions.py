@@ -20,7 +20,7 @@ from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.scope import ScopeTypes
-from ncco_server.flow.templates.expression_check import known_type
+from ncco_server.flow.templates.checker import known_type
 from ncco_server.flow.templates.references import Reference, walk
 from ncco_server.flow.templates.values import Computed, Expression, Value
 from ncco_server.flow.values import Object, find, leaves

@@ -88,7 +88,7 @@ class Analysis(Walk):
         context = self._contexts.joined(set(contexts))
         if context is None:
             message = "some of the branches end inside quotes, a tag or a host, and others do not"
-            self.check.report("E335", self._tag(node), message)
+            self.check.report("E333", self._tag(node), message)
         return contexts[0] if context is None else context
 
     def on_text(self, node: nodes.TemplateData) -> None:
@@ -96,7 +96,7 @@ class Analysis(Walk):
         if context == "key":
             message = "a value inside a field name"
             cure = "write out the name, without braces"
-            self.check.report("E334", Token(node.lineno, "", ""), message, cure)
+            self.check.report("E333", Token(node.lineno, "", ""), message, cure)
             context = self._contexts.after("", node.data.partition(":")[2])
         if context == "torn":
             written = node.data.strip()
@@ -117,7 +117,6 @@ class Analysis(Walk):
     def on_value(self, occurrence: Occurrence) -> None:
         node = occurrence.node
         self.check.scope = self.state.scope
-        self.check.locals = occurrence.locals
         touched = touched_names(occurrence, self._flow_scope.unspoken)
         self.used_names |= {name for name in touched if root_of(name) in self._flow_scope.types}
         self.used_env |= used_env(node)
@@ -154,7 +153,7 @@ class Analysis(Walk):
         if is_name(name) and name not in self._flow_scope.types:
             message = f'"{name}" is set outside the loop, and a loop cannot change anything outside itself'
             cure = "to count, write loop.index in the loop, or `| length` after the list"
-        self.check.report("E325", target, message, cure)
+        self.check.report("E301", target, message, cure)
 
     def _check_output(self, node: nodes.Node, touched: Collection[str]) -> None:
         start = self.template.start(node)
@@ -211,7 +210,7 @@ class Analysis(Walk):
             "map": f'use one of its entries: {shown}["{next(iter(type_.fields), "key")}"]',
         }
         cure = cures.get(type_.family, f"write {shown} | spoken")
-        self.check.report("E336", node, f"{shown} is {type_.described}", cure)
+        self.check.report("E308", node, f"{shown} is {type_.described}", cure)
         return False
 
 
@@ -220,7 +219,7 @@ def _is_fixed(node: nodes.Node) -> bool:
 
 
 def check_braces(check: Checker, text: str, start: int = 0) -> None:
-    """Report closing braces without opening ones (E320), and other notations of a known name (W303)."""
+    """Report closing braces without opening ones (E301), and other notations of a known name (W303)."""
     singles = list(_SINGLE.finditer(text))
     for match in singles:
         _check_single(check, match, Token(start + match.start(), "", match.group()))
@@ -236,14 +235,14 @@ def check_braces(check: Checker, text: str, start: int = 0) -> None:
         is_nested = before.count(opener) > before.count(closer)  # reported where the second one opens
         if not is_nested and not any(single.start() < match.start() < single.end() for single in singles):
             cure = f'write "{opener}" before it, or leave it out'
-            check.report("E320", Token(start + match.start(), "", closer), f'nothing opens this "{closer}"', cure)
+            check.report("E301", Token(start + match.start(), "", closer), f'nothing opens this "{closer}"', cure)
 
 
 def _check_single(check: Checker, match: re.Match[str], where: Token) -> None:
     name = match["name"]
     rest = match["rest"]
     if len(match["end"]) > 1:
-        check.report("E320", where, f'"{where.text}" is not opened by two braces', f"write {{{{ {name}{rest} }}}}")
+        check.report("E301", where, f'"{where.text}" is not opened by two braces', f"write {{{{ {name}{rest} }}}}")
     elif meant := check.meant_by(name):
         _warn_of_plain(check, where, f"{meant}{rest}")
     elif not FILTERS.keys().isdisjoint(re.findall(r"\|\s*(\w+)", rest)):

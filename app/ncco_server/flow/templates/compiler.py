@@ -15,10 +15,9 @@ from ncco_server.flow.templates.analysis import Analysis, check_braces
 from ncco_server.flow.templates.checker import Checker
 from ncco_server.flow.templates.escaping import CONTEXTS, without_tags
 from ncco_server.flow.templates.filters import FILTERS, LANGUAGE
-from ncco_server.flow.templates.foreign import FOREIGN
 from ncco_server.flow.templates.parsing import Templates
 from ncco_server.flow.templates.references import operand_of
-from ncco_server.flow.templates.syntax import read_expression
+from ncco_server.flow.templates.syntax import Unreadable, read_expression
 from ncco_server.flow.templates.tree import MAX_FILE, Located, Template, TemplateFile, missing_file, shorten
 from ncco_server.flow.templates.values import Computed, Expression, Literal, Native, Value, with_plus
 from ncco_server.ncco.value_types import POINTS, TYPES, Escape, Kind
@@ -32,7 +31,6 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _UNSPOKEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 """Control characters, which YAML escapes can produce, become spaces, as in values from callers."""
 _PATH = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)(?:\s*\|\s*\w+(?:\([^()]*\))?)*")
-_OTHER_BRACES = re.compile(r"\$?\{([^{}]+)\}|\$(\w+(?:\.\w+)*)|^=(.+)$")
 _BEGINNING = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://[^{]*")
 _PORT = re.compile(r"://[^/?#]*:[0-9]*$")
 _TEXTUAL: Final = frozenset({"text", "phone", "url", "words"})
@@ -111,12 +109,13 @@ def compile_expression(
     if len(text.value) > MAX_LENGTH:
         message = f"an expression of more than {MAX_LENGTH:,} characters"
         return None, [RULES["E311"].at(text.at(0), message)]
-    node, fault = read_expression(template, text)
-    if fault is not None:
-        check.report(*fault)
-    elif node is not None:
-        check.check_test(node)
-    if node is None or check.has_errors:
+    try:
+        node = read_expression(template, text)
+    except Unreadable as error:
+        check.report(error.code, error.at, error.message, error.cure)
+        return None, check.issues
+    check.check_test(node)
+    if check.has_errors:
         return None, check.issues
     return Expression(text.place, TYPES["bool"], text.value, template, language, *check.used(node)), check.issues
 
@@ -161,28 +160,11 @@ def _compile_literal(unit: _CompilationUnit) -> tuple[Value | None, list[FlowIss
     return Literal(with_plus(value) if unit.escape == "url" else value, unit.place, unit.text), check.issues
 
 
-def _in_braces(text: str, scope: ScopeTypes) -> str:
-    """Replace the notations of other systems for a computed value: `${NAME}`, `{tries + 1}`, and `=tries + 1`."""
-
-    def written(found: re.Match[str]) -> str:
-        inner = next(filter(None, found.groups())).strip()
-        inner = f"env.{inner}" if inner in (scope.env or ()) else inner
-        is_known = re.split(r"\W", inner, maxsplit=1)[0] in scope.types or inner.startswith("env.")
-        return f"{{{{ {inner} }}}}" if is_known else found[0]
-
-    return _OTHER_BRACES.sub(written, text) if "{{" not in text else text
-
-
 def as_computed(text: str, wanted: Kind, scope: ScopeTypes, *, is_unfit: bool = False) -> str | None:
-    """The fix of what was probably meant to be computed: `member.name`, or `today` as a date. None for other texts.
+    """The fix of what was probably meant to be computed: `member.name`. None for other texts.
 
     A name alone may be meant if the text does not fit its type.
     """
-    if is_unfit and (braced := _in_braces(text, scope)) != text:
-        return f"write {braced}"
-    if wanted.name in ("date", "time") and FOREIGN.names.get(text.lower(), text.lower()) == "now":
-        now = f"{{{{ now | in_zone('{scope.zone or 'Europe/London'}') | {wanted.name} }}}}"
-        return f'write "{now}"'
     path = _PATH.fullmatch(text)
     named = scope.types.get(text) if is_unfit else None
     is_meant = named is not None and named.family in ("any", *_CASTABLE_KINDS.get(wanted.name, (wanted.family,)))
@@ -215,7 +197,7 @@ def _compile_native(
     _refuse_spoken(check, node, wanted)
     if kind is not None and not check.has_errors and not _may_be(wanted, kind):
         message = f"{check.shown(node)} is {kind.described}; {wanted.described} is needed"
-        converted = None if kind.words else check.converted(node, (wanted.family,))
+        converted = None if kind.words else check.converted(node, wanted.family)
         cure = converted or f"compute {wanted.described}"
         check.report("E313", node, message, cure)
     if check.has_errors:

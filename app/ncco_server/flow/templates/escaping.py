@@ -314,7 +314,7 @@ def _json_escaper(context: str, value: WrittenValue) -> str:
         raise _value_after_bracket(value)
     if context == "backslash":
         cure = "leave out the backslash; values are escaped automatically"
-        raise Misplaced("E334", "a backslash before the braces", cure)
+        raise Misplaced("E333", "a backslash before the braces", cure)
     if context in ("user", "path"):
         return "_url"
     if (context == "start" and not value.is_url) or (context in ("base", "host") and not value.is_fixed):
@@ -325,7 +325,7 @@ def _json_escaper(context: str, value: WrittenValue) -> str:
         cure = f'put quotes around the braces: "{{{{ {value.shown} }}}}"'
         if found := _QUOTED.fullmatch(value.shown):
             cure = f"write {{{{ {''.join(filter(None, found.groups()))} }}}}"
-        raise Misplaced("E334", f"{value.shown} is {value.kind.described} and is outside quotes", cure)
+        raise Misplaced("E333", f"{value.shown} is {value.kind.described} and is outside quotes", cure)
     return "_json_bare"
 
 

@@ -50,7 +50,6 @@ class ArgumentCheck(NamedTuple):
     tried: Mapping[str, Any]
     cure: str = ""
     forms: tuple[str, ...] = ()
-    code: str = "E340"
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +275,7 @@ def first(value: object) -> Any:
     '{{ now | in_zone("Europe/London") | spoken("time") }}',
     ("datetime", "text"),
     ("text",),
-    check=ArgumentCheck({"": _sample("datetime")}, code="E342"),
+    check=ArgumentCheck({"": _sample("datetime")}),
     form="datetime",
     argument_form="zone",
 )

@@ -11,7 +11,7 @@ from jinja2.visitor import NodeTransformer
 
 from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.nodes import Place
-from ncco_server.flow.templates.syntax import read_template
+from ncco_server.flow.templates.syntax import Unreadable, read_template
 from ncco_server.flow.templates.tree import FOLDER, MAX_FILE, Located, Template, TemplateFile, Token, missing_file
 
 MAX_INCLUDES: Final = 50
@@ -81,7 +81,7 @@ def _parse(text: Located, zone: str, files: Mapping[str, str]) -> ParsedText:
 class _Includes(NodeTransformer):
     """Replaces every `include` with the tree of the included file.
 
-    `inside` are the files that are being read, outermost first: none must include itself (E324).
+    `inside` are the files that are being read, outermost first: none must include itself (E323).
     """
 
     def __init__(self, template: Template, files: Mapping[str, str], inside: tuple[str, ...]) -> None:
@@ -94,10 +94,11 @@ class _Includes(NodeTransformer):
         self.count = 0
 
     def read(self, text: Located) -> list[nodes.Node]:
-        body, faults = read_template(self.template, text)
-        for fault in faults:
-            self._report(*fault)
-        tree = nodes.Template(body)
+        try:
+            tree = nodes.Template(read_template(self.template, text))
+        except Unreadable as error:
+            self._report(error.code, error.at, error.message, error.cure)
+            return []
         if "include" in text.value:
             self.generic_visit(tree)
         return tree.body
@@ -112,7 +113,7 @@ class _Includes(NodeTransformer):
         self.count += 1
         if name in self.inside:
             circle = " → ".join((*self.inside[self.inside.index(name) :], name))
-            self._report("E324", where, f"includes itself: {circle}")
+            self._report("E323", where, f"includes itself: {circle}")
         elif self.count > MAX_INCLUDES:
             self._report("E311", where, f"more than {MAX_INCLUDES} includes")
         else:

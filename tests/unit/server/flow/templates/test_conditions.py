@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from ncco_server.errors import RenderError
 from ncco_server.flow.nodes import Text
 from ncco_server.flow.templates.compiler import compile_expression
-from ncco_server.flow.templates.pieces import MAX_TOKENS
+from ncco_server.flow.templates.syntax import MAX_TOKENS
 from tests.support.cases import each_case
 from tests.support.examples import examples
 from tests.unit.server.flow.tables import table
