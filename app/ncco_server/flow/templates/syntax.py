@@ -59,9 +59,10 @@ def _read(template: Template, text: Located, *, is_bare: bool) -> list[nodes.Nod
     for token in tokens:
         template.learn(token)
     _Check(is_bare=is_bare).all(tokens)
+    written = (token._replace(kind="data") if token.kind == "raw" else token for token in tokens)
     parser = Parser(ENVIRONMENT, "")
     try:
-        parser.stream = TokenStream(ENVIRONMENT.lexer.wrap(iter(tokens)), None, None)
+        parser.stream = TokenStream(ENVIRONMENT.lexer.wrap(written), None, None)
         tree = parser.parse()
     except TemplateSyntaxError as error:
         token = template.token(error.lineno)
