@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ncco_server.engine.dialling import refusal
 from ncco_server.engine.drafts import are_open_ended, asks, drafts_of, failsafe_tail, tail_of, wait_for
 from ncco_server.engine.session import ENCRYPTED, OpenWait, TurnContext, WaitRef
-from ncco_server.engine.waits.called_party import CalledParty
+from ncco_server.engine.waits.called_party import CalledPartyWait
 from ncco_server.errors import RenderError
 from ncco_server.flow.frame import Draft, Frame, Rendered, Target
 from ncco_server.flow.model import Flow, Step
@@ -116,7 +116,9 @@ class NccoBuilder:
     def _open_leg(self, flow: Flow, step: Step, draft: Draft, heard: Mapping[str, Any]) -> None:
         """Its wait follows that for the events of the `connect`."""
         where = self._named(flow)
-        wait = OpenWait(len(self.waits), CalledParty.word, "onAnswer", step.name, steers=False, flow=where, runs=heard)
+        wait = OpenWait(
+            len(self.waits), CalledPartyWait.word, "onAnswer", step.name, steers=False, flow=where, runs=heard
+        )
         self.waits.append(wait)
         (endpoint,) = draft.action["endpoint"]
         draft.action["endpoint"] = [{**endpoint, "onAnswer": {**endpoint["onAnswer"], "url": self._link(wait)}}]

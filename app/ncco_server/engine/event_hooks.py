@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ncco_server.engine.scope import Scopes
 from ncco_server.engine.session import OWN_LEG, Session, TurnContext, WaitRef
-from ncco_server.engine.waits.dial import Dial
+from ncco_server.engine.waits.dial import DialWait
 from ncco_server.engine.waits.kind import event_of
 from ncco_server.errors import RenderError
 from ncco_server.flow.language.hooks import Hook, Later, SentHook, event_record
@@ -139,7 +139,7 @@ def _dial_was_last(session: Session, ended_by: str | None, seen: frozenset[str])
     (`disconnected_by`).
     """
     names = {wait.name for wait in session.waits if wait.steers}
-    return "completed" in seen and Dial.name in names and ended_by != "user"
+    return "completed" in seen and DialWait.name in names and ended_by != "user"
 
 
 def step_of_wait(session: Session, ref: WaitRef) -> tuple[str, str] | None:

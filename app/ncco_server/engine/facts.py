@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ncco_server.engine.session import OpenWait, TurnContext
-from ncco_server.engine.waits.recording import Recording
+from ncco_server.engine.waits.recording import RecordingWait
 from ncco_server.flow.model import Flow, Step
 from ncco_server.results import ASKED, CHOSEN, HOURS, MESSAGE, PLAYED, UNCONNECTED, TurnFacts
 
@@ -42,7 +42,7 @@ def facts_of(
 
 def _message(step: Step, waits: Iterable[OpenWait]) -> int:
     """The number of its last recording: one of the whole call begins before."""
-    return max((wait.index for wait in waits if wait.name == Recording.name and wait.step == step.name), default=0)
+    return max((wait.index for wait in waits if wait.name == RecordingWait.name and wait.step == step.name), default=0)
 
 
 def _is_closed(flow: Flow, context: TurnContext) -> bool:

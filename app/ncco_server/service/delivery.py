@@ -17,7 +17,7 @@ import orjson
 
 from ncco_server.engine import JOINED, CallData, Session, Turn
 from ncco_server.engine.waits import OF_WORD
-from ncco_server.engine.waits.called_party import CalledParty
+from ncco_server.engine.waits.called_party import CalledPartyWait
 from ncco_server.ncco.value_types import read_number
 from ncco_server.ncco.webhooks import (
     FALLBACK_REASONS,
@@ -84,7 +84,7 @@ class FailedUrl(NamedTuple):
     @property
     def is_called(self) -> bool:
         """Whether a called party waits for the reply, who must not hear the failsafe NCCO."""
-        return self.kind == CalledParty.word
+        return self.kind == CalledPartyWait.word
 
     @classmethod
     def read(cls, url: str) -> FailedUrl:

@@ -10,7 +10,7 @@ from ncco_server import engine
 from ncco_server.engine import CallData, WaitRef
 from ncco_server.engine.session import from_json
 from ncco_server.engine.waits import OF_WORD
-from ncco_server.engine.waits.detection import Detection
+from ncco_server.engine.waits.detection import DetectionWait
 from ncco_server.flow.frame import CallbackKind
 from ncco_server.ncco.webhooks import FallbackWebhook
 from ncco_server.service import answers, called_parties, placing, waits
@@ -39,7 +39,7 @@ async def fall_back(turns: Turns, delivery: Delivery) -> Reply:
     again: partial[Coroutine[Any, Any, Reply]]
     if kind == "placed-event":
         return await placing.note_event(turns, name, original) or await _record(turns, original)
-    if kind == Detection.word:
+    if kind == DetectionWait.word:
         id_ = session_id(original.call.uuid, None)
         again = partial(placing.answer, turns, name, original)
     elif name and kind in OF_WORD:

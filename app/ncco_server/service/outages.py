@@ -13,7 +13,7 @@ import orjson
 from ncco_server import engine
 from ncco_server.engine import CallData, Turn
 from ncco_server.engine.session import NOTHING
-from ncco_server.engine.waits.input import Input
+from ncco_server.engine.waits.input import InputWait
 from ncco_server.errors import AlreadyOpen, StoreError, StoreUnavailable, UnknownWait
 from ncco_server.flow.model import Flow
 from ncco_server.ncco.webhooks import FallbackWebhook
@@ -59,10 +59,10 @@ def _flow_of(turns: Turns, webhook: FallbackWebhook, failed: FailedUrl, call: Ca
     library = turns.library
     if kind == "answer" or not (name or is_of_event(webhook, kind)):
         return library.find_unstored(call.to, name or None)
-    if kind != Input.word:  # only an input webhook contains the number that the caller dialled
+    if kind != InputWait.word:  # only an input webhook contains the number that the caller dialled
         return None
     try:
-        ref = read_token(turns.policy.keys, Input.word, name)
+        ref = read_token(turns.policy.keys, InputWait.word, name)
     except UnknownWait:
         return None
     leg, _, name = ref.session.partition("/")

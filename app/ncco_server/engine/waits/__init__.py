@@ -9,29 +9,29 @@ from collections.abc import Mapping
 from typing import Final
 
 from ncco_server.engine.session import OpenWait
-from ncco_server.engine.waits.called_party import CalledParty
-from ncco_server.engine.waits.checkpoint import Checkpoint, Hold, Reached
-from ncco_server.engine.waits.detection import Detection
-from ncco_server.engine.waits.dial import Connected, Dial
-from ncco_server.engine.waits.input import Input, ObservedKeys
+from ncco_server.engine.waits.called_party import CalledPartyWait
+from ncco_server.engine.waits.checkpoint import CheckpointWait, HoldWait, ReachedWait
+from ncco_server.engine.waits.detection import DetectionWait
+from ncco_server.engine.waits.dial import ConnectedWait, DialWait
+from ncco_server.engine.waits.input import InputWait, ObservedKeysWait
 from ncco_server.engine.waits.kind import WaitKind
-from ncco_server.engine.waits.recording import Observed, Recording
+from ncco_server.engine.waits.recording import ObservedWait, RecordingWait
 from ncco_server.flow.frame import Callback
 
 _OF_NAME: Final = {
     (kind.word, kind.name): kind
     for kind in (
-        Input(),
-        Dial(),
-        Connected(),
-        Checkpoint(),
-        Reached(),
-        Hold(),
-        ObservedKeys(),
-        Observed(),
-        Recording(),
-        CalledParty(),
-        Detection(),
+        InputWait(),
+        DialWait(),
+        ConnectedWait(),
+        CheckpointWait(),
+        ReachedWait(),
+        HoldWait(),
+        ObservedKeysWait(),
+        ObservedWait(),
+        RecordingWait(),
+        CalledPartyWait(),
+        DetectionWait(),
     )
 }
 OF_WORD: Final[Mapping[str, WaitKind]] = {word: kind for (word, name), kind in _OF_NAME.items() if not name}

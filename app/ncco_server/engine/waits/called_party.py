@@ -19,7 +19,7 @@ APART: Final[Mapping[str, Any]] = {"action": "wait", "timeout": 7200}
 """For a party that declined. Source: NCCO reference, Wait (the longest timeout)."""
 
 
-class CalledParty(WaitKind):
+class CalledPartyWait(WaitKind):
     """A dialled party has picked up: its own call begins."""
 
     word = "onanswer"

@@ -13,7 +13,7 @@ REACHED = "step.reached"
 """The notify before a step that starts when the caller reaches it. Flows cannot use this name."""
 
 
-class Checkpoint(WaitKind):
+class CheckpointWait(WaitKind):
     """The caller reached it; a line of `on` says where the call goes."""
 
     word = "notify"
@@ -26,14 +26,14 @@ class Checkpoint(WaitKind):
         return Outcome(wait.name, because=f"the checkpoint {wait.name} was reached")
 
 
-class Reached(Checkpoint):
+class ReachedWait(CheckpointWait):
     """The caller reached a step that starts only then."""
 
     name = REACHED
     begins_step = True
 
 
-class Hold(Checkpoint):
+class HoldWait(CheckpointWait):
     """What a held caller hears is over: the condition is tested again."""
 
     name = HELD

@@ -6,7 +6,7 @@ from ncco_server.engine.session import Session
 from ncco_server.engine.waits.kind import WaitKind
 
 
-class Detection(WaitKind):
+class DetectionWait(WaitKind):
     """The answer of a placed call, and the events of its leg, which do not belong to a turn."""
 
     word = "placed"

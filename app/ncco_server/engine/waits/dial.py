@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ncco_server.engine.session import OpenWait, Session
 from ncco_server.engine.waits.kind import WaitKind, event_of
-from ncco_server.engine.waits.recording import Observed
+from ncco_server.engine.waits.recording import ObservedWait
 from ncco_server.flow.action import CONNECTED
 from ncco_server.flow.model import Step
 from ncco_server.flow.runtime import Outcome
@@ -14,7 +14,7 @@ from ncco_server.ncco.webhooks import StatusWebhook, Webhook
 _SOMEBODY_ANSWERED = PICKED_UP | {"completed"}
 
 
-class Dial(Observed):
+class DialWait(ObservedWait):
     """The status of a dialled leg, up to its end, which is only recorded."""
 
     name = "connect"
@@ -30,7 +30,7 @@ class Dial(Observed):
         return Outcome(event_of(webhook), because=because)
 
 
-class Connected(WaitKind):
+class ConnectedWait(WaitKind):
     """The notify behind a `connect`. It decides if no status of the dial has before.
 
     The caller also gets here if the event of a failed dial was lost: so a lost `busy` never takes the path of a

@@ -16,7 +16,7 @@ ASR_ERRORS = 2
 """How many in a step do not count as failed attempts."""
 
 
-class Input(WaitKind):
+class InputWait(WaitKind):
     """The caller's answer to a step that asks."""
 
     word: ClassVar[CallbackKind] = "input"
@@ -39,7 +39,7 @@ class Input(WaitKind):
         return wait is None or wait.sensitive
 
 
-class ObservedKeys(Input):
+class ObservedKeysWait(InputWait):
     """The keys of an asynchronous `input`, which never decide."""
 
     word = "event"

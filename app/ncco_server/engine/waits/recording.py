@@ -5,14 +5,14 @@ from __future__ import annotations
 from ncco_server.engine.waits.kind import WaitKind
 
 
-class Observed(WaitKind):
+class ObservedWait(WaitKind):
     """Events that hooks may follow, such as the recording of a `conversation`."""
 
     word = "event"
     is_observed = True
 
 
-class Recording(Observed):
+class RecordingWait(ObservedWait):
     """The recording of a `record`, such as a message."""
 
     name = "record"

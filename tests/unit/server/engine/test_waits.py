@@ -3,7 +3,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ncco_server.engine.waits.dial import Dial
+from ncco_server.engine.waits.dial import DialWait
 from ncco_server.engine.waits.input import hear_input
 from ncco_server.flow.runtime import Asked
 from ncco_server.ncco.webhooks import MOST_RESULTS, InputWebhook, StatusWebhook
@@ -52,7 +52,7 @@ def test_what_the_caller_did_has_this_outcome(asked: str, webhook: dict[str, Any
     ],
 )
 def test_every_call_status_except_the_beep_is_its_own_outcome(fields: dict[str, Any], name: str) -> None:
-    found = Dial().hear(*OF_ANY_CALL, StatusWebhook.read(fields), frozenset())
+    found = DialWait().hear(*OF_ANY_CALL, StatusWebhook.read(fields), frozenset())
 
     assert found is not None
     assert name == found.name

@@ -11,7 +11,7 @@ from typing import Any, Final
 from ncco_server.engine import LookupAnswer
 from ncco_server.engine.dialling import PREMIUM_PREFIXES
 from ncco_server.engine.waits import kind_of
-from ncco_server.engine.waits.checkpoint import Checkpoint
+from ncco_server.engine.waits.checkpoint import CheckpointWait
 from ncco_server.flow.model import Flow
 from ncco_server.ncco import RECORD_ENDS
 from ncco_server.ncco.statuses import DETECTIONS
@@ -288,7 +288,7 @@ def _is_automatic(transition: Transition) -> bool:
     trigger = transition.trigger
     if transition.source is None or trigger.wait < 0 or trigger.kind == "dial":
         return False
-    return isinstance(kind_of(transition.source.session.waits[trigger.wait]), Checkpoint)
+    return isinstance(kind_of(transition.source.session.waits[trigger.wait]), CheckpointWait)
 
 
 def _endpoints(transition: Transition) -> Iterator[Mapping[str, Any]]:

@@ -8,9 +8,9 @@ from typing import Any, Final, Literal, NamedTuple
 
 from ncco_server.engine import OpenWait, Session, awaits_detection
 from ncco_server.engine.waits import kind_of
-from ncco_server.engine.waits.checkpoint import Checkpoint, Hold, Reached
-from ncco_server.engine.waits.dial import Connected, Dial
-from ncco_server.engine.waits.input import Input
+from ncco_server.engine.waits.checkpoint import CheckpointWait, HoldWait, ReachedWait
+from ncco_server.engine.waits.dial import ConnectedWait, DialWait
+from ncco_server.engine.waits.input import InputWait
 from ncco_server.engine.waits.kind import WaitKind
 from ncco_server.flow.actions.waits import connect_of
 from ncco_server.flow.model import Flow, Step
@@ -109,7 +109,7 @@ class Triggers:
     def _digits(self, flow: Flow, step: Step, asked: Asked) -> list[str]:
         """Valid lengths, one digit too few, and a `*`. Vonage never sends more than `maxDigits`.
 
-        Source: NCCO reference, DTMF Input Settings (maxDigits).
+        Source: NCCO reference, DTMF InputWait Settings (maxDigits).
         """
         variable = step.exit.fills
         if asked.lengths is None or variable is None:
@@ -213,7 +213,7 @@ def _decides_before_a_beep(step: Step) -> bool:
 
 def ends_with_dial(step: Step, session: Session) -> bool:
     """Whether the call ends when the dialled party hangs up, because nothing follows the `connect`."""
-    return step.exit.dials and not any(isinstance(kind_of(wait), Connected) for wait in session.waits)
+    return step.exit.dials and not any(isinstance(kind_of(wait), ConnectedWait) for wait in session.waits)
 
 
 def _connected(step: Step, wait: OpenWait) -> Iterator[Trigger]:
@@ -236,11 +236,11 @@ def _notify(wait: OpenWait) -> Webhook:
 
 
 _SAMPLES: Final[Mapping[type[WaitKind], Callable[[Step, OpenWait], Iterator[Trigger]]]] = {
-    Dial: _statuses,
-    Connected: _connected,
-    Hold: _held,
-    Checkpoint: _reached,
-    Reached: _reached,
+    DialWait: _statuses,
+    ConnectedWait: _connected,
+    HoldWait: _held,
+    CheckpointWait: _reached,
+    ReachedWait: _reached,
 }
 """What can end each kind of wait, except an input, whose answers depend on the whole flow."""
 
@@ -264,6 +264,6 @@ def may_be_moved(root: Flow, session: Session) -> bool:
 def faults_at(session: Session) -> Iterator[Trigger]:
     """Leave out faults of the store."""
     for wait in session.waits:
-        if wait.steers and isinstance(kind_of(wait), Input | Checkpoint):
+        if wait.steers and isinstance(kind_of(wait), InputWait | CheckpointWait):
             yield Trigger("fault", {}, wait.index, fault="unreadable")
     yield Trigger("fault", {}, fault="refused")
