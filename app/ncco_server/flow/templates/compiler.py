@@ -17,7 +17,7 @@ from ncco_server.flow.templates.escaping import CONTEXTS, without_tags
 from ncco_server.flow.templates.filters import FILTERS, LANGUAGE
 from ncco_server.flow.templates.parsing import Templates
 from ncco_server.flow.templates.references import operand_of
-from ncco_server.flow.templates.syntax import Unreadable, read_expression
+from ncco_server.flow.templates.syntax import SyntaxFault, read_expression
 from ncco_server.flow.templates.tree import MAX_FILE, Located, Template, TemplateFile, missing_file, shorten
 from ncco_server.flow.templates.values import Computed, Expression, Literal, Native, Value, with_plus
 from ncco_server.ncco.value_types import POINTS, TYPES, Escape, Kind
@@ -111,7 +111,7 @@ def compile_expression(
         return None, [RULES["E311"].at(text.at(0), message)]
     try:
         node = read_expression(template, text)
-    except Unreadable as error:
+    except SyntaxFault as error:
         check.report(error.code, error.at, error.message, error.cure)
         return None, check.issues
     check.check_test(node)

@@ -11,7 +11,7 @@ from jinja2.visitor import NodeTransformer
 
 from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.nodes import Place
-from ncco_server.flow.templates.syntax import Unreadable, read_template
+from ncco_server.flow.templates.syntax import SyntaxFault, read_template
 from ncco_server.flow.templates.tree import FOLDER, MAX_FILE, Located, Template, TemplateFile, Token, missing_file
 
 MAX_INCLUDES: Final = 50
@@ -96,7 +96,7 @@ class _Includes(NodeTransformer):
     def read(self, text: Located) -> list[nodes.Node]:
         try:
             tree = nodes.Template(read_template(self.template, text))
-        except Unreadable as error:
+        except SyntaxFault as error:
             self._report(error.code, error.at, error.message, error.cure)
             return []
         if "include" in text.value:

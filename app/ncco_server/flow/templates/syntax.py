@@ -31,7 +31,7 @@ _NUMBER: Final = re.compile(r"(?:0|[1-9][0-9]{0,17})(?:\.[0-9]+)?")
 _ESCAPES: Final = re.compile(r"""(?:[^\\]|\\[nt\\"'])*""", re.DOTALL)
 
 
-class Unreadable(Exception):
+class SyntaxFault(Exception):
     """The first error in the syntax of a text. A cure of None means the rule's own."""
 
     def __init__(self, at: Token, message: str, cure: str | None = None, code: str = "E301") -> None:
@@ -43,12 +43,12 @@ class Unreadable(Exception):
 
 
 def read_template(template: Template, text: Located) -> list[nodes.Node]:
-    """Append a text to `template`; return its nodes. Raises Unreadable."""
+    """Append a text to `template`; return its nodes. Raises SyntaxFault."""
     return _read(template, text, is_bare=False)
 
 
 def read_expression(template: Template, text: Located) -> nodes.Expr:
-    """Append an expression without braces to `template`. Raises Unreadable."""
+    """Append an expression without braces to `template`. Raises SyntaxFault."""
     template.body = _read(template, text, is_bare=True)
     return next(template.written())
 
@@ -69,9 +69,9 @@ def _read(template: Template, text: Located, *, is_bare: bool) -> list[nodes.Nod
         if token.kind.endswith("_end"):
             before = template.token(error.lineno, -1)
             if before.kind.endswith("_begin"):
-                raise Unreadable(token, "an expression is missing here") from None
-            raise Unreadable(before, f'something is missing after "{before.text}"') from None
-        raise Unreadable(token, f'"{token.text}" cannot be here') from None
+                raise SyntaxFault(token, "an expression is missing here") from None
+            raise SyntaxFault(before, f'something is missing after "{before.text}"') from None
+        raise SyntaxFault(token, f'"{token.text}" cannot be here') from None
     _Normaliser(template).visit(tree)
     return tree.body
 
@@ -120,67 +120,67 @@ class _Check:
             self.before = token
         if self.opener is not None:
             closer = _CLOSERS[self.opener.kind.removesuffix("_begin")]
-            raise Unreadable(self.opener, f'"{self.opener.text}" is not closed', f'close it with "{closer}"')
+            raise SyntaxFault(self.opener, f'"{self.opener.text}" is not closed', f'close it with "{closer}"')
         if self.blocks:
             word = self.blocks[-1]
-            raise Unreadable(word, f'"{word.text}" is not closed', f"close it with {{% end{word.text} %}}")
+            raise SyntaxFault(word, f'"{word.text}" is not closed', f"close it with {{% end{word.text} %}}")
 
     def _inside(self, opener: Token, token: Token) -> None:
         self.count += 1
         self.prefixes = self.prefixes + 1 if token.says("not", "-") else 0
         self.depth += token.says("(", "[") - token.says(")", "]")
         if self.count >= MAX_TOKENS and not token.kind.endswith("_end"):
-            raise Unreadable(token, f"an expression of more than {MAX_TOKENS} words and signs", code="E311")
+            raise SyntaxFault(token, f"an expression of more than {MAX_TOKENS} words and signs", code="E311")
         if self.depth + self.prefixes >= MAX_DEPTH:
-            raise Unreadable(token, f"an expression nested more than {MAX_DEPTH} deep", code="E311")
+            raise SyntaxFault(token, f"an expression nested more than {MAX_DEPTH} deep", code="E311")
         if opener.kind == "block_begin" and self.count == 1:
             self._tag(opener, token)
         if self.is_bare and token.text in ("{", "}}"):
             message = "braces in an expression"
-            raise Unreadable(token, message, "write the names without braces; this is already an expression")
+            raise SyntaxFault(token, message, "write the names without braces; this is already an expression")
         if token.says("{") or (token.kind == "error" and token.text in "{}%"):
-            raise Unreadable(token, f'"{token.text}" within "{opener.text}"', _BRACES)
+            raise SyntaxFault(token, f'"{token.text}" within "{opener.text}"', _BRACES)
         if token.kind == "error":
             raise _meaningless(token)
         if token.says(":") and not self.depth:
-            raise Unreadable(token, '":" cannot be here')
+            raise SyntaxFault(token, '":" cannot be here')
         if token.kind == "string":
             self._string(token)
         elif token.kind in ("integer", "float") and not (_NUMBER.fullmatch(token.text) and self._is_number(token)):
             cure = f'write at most 18 digits without a leading 0, or in quotes if it is text: "{token.text}"'
-            raise Unreadable(token, f"{token.text} is not a number", cure)
+            raise SyntaxFault(token, f"{token.text} is not a number", cure)
 
     def _is_number(self, token: Token) -> bool:
         return self.before.kind not in ("integer", "float") or self.before.end < token.start
 
     def _string(self, token: Token) -> None:
         if self.before.kind == "string":
-            raise Unreadable(token, "an operator is missing between two texts")
+            raise SyntaxFault(token, "an operator is missing between two texts")
         if not _ESCAPES.fullmatch(token.text):
-            raise Unreadable(token, "a backslash in a text", "write \\\\ for a backslash")
+            raise SyntaxFault(token, "a backslash in a text", "write \\\\ for a backslash")
 
     def _tag(self, opener: Token, word: Token) -> None:
         if word.text not in _TAGS:
             cure = meant_word(word.text, _TAGS, f"write one of: {', '.join(_TAGS)}, raw, endraw")
-            raise Unreadable(word, f'"{word.text}" is not a tag', cure)
+            raise SyntaxFault(word, f'"{word.text}" is not a tag', cure)
         if word.text in ("if", "for"):
             self.blocks.append(word)
             if len(self.blocks) > MAX_BLOCKS:
-                raise Unreadable(opener, f"tags nested more than {MAX_BLOCKS} deep", code="E311")
+                raise SyntaxFault(opener, f"tags nested more than {MAX_BLOCKS} deep", code="E311")
         elif word.text.startswith("end"):
             opened = self.blocks.pop().text if self.blocks else "nothing"
             if word.text != f"end{opened}":
                 cure = f"write {{% end{opened} %}}" if opened != "nothing" else "leave it out"
-                raise Unreadable(word, f'"{word.text}" closes {opened}', cure)
+                raise SyntaxFault(word, f'"{word.text}" closes {opened}', cure)
         elif word.text in ("elif", "else") and not self.blocks:
-            raise Unreadable(word, f'nothing opens this "{word.text}"', "open it with {% if test %}")
+            raise SyntaxFault(word, f'nothing opens this "{word.text}"', "open it with {% if test %}")
 
 
-def _meaningless(token: Token) -> Unreadable:
+def _meaningless(token: Token) -> SyntaxFault:
     if token.text in ("'", '"'):
-        return Unreadable(token, f"the text that begins here has no closing {token.text}", "close the quotes")
+        return SyntaxFault(token, f"the text that begins here has no closing {token.text}", "close the quotes")
     shown = f'"{token.text}"' if token.text.isprintable() else f"the character U+{ord(token.text):04X}"
-    return Unreadable(token, f"{shown} does not mean anything here")
+    return SyntaxFault(token, f"{shown} does not mean anything here")
 
 
 class _Normaliser(NodeTransformer):
@@ -242,7 +242,7 @@ class _Normaliser(NodeTransformer):
             self._refuse(node, "a tag sets one name", "write one name after the tag's word")
 
     def _refuse(self, node: nodes.Node, message: str, cure: str) -> None:
-        raise Unreadable(self.template.token(node.lineno), message, cure)
+        raise SyntaxFault(self.template.token(node.lineno), message, cure)
 
 
 def _fixed(key: Any) -> Any:
