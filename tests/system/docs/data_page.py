@@ -67,14 +67,14 @@ SUBJECTS: Final = (
     Subject(
         CallDocument,
         "Call",
-        "`ncco calls --format json` has a list (`calls`) or one call (`call`), and the console's `/calls.json` a list. "
-        "In the developer's view of the console, *Download* on *Calls* and `ncco calls --format csv` write a table.",
+        "`ncco calls --format json` has a list (`calls`) or one call (`call`). `ncco calls --format csv` writes a "
+        "table.",
     ),
     Subject(
         RecordingDocument,
         "Recording",
-        "`ncco recordings list --format json` has a list (`recordings`). In the developer's view of the console, "
-        "*Download* on *Messages* and `ncco recordings list --format csv` write a table.",
+        "`ncco recordings list --format json` has a list (`recordings`). `ncco recordings list --format csv` writes a "
+        "table.",
     ),
     Subject(
         AddressedHook,

@@ -25,7 +25,7 @@ from ncco_server.service.phone_numbers import dialable, readable, sought_digits
 from ncco_server.store import CallFilter, CallRow, RecordingFilter, Records, ResultRow, milliseconds
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.change.fields import group_title
-from ncco_studio.console.download import csv_response, json_response
+from ncco_studio.console.download import csv_response
 from ncco_studio.console.history import Change, record
 from ncco_studio.console.messages import shown
 from ncco_studio.console.pages import refused, render
@@ -218,12 +218,6 @@ def _pages(
             return await _find(records, page, limit, now, project)
 
     return call_pages(find, shown, milliseconds(now))
-
-
-@router.get("/calls.json")
-async def calls_json(console: TheConsole, search: Search, _: CanLook) -> Response:
-    project = (await console.read_project()).project
-    return await json_response("calls", _pages(console, search, project, CallDocument.of))
 
 
 TITLES: Final = {

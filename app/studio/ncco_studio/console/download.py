@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import tzinfo
@@ -12,7 +11,7 @@ from typing import IO, Any, Final
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
-from ncco_server.desk.exports import Pages, csv_text
+from ncco_server.desk.exports import csv_text
 from ncco_server.service.recording_files import in_thread
 from ncco_studio.console.audit import audit
 
@@ -48,22 +47,6 @@ async def csv_response(
     response = await _streamed(chunks(), "text/csv; charset=utf-8", f"{name}.csv")
     audit(request, f"{what} downloaded", **logged)
     return response
-
-
-async def json_response(key: str, pages: Pages) -> Response:
-    """Raises StoreError if the first page cannot be read."""
-
-    async def chunks() -> AsyncIterator[str]:
-        begin = f"{{{json.dumps(key)}: ["
-        comma = ""
-        async for page in pages:
-            rows = [json.dumps(document.as_json(), ensure_ascii=False) for document in page]
-            yield begin + (comma + ", ".join(rows) if rows else "")
-            begin = ""
-            comma = ", " if rows else comma
-        yield "]}"
-
-    return await _streamed(chunks(), "application/json", "")
 
 
 async def _streamed(chunks: AsyncIterator[str], media_type: str, name: str) -> Response:

@@ -12,7 +12,6 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, BeforeValidator
 
 from ncco_server.desk.call_report import DAYS, CallReport, Period, count_calls, read_period
@@ -247,11 +246,6 @@ async def report(request: Request, console: TheConsole, filters: Filters, _: Can
         total=found.rows[0],
         **charts,
     )
-
-
-@router.get("/report.json")
-async def report_json(console: TheConsole, filters: Filters, _: CanLook) -> Response:
-    return JSONResponse((await count_period(console, await _period(console, filters), filters.flow)).document)
 
 
 @router.get("/report.csv")

@@ -77,7 +77,7 @@ async def pages(server: Server, leg: str) -> dict[str, str]:
     async with app.router.lifespan_context(app), await logged_in(app, may_change=False) as client:
         listed = (await client.get("/calls/placed", headers={"Accept": "text/html"})).text
         placed = sorted(set(re.findall(r"/calls/placed/[0-9a-f]{32}", listed)))
-        paths = ("/calls", f"/calls/{leg}", "/calls.csv", "/calls.json", "/report.csv", "/home", "/health", *placed)
+        paths = ("/calls", f"/calls/{leg}", "/calls.csv", "/report.csv", "/home", "/health", *placed)
         found = {path: await client.get(path, headers={"Accept": "text/html"}) for path in paths}
         assert 3 == len(placed)
         return {path: f"{page.headers} {page.text}" for path, page in found.items()} | {"placed": listed}

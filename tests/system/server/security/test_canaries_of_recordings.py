@@ -83,9 +83,8 @@ PAGES: Final = (
         "/calls",
         "/calls/leg-1",
         "/calls.csv",
-        "/calls.json",
     ),
-    *("/report", "/report.csv", "/report.json", "/health", "/flows", "/flows/line"),
+    *("/report", "/report.csv", "/health", "/flows", "/flows/line"),
 )
 
 

@@ -16,7 +16,7 @@ from tests.support import postgres_server
 from tests.support.postgres_server import Server
 from tests.unit.studio.console.conftest import PASSWORDS, browser, csrf_token, log_in, logged_in, settings_for
 
-NEEDS_DATABASE = ("/calls", "/calls.json", "/calls/aaaaaaaa-1", "/report", "/messages")
+NEEDS_DATABASE = ("/calls", "/calls.csv", "/calls/aaaaaaaa-1", "/report", "/messages")
 PATIENCE_S = 15.0
 
 

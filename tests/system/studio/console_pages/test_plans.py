@@ -27,9 +27,9 @@ from tests.unit.studio.console.conftest import logged_in, settings_for
 CALLS: Final = 2_000
 TABLE: Final = "(calls|turns|webhooks|ncco_results)"
 OTHER_PAGES: Final = (
-    "/calls.json?state=missed",
+    "/calls.csv?state=missed",
     "/calls.csv?q=447",
-    "/report.json?days=28",
+    "/report.csv?days=28",
     "/flows/frontdesk/painted",
     "/messages",
     "/health",

@@ -382,7 +382,7 @@ async def test_without_the_database_people_can_log_in_and_see_the_problem() -> N
         wrong = await log_in(client, "wrong")
         opened = await log_in(client, PASSWORDS["change"])
         pages = {path: await client.get(path) for path in ("/health", "/flows", "/calls", "/report", "/messages")}
-        script = await client.get("/calls.json", headers={"Accept": ""})
+        script = await client.get("/calls.csv", headers={"Accept": ""})
         ended = await client.post("/logout", headers={"X-CSRF-Token": await csrf_token(client)})
         after = await client.get("/health")
     assert (401, 401, 303, 303, 401) == tuple(each.status_code for each in (unknown, wrong, opened, ended, after))
