@@ -33,7 +33,7 @@ ARGUMENTS: Final = {
     "backup": ["saved.zip"],
 }
 """For commands that need some."""
-NAMED: Final = ("graph", "prove", "hours", "check")
+NAMED: Final = ("graph", "prove", "check")
 """Commands that take the name of a flow too, or of a file."""
 ELSEWHERE: Final = LONG | {"init", "restore", "api-key", "console"}
 """Commands that read no project, or write into it."""

@@ -36,11 +36,10 @@ def test_an_argument_that_is_not_utf_8_does_no_harm(tmp_path: Path) -> None:
     assert "Your number is ?." == json.loads(shown.stdout)[0]["text"]
 
 
-def test_names_of_the_project_are_offered_unless_plain(tmp_path: Path) -> None:
+def test_names_of_the_project_are_offered(tmp_path: Path) -> None:
     write_project(tmp_path, shop=SHOP)
 
     assert '"menu",\n' in ncco("schema", "flow").stdout
-    assert '"menu",\n' not in ncco("schema", "flow", "--plain").stdout
 
 
 def test_names_of_a_project_with_errors_are_offered_too(tmp_path: Path) -> None:

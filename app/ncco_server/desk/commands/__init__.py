@@ -33,7 +33,6 @@ COMMANDS: Final = {
     "replay": "Replay a recorded call and compare the replies.",
     "hooks": "List waiting and parked hooks; retry or delete them.",
     "recordings": "List callers' recordings; save one to a file, fetch it again or delete it.",
-    "hours": "List the opening hours, and show which are open now.",
     "go-live": "Connect the project to a real phone number, one question at a time.",
     "doctor": "Check everything that real calls need, from the settings to the URLs at Vonage.",
     "release": "Confirm that flows, numbers or defaults were removed on purpose.",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import secrets
-from pathlib import Path
 from typing import Final
 
 import click
@@ -44,9 +43,8 @@ def command() -> None:
 @click.option(
     "--tables", "rows", default="", metavar="TABLE,TABLE:read", help="Tables whose rows it may change or read."
 )
-@click.option("--in", "folder", type=click.Path(path_type=Path), help="Folder of the flows [NCCO_FLOWS, else flows].")
 @asynchronous
-async def add(name: str, named: str, rows: str, folder: Path | None) -> int:
+async def add(name: str, named: str, rows: str) -> int:
     """Create an API key for a program and print it. Only a hash of the key is stored.
 
     A name may have several keys, so that a program can switch to a new one. Then `ncco api-key remove NAME --old`
@@ -59,7 +57,7 @@ async def add(name: str, named: str, rows: str, folder: Path | None) -> int:
     flows, tables = comma_separated(named), comma_separated(rows)
     if not flows and not tables:
         raise CannotRun("the key may do nothing", "add `--flows FLOW` or `--tables TABLE`")
-    project = Source.here(folder, None).load_sound().project
+    project = Source.here(None, None).load_sound().project
     known = project.flows
     for flow in flows:
         if flow not in known or known[flow].outbound is None:

@@ -9,13 +9,13 @@ import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
 
 import click
 
 from ncco_server.desk import options
-from ncco_server.desk.call_report import COLOURS, read_period
+from ncco_server.desk.call_report import COLOURS
 from ncco_server.desk.call_search import FoundCall, FoundCalls, find_calls
 from ncco_server.desk.database import find_call, find_database, now_ms
 from ncco_server.desk.documents import CallDocument, HookDocument
@@ -74,7 +74,7 @@ Examples:
   ncco calls                                 the newest calls
   ncco calls --number 447700900123           calls from or to this number
   ncco calls --failed --since 2h             calls in the last 2 hours with a step that could not be played
-  ncco calls --result missed --day 2026-11-24    the missed calls of a day
+  ncco calls --result missed --since 2026-11-24 --until 2026-11-25    the missed calls of a day
   ncco calls --since 2026-11-24T14:00 --until 2026-11-24T14:30    calls of half an hour
   ncco calls --own booked                    calls that a flow has given this result
   ncco calls --word parking                  calls with this word in a prompt, or in what was said
@@ -96,7 +96,6 @@ shown. Exit codes: 0 shown, 1 there is no such call, 2 no database can be read."
 @click.option("--word", default="", metavar="TEXT", help="Calls with this text in a prompt, message, answer, or name.")
 @click.option("--since", callback=_since, help="Calls of the last 90m, 2h or 3d, or since a point in time.")
 @click.option("--until", callback=_since, help="Calls before a point in time, or older than 90m, 2h or 3d.")
-@click.option("--day", callback=options.read_day, help="Calls of this day, such as 2026-11-24, in the time zone.")
 @click.option("--open", "is_open", is_flag=True, help="Calls in progress.")
 @click.option(
     "--failed",
@@ -164,21 +163,12 @@ def _filter(
     *,
     since: datetime | None,
     until: datetime | None,
-    day: date | None,
     result: str | None,
     **values: Any,
 ) -> CallFilter:
-    """Raises BadParameter."""
     earliest, latest = (
         milliseconds(time if time.tzinfo else time.replace(tzinfo=zone)) if time else 0 for time in (since, until)
     )
-    if day is not None:
-        try:
-            first, last = read_period(day, day, zone, datetime.now(UTC)).milliseconds
-        except (ValueError, OverflowError):
-            raise click.BadParameter(f"{day} is too far in the past or the future", param_hint="'--day'") from None
-        earliest = max(earliest, first)
-        latest = max(min(last, latest) if latest else last, 1)  # 0 means any
     if values["is_open"]:
         earliest = max(earliest, now_ms() - CALL_EXPIRY_MS)
     return CallFilter(since=max(0, earliest), until=latest, result=result or "", **values)

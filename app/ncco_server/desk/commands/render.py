@@ -25,6 +25,9 @@ from ncco_server.service.phone_numbers import digits_of, line_of
 from ncco_server.store import open_store
 
 KEY: Final = b"ncco render signs the callbacks of a call that nobody makes"
+LEG: Final = "00000000000000000000000000000001"
+CONVERSATION: Final = "CON-00000000-0000-4000-8000-000000000001"
+PUBLIC_URL: Final = "https://example.com"
 """Fixed, so that NCCOs are reproducible."""
 
 
@@ -33,13 +36,6 @@ def _keys(_: click.Context, __: click.Parameter, digits: tuple[str, ...]) -> tup
         if not re.fullmatch(r"[0-9*#]+", keys):
             raise click.BadParameter(f"{keys} has keys other than 0-9, * and #")
     return digits
-
-
-def _base_url(context: click.Context, parameter: click.Parameter, url: str) -> str:
-    parts = urlsplit(options.read_url(context, parameter, url))
-    if not parts.hostname or parts.query or parts.fragment:
-        raise click.BadParameter(f"{url} cannot be the base of other URLs; write one such as https://calls.example.com")
-    return url.rstrip("/")
 
 
 @click.command(
@@ -57,25 +53,10 @@ Exit codes: 0 printed, 1 the flows have errors, 2 there is no such flow, or the 
 @click.argument("flow", type=options.FLOW)
 @click.option("--to", help="The called number [the flow's first number].")
 @click.option("--from", "caller", default="447700900000", show_default=True, help="The caller's number.")
-@click.option("--uuid", default="00000000000000000000000000000001", show_default=True, help="The caller's leg.")
-@click.option(
-    "--conversation-uuid",
-    "conversation",
-    default="CON-00000000-0000-4000-8000-000000000001",
-    show_default=True,
-    help="The conversation.",
-)
 @click.option(
     "--digits", multiple=True, callback=_keys, help="Keys to press at the next menu. Repeat the option for each menu."
 )
 @click.option("--at", callback=options.read_time, help="When the call is made; UTC if no time zone is given [now].")
-@click.option(
-    "--public-url",
-    default="https://example.com",
-    show_default=True,
-    callback=_base_url,
-    help="Base URL of callbacks.",
-)
 @options.flows
 @options.templates
 @options.output("text", "json")
@@ -84,11 +65,8 @@ def command(
     flow: str,
     to: str | None,
     caller: str,
-    uuid: str,
-    conversation: str,
     digits: tuple[str, ...],
     at: datetime,
-    public_url: str,
     flows: Path | None,
     templates: Path | None,
     form: str,
@@ -107,11 +85,11 @@ def command(
     policy = policy_of(settings, (KEY,))
     called = digits_of(to or "", line_of(project.flows.values(), named)) or next(iter(named.numbers), ANY_NUMBER)
     caller = digits_of(caller, called)
-    call = {"to": called, "from": caller, "uuid": uuid, "conversation_uuid": conversation}
+    call = {"to": called, "from": caller, "uuid": LEG, "conversation_uuid": CONVERSATION}
 
     def webhook(**more: Any) -> Delivery:
         fields = {name: _valid_text(value) for name, value in {**call, **more}.items() if value}
-        return Delivery("POST", json.dumps(fields).encode(), fields, public_url, at)
+        return Delivery("POST", json.dumps(fields).encode(), fields, PUBLIC_URL, at)
 
     async def play() -> tuple[Reply, list[Mapping[str, Any]]]:
         """Return the last reply, and the trace of its turn."""

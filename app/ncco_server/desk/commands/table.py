@@ -64,10 +64,10 @@ database.""",
 @click.option("--search", default="", metavar="TEXT", help="Rows with this text or number in a value that is shown.")
 @click.option("--limit", type=click.IntRange(1), default=SHOWN, show_default=True, help="How many rows to show.")
 @options.output("text", "json")
-@click.option("--in", "folder", type=click.Path(path_type=Path), help="Folder of the flows [NCCO_FLOWS, else flows].")
+@options.flows
 @asynchronous
 async def command(
-    *, name: str | None, action: str, words: tuple[str, ...], search: str, limit: int, form: str, folder: Path | None
+    *, name: str | None, action: str, words: tuple[str, ...], search: str, limit: int, form: str, flows: Path | None
 ) -> int:
     """Show the rows of a table, change or remove one, or import and export all of them as CSV."""
     is_json = form == "json"
@@ -75,7 +75,7 @@ async def command(
         raise CannotRun("--search and --format choose what `show` prints", f"leave them out of `{action}`")
     if action == "export":
         keep_for_results()
-    project = Source.here(folder, None).load_sound().project
+    project = Source.here(flows, None).load_sound().project
     tables = project.tables
     if name is None:
         _list(tables.values(), is_json=is_json)

@@ -30,7 +30,6 @@ _SCHEMAS: Final = {
     epilog="""\b
 Examples:
   ncco schema flow > .vscode/flow.schema.json     with this project's names, which an editor can suggest
-  ncco schema flow --plain                        without them
   ncco schema ncco > ncco.schema.json
   ncco schema scenario > .vscode/scenario.schema.json
   ncco schema people > people.schema.json         for the file of `ncco vonage --people`
@@ -39,10 +38,9 @@ Examples:
 Exit codes: 0 printed, 2 there is no such schema.""",
 )
 @click.argument("name", type=click.Choice(["flow", *_SCHEMAS]))
-@click.option("--plain", is_flag=True, help="Leave out the names of steps, flows, lookups, ... of this project.")
 @options.flows
 @options.templates
-def command(name: str, flows: Path | None, templates: Path | None, *, plain: bool) -> int:
+def command(name: str, flows: Path | None, templates: Path | None) -> int:
     """Print the JSON Schema of one of these files or of the NCCO, for editors and other programs.
 
     The schema of flow files includes the names in this folder's project, so that an editor can suggest them.
@@ -52,7 +50,6 @@ def command(name: str, flows: Path | None, templates: Path | None, *, plain: boo
         print_json(_SCHEMAS[name]())
         return FINE
     flows, templates = folders(flows, templates)
-    has_project = flows.is_dir() and not plain
-    texts = read_project(flows, templates)[0] if has_project else {}  # it may have errors
+    texts = read_project(flows, templates)[0] if flows.is_dir() else {}  # it may have errors
     print_json(flow_schema(project_names(texts)))
     return FINE
