@@ -253,6 +253,15 @@ def test_a_terminal_shows_what_it_has_room_for_and_results_in_colour(
     assert "\x1b" not in in_terminal(tmp_path, columns, *words, NO_COLOR="1")
 
 
+def test_a_list_that_is_piped_fits_100_columns() -> None:
+    record(to_sales)
+
+    (head, row) = ncco("calls").stdout.splitlines()
+
+    assert 100 >= max(len(head), len(row))
+    assert {LEG[:12], "447700900123", "442079460000", "missed"} <= {*row.split()}
+
+
 def test_a_code_links_to_its_page_where_a_terminal_shows_colours(tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows" / "main.yaml").write_text("flow: main\n")

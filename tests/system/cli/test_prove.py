@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,13 @@ def test_an_outcome_that_only_other_values_take_is_not_reported_as_unused(tmp_pa
 
     assert "  not reached with these values: add: if sum == 15\n" in text.output
     assert (False, [{"step": "add", "outcome": "if sum == 15"}]) == (proof["certain"], proof["never"])
+
+
+def test_it_ends_with_what_it_is_for_or_what_was_not_tried(tmp_path: Path) -> None:
+    folder = write_project(tmp_path, shop=SHOP)
+    texts = [ncco("prove", *words, cwd=folder).stdout for words in ((), ("--states", "2"))]
+
+    ends = [text.splitlines()[-1] for text in texts]
+
+    assert re.fullmatch(r"No caller gets lost: \d+ states, \d+ edges", ends[0])
+    assert "Not everything was tried: shop stopped at 2 states" == ends[1]

@@ -35,14 +35,13 @@ POLL_S: Final = 0.5
 FOLLOWED: Final = 200
 """The newest calls that `--follow` watches."""
 COLUMNS: Final[Mapping[str, str]] = {
-    **{"call": "<32", "began": "<21", "from": "<15", "to": "<15", "flow": "<14", "revision": "<8", "turns": ">5"},
+    **{"call": "<12.12", "began": "<12", "from": "<15", "to": "<15", "flow": "<14", "revision": "<8", "turns": ">5"},
     **{"took": ">8", "result": "<8", "state": ""},
 }
-SHORT: Final = {"call": "<12.12", "began": "<12"}
-"""In a terminal."""
-LEFT_OUT: Final = ("revision", "turns", "to", "flow")
-"""In this order, until a terminal has room for the rest, with `ROOM` characters of the state."""
+LEFT_OUT: Final = ("revision", "turns", "flow", "to")
+"""In this order, until there is room for the rest, with `ROOM` characters of the state."""
 ROOM: Final = 15
+WIDTH: Final = 100
 SHORT_HASH: Final = 8
 ENDED: Final = tuple(name for name in RESULTS if name != "open")
 
@@ -233,12 +232,9 @@ async def follow_calls(
 
 
 def _row(cells: Mapping[str, str], colour: str | None = None) -> str:
-    """Programs get every cell in full, people what their terminal has room for."""
+    """Show what the terminal has room for, or `WIDTH` elsewhere."""
     forms = dict(COLUMNS)
-    if not sys.stdout.isatty():
-        return "  ".join(f"{cells[name]:{form}}" for name, form in forms.items())
-    width = shutil.get_terminal_size().columns
-    forms |= SHORT
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDTH
     for name in LEFT_OUT:
         if len("  ".join(f"{'':{form}}" for form in forms.values())) + ROOM <= width:
             break
@@ -266,13 +262,12 @@ class CallPrinter:
             print_json({"calls": [call.as_json() for call in calls], "more": has_more})
             return
         if calls:
-            began = "began" if sys.stdout.isatty() else f"began ({self.zone})"
-            click.echo(_row({name: name for name in COLUMNS} | {"began": began}))
+            click.echo(_row({name: name for name in COLUMNS}))
         else:
             click.echo("no calls", err=True)
         for call in calls:
             self.print_call(call)
-        if calls and sys.stdout.isatty():
+        if calls:
             click.echo(f"times in {self.zone}", err=True)
         if has_more:
             click.echo("there are more: use --limit, --since or --number", err=True)
@@ -284,7 +279,7 @@ class CallPrinter:
         began = call.began_at.astimezone(self.zone)
         cells = {
             "call": call.id,
-            "began": f"{began:%d %b %H:%M}" if sys.stdout.isatty() else f"{began:%Y-%m-%d %H:%M:%S}",
+            "began": f"{began:%d %b %H:%M}",
             "from": number_text(call.caller, call.to),
             "to": number_text(call.to, call.to),
             "flow": call.flow,

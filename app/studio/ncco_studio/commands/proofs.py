@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
@@ -86,6 +86,8 @@ def prove_project(
     verdicts = [each.refuted_by(others) for each in verdicts]
     issues = [_issue(fault, source) for fault in faults]
     summary = "".join(f"{line}\n" for verdict in verdicts for line in _summary(verdict, source))
+    if not any(issue.is_error for issue in issues):
+        summary += f"{_conclusion(verdicts)}\n"
     if form == "json":
         rows = [_document(fault, source) for fault in faults]
         shown = json_text({"flows": [_verdict_document(each, source) for each in verdicts], "violations": rows})
@@ -165,6 +167,16 @@ def _summary(verdict: FlowVerdict, source: Source) -> Iterator[str]:
         more = len(verdict.never) - MOST_OUTCOMES
         label = "never" if verdict.is_certain else "not reached with these values"
         yield f"  {label}: {never}{f' and {more} more' if more > 0 else ''}"
+
+
+def _conclusion(verdicts: Sequence[FlowVerdict]) -> str:
+    stopped = [f"{each.flow} stopped at {each.stopped}" for each in verdicts if each.stopped]
+    if stopped:
+        return f"Not everything was tried: {', '.join(stopped)}"
+    sampled = sorted({name for each in verdicts for name in each.representatives})
+    states = counted(sum(each.states for each in verdicts), "state")
+    edges = counted(sum(each.edges for each in verdicts), "edge")
+    return f"No caller gets lost: {states}, {edges}" + (f"; only samples of {', '.join(sampled)}" if sampled else "")
 
 
 def _verdict_document(verdict: FlowVerdict, source: Source) -> dict[str, Any]:
