@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias
 
 from ncco_server.errors import RowChanged
 from ncco_server.flow.hours.calendar import ByHand, Calendar, seconds
+from ncco_server.flow.model import Flow
 from ncco_server.store import Store, milliseconds
 from ncco_server.store.table_rows import ABSENT, TableRows
 from ncco_server.table_rows import RowChange, key_of, row_name
@@ -48,10 +49,11 @@ class RecentHandHours:
         self._found: HandHours = {}
         self._until = -math.inf
 
-    async def __call__(self, now: datetime) -> HandHours:
-        """Raises StoreUnavailable."""
+    async def __call__(self, now: datetime, flow: Flow | None = None) -> HandHours:
+        """Read again for a handler: its later turns must find the hours that it finds now. Raises StoreUnavailable."""
         began = self._clock()
-        if began >= self._until:
+        runs_handler = flow is not None and any(each.handler is not None for each in (flow, *flow.subs.values()))
+        if runs_handler or began >= self._until:
             self._found = await hand_hours(self._store.tables, now)
             self._until = began + REREAD_S
         return self._found

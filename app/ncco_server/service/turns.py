@@ -103,7 +103,7 @@ class Turns:
         *,
         look_ups: Callable[[], AnswerLookups] = lambda: no_lookups,
         read_rows: AnswerLookups | None = None,
-        read_hours: Callable[[datetime], Awaitable[HandHours]] | None = None,
+        read_hours: Callable[[datetime, Flow], Awaitable[HandHours]] | None = None,
         hooks_written: Callable[[], None] = lambda: None,
         ended: Callable[[ResultRow], None] = lambda row: None,
     ) -> None:
@@ -130,7 +130,7 @@ class Turns:
         context = self.policy.turn_context(delivery.received_at, delivery.base_url, cipher)
         if not flow.asks_hours:
             return context
-        by_hand = await self._read_hours(delivery.received_at)
+        by_hand = await self._read_hours(delivery.received_at, flow)
         if not by_hand:
             return context
         return context._replace(by_hand={key: by_hand[key] for key in flow.asks_hours & by_hand.keys()})

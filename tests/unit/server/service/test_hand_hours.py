@@ -12,15 +12,28 @@ import pytest
 
 from ncco_server.errors import StoreUnavailable
 from ncco_server.flow.hours.calendar import ByHand, Calendar, Span, seconds
+from ncco_server.flow.loader import load
 from ncco_server.flow.nodes import Place
+from ncco_server.service.calls import CallService
 from ncco_server.service.hand_hours import RecentHandHours, decide, hand_hours, undecide
 from ncco_server.store import SqliteDatabase, Store
 from tests.support.postgres_stores import make_postgres
+from tests.unit.server.service.served_call import NOON, POLICY, ServedCall
 
 STORES: dict[str, Callable[[Path], Store]] = {
     "sqlite": lambda folder: Store(SqliteDatabase(folder / "calls.db")),
     "postgres": make_postgres,
 }
+SHARED = 'shared: true\nhours: {salon: {timezone: Europe/London, week: {mon-sun: "00:00-24:00"}}}\n'
+HANDLER = """\
+from ncco_server import Call, Choice, call_flow
+
+@call_flow(default=True)
+async def salon(call: Call) -> None:
+    await call.talk("Open." if call.hours("salon").open else "Closed.")
+    await call.choose("Press 1.", {"book": Choice(1)}, tries=1)
+    await call.talk("Goodbye.")
+"""
 ALWAYS = ((Span(0, 1440),),) * 7
 SALON = Calendar("salon", ZoneInfo("Europe/London"), ALWAYS, {}, {}, Place("main.yaml", 3, 1))
 OTHER = Calendar("salon", ZoneInfo("Europe/London"), ALWAYS, {}, {}, Place("other.yaml", 3, 1))
@@ -99,3 +112,20 @@ async def test_what_could_not_be_read_is_read_by_the_next_webhook(tmp_path: Path
     async with store:
         await decide(store.tables, SALON, closing(NOW, NOW + HOUR), NOW)
         assert {SALON.key} == (await decided(NOW)).keys()
+
+
+async def test_a_handler_finds_the_hours_of_its_earlier_turns_although_they_were_decided_just_before() -> None:
+    texts = {"flows/shared.yaml": SHARED, "flows/salon.py": HANDLER}
+    project = load(texts, extent="project", handlers=["salon.py"])
+    async with Store(SqliteDatabase()) as store:
+        moment = 0.0
+        service = CallService(store, lambda: project, POLICY, read_hours=RecentHandHours(store, lambda: moment))
+        await service.library.reload()
+        call = ServedCall(service)
+        await call.ring()
+        await decide(store.tables, project.calendars["salon"], closing(NOON, NOON + HOUR), NOON)
+        call = ServedCall(service)
+        await call.ring(uuid="0" * 32, conversation_uuid="CON-2")
+        moment = 1.0
+        await call.press("1")
+        assert ["Goodbye."] == call.said

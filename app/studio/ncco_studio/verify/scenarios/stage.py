@@ -224,7 +224,7 @@ class ServerInProcess:
             return await rows_of(self.store.tables, lookups)
         return await self._answers.of_rows(self.store, lookups)
 
-    async def _hours(self, _: datetime) -> HandHours:
+    async def _hours(self, _: datetime, __: Flow) -> HandHours:
         return self._by_hand
 
 
