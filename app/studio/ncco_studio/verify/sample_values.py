@@ -344,14 +344,6 @@ def near_points(type_: Kind, points: Iterable[Any]) -> list[str]:
     return [each for stored in known for steps in (0, -1, 1) if (each := _moved(type_, stored, steps)) is not None]
 
 
-def with_part(point: Any, part: str, number: Any) -> Any:
-    """A date or a time with another year, hour, ..; None if there is none."""
-    try:
-        return point.replace(**{part: number})
-    except (AttributeError, OverflowError, TypeError, ValueError):
-        return None
-
-
 def cast_or_none(type_: Kind, value: object) -> Any:
     try:
         return type_.cast(value)
