@@ -52,7 +52,7 @@ def test_the_next_steps_that_it_prints_work(tmp_path: Path, monkeypatch: pytest.
     assert ["talk", "talk", "input"] == [action["action"] for action in answered.json()][:3]
 
 
-@each_case(("like", "commands"), [((), 8), (("--python",), 8), *((("--like", like), 6) for like in LIKE)])
+@each_case(("like", "commands"), [((), 8), (("--python",), 7), *((("--like", like), 6) for like in LIKE)])
 def test_every_command_of_its_page_works_and_no_caller_gets_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, like: tuple[str, ...], commands: int
 ) -> None:

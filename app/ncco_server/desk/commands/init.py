@@ -62,7 +62,7 @@ def command(folder: Path, *, like: str | None, python: bool, demo: bool, force: 
     if demo and studio is None:
         raise CannotRun("the studio plays the calls of --demo, and it is not installed", INSTALL)
     _refuse_used_folder(folder, force=force)
-    flows, left_out = _flows(like, studio if demo else None)
+    flows, left_out = _flows(like, studio if demo else None, python=python)
     files = _files(flows, left_out, python=python)
     kept = sorted(name for name in files if (folder / name).exists())
     written = sorted(files.keys() - kept)
@@ -85,13 +85,13 @@ def command(folder: Path, *, like: str | None, python: bool, demo: bool, force: 
     return FINE
 
 
-def _flows(like: str | None, studio: Studio | None) -> tuple[Mapping[str, str], tuple[str, ...]]:
+def _flows(like: str | None, studio: Studio | None, *, python: bool) -> tuple[Mapping[str, str], tuple[str, ...]]:
     """Return the files in place of the skeleton's flows, those of a demonstration by the studio, and unfit commands."""
     if like is not None:
         return {"flows/main.yaml": starter(like, "main")}, ("ncco test", "ncco render")
     if studio is not None:
         return {**studio.demo_files(), DOTENV: DEMO}, ("ncco render", "ncco graph", "ncco go-live")
-    return {}, ()
+    return {}, ("ncco prove",) if python else ()  # it leaves handlers to their scenarios
 
 
 def _refuse_used_folder(folder: Path, *, force: bool) -> None:
@@ -121,6 +121,7 @@ def _files(flows: Mapping[str, str], left_out: tuple[str, ...], *, python: bool)
     if flows:
         files = {name: text for name, text in files.items() if not name.startswith(("flows/", "templates/", "tests/"))}
         files |= flows
+    if left_out:
         lines = files["README.md"].splitlines(keepends=True)
         files["README.md"] = "".join(line for line in lines if not line.removeprefix("`").startswith(left_out))
     studio = find_studio()
