@@ -306,17 +306,17 @@ async def page_of(project: Path, id_: str) -> str:
 async def test_a_call_shows_lookup_answers_their_durations_and_its_hooks(project: Path) -> None:
     page = await page_of(project, await record(project, "442079460009", pressing("84021739", "1")))
 
-    assert re.search(r'lookup account: ok, in \d+ ms, \{"owner": "Ann", "balance": "••••", "ok": true\}', page), page
+    assert re.search(r'→ account: ok, in \d+ ms, \{"owner": "Ann", "balance": "••••", "ok": true\}', page), page
     line = BANK[: BANK.index("lookup: account")].count("\n") + 1
     assert f"flows/bank.yaml line {line}" in page
-    assert "hook greeted: waiting" in page
+    assert "greeted waiting" in page
     assert not [secret for secret in ("84021739", "4711835529") if secret in page]
 
 
 async def test_a_call_shows_why_a_lookup_failed_without_sensitive_values(project: Path) -> None:
     page = await page_of(project, await record(project, "442079460009", pressing("00000000", "1")))
 
-    assert re.search(r"lookup account: not ok: .*OSError.*, in \d+ ms", page)
+    assert re.search(r"→ account: not ok: .*OSError.*, in \d+ ms", page)
     assert "no account for" not in page
 
 

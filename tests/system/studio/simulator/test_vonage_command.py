@@ -89,7 +89,7 @@ def test_vonage_s_own_sdk_places_and_controls_a_call(vonage: Server, home: Path,
     assert replies["listed"] == replies["all"]
     assert uuid == replies["dashed"]
     assert [(uuid, f"https://{vonage.address}")] == [(each["uuid"], each["region_url"]) for each in answering.asked]
-    for said in ("This is a long story.", "One moment.", "You are in another place now.", "/answer  200: talk"):
+    for said in ("This is a long story.", "One moment.", "You are in another place now.", "/answer 200: talk"):
         assert said in vonage.printed
 
 
