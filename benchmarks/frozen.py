@@ -36,7 +36,7 @@ HEAD: Final = ("the other host", "webhooks", "200", "504", "other", "200 after a
 
 
 class Reply(NamedTuple):
-    """`seconds` begin when the webhook is due."""
+    """`seconds` counts from the time at which the webhook should be sent."""
 
     status: int
     seconds: float

@@ -63,7 +63,7 @@ def _row(port: int, rate: int, aim: float, stored: int, seconds: int) -> list[st
 
 
 async def _sent(port: int, count: int, rate: int) -> list[float]:
-    """Send so many requests at `rate` a second; return the seconds from due time to complete reply, sorted."""
+    """Send `count` requests, `rate` a second; return the seconds from each planned time to its reply, sorted."""
     waiting = [requests.answer_request() for _ in range(count)]
     clock = asyncio.get_running_loop().time
     begin = clock() + 0.1

@@ -275,7 +275,7 @@ def _stamp(path: str) -> Stamp | None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Wait until no other process of this host holds the lock of a folder, which is no file in it. Raises OSError."""
+    """Lock a folder, without a lock file; wait while another process of this host holds the lock. Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -59,7 +59,7 @@ class _Digit(NamedTuple):
 def _check_menu(step: Step, source: StepSource) -> Iterator[FlowIssue]:
     """Compare the digits that a menu's own prompts speak with its keys, without knowing any word.
 
-    A digit that is no key counts if it stands beside a word that a key stands beside, too: "press 3", not "3 offices".
+    A digit that is not a key counts only beside a word that is also beside a key: "press 3", not "3 offices".
     A choice between two spoken keys may be part of a range: "from 1 to 5".
     """
     keys = {digit for choice in step.exit.offers for key in choice.keys for digit in key if digit.isdigit()}

@@ -219,7 +219,7 @@ def _without_handler(place: Place, message: str, cure: str | None = None) -> Han
 
 
 def _node(handler: CallFlow, path: str) -> Node:
-    """A handler as a flow file, with one step in place of all: that is also what stands for it in a proof."""
+    """A handler as a flow file with a single step, which proofs use in place of the handler."""
     params = _params(handler)
     words = {
         "flow": handler.name,
