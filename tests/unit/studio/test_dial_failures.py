@@ -10,7 +10,6 @@ import pytest
 from ncco_server.flow.language.outbound import OutboundWays
 from ncco_server.ncco.statuses import DIAL_FAILURES
 from ncco_studio.console import placed
-from ncco_studio.console.phone import repetition
 from ncco_studio.simulator.parties import DETAILS, PartyOutcome
 from ncco_studio.verify.played_call import FOR_PHONES
 
@@ -19,7 +18,6 @@ TABLES: dict[str, Collection[str]] = {
     "the outcomes of the simulator": get_args(PartyOutcome),
     "their details": DETAILS,
     "what a simulated phone may do": FOR_PHONES,
-    "the dials of a repeated call": {status for status, _ in repetition.DIAL_RESULTS},
     "the list of placed calls": placed.OUTCOMES,
 }
 

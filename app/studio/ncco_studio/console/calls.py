@@ -7,9 +7,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from functools import partial
 from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
-from urllib.parse import quote
 
-from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from ncco_server.desk.call_search import FoundCalls, find_calls
 from ncco_server.desk.documents import CallDocument, HookDocument
@@ -23,13 +22,11 @@ from ncco_server.results import RESULTS
 from ncco_server.service.call_results import results_of
 from ncco_server.service.phone_numbers import dialable, readable, sought_digits
 from ncco_server.store import CallFilter, CallRow, RecordingFilter, Records, ResultRow, milliseconds
-from ncco_studio.console.access import CanChange, CanLook
+from ncco_studio.console.access import CanLook
 from ncco_studio.console.change.fields import group_title
 from ncco_studio.console.download import csv_response
-from ncco_studio.console.history import Change, record
 from ncco_studio.console.messages import shown
 from ncco_studio.console.pages import refused, render
-from ncco_studio.console.phone.repetition import CannotRepeat, recorded_of
 from ncco_studio.console.placed import placing_flows
 from ncco_studio.console.polled import ListSearch, PolledRoute, list_page
 from ncco_studio.console.report import RESULT_WORDS, Day, requested_period, texts_of
@@ -243,29 +240,6 @@ def _cells(row: CallRow, result: ResultRow | None, now_ms: int, texts: Mapping[s
     length_s = None if call["seconds"] is None else round(call["seconds"])
     where = _step(result) if result else ""
     return call | {"who": who, "line": line, "flow": flow, "length_s": length_s, "where": where}
-
-
-@router.post("/calls/{name:path}/keep")
-async def keep_call(request: Request, console: TheConsole, name: str, session: CanChange) -> Response:
-    """Write a call into tests/scenarios/, for `ncco test`; 422 with the reason if that is impossible."""
-    async with console.records() as records:
-        timeline = await records.timeline(name)
-    if timeline is None:
-        raise HTTPException(404, "there is no such call")
-    try:
-        call = recorded_of(timeline)
-        folder = console.project.as_values()
-        allowed = console.settings.dial_allow
-        kept = await console.phone_calls.ask(
-            request, session, "keep_recorded", recorded=call, folder=folder, dial_allow=allowed
-        )
-    except CannotRepeat as error:
-        return render(request, "call_kept.html", 422, problem=str(error), kept=None)
-    except HTTPException as error:
-        return render(request, "call_kept.html", error.status_code, problem=error.detail, kept=None)
-    reply = render(request, "call_kept.html", problem="", kept=kept)
-    change = Change("scenario kept", f"{kept['path']} is saved.", f"/calls/{quote(name)}")
-    return await record(request, change, reply, file=kept["path"])
 
 
 @router.get("/calls/{name:path}")

@@ -133,12 +133,11 @@ def keep(
     *,
     env: Mapping[str, str] | None = None,
     tables: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
-    note: str = "",
 ) -> str:
     """Append a call as a scenario to a file, which may be new; return the scenario's name.
 
     Lookups without an answer are omitted, unless the file's `defaults` could answer them. The scenario of a call that
-    is not over does not check its end. `tables` are the rows when the call began; `note` is a comment.
+    is not over does not check its end. `tables` are the rows when the call began.
 
     Raises CannotKeep, OSError.
     """
@@ -166,7 +165,7 @@ def keep(
         }
         body = {word: value for word, value in written.items() if value or word == "script"}
         name = free_name(name_of(script), {*(scenario.name for scenario in before), DEFAULTS})
-        added = WrittenScenario(name, body, (note,) if note else ()).text
+        added = WrittenScenario(name, body).text
         replace_text(path, f"{text.rstrip()}\n\n{added}" if text.strip() else added)
     return name
 

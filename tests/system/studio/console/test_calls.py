@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from playwright.sync_api import Page, Request, Route, expect
 
@@ -156,15 +155,3 @@ def test_only_a_visible_tab_polls(page: Page) -> None:
         page.clock.run_for(2_000)
 
     assert (0, 200) == (hidden, seen.value.status)
-
-
-def test_a_call_is_saved_as_a_scenario_by_keyboard(page: Page, project: Path) -> None:
-    page.goto("/calls/aaaaaaaa-0")
-    page.get_by_role("button", name="Keep as scenario").press("Enter")
-    command = page.get_by_role("group", name="Command")
-    expect(command).to_have_text("ncco test tests/scenarios/reception.yaml")
-    page.locator("#kept [data-copy]").click()
-    expect(page.get_by_role("status")).to_contain_text("Copied.")
-    assert "ncco test tests/scenarios/reception.yaml" == page.evaluate("navigator.clipboard.readText()")
-    assert "# A recorded call." in (project / "tests/scenarios/reception.yaml").read_text(encoding="utf-8")
-    check_page(page)

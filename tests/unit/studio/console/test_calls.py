@@ -328,7 +328,6 @@ async def test_a_call_is_shown_as_a_conversation_with_the_line_that_decided(shop
     assert -1 not in places
     assert sorted(places) == places
     assert '<p class="bubble">1</p>' in page
-    assert "Keep as scenario" in page
 
 
 async def test_every_call_is_downloaded_with_its_result(shop: Shop) -> None:

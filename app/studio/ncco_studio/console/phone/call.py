@@ -114,8 +114,8 @@ class PhoneCall(PlayedCall):
         self.answers.world = world
         await self.play(self.leg.at)
 
-    def keep(self, note: str = "") -> dict[str, str]:
-        """Write the call as a scenario, below the one-line comment `note`. Raises CannotKeep.
+    def keep(self) -> dict[str, str]:
+        """Write the call as a scenario. Raises CannotKeep.
 
         Return its file, its name, and the command that plays it.
         """
@@ -133,7 +133,6 @@ class PhoneCall(PlayedCall):
                 self.answers.as_given(),
                 env=self._env,
                 tables=self._rows_at_start(),
-                note=note,
             )
         except CannotKeep as error:
             raise CannotKeep(f"the scenario cannot be written to {path}: {error}", error.cure) from error
@@ -187,8 +186,8 @@ class PhoneServer:
         playable: Playable,
         call: ScenarioCall,
         answers: ChosenAnswers,
-        rows: StoredRows | None = None,
-        by_hand: HandHours | None = None,
+        rows: StoredRows,
+        by_hand: HandHours,
     ) -> PhoneCall:
         """Make a call on a stage of its own: real application, store in memory, virtual clock. Raises CannotPlace.
 

@@ -21,7 +21,6 @@ from ncco_server.service.lookup_sources import PythonModules
 from ncco_server.service.lookups import LookupClient
 from ncco_server.service.phone_numbers import read_called, read_caller
 from ncco_studio.console.phone.call import PhoneCall, PhoneServer
-from ncco_studio.console.phone.repetition import keep_recorded
 from ncco_studio.console.phone.turns import explain, hooks_of, language_awaited
 from ncco_studio.console.phone.world import CallRequest, ChosenAnswers, StoredRows, World
 from ncco_studio.editor.project import project_in
@@ -166,11 +165,6 @@ class PhonePlayer:
             cure = "save it in a project file, or replay the call with the saved version"
             raise NotPlayed("this call was made with text that is not saved", cure)
         return call.keep()
-
-    async def keep_recorded(self, *, recorded: Json, folder: Json, dial_allow: Sequence[str]) -> Json:
-        project = project_in(folder)
-        server = PhoneServer(project.flows, tuple(dial_allow), {})
-        return await keep_recorded(recorded, project, server)
 
 
 @cache
