@@ -1,4 +1,4 @@
-"""Numbers, lists and sentences in messages."""
+"""Numbers, durations, lists and sentences in messages."""
 
 from __future__ import annotations
 
@@ -21,3 +21,13 @@ def as_sentence(text: str) -> str:
 
 def some_of(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
+
+
+def duration_text(seconds: float | None) -> str:
+    """As `42 s`, `3:05` or `1:02:03`; `?` if unknown."""
+    if seconds is None:
+        return "?"
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    if minutes < 1:
+        return f"{rest} s"
+    return f"{minutes}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"

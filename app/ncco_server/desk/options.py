@@ -12,7 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from ncco_server.desk.output import keep_for_results
-from ncco_server.desk.project import Source, zone_of
+from ncco_server.desk.project import Source
 from ncco_server.errors import AppError
 from ncco_server.flow.files import named_flows
 from ncco_server.flow.model import Project
@@ -126,9 +126,9 @@ def read_time(_: click.Context, __: click.Parameter, text: str | None) -> dateti
 
 
 def zone_of_line() -> tzinfo:
-    """See `project.zone_of`. UTC if there are no flow files here."""
+    """See `Project.zone_of`. UTC if there are no flow files here."""
     project = _project_of(Source.here(None, None))
-    return zone_of(project) if project else UTC
+    return project.zone_of() if project else UTC
 
 
 def number_of_line(source: Source | None = None) -> str:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import IO, Any, Final, Self
-from zoneinfo import ZoneInfo
 
 import click
 
@@ -227,11 +226,3 @@ def _needed_by(texts: Mapping[str, str], others: Mapping[str, str]) -> dict[str,
                 needed[path] = others[path]
                 unread.append((path, others[path]))
     return needed
-
-
-def zone_of(project: Project, flow: str = "") -> ZoneInfo:
-    """UTC if the flows (or the one flow) do not have exactly one time zone."""
-    flows = [project.flows[flow]] if flow in project.flows else [] if flow else project.flows.values()
-    zones = {calendar.zone for each in flows for calendar in each.calendars.values() if not each.zone}
-    zones |= {ZoneInfo(each.zone) for each in flows if each.zone}
-    return zones.pop() if len(zones) == 1 else ZoneInfo("UTC")

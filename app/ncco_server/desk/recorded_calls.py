@@ -147,16 +147,6 @@ def number_text(number: str, line: str) -> str:
     return readable(number, line) if sys.stdout.isatty() else number
 
 
-def duration_text(seconds: float | None) -> str:
-    """As `42 s`, `3:05` or `1:02:03`; `?` if unknown."""
-    if seconds is None:
-        return "?"
-    minutes, rest = divmod(max(0, round(seconds)), 60)
-    if minutes < 1:
-        return f"{rest} s"
-    return f"{minutes}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
-
-
 def action_words(action: Mapping[str, Any]) -> str:
     """What matters of an action, without its name."""
     name = action.get("action")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, islice
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from ncco_server.flow.action import Action
 from ncco_server.flow.actions.connect import ConnectTarget
@@ -310,3 +311,10 @@ class Project:
     @property
     def has_errors(self) -> bool:
         return any(issue.is_error for issue in self.issues)
+
+    def zone_of(self, flow: str = "") -> ZoneInfo:
+        """UTC if the flows (or the one flow) do not have exactly one time zone."""
+        flows = [self.flows[flow]] if flow in self.flows else [] if flow else self.flows.values()
+        zones = {calendar.zone for each in flows for calendar in each.calendars.values() if not each.zone}
+        zones |= {ZoneInfo(each.zone) for each in flows if each.zone}
+        return zones.pop() if len(zones) == 1 else ZoneInfo("UTC")

@@ -21,7 +21,7 @@ from ncco_server.desk.database import find_call, find_database, now_ms
 from ncco_server.desk.documents import CallDocument, HookDocument
 from ncco_server.desk.exports import call_pages, csv_pages
 from ncco_server.desk.output import FINE, print_json, print_result
-from ncco_server.desk.recorded_calls import TimelineEntry, duration_text, entries_of, number_text
+from ncco_server.desk.recorded_calls import TimelineEntry, entries_of, number_text
 from ncco_server.desk.transcript import entry_lines, line_text, stored_lines
 from ncco_server.ncco.value_types import digits_in, duration_ms
 from ncco_server.results import RESULTS
@@ -29,7 +29,7 @@ from ncco_server.service.call_results import results_of
 from ncco_server.service.turns import CALL_EXPIRY_MS
 from ncco_server.store import CallFilter, Records, Timeline, milliseconds
 from ncco_server.terminal import printable
-from ncco_server.wording import counted
+from ncco_server.wording import counted, duration_text
 
 POLL_S: Final = 0.5
 FOLLOWED: Final = 200

@@ -18,13 +18,13 @@ from ncco_server.desk.documents import RecordingDocument
 from ncco_server.desk.environment import server_settings
 from ncco_server.desk.exports import csv_pages, recording_pages
 from ncco_server.desk.output import FINE, ISSUES, CannotRun, NotFound, print_json, print_result
-from ncco_server.desk.recorded_calls import duration_text, number_text
+from ncco_server.desk.recorded_calls import number_text
 from ncco_server.service.phone_numbers import sought_digits
 from ncco_server.service.recording_files import RecordingFiles
 from ncco_server.service.recordings import lost_recordings, remove_files
 from ncco_server.store import RecordingFilter, Store
 from ncco_server.terminal import printable
-from ncco_server.wording import counted
+from ncco_server.wording import counted, duration_text
 
 BY: Final = "ncco recordings"
 

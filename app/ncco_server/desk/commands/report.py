@@ -15,7 +15,7 @@ from ncco_server.desk import options
 from ncco_server.desk.call_report import COLOURS, COLUMNS, COUNTED, count_calls, read_period
 from ncco_server.desk.database import asynchronous, find_database
 from ncco_server.desk.output import FINE, columns, print_json, print_result
-from ncco_server.desk.project import Source, zone_of
+from ncco_server.desk.project import Source
 from ncco_server.desk.recorded_calls import number_text
 from ncco_server.flow.model import Project
 from ncco_server.results import RESULTS
@@ -80,7 +80,7 @@ async def command(
     now = datetime.now(UTC)
     source = Source.here(flows, templates)
     project = source.load().project if source.flows.is_dir() else Project({}, (), {})
-    zone = zone or zone_of(project, flow)
+    zone = zone or project.zone_of(flow)
     try:
         period = read_period(first, last, zone, now)
     except ValueError as error:

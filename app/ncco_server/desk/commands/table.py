@@ -22,7 +22,7 @@ from ncco_server.desk.output import (
     print_result,
     read_bytes,
 )
-from ncco_server.desk.project import Source, zone_of
+from ncco_server.desk.project import Source
 from ncco_server.desk.table_files import changes_in, csv_of
 from ncco_server.errors import RowChanged
 from ncco_server.flow.language.tables import TableDefinition
@@ -85,7 +85,7 @@ async def command(
         raise CannotRun(f"there is no table {name}", cure)
     async with server_store() as store:
         table = Table(store, tables[name], line_of(project.flows.values()))
-        now = datetime.now(zone_of(project))
+        now = datetime.now(project.zone_of())
         try:
             match action:
                 case "show":

@@ -13,8 +13,7 @@ from fastapi import APIRouter, Query, Request, Response
 from ncco_server.desk.call_search import FoundCalls, find_calls
 from ncco_server.desk.documents import CallDocument, HookDocument
 from ncco_server.desk.exports import call_pages
-from ncco_server.desk.project import zone_of
-from ncco_server.desk.recorded_calls import duration_text, entries_of
+from ncco_server.desk.recorded_calls import entries_of
 from ncco_server.desk.transcript import stored_lines
 from ncco_server.flow.model import Project
 from ncco_server.ncco.value_types.phones import is_withheld
@@ -22,6 +21,7 @@ from ncco_server.results import RESULTS
 from ncco_server.service.call_results import results_of
 from ncco_server.service.phone_numbers import dialable, readable, sought_digits
 from ncco_server.store import CallFilter, CallRow, RecordingFilter, Records, ResultRow, milliseconds
+from ncco_server.wording import duration_text
 from ncco_studio.console.access import CanLook
 from ncco_studio.console.change.fields import group_title
 from ncco_studio.console.download import csv_response
@@ -117,7 +117,7 @@ async def _find(records: Records, search: CallSearch, limit: int, now: datetime,
     if _ID.fullmatch(search.q.strip()) and (named := await records.calls_like(search.q.strip(), limit)):
         known = await results_of(records, named, now_ms, project.flows)
         return FoundCalls([(row, known.get(row.key)) for row in named])
-    wanted = search.filter(now, zone_of(project))
+    wanted = search.filter(now, project.zone_of())
     flows = project.flows
     return await find_calls(records, wanted, limit, now_ms, before=search.before, word=search.word, flows=flows)
 
@@ -229,7 +229,7 @@ async def calls_csv(request: Request, console: TheConsole, search: Search, _: Ca
     """Show what the page shows, in columns with titles."""
     project = (await console.read_project()).project
     pages = _pages(console, search, project, partial(_cells, texts=texts_of(project)))
-    return await csv_response(request, "calls", TITLES, pages, zone_of(project), name="calls")
+    return await csv_response(request, "calls", TITLES, pages, project.zone_of(), name="calls")
 
 
 def _cells(row: CallRow, result: ResultRow | None, now_ms: int, texts: Mapping[str, str]) -> dict[str, object]:

@@ -12,7 +12,6 @@ from typing import Annotated, Any, Final, TypeAlias
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from markupsafe import Markup
 
-from ncco_server.desk.project import zone_of
 from ncco_server.errors import SettingsError, StoreError
 from ncco_server.flow.files import named_flows
 from ncco_server.flow.issues import FlowIssue
@@ -133,7 +132,7 @@ async def flows(request: Request, console: TheConsole, _: CanLook) -> Response:
     read = await console.read_project()
     calls: dict[str, int] = {}
     with suppress(StoreError):  # the *Calls* page reports it
-        week = PeriodQuery().period(zone_of(read.project), datetime.now(UTC))
+        week = PeriodQuery().period(read.project.zone_of(), datetime.now(UTC))
         rows = (await count_period(console, week)).rows
         calls = {row["name"]: row["calls"] for row in rows if row["by"] == "flow"}
     return render(request, "flows.html", flows=list(_listed(read)), calls=calls, **_shown(list(read.issues)))
@@ -182,7 +181,7 @@ async def painted(request: Request, console: TheConsole, name: str, _: CanLook, 
     if flow is None:
         problem = f"The flow {name} was removed or now has errors. Reload the page."
         return render(request, "flow_painted.html", problem=problem)
-    period = PeriodQuery(days="7").period(zone_of(read.project, name), datetime.now(UTC))
+    period = PeriodQuery(days="7").period(read.project.zone_of(name), datetime.now(UTC))
     traffic = await traffic_for(console, period, read)
     if isinstance(traffic, str):
         return render(request, "flow_painted.html", problem=traffic)

@@ -16,7 +16,6 @@ from urllib.parse import quote
 from fastapi import APIRouter, Form, HTTPException, Request, Response
 from pydantic import Json
 
-from ncco_server.desk.project import zone_of
 from ncco_server.errors import StoreError
 from ncco_server.flow.hours.calendar import ByHand, Calendar, seconds, special_days
 from ncco_server.flow.model import Flow, Project
@@ -250,7 +249,7 @@ async def recent_calls(
 @router.get("/home")
 async def home(request: Request, console: TheConsole, _: CanLook) -> Response:
     project = (await console.read_project()).project
-    now = datetime.now(zone_of(project))
+    now = datetime.now(project.zone_of())
     calls = None
     away = None
     placed = None
@@ -258,7 +257,7 @@ async def home(request: Request, console: TheConsole, _: CanLook) -> Response:
     if not console.settings.has_memory_store:
         try:
             async with console.records() as records:
-                calls = await recent_calls(records, zone_of(project), now, project.flows)
+                calls = await recent_calls(records, project.zone_of(), now, project.flows)
             inbox = await inbox_values(console, few=FEW_MESSAGES)
             placed = await _placed_today(console, project, now)
         except StoreError as error:
@@ -355,7 +354,7 @@ def next_time(clock: str, now: datetime, zone: tzinfo) -> int:
 
 async def _placed_today(console: Console, project: Project, now: datetime) -> CalledCounts | None:
     """Return None if this line places no calls. Raises StoreError."""
-    zone = zone_of(project)
+    zone = project.zone_of()
     midnight = datetime.combine(now.astimezone(zone).date(), time(), zone)
     counts = await (await console.opened_store()).placed.count_called(milliseconds(midnight))
     return counts if counts.called or any(flow.outbound for flow in project.flows.values()) else None

@@ -11,7 +11,6 @@ from fastapi.responses import HTMLResponse
 
 from ncco_server.desk.documents import RecordingDocument
 from ncco_server.desk.exports import recording_pages
-from ncco_server.desk.project import zone_of
 from ncco_server.errors import StoreError
 from ncco_server.service.phone_numbers import readable
 from ncco_server.service.recording_files import in_thread, size_of
@@ -108,7 +107,7 @@ TITLES: Final = {
 async def messages_csv(request: Request, console: TheConsole, _: CanLook, box: Box = "new") -> Response:
     recordings = (await console.opened_store()).recordings
     pages = recording_pages(recordings, _BOXES[box], _cells, milliseconds(datetime.now(UTC)))
-    zone = zone_of((await console.read_project()).project)
+    zone = (await console.read_project()).project.zone_of()
     return await csv_response(request, "messages", TITLES, pages, zone, name="messages", box=box)
 
 

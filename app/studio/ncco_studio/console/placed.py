@@ -16,7 +16,6 @@ import orjson
 from fastapi import APIRouter, Form, HTTPException, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from ncco_server.desk.project import zone_of
 from ncco_server.flow.model import Flow, Project
 from ncco_server.service.delivery import session_id
 from ncco_server.service.documents import PlacedAttempt, PlacedDocument
@@ -195,7 +194,7 @@ def _form(
         flows={flow.name: group_title(flow.name) for flow in placing_flows(project)},
         flow=flow,
         title=group_title(flow.name) if flow is not None else "",
-        zone=zone_of(project),
+        zone=project.zone_of(),
         typed=defaultdict(str, typed),
         faults={name: f"{fault.problem}. {fault.cure}" for name, fault in faults.items()},
         expires=EXPIRES,
@@ -213,7 +212,7 @@ async def place_call(request: Request, console: TheConsole, session: CanChange) 
         fault = {"flow": RefusedRequest("flow", "this flow places no calls", "Choose another one.")}
         return _form(request, project, None, typed, fault)
     try:
-        wanted = _wanted(flow, typed, session, zone_of(project), is_virtual=console.incoming is not None)
+        wanted = _wanted(flow, typed, session, project.zone_of(), is_virtual=console.incoming is not None)
         row = checked(
             wanted, project.flows, console.settings.dial_allow, datetime.now(UTC), wait_keys(console.settings)
         )

@@ -15,14 +15,12 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 from pydantic import BaseModel, BeforeValidator
 
 from ncco_server.desk.call_report import DAYS, CallReport, Period, count_calls, read_period
-from ncco_server.desk.project import zone_of
-from ncco_server.desk.recorded_calls import duration_text
 from ncco_server.flow.model import Project
 from ncco_server.flow.zones import find_zone
 from ncco_server.results import RESULTS
 from ncco_server.service.phone_numbers import readable
 from ncco_server.store import milliseconds
-from ncco_server.wording import counted
+from ncco_server.wording import counted, duration_text
 from ncco_studio.console.access import CanLook
 from ncco_studio.console.change.fields import group_title
 from ncco_studio.console.download import csv_response
@@ -106,7 +104,7 @@ Filters: TypeAlias = Annotated[ReportQuery, Query()]
 async def _period(console: Console, filters: ReportQuery) -> Period:
     """Raises HTTPException."""
     project = (await console.read_project()).project
-    zone = find_zone(filters.timezone) if filters.timezone else zone_of(project, filters.flow)
+    zone = find_zone(filters.timezone) if filters.timezone else project.zone_of(filters.flow)
     if zone is None:
         raise HTTPException(422, f"{filters.timezone} is not a time zone; enter one such as Europe/London.")
     return filters.period(zone, datetime.now(UTC))

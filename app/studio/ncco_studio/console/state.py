@@ -14,7 +14,6 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from ncco_server.assembly import recording_files_of
-from ncco_server.desk.project import zone_of
 from ncco_server.errors import StoreError
 from ncco_server.service.hand_hours import HandHours, hand_hours
 from ncco_server.service.phone_numbers import line_of
@@ -60,7 +59,7 @@ class Console:
     @property
     def zone(self) -> str:
         """The line's time zone, in which pages show times; "" for the browser's."""
-        zone = zone_of(self.project.latest.project)
+        zone = self.project.latest.project.zone_of()
         return "" if zone.key == "UTC" else zone.key
 
     @property

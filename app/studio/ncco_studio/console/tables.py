@@ -14,7 +14,6 @@ from fastapi import APIRouter, Depends, Form, HTTPException, Path, Query, Reques
 from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
-from ncco_server.desk.project import zone_of
 from ncco_server.desk.table_files import changes_in, row_pages, shown_names
 from ncco_server.errors import RowChanged
 from ncco_server.flow.language.tables import TableDefinition
@@ -83,7 +82,7 @@ async def _open_table(console: TheConsole, name: Annotated[str, Path(alias="tabl
         raise HTTPException(409, "this server only keeps rows in memory, so they cannot be shown here")
     line = line_of(project.flows.values())
     table = Table(await console.opened_store(), project.tables[name], line)
-    return OpenTable(table, project, zone_of(project), line, search)
+    return OpenTable(table, project, project.zone_of(), line, search)
 
 
 Opened: TypeAlias = Annotated[OpenTable, Depends(_open_table)]

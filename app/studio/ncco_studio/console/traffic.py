@@ -16,7 +16,6 @@ from typing import Final
 import orjson
 
 from ncco_server.desk.call_report import Period, percentile
-from ncco_server.desk.recorded_calls import duration_text
 from ncco_server.engine.session import TraceLine, from_json
 from ncco_server.errors import StoreError
 from ncco_server.flow.loader import load
@@ -24,7 +23,7 @@ from ncco_server.flow.model import Flow
 from ncco_server.service.library import PinnedFlows
 from ncco_server.service.masks import json_object
 from ncco_server.store import ConnectStatus, Records, ReportedCall, ResultRow
-from ncco_server.wording import counted
+from ncco_server.wording import counted, duration_text
 from ncco_studio.console.state import Console
 from ncco_studio.editor.project import ReadProject
 from ncco_studio.pictures.graph import BEGUN, Arrow, Drawing, OutcomeKey, draw

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field
 
-from ncco_server.desk.project import zone_of
 from ncco_server.flow.files import MAX_FILE_BYTES
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.loader import load
@@ -101,7 +100,7 @@ class Playable:
     def zone(self) -> ZoneInfo:
         """Of the opening hours, or UTC."""
         flows = self.startable
-        return zone_of(self.project, flows[0].name) if self.project is not None and flows else ZoneInfo("UTC")
+        return self.project.zone_of(flows[0].name) if self.project is not None and flows else ZoneInfo("UTC")
 
 
 _ADDRESS: Final = frozenset({"type", "number", "uri", "user", "domain", "extension"})
