@@ -14,8 +14,8 @@ from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, Final, TypeAlias, TypeVar
 
-from ncco_server.desk.call_search import FoundCalls
 from ncco_server.ncco.value_types.scalars import MOST_DIGITS
+from ncco_server.service.call_search import FoundCalls
 from ncco_server.service.documents import TIMEZONE, RowDocument
 from ncco_server.store import CallRow, RecordingFilter, RecordingRow, Recordings, ResultRow
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import orjson
 
@@ -18,8 +17,6 @@ from ncco_server.ncco.actions import ACTIONS
 from ncco_server.service.documents import utc_text
 from ncco_server.service.hand_hours import HandHours
 from ncco_server.service.masks import (
-    MaskedText,
-    body_document,
     encrypted_options,
     fields_of,
     has_token,
@@ -29,8 +26,6 @@ from ncco_server.service.masks import (
 from ncco_server.service.phone_numbers import readable
 from ncco_server.service.told import fallback_reason, summary
 from ncco_server.store import Timeline, TurnRow, WebhookRow, moment_of
-
-_TAG: Final = re.compile("<[^>]*>")
 
 
 def functions_in(inputs: Mapping[str, Any]) -> list[CalledFunction]:
@@ -122,24 +117,6 @@ def entries_of(timeline: Timeline) -> Iterator[TimelineEntry]:
         is_again = webhook.id not in turns and webhook.wait >= 0 and delivery in seen
         seen.add(delivery)
         yield TimelineEntry(webhook, fields_of(webhook), turns.get(webhook.id), is_again)
-
-
-def spoken_in(body: bytes) -> Iterator[str]:
-    """Return the texts without SSML tags."""
-    waiting = [body_document(body)]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, list):
-            waiting += part
-        elif isinstance(part, dict):
-            waiting += part.values()
-            text = part.get("text")
-            if "action" not in part:
-                text = without_marks(text)
-            elif "text" in encrypted_options(part):
-                continue
-            if isinstance(text, str) and not isinstance(text, MaskedText):
-                yield _TAG.sub("", text)
 
 
 def number_text(number: str, line: str) -> str:

@@ -16,7 +16,6 @@ import click
 
 from ncco_server.desk import options
 from ncco_server.desk.call_report import COLOURS
-from ncco_server.desk.call_search import FoundCall, FoundCalls, find_calls
 from ncco_server.desk.database import find_call, find_database, now_ms
 from ncco_server.desk.documents import CallDocument, HookDocument
 from ncco_server.desk.exports import call_pages, csv_pages
@@ -26,6 +25,7 @@ from ncco_server.desk.transcript import entry_lines, line_text, stored_lines
 from ncco_server.ncco.value_types import digits_in, duration_ms
 from ncco_server.results import RESULTS
 from ncco_server.service.call_results import results_of
+from ncco_server.service.call_search import FoundCall, FoundCalls, find_calls
 from ncco_server.service.turns import CALL_EXPIRY_MS
 from ncco_server.store import CallFilter, Records, Timeline, milliseconds
 from ncco_server.terminal import printable

@@ -17,6 +17,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
 from ncco_server.errors import StoreError
+from ncco_server.service.overview import Overview
 from ncco_server.settings import Settings, python_environment
 from ncco_server.settings.secrets import console_keys
 from ncco_server.store import open_store
@@ -108,6 +109,7 @@ def create_console(
     )
     logins = Logins(settings.console_logins, settings.shared_logins)
     store = open_store(settings.database_url)
+    overview = Overview(store)
     app.state.console = Console(
         settings=settings,
         dev=dev,
@@ -124,7 +126,8 @@ def create_console(
         results=ResultCache(MOST_RESULTS),
         server=ServerReader(served),
         store=store,
-        changes=CallChanges(store),
+        overview=overview,
+        changes=CallChanges(overview),
         logins=logins,
         passwords=Passwords(logins.current, clock),
         sessions=Sessions(

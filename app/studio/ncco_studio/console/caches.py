@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import math
 import ssl
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 import httpx
 
 from ncco_server.errors import StoreError
 from ncco_server.service.figures import ServerFigures
-from ncco_server.service.hand_hours import hand_hours
-from ncco_server.store import Store, milliseconds
+from ncco_server.service.overview import Overview
 
 VERSION_TTL_S: Final = 1.0
 """How long a version is used before the store is read again, for any number of pages."""
-WATCHED_ROWS: Final = 200
-"""The newest results, recordings and placed calls to watch for changes."""
-WATCHED_AGE: Final = timedelta(hours=4)
-"""Open calls that began earlier are not watched: their end may never be reported."""
 PATIENCE_S: Final = 2.0
 
 
@@ -62,8 +56,8 @@ class CallChanges:
     `ttl_s` is how long a version is used.
     """
 
-    def __init__(self, store: Store, ttl_s: float = VERSION_TTL_S) -> None:
-        self._store = store
+    def __init__(self, overview: Overview, ttl_s: float = VERSION_TTL_S) -> None:
+        self._overview = overview
         self._ttl_s = ttl_s
         self._known = ResultCache(most=1)
 
@@ -76,15 +70,9 @@ class CallChanges:
 
     async def _read(self) -> str | StoreError:
         try:
-            await self._store.open()
-            async with self._store.records() as records:
-                calls = await records.version(milliseconds(datetime.now(UTC) - WATCHED_AGE), WATCHED_ROWS)
-            recordings = [tuple(row) for row in await self._store.recordings.changes(WATCHED_ROWS)]
-            hours = await hand_hours(self._store.tables, datetime.now(UTC))
-            found = calls, recordings, await self._store.placed.changes(WATCHED_ROWS), hours
+            return await self._overview.version(datetime.now(UTC))
         except StoreError as error:
             return error
-        return hashlib.sha256(repr(found).encode()).hexdigest()[:32]
 
 
 class Served(NamedTuple):

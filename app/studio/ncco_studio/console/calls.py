@@ -10,17 +10,16 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 
 from fastapi import APIRouter, Query, Request, Response
 
-from ncco_server.desk.call_search import FoundCalls, find_calls
 from ncco_server.desk.documents import CallDocument, HookDocument
 from ncco_server.desk.exports import call_pages
 from ncco_server.desk.recorded_calls import entries_of
 from ncco_server.desk.transcript import stored_lines
 from ncco_server.flow.model import Project
-from ncco_server.ncco.value_types.phones import is_withheld
 from ncco_server.results import RESULTS
 from ncco_server.service.call_results import results_of
-from ncco_server.service.phone_numbers import dialable, readable, sought_digits
-from ncco_server.store import CallFilter, CallRow, RecordingFilter, Records, ResultRow, milliseconds
+from ncco_server.service.call_search import FoundCalls, find_calls
+from ncco_server.service.phone_numbers import readable, sought_digits
+from ncco_server.store import CallFilter, CallRow, Records, ResultRow, milliseconds
 from ncco_server.wording import duration_text
 from ncco_studio.console.access import CanLook
 from ncco_studio.console.change.fields import group_title
@@ -38,8 +37,6 @@ T = TypeVar("T")
 router = APIRouter(route_class=PolledRoute)
 
 PAGE: Final = 50
-OTHERS: Final = 5
-"""Other calls of the same person, on the page of a call."""
 PERIODS: Final[Mapping[str, timedelta]] = {
     "hour": timedelta(hours=1),
     "day": timedelta(days=1),
@@ -244,33 +241,23 @@ def _cells(row: CallRow, result: ResultRow | None, now_ms: int, texts: Mapping[s
 
 @router.get("/calls/{name:path}")
 async def call(request: Request, console: TheConsole, name: str, _: CanLook) -> Response:
-    now_ms = milliseconds(datetime.now(UTC))
-    async with console.records() as records:
-        found = await records.calls_like(name, 2)
-        timeline = await records.timeline(found[0].session.id) if len(found) == 1 else None
-        if timeline is None:
-            problem = "several calls begin with this" if found else "there is no such call"
-            return refused(request, 404, problem, "The page Calls lists them all.")
-        project = (await console.read_project()).project
-        results = await results_of(records, found, now_ms, project.flows)
-        texts = texts_of(project)
-        shown_call = _shown(timeline.call, results.get(timeline.call.key), now_ms, texts)
-        person = shown_call["to" if shown_call["direction"] == "outbound" else "caller"]
-        others = FoundCalls()
-        if dialable(person) and not is_withheld(person):
-            others = await find_calls(records, CallFilter(person), OTHERS + 1, now_ms, flows=project.flows)
-    recordings = (await console.opened_store()).recordings
-    hooks = [HookDocument.of(hook, now_ms) for hook in timeline.hooks]
-    kept = await recordings.list(PAGE, wanted=RecordingFilter(session=timeline.call.session.id))
+    now = datetime.now(UTC)
+    now_ms = milliseconds(now)
+    project = (await console.read_project()).project
+    found = await console.overview.call(name, project.flows, now)
+    if found is None:
+        return refused(request, 404, "There is no such call.", "The page Calls lists them all.")
+    timeline = found.timeline
+    texts = texts_of(project)
     return render(
         request,
         "call.html",
-        call=shown_call,
-        person=person,
-        others=[_shown(*each, now_ms, texts) for each in others.calls if each[0].key != timeline.call.key][:OTHERS],
-        tables=await tables_of_number(console, project, person),
+        call=_shown(timeline.call, found.result, now_ms, texts),
+        person=found.person,
+        others=[_shown(*each, now_ms, texts) for each in found.others],
+        tables=await tables_of_number(console, project, found.person),
         lines=list(stored_lines(timeline, now_ms)),
         webhooks={entry.webhook.id: entry.document for entry in entries_of(timeline)},
-        recordings=[shown(row) for row in kept],
-        hooks=hooks,
+        recordings=[shown(row) for row in found.recordings],
+        hooks=[HookDocument.of(hook, now_ms) for hook in timeline.hooks],
     )

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import partial
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Form, HTTPException, Request, Response
@@ -18,12 +16,11 @@ from pydantic import Json
 
 from ncco_server.errors import StoreError
 from ncco_server.flow.hours.calendar import ByHand, Calendar, seconds, special_days
-from ncco_server.flow.model import Flow, Project
-from ncco_server.ncco.value_types import is_withheld
-from ncco_server.service.call_results import NO_FLOWS, open_calls, results_of
+from ncco_server.flow.model import Flow
 from ncco_server.service.hand_hours import LONGEST, LONGEST_REASON, HandHours, decide, hand_hours, undecide
+from ncco_server.service.overview import MISSED_DAYS, Today
 from ncco_server.service.phone_numbers import readable
-from ncco_server.store import QUARTER_MS, CalledCounts, Records, ResultRow, milliseconds
+from ncco_server.store import milliseconds
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.calls import at_step, plain_state
 from ncco_studio.console.change.fields import group_title
@@ -35,7 +32,7 @@ from ncco_studio.console.messages import inbox_values
 from ncco_studio.console.pages import render
 from ncco_studio.console.polled import PolledRoute
 from ncco_studio.console.report import texts_of
-from ncco_studio.console.state import Console, TheConsole, console_of
+from ncco_studio.console.state import TheConsole, console_of
 
 
 class TimedRoute(PolledRoute):
@@ -47,10 +44,6 @@ class TimedRoute(PolledRoute):
 
 router = APIRouter(route_class=TimedRoute)
 
-MISSED_DAYS: Final = 3
-"""A weekend and the day before it."""
-MOST_MISSED: Final = 8
-MOST_RETURNED: Final = 20
 FEW_MESSAGES: Final = 3
 WEEK: Final = timedelta(7)
 NEAR: Final = timedelta(60)
@@ -165,101 +158,17 @@ def _moment(moment: datetime, today: date) -> str:
     return f"{moment:%A} {clock}" if day - today < WEEK else f"{day.day} {day:%B} {clock}"
 
 
-class MissedCallers(NamedTuple):
-    """Who should be called back, latest first.
-
-    Attributes:
-        missed: each caller's last call, and how often they called.
-        more: number of such callers not in `missed`.
-        returned: calls whose callers were called back.
-    """
-
-    missed: list[tuple[ResultRow, int]]
-    more: int
-    withheld: int
-    returned: list[ResultRow]
-    returned_more: int
-
-
-async def missed_callers(
-    records: Records, since: int, open_now: Iterable[ResultRow], *, most: int, most_returned: int
-) -> MissedCallers:
-    """Leave out callers who got through, were called back or are on the line (`open_now`).
-
-    `since` is in milliseconds. Raises StoreError.
-    """
-    on_the_line = {call.caller for call in open_now}
-    by_caller = dict[str, list[int]]()
-    for caller, key in await records.missed(since):
-        if caller not in on_the_line or not caller:
-            by_caller.setdefault("" if is_withheld(caller) else caller, []).append(key)
-    withheld = len(by_caller.pop("", ()))
-    shown = list(by_caller.values())[:most]
-    last = {row.call_key: row for row in await records.results_of([keys[0] for keys in shown])}
-    missed = [(last[keys[0]], len(keys)) for keys in shown if keys[0] in last]
-    returned = await records.returned(since, most_returned)
-    more = await records.count_returned(since) - len(returned) if len(returned) == most_returned else 0
-    return MissedCallers(missed, len(by_caller) - len(shown), withheld, returned, more)
-
-
-async def count_by_result(records: Records, since: int, until: int, open_now: Iterable[ResultRow]) -> Counter[str]:
-    """Calls that began from `since` up to `until` (milliseconds), also of `open_now`. Raises StoreError."""
-    counts = Counter[str](call.result for call in open_now if since <= call.began_at < until)
-    for _, result, number in await records.result_quarters(since, until):
-        counts[result] += number
-    return counts
-
-
-@dataclass(frozen=True)
-class RecentCalls:
-    """The results of the last days' calls.
-
-    Attributes:
-        today: by result.
-        before: number of calls on the same day last week, up to the same time.
-        callers: who should be called back, and who was.
-        on_the_line: the open calls, the newest first.
-    """
-
-    today: Counter[str]
-    before: int
-    callers: MissedCallers
-    on_the_line: Sequence[ResultRow] = ()
-
-
-async def recent_calls(
-    records: Records, zone: tzinfo, now: datetime, flows: Mapping[str, Flow] = NO_FLOWS
-) -> RecentCalls:
-    """See `open_result`. Raises StoreError."""
-    now_ms = milliseconds(now)
-    midnight = datetime.combine(now.astimezone(zone).date(), time(), zone)
-    today = milliseconds(midnight)
-    week_ago = milliseconds(datetime.combine(midnight.date() - WEEK, time(), zone))
-    since = milliseconds(datetime.combine(midnight.date() - timedelta(MISSED_DAYS), time(), zone))
-    open_now = await open_calls(records, since, now_ms + QUARTER_MS, now_ms, flows)
-    callers = await missed_callers(records, since, open_now, most=MOST_MISSED, most_returned=MOST_RETURNED)
-    return RecentCalls(
-        today=await count_by_result(records, today, now_ms + QUARTER_MS, open_now),
-        before=await records.count_results(week_ago, milliseconds(now - WEEK) + 1),
-        callers=callers,
-        on_the_line=sorted((call for call in open_now if call.result == "open"), key=lambda call: -call.began_at),
-    )
-
-
 @router.get("/home")
 async def home(request: Request, console: TheConsole, _: CanLook) -> Response:
     project = (await console.read_project()).project
     now = datetime.now(project.zone_of())
     calls = None
     away = None
-    placed = None
     inbox: dict[str, Any] = {}
     if not console.settings.has_memory_store:
         try:
-            async with console.records() as records:
-                calls = await recent_calls(records, project.zone_of(), now, project.flows)
+            calls = await console.overview.today(project, now)
             inbox = await inbox_values(console, few=FEW_MESSAGES)
-            placed = await _placed_today(console, project, now)
         except StoreError as error:
             away = error
     return render(
@@ -270,7 +179,7 @@ async def home(request: Request, console: TheConsole, _: CanLook) -> Response:
         lines=[(line, flow.name) for flow in project.flows.values() for line in flow.numbers],
         calls=calls,
         compared=_compared(calls, now) if calls else "",
-        placed=placed,
+        placed=calls.placed if calls else None,
         since=f"{now - timedelta(MISSED_DAYS):%A}",
         problems=await problems_of(console, await console.server.read(), now, away),
         plain_state=partial(plain_state, texts=texts_of(project)),
@@ -352,15 +261,7 @@ def next_time(clock: str, now: datetime, zone: tzinfo) -> int:
     return min(each for each in coming if each > seconds(now))
 
 
-async def _placed_today(console: Console, project: Project, now: datetime) -> CalledCounts | None:
-    """Return None if this line places no calls. Raises StoreError."""
-    zone = project.zone_of()
-    midnight = datetime.combine(now.astimezone(zone).date(), time(), zone)
-    counts = await (await console.opened_store()).placed.count_called(milliseconds(midnight))
-    return counts if counts.called or any(flow.outbound for flow in project.flows.values()) else None
-
-
-def _compared(calls: RecentCalls, now: datetime) -> str:
+def _compared(calls: Today, now: datetime) -> str:
     """Compare with the same day last week, up to the same time of day."""
     more = calls.today.total() - calls.before
     day = f"last {now:%A}"
@@ -381,7 +282,7 @@ async def called_back(request: Request, name: str, session: CanChange) -> Respon
 @router.post("/calls/{name:path}/to-call-back")
 async def to_call_back(request: Request, name: str, _: CanChange, at: Annotated[int, Form()] = 0) -> Response:
     """Put the caller of a missed call on the list again, who was called back at `at` (0: at any time)."""
-    call = await _result(request, name)
+    call = await console_of(request).overview.result(name, datetime.now(UTC))
     check_undo(is_possible=call is None or at in (0, call.returned_at))
     results = (await console_of(request).opened_store()).results
     is_known = await results.mark_to_return(name, milliseconds(datetime.now(UTC)))
@@ -393,12 +294,6 @@ async def _noted(
 ) -> Response:
     if not is_known:
         raise HTTPException(404, "There is no such call, or it is not over.")
-    call = await _result(request, name)
+    call = await console_of(request).overview.result(name, datetime.now(UTC))
     who = (call.name or readable(call.caller, call.to) if call else "") or "A caller"
     return await record(request, Change(event, f"{who} {said}.", f"/calls/{quote(name)}", undo), call=name)
-
-
-async def _result(request: Request, name: str) -> ResultRow | None:
-    async with console_of(request).records() as records:
-        found = await results_of(records, await records.calls_like(name, 1), milliseconds(datetime.now(UTC)))
-    return next(iter(found.values()), None)

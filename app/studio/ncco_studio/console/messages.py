@@ -12,10 +12,11 @@ from fastapi.responses import HTMLResponse
 from ncco_server.desk.documents import RecordingDocument
 from ncco_server.desk.exports import recording_pages
 from ncco_server.errors import StoreError
+from ncco_server.service.overview import BOXES, Box
 from ncco_server.service.phone_numbers import readable
 from ncco_server.service.recording_files import in_thread, size_of
 from ncco_server.service.recordings import has_file
-from ncco_server.store import RecordingFilter, RecordingRow, milliseconds
+from ncco_server.store import RecordingRow, milliseconds
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.audit import audit
 from ncco_studio.console.download import audio_response, csv_response
@@ -29,12 +30,6 @@ router = APIRouter(route_class=PolledRoute)
 PAGE: Final = 50
 MOST_WORDS: Final = 500
 """Characters of a transcript on the *Messages* page; the call's page shows all."""
-_BOXES: Final = {
-    "new": RecordingFilter(kind="record", is_done=False),
-    "done": RecordingFilter(kind="record", is_done=True),
-    "deleted": RecordingFilter(kind="record", is_deleted=True),
-}
-Box: TypeAlias = Literal["new", "done", "deleted"]
 Action: TypeAlias = Literal["done", "to-do", "delete", "restore", "fetch"]
 _SAID: Final[Mapping[Action, tuple[str, Action | None]]] = {
     "done": ("is done", "to-do"),
@@ -82,18 +77,16 @@ async def messages(
 
 async def inbox_values(console: Console, box: Box = "new", before: str = "", few: int = 0) -> dict[str, Any]:
     """The values for `messages_rows.html`; with `few`, only the newest messages. Raises StoreError."""
-    recordings = (await console.opened_store()).recordings
-    if before and await recordings.get(before) is None:
+    inbox = await console.overview.inbox(box, few or PAGE, before)
+    if inbox is None:
         raise HTTPException(404, "The messages before this page were deleted. Choose the newest ones.")
-    most = few or PAGE
-    found = await recordings.list(most + 1, before, _BOXES[box])
     return {
         "box": box,
         "before": before,
         "few": few,
-        "messages": [shown(row, is_short=True) for row in found[:most]],
-        "older": found[most - 1].id if len(found) > most else "",
-        "counts": await recordings.count(),
+        "messages": [shown(row, is_short=True) for row in inbox.messages],
+        "older": inbox.older,
+        "counts": inbox.counts,
     }
 
 
@@ -106,7 +99,7 @@ TITLES: Final = {
 @router.get("/messages.csv")
 async def messages_csv(request: Request, console: TheConsole, _: CanLook, box: Box = "new") -> Response:
     recordings = (await console.opened_store()).recordings
-    pages = recording_pages(recordings, _BOXES[box], _cells, milliseconds(datetime.now(UTC)))
+    pages = recording_pages(recordings, BOXES[box], _cells, milliseconds(datetime.now(UTC)))
     zone = (await console.read_project()).project.zone_of()
     return await csv_response(request, "messages", TITLES, pages, zone, name="messages", box=box)
 

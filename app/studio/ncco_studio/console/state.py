@@ -16,6 +16,7 @@ from starlette.requests import HTTPConnection
 from ncco_server.assembly import recording_files_of
 from ncco_server.errors import StoreError
 from ncco_server.service.hand_hours import HandHours, hand_hours
+from ncco_server.service.overview import Overview
 from ncco_server.service.phone_numbers import line_of
 from ncco_server.service.recording_files import RecordingFiles
 from ncco_server.settings import Settings
@@ -49,6 +50,7 @@ class Console:
     results: ResultCache
     server: ServerReader
     store: Store
+    overview: Overview
     changes: CallChanges
     logins: Logins
     passwords: Passwords

@@ -16,6 +16,7 @@ import pytest
 from benchmarks.load.history import fill
 from benchmarks.load.serving import ROOT
 from benchmarks.pages import deep_pages, pages
+from ncco_server.service.overview import Overview
 from ncco_server.store import SqliteDatabase, Store, open_store
 from ncco_server.store.database import Database, Read, Row
 from ncco_server.store.sql import Sql
@@ -80,7 +81,7 @@ async def queries_of(url: str, calls: int, numbers: list[str]) -> Queries:
     console = app.state.console
     database = WatchedDatabase(console.store.database)
     console.store = Store(database)
-    console.changes = CallChanges(console.store)
+    console.changes = CallChanges(Overview(console.store))
     found = [each.address for each in (*pages(numbers), *deep_pages(calls))]
     async with console.records() as records:
         (call,) = await records.calls(1)

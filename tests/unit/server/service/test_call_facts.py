@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncco_server.desk.call_search import WORD_CALLS, FoundCalls, find_calls
 from ncco_server.engine import CallData
 from ncco_server.ncco.webhooks import AnswerWebhook, recognise
+from ncco_server.service.call_search import WORD_CALLS, FoundCalls, find_calls
 from ncco_server.service.delivery import Delivery
 from ncco_server.store import CallFilter, Records
 from tests.support.cases import each_case

@@ -7,9 +7,9 @@ from typing import Any
 import orjson
 import pytest
 
-from ncco_server.desk.call_search import find_calls
 from ncco_server.desk.documents import AddressedHook, CallDocument, HookDocument, RecordingDocument
 from ncco_server.results import RESULTS
+from ncco_server.service.call_search import find_calls
 from ncco_server.service.documents import TIMEZONE, PlacedDocument, RowDocument
 from ncco_server.store import CallFilter, EndOfCall, RecordingRow, Store
 from tests.support.cases import each_case

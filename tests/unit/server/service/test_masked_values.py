@@ -7,12 +7,13 @@ from typing import Final
 import orjson
 import pytest
 
-from ncco_server.desk.recorded_calls import entries_of, spoken_in
+from ncco_server.desk.recorded_calls import entries_of
 from ncco_server.desk.replay import replay
 from ncco_server.desk.transcript import DOTS, stored_lines
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow
+from ncco_server.service.call_search import spoken_in
 from ncco_server.service.masks import MaskedText, has_token, mask, with_marks, without_marks
 from ncco_server.store import Store, Timeline
 from tests.support.cases import each_case

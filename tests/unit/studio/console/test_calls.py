@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 
 from ncco_server.desk.exports import BATCH
 from ncco_server.results import CHOSEN
+from ncco_server.service.overview import Overview
 from ncco_server.settings import Settings
 from ncco_server.store import Caused, RecordingRow, milliseconds, moment_of, open_store
 from ncco_server.web import create_app
@@ -413,7 +414,7 @@ async def test_a_text_search_is_not_repeated_automatically(shop: Shop) -> None:
 
 async def test_simultaneous_requests_share_one_database_query(shop: Shop) -> None:
     store = open_store(settings(shop.project).database_url)
-    shared, fresh = CallChanges(store, ttl_s=3600), CallChanges(store, ttl_s=0)
+    shared, fresh = CallChanges(Overview(store), ttl_s=3600), CallChanges(Overview(store), ttl_s=0)
     versions = []
     for number in range(3):
         versions.append((await shared.version(), await fresh.version()))

@@ -12,11 +12,13 @@ from fastapi import FastAPI
 
 from ncco_server.flow.hours.calendar import ByHand, seconds
 from ncco_server.flow.loader import load
+from ncco_server.flow.model import Project
 from ncco_server.results import CHOSEN, ResultName
+from ncco_server.service.overview import MOST_MISSED, MOST_RETURNED, Overview, Today
 from ncco_server.store import EndOfCall, Store
 from ncco_studio.console.app import create_console
 from ncco_studio.console.calls import plain_state
-from ncco_studio.console.home import MOST_MISSED, MOST_RETURNED, RecentCalls, next_time, open_now, recent_calls
+from ncco_studio.console.home import next_time, open_now
 from tests.support.cases import each_case
 from tests.support.memory_store import MemoryStore
 from tests.support.stored_rows import session_row, turn_row, webhook_row
@@ -175,9 +177,8 @@ async def add_call(store: Store, caller: str, ago: timedelta, result: ResultName
     await store.end(id_, [end], webhook_row(id_, kind="event-completed", received_at=at))
 
 
-async def recent(store: Store) -> RecentCalls:
-    async with store.records() as records:
-        return await recent_calls(records, UTC, NOW)
+async def recent(store: Store) -> Today:
+    return await Overview(store).today(Project({}, (), {}), NOW)
 
 
 async def test_a_caller_who_got_through_later_is_not_listed_for_a_call_back() -> None:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from ncco_server.desk.recorded_calls import spoken_in
 from ncco_server.flow.model import Flow
 from ncco_server.service.call_results import NO_FLOWS, results_of
+from ncco_server.service.masks import MaskedText, body_document, encrypted_options, without_marks
 from ncco_server.store import CallFilter, CallRow, Records, ResultRow
 
 WORD_CALLS: Final = 500
 WORD_S: Final = 1.5
 """A search for a word then stops; it can be continued."""
+_TAG: Final = re.compile("<[^>]*>")
 
 
 FoundCall: TypeAlias = tuple[CallRow, ResultRow | None]
@@ -93,3 +95,21 @@ async def _with_word(
         if row.key in saying or row.session.id in dictated or any(folded in name.casefold() for name in names):
             found.append((row, result))
     return found
+
+
+def spoken_in(body: bytes) -> Iterator[str]:
+    """Return the texts without SSML tags."""
+    waiting = [body_document(body)]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, list):
+            waiting += part
+        elif isinstance(part, dict):
+            waiting += part.values()
+            text = part.get("text")
+            if "action" not in part:
+                text = without_marks(text)
+            elif "text" in encrypted_options(part):
+                continue
+            if isinstance(text, str) and not isinstance(text, MaskedText):
+                yield _TAG.sub("", text)
