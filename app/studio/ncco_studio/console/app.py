@@ -25,7 +25,6 @@ from ncco_server.wording import as_sentence
 from ncco_studio.console import (
     calls,
     editor,
-    flow_proof,
     flows,
     health,
     history,
@@ -53,7 +52,7 @@ from ncco_studio.editor.project import ProjectFolder
 from ncco_studio.editor.worker import Worker
 
 MOST_RESULTS: Final = 64
-"""Cached pictures of flows, counts and proofs for them, and lists."""
+"""Cached counts of calls for pictures, checks, and lists."""
 _PAGES: Final = APIRouter()
 """The routes of all consoles of this process."""
 for _module in (
@@ -139,7 +138,6 @@ def create_console(
             proxied_since=proxied_since,
         ),
         worker=Worker(module=language),
-        prover=Worker(seconds=flows.PROOF_STOPS_S, module=flow_proof),
     )
     app.routes.extend(_PAGES.routes)
     # Pages are not compressed: their size would reveal something about tokens in them (BREACH).

@@ -6,13 +6,12 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
 from typing import Annotated, Any, Final, TypeAlias
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from markupsafe import Markup
 
-from ncco_server.errors import SettingsError, StoreError
+from ncco_server.errors import StoreError
 from ncco_server.flow.files import named_flows
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.model import Flow
@@ -20,28 +19,20 @@ from ncco_server.service.phone_numbers import readable
 from ncco_server.suggest import nearest
 from ncco_studio.console.access import CanLook
 from ncco_studio.console.change.heard import heard_in_week
-from ncco_studio.console.flow_proof import VERDICT, played, verdict_on
 from ncco_studio.console.pages import STATIC, View, refused, render, view_of
 from ncco_studio.console.polled import ListSearch
 from ncco_studio.console.report import PeriodQuery, count_period
-from ncco_studio.console.state import Console, TheConsole, console_of
+from ncco_studio.console.state import TheConsole, console_of
 from ncco_studio.console.stored_rows import played_world
 from ncco_studio.console.traffic import Traffic, busiest, paint_traffic, traffic_for, traffic_words
 from ncco_studio.editor.language import drawing_of
 from ncco_studio.editor.project import ReadProject
-from ncco_studio.editor.worker import WorkNotDone
 from ncco_studio.pictures.graph import GraphNode, entrances
 from ncco_studio.pictures.svg import as_svg
-from ncco_studio.verify.platform_file import seen_platform
-from ncco_studio.verify.prove import FlowVerdict, placed_forever
 
 router = APIRouter()
 
 MOST_ISSUES: Final = 100
-PROOF_S: Final = 20.0
-"""The time limit for the exploration of a proof."""
-PROOF_STOPS_S: Final = 60.0
-"""The time limit for a proof, including the calls that it plays."""
 KINDS: Final = {
     "start": "where calls begin",
     "step": "plays something",
@@ -53,12 +44,6 @@ KINDS: Final = {
     "end": "an end",
 }
 _STYLE: Final = (STATIC / "picture.css").read_text(encoding="utf-8")
-VERDICTS: Final = {
-    "proved": "Every possible call was explored, and no problems were found.",
-    "walked": "Every possible call was explored, though some inputs only with sample values. No problems were found.",
-    "stopped": "There was not enough time to explore every possible call; no problems have been found so far.",
-    "refuted": "Something is wrong.",
-}
 
 
 class PictureQuery(ListSearch):
@@ -188,32 +173,3 @@ async def painted(request: Request, console: TheConsole, name: str, _: CanLook, 
     words = list(traffic_words(flow, traffic, period))
     picture = await _picture(request, read, flow, traffic, errors=wanted.errors)
     return render(request, "flow_painted.html", problem="", words=words, **picture)
-
-
-@router.post("/flows/{name}/proof")
-async def proof(request: Request, console: TheConsole, name: str, session: CanLook) -> Response:
-    """Explore every call to a saved flow in a subprocess. Shows the verdict, and a call for each fault."""
-    read = await console.read_project()
-    if name not in read.project.flows:
-        return refused(request, 404, f"The flow {name} cannot be proved.", "Fix its issues first.")
-    if read.project.flows[name].handler is not None:
-        return refused(request, 409, f"{name} is a handler in Python, which has no proof.", "Write scenarios for it.")
-    try:
-        found = await _prove(console, name, read, session.id)
-    except WorkNotDone as error:
-        return refused(request, 503, str(error), "ncco prove on the command line does not have these limits.")
-    except SettingsError as error:
-        return refused(request, 503, str(error), error.cure)
-    is_played = partial(played, flow=name)
-    return render(request, "flow_proof.html", name=name, proof=found, verdicts=VERDICTS, played=is_played)
-
-
-async def _prove(console: Console, flow: str, read: ReadProject, owner: str) -> FlowVerdict:
-    """Share one proof between simultaneous requests. Raises WorkNotDone, SettingsError."""
-    folder = console.project.as_values() | {"env": dict(console.project.env)}
-    values = {"folder": folder, "sources": dict(read.project.flows[flow].sources), "flow": flow, "seconds": PROOF_S}
-    values["after_connect"] = after_connect = seen_platform().get("after_connect", "")
-    key = ("proof", flow, read.revisions, after_connect)
-    found = await console.results.get(key, lambda: console.prover.run(verdict_on, values, owner=owner))
-    verdict = VERDICT.validate_python(found)
-    return verdict.refuted_by(placed_forever(read.project, [verdict]))

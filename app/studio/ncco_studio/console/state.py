@@ -38,7 +38,6 @@ class Console:
         has_secure_cookies: whether browsers send its cookies only over TLS.
         incoming: the calls that the server places in development; None if it places none with this console.
         worker: answers the editor's and the phone's requests about texts.
-        prover: explores flows.
     """
 
     settings: Settings
@@ -56,7 +55,6 @@ class Console:
     passwords: Passwords
     sessions: Sessions
     worker: Worker
-    prover: Worker
 
     @property
     def zone(self) -> str:
@@ -105,7 +103,7 @@ class Console:
             yield records
 
     async def close(self) -> None:
-        for part in (self.server, self.worker, self.prover, self.phone_calls, self.store):
+        for part in (self.server, self.worker, self.phone_calls, self.store):
             await part.close()
 
 

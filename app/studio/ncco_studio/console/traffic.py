@@ -15,7 +15,7 @@ from typing import Final
 
 import orjson
 
-from ncco_server.desk.call_report import Period, percentile
+from ncco_server.desk.call_report import Period
 from ncco_server.engine.session import TraceLine, from_json
 from ncco_server.errors import StoreError
 from ncco_server.flow.loader import load
@@ -23,7 +23,7 @@ from ncco_server.flow.model import Flow
 from ncco_server.service.library import PinnedFlows
 from ncco_server.service.masks import json_object
 from ncco_server.store import ConnectStatus, Records, ReportedCall, ResultRow
-from ncco_server.wording import counted, duration_text
+from ncco_server.wording import counted
 from ncco_studio.console.state import Console
 from ncco_studio.editor.project import ReadProject
 from ncco_studio.pictures.graph import BEGUN, Arrow, Drawing, OutcomeKey, draw
@@ -32,8 +32,6 @@ from ncco_studio.verify.outcomes import (
     by_file,
     completed_last,
     error_exit,
-    error_exits_of,
-    outcomes_of,
 )
 
 BATCH: Final = 200
@@ -59,16 +57,12 @@ class Traffic:
         calls: by the flow they began in, without the legs of called parties.
         ways: by the way's first outcome (`Arrow.outcomes`).
         hung_up: by (flow, step): before the flow's end and before a person answered.
-        gone: calls with steps or ways that their flow no longer has, by flow.
-        until_person: calls by seconds until a person answered, by the flow they began in.
         is_cut: whether there were more than `MOST_CALLS` calls.
     """
 
     calls: Counter[str] = field(default_factory=Counter)
     ways: Counter[OutcomeKey] = field(default_factory=Counter)
     hung_up: Counter[tuple[str, str]] = field(default_factory=Counter)
-    gone: Counter[str] = field(default_factory=Counter)
-    until_person: dict[str, Counter[int]] = field(default_factory=dict)
     is_cut: bool = False
 
 
@@ -122,9 +116,6 @@ class _TrafficCounter:
         arrows = draw(flows.values(), errors=True).arrows
         self._way_of = {key: arrow.outcomes[0] for arrow in arrows for key in arrow.outcomes}
         self._steps = {(flow.name, step) for flow in flows.values() for step in flow.steps}
-        self._known = {*self._way_of, *(error_exit(flow, "") for flow in flows.values())}
-        for flow in flows.values():
-            self._known.update(outcome[:3] for outcome in (*outcomes_of(flow), *error_exits_of(flow)))
 
     async def add(self, calls: Sequence[ReportedCall]) -> None:
         """The newest call comes first."""
@@ -172,19 +163,12 @@ class _TrafficCounter:
         traffic = self.traffic
         taken = _taken_by(call, flow, traces, statuses) if flow else set()
         traffic.ways.update({self._way_of[key] for key in taken if key in self._way_of})
-        gone = {key[0] for key in taken - self._known} if flow else {call.flow}
         if not state.get("parent"):
             traffic.calls[call.flow] += 1
-            if result is not None and result.person_at is not None:
-                seconds = max(0, result.person_at - result.began_at) // 1000
-                traffic.until_person.setdefault(call.flow, Counter())[seconds] += 1
             if result is not None and result.step and not result.is_played and result.result in _HUNG_UP:
                 flow_name, _, step = result.step.partition(".")
                 if (flow_name, step) in self._steps:
                     traffic.hung_up[flow_name, step] += 1
-                else:
-                    gone.add(flow_name)
-        traffic.gone.update(gone)
 
 
 def _taken_by(
@@ -245,18 +229,11 @@ def traffic_words(flow: Flow, traffic: Traffic, period: Period) -> Iterator[str]
     began = f"{counted(traffic.calls[flow.name], 'call')} began"
     came = f"{counted(traffic.ways[flow.name, '', BEGUN], 'call')} came"
     drawn = [flow.name, *(each.name for each in flow.subs.values())]
-    waits = traffic.until_person.get(flow.name)
     first, last = period.first, period.last
     days = f"on {_day(last)}" if last == first else f"from {_day(first)} to {_day(last)}"
     yield f"{began if flow.is_startable else came} here {days}. The numbers beside the lines count calls."
-    if waits is not None:
-        median = duration_text(percentile(waits, 0.5))
-        yield f"{counted(waits.total(), 'call')} reached a person; half of them within {median}."
     if lost := sum(count for (name, _), count in traffic.hung_up.items() if name in drawn):
         yield f"{counted(lost, 'caller')} hung up before the end, in the steps with a red frame."
-    for name in drawn:
-        if gone := traffic.gone[name]:
-            yield f"{counted(gone, 'call')} used steps or paths of {name} that no longer exist."
     if traffic.is_cut:
         yield f"Only the newest {MOST_CALLS:,} calls on these days are counted."
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import product
@@ -103,13 +103,6 @@ class Visitor:
         return await request.send(self.client, headers={"Cookie": cookie, "X-CSRF-Token": self.token, **headers})
 
 
-class QuickProver(SameProcess):
-    """Explores each flow for a moment."""
-
-    async def run(self, function: Callable[..., Any], values: Mapping[str, Any], **more: object) -> Any:
-        return await super().run(function, {**values, "seconds": 0.1}, **more)
-
-
 @asynccontextmanager
 async def line(home: Path, data: str) -> AsyncIterator[FastAPI]:
     """The console of a line with this data."""
@@ -128,7 +121,7 @@ async def line(home: Path, data: str) -> AsyncIterator[FastAPI]:
         (home / "flows/broken.yaml").write_text(BROKEN)  # a server that starts with it would answer no calls
     console = create_console(settings, dev=True)
     state = console.state.console
-    state.worker, state.prover, state.phone_calls.make_worker = SameProcess(), QuickProver(), OwnPlayer
+    state.worker, state.phone_calls.make_worker = SameProcess(), OwnPlayer
     yield console
     await state.phone_calls.close()
     await state.store.close()

@@ -185,43 +185,6 @@ def test_a_very_wide_picture_begins_where_its_start_step_is_in_sight(page: Page,
     assert box["x"] + box["width"] <= frame["x"] + frame["width"]
 
 
-DEAD_END = """\
-flow: dead_end
-numbers: ["442079460077"]
-start: menu
-steps:
-  menu:
-    do:
-      - talk: "For sales, press 1."
-    choices:
-      sales: {dtmf: 1, goto: sales}
-    retry: {nomatch: ["Press 1."], noinput: ["Press 1."], tries: 2, then: goodbye}
-  sales:
-    do:
-      - connect: "447700900111"
-    on: {completed: end, busy: end, otherwise: goodbye}
-  goodbye:
-    do:
-      - talk: "Goodbye."
-    goto: end
-"""
-
-
-def test_the_call_that_refutes_a_flow_is_played_on_the_phone(page: Page, project: Path) -> None:
-    file = project / "flows" / "dead_end.yaml"
-    file.write_text(DEAD_END, encoding="utf-8")
-    page.goto("/flows/dead_end")
-    page.get_by_role("button", name="Prove").click()
-    expect(page.get_by_role("heading", name="dead_end is refuted")).to_be_visible()
-    page.get_by_text("The shortest such call").click()
-    expect(page.locator("#proof .bubble")).to_have_text(["For sales, press 1.", "1", "447700900111 rings"])
-    assert [] == violations(page)
-    page.get_by_role("button", name="Play it on the phone").click()
-
-    expect(page.locator("#bubbles .caller")).to_have_text("1")
-    expect(page.get_by_text("The call is over")).to_be_visible()
-
-
 def test_the_picture_shows_the_calls_of_the_last_days(page: Page) -> None:
     page.goto("/flows/reception")
     expect(page.get_by_text("3 calls began here from")).to_be_visible()

@@ -111,17 +111,6 @@ def test_a_slow_form_says_so_and_is_sent_once(page: Page, watch: Watch) -> None:
 
 
 @pytest.mark.usefixtures("bakery")
-def test_a_button_that_updates_part_of_the_page_shows_at_once_that_it_works(page: Page) -> None:
-    page.goto("/flows/bakery")
-    button = page.locator("#prove")
-    with slow(page, "**/proof"):
-        button.click()
-        is_busy(button, "Exploring every call …")
-    expect(button).not_to_have_attribute("aria-busy", "true", timeout=30_000)
-    expect(button).to_have_text("Prove")
-
-
-@pytest.mark.usefixtures("bakery")
 def test_a_notice_covers_no_button_and_no_heading(page: Page) -> None:
     covered = list[str]()
     for path in PAGES:

@@ -21,13 +21,6 @@ from ncco_studio.console.app import create_console
 from ncco_studio.editor import language
 from ncco_studio.editor.worker import Worker
 from tests.support.cases import each_case
-from tests.system.studio.console_pages.proof_tasks import (
-    Prover,
-    allow_proof,
-    proof_begins,
-    proof_env,
-    prove_when_allowed,
-)
 from tests.unit.studio.console.conftest import (
     REPOSITORY,
     OwnPlayer,
@@ -224,24 +217,6 @@ async def test_a_text_that_takes_too_long_is_stopped_while_others_use_the_phone(
     assert first.status_code in (422, 503)  # it has used its time, or on a busy machine has not even started
     assert first.status_code == 503 or "was stopped" in first.json()["detail"]
     assert before <= 2  # it waited for one or two of these requests, not for all
-
-
-async def test_a_slow_proof_blocks_no_typing(project: Path) -> None:
-    app = create_console(settings_for(project), dev=True)
-    app.state.console.project.env = proof_env(project)
-    app.state.console.prover = Prover(prove_when_allowed)
-    async with await logged_in(app) as client:
-        question = {"file": "flows/reception.yaml", "text": "flow: reception\nst"}
-        assert 200 == (await client.post("/editor/check", json=question)).status_code
-        proof = asyncio.create_task(client.post("/flows/reception/proof"))
-        await proof_begins(project)
-        for _ in range(5):
-            assert 200 == (await client.post("/editor/check", json=question)).status_code
-        assert not proof.done()
-        allow_proof(project)
-        assert 200 == (await proof).status_code
-        await app.state.console.worker.close()
-        await app.state.console.prover.close()
 
 
 async def test_a_message_is_served_only_to_sessions_and_never_as_a_page(project: Path) -> None:

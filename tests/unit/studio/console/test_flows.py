@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import html
-import json
 import re
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
-import pytest
 
-from tests.unit.studio.console.conftest import REPOSITORY, OwnPlayer, SameProcess, logged_in, make_console
+from tests.unit.studio.console.conftest import REPOSITORY, logged_in, make_console
 
 MAIN = """\
 flow: main
@@ -131,154 +127,13 @@ async def test_an_unknown_flow_is_not_found(tmp_path: Path) -> None:
     assert "Did you mean main?" in words(answer.text)
 
 
-MENU = """\
-flow: main
-numbers: ["442079460000"]
-start: menu
-steps:
-  menu:
-    do:
-      - talk: "For sales, press 1."
-    choices:
-      sales: {dtmf: 1, goto: sales}
-    retry: {nomatch: ["Press 1."], noinput: ["Press 1."], tries: 2, then: goodbye}
-  sales:
-    do:
-      - connect: "447700900111"
-    on: {completed: end, busy: LOST, otherwise: goodbye}
-  goodbye:
-    do:
-      - talk: "Goodbye."
-    goto: end
-"""
-
-
-async def test_a_refuted_flow_shows_the_call_that_refutes_it(tmp_path: Path) -> None:
-    write(
-        tmp_path,
-        main=MENU.replace("LOST", "end"),
-        broken=main(target="helo").replace("main", "other").replace("60000", "60001"),
-    )
-    app = make_console(tmp_path)
-    app.state.console.phone_calls.make_worker = OwnPlayer
-    async with await logged_in(app) as client:
-        page = (await client.post("/flows/main/proof")).text
-        found = re.search(r'data-play="([^"]*)"', page)
-        assert found, page
-        wanted = json.loads(html.unescape(found[1]))
-        steps = wanted.pop("steps")
-        answer = await client.post("/phone/calls", json={"file": "flows/main.yaml", **wanted})
-        call = re.search(r'data-call="([^"]*)"', answer.text)
-        assert call, answer.text
-        for step in steps:
-            await client.post(f"/phone/calls/{call[1]}/advance", json={"at": None})
-            await client.post(f"/phone/calls/{call[1]}/steps", json={"step": step})
-        answer = await client.post(f"/phone/calls/{call[1]}/advance", json={"at": None})
-    await app.state.console.prover.close()
-
-    assert "main is refuted" in words(page)
-    assert "dead_end, flows/main.yaml line 11" in words(page)
-    assert (
-        'For sales, press 1. 1 menu → sales: digits 1 are the key of choice "sales", flows/main.yaml line 9'
-        in words(page)
-    )
-    assert "rings sales → busy: Vonage reported busy" in words(page)
-    assert [{"press": "1"}, {"dial": {"outcome": "busy"}}] == steps
-    assert 'data-over="true"' in answer.text
-
-
-LOST_CALLER = """\
-flow: main
-numbers: ["442079460000", "442079460001"]
-hours: {{shop: {{timezone: Europe/London, week: {{mon-fri: 09:00-17:00}}}}}}
-start: who
-steps:
-  who: {{branch: [{{if: '{condition}', goto: lost}}, {{else: goodbye}}]}}
-  lost:
-    do: [connect: "447700900111"]
-    on: {{completed: end, busy: end, otherwise: goodbye}}
-  goodbye:
-    do: [talk: "Goodbye."]
-    goto: end
-"""
-
-
-async def proof_of(tmp_path: Path, text: str, flow: str = "main", **settings: Any) -> str:
-    """The page of the proof of a flow, by default of this one."""
-    app = make_console(write(tmp_path, main=text), **settings)
-    app.state.console.prover = SameProcess()
-    async with await logged_in(app) as client:
-        return (await client.post(f"/flows/{flow}/proof")).text
-
-
-async def played_of(tmp_path: Path, condition: str) -> dict[str, Any] | None:
-    """The call that the phone plays, of a flow that loses the callers of a condition."""
-    page = await proof_of(tmp_path, LOST_CALLER.format(condition=condition))
-    assert "The shortest such call" in page
-    found = re.search(r'data-play="([^"]*)"', page)
-    return json.loads(html.unescape(found[1])) if found else None
-
-
-async def test_the_phone_plays_the_call_of_the_proof(tmp_path: Path) -> None:
-    call = 'call.from == "447700900777" and call.to == "442079460001"'
-    played = await played_of(tmp_path, f"not hours.shop.open and {call}")
-
-    assert played is not None
-    assert ("442079460001", "447700900777", "") == (played["to"], played["caller"], played["flow"])
-    made_at = datetime.fromisoformat(played["made_at"])
-    assert timedelta(0) <= made_at - datetime.now(UTC) + timedelta(minutes=5) < timedelta(days=8)
-
-
-async def test_the_phone_is_not_offered_for_a_call_that_it_cannot_make(tmp_path: Path) -> None:
-    assert await played_of(tmp_path, 'call.from_user != ""') is None
-    assert await played_of(tmp_path, 'call.direction == "outbound"') is None
-
-
-async def test_a_proof_knows_what_the_platform_was_seen_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = MENU.replace("completed: end, busy: LOST", "completed: menu")
-    (tmp_path / "platform.yaml").write_text("after_connect: ends\n", encoding="utf-8")
-
-    assert "if Vonage ends the call when" in await proof_of(tmp_path, text)
-    monkeypatch.setenv("NCCO_PLATFORM", str(tmp_path / "platform.yaml"))
-    assert "as Vonage ends the call when" in await proof_of(tmp_path, text)
-    (tmp_path / "platform.yaml").write_text("after_connect: end\n", encoding="utf-8")
-    assert "cannot be used" in await proof_of(tmp_path, text)
-
-
-async def test_calls_that_place_each_other_forever_refute_a_flow(tmp_path: Path) -> None:
-    placing = """\
-outbound: {from: "442079460000", on: {otherwise: {send: told}}}
-hooks: {told: {place: {flow: main, to: "{{ call.to }}", after: 24h}}}
-"""
-    page = words(await proof_of(tmp_path, main().replace('numbers: ["442079460000"]\n', placing)))
-
-    assert "main is refuted" in page
-    assert "placed_forever, flows/main.yaml" in page
-
-
-async def test_a_sound_flow_is_proved(tmp_path: Path) -> None:
-    page = await proof_of(tmp_path, MENU.replace("LOST", "goodbye"))
-
-    assert "main is proved" in words(page)
-    assert "data-play" not in page
-
-
-async def test_a_handler_has_no_picture_and_no_proof(tmp_path: Path) -> None:
+async def test_a_handler_has_no_picture(tmp_path: Path) -> None:
     write(tmp_path, main=main())
     (tmp_path / "flows/pizza.py").write_text((REPOSITORY / "examples/bakery/flows/bakery.py").read_text())
     async with await logged_in(make_console(tmp_path, python_flows="pizza.py")) as client:
         page = await client.get("/flows/bakery")
-        proof = await client.post("/flows/bakery/proof")
 
     assert "a handler in Python, which has no picture" in page.text
-    assert "Prove" not in page.text
-    assert 409 == proof.status_code
-
-
-async def test_a_flow_that_does_not_load_is_not_proved(tmp_path: Path) -> None:
-    async with await logged_in(make_console(write(tmp_path, main=main(target="helo")))) as client:
-        assert 404 == (await client.post("/flows/main/proof")).status_code
-        assert 403 == (await client.post("/flows/main/proof", headers={"X-CSRF-Token": ""})).status_code
 
 
 async def test_a_downloaded_picture_is_complete_and_shows_numbers_as_people_write_them(

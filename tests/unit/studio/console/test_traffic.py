@@ -160,7 +160,6 @@ async def test_a_call_that_reached_a_person_was_not_hung_up(line: Line) -> None:
 
     assert 1 == painted(page)["person → end"]
     assert [("shop", "person", "1")] == _MARK.findall(page)
-    assert re.search(r"1 call reached a person; half of them within \d+ s\.", page)
     assert "1 caller hung up before the end" in page
 
 
@@ -176,7 +175,6 @@ async def test_calls_of_an_older_revision_count_on_arrows_that_still_exist(line:
 
     found = painted(page)
     assert (3, 2, 1, 1) == (found["hello → menu"], found["menu → bikes"], found["bikes → bye"], found["lamps → bye"])
-    assert "1 call used steps or paths of shop that no longer exist." in page
 
 
 async def test_boxes_keep_their_places_when_calls_are_painted(line: Line) -> None:
