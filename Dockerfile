@@ -16,8 +16,10 @@ RUN python -m venv --without-pip /opt/ncco \
     && pip --python /opt/ncco/bin/python install --no-deps --require-hashes --only-binary :all: -r requirements-server.txt \
     && pip --python /opt/build/bin/python install --no-deps --require-hashes --only-binary :all: -r requirements-build.txt
 
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY app/ncco_server ./app/ncco_server
+# The commit that the image is built from: --build-arg COMMIT=$(git rev-parse HEAD)
+ARG COMMIT=
 RUN pip --python /opt/build/bin/python wheel --no-deps --no-build-isolation --wheel-dir /build/server . \
     && pip --python /opt/ncco/bin/python install --no-deps /build/server/*.whl
 
@@ -53,9 +55,7 @@ ENV PATH=/opt/ncco/bin:$PATH \
     NCCO_RECORDINGS=/data/recordings \
     NCCO_CONSOLE_LOGINS=/data/console-logins.json
 
-# The commit that the image is built from: --build-arg COMMIT=$(git rev-parse HEAD)
 ARG COMMIT=
-ENV NCCO_COMMIT=${COMMIT}
 LABEL org.opencontainers.image.revision=${COMMIT}
 
 USER 10001:10001

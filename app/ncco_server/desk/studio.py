@@ -19,6 +19,7 @@ import click
 
 from ncco_server.desk.output import CannotRun
 from ncco_server.terminal import shows_colours
+from ncco_server.version import VERSION
 
 if TYPE_CHECKING:
     from ncco_server.desk.findings import Finding
@@ -91,8 +92,13 @@ class Studio(Protocol):
 
 @cache
 def find_studio() -> Studio | None:
-    """None if the studio is not installed."""
+    """None if the studio is not installed. Raises CannotRun if it has another version than the server."""
     found = next(iter(entry_points(group=GROUP)), None)
+    if found is not None and found.dist is not None and found.dist.version != VERSION:
+        raise CannotRun(
+            f"ncco-studio {found.dist.version} is installed beside ncco-server {VERSION}",
+            "install both packages in the same version",
+        )
     return cast(Studio, found.load()) if found is not None else None
 
 

@@ -256,10 +256,6 @@ class Variables(BaseModel):
     """Address to serve metrics on."""
     metrics_port: Annotated[int | None, *_PORT] = None
     """Port that serves only `/metrics`. Not set: only `--dev` serves metrics, on the port of the webhooks."""
-    commit: Annotated[
-        str, Field(pattern="^([0-9a-f]{7,64})?$"), Cure("Write what `git rev-parse HEAD` prints, or remove it.")
-    ] = ""
-    """Commit of the installed code, shown by `ncco_build_info`. The image build sets it."""
     reload: _Switch = True
     """1 reloads the flows and templates when their files change, if they have no errors."""
     drain_s: Annotated[int, Field(ge=0, le=300), Cure("Write a whole number of seconds from 0 to 300.")] = 0

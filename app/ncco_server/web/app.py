@@ -113,7 +113,7 @@ def create_app(
         write_line = write_line or configure_log(settings)
     settings = settings.with_absolute_paths()
     lines: FilteringBoundLogger = structlog.get_logger() if log is None else log
-    counters = metrics or Metrics(settings.commit)
+    counters = metrics or Metrics()
     own: OwnService | None = None
     if service is None:
         own = OwnService(settings, counters, lines.bind(), clock, handlers, dev=dev)

@@ -5,10 +5,8 @@ Every label has a fixed list of values, or a limit beyond which new values are c
 
 from __future__ import annotations
 
-import json
 import platform
 from functools import partial
-from importlib.metadata import distribution
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -23,7 +21,7 @@ from ncco_server.ncco.statuses import WEBHOOK_STATUSES
 from ncco_server.service.delivery import Reply
 from ncco_server.service.jobs import JOBS
 from ncco_server.store import ResultRow
-from ncco_server.version import VERSION
+from ncco_server.version import COMMIT, VERSION
 from ncco_server.vonage.signatures import Refusal
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
@@ -58,7 +56,7 @@ class Metrics:
         jobs_failing_since: when a job began to fail or hang, in seconds since 1970; 0 if it works.
     """
 
-    def __init__(self, commit: str = "") -> None:
+    def __init__(self) -> None:
         self.registry = CollectorRegistry()
         count = partial(Counter, registry=self.registry)
         state = partial(Gauge, registry=self.registry)
@@ -87,7 +85,7 @@ class Metrics:
         self.last_backup = state("ncco_last_backup_timestamp_seconds", "When the last backup was made; 0 if never")
         self.backup_due = state("ncco_backup_due_timestamp_seconds", "When a backup is overdue; 0 if none is expected")
         build = state("ncco_build_info", "What runs; always 1", ["version", "python", "commit"])
-        build.labels(VERSION, platform.python_version(), commit or _commit()).set(1)
+        build.labels(VERSION, platform.python_version(), COMMIT).set(1)
         self.hook_tries = count("ncco_hook_tries", "Attempts to send a hook", ["outcome"])
         self.unsent_hooks = state("ncco_hooks", "Hooks that have not been sent yet", ["state"])
         self.placed_calls = state("ncco_placed_calls", "Placed calls that are waiting or in progress", ["state"])
@@ -173,12 +171,6 @@ class Metrics:
 
     def render(self) -> bytes:
         return generate_latest(self.registry)
-
-
-def _commit() -> str:
-    """Return "" if pip did not install it from a repository. Source: PEP 610."""
-    direct_url = json.loads(distribution("ncco-server").read_text("direct_url.json") or "{}")
-    return str(direct_url.get("vcs_info", {}).get("commit_id", ""))
 
 
 def result_of(answer: LookupAnswer) -> str:

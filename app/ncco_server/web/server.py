@@ -174,7 +174,7 @@ def _run(
     stopping: Callable[[], None],
     figures: socket.socket | None,
 ) -> None:
-    metrics = Metrics(settings.commit)
+    metrics = Metrics()
     config = config_of(
         create_app(settings, dev=dev, metrics=metrics, write_line=write_line),
         proxy_headers=dev,

@@ -163,7 +163,7 @@ def test_the_service_of_the_compose_file_is_the_whole_product(home: Path) -> Non
     env = {
         name: text.replace("/data/", f"{home}/data/").replace("/srv/", f"{home}/")
         for name, text in (image | unset | ports).items()
-        if name.startswith("NCCO_") and name != "NCCO_COMMIT"
+        if name.startswith("NCCO_")
     }
     env |= {
         "NCCO_CONSOLE": "1",

@@ -118,7 +118,7 @@ def _settings(place: Path) -> dict[str, str]:
     pairs = (pair.split("=", 1) for each in FINAL if each.word == "ENV" for pair in each.rest.split())
     settings = {name: value for name, value in pairs if name != "PATH"}
     here = {
-        name: value.replace("/srv", f"{place}/context").replace("/data", f"{place}/data").replace("${COMMIT}", "")
+        name: value.replace("/srv", f"{place}/context").replace("/data", f"{place}/data")
         for name, value in settings.items()
     }
     return here | {"NCCO_HOST": "127.0.0.1", "NCCO_PORT": "18473"}

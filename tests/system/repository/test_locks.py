@@ -85,6 +85,11 @@ def test_serve_installs_little() -> None:
     assert len({*pins_of("requirements.txt"), "pip", OURS, "ncco-studio"}) <= 52
 
 
-def test_the_studio_needs_the_server_of_the_same_version() -> None:
-    assert f"{OURS}=={SERVER['project']['version']}" in STUDIO["project"]["dependencies"]
-    assert SERVER["project"]["version"] == STUDIO["project"]["version"]
+def test_both_packages_get_their_version_from_one_line() -> None:
+    places = [
+        (ROOT / folder / project["tool"]["hatch"]["version"]["path"]).resolve()
+        for folder, project in ((".", SERVER), ("app/studio", STUDIO))
+    ]
+
+    assert [ROOT / "app/ncco_server/version.py"] * 2 == places
+    assert all(project["project"]["dynamic"] == ["version"] for project in (SERVER, STUDIO))

@@ -15,6 +15,7 @@ from ncco_server.desk.output import exit_code_of, prepare_streams, report_ignore
 from ncco_server.desk.studio import NAMES, command_of, find_studio
 from ncco_server.garbage import collect_rarely
 from ncco_server.terminal import shows_colours
+from ncco_server.version import COMMIT, VERSION
 
 collect_rarely()  # here, because the processes that `ncco serve` spawns import this module first
 
@@ -101,7 +102,7 @@ Examples:
 
 Exit codes: 0 fine, 1 issues were found, 2 the command cannot run.""",
 )
-@click.version_option(package_name="ncco-server", prog_name="ncco")
+@click.version_option(f"{VERSION} ({COMMIT[:9]})" if COMMIT else VERSION, prog_name="ncco")
 def main() -> None:
     """Answer Vonage voice calls from flow files, and check the files before a phone rings."""
 

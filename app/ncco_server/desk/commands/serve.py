@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +31,7 @@ from ncco_server.settings import Settings, load_settings, require_safe
 from ncco_server.settings.safety import placeholders
 from ncco_server.store import moment_of, open_store
 from ncco_server.terminal import printable
+from ncco_server.version import VERSION
 from ncco_server.web.log import is_json_log
 from ncco_server.web.server import serve
 from ncco_server.wording import some_of
@@ -225,7 +225,7 @@ def greeting(settings: Settings, flows: Iterable[Flow], *, dev: bool, database: 
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"http://{host}:{settings.port}"
     lines = [
-        f"ncco {version('ncco-server')} listens on {address}{' (development)' if dev else ''}",
+        f"ncco {VERSION} listens on {address}{' (development)' if dev else ''}",
         *(["", console] if console else []),
         "",
         "Enter in the Vonage dashboard, under the application's Voice capability (all three with POST; GET works too):",
