@@ -29,15 +29,18 @@ NIGHT := tests/system/server/security/test_every_route.py tests/system/cli/test_
 	$(addprefix tests/system/cli/,test_broken_projects.py test_chaos.py) \
 	tests/system/docs/test_page_proofs.py tests/contract/server/check/test_mistakes.py
 
+WHEELS := tests/system/repository/test_wheel.py
+
 # The server and the studio
 PROJECTS := pyproject.toml app/studio/pyproject.toml
+VERSION  := app/ncco_server/version.py
 COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 \
 	--no-emit-package ncco-server
 HOSTS := --extra otel --extra postgres --extra s3
 # Python compiles what is imported when it is first imported: a third of the packages' modules never are.
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile
 
-.PHONY: help setup serve test system check check-all coverage lint types layers size bench chaos audit fmt docs picture site lock docker-check vendor pin clean
+.PHONY: help setup serve test system check release-check check-all coverage lint types layers size bench chaos audit fmt docs picture site lock docker-check vendor pin clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,9 +67,13 @@ test: $(READY) ## run the tests that every change needs
 # Files run in order, so the files of a folder share its servers and browsers; the longest one begins first, or the
 # others would wait for it at the end. These tests wait even more often.
 system: $(READY) ## run all other tests: kills, several hosts, whole servers
-	$(PYTEST) -n $$(($(JOBS) + 1)) --dist loadfile --no-loadscope-reorder $(SLOW) tests/system
+	$(PYTEST) -n $$(($(JOBS) + 1)) --dist loadfile --no-loadscope-reorder $(SLOW) tests/system --ignore=$(WHEELS)
 
-check: lint types layers size test system ## run lint, types, layers, sizes and all tests: everything that must pass before a commit
+check: lint types layers size test system release-check ## run lint, types, layers, sizes and all tests: everything that must pass before a commit
+
+release-check: $(READY) ## write what a release publishes into dist/, and try its wheels; TAG=v1.2.3: for this tag
+	$(BIN)/python -m tests.system.repository.release $(TAG)
+	$(PYTEST) -n 1 $(WHEELS)
 
 check-all: check ## run check, hostile and generated requests, long proofs and more examples: for a night
 	$(PYTEST) --night $(NIGHT)
@@ -144,7 +151,7 @@ clean: ## remove everything that the other targets made
 	find app tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp is up to date unless one of its files is newer. A .venv without a suitable Python is made again.
-$(RUNS): requirements.txt requirements-build.txt $(PROJECTS)
+$(RUNS): requirements.txt requirements-build.txt $(PROJECTS) $(VERSION)
 	@$(MAKE_VENV)
 	@echo "installing what the server needs"
 	@$(INSTALL) --no-deps --require-hashes -r requirements.txt
@@ -154,7 +161,7 @@ $(RUNS): requirements.txt requirements-build.txt $(PROJECTS)
 	@find $(VENV)/lib -path '*/pip/*' -name __pycache__ -prune -exec rm -rf {} +  # 7 MB
 	@touch $(RUNS)
 
-$(READY): requirements-dev.txt $(PROJECTS)
+$(READY): requirements-dev.txt $(PROJECTS) $(VERSION)
 	@$(MAKE_VENV)
 	@echo "installing what tests need, too, which takes some minutes"
 	@$(INSTALL) --no-deps --require-hashes -r requirements-dev.txt

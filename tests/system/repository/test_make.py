@@ -43,7 +43,7 @@ def test_every_target_is_well_formed(target: str) -> None:
 def test_the_path_of_the_clone_may_have_a_space(tmp_path: Path) -> None:
     clone = tmp_path / "my project"
     for name in tracked_files():
-        if name.endswith(("Makefile", ".txt", "pyproject.toml")):
+        if name.endswith(("Makefile", ".txt", "pyproject.toml", "/version.py")):
             (clone / name).parent.mkdir(parents=True, exist_ok=True)
             (clone / name).write_text(text_of(name), encoding="utf-8")
 
@@ -58,8 +58,10 @@ def test_check_runs_each_test_once() -> None:
     fast, rest = re.findall(r"/pytest -q .*--dist \w+ (?:--no-loadscope-reorder )?(.*)", commands)
 
     kept = fast.split()
-    *slow, folder = rest.split()
+    *slow, folder, wheels = rest.split()
     assert [f"--ignore={file}" for file in slow] == [word for word in kept if word.startswith("--")]
+    assert f"--ignore={wheels.partition('=')[2]}" == wheels
+    assert f"-n 1 {wheels.partition('=')[2]}\n" in commands
     folders = {path.parent.relative_to(ROOT).parts[1] for path in (ROOT / "tests").rglob("test_*.py")}
     ran = {word.removeprefix("tests/") for word in [*kept, folder] if not word.startswith("--")}
     assert folders == ran | {"live"}  # whose calls cost money

@@ -5,14 +5,11 @@ The server's alone answers calls, and says where the rest is.
 
 from __future__ import annotations
 
-import importlib.metadata
 import re
 import subprocess
-import sys
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email import message_from_string
 from pathlib import Path
 from time import monotonic, sleep
 from urllib.parse import urljoin
@@ -20,24 +17,18 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from packaging.requirements import Requirement
 
+from ncco_server.version import VERSION
 from ncco_server.vonage.keys import new_private_key
 from tests.support.cases import each_case
 from tests.support.server import Server, free_port, running_server
 from tests.support.tracked import ROOT, tracked_files
+from tests.system.repository.release import Wheels, build, run, section_of
 
 STARTS_WITHIN_S = 120.0
 LINKED = re.compile(r"(?:src|href)=\"(/static/[^\"]+)\"")
 IMPORTED = re.compile(r"(?:^(?:import|export)\s[^;]*?|\bimport\()\"(\.[^\"]+)\"", re.MULTILINE)
 CSRF = re.compile(r"name=\"csrf-token\" content=\"(\w+)\"")
-
-
-def run(*words: str, cwd: Path, env: Mapping[str, str] | None = None) -> str:
-    """Run a command, which must succeed. Returns its output."""
-    done = subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, check=False)
-    assert 0 == done.returncode, done.stdout + done.stderr
-    return done.stdout
 
 
 @dataclass(frozen=True)
@@ -71,34 +62,9 @@ steps:
 """
 
 
-@dataclass(frozen=True)
-class Wheels:
-    """The built wheels, and settings with which uv downloads nothing: it finds what they require among `packed`."""
-
-    home: Path
-    server: Path
-    studio: Path
-    env: Mapping[str, str]
-
-
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Wheels:
-    home = tmp_path_factory.mktemp("wheel")
-    for project in (ROOT, ROOT / "app/studio"):
-        run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(home), cwd=project)
-    (home / "packed").mkdir()
-    pack_dependencies(home / "packed")
-    folders = {"UV_TOOL_DIR": home / "tools", "UV_TOOL_BIN_DIR": home / "bin", "UV_CACHE_DIR": home / "cache"}
-    settings = {
-        "UV_OFFLINE": "1",
-        "UV_NO_CONFIG": "1",
-        "UV_FIND_LINKS": str(home / "packed"),
-        "UV_PYTHON": sys.executable,
-    }
-    path = f"{home / 'bin'}:{Path(sys.executable).parent}:/usr/bin:/bin"
-    env = {"PATH": path, "HOME": str(home), **settings, **{name: str(folder) for name, folder in folders.items()}}
-    [server], [studio] = home.glob("ncco_server-*.whl"), home.glob("ncco_studio-*.whl")
-    return Wheels(home, server, studio, env)
+    return build(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
@@ -120,34 +86,6 @@ def server_alone(wheels: Wheels) -> Installed:
     return made
 
 
-def pack_dependencies(folder: Path) -> None:
-    """Make a wheel of each package that the two require, directly or indirectly, from the installed files."""
-    waiting, seen = [Requirement("ncco-studio")], set[str]()
-    while waiting:
-        requirement = waiting.pop()
-        wanted = requirement.marker is None or requirement.marker.evaluate()
-        if not wanted or requirement.name in seen:
-            continue
-        seen.add(requirement.name)
-        found = importlib.metadata.distribution(requirement.name)
-        waiting += map(Requirement, found.requires or ())
-        if not requirement.name.startswith("ncco-"):
-            pack(found, folder)
-
-
-def pack(package: importlib.metadata.Distribution, folder: Path) -> None:
-    """Write a wheel of an installed package, without its commands."""
-    tag = message_from_string(package.read_text("WHEEL") or "").get_all("Tag", [])[-1]
-    name = re.sub("[-_.]+", "_", package.name)
-    with zipfile.ZipFile(folder / f"{name}-{package.version}-{tag}.whl", "w") as wheel:
-        for file in package.files or ():
-            if ".." not in file.parts and "__pycache__" not in file.parts and file.name not in ("RECORD", "INSTALLER"):
-                wheel.write(str(file.locate()), str(file))
-        [info] = {file.parts[0] for file in package.files or () if file.name == "WHEEL"}
-        names = wheel.namelist()
-        wheel.writestr(f"{info}/RECORD", "".join(f"{each},,\n" for each in [*names, f"{info}/RECORD"]))
-
-
 def next_asset(replies: Mapping[str, httpx.Response]) -> str | None:
     """A URL that a page links to or a module imports and that was not fetched yet; None if there is none."""
     for url, reply in replies.items():
@@ -162,7 +100,7 @@ def next_asset(replies: Mapping[str, httpx.Response]) -> str | None:
 @each_case(
     ("product", "folder", "more"),
     [
-        ("server", "app/ncco_server/", ()),
+        ("server", "app/ncco_server/", ("ncco_server/commit.txt",)),
         # a copy of docs/errors.md, which `ncco check` links to
         ("studio", "app/studio/ncco_studio/", ("ncco_studio/commands/errors.md",)),
     ],
@@ -179,6 +117,33 @@ def test_a_wheel_contains_every_file_of_its_package_and_nothing_else(
     assert {*files, *more} == held
     assert f"{package}/py.typed" in held, "without it, the types of author_types.py are not those of an author"
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
+
+
+def test_a_wheel_has_the_version_and_the_commit_of_the_clone(server_alone: Installed) -> None:
+    commit = run("git", "rev-parse", "HEAD", cwd=ROOT).strip()
+
+    assert f"ncco, version {VERSION} ({commit[:9]})\n" == server_alone.ncco("--version")
+
+
+def test_a_studio_of_another_version_is_refused(installed: Installed, tmp_path: Path) -> None:
+    """As `pip install --upgrade ncco-server` alone would leave it."""
+    info = tmp_path / "ncco_studio-0.1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.4\nName: ncco-studio\nVersion: 0.1.0\n")
+    (info / "entry_points.txt").write_text("[ncco_server.studio]\nstudio = ncco_studio.extension\n")
+    words = [f"{installed.environment}/bin/ncco", "check"]
+    env = {**installed.settings(), "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(words, cwd=installed.project, env=env, capture_output=True, text=True, check=False)
+
+    assert 2 == done.returncode
+    assert done.stderr.startswith(f"Error: ncco-studio 0.1.0 is installed beside ncco-server {VERSION}\n")
+
+
+def test_a_release_is_described_by_its_section_of_the_changelog() -> None:
+    text = "# Changelog\n\n## 0.4.0 (2027-01-05)\n\nNew.\n\n### Calls\n- One.\n\n## 0.3.0\n\nOld.\n"
+
+    assert ("0.4.0 (2027-01-05)", "New.\n\n### Calls\n- One.\n") == section_of(text, "0.4.0")
+    assert ("0.3.0", "Old.\n") == section_of(text, "0.3.0")
 
 
 def test_the_server_alone_checks_renders_and_explains(server_alone: Installed) -> None:
