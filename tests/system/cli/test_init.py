@@ -14,6 +14,7 @@ import yaml
 
 from ncco_server.desk.commands.init import NEXT_COMMANDS
 from ncco_server.desk.starters import LIKE
+from ncco_server.version import VERSION
 from tests.support import loopback
 from tests.support.cases import each_case
 from tests.support.command import json_of, ncco
@@ -164,7 +165,7 @@ def test_a_message_is_sent_once_its_lines_are_uncommented(tmp_path: Path, monkey
     assert "8 scenarios played, all hold" in ncco("test").stdout
 
 
-OF_THE_REPOSITORY = ("build", "depends_on", "healthcheck")
+OF_THE_REPOSITORY = ("build", "depends_on", "healthcheck", "image")
 
 
 def test_its_compose_file_runs_the_server_like_the_servers_own(tmp_path: Path) -> None:
@@ -172,7 +173,34 @@ def test_its_compose_file_runs_the_server_like_the_servers_own(tmp_path: Path) -
     ours = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["ncco"]
     service = yaml.safe_load((tmp_path / "shop/docker-compose.yml").read_text())["services"]["ncco"]
 
-    assert {name: option for name, option in ours.items() if name not in OF_THE_REPOSITORY} == service
+    assert {name: option for name, option in ours.items() if name not in OF_THE_REPOSITORY} == {
+        name: option for name, option in service.items() if name not in ("build", "image")
+    }
+    assert (".", "${NCCO_IMAGE:-ncco-studio}") == (service["build"], service["image"])
+
+
+def test_its_dockerfile_installs_this_version_and_runs_it_like_the_servers_own(tmp_path: Path) -> None:
+    ncco("init", "shop")
+    built = (tmp_path / "shop/Dockerfile").read_text()
+    ours = (ROOT / "Dockerfile").read_text().partition(" AS run\n")[2]
+
+    installed = re.findall(r"\"ncco-([^\"]+)\"", built)
+    assert [f"server[otel,postgres,s3]=={VERSION}", f"studio=={VERSION}"] == installed
+    for word in ("USER", "WORKDIR", "STOPSIGNAL", "HEALTHCHECK", "ENTRYPOINT", "CMD"):
+        lines = re.findall(rf"^{word} .*(?:\\\n.*)?", ours, re.MULTILINE)
+        assert lines == re.findall(rf"^{word} .*(?:\\\n.*)?", built, re.MULTILINE), word
+
+
+def test_the_loop_that_it_tells_coding_assistants_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ncco("init", "shop")
+    monkeypatch.chdir(tmp_path / "shop")
+    page = Path("AGENTS.md").read_text()
+    lines = re.findall(r"^ncco (.*?)  +#", page, re.MULTILINE)
+    shown = re.findall(r"^- `ncco ((?:simulate|render|schema) [^`]*)`|`ncco (explain \w+)`", page, re.MULTILINE)
+
+    assert ["check", "test", "prove"] == lines
+    assert {0} == {ncco(*words.split()).exit_code for words in (*lines, *(first or second for first, second in shown))}
+    assert len(page.splitlines()) <= 40
 
 
 def test_its_settings_exist_and_say_what_a_real_number_needs(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from ncco_server.desk.output import FINE, CannotRun, columns
 from ncco_server.desk.starters import LIKE, handler_project, starter
 from ncco_server.desk.studio import INSTALL, Studio, find_studio
 from ncco_server.terminal import printable
+from ncco_server.version import VERSION
 from ncco_server.wording import counted
 
 SKELETON: Final = Path(__file__).parent / "skeleton"
@@ -116,6 +117,7 @@ def _files(flows: Mapping[str, str], left_out: tuple[str, ...], *, python: bool)
         parts = path.relative_to(SKELETON).parts
         name = "/".join(f".{part.removeprefix(HIDDEN)}" if part.startswith(HIDDEN) else part for part in parts)
         files[name] = path.read_text(encoding="utf-8")
+    files["Dockerfile"] = files["Dockerfile"].replace("VERSION", VERSION)
     if python:
         files = handler_project(files)
     if flows:
