@@ -11,7 +11,6 @@ from typing import Any, Final, Literal, TypeAlias
 import orjson
 
 from ncco_server.desk.documents import HookDocument
-from ncco_server.desk.heard import Sent, sent_in
 from ncco_server.desk.recorded_calls import TimelineEntry, action_words, answers_in, entries_of, functions_in
 from ncco_server.engine import TraceLine
 from ncco_server.flow.nodes import Place
@@ -50,12 +49,11 @@ class CallLine:
         kind: `said` by the line, another `sound`, `did` by the caller, a `note` about the call, another `action` of an
             NCCO, a `webhook`, `why` the call continued as it did, a `hook`, or why the caller was `lost`.
         at: seconds since the call began; None if unknown.
-        note: for example how much of it was heard, or "".
+        note: for example `delivered again`, or "".
         place: the line of the flow that decided.
         plain: for owners, without technical words; "" if it interests only developers.
         key: identifies the line in its call.
         webhook: the ID of the webhook, or the number of the turn, whose last line it is; or "".
-        is_unheard: whether it may not have been heard.
         is_of_party: whether a called party heard or did it before it was connected.
         seconds: its duration; None if endless.
     """
@@ -70,7 +68,6 @@ class CallLine:
     key: str = ""
     webhook: str = ""
     has_failed: bool = False
-    is_unheard: bool = False
     is_of_party: bool = False
     seconds: float | None = 0.0
     is_cut: bool = False
@@ -150,11 +147,10 @@ def done_by_party(fields: Mapping[str, Any], line: str) -> str:
     return f"{readable(str(fields.get('to', '')), line) or 'The called party'} {status.does}" if status else ""
 
 
-def sent_lines(sent: Sequence[Sent]) -> Iterator[CallLine]:
+def _played(ncco: Sequence[Mapping[str, Any]]) -> Iterator[CallLine]:
     """What follows an `input` is only played if no webhook gets a reply, which does not interest owners."""
     is_spare = False
-    for each in sent:
-        action = each.action
+    for action in ncco:
         name = str(action.get("action", "?"))
         if name == "talk":
             text = DOTS if "text" in encrypted_options(action) else plain(str(action.get("text", "")))
@@ -164,24 +160,20 @@ def sent_lines(sent: Sequence[Sent]) -> Iterator[CallLine]:
             kind="said" if name == "talk" else "action",
             verb=name,
             text=text,
-            at=each.at,
-            note=each.note,
             plain=text if name == "talk" and not is_spare else "",
-            is_unheard=not each.is_heard,
         )
         is_spare = is_spare or name == "input"
 
 
 def stored_lines(timeline: Timeline, now_ms: int, *, whole: bool = False) -> Iterator[CallLine]:
     """With `whole`, show NCCOs as they were sent."""
-    sent = sent_in(timeline, now_ms)
     unsent = {hook.id: HookDocument.of(hook, now_ms) for hook in timeline.hooks}
     step: Place | None = None
     for entry in entries_of(timeline):
         entered = trace_of(entry.turn.trace) if entry.turn is not None else ()
         step = next((place_of(line.where) for line in reversed(entered) if line.did == "entered"), step)
         lines = [
-            *entry_lines(entry, timeline, sent, whole=whole),
+            *entry_lines(entry, timeline, whole=whole),
             *_hooks_of(entry, unsent),
             *_lost(entry, step, timeline),
         ]
@@ -190,10 +182,8 @@ def stored_lines(timeline: Timeline, now_ms: int, *, whole: bool = False) -> Ite
             yield replace(line, key=f"{entry.webhook.id}-{number}", webhook=entry.webhook.id if is_last else "")
 
 
-def entry_lines(
-    entry: TimelineEntry, timeline: Timeline, sent: Mapping[int, Sequence[Sent]] | None = None, *, whole: bool = False
-) -> Iterator[CallLine]:
-    """A webhook, why the call continued as it did, and what was sent; without `sent`, as if all of it were heard."""
+def entry_lines(entry: TimelineEntry, timeline: Timeline, *, whole: bool = False) -> Iterator[CallLine]:
+    """A webhook, why the call continued as it did, and what was played."""
     yield _caused(entry, timeline)
     if entry.turn is None:
         return
@@ -203,10 +193,8 @@ def entry_lines(
     elif whole:
         lines = json.dumps(entry.ncco, ensure_ascii=False, indent=2).splitlines()
         yield from (CallLine("action", "" if number else "ncco", line) for number, line in enumerate(lines))
-    elif sent is not None:
-        yield from sent_lines(sent.get(entry.turn.number, ()))
     else:
-        yield from sent_lines([Sent(action, "heard") for action in entry.ncco])
+        yield from _played(entry.ncco)
 
 
 def _caused(entry: TimelineEntry, timeline: Timeline) -> CallLine:

@@ -96,7 +96,7 @@ def document(id_: str) -> dict[str, Any]:
 
 
 def test_the_timeline_shows_webhooks_decisions_and_replies() -> None:
-    record(to_sales)  # at one moment, so nothing has been heard
+    record(to_sales)
 
     shown = ncco("calls", LEG[:6])
 
@@ -110,17 +110,17 @@ call {LEG}
   began 2026-03-04 12:00:00 UTC, 4 turns, 0 s: played to the end
     0.0 s  webhook   answer
            why       desk: the flow that this call starts in  flows/desk.yaml:1
-           talk      "For sales, press 1 or say sales." (not heard)
-    2.9 s  input     dtmf or speech
-           talk      "Please call again later." (not heard)
+           talk      "For sales, press 1 or say sales."
+           input     dtmf or speech
+           talk      "Please call again later."
     0.0 s  presses   9
            why       menu → nomatch: digits 9 match no choice; failed attempt 1 of 3: asked again  flows/desk.yaml:16
-           talk      "For sales, press 1 or say sales." (not heard)
-    2.9 s  input     dtmf or speech
-           talk      "Please call again later." (not heard)
+           talk      "For sales, press 1 or say sales."
+           input     dtmf or speech
+           talk      "Please call again later."
     0.0 s  presses   1
            why       menu → sales: digits 1 are the key of choice "sales"  flows/desk.yaml:13
-    0.0 s  connect   phone 447700900111, for 20 s
+           connect   phone 447700900111, for 20 s
            hook      called: waiting
     0.0 s  webhook   event-ringing: to 447700900111
     0.0 s  webhook   event-busy: to 447700900111

@@ -120,9 +120,9 @@ def command(
 ) -> int:
     """Show the newest calls, or the timeline of one call. SESSION is its leg's uuid, or the start of it.
 
-    A timeline shows when each webhook arrived, what the caller pressed or said, the NCCO that was sent and what of it
-    was not heard or may not have been, the flow lines that decided, and the hooks that have not been sent yet. Times in
-    JSON are UTC; CSV has a column for the time zone.
+    A timeline shows when each webhook arrived, what the caller pressed or said, the flow lines that decided, what was
+    played, and the hooks that have not been sent yet. A caller who presses a key or hangs up does not hear the rest of
+    it. Times in JSON are UTC; CSV has a column for the time zone.
     """
     faults = {
         "you named one call; leave out the options that filter calls": session and (word or any(filters.values())),
