@@ -1,9 +1,9 @@
 """Turns the YAML of a page into projects that can be loaded.
 
-Blocks with a title are files. Those under one heading form a project; on a how-to page, all of them do. A block without
-a title is a whole file if it begins like one. Otherwise it is a part of a flow, at any depth, and is put into a frame
-with everything that such parts use: target steps, variables, lookups, hooks, hours and sub-flows. Excerpts of files
-are checked together with their files.
+Blocks with a title are files. Those under one heading form a project; on a page that is followed, all of them do. A
+block without a title is a whole file if it begins like one. Otherwise it is a part of a flow, at any depth, and is put
+into a frame with everything that such parts use: target steps, variables, lookups, hooks, hours and sub-flows. Excerpts
+of files are checked together with their files.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from typing import Final
 
 from ncco_server.flow.language.flow import FlowWords
 from ncco_server.flow.language.step import STEP_WORDS
-from tests.system.docs.blocks import Block, blocks_of
+from tests.system.docs.blocks import Block, blocks_of, is_followed
 
-HOW_TO: Final = "docs/how-to/"
 STEPS: Final = (
     *("menu", "person", "reception", "sales", "support", "sorry", "account", "locked", "agent", "message", "closed"),
     *("vip", "staff", "desk", "ask", "thanks", "next", "accept", "again", "welcome", "sales_busy", "voicemail", "shop"),
@@ -89,7 +88,7 @@ def projects(page: str) -> Iterator[tuple[Block, dict[str, str]]]:
     """Each project that a page shows: its first block, and its files."""
     blocks = [block for block in blocks_of(page) if block.language in ("yaml", "jinja") and not block.source]
     titled = [block for block in blocks if block.title]
-    for _, group in groupby(titled, key=lambda block: "" if page.startswith(HOW_TO) else block.heading):
+    for _, group in groupby(titled, key=lambda block: "" if is_followed(page) else block.heading):
         files = list(group)
         yield files[0], {file.title: file.code for file in files}
     for block in blocks:

@@ -1,8 +1,9 @@
 """The servers that a page tells its reader to start; the tests start them on free ports.
 
 A `bash` block under the comment `<!-- not run: the tests start these servers on other ports -->` names them: a folder
-to change to, a stand-in if the example needs another server, and `ncco serve --dev` with its settings. Pages without
-such a block run against the flows of this repository. A page whose blocks send no requests needs no server.
+to change to, a stand-in if the example needs another server, and `ncco serve --dev` with its settings. A page can have
+several such blocks, one for each example. Pages without one run against the flows of this repository. A page whose
+blocks send no requests needs no server.
 """
 
 from __future__ import annotations
@@ -36,10 +37,11 @@ class Told:
     words: list[str] = field(default_factory=lambda: ["--dev"])
 
 
-def told_by(page: str) -> Told:
-    """Read what a page says about its servers."""
+def told_by(page: str, end: int | None = None) -> Told:
+    """Read what a page says about its servers; with `end`, what the last block above this position says."""
     told = Told()
-    for line in "".join(block.code for block in blocks_of(page) if block.comment == TOLD).splitlines():
+    blocks = [block for block in blocks_of(page) if block.comment == TOLD and (end is None or block.start < end)]
+    for line in "".join(block.code for block in (blocks if end is None else blocks[-1:])).splitlines():
         words = shlex.split(line)
         if words[0] == "cd":
             told.folder = ROOT / words[1]

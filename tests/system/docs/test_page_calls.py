@@ -36,7 +36,7 @@ _STEPS: tuple[tuple[str, Any], ...] = (
     ),
 )
 
-CALLED = [page for page in pages() if _ROWS.search(text_of(page))]
+TABLES = [(page, table) for page in pages() for table in _ROWS.finditer(text_of(page))]
 
 
 async def act(phone: Phone, row: str, world: dict[str, Any], called: dict[str, str]) -> None:
@@ -63,17 +63,16 @@ async def called_text(page: str, start: int, client: httpx.AsyncClient) -> dict[
     return {"file": re.findall(r"option selected>(flows/[^<]+)<", shown.text)[0]}
 
 
-@each_case("page", CALLED)
-async def test_the_calls_of_the_page_are_heard_on_the_phone(page: str) -> None:
-    told = told_by(page)
+@each_case(("page", "table"), TABLES, ids=[f"{page}:{table.start()}" for page, table in TABLES])
+async def test_the_calls_of_the_page_are_heard_on_the_phone(page: str, table: re.Match[str]) -> None:
+    told = told_by(page, table.start())
     names = {"dial_allow": "NCCO_DIAL_ALLOW", "python_flows": "NCCO_PYTHON_FLOWS"}
     given = {field: told.settings.get(name, "") for field, name in names.items()}
     settings = settings_for(told.folder, **given)
     app = with_worker_here(create_console(settings, dev=True))
     app.state.console.phone_calls.make_worker = OwnPlayer
     async with await logged_in(app) as client:
-        for table in _ROWS.finditer(text_of(page)):
-            await follow(Phone(client), await called_text(page, table.start(), client), table[1].splitlines())
+        await follow(Phone(client), await called_text(page, table.start(), client), table[1].splitlines())
     await app.state.console.close()
 
 
@@ -90,9 +89,13 @@ async def follow(phone: Phone, called: dict[str, str], rows: list[str]) -> None:
         assert [] == [number for number in rung if f"{number} rings" not in phone.shown], f"{row}\n{new}"
 
 
-def test_every_page_with_an_example_of_incoming_calls_is_called() -> None:
-    shown = re.compile(r"<!-- from: examples/\w+/flows/")
-    texts = {page: text_of(page) for page in pages() if page.startswith("docs/how-to/")}
-    examples = [page for page, text in texts.items() if shown.search(text) and "outbound:" not in text]
+def test_every_example_of_incoming_calls_on_a_page_is_called() -> None:
+    shown = {
+        (page, example)
+        for page in pages()
+        if page.startswith("docs/how-to/") and "outbound:" not in text_of(page)
+        for example in re.findall(r"<!-- from: examples/(\w+)/flows/", text_of(page))
+    }
+    called = {(page, told_by(page, table.start()).folder.name) for page, table in TABLES}
 
-    assert ["docs/how-to/index.md"] == [page for page in examples if page not in CALLED]
+    assert {("docs/how-to/connect.md", "acme"), ("docs/how-to/lookups.md", "bakery")} == shown - called

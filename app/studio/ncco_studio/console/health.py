@@ -311,11 +311,11 @@ CHECKED: Final = {
     "key": Shown("The telephone service cannot identify itself to Vonage.", "how-to/secrets"),
     "database": Shown("The list of calls needs attention.", "reference/settings"),
     "flows": Shown("The flows need attention.", "explanation/revisions", "the flows", "/flows"),
-    "dialling": Shown("Some people who should be called will not be reached.", "how-to/forward", "the flows", "/flows"),
+    "dialling": Shown("Some people who should be called will not be reached.", "how-to/connect", "the flows", "/flows"),
     "recordings": Shown("Messages may not be kept.", RECORDINGS, "the messages", "/messages"),
     "placing": Shown("This server cannot place calls.", "how-to/place", "the placed calls", "/calls/placed"),
     "tables": Shown("Some people who must not be called are no longer recognised.", "how-to/tables"),
-    "mail": Shown("Emails about calls are not sent.", "how-to/mail"),
+    "mail": Shown("Emails about calls are not sent.", "how-to/voicemail"),
 }
 """By the name of the check in `ncco_server.desk.checks`."""
 CHECKED_S: Final = 2.0
@@ -367,7 +367,8 @@ def _of_lookup(lookup: LookupFigures, project: Project) -> Iterator[HealthProble
     link = f"/flows/{flow}#{flow}/{step}" if flow else ""
     how_often = "often got no reply" if severity == "error" else f"got no reply {lost} of {lookup.asked} times"
     plain = f"The request “{lookup.name.replace('_', ' ')}” to another system {how_often} in the last hour."
-    yield HealthProblem(severity, plain, text, cure, "how-to/crm", f"flow {flow}, step {step}" if flow else "", link)
+    where = f"flow {flow}, step {step}" if flow else ""
+    yield HealthProblem(severity, plain, text, cure, "how-to/lookups", where, link)
 
 
 def _ms(seconds: float) -> str:

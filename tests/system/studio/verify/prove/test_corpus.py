@@ -26,7 +26,7 @@ from tests.system.studio.verify.prove.proved_flows import (
 
 HAPPENING = "trap circle dead_end silence silent_party error_exit invalid_ncco lost_webhook silent_fault failsafe steps"
 ALARMS = {"feedback": ["untold welcome", "untold sorry"]}
-"""A caller who withholds the number cannot be asked later, as docs/how-to/feedback.md says."""
+"""A caller who withholds the number cannot be asked later, as docs/how-to/place.md#a-survey-after-the-call says."""
 PROJECTS = [ROOT, *sorted(path.parent for path in (ROOT / "examples").glob("*/flows"))]
 
 
