@@ -130,11 +130,12 @@ class Calendar:
         if decided := self.decided(now):
             return decided.is_open
         wall = now.astimezone(self.zone)
-        today = wall.toordinal()
+        today = wall.date()
         minute = wall.hour * 60 + wall.minute
-        if any(span.start <= minute < span.end for span in self.spans_on(date.fromordinal(today))):
+        if any(span.start <= minute < span.end for span in self.spans_on(today)):
             return True
-        return any(minute + DAY_MINUTES < span.end for span in self.spans_on(date.fromordinal(today - 1)))
+        yesterday = today - timedelta(days=1)
+        return any(minute + DAY_MINUTES < span.end for span in self.spans_on(yesterday))
 
     def holiday_on(self, day: date) -> str:
         """The name of the day's override or else holiday; "" if neither has one."""

@@ -260,9 +260,11 @@ class Named(Generic[D]):
     def name(self) -> str:
         return self.definition.name
 
-    def scope(self, names: Mapping[str, Any]) -> dict[str, Any]:
+    def scope(self, names: Mapping[str, Any]) -> Mapping[str, Any]:
         """Raises RenderError."""
         params = self.definition.params
+        if not params:
+            return names
         given = {name: param.variable.default for name, param in params.items()}
         given |= {assignment.name: assignment.value.render(names) for assignment in self.given}
         return {**names, **{name: params[name].variable.type.operand(value) for name, value in given.items()}}

@@ -60,7 +60,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.tests = {"defined": lambda value: not is_absent(value)}
         self.filters = {name: _propagating_missing(known.apply, known.price) for name, known in FILTERS.items()}
         self.filters |= {name: _propagating_missing(apply, price) for name, (apply, price) in OPERATORS.items()}
-        self.filters |= {"default": default, "_items": _items, "_list": _list, **ESCAPERS}
+        self.filters |= {"default": default, "_entry": _entry, "_items": _items, "_list": _list, **ESCAPERS}
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Entries are read by `_entry` instead."""
@@ -92,7 +92,9 @@ def _propagating_missing(apply: Callable[..., Any], price: int) -> Callable[...,
 
 
 def _entry(of: Any, key: str | int, path: str) -> Any:
-    """Never read an attribute other than a field of `loop`."""
+    """Never read an attribute other than a field of `loop`. A missing value is returned unchanged."""
+    if is_absent(of):
+        return of
     if isinstance(of, SentText):
         return of.entry(key)
     if isinstance(of, LoopContext) and key in LOOP_FIELDS:
@@ -150,7 +152,6 @@ OPERATORS: Final[dict[str, tuple[Callable[..., Any], int]]] = {
     "_compare": (lambda left, op, right, zone: compare(op, left, right, zone), 1),
     "_computed_entry": (_computed_entry, 0),
     "_cut": (cut, 1),
-    "_entry": (_entry, 0),
     "_negative": (lambda of: subtract(0, of), 0),
     "_sip_header": (_sip_header, 3),
     "_subtract": (subtract, 0),

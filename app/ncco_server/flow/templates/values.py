@@ -52,6 +52,10 @@ class Names(dict[str, Any]):
         return self._context
 
 
+def _context_of(names: Mapping[str, Any]) -> Context:
+    return names.context if isinstance(names, Names) else Names(names).context
+
+
 _COPIED: Final = (
     nodes.Output,
     nodes.TemplateData,
@@ -74,7 +78,8 @@ _OPERATORS: Final[Mapping[type[nodes.Node], str]] = {
     nodes.Sub: "_subtract",
     nodes.Neg: "_negative",
 }
-_RESULT: Final = "result"
+_RESULT: Final = "_result"
+"""Jinja2 does not export a name that begins with `_`."""
 
 
 class Program:
@@ -103,8 +108,7 @@ class Program:
                 return (escape(names[name]),)
             except (KeyError, UndefinedError, Unfit):
                 pass  # the compiled template raises it at the place of the value
-        context = names.context if isinstance(names, Names) else Names(names).context
-        return self._compiled.root_render_func(context)
+        return self._compiled.root_render_func(_context_of(names))
 
     def offset_of(self, error: BaseException) -> int | None:
         """The offset of the value or tag that raised an error; None for an error from elsewhere."""
@@ -120,10 +124,10 @@ def compiled_expression(template: Template, node: nodes.Node, language: str) -> 
     program = _compile_nodes([nodes.Assign(nodes.Name(_RESULT, "store"), copied)])
 
     def run(names: Mapping[str, Any]) -> Any:
-        context = program.new_context(names, shared=True)  # type: ignore[arg-type]  # any mapping will do: it is only read
+        context = _context_of(names)
         for _ in program.root_render_func(context):
             pass
-        return context.vars[_RESULT]
+        return context.vars.pop(_RESULT)
 
     return run
 
