@@ -51,14 +51,13 @@ Playing: TypeAlias = Generator[tuple[Lookup, ...], tuple[LookupAnswer, ...], Res
 
 def _enter(run: Run, target: Target, step: Step | None = None) -> Playing[None]:
     run.start_step(run.context.now)
-    if not run.enter_stretch(target):
-        yield from _walk(run, target, step)
-        yield from replace_refused_steps(run)
+    yield from _walk(run, target, step)
+    yield from replace_refused_steps(run)
 
 
 def _walk(run: Run, target: Target, step: Step | None) -> Playing[None]:
     following: Target | None = target
-    while following is not None:
+    while following is not None and not run.enter_stretch(following):
         saves = run.saves
         try:
             left = run.scopes.flow
@@ -306,7 +305,7 @@ def begin(
         turn = first_turn(flow, session_id, call, context, record=record, budget=budget, playback=playback)
         if turn is not None:
             return turn
-    run = Run(flow, new_session(flow, session_id, call), context, budget)
+    run = Run(flow, new_session(flow, session_id, call), context, budget, record)
     if handler is not None:
         run.scopes.begin_handler(handler)
     for name, text in given.items():

@@ -77,11 +77,18 @@ class Run:
     saves: tuple[RowChange, ...] = ()
     _decided: tuple[Step, tuple[tuple[FlowScope, ...], str]] | None = None
 
-    def __init__(self, root: Flow, before: Session, context: TurnContext, budget: Budget | None = None) -> None:
+    def __init__(
+        self,
+        root: Flow,
+        before: Session,
+        context: TurnContext,
+        budget: Budget | None = None,
+        call: Mapping[str, Any] | None = None,
+    ) -> None:
         self.root = root
         self.before = before
         self.context = context._replace(failsafe=(JOINED,)) if before.parent else context
-        self.scopes = Scopes(root, before, context, budget or Budget())
+        self.scopes = Scopes(root, before, context, budget or Budget(), call)
         self.hooks: list[Any] = []
         self.asked: dict[str, int] = {}
         self.entered: list[tuple[Flow, Step]] = []

@@ -34,11 +34,19 @@ class Scopes:
     store.
     """
 
-    def __init__(self, root: Flow, before: Session, context: TurnContext, budget: Budget) -> None:
+    def __init__(
+        self,
+        root: Flow,
+        before: Session,
+        context: TurnContext,
+        budget: Budget,
+        call: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`call` is its record, if it is known already."""
         self._root = root
         self._context = context
         self._budget = budget
-        self._call = call_record(before.call)
+        self._call = call or call_record(before.call)
         self.locale = before.locale
         self.heard: Mapping[str, Any] = before.heard or NOTHING_HEARD
         self.entered_at = context.now

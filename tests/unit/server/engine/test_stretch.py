@@ -25,7 +25,13 @@ from tests.unit.server.engine.scripted_call import FAILSAFE, LEG, NOON, link, lo
 
 ROOT: Final = Path(__file__).parents[4]
 BENCHMARKS: Final = ROOT / "benchmarks"
-FOLDERS: Final = (ROOT / "flows", BENCHMARKS / "flows", BENCHMARKS / "handlers", *sorted(ROOT.glob("examples/*/flows")))
+FOLDERS: Final = (
+    ROOT / "flows",
+    BENCHMARKS / "flows",
+    BENCHMARKS / "handlers",
+    BENCHMARKS / "typical",
+    *sorted(ROOT.glob("examples/*/flows")),
+)
 HOSTILE: Final = (
     "447700900123",
     "anonymous",
