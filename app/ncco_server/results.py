@@ -24,6 +24,19 @@ RESULTS: Final[Mapping[ResultName, str]] = {
 So is one that was asked for a message and left none, unless the caller heard something that they had chosen.
 """
 
+MissedReason: TypeAlias = Literal["unanswered", "ringing", "closed", "message", "menu", "greeting", "unassigned"]
+
+MISSED: Final[Mapping[MissedReason, str]] = {
+    "unassigned": "no flow takes the called number",
+    "ringing": "the flow dialled somebody, and the caller hung up before anybody answered",
+    "unanswered": "the flow dialled somebody, and nobody answered",
+    "closed": "the caller heard the opening hours, or that the line is closed, and left no message",
+    "message": "the caller was asked for a message and left none",
+    "menu": "the caller answered a question, or was silent, and hung up later",
+    "greeting": "the caller hung up during the first prompts",
+}
+"""Why a call was missed: the first that applies."""
+
 PLAYED: Final = 1
 HOURS: Final = 2
 """Or an announcement because the flow was closed."""

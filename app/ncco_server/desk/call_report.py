@@ -28,6 +28,9 @@ COLOURS: Final[Mapping[str, str]] = {
 MOST_NAMES: Final = 1_000
 """The remaining flows and called numbers are counted as `other`."""
 
+FORGOTTEN: Final = "deleted"
+"""The reason of missed calls that are no longer stored."""
+
 DAYS: Final = 7
 """The default of a report, up to today."""
 
@@ -109,7 +112,10 @@ def read_period(first: date | None, last: date | None, zone: tzinfo, now: dateti
 
 @dataclass(frozen=True, slots=True)
 class CallReport:
-    """A period's counts: of all, of each flow, called number, and own result; most calls first."""
+    """A period's counts: of all, of each flow, called number, own result, and reason of missed calls.
+
+    Those with most calls come first. The reasons of calls that are deleted are not known: see `FORGOTTEN`.
+    """
 
     period: Period
     rows: list[dict[str, Any]]
@@ -134,6 +140,12 @@ async def count_calls(records: Records, period: Period, now_ms: int, flow: str =
         for by, name in [*groups, ("result", calls.own)] if calls.own else groups:
             known = name if (by, name) in tallies or len(tallies) <= MOST_NAMES else "other"
             tallies[by, known].add(calls)
+    missed = tallies["all", ""].results["missed"]
+    for reason, number, ms in await records.missed_by_reason(*period.milliseconds, flow):
+        tallies["missed", reason] = CallCounts(ms, Counter(missed=number))
+        missed -= number
+    if missed > 0:
+        tallies["missed", FORGOTTEN] = CallCounts(0, Counter(missed=missed))
     days = defaultdict[date, Counter[str]](Counter)
     hours = Counter[int]()
 

@@ -15,6 +15,7 @@ from ncco_server.store.results import (
     BY_START,
     COLUMNS,
     DAY,
+    MISSED_REASON,
     QUARTER_MS,
     SELECT_DIFFERENCES,
     SELECT_OLDEST_CHANGE,
@@ -179,7 +180,11 @@ SELECT_TRANSCRIPTS: Final = ListSql(f"""
     SELECT session, transcript FROM {RECORDINGS_TABLE} WHERE deleted_at IS NULL AND session IN (%s)
 """)
 
-SELECT_RESULTS_OF: Final = ListSql(f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE call_key IN (%s)")
+SELECT_RESULTS_OF: Final = ListSql(f"""
+    SELECT {COLUMNS}, CASE WHEN result = 'missed' THEN {MISSED_REASON} ELSE '' END
+    FROM {RESULTS_TABLE}
+    WHERE call_key IN (%s)
+""")
 
 
 def _distinct(column: str) -> Sql:
@@ -332,7 +337,7 @@ class Records(RowReader):
             return await self._calls(limit, before, wanted)
         keys = await self._ended_keys(limit, before, wanted)
         rows = [_call_row(row) for row in await self._read_of(ListSql(f"{_SELECT_CALLS} WHERE key IN (%s)"), keys)]
-        if not (wanted.result or wanted.own):
+        if not (wanted.result or wanted.own or wanted.reason):
             rows += await self._calls(limit, before, wanted, is_unended=True)
         found = {row.key: row for row in rows}
         return [found[key] for key in sorted(found, reverse=True)[:limit]]
@@ -370,25 +375,20 @@ class Records(RowReader):
             where.require(f"key < coalesce(({newer}), {1 << 62})")
 
     async def _ended_keys(self, limit: int, before: int | None, wanted: CallFilter) -> list[int]:
-        where = _Conditions()
+        where = _ended_where(wanted)
         if before is not None:
             where.require(f"call_key < {where.mark(before)}")
-        if wanted.since:
-            where.require(f"call_key > {last_before(where.mark(wanted.since - CLOCKS_MS))}")
-            where.require(f"began_at >= {where.mark(wanted.since)}")
-        if wanted.until:
-            where.require(f"began_at < {where.mark(wanted.until)}")
-        if wanted.flow:
-            where.require(f"flow = {where.mark(wanted.flow)}")
-        if wanted.result:
-            where.require(f"result = {where.mark(wanted.result)} AND is_last")
-        if wanted.own:
-            where.require(f"own = {where.mark(wanted.own)} AND own <> '' AND is_last")
-        if wanted.has_failed:
-            where.require("has_failed")
         if not wanted.number:
             return await self._newest(where, limit)
         return await self._keys_of_number(wanted.number, where, limit)
+
+    async def missed_by_reason(self, since: int, until: int, flow: str = "") -> list[tuple[str, int, int]]:
+        """Reasons, numbers of calls, and their total duration (milliseconds), of the stored calls as `result_sums`."""
+        missed = CallFilter(flow=flow, since=since, until=until or 1, result="missed")  # 0 means any time
+        where = _ended_where(missed)
+        length = "CASE WHEN ended_at > began_at THEN ended_at - began_at ELSE 0 END"
+        sql = f"SELECT {MISSED_REASON}, count(*), sum({length}) FROM {RESULTS_TABLE} WHERE {where.sql} GROUP BY 1"
+        return [(reason, int(calls), int(ms)) for reason, calls, ms in await self.read(Sql(sql), *where.values)]
 
     async def _newest(self, where: _Conditions, limit: int) -> list[int]:
         sql = f"SELECT call_key FROM {RESULTS_TABLE} WHERE {where.sql} ORDER BY call_key DESC LIMIT {where.mark(limit)}"
@@ -540,6 +540,27 @@ class Records(RowReader):
             near = (first - NEAR, min(last + NEAR, first + 10 * NEAR))
             rows += await self.read(SELECT_NEAR, *near, session.id, session.leg, session.conversation)
         return tuple(WebhookRow(*row[1:]) for row in sorted(rows, key=lambda row: int(row[0])))
+
+
+def _ended_where(wanted: CallFilter) -> _Conditions:
+    """The conditions for results of ended calls, but the number."""
+    where = _Conditions()
+    if wanted.since:
+        where.require(f"call_key > {last_before(where.mark(wanted.since - CLOCKS_MS))}")
+        where.require(f"began_at >= {where.mark(wanted.since)}")
+    if wanted.until:
+        where.require(f"began_at < {where.mark(wanted.until)}")
+    if wanted.flow:
+        where.require(f"flow = {where.mark(wanted.flow)}")
+    if wanted.result:
+        where.require(f"result = {where.mark(wanted.result)} AND is_last")
+    if wanted.reason:
+        where.require(f"result = 'missed' AND is_last AND {MISSED_REASON} = {where.mark(wanted.reason)}")
+    if wanted.own:
+        where.require(f"own = {where.mark(wanted.own)} AND own <> '' AND is_last")
+    if wanted.has_failed:
+        where.require("has_failed")
+    return where
 
 
 def whole_days(first: int, end: int) -> tuple[int, int]:

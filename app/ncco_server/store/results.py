@@ -8,9 +8,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from ncco_server.results import EVENTS, UNCONNECTED, DecidedResult, ResultEvent, ResultName, TurnFacts, decide
+from ncco_server.results import (
+    ASKED,
+    EVENTS,
+    HOURS,
+    UNCONNECTED,
+    DecidedResult,
+    MissedReason,
+    ResultEvent,
+    ResultName,
+    TurnFacts,
+    decide,
+)
 from ncco_server.store.database import InDatabase, Keyed, Many, Row, Work, in_one_transaction
 from ncco_server.store.rows import WebhookRow
 from ncco_server.store.sql import RESULTS_TABLE, SUMS_TABLE, Sql
@@ -74,6 +85,7 @@ class ResultRow(NamedTuple):
         ended_at: None if the end was never reported.
         version, webhook: the row covers the call up to this version and its webhooks up to this key.
         is_counted: the sums contain the row as it is, and not the fields `counted_*`.
+        reason: why the call was missed, which is not stored; "" if it was not, or if the reason was not read.
     """
 
     call_key: int
@@ -105,6 +117,7 @@ class ResultRow(NamedTuple):
     counted_own: str = ""
     counted_ms: int = 0
     counted_until_s: int = NOBODY_ANSWERED
+    reason: MissedReason | Literal[""] = ""
 
     @property
     def caller(self) -> str:
@@ -115,7 +128,36 @@ class ResultRow(NamedTuple):
         return self.party if self.direction == "outbound" else self.line
 
 
-COLUMNS: Final = ", ".join(ResultRow._fields)
+COLUMNS: Final = ", ".join(ResultRow._fields[:-1])
+"""Those of the table: all but the reason."""
+
+
+def _exists(table: str, condition: str) -> str:
+    return f"EXISTS (SELECT 1 FROM {table} WHERE call_key = {RESULTS_TABLE}.call_key AND {condition})"
+
+
+_LAST_DIAL: Final = f"(SELECT max(number) FROM turns WHERE call_key = {RESULTS_TABLE}.call_key AND rang <> '')"
+
+_CANCELLED: Final = _exists("webhooks", "wait >= 0 AND kind = 'event-cancelled'")
+
+_REPORTED: Final = f"turn = {_LAST_DIAL} AND wait >= 0 AND substr(kind, 1, 6) = 'event-'"
+
+_DIAL_IS_OVER: Final = " OR ".join(
+    (
+        _exists("turns", f"number > {_LAST_DIAL}"),
+        _exists("webhooks", f"{_REPORTED} AND kind NOT IN ('event-started', 'event-ringing')"),
+    )
+)
+
+MISSED_REASON: Final = f"""
+    CASE WHEN flow = '' THEN 'unassigned'
+        WHEN rang <> '' THEN CASE WHEN NOT {_CANCELLED} AND ({_DIAL_IS_OVER}) THEN 'unanswered' ELSE 'ringing' END
+        WHEN {_exists("turns", f"heard & {ASKED} <> 0")}
+            THEN CASE WHEN {_exists("turns", f"heard & {HOURS} <> 0")} THEN 'closed' ELSE 'message' END
+        WHEN {_exists("webhooks", "substr(kind, 1, 5) = 'input'")} THEN 'menu'
+        ELSE 'greeting' END
+"""
+"""Of a missed call, as `ncco_server.results.MISSED` says."""
 
 GIVEN: Final = ResultRow._fields[: ResultRow._fields.index("is_counted") + 1]
 """The others have the table's defaults."""
@@ -422,8 +464,9 @@ def _add(changes: dict[SumKey, list[int]], row: ResultRow, counted: tuple[str, s
             changes[key][1] += sign * ms
 
 
-def read_result(row: Sequence[object]) -> ResultRow:
-    read = ResultRow._make(row)
+def read_result(row: Sequence[Any]) -> ResultRow:
+    """Read `COLUMNS`, and perhaps the reason."""
+    read = ResultRow(*row)
     return read._replace(
         is_last=bool(read.is_last),
         is_played=bool(read.is_played),

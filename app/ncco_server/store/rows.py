@@ -168,6 +168,7 @@ class CallFilter(NamedTuple):
         since, until: it began at or after `since`, and before `until` (milliseconds since 1970).
         is_open: it has a leg and is not marked as over.
         own: the flow's own result.
+        reason: why they were missed, as in `ncco_server.results.MISSED`.
     """
 
     number: str = ""
@@ -178,11 +179,12 @@ class CallFilter(NamedTuple):
     has_failed: bool = False
     result: str = ""
     own: str = ""
+    reason: str = ""
 
     @property
     def needs_result(self) -> bool:
         """Ended calls are found by their results, which have indexes for this."""
-        wants = self.number or self.flow or self.has_failed or self.result or self.own
+        wants = self.number or self.flow or self.has_failed or self.result or self.own or self.reason
         return bool(wants) and not self.is_open
 
 

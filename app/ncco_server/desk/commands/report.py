@@ -12,13 +12,13 @@ from typing import Any, Final
 import click
 
 from ncco_server.desk import options
-from ncco_server.desk.call_report import COLOURS, COLUMNS, COUNTED, count_calls, read_period
+from ncco_server.desk.call_report import COLOURS, COLUMNS, COUNTED, FORGOTTEN, count_calls, read_period
 from ncco_server.desk.database import asynchronous, find_database
 from ncco_server.desk.output import FINE, columns, print_json, print_result
 from ncco_server.desk.project import Source
 from ncco_server.desk.recorded_calls import number_text
 from ncco_server.flow.model import Project
-from ncco_server.results import RESULTS
+from ncco_server.results import MISSED, RESULTS
 from ncco_server.store import milliseconds
 from ncco_server.terminal import printable
 
@@ -29,6 +29,7 @@ LEFT_OUT: Final = ("person_p90_s", "person_median_s", "minutes")
 """In this order, if a terminal has no room for them."""
 
 _ENDINGS = "\n".join(f"  {name:<10} {meaning}" for name, meaning in RESULTS.items() if name in COUNTED)
+_REASONS = "\n".join(f"  {name:<10} {meaning}" for name, meaning in MISSED.items())
 
 
 @click.command(
@@ -42,6 +43,11 @@ Examples:
 \b
 Each call is counted once, as the first of these that applies:
 {_ENDINGS}
+
+\b
+Missed calls are counted by reason, the first of these that applies:
+{_REASONS}
+  {FORGOTTEN:<10} the call is no longer stored
 
 Minutes cover finished calls, from the answer webhook to the end. The time until a person answered also
 starts with the answer webhook: of the callers who reached a person, half waited no longer than `median`, and 90% no
@@ -75,7 +81,7 @@ async def command(
     """Count the calls of a period: how many minutes, with which results, and how long until a person answered.
 
     A day begins at midnight in the time zone of the opening hours. Calls are counted in total, by flow and by called
-    number.
+    number, and missed calls by reason.
     """
     now = datetime.now(UTC)
     source = Source.here(flows, templates)

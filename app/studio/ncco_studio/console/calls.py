@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from functools import partial
-from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -15,7 +15,7 @@ from ncco_server.desk.exports import call_pages
 from ncco_server.desk.recorded_calls import entries_of
 from ncco_server.desk.transcript import stored_lines
 from ncco_server.flow.model import Project
-from ncco_server.results import RESULTS
+from ncco_server.results import MISSED, RESULTS
 from ncco_server.service.call_results import results_of
 from ncco_server.service.call_search import FoundCalls, find_calls
 from ncco_server.service.phone_numbers import readable, sought_digits
@@ -28,7 +28,7 @@ from ncco_studio.console.messages import shown
 from ncco_studio.console.pages import refused, render
 from ncco_studio.console.placed import placing_flows
 from ncco_studio.console.polled import ListSearch, PolledRoute, list_page
-from ncco_studio.console.report import RESULT_WORDS, Day, requested_period, texts_of
+from ncco_studio.console.report import MISSED_WORDS, PERIODS, RESULT_WORDS, PeriodQuery, texts_of
 from ncco_studio.console.state import Console, TheConsole, console_of
 from ncco_studio.console.tables import tables_of_number
 
@@ -37,18 +37,16 @@ T = TypeVar("T")
 router = APIRouter(route_class=PolledRoute)
 
 PAGE: Final = 50
-PERIODS: Final[Mapping[str, timedelta]] = {
-    "hour": timedelta(hours=1),
-    "day": timedelta(days=1),
-    "week": timedelta(days=7),
-    "month": timedelta(days=30),
-}
-STATES: Final = {
+STATES: Final[Mapping[str, str]] = {
     "": "all",
-    **{result: RESULT_WORDS[result] for result in ("missed", "message", "person", "served", "own")},
+    "missed": RESULT_WORDS["missed"],
+    **{reason: f"missed: {MISSED_WORDS[reason]}" for reason in MISSED_WORDS if reason in MISSED},
+    **{result: RESULT_WORDS[result] for result in ("message", "person", "served")},
     "open": "in progress",
     "failed": "something failed",
 }
+OWN: Final = "own:"
+"""The beginning of a state that is a flow's own result."""
 _PLAIN: Final[Mapping[str, str]] = {
     "open": "on the line now",
     **{result: RESULT_WORDS[result] for result in ("message", "served")},
@@ -60,18 +58,13 @@ _PLAIN: Final[Mapping[str, str]] = {
 _ID: Final = re.compile(r"[0-9a-f]{8}[0-9a-f-]*|CON-[0-9a-f-]+")
 
 
-class CallSearch(ListSearch):
+class CallSearch(PeriodQuery, ListSearch):
     """The filters of the list of calls, as in the URL's query."""
 
     q: Annotated[str, Query(max_length=200)] = ""
     """A number's first or last digits, a name of a caller or flow, spoken words, or the start of an ID."""
     flow: Annotated[str, Query(max_length=100)] = ""
-    state: Literal["", "open", "missed", "message", "person", "served", "own", "failed"] = ""
-    result: Annotated[str, Query(max_length=100)] = ""
-    """The name of a flow's own result."""
-    since: Literal["", "today", "hour", "day", "week", "month"] = ""
-    day: Day = None
-    """Only calls of this day. It takes precedence over `since`."""
+    state: Annotated[str, Query(max_length=110, pattern=f"^({'|'.join(STATES)}|{OWN}.*)$")] = ""
     before: Annotated[int | None, Query(ge=0, lt=1 << 63)] = None
     """The key of the call after which the page starts."""
 
@@ -86,12 +79,9 @@ class CallSearch(ListSearch):
         return "" if self.number else self.q.strip()
 
     def filter(self, now: datetime, zone: tzinfo) -> CallFilter:
-        today = datetime.combine(now.astimezone(zone).date(), time(), zone)
-        begin = today if self.since == "today" else now - PERIODS.get(self.since, timedelta())
-        since = milliseconds(begin) if self.since else 0
-        until = 0
-        if self.day is not None:
-            since, until = requested_period(self.day, self.day, zone, now).milliseconds
+        since = until = 0
+        if self.days or self.first or self.last:
+            since, until = self.period(zone, now).milliseconds
             until = max(1, until)  # 0 means any
         return CallFilter(
             self.number,
@@ -101,7 +91,8 @@ class CallSearch(ListSearch):
             is_open=self.state == "open",
             has_failed=self.state == "failed",
             result=self.state if self.state in RESULTS and self.state != "open" else "",
-            own=self.result.strip(),
+            own=self.state.removeprefix(OWN) if self.state.startswith(OWN) else "",
+            reason=self.state if self.state in MISSED else "",
         )
 
 
@@ -149,11 +140,9 @@ def _plain_result(call: ResultRow) -> str:
         return f"{spoken} with {step}" if step else spoken
     if call.result in _PLAIN:
         return _PLAIN[call.result]
-    if not call.flow:
-        return "no flow takes this number"
-    if call.rang:
-        return "nobody answered"
-    return f"hung up {at_step(call)}".rstrip()
+    if call.reason in ("", "menu"):
+        return f"hung up {at_step(call)}".rstrip()
+    return MISSED_WORDS[call.reason]
 
 
 def _shown(row: CallRow, result: ResultRow | None, now_ms: int, texts: Mapping[str, str]) -> dict[str, Any]:
@@ -180,8 +169,6 @@ async def _listed(request: Request, search: CallSearch, template: str) -> Respon
     async with console.records() as records:
         found = await _find(records, search, PAGE, now, project)
         own_results = await records.own_results()
-    if search.result and search.result not in own_results:
-        own_results.append(search.result)
     now_ms = milliseconds(now)
     texts = texts_of(project)
     return render(
@@ -191,9 +178,8 @@ async def _listed(request: Request, search: CallSearch, template: str) -> Respon
         calls=[_shown(row, result, now_ms, texts) for row, result in found.calls],
         older=search.address(before=found.next) if found.next is not None else "",
         searched_until=found.searched_until,
-        states=STATES,
-        own_results={name: texts.get(name) or name for name in own_results},
-        periods={"today": "today", **{name: f"the last {name}" for name in PERIODS}},
+        states={**STATES} | {f"{OWN}{name}": texts.get(name) or name.replace("_", " ") for name in own_results},
+        periods={"today": "Today", **PERIODS},
         flows=sorted(project.flows),
         lines=[line for flow in project.flows.values() for line in (*flow.numbers, *["any other"] * flow.default)],
         places_calls=bool(placing_flows(project)),
@@ -215,7 +201,7 @@ def _pages(
 
 
 TITLES: Final = {
-    **{"began_at": "When", "who": "Caller", "name": "Name", "line": "Called", "flow": "Flow"},
+    **{"began_at": "When", "who": "Caller", "name": "Name", "line": "Called", "flow": "Line"},
     **{"length_s": "Length, seconds", "plain": "What happened", "where": "Where"},
     **{"returned_at": "Called back", "returned_by": "Called back by"},
 }

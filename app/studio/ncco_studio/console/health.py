@@ -197,7 +197,7 @@ def _of_hour(figures: ServerFigures, project: Project) -> Iterator[HealthProblem
         text = f"{counted(failsafes, 'caller')} heard the emergency announcement (failsafe) in the last hour."
         cure = "Open the failed calls: each shows which step failed, and why."
         plain = f"{counted(failsafes, 'caller')} heard only the emergency announcement in the last hour."
-        yield HealthProblem("error", plain, text, cure, FAULTS, "such calls", "/calls?state=failed&since=hour")
+        yield HealthProblem("error", plain, text, cure, FAULTS, "such calls", "/calls?state=failed")
     if refused := figures.refused:
         reasons = ", ".join(f"{reason} ({count})" for reason, count in refused.items())
         many = counted(sum(refused.values()), "webhook")

@@ -14,10 +14,10 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from pydantic import BaseModel, BeforeValidator
 
-from ncco_server.desk.call_report import DAYS, CallReport, Period, count_calls, read_period
+from ncco_server.desk.call_report import DAYS, FORGOTTEN, CallReport, Period, count_calls, read_period
 from ncco_server.flow.model import Project
 from ncco_server.flow.zones import find_zone
-from ncco_server.results import RESULTS
+from ncco_server.results import MISSED
 from ncco_server.service.phone_numbers import readable
 from ncco_server.store import milliseconds
 from ncco_server.wording import counted, duration_text
@@ -32,14 +32,31 @@ router = APIRouter()
 RESULT_WORDS: Final = {
     "person": "answered by a person",
     "message": "left a message",
-    "own": "own result",
+    "own": "own outcome",
     "served": "served by the menu",
     "missed": "missed",
+}
+MISSED_WORDS: Final = {
+    "unanswered": "nobody answered",
+    "ringing": "hung up while ringing",
+    "closed": "closed, and no message left",
+    "message": "no message left",
+    "menu": "hung up in a menu",
+    "greeting": "hung up in the greeting",
+    "unassigned": "no line takes the number",
+    FORGOTTEN: "no longer known",
+}
+MEANINGS: Final = {
+    "person": "somebody who was rung answered, and is not known to be a machine",
+    "message": "no person; the caller left a message",
+    "own": "neither; your line says what came of the call",
+    "served": "none of these; the caller heard what they chose or the opening hours, or everything that the line says",
+    "missed": "none of these: the caller hung up early or left no message, or nobody who was rung answered",
 }
 COLUMNS: Final = {
     "calls": "Calls",
     **{result: words.capitalize() for result, words in RESULT_WORDS.items()},
-    "own": "Own results",
+    "own": "Own outcomes",
     "minutes": "Minutes",
     "person_median_s": "Median wait",
     "person_p90_s": "90% wait less than",
@@ -47,17 +64,18 @@ COLUMNS: Final = {
 
 GROUPS: Final = {
     "all": ("", "All"),
-    "flow": ("By flow", "no flow"),
+    "flow": ("By line", "no line"),
     "number": ("By called number", "unknown"),
-    "result": ("By own result", ""),
+    "result": ("By own outcome", ""),
+    "missed": ("Missed", ""),
 }
 """The caption of each group of rows, and what its row without a name is called."""
 
 BARS: Final = {**RESULT_WORDS, "other": "in progress or not known"}
 """The parts of a bar, from the bottom."""
 
-PERIODS: Final = {"7": "7 days", "28": "4 weeks", "91": "3 months"}
-"""In days; each period ends today."""
+PERIODS: Final = {"7": "7 days", "last-week": "Last week", "28": "4 weeks", "91": "3 months"}
+"""A number of days ends today; last week is from Monday to Sunday."""
 MOST_BARS: Final = 31
 """In longer periods, a bar covers several days."""
 MOST_LABELS: Final = 5
@@ -70,44 +88,37 @@ Day: TypeAlias = Annotated[date | None, BeforeValidator(lambda text: text or Non
 class PeriodQuery(BaseModel):
     """Days from `first` to `last`, inclusive, as in a URL."""
 
-    days: Literal["", "7", "28", "91"] = ""
-    """A period that ends today. It takes precedence over the dates."""
+    days: Literal["", "today", "7", "last-week", "28", "91"] = ""
+    """See `PERIODS`. It takes precedence over the dates."""
     first: Annotated[Day, Query(alias="from")] = None
     last: Annotated[Day, Query(alias="to")] = None
+    timezone: Annotated[str, Query(max_length=100)] = ""
 
-    def period(self, zone: tzinfo, now: datetime) -> Period:
-        """Raises HTTPException."""
+    def period(self, usual: tzinfo, now: datetime) -> Period:
+        """`usual` is the zone if the URL names none. Raises HTTPException."""
+        zone = find_zone(self.timezone) if self.timezone else usual
+        if zone is None:
+            raise HTTPException(422, f"{self.timezone} is not a time zone; enter one such as Europe/London.")
+        today = now.astimezone(zone).date()
+        if self.days == "last-week":
+            monday = today - timedelta(today.weekday())
+            return Period(monday - timedelta(7), monday, zone)
         if self.days:
-            end = now.astimezone(zone).date() + timedelta(1)
-            return Period(end - timedelta(int(self.days)), end, zone)
-        return requested_period(self.first, self.last, zone, now)
-
-
-def requested_period(first: date | None, last: date | None, zone: tzinfo, now: datetime) -> Period:
-    """See `read_period`. Raises HTTPException."""
-    try:
-        return read_period(first, last, zone, now)
-    except ValueError as error:
-        raise HTTPException(422, f"The calls in this period cannot be counted: {error}.") from error
+            end = today + timedelta(1)
+            return Period(end - timedelta(1 if self.days == "today" else int(self.days)), end, zone)
+        try:
+            return read_period(self.first, self.last, zone, now)
+        except ValueError as error:
+            raise HTTPException(422, f"The calls in this period cannot be counted: {error}.") from error
 
 
 class ReportQuery(PeriodQuery):
     """The filters of a report, as in its URL."""
 
     flow: Annotated[str, Query(max_length=100)] = ""
-    timezone: Annotated[str, Query(max_length=100)] = ""
 
 
 Filters: TypeAlias = Annotated[ReportQuery, Query()]
-
-
-async def _period(console: Console, filters: ReportQuery) -> Period:
-    """Raises HTTPException."""
-    project = (await console.read_project()).project
-    zone = find_zone(filters.timezone) if filters.timezone else project.zone_of(filters.flow)
-    if zone is None:
-        raise HTTPException(422, f"{filters.timezone} is not a time zone; enter one such as Europe/London.")
-    return filters.period(zone, datetime.now(UTC))
 
 
 def texts_of(project: Project) -> dict[str, str]:
@@ -201,6 +212,8 @@ def headlines(now: Mapping[str, Any], before: Mapping[str, Any], days: int) -> l
 def _titled(found: CallReport, texts: Mapping[str, str]) -> list[dict[str, Any]]:
 
     def title(by: str, name: str) -> str:
+        if by == "missed":
+            return MISSED_WORDS[name]
         if by == "result":
             return texts.get(name) or name.replace("_", " ")
         if by == "flow" and name:
@@ -213,9 +226,10 @@ def _titled(found: CallReport, texts: Mapping[str, str]) -> list[dict[str, Any]]
 @router.get("/report")
 async def report(request: Request, console: TheConsole, filters: Filters, _: CanLook) -> Response:
     """Show the counts of a period, compared with the previous one: charts, and a table by flow and called number."""
-    period = await _period(console, filters)
     project = (await console.read_project()).project
+    period = filters.period(project.zone_of(filters.flow), datetime.now(UTC))
     found = await count_period(console, period, filters.flow)
+    rows = _titled(found, texts_of(project))
     charts: dict[str, Any] = {}
     if found.hours:
         length = period.end - period.first
@@ -238,9 +252,11 @@ async def report(request: Request, console: TheConsole, filters: Filters, _: Can
         groups=GROUPS,
         columns=COLUMNS,
         parts=BARS,
-        meanings=RESULTS,
+        meanings=MEANINGS,
         address=urlencode({**period.document, "flow": filters.flow}),
-        rows=_titled(found, texts_of(project)),
+        rows=[row for row in rows if row["by"] != "missed"],
+        missed=[row for row in rows if row["by"] == "missed"],
+        reasons=MISSED,
         total=found.rows[0],
         **charts,
     )
@@ -248,8 +264,9 @@ async def report(request: Request, console: TheConsole, filters: Filters, _: Can
 
 @router.get("/report.csv")
 async def report_csv(request: Request, console: TheConsole, filters: Filters, _: CanLook) -> Response:
-    period = await _period(console, filters)
-    texts = texts_of((await console.read_project()).project)
+    project = (await console.read_project()).project
+    period = filters.period(project.zone_of(filters.flow), datetime.now(UTC))
+    texts = texts_of(project)
     units = {name: f"{title}, seconds" if name.endswith("_s") else title for name, title in COLUMNS.items()}
 
     async def pages() -> AsyncIterator[list[dict[str, Any]]]:

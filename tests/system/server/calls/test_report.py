@@ -19,8 +19,9 @@ import pytest
 
 from ncco_server.desk.call_report import count_calls, read_period
 from ncco_server.desk.commands import main
+from ncco_server.service.call_search import find_calls
 from ncco_server.settings import Settings
-from ncco_server.store import open_store
+from ncco_server.store import CallFilter, open_store
 from ncco_server.web import create_app
 from ncco_studio.console.app import create_console
 from tests.support.postgres_stores import empty_database
@@ -59,10 +60,39 @@ start: ring
 steps:
   ring: {do: [{connect: "447700900222"}], goto: end}
 """
+SHOP = """\
+flow: shop
+numbers: ["442079460003"]
+hours: {shop: {timezone: America/New_York, week: {sun: 03:00-03:01}}}
+start: ask
+steps:
+  ask:
+    branch: [{if: hours.shop.open, goto: ring}, {else: closed}]
+  ring: {do: [{connect: "447700900333"}], goto: end}
+  closed:
+    do:
+      - talk: "We are closed. Please speak after the tone."
+      - record: {beepStart: true, endOnSilence: 5, timeOut: 60}
+    goto: end
+"""
 ZONE = ZoneInfo("America/New_York")
 FIRST, LAST = datetime(2026, 10, 28, tzinfo=UTC), datetime(2026, 11, 6, tzinfo=UTC)  # the clocks change on 1 November
 NOW = LAST + timedelta(minutes=5)
-KINDS = ("person", "declined", "machine", "message", "served", "abandoned", "recorded", "direct", "unreported")
+KINDS = ("person", "declined", "message", "served", "direct", "unreported")
+REASONS = {
+    **{"machine": "unanswered", "busy": "unanswered", "direct-busy": "unanswered"},
+    **{"rang": "ringing", "cancelled": "ringing", "direct-rang": "ringing"},
+    **{"closed": "closed", "speechless": "message", "silent": "menu", "wrong": "menu"},
+    **{"abandoned": "greeting", "recorded": "greeting", "elsewhere": "unassigned"},
+}
+"""Why these kinds of calls were missed."""
+FLOWS = {"direct": "direct", "direct-busy": "direct", "direct-rang": "direct", "closed": "shop", "elsewhere": ""}
+"""The others call the desk."""
+NUMBERS = {"direct": "442079460002", "shop": "442079460003", "": "442079460009"}
+PRESSED = {
+    **{"person": "1", "declined": "1", "machine": "1", "busy": "1", "rang": "1", "cancelled": "1"},
+    **{"message": "2", "speechless": "2", "served": "3", "silent": "", "wrong": "9"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +107,17 @@ class Plan:
 
     @property
     def flow(self) -> str:
-        return "direct" if self.kind == "direct" else "desk"
+        return FLOWS.get(self.kind, "desk")
+
+    @property
+    def reason(self) -> str:
+        return REASONS.get(self.kind, "")
 
     @property
     def disposition(self) -> str:
-        fixed = {
-            "direct": "person",
-            "recorded": "missed",
-            "machine": "missed",
-            "declined": "message",
-            "abandoned": "missed",
-        }
+        fixed = {"direct": "person", "declined": "message"}
         unended = "open" if NOW - self.began < timedelta(hours=48) else "lost"
-        return unended if self.kind == "unreported" else fixed.get(self.kind, self.kind)
+        return unended if self.kind == "unreported" else "missed" if self.reason else fixed.get(self.kind, self.kind)
 
     @property
     def until_person_s(self) -> int | None:
@@ -107,8 +135,8 @@ def plans(seed: int, calls: int) -> list[Plan]:
     begun = sorted(FIRST + timedelta(seconds=dice.randrange(span_s)) for _ in range(calls))
     made = []
     for number, began in enumerate(begun):
-        kind = dice.choice(KINDS)
-        to = "442079460002" if kind == "direct" else dice.choice(("442079460000", "442079460001"))
+        kind = dice.choice((*KINDS, *REASONS))
+        to = NUMBERS.get(FLOWS.get(kind, "desk")) or dice.choice(("442079460000", "442079460001"))
         made.append(Plan(f"leg-{number}", kind, to, began, dice.randint(1, 40)))
     return made
 
@@ -134,10 +162,11 @@ class Line:
         ncco = await self.post(plan, "/webhooks/answer", {"to": plan.to, "from": "447700900123"})
         await self.post(plan, "/webhooks/event", {"status": "answered", "direction": "inbound"})
         recorded = [ncco] if plan.kind == "recorded" else []
-        if plan.kind == "direct":
+        if plan.flow == "direct":
             await self.ring(plan, ncco)
-        if key := {"person": "1", "declined": "1", "machine": "1", "message": "2", "served": "3"}.get(plan.kind):
+        if plan.kind in PRESSED:
             recorded.append(ncco)
+            key = PRESSED[plan.kind]
             ncco = await self.post(plan, callback(ncco), keys(key), plan.pause_s)
             if key == "1":
                 ncco = await self.ring(plan, ncco)
@@ -154,8 +183,11 @@ class Line:
     async def ring(self, plan: Plan, ncco: list[dict[str, Any]]) -> list[dict[str, Any]]:
         party = {"uuid": f"{plan.leg}-b", "direction": "outbound", "to": "447700900111"}
         url = callback(ncco, "connect")
-        if plan.kind == "declined":
-            return await self.post(plan, url, party | {"status": "busy"})
+        ends = {"declined": "busy", "busy": "busy", "direct-busy": "busy", "cancelled": "cancelled"}
+        if plan.kind in ends:
+            return await self.post(plan, url, party | {"status": ends[plan.kind]})
+        if plan.reason == "ringing":
+            return await self.post(plan, url, party | {"status": "ringing"})
         await self.post(plan, url, party | {"status": "answered"}, plan.pause_s)
         if plan.kind == "machine":
             await self.post(plan, url, {"status": "machine", "call_uuid": f"{plan.leg}-b"})
@@ -164,7 +196,8 @@ class Line:
 
 def counted_by_hand(played: list[Plan], first: date, last: date, by: str, name: str) -> dict[str, Any]:
     days = [plan for plan in played if first <= plan.began.astimezone(ZONE).date() <= last]
-    mine = [plan for plan in days if name == {"all": "", "flow": plan.flow, "number": plan.to}[by]]
+    groups = {"all": "", "flow": "flow", "number": "to", "missed": "reason"}
+    mine = [plan for plan in days if name == (getattr(plan, groups[by]) if groups[by] else "")]
     waits = sorted(plan.until_person_s for plan in mine if plan.until_person_s is not None)
     kinds = [plan.disposition for plan in mine]
     names = ("person", "message", "own", "served", "missed", "open", "lost", "unknown")
@@ -185,6 +218,7 @@ def settings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     (home / "flows").mkdir()
     (home / "flows" / "desk.yaml").write_text(DESK, encoding="utf-8")
     (home / "flows" / "direct.yaml").write_text(DIRECT, encoding="utf-8")
+    (home / "flows" / "shop.yaml").write_text(SHOP, encoding="utf-8")
     url = f"sqlite:///{home}/calls.db" if request.param == "sqlite" else empty_database()
     return settings_for(home, database_url=url, insecure=True, retention_days=0, key="k" * 40)
 
@@ -192,7 +226,7 @@ def settings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 @pytest.fixture(scope="module")
 def played(settings: Settings) -> list[Plan]:
     """Calls that a server has handled; tests only read them."""
-    made, line = plans(7, 100), Line(settings)
+    made, line = plans(7, 300), Line(settings)
 
     async def play() -> None:
         async with line.app.router.lifespan_context(line.app), line.client:
@@ -220,6 +254,31 @@ async def test_report_of_any_days_equals_a_count_by_hand(settings: Settings, pla
     assert {"person", "message", "served", "missed", "open", "lost", "person_p90_s"} <= seen
 
 
+async def test_missed_calls_are_listed_under_the_reasons_that_the_report_counts(
+    settings: Settings, played: list[Plan]
+) -> None:
+    dice = random.Random(13)  # noqa: S311 - a test
+    now_ms = int(NOW.timestamp() * 1000)
+    async with open_store(settings.database_url).records() as records:
+        for flow in ("", "desk", "direct", "shop"):
+            for _ in range(10):
+                first = date(2026, 10, 26) + timedelta(dice.randrange(12))
+                period = read_period(first, first + timedelta(dice.randint(0, 12)), ZONE, NOW)
+                report = await count_calls(records, period, now_ms, flow)
+                counted = {row["name"]: row["calls"] for row in report.rows if row["by"] == "missed"}
+                for reason in {*REASONS.values()}:
+                    since, until = period.milliseconds
+                    wanted = CallFilter(flow=flow, since=since, until=until, reason=reason)
+                    listed = {row.session.id for row, _ in (await find_calls(records, wanted, 500, now_ms)).calls}
+                    days = [
+                        plan for plan in played if period.first <= plan.began.astimezone(ZONE).date() <= period.last
+                    ]
+                    ours = [plan for plan in days if flow in ("", plan.flow)]
+                    assert listed == {plan.leg for plan in ours if plan.reason == reason}
+                    assert len(listed) == counted.get(reason, 0)
+                assert sum(counted.values()) == report.rows[0]["missed"]
+
+
 async def test_page_and_csv_show_the_same_numbers(settings: Settings, played: list[Plan]) -> None:
     days = "from=2026-10-28&to=2026-11-02&timezone=&flow=desk"
     app = create_console(settings, dev=True)
@@ -234,7 +293,7 @@ async def test_page_and_csv_show_the_same_numbers(settings: Settings, played: li
     expected = counted_by_hand(played, date(2026, 10, 28), date(2026, 11, 2), "flow", "desk")
     assert owners.startswith(b"\xef\xbb\xbfCounted,Name,Calls,Answered by a person,")
     titled = list(csv.DictReader(io.StringIO(owners.decode("utf-8-sig"))))
-    assert ("By flow", "Desk", str(expected["minutes"])) in {
+    assert ("By line", "Desk", str(expected["minutes"])) in {
         (each["Counted"], each["Name"], each["Minutes"]) for each in titled
     }
     assert f'data-label="Minutes">{expected["minutes"]}</td>' in page

@@ -7,9 +7,10 @@ import csv
 import io
 import re
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qsl
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -23,6 +24,7 @@ from ncco_server.store import Caused, RecordingRow, milliseconds, moment_of, ope
 from ncco_server.web import create_app
 from ncco_studio.console.app import create_console
 from ncco_studio.console.caches import VERSION_TTL_S, CallChanges
+from ncco_studio.console.report import PeriodQuery
 from tests.support.stored_rows import end_call, session_row, turn_row, webhook_row
 from tests.support.webhooks import callback, facts, keys, running_app
 from tests.unit.studio.console.conftest import logged_in, settings_for
@@ -182,21 +184,33 @@ async def test_list_finds_a_call_by_number_id_and_word(shop: Shop) -> None:
     for hidden in ("http", "eventUrl", "conversation_uuid", "CON-", "zz", "bargeIn", "digits", first[-8:]):
         assert [] == await found(f"q={hidden}"), hidden
     assert [] == await found("state=failed")
-    assert ["bbbbbbbb-0000", "aaaaaaaa-0000"] == await found("flow=shop&since=hour&state=open")
+    assert ["bbbbbbbb-0000", "aaaaaaaa-0000"] == await found("flow=shop&days=today&state=open")
 
 
 async def test_list_shows_the_calls_of_a_day(shop: Shop) -> None:
     await shop.answer("aaaaaaaa-0000")
     today = datetime.now(UTC).date()
-    found = [await listed(shop.console, day=str(today + timedelta(days))) for days in (-1, 0, 1)]
+    days = [str(today + timedelta(days)) for days in (-1, 0, 1)]
+    found = [await listed(shop.console, **{"from": day, "to": day, "timezone": "UTC"}) for day in days]
 
     assert [0, 1, 0] == [len(calls) for calls in found]
-    assert f'name="day" value="{today}"' in (await shop.console.get(f"/calls?day={today}&since=hour")).text
-    assert 422 == (await shop.console.get("/calls?day=9999-12-31")).status_code
+    assert f'name="from" value="{today}"' in (await shop.console.get(f"/calls?from={today}")).text
+    for refused in ("to=9999-12-31", "from=2026-11-03&to=2026-11-02", "days=today&timezone=Mars", "state=lovely"):
+        assert 422 == (await shop.console.get(f"/calls?{refused}")).status_code, refused
+
+
+@pytest.mark.parametrize("hour", range(0, 24 * 8, 3))
+def test_last_week_is_from_monday_to_sunday_in_the_time_zone_of_the_line(hour: int) -> None:
+    zone = ZoneInfo("Pacific/Auckland")
+    now = datetime(2026, 11, 30, tzinfo=zone) + timedelta(hours=hour)  # a Monday
+    week = PeriodQuery(days="last-week").period(zone, now.astimezone(UTC))
+
+    first = date(2026, 11, 23) if hour < 24 * 7 else date(2026, 11, 30)
+    assert (first, first + timedelta(6)) == (week.first, week.last)
 
 
 async def test_a_search_without_matches_is_repeated_in_all_calls(shop: Shop) -> None:
-    today = (await shop.console.get("/calls?since=today&q=0123")).text
+    today = (await shop.console.get("/calls?days=today&q=0123")).text
     ever = (await shop.console.get("/calls?q=0123")).text
 
     assert 'href="/calls?q=0123"' in today
@@ -204,7 +218,6 @@ async def test_a_search_without_matches_is_repeated_in_all_calls(shop: Shop) -> 
 
 
 async def test_list_offers_the_flows_own_results(shop: Shop) -> None:
-    assert "Own result" not in (await shop.console.get("/calls")).text
     async with open_store(settings(shop.project).database_url) as store:
         now = milliseconds(datetime.now(UTC))
         for id_, own in (("aaaaaaaa", "booked"), ("bbbbbbbb", "asked")):
@@ -212,11 +225,11 @@ async def test_list_offers_the_flows_own_results(shop: Shop) -> None:
             await store.open_call(session, turn_row(id_, heard=0, result=own), webhook_row(id_))
             await end_call(store, id_, webhook_row(id_, received_at=now))
 
-    page = (await shop.console.get("/calls?result=booked")).text
-    assert '<option value="booked" selected>booked</option>' in page
-    assert '<option value="asked">asked</option>' in page
+    page = (await shop.console.get("/calls?state=own:booked")).text
+    assert '<option value="own:booked" selected>booked</option>' in page
+    assert '<option value="own:asked">asked</option>' in page
     assert ["aaaaaaaa"] == re.findall('href="/calls/([a-z]+)"', page)
-    report = (await shop.console.get("/report")).text.partition("By own result")[2]
+    report = (await shop.console.get("/report")).text.partition("By own outcome")[2]
     assert ["asked", "booked"] == sorted(re.findall('<th scope="row">(.*?)</th>', report))
 
 
@@ -304,7 +317,7 @@ async def test_a_search_finds_the_words_of_a_message(shop: Shop) -> None:
 
 
 async def test_the_url_of_a_list_contains_only_the_chosen_filters(shop: Shop) -> None:
-    rows = await shop.console.get("/calls?q=&flow=shop&since=&state=", headers={"HX-Request": "true"})
+    rows = await shop.console.get("/calls?q=&flow=shop&days=&state=", headers={"HX-Request": "true"})
 
     assert "/calls?flow=shop" == rows.headers["hx-replace-url"]
 
@@ -362,10 +375,10 @@ async def test_owners_read_titles_and_download_what_the_page_shows(shop: Shop) -
     reply = await shop.console.get("/calls.csv")
     rows = list(csv.DictReader(io.StringIO(reply.content.decode("utf-8-sig"))))
 
-    assert reply.content.startswith(b'\xef\xbb\xbfWhen,Caller,Name,Called,Flow,"Length, seconds",What happened,')
+    assert reply.content.startswith(b'\xef\xbb\xbfWhen,Caller,Name,Called,Line,"Length, seconds",What happened,')
     assert ["withheld", "07700 900123"] == [row["Caller"] for row in rows]
     assert all(row["Length, seconds"].isdecimal() for row in rows)
-    assert {("Shop", "on the line now")} == {(row["Flow"], row["What happened"]) for row in rows}
+    assert {("Shop", "on the line now")} == {(row["Line"], row["What happened"]) for row in rows}
     shop.console.cookies.set(f"ncco-view-{shop.console.base_url.port or 'http'}", "owner")
     page = (await shop.console.get("/calls?flow=shop")).text
     assert "/calls.csv?flow=shop" in page

@@ -195,7 +195,7 @@ async def test_a_caller_who_got_through_later_is_not_listed_for_a_call_back() ->
         await add_call(store, "447700900004", 4 * hours, "served")
         found = await recent(store)
 
-    assert [("anna", 1, "hung up in the menu"), ("447700900003", 2, "nobody answered")] == [
+    assert [("anna", 1, "hung up in the greeting"), ("447700900003", 2, "hung up while ringing")] == [
         (call.caller, times, plain_state(call, {})) for call, times in found.callers.missed
     ]
     assert 2 == found.callers.withheld
