@@ -29,7 +29,6 @@ _NETWORK: Final = 64
 FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
 _WITH_FORMS: Final = ("/calls", "/change", "/flows-new", "/hours", "/logout", "/messages", "/tables", "/view")
 """Paths of forms that work without JavaScript, with the token in the form. Other requests have it in a header."""
-_WITHOUT_TEXT: Final = ("/logout", "/view")
 MOST_FIELDS: Final = 20_000
 """Inputs of a form: a flow may have thousands of texts."""
 _TOKEN: Final = "x-csrf-token"  # noqa: S105 - the name of a header
@@ -53,7 +52,7 @@ class RequireSession:
         session = console_of(request).sessions.find(request.cookies.get(_cookie_name(request), ""))
         request.state.session = session
         if session is None and scope["path"] not in PUBLIC:
-            await (await _login_required(request))(scope, receive, send)
+            await _login_required(request)(scope, receive, send)
         elif session is not None and not _may_have_token(request, session):
             await refused(request, 403, _NO_TOKEN, "")(scope, receive, send)
         elif session is None or UNATTENDED in request.headers:  # a forgotten tab does not stay logged in
@@ -81,24 +80,22 @@ def _renewing(request: Request, session: ConsoleSession, send: Send) -> Send:
     return renew
 
 
-async def _login_required(request: Request) -> Response:
-    is_late = _is_form(request) and request.url.path not in _WITHOUT_TEXT and "content-length" in request.headers
-    is_late = is_late and request.headers["content-type"].startswith(FORMS[0])  # not a file, which people still have
-    if not wants_page(request) or not (request.method == "GET" or is_late):
+def _login_required(request: Request) -> Response:
+    if not wants_page(request):
         return refused(request, 401, "You are not logged in.", "Log in, and try again.", {"HX-Redirect": LOGIN})
+    if request.method != "GET":
+        return login_page(request, "/", "You were logged out, so nothing is saved.", status=401)
     path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    kept = (await request.body()).decode(errors="replace") if is_late else ""
-    response = login_page(request, path, status=401, kept=kept)
+    response = login_page(request, path, status=401)
     if request.headers.get("sec-fetch-site") == "cross-site":  # a link from elsewhere sends no cookie: reload
         response.headers["Refresh"] = f"0; url={LOGIN}?{urlencode({'next': path})}"
     return response
 
 
-def login_page(request: Request, path: str, problem: str = "", status: int = 200, kept: str = "") -> Response:
-    """`kept` is the body of a form that came after the end of its session."""
+def login_page(request: Request, path: str, problem: str = "", status: int = 200) -> Response:
     names = {login.name for login in console_of(request).logins.current()}
     shown = {"has_password": bool(names), "has_names": any(names), "needs_name": "" not in names}
-    return render(request, "login.html", status, next=path, problem=problem, kept=kept, **shown)
+    return render(request, "login.html", status, next=path, problem=problem, **shown)
 
 
 def is_near(request: HTTPConnection) -> bool:

@@ -27,7 +27,7 @@ HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "microphone=(self), camera=(), geolocation=(), payment=(), usb=()",
+    "Permissions-Policy": "microphone=(), camera=(), geolocation=(), payment=(), usb=()",
 }
 _KEPT: Final = "public, max-age=31536000, immutable"
 """The URLs of static files change with their content."""

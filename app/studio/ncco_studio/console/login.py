@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
-from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
@@ -12,7 +11,7 @@ from fastapi.responses import RedirectResponse
 from ncco_server.settings.logins import tidy_name
 from ncco_studio.console.access import LOGIN, CanLook, client_of, is_near, login_page, set_cookie, store_cookie
 from ncco_studio.console.audit import audit
-from ncco_studio.console.pages import PROGRAM, View, cookie_name, refused, render, view_of
+from ncco_studio.console.pages import PROGRAM, View, cookie_name, refused, view_of
 from ncco_studio.console.passwords import TooManyLogins
 from ncco_studio.console.sessions import ConsoleSession
 from ncco_studio.console.state import TheConsole
@@ -52,20 +51,14 @@ async def show_login(request: Request, next: str = "/") -> Response:
 
 
 @router.post(LOGIN)
-async def log_in(  # noqa: PLR0917 - the fields of a form
+async def log_in(
     request: Request,
     console: TheConsole,
     password: Annotated[str, Form(max_length=1000)] = "",
     name: Annotated[str, Form(max_length=100)] = "",
     next: Annotated[str, Form()] = "/",
-    kept: Annotated[str, Form()] = "",
 ) -> Response:
-    """Log in with a name and its password, or with a shared password.
-
-    A `kept` form can then be sent again to `next`. If a link was opened meanwhile, it needs no password.
-    """
-    if kept and request.state.session is not None:
-        return _asked_again(request, next, kept)
+    """Log in with a name and its password, or with a shared password."""
     typed = tidy_name(name)
     names = {login.name for login in console.logins.current()}
     # An unknown name may be a password in the wrong field.
@@ -75,27 +68,16 @@ async def log_in(  # noqa: PLR0917 - the fields of a form
     except TooManyLogins:
         audit(request, "console login refused", is_refused=True, **known)
         problem = "Too many passwords are being tried. Try again in a moment."
-        response = login_page(request, local_path(next), problem, 429, kept)
+        response = login_page(request, local_path(next), problem, 429)
         response.headers["Retry-After"] = "1"
         return response
     if login is None:
         audit(request, "console login failed", is_refused=True, problem="wrong password", **known)
         problem = "This name or password is wrong." if any(names) else "This password is wrong."
-        return login_page(request, local_path(next), problem, 401, kept)
+        return login_page(request, local_path(next), problem, 401)
     session = console.sessions.open(login)
     audit(request, "console login", session=session, by="password", role=session.role)
-    if not kept:
-        return _redirected(request, local_path(next), session)
-    request.state.session = session
-    response = _asked_again(request, next, kept)
-    set_cookie(request, response, session)
-    return response
-
-
-def _asked_again(request: Request, path: str, kept: str) -> Response:
-    """Show what is in a kept form, and send it only if somebody confirms it."""
-    fields = [(name, value) for name, value in parse_qsl(kept, keep_blank_values=True) if name != "csrf_token"]
-    return render(request, "login_again.html", action=local_path(path), fields=fields)
+    return _redirected(request, local_path(next), session)
 
 
 @router.post("/logout")

@@ -39,7 +39,7 @@ _SAID: Final[Mapping[Action, tuple[str, Action | None]]] = {
     "fetch": ("is fetched again", None),
 }
 """What is said of a message after an action, and which one takes it back."""
-Use: TypeAlias = Literal["heard", "downloaded", "shared"]
+Use: TypeAlias = Literal["heard", "downloaded"]
 MessageId: TypeAlias = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 
 
@@ -55,7 +55,6 @@ def shown(row: RecordingRow, *, is_short: bool = False) -> dict[str, Any]:
         "at": row.started_at or row.created_at,
         "lasts": "{}:{:02}".format(*length) if length else "",
         "state": row.state,  # also of a deleted message, which can still be played
-        "file": row.file_name,
         "words": f"{words[:MOST_WORDS]}…" if is_short and len(words) > MOST_WORDS else words,
         "is_new": row.heard_at is None and row.done_at is None,
     }

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from functools import partial
 from typing import Annotated, Any, Final, TypeAlias
-from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -24,7 +23,6 @@ from ncco_server.service.placing.attempts import why_later
 from ncco_server.service.placing.requests import RefusedRequest, WantedCall, checked
 from ncco_server.settings.secrets import wait_keys
 from ncco_server.store import AttemptRow, PlacedFilter, PlacedRow, milliseconds
-from ncco_server.wording import counted
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.change.fields import group_title
 from ncco_studio.console.history import Change, UndoRequest, check_undo, record
@@ -76,7 +74,6 @@ class PlacedSearch(ListSearch):
     flow: Annotated[str, Query(max_length=200)] = ""
     state: Annotated[str, Query(max_length=20)] = ""
     """A state or an outcome."""
-    batch: Annotated[str, Query(max_length=200)] = ""
     before: Annotated[str, Query(max_length=32)] = ""
     """The ID of the call after which the page starts."""
 
@@ -86,7 +83,6 @@ class PlacedSearch(ListSearch):
             flow=self.flow,
             state=self.state if self.state in STATES else "",
             outcome=self.state if self.state in OUTCOMES else "",
-            batch=self.batch,
             number=re.sub(r"\D", "", self.q).lstrip("0"),
         )
 
@@ -109,7 +105,6 @@ async def _listed(request: Request, search: PlacedSearch, template: str) -> Resp
     found = await placed.list(PAGE + 1, search.before, search.filter)
     control = await placed.control()
     now = datetime.now(UTC)
-    counts = await placed.count(search.batch) if search.batch else {}
     return render(
         request,
         template,
@@ -117,9 +112,6 @@ async def _listed(request: Request, search: PlacedSearch, template: str) -> Resp
         calls=[_shown(row, now, project, is_paused=control.paused_at is not None) for row in found[:PAGE]],
         older=search.address(before=found[PAGE - 1].id) if len(found) > PAGE else "",
         active=await placed.count_active(),
-        counts={
-            STATES.get(state) or OUTCOMES.get(outcome, outcome): count for (state, outcome), count in counts.items()
-        },
         held=control if control.is_held(milliseconds(now)) else None,
         paused=control if control.paused_at is not None else None,
         flows=[flow.name for flow in placing_flows(project)],
@@ -332,16 +324,6 @@ async def call_now(request: Request, console: TheConsole, id_: PlacedId, _: CanC
     now = milliseconds(datetime.now(UTC))
     await placed.postpone([(row, now, "")], now)
     return RedirectResponse(f"/calls/placed/{id_}", 303)
-
-
-@router.post("/calls/placed/stop")
-async def stop_batch(
-    request: Request, console: TheConsole, _: CanChange, batch: Annotated[str, Form(max_length=200)]
-) -> Response:
-    stopped = await (await console.opened_store()).placed.stop_batch(batch, milliseconds(datetime.now(UTC)))
-    said = f"{counted(stopped, 'call')} of the batch {batch} {'is' if stopped == 1 else 'are'} stopped."
-    change = Change("batch stopped", said, f"/calls/placed?{urlencode({'batch': batch})}")
-    return await record(request, change, batch=batch, calls=stopped)
 
 
 @router.post("/calls/placed/pause")

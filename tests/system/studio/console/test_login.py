@@ -78,21 +78,3 @@ def test_a_link_from_another_site_opens_its_page(browser: Browser, address: str)
         assert 401 == first.value.status
         expect(page.get_by_role("heading", name="Calls", exact=True)).to_be_visible()
         expect(page).to_have_url(f"{address}/calls?q=7")
-
-
-def test_what_was_written_is_there_after_the_login_that_it_needed(window: Page, address: str) -> None:
-    window.goto(address)
-    log_in(window, PASSWORDS["change"])
-    window.goto(f"{address}/flows-new")
-    window.get_by_label("Name").fill("Hair salon")
-    window.get_by_label("Number that callers dial").fill("+44 20 7946 0099")
-    window.context.clear_cookies()
-    window.get_by_role("button", name="Review").click()
-    expect(window.get_by_text("What you wrote is kept here")).to_be_visible()
-    check_page(window)
-    log_in(window, PASSWORDS["change"])
-    expect(window.get_by_text("it is not saved yet")).to_be_visible()
-    check_page(window)
-    window.get_by_role("button", name="Send it again").click()
-
-    expect(window.get_by_role("heading", name="Review the new flow Hair salon")).to_be_visible()

@@ -9,7 +9,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from ncco_studio.commands.demo import tone
 from tests.system.studio.console.browser import NARROW, Console, Watch, check_page, new_window
@@ -31,25 +31,6 @@ each => {
 @pytest.fixture
 def inbox(project: Path) -> Inbox:
     return Inbox(project)
-
-
-def test_keys_walk_through_messages_and_mark_one_as_done(page: Page, inbox: Inbox) -> None:
-    for caller in ("447700900121", "447700900122", "447700900123"):
-        inbox.put(caller)
-    page.goto("/messages")
-    first, second, third = (page.locator(".message").nth(number) for number in range(3))
-    number = second.get_by_role("heading").inner_text().removesuffix(" new")
-    for key, focused in (("j", first), ("j", second), ("j", third), ("j", third), ("k", second)):
-        page.keyboard.press(key)
-        expect(focused).to_be_focused()
-    page.keyboard.press("d")
-
-    expect(page.locator(".message")).to_have_count(2)
-    expect(page.locator(".message", has_text=number)).to_have_count(0)
-    expect(second).to_be_focused()
-    page.keyboard.press("d")
-    page.keyboard.press("d")
-    expect(page.get_by_role("heading", name="Nothing to do")).to_be_visible()
 
 
 def test_a_message_opens_its_call_by_a_press_anywhere_but_on_its_buttons(page: Page, inbox: Inbox) -> None:
@@ -179,35 +160,6 @@ def test_the_next_new_message_follows(page: Page, inbox: Inbox) -> None:
     page.locator("audio").first.evaluate("player => player.play()")
     expect(page.locator("audio").last).to_have_js_property("ended", value=True)
     expect(page.locator(".message.new")).to_have_count(0)
-
-
-SHARES = """
-navigator.canShare = ({files: [{type}]}) => type === "audio/wav";
-navigator.share = async ({title, text, files: [file]}) => {
-  if (!window.isAsked) {
-    window.isAsked = true;
-    throw new DOMException("too late", "NotAllowedError");
-  }
-  document.body.dataset.shared = [title, text, file.name, file.type, file.size].join("|");
-};
-"""
-"""A browser that can share files only right after a click; the first click is too old."""
-
-
-def test_forwarding_shares_the_audio_where_the_browser_can(context: BrowserContext, page: Page, inbox: Inbox) -> None:
-    context.add_init_script(SHARES)
-    id_ = inbox.put("447700900400", transcript="Please call back.")
-    page.goto("/messages")
-    message = page.locator(f"#m-{id_}")
-    message.get_by_label("More for").click()
-    message.get_by_role("link", name="Share").click()
-    page.get_by_role("button", name="Share it").click()
-    expect(page.locator("body")).to_have_attribute("data-shared", re.compile(r"^A message from 07700 900400\|"))
-    shared = (page.locator("body").get_attribute("data-shared") or "").split("|")
-
-    assert re.fullmatch(r"message-[\d-]+\.wav", shared[2])
-    assert ["audio/wav", str(len(tone(0.3)))] == shared[3:]
-    assert f"Please call back.\n\n{page.url}#m-{id_}" in shared[1]
 
 
 def test_a_message_that_cannot_be_played_says_why_and_is_fetched_again(

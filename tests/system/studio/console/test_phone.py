@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, Dialog, Locator, Page, Route, expect
+from playwright.sync_api import Browser, Dialog, Locator, Page, Route, expect
 
 from tests.system.studio.console.browser import Console, Watch, check_page, new_window
 
@@ -18,13 +18,6 @@ Object.defineProperty(window, "speechSynthesis", {value: {
 window.SpeechSynthesisUtterance = class { constructor(text) { this.text = text; } };
 """
 """A browser with two voices, which speaks every text instantly."""
-RECOGNITION = """
-window.SpeechRecognition = class {
-  start() { window.recognition = this; document.body.dataset.heardIn = this.lang; }
-  abort() { document.body.dataset.heardIn = ""; }
-};
-"""
-"""A browser that recognises the speech that a test supplies."""
 
 
 def opened(page: Page, file: str = "flows/reception.yaml") -> Locator:
@@ -127,53 +120,6 @@ def test_a_paused_clock_stays_paused_even_if_a_reply_is_late(page: Page) -> None
     expect(clock).to_have_text(stopped_at)
 
 
-def test_spoken_words_are_recognised_only_while_the_call_waits_for_them(page: Page) -> None:
-    page.add_init_script(RECOGNITION)
-    page.clock.install()
-    listening = page.locator('body[data-heard-in="en-GB"]')
-    opened(page)
-    call(page)
-    page.get_by_role("button", name="Skip ahead").click()
-    expect(page.locator('#call-state[data-listens="en-GB"]')).to_be_attached()
-    page.clock.run_for(600)
-    expect(listening).not_to_be_attached()
-
-    microphone = page.get_by_label("Use the microphone")
-    page.get_by_role("button", name="Settings").click()
-    expect(page.get_by_text("The browser's maker may receive the audio.")).to_be_visible()
-    microphone.check()
-    page.keyboard.press("Escape")
-    expect(listening).to_be_attached()
-    page.evaluate("recognition.onspeechstart({})")
-    stopped_at = page.locator("#clock").text_content()
-    page.clock.run_for(2_200)
-    expect(page.locator("#clock")).to_have_text(stopped_at or "")
-    page.evaluate("recognition.onresult({results: [[{transcript: ' sales please ', confidence: 0.8}]]})")
-    expect(heard(page, 'menu → sales: "sales please" contains "sales"')).to_be_visible()
-    expect(listening).not_to_be_attached()
-
-    call(page)
-    expect(heard(page, "sales please")).to_have_count(0)
-    page.get_by_role("button", name="Skip ahead").click()
-    expect(listening).to_be_attached()
-    page.evaluate("recognition.onerror({error: 'no-speech'}); recognition.onend({})")
-    expect(listening).to_be_attached()
-    page.evaluate("recognition.onerror({error: 'not-allowed'}); recognition.onend({})")
-    expect(page.locator("#status")).to_contain_text("This page may not use the microphone. Allow it")
-    expect(microphone).not_to_be_checked()
-    page.clock.run_for(600)
-    expect(listening).not_to_be_attached()
-
-
-def test_a_browser_without_recognition_says_so(page: Page) -> None:
-    page.add_init_script("window.SpeechRecognition = window.webkitSpeechRecognition = undefined")
-    opened(page)
-    page.get_by_role("button", name="Settings").click()
-    expect(page.get_by_label("Speech recognition confidence")).to_be_visible()
-    expect(page.get_by_label("Use the microphone")).to_be_disabled()
-    expect(page.get_by_text("This browser does not recognise speech.")).to_be_visible()
-
-
 def test_an_edited_prompt_is_replayed_with_the_same_inputs_until_the_path_differs(page: Page, watch: Watch) -> None:
     watch.expected += ["422"]
     opened(page)
@@ -204,23 +150,6 @@ def test_an_edited_prompt_is_replayed_with_the_same_inputs_until_the_path_differ
     page.get_by_role("button", name="Play again").click()
     expect(heard(page, "From here the call takes another path")).to_have_count(0)  # that call took this path, too
     expect(heard(page, "07700 900111 rings")).to_be_visible()
-
-
-def test_a_shared_link_opens_as_text_and_waits_for_call(page: Page, context: BrowserContext) -> None:
-    opened(page)
-    edit(page, "Northgate Bicycles", "Grüße & Söhne")
-    page.get_by_role("button", name="Copy link").click()
-    expect(page.get_by_text("The link is copied")).to_be_visible()
-    address = page.evaluate("navigator.clipboard.readText()")
-
-    other = context.new_page()
-    other.goto(address)
-    expect(other.get_by_label("File")).to_have_value("pasted")
-    expect(other.locator("flow-editor")).to_contain_text("No issues")  # the editor has begun
-    assert "Grüße & Söhne" in other.locator("flow-editor").evaluate("editor => editor.value")
-    expect(other.locator("#bubbles")).to_have_count(0)
-    call(other)
-    expect(heard(other, "Thank you for calling Grüße & Söhne.")).to_be_visible()
 
 
 def save(page: Page) -> None:
@@ -268,21 +197,19 @@ def test_pasted_text_is_not_thrown_away_without_a_question(page: Page) -> None:
         dialog.dismiss()
 
     page.on("dialog", stay)
-    for leave in ("file", "line", "link", "page"):
+    for leave in ("file", "line", "page"):
         with page.expect_event("dialog"):
             match leave:
                 case "file":
                     page.get_by_label("File").select_option("flows/pin.yaml")
                 case "line":
                     page.get_by_label("You call").select_option("flows/pin.yaml")
-                case "link":
-                    page.evaluate("location.hash = '#text=y0vMTQUA'")  # "name", compressed
                 case "page":
                     page.get_by_role("link", name="Calls", exact=True).click(no_wait_after=True)
         expect(page.get_by_label("File")).to_have_value("pasted")
         assert CRM == editor.evaluate("editor => editor.value"), leave
 
-    assert [*["confirm"] * 3, "beforeunload"] == asked
+    assert ["confirm", "confirm", "beforeunload"] == asked
 
 
 def test_a_file_that_cannot_be_written_says_so_and_is_not_saved(page: Page) -> None:

@@ -101,7 +101,7 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "/flows/{name}/painted": ("/flows/shop/painted", "/flows/VALUE/painted?errors=VALUE"),
     "/calls": ("/calls", "/calls?q=VALUE&flow=VALUE", "/calls?state=VALUE", "/calls?since=VALUE", "/calls?day=VALUE"),
     "/calls.csv": ("/calls.csv", "/calls.csv?q=VALUE"),
-    "/calls/placed": ("/calls/placed", "/calls/placed?q=VALUE&flow=VALUE", "/calls/placed?state=VALUE&batch=VALUE"),
+    "/calls/placed": ("/calls/placed", "/calls/placed?q=VALUE&flow=VALUE", "/calls/placed?state=VALUE"),
     "/calls/placed/new": ("/calls/placed/new", "/calls/placed/new?flow=VALUE"),
     "/calls/placed/{id_}": (f"/calls/placed/{MESSAGE}", "/calls/placed/VALUE"),
     "/calls/{name:path}": (f"/calls/{LEG}", "/calls/VALUE", "/calls/HOSTILE-LEG"),

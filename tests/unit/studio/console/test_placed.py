@@ -249,17 +249,6 @@ async def test_placing_is_paused_and_resumed_for_all_hosts(line: Line) -> None:
     assert "paused" not in (await line.text()).replace("Pause placing", "")
 
 
-async def test_a_batch_shows_its_progress_and_can_be_stopped(line: Line) -> None:
-    for _ in range(3):
-        await line.add(batch="monday")
-    kept = await line.add(batch="tuesday")
-    assert "Batch monday : 3 waiting" in await line.text("/calls/placed?batch=monday")
-    stopped = await line.client.post("/calls/placed/stop", data={"batch": "monday"})
-    assert "/calls/placed?batch=monday" == address_in(stopped)
-    assert "Batch monday : 3 cancelled" in await line.text("/calls/placed?batch=monday")
-    assert [kept.id] == [row.id for row in await line.placed.list(9) if "waiting" == row.state]
-
-
 async def test_calls_are_found_by_number_flow_state_and_page(line: Line) -> None:
     for index in range(60):
         await line.add(f"4477009000{index:02}")

@@ -17,7 +17,6 @@ from ncco_server.settings import Settings
 from ncco_server.settings.fields import VoiceAccess
 from ncco_server.vonage.keys import rsa_private_key
 from ncco_studio.console.phone.player import NO_CALL, Json, shown_lines
-from ncco_studio.console.phone.turns import language_awaited
 from ncco_studio.simulator.delivery import Application
 from ncco_studio.simulator.legs import CallIsOver, Leg
 from ncco_studio.simulator.parties import ENDLESS, Behaviour, Parties
@@ -133,7 +132,6 @@ def _shown(leg: Leg) -> Json:
         "at": leg.at,
         "next_at": None if leg.is_over else leg.at + POLL_S,
         "moment": "end" if leg.is_over else "input" if waited is not None else "until",
-        "listens": language_awaited(waited),
         "takes_keys": leg.open is not None,
         "line": leg.identity.to,
         "is_over": leg.is_over,

@@ -21,7 +21,7 @@ from ncco_server.service.lookup_sources import PythonModules
 from ncco_server.service.lookups import LookupClient
 from ncco_server.service.phone_numbers import read_called, read_caller
 from ncco_studio.console.phone.call import PhoneCall, PhoneServer
-from ncco_studio.console.phone.turns import explain, hooks_of, language_awaited
+from ncco_studio.console.phone.turns import explain, hooks_of
 from ncco_studio.console.phone.world import CallRequest, ChosenAnswers, StoredRows, World
 from ncco_studio.editor.project import project_in
 from ncco_studio.editor.source import PASTED, Playable, read_source
@@ -229,7 +229,6 @@ def _shown(call: PhoneCall, refused: str) -> Json:
         "at": call.leg.at,
         "next_at": call.next_at,
         "moment": call.moment.kind,
-        "listens": language_awaited(call.moment.waited),
         "takes_keys": call.leg.open is not None,
         "line": call.line,
         "is_over": call.leg.is_over,

@@ -11,19 +11,11 @@ from typing import Any, Final
 from ncco_server.desk.recorded_calls import answers_in, functions_in
 from ncco_server.desk.transcript import place_of, trace_of
 from ncco_studio.simulator.delivery import WebhookDelivery
-from ncco_studio.simulator.transcript import Waited
 from ncco_studio.verify.played_call import PlayedCall
 from ncco_studio.verify.played_lines import replies_of
 
 LONGEST_BODY: Final = 20_000
 """Characters of a displayed body or NCCO."""
-
-
-def language_awaited(waited: Waited | None) -> str:
-    """The language of the speech that a call waits for, such as `en-GB`; "" if it waits for none."""
-    if waited is None or "speech" not in waited.takes:
-        return ""
-    return str((waited.action.get("speech") or {}).get("language", "en-US"))
 
 
 def explain(call: PlayedCall, number: int, base_url: str) -> dict[str, Any]:

@@ -1,17 +1,17 @@
 // The call: the server plays it in virtual time; the browser says up to which second. Nothing waits for the voice.
 import { light } from "./phone_picture.js";
-import { connectMicrophone, forgetSpoken, hush, listen, speak } from "./phone_speech.js";
+import { forgetSpoken, hush, speak } from "./phone_speech.js";
 import { $, busy, fail, post, succeed } from "./request.js";
 import htmx from "./vendor/htmx.js";
 
 const SHORTEST_MS = 60; // between two requests for what happens next
 const ASKS = ["dial", "record"]; // moments in which the clock stands until somebody says what happens
 
-// {id, at, seen (performance.now() at `at`), next, moment, listens (language of awaited speech), hasListened (to keys), isOver}
+// {id, at, seen (performance.now() at `at`), next, moment, hasListened (to keys), isOver}
 export let call = null;
 let placing = false;
 let early = ""; // keys that were pressed before the call has listened to any
-const stops = new Set(); // why the clock stands: "hold", "speech"
+let isHeld = false; // somebody has stopped the clock
 let timer;
 let requests = Promise.resolve();
 
@@ -106,8 +106,11 @@ export function skip() {
 /** Stop the clock, or let it go on. */
 export function hold() {
   if (!call) return;
-  const isHeld = !stops.has("hold");
-  stopClock("hold", isHeld);
+  call.at = now();
+  call.seen = performance.now();
+  isHeld = !isHeld;
+  schedule();
+  showClock();
   if (isHeld) hush();
   $("hold").setAttribute("aria-pressed", String(isHeld));
 }
@@ -118,20 +121,20 @@ async function show(html) {
   const isAtEnd = isNew || $("log").scrollTop + $("log").clientHeight > $("log").scrollHeight - 60;
   const swap = isNew ? "innerHTML" : "innerMorph"; // what stays keeps its focus, and unfolded lines stay unfolded
   await htmx.swap({ text: html, sourceElement: $("call"), target: $("call"), swap });
-  const { call: id, at, next, moment, listens, takesKeys, over, flow, step, refused, incoming, kept, blocked } = $("call-state").dataset;
-  const heldAt = stops.size > 0 && !isNew ? call.at : 0;
+  const { call: id, at, next, moment, takesKeys, over, flow, step, refused, incoming, kept, blocked } = $("call-state").dataset;
+  const heldAt = isHeld && !isNew ? call.at : 0;
   call = {
-    id, moment, listens, hasListened: takesKeys === "true" || (!isNew && call.hasListened), at: Math.max(Number(at), heldAt), seen: performance.now(), next: next === "" ? null : Number(next), isOver: over === "true",
+    id, moment, hasListened: takesKeys === "true" || (!isNew && call.hasListened), at: Math.max(Number(at), heldAt), seen: performance.now(), next: next === "" ? null : Number(next), isOver: over === "true",
   };
   if (isNew) {
     succeed();
     forgetSpoken();
-    stops.clear();
+    isHeld = false;
     placing = false;
     $("log").focus({ preventScroll: true }); // whoever presses Enter once more does not hang up
   }
   showState();
-  $("hold").setAttribute("aria-pressed", String(stops.has("hold")));
+  $("hold").setAttribute("aria-pressed", String(isHeld));
   const isIncoming = incoming === "true"; // it goes on by itself, and was placed by the server
   $("again").hidden = isIncoming;
   for (const each of ["hold", "silence", "skip"]) $(each).hidden = isIncoming;
@@ -139,7 +142,7 @@ async function show(html) {
   $("keep").disabled = blocked === "true";
   if (refused) fail("act", refused);
   const bubbles = [...$("bubbles").querySelectorAll("[data-say]")];
-  speak(bubbles, { at: call.at, isOver: call.isOver, isHeld: stops.has("hold") });
+  speak(bubbles, { at: call.at, isOver: call.isOver, isHeld });
   tick();
   schedule();
   light(flow, step);
@@ -161,25 +164,16 @@ function end() {
 /** The second of the call that it is now. */
 function now() {
   if (!call) return 0;
-  const stands = stops.size > 0 || call.isOver || ASKS.includes(call.moment);
+  const stands = isHeld || call.isOver || ASKS.includes(call.moment);
   return stands ? call.at : call.at + (performance.now() - call.seen) / 1000;
 }
 
 function schedule() {
   clearTimeout(timer);
-  if (call.isOver || stops.size > 0 || call.next === null || ASKS.includes(call.moment)) return;
+  if (call.isOver || isHeld || call.next === null || ASKS.includes(call.moment)) return;
   const { id } = call;
   const wait = Math.max((call.next - now()) * 1000, SHORTEST_MS);
   timer = setTimeout(() => call?.id === id && send(`/phone/calls/${id}/advance`, () => ({ at: now() })), wait);
-}
-
-function stopClock(reason, isStopped) {
-  if (!call) return;
-  call.at = now();
-  call.seen = performance.now();
-  stops[isStopped ? "add" : "delete"](reason);
-  schedule();
-  showClock();
 }
 
 function showClock() {
@@ -196,17 +190,9 @@ function mark(second) {
 }
 
 function tick() {
-  listen(!call || call.isOver || stops.has("hold") ? "" : call.listens);
   if (!call) return;
   showClock();
   mark(now());
 }
 
-connectMicrophone({
-  heard(text, confidence) {
-    call.listens = ""; // until the reply says what is waited for
-    act({ speak: { text, confidence } });
-  },
-  speaking: (isSpeaking) => stopClock("speech", isSpeaking),
-});
 setInterval(tick, 250);

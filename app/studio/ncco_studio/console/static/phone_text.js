@@ -1,9 +1,7 @@
-// The text that is played: a file of the project, which can be saved, or a pasted one, which a link can hold.
+// The text that is played: a file of the project, which can be saved, or a pasted one.
 import { draw } from "./phone_picture.js";
 import { askNobody, showIssues, showSetup } from "./phone_setup.js";
-import { $, announce, copy, fail, offer, post, succeed } from "./request.js";
-
-const LONGEST_LINK = 100_000; // characters; browsers cut longer addresses
+import { $, announce, fail, offer, post, succeed } from "./request.js";
 
 const editor = $("text");
 
@@ -177,39 +175,6 @@ async function store() {
 }
 addEventListener("beforeunload", (event) => isChanged() && event.preventDefault());
 
-// A link holds the text in its fragment, which browsers send to nobody
-
-/** The fragment of a link for a text: `#text=…`. */
-async function fragmentOf(text) {
-  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream("deflate-raw"));
-  const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
-  return `#text=${bytes.toBase64({ alphabet: "base64url", omitPadding: true })}`;
-}
-
-/** The text of a fragment; null for one that holds none. Throws when only a part of it is there. */
-async function textOf(fragment) {
-  const found = /^#text=([\w-]+)$/.exec(fragment);
-  if (!found) return null;
-  const stream = new Blob([Uint8Array.fromBase64(found[1], { alphabet: "base64url" })]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
-  return new Response(stream).text();
-}
-
-$("link").addEventListener("click", async () => {
-  const address = `${location.origin}/phone${await fragmentOf(written())}`;
-  if (address.length > LONGEST_LINK) announce("The text is too long for a link; send the file instead.", { error: true });
-  else copy(address, "The link is copied. It holds the whole text.", `The link is: ${address}`);
-});
-
-async function openShared() {
-  try {
-    const text = await textOf(location.hash);
-    if (text !== null && mayLeave()) await setText({ file: "pasted", text });
-  } catch {
-    announce("The link contains no text, or only part of it.", { error: true });
-  }
-}
-
-addEventListener("hashchange", openShared);
 showIssues();
-openShared().then(showPicture);
+showPicture();
 if (!$("details") && new URLSearchParams(location.search).has("file")) load(); // a link to edit it
