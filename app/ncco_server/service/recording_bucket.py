@@ -9,7 +9,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from io import BufferedReader, RawIOBase
 from pathlib import Path
@@ -183,21 +183,6 @@ class RecordingBucket(RecordingFiles):
         self.remove(old)
         self._swept_at = time.monotonic()
         return len(old)
-
-    def is_empty(self) -> bool:
-        return next(self.stored(), None) is None
-
-    def draft_folder(self, beside: Path) -> Path:
-        return beside
-
-    def replace(self, draft: Path, undo: ExitStack, done: ExitStack) -> None:
-        """Keep existing objects, because the audio of an ID never changes."""
-        before = {each.id for each in self.stored()}
-        for file in draft.iterdir():
-            if file.name not in before:
-                undo.callback(self.remove, [file.name])
-                _put(self._store, file.name, file, file.stat().st_size)
-        done.callback(self.remove, before - {file.name for file in draft.iterdir()})
 
     def problems(self) -> Iterator[StorageProblem]:
         id_ = new_recording_id()

@@ -15,7 +15,7 @@ import re
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from secrets import token_hex
@@ -150,17 +150,6 @@ class RecordingFiles(ABC):
     @abstractmethod
     def problems(self) -> Iterator[StorageProblem]:
         """The check writes to a bucket, but not to a folder."""
-
-    @abstractmethod
-    def is_empty(self) -> bool: ...
-
-    @abstractmethod
-    def draft_folder(self, beside: Path) -> Path:
-        """`beside`, or a folder on the same disk as the final one."""
-
-    @abstractmethod
-    def replace(self, draft: Path, undo: ExitStack, done: ExitStack) -> None:
-        """`undo` restores the old files, `done` removes them."""
 
     def put(self, id_: str, audio: bytes) -> None:
         with closing(self.begin(id_)) as file:

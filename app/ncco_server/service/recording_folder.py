@@ -9,7 +9,7 @@ import os
 import stat
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import IO, Final
@@ -23,7 +23,7 @@ from ncco_server.service.recording_files import (
     checked_id,
     require_space,
 )
-from ncco_server.store.copies import move_into, sync_folder
+from ncco_server.store.copies import sync_folder
 
 PART_S: Final = 3600.0
 """No download takes this long."""
@@ -86,15 +86,6 @@ class RecordingFolder(RecordingFiles):
             yield StorageProblem(True, f"{existing} is not writable by this user", cure)
         elif place.is_dir() and place.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             yield StorageProblem(False, f"other users of this machine can reach {place}", f"chmod 700 {place}")
-
-    def is_empty(self) -> bool:
-        return not self.path.is_dir() or not any(map(Path.is_file, self.path.iterdir()))
-
-    def draft_folder(self, beside: Path) -> Path:
-        return self.path.absolute()
-
-    def replace(self, draft: Path, undo: ExitStack, done: ExitStack) -> None:
-        move_into(draft, self.path, undo)
 
 
 class _PartFile(UnfinishedFile):

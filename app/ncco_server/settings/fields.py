@@ -132,7 +132,8 @@ class Variables(BaseModel):
         int, Field(ge=0, le=36_500), Cure("Write a whole number of days, such as 7, or 0 if others make the backups.")
     ] = 7
     """Greatest age in days of the last `ncco backup`, 0 to 36500. After that, and if none was ever made, *Health* and
-    the alert `NccoBackupOld` report it. 0: other programs back up the database. With `--dev`, no backup is expected.
+    the alert `NccoBackupOld` report it. 0: other programs back up the database. With PostgreSQL or `--dev`, no
+    backup is expected.
     """
     recordings: Annotated[
         str,

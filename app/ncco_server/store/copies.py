@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Final
 
@@ -24,11 +24,9 @@ IN_USE: Final = "stop every server, console and `ncco` command that uses it"
 
 
 @contextmanager
-def opened_copy(path: Path, *, is_new: bool = False) -> Iterator[sqlite3.Connection]:
+def opened_copy(path: Path) -> Iterator[sqlite3.Connection]:
     """Open a copy, a single file without a write-ahead log, and commit at the end. Raises StoreError."""
     try:
-        if is_new:
-            sqlite_file.prepare(path, WAIT_MS)
         with closing(sqlite_file.connect(path, WAIT_MS)) as connection:
             connection.execute("PRAGMA journal_mode = DELETE").fetchall()
             connection.execute("BEGIN")
@@ -131,19 +129,3 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def move_into(draft: Path, target: Path, undo: ExitStack) -> None:
-    """Move a file, or the files of a folder, which may be a mount point; `undo` restores the previous ones."""
-    before = draft.with_name("before")
-    before.mkdir()
-    steps = [(draft, target)]
-    if target.is_dir():
-        steps = [(path, target / path.name) for path in draft.iterdir()]
-        old = [path for path in target.iterdir() if path.is_file()]
-    else:
-        old = [target] if target.exists() else []
-    for source, goal in (*((path, before / path.name) for path in old), *steps):
-        source.replace(goal)
-        undo.callback(goal.replace, source)
-    sync_folder(target if target.is_dir() else target.parent)

@@ -173,9 +173,6 @@ class Database(Protocol):
     async def trim(self) -> None:
         """Remove deleted rows from the write-ahead log too, unless that would take too long."""
 
-    async def copy_to(self, path: Path) -> None:
-        """Write a snapshot to a new SQLite file, even while servers are running."""
-
     async def require_unused(self) -> None:
         """Raise StoreUnavailable if a server has the database open, which this object must not."""
 

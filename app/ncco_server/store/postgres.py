@@ -33,7 +33,7 @@ from ncco_server.store.database import (
     store_wait,
 )
 from ncco_server.store.migrations import find_schema, probe, require_tables, upgrade
-from ncco_server.store.postgres_copy import copy_in, copy_out, loaded_text, require_unused, stored_text
+from ncco_server.store.postgres_copy import copy_in, loaded_text, require_unused, stored_text
 from ncco_server.store.postgres_faults import (
     DRIVER_ERRORS,
     is_conflict,
@@ -175,13 +175,6 @@ class PostgresDatabase:
                 await connection.execute(f"VACUUM (FULL {rewrite}) {table}")
 
         await _on_a_connection(self._address, vacuum, limit_s=None)
-
-    async def copy_to(self, path: Path) -> None:
-        async def write(connection: Connection, _: str) -> None:
-            require_tables(await _schema(connection, self.label), self.label)
-            await copy_out(connection, path)
-
-        await _on_a_connection(self._address, write, limit_s=None)
 
     async def require_unused(self) -> None:
         await _on_a_connection(self._address, require_unused)

@@ -1,4 +1,4 @@
-"""Copies the rows of a PostgreSQL database to a SQLite file, and back. Only a few rows are in memory at a time."""
+"""Copies the rows of a SQLite file to a PostgreSQL database. Only a few rows are in memory at a time."""
 
 from __future__ import annotations
 
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 ROWS: Final = 100
 
-NO_LIMITS: Final = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
-
 SELECT_COLUMNS: Final = """
     SELECT column_name, data_type = 'boolean', is_identity = 'YES'
     FROM information_schema.columns
@@ -50,26 +48,6 @@ COUNT_OTHERS: Final = """
     WHERE datname = current_database() AND pid <> pg_backend_pid()
         AND application_name = current_setting('application_name')
 """
-
-
-async def copy_out(connection: Connection, path: Path) -> None:
-    with opened_copy(path, is_new=True) as copy:
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
-            await connection.execute(NO_LIMITS)
-            for table in COPIED:
-                copy.execute(f"DELETE FROM {table}")
-                known = {row[0] for row in await connection.fetch(SELECT_COLUMNS, table)}
-                names = [name for name in columns_of(copy, table) if name in known]
-                if names:
-                    await _copy_table_out(connection, copy, table, names)
-
-
-async def _copy_table_out(connection: Connection, copy: sqlite3.Connection, table: str, names: Sequence[str]) -> None:
-    insert = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
-    cursor = await connection.cursor(f"SELECT {', '.join(names)} FROM {table}")
-    while rows := await cursor.fetch(ROWS):
-        loaded = ([loaded_text(value) if isinstance(value, str) else value for value in row] for row in rows)
-        copy.executemany(insert, loaded)
 
 
 async def require_unused(connection: Connection, label: str) -> None:

@@ -19,7 +19,7 @@ from typing import Any, Final, TypeAlias
 
 from ncco_server.errors import AppError, StoreUnusable
 from ncco_server.store import sqlite_file
-from ncco_server.store.copies import copy_file, replace_file, require_unused
+from ncco_server.store.copies import replace_file, require_unused
 from ncco_server.store.database import QUEUE_LIMIT, GroupWriter, Read, Row, T, Work, WriteItem, not_open
 from ncco_server.store.migrations import require_tables, upgrade
 from ncco_server.store.rows import Schema
@@ -131,10 +131,6 @@ class SqliteDatabase:
             return await asyncio.to_thread(sqlite_file.purge, path, patience_s, rewrite=rewrite)
         except sqlite3.Error as error:
             raise sqlite_file.unavailable(self.label, error) from error
-
-    async def copy_to(self, path: Path) -> None:
-        require_tables(await self.schema(), self.label)
-        await asyncio.to_thread(copy_file, self._absolute(), path)
 
     async def require_unused(self) -> None:
         await asyncio.to_thread(require_unused, self._absolute())

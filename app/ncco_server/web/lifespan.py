@@ -187,7 +187,7 @@ async def _look_after_store(
 ) -> None:
     settings = config.settings
     service = config.calls
-    backup_days = 0 if config.dev or settings.has_memory_store else settings.backup_days
+    backup_days = 0 if config.dev or service.store.path is None else settings.backup_days
     count = partial(count_calls, service.store, config.metrics, config.clock, backup_days)
     for work in (
         partial(jobs.every, "count-calls", count),

@@ -122,24 +122,18 @@ def test_a_failed_recording_is_fetched_again_on_request(home: Path) -> None:
     assert 1 == asked(home, "retry", KEPT).exit_code
 
 
-def test_a_backup_reports_a_recording_whose_file_is_lost_and_it_is_fetched_again(home: Path) -> None:
-    (home / "ncco-20260101T000000Z.tar").touch()
-    assert 0 == ncco("backup", "--keep", "2", ".", cwd=home).exit_code
+def test_a_recording_whose_file_is_lost_is_fetched_again(home: Path) -> None:
     assert 0 == asked(home, "retry", "--lost").exit_code
     kept = stored(home, KEPT)
     (home / "ncco.db-recordings" / KEPT).unlink()
 
-    got, missed = asked(home, "get", KEPT), ncco("backup", "--keep", "1", ".", "--replace", cwd=home)
-    document = json_of(ncco("backup", "here.tar", "--format", "json", cwd=home))
+    got = asked(home, "get", KEPT)
     again = asked(home, "retry", "--lost")
     found = stored(home, KEPT)
 
     assert ("kept", "waiting", 0) == (kept.state, found.state, found.tries)
-    assert (1, 1, 0) == (got.exit_code, missed.exit_code, again.exit_code)
+    assert (1, 0) == (got.exit_code, again.exit_code)
     assert "retry --lost" in got.output
-    assert "1 recording is not in it" in missed.output
-    assert (home / "ncco-20260101T000000Z.tar").exists()
-    assert [KEPT] == document["lost_recordings"]
     assert "1 recording is fetched again" in again.stdout
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
-import os
 import re
 import shutil
 import sqlite3
@@ -50,6 +48,7 @@ steps:
 """
 SHARED = "shared: true\ntables: {customers: {key: {number: phone}, columns: {name: text}}}\n"
 RECORDING = "0f" * 16
+LATER = "1f" * 16
 SmallDisk: TypeAlias = tuple[Path, Callable[[str], CompletedProcess[str]]]
 databases = count(1)
 client = httpx.Client(timeout=60)
@@ -155,21 +154,19 @@ class Backup:
     """A backup made while calls came in.
 
     Attributes:
-        key: the database's key; "" if the archive contains it.
         before: the calls that were waiting when the backup began.
         rows: the rows of a table at that time, as JSON.
     """
 
     archive: Path
-    key: str
     before: dict[str, tuple[str, str]]
     rows: str
 
 
 @pytest.fixture(scope="module")
-def made_under_load(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Backup:
-    folder = tmp_path_factory.mktemp(request.param)
-    old, archive = new_home(folder / "old", request.param), folder / "ncco.tar.gz"
+def made_under_load(tmp_path_factory: pytest.TempPathFactory) -> Backup:
+    folder = tmp_path_factory.mktemp("made_under_load")
+    old, archive = new_home(folder / "old", "sqlite"), folder / "ncco.tar.gz"
     with old.serving() as server, Load(server.address).running() as load:
         wait_for(load, 40)
         before = dict(load.waiting)
@@ -180,26 +177,20 @@ def made_under_load(request: pytest.FixtureRequest, tmp_path_factory: pytest.Tem
     assert 0 == made.exit_code, made.output
     assert len(after) > len(before), "no call came in while the backup was made"
     assert 0o600 == archive.stat().st_mode & 0o777
-    return Backup(archive, old.env.get("NCCO_KEY", ""), before, rows)
+    return Backup(archive, before, rows)
 
 
 def rows_of(home: Home) -> str:
     return home.ncco("table", "customers", "--format", "json").stdout
 
 
-@pytest.mark.parametrize(
-    ("made_under_load", "target"),
-    [("sqlite", "sqlite"), ("sqlite", "postgres"), ("postgres", "postgres")],
-    indirect=["made_under_load"],
-)
+@pytest.mark.parametrize("target", ["sqlite", "postgres"])
 def test_calls_acknowledged_before_a_backup_continue_after_its_restore(
     target: str, made_under_load: Backup, tmp_path: Path
 ) -> None:
     archive, before = made_under_load.archive, made_under_load.before
     new = new_home(tmp_path / "new", target)
-    if made_under_load.key:
-        new.env["NCCO_KEY"] = made_under_load.key
-    elif target == "postgres":
+    if target == "postgres":
         with tarfile.open(archive) as opened, opened.extractfile("key") or io.BytesIO() as key:
             new.env["NCCO_KEY"] = key.read().decode().strip()
     restored = new.ncco("restore", archive)
@@ -216,19 +207,16 @@ def test_calls_acknowledged_before_a_backup_continue_after_its_restore(
     assert "For the second menu, press 1." == fresh[0]["text"]
 
 
-@pytest.mark.parametrize("made_under_load", ["postgres"], indirect=True)
-def test_a_backup_of_postgres_is_not_a_sqlite_file(made_under_load: Backup, tmp_path: Path) -> None:
-    new = new_home(tmp_path / "new", "sqlite")
-    refused = new.ncco("restore", made_under_load.archive)
+def test_postgres_is_left_to_its_own_tools(tmp_path: Path) -> None:
+    refused = new_home(tmp_path, "postgres").ncco("backup", ".")
 
-    assert (2, False) == (refused.exit_code, (new.path / "data").exists())
-    assert "is a backup of PostgreSQL" in refused.stderr
-    assert "fix: name a PostgreSQL database" in refused.stderr
+    assert 2 == refused.exit_code
+    assert "fix: run `pg_dump --format=custom`" in refused.stderr
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home whose server has handled a call and ended, with a recording; its backup is `ncco.tar` beside it."""
+    """A home whose server has handled a call and ended, with a recording; its backup is `ncco.tar.gz` beside it."""
     folder = tmp_path_factory.mktemp("backed_up")
     home = new_home(folder / "shop", "sqlite")
     with home.serving() as server:
@@ -237,8 +225,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     recordings.mkdir(exist_ok=True)
     (recordings / RECORDING).write_bytes(b"RIFF....")
     (recordings / f"{RECORDING}.00ff00ff.part").write_bytes(b"half of one")
-    os.utime(recordings / RECORDING, (1_700_000_000, 1_700_000_000))
-    assert 0 == home.ncco("backup", folder / "ncco.tar").exit_code
+    assert 0 == home.ncco("backup", folder / "ncco.tar.gz").exit_code
     return folder
 
 
@@ -246,7 +233,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def backed_up(shop: Path, tmp_path: Path) -> tuple[Home, Path]:
     """Copies of the home in `shop` and of its backup."""
     folder = shutil.copytree(shop, tmp_path / "copy")
-    return Home(folder / "shop", new_database("sqlite", folder / "shop")), folder / "ncco.tar"
+    return Home(folder / "shop", new_database("sqlite", folder / "shop")), folder / "ncco.tar.gz"
 
 
 def test_time_of_the_last_backup_is_a_metric(backed_up: tuple[Home, Path]) -> None:
@@ -273,7 +260,7 @@ def test_a_restore_recovers_deleted_data_and_asks_before_it_deletes(backed_up: t
     key = (data / "ncco.db-key").read_text()
     assert 0 == home.ncco("forget", "--number", "+447700900123").exit_code
     (data / "ncco.db-recordings" / RECORDING).unlink()
-    (data / "ncco.db-recordings" / "later").write_bytes(b"later")
+    (data / "ncco.db-recordings" / LATER).write_bytes(b"later")
     (data / "ncco.db-key").write_text("another")
     here = state_of(home)
 
@@ -285,10 +272,10 @@ def test_a_restore_recovers_deleted_data_and_asks_before_it_deletes(backed_up: t
     assert "fix: add --replace to delete it" in refused.stderr
     assert here == unchanged
     assert 0 == done.exit_code, done.stderr
-    assert "1 recording:" in done.stdout
+    assert "1 recording was added" in done.stdout
     assert "leg-1" in home.ncco("calls").stdout
-    assert [RECORDING] == [path.name for path in (data / "ncco.db-recordings").iterdir()]
-    assert 1_700_000_000 == (data / "ncco.db-recordings" / RECORDING).stat().st_mtime
+    assert {RECORDING, LATER} == {path.name for path in (data / "ncco.db-recordings").iterdir()}
+    assert b"RIFF...." == (data / "ncco.db-recordings" / RECORDING).read_bytes()
     assert key == (data / "ncco.db-key").read_text()
     assert [] == list(data.rglob(".ncco-*"))
 
@@ -331,7 +318,7 @@ def test_a_restore_keeps_the_log_of_a_database_that_was_moved_away(backed_up: tu
 def test_a_damaged_archive_changes_nothing(backed_up: tuple[Home, Path]) -> None:
     home, archive = backed_up
     data = bytearray(archive.read_bytes())
-    data[data.index(b"leg-1")] ^= 1
+    data[len(data) // 2] ^= 1
     archive.write_bytes(data)
     before = state_of(home)
 
@@ -361,14 +348,13 @@ def disk(backed_up: tuple[Home, Path]) -> SmallDisk:
     return folder, shell
 
 
-@pytest.mark.parametrize("copies", [0.5, 1.5])
 def test_a_backup_on_a_full_disk_names_that_disk_and_leaves_nothing(
-    copies: float, disk: SmallDisk, backed_up: tuple[Home, Path]
+    disk: SmallDisk, backed_up: tuple[Home, Path]
 ) -> None:
     folder, shell = disk
-    free = round((backed_up[0].path / "data" / "ncco.db").stat().st_size * copies)
+    free = round((backed_up[0].path / "data" / "ncco.db").stat().st_size * 0.5)
     fill = f"head -c {(1 << 20) - free} /dev/zero > {folder}/other"
-    tried = shell(f"{fill}; {NCCO} backup {folder}/ncco.tar; echo $?; ls -A {folder}")
+    tried = shell(f"{fill}; {NCCO} backup {folder}/ncco.tar.gz; echo $?; ls -A {folder}")
 
     assert "2\nother\n" == tried.stdout, tried.stderr
     assert str(folder) in tried.stderr
@@ -399,45 +385,27 @@ sys.exit(subprocess.call(["sh", "-c", sys.argv[2]]))
 def test_a_database_on_a_full_disk_is_backed_up_elsewhere(disk: SmallDisk, tmp_path: Path) -> None:
     folder, shell = disk
     moved = f"cp data/ncco.db data/ncco.db-key {folder}; export NCCO_DATABASE_URL=sqlite:///{folder}/ncco.db"
-    script = f"head -c 2M /dev/zero > {folder}/other; {NCCO} backup {tmp_path}/elsewhere.tar"
+    script = f"head -c 2M /dev/zero > {folder}/other; {NCCO} backup {tmp_path}/elsewhere.tar.gz"
     tried = shell(f"{moved}; {sys.executable} -c '{OPENED}' {folder}/ncco.db '{script}'")
 
     assert 0 == tried.returncode, tried.stderr
-    assert "and verified" in tried.stdout
+    assert "was backed up to" in tried.stdout
 
 
 def test_a_backup_into_a_folder_names_the_file_and_keeps_existing_files(backed_up: tuple[Home, Path]) -> None:
     home, archive = backed_up
-    (home.path / "backups").mkdir()
-    first = json.loads(home.ncco("backup", "backups", "--format", "json").stdout)
-    earlier = (home.path / first["file"]).rename(home.path / "backups" / "ncco-20220101T000000Z.tar")
-    exists, nowhere = home.ncco("backup", archive), home.ncco("backup", "no/such/folder.tar")
-    names = ["ncco-20200101T000000Z.tar", "ncco-20210101T000000Z.tar", "mine.tar"]
+    folder = home.path / "backups"
+    folder.mkdir()
+    exists, nowhere = home.ncco("backup", archive), home.ncco("backup", "no/such/folder.tar.gz")
+    names = ["ncco-20200101T000000Z.tar.gz", "ncco-20210101T000000Z.tar.gz", "mine.tar.gz"]
     for name in names:
-        (home.path / "backups" / name).touch()
-    second = home.ncco("backup", "--keep", "2", "backups", "--format", "json").stdout
-    kept = {path.name for path in (home.path / "backups").iterdir()}
-    earlier.rename(home.path / "backups" / "ncco-20990101T000000Z.tar")  # made while the clock was ahead
-    newest = home.ncco("backup", "--keep", "1", "backups", "--format", "json", "--replace").stdout
-    left = {path.name for path in (home.path / "backups").iterdir()}
+        (folder / name).touch()
+    assert 0 == home.ncco("backup", "--keep", "2", "backups").exit_code
+    kept = {path.name for path in folder.iterdir()}
+    new = kept - set(names)
 
-    assert {earlier.name, Path(json.loads(second)["file"]).name, "mine.tar"} == kept
-    assert {Path(json.loads(newest)["file"]).name, "mine.tar"} == left
+    assert {*new, "ncco-20210101T000000Z.tar.gz", "mine.tar.gz"} == kept
+    assert [True] == [bool(re.fullmatch(r"ncco-\d{8}T\d{6}Z\.tar\.gz", name)) for name in new]
     assert 2 == exists.exit_code
-    assert "add --replace" in exists.stderr
+    assert "fix: name another file" in exists.stderr
     assert "there is no folder no/such" in nowhere.stderr
-
-
-@pytest.mark.parametrize(("ignored", "is_warned"), [("*.db", True), ("backups/", False)])
-def test_a_backup_that_git_would_commit_gets_a_warning(
-    ignored: str, is_warned: bool, backed_up: tuple[Home, Path]
-) -> None:
-    home, _ = backed_up
-    run(["git", "init", "--quiet"], cwd=home.path, check=True)
-    (home.path / ".gitignore").write_text(f"{ignored}\n")
-    (home.path / "backups").mkdir()
-
-    done = home.ncco("backup", "backups")
-
-    assert 0 == done.exit_code
-    assert is_warned == ("warning: Git does not ignore backups/ncco-" in done.stderr)

@@ -23,8 +23,8 @@ from tests.support.tracked import ROOT
 from tests.unit.studio.schema.editor_yaml import as_editor_reads
 
 OF_CALLERS = (
-    "backups/ncco-20261225T031500Z.tar",
-    "ncco-20261225T031500Z.tar",
+    "backups/ncco-20261225T031500Z.tar.gz",
+    "ncco-20261225T031500Z.tar.gz",
     ".ncco-backup-x/ncco.db",
     "ncco.db",
     "ncco.db-wal",

@@ -117,13 +117,14 @@ def finish(ncco: str, url: str, home: Path, legs: dict[str, str]) -> list[dict[s
 
 
 def make(ncco: str, kind: str, url: str, home: Path, save: Callable[[Path], None]) -> None:
-    """Play the calls. `save` copies the closed database into the folder, which also gets a backup of it."""
+    """Play the calls. `save` copies the closed database into the folder, which also gets a backup of a SQLite one."""
     folder = HERE / kind
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     played = play(ncco, url, home)
     save(folder)
-    subprocess.run([ncco, "backup", folder / "backup.tar.gz"], check=True, cwd=home, env=settings(home, url))
+    if url.startswith("sqlite:"):
+        subprocess.run([ncco, "backup", folder / "backup.tar.gz"], check=True, cwd=home, env=settings(home, url))
     after = finish(ncco, url, home, played["legs"])
     parts = {"before": played["before"], "after": after}
     lists = [f'"{name}": [\n{lines_of(webhooks)}\n]' for name, webhooks in parts.items()]

@@ -96,18 +96,10 @@ def restore_sqlite(home: Path, statements: list[str]) -> str:
     return url
 
 
-def restore_postgres(home: Path, statements: list[str]) -> str:
-    return _restored_in_postgres(home, statements, f"postgres-{VERSION}", KEY)
-
-
 def move_to_postgres(home: Path, statements: list[str]) -> str:
     """SQLite's backup has its key, which PostgreSQL needs as a setting."""
-    return _restored_in_postgres(home, statements, f"sqlite-{VERSION}", MOVED_KEY)
-
-
-def _restored_in_postgres(home: Path, statements: list[str], made_in: str, key: str) -> str:
     url = in_postgres()
-    restore(home, url, made_in, key)
+    restore(home, url, f"sqlite-{VERSION}", MOVED_KEY)
     for statement in statements:
         shared_server().run(statement, urlsplit(url).path.lstrip("/"))
     return url
@@ -118,7 +110,6 @@ KINDS: dict[str, tuple[str, str, Callable[[Path, list[str]], str]]] = {
     "sqlite": (f"sqlite-{VERSION}", "", copy_sqlite),
     "postgres": (f"postgres-{VERSION}", KEY, copy_postgres),
     "sqlite backup": (f"sqlite-{VERSION}", "", restore_sqlite),
-    "postgres backup": (f"postgres-{VERSION}", KEY, restore_postgres),
     "sqlite backup in postgres": (f"sqlite-{VERSION}", MOVED_KEY, move_to_postgres),
 }
 """The folder, the key that the server needs, and what makes the database."""

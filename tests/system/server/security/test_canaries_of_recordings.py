@@ -194,13 +194,13 @@ def commands(server: Server) -> dict[str, str]:
 
 
 def in_archive(server: Server) -> dict[str, str]:
-    """A backup's manifest, file names and database."""
+    """A backup's file names and database; PostgreSQL has none."""
+    if not (server.home / "backup.tar").exists():
+        return {}
     with tarfile.open(server.home / "backup.tar") as archive:
-        manifest, database = archive.extractfile("manifest.json"), archive.extractfile("ncco.db")
-        assert manifest is not None
+        database = archive.extractfile("ncco.db")
         assert database is not None
-        known = {"manifest": manifest.read().decode(), "database": database.read().decode("latin-1")}
-        return known | {"names": " ".join(archive.getnames())}
+        return {"database": database.read().decode("latin-1"), "names": " ".join(archive.getnames())}
 
 
 def rows(server: Server, storage: S3Server) -> bytes:

@@ -1,4 +1,4 @@
-"""A restore whose last step fails leaves everything as before."""
+"""A restore whose last step fails leaves the database and its key as before."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ncco_server.desk.backup import BackupPlaces, read_manifest, restore_backup, write_backup
+from ncco_server.desk.backup import BackupPlaces, restore_backup, write_backup
 from ncco_server.errors import StoreUnavailable
 from ncco_server.service.recording_folder import RecordingFolder
 from ncco_server.store import SqliteDatabase, Store
@@ -50,25 +50,24 @@ def files_of(folder: Path) -> dict[str, str]:
     }
 
 
-async def test_a_restore_that_fails_at_the_end_undoes_everything(tmp_path: Path) -> None:
+async def test_a_restore_that_fails_at_the_end_changes_no_call(tmp_path: Path) -> None:
     for name in ("old", "new"):
         (tmp_path / name).mkdir()
     await fill(old := places_in(tmp_path / "old"), "old")
     await fill(new := places_in(tmp_path / "new"), "new")
-    archive = tmp_path / "new.tar"
-    await write_backup(archive, new, [b"key"], "0.2.0", datetime.now(UTC))
+    archive = tmp_path / "new.tar.gz"
+    await write_backup(archive, tmp_path / "new" / "ncco.db", new, datetime.now(UTC))
     before = files_of(tmp_path / "old")
 
     with pytest.raises(StoreUnavailable):
-        await restore_backup(archive, read_manifest(archive), places_in(tmp_path / "old", Refusing))
+        await restore_backup(archive, places_in(tmp_path / "old", Refusing))
     after = files_of(tmp_path / "old")
-    await restore_backup(archive, read_manifest(archive), old)
+    await restore_backup(archive, old)
     await old.store.open()
     found = await old.store.load("new"), await old.store.load("old")
     await old.store.close()
 
-    assert before == after
-    assert {"ncco.db": "", "ncco.db-key": "new", f"recordings/{recording_of('new')}": "new"} == files_of(
-        tmp_path / "old"
-    )
+    recordings = {f"recordings/{recording_of(name)}": name for name in ("new", "old")}
+    assert {**before, **recordings} == after
+    assert {"ncco.db": "", "ncco.db-key": "new", **recordings} == files_of(tmp_path / "old")
     assert (new_call("new")[0], None) == found

@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import closing, suppress
 from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -100,38 +100,13 @@ def test_a_missing_or_removed_file_is_not_found(files: RecordingFiles) -> None:
     for _ in range(2):
         files.remove([removed, unfinished])
 
-    assert files.is_empty()
+    assert [] == list(files.stored())
     for id_ in (removed, unfinished):
         with pytest.raises(FileNotFoundError):
             files.open(id_)
     for wrong in ("../escaped", "A" * 32, ""):
         with pytest.raises(ValueError, match="not the id of a recording"):
             files.open(wrong)
-
-
-def test_a_restore_replaces_all_and_can_be_undone(files: RecordingFiles, tmp_path: Path) -> None:
-    old, both, new = (new_recording_id() for _ in range(3))
-    for id_ in (old, both):
-        files.put(id_, id_.encode())
-
-    def draft(name: str) -> Path:
-        folder = tmp_path / name / "new"
-        folder.mkdir(parents=True)
-        for id_ in (both, new):
-            (folder / id_).write_text(id_)
-        return folder
-
-    def kept() -> dict[str, bytes]:
-        return {each.id: content(files, each.id) for each in files.stored()}
-
-    with ExitStack() as undo:
-        files.replace(draft("first"), undo, ExitStack())
-        assert new in kept()
-    assert {id_: id_.encode() for id_ in (old, both)} == kept()
-    done = ExitStack()
-    files.replace(draft("second"), ExitStack().pop_all(), done)
-    done.close()
-    assert {id_: id_.encode() for id_ in (both, new)} == kept()
 
 
 def test_only_old_recordings_are_swept(storage: S3Server) -> None:
@@ -245,7 +220,6 @@ def test_a_login_page_instead_of_the_bucket_is_an_error(storage: S3Server) -> No
         lambda: files.remove([id_]),
         lambda: content(files, id_),
         lambda: list(files.stored()),
-        files.is_empty,
         lambda: files.sweep(time.time()),
     ):
         with pytest.raises(BucketError) as failed:
@@ -317,10 +291,10 @@ def test_a_folder_that_others_can_reach_is_a_problem(tmp_path: Path) -> None:
 
 def test_a_folder_lists_recordings_only(tmp_path: Path) -> None:
     folder = RecordingFolder(tmp_path / "recordings")
-    assert ([], True) == (list(folder.stored()), folder.is_empty())
+    assert [] == list(folder.stored())
     id_ = new_recording_id()
     folder.put(id_, b"audio")
     (folder.path / new_recording_id()).mkdir()
     (folder.path / "notes.txt").write_text("no recording")
 
-    assert ([id_], False) == ([each.id for each in folder.stored()], folder.is_empty())
+    assert [id_] == [each.id for each in folder.stored()]
