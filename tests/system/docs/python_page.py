@@ -27,9 +27,9 @@ search:
 
 <!-- written by make docs -->
 
-What Python code can import. `ncco_server` is for [your own application](../how-to/own-application.md),
-[calls in Python](../how-to/python.md) and [NCCOs](../how-to/ncco-in-python.md); `ncco_server.ncco` has everything about
-NCCOs and webhooks, without a server. The options of actions are in [Options of actions](options.md).
+What Python code can import. `ncco_server` is for [calls in Python](../how-to/python.md) and
+[your own application](../how-to/own-application.md); `ncco_server.ncco` has everything about NCCOs and webhooks,
+without a server. The options of actions are in [Options of actions](options.md).
 """
 NCCO: Final[Any] = ncco_server.ncco
 PACKAGES: Final[tuple[Any, ...]] = (ncco_server, NCCO)

@@ -94,7 +94,7 @@ def test_no_button_copies_output(site: Path) -> None:
 FOUND = {
     "ivr": "index",
     "ngrok": "how-to/your-phone-rings",
-    "twilio": "how-to/from-twilio-studio",
+    "twilio": "how-to/coming-from",
     "forward": "how-to/connect",
     "call forwarding": "how-to/connect",
     "caller id": "how-to/connect",

@@ -186,7 +186,7 @@ def _of_server(server: ServerReading) -> Iterator[HealthProblem]:
         cure = "Fix it, and the server will load the flows automatically."
         plain = "The last change is not live: callers still hear the previous version."
         severity = "error" if rejected in server.reasons else "warning"
-        yield HealthProblem(severity, plain, text, cure, "explanation/revisions", "the flows", "/flows")
+        yield HealthProblem(severity, plain, text, cure, "how-to/upgrade", "the flows", "/flows")
 
 
 _STORE_CURE: Final = "Check the database, its disk, and the log."
@@ -310,7 +310,7 @@ CHECKED: Final = {
     "application": Shown("It is not clear which application's calls this server may take.", SECURITY),
     "key": Shown("The telephone service cannot identify itself to Vonage.", "how-to/secrets"),
     "database": Shown("The list of calls needs attention.", "reference/settings"),
-    "flows": Shown("The flows need attention.", "explanation/revisions", "the flows", "/flows"),
+    "flows": Shown("The flows need attention.", "how-to/upgrade", "the flows", "/flows"),
     "dialling": Shown("Some people who should be called will not be reached.", "how-to/connect", "the flows", "/flows"),
     "recordings": Shown("Messages may not be kept.", RECORDINGS, "the messages", "/messages"),
     "placing": Shown("This server cannot place calls.", "how-to/place", "the placed calls", "/calls/placed"),
