@@ -6,7 +6,7 @@ import asyncio
 from functools import cached_property
 from typing import Final
 
-from ncco_server.errors import StoreUnavailable, UnknownWait
+from ncco_server.errors import StoreUnavailable
 from ncco_server.flow.frame import CallbackKind
 from ncco_server.service import answers, events, fallbacks, placing, waits
 from ncco_server.service.delivery import Delivery, Reply
@@ -62,7 +62,7 @@ class CallService(Turns):
     async def answer(self, delivery: Delivery, flow: str | None = None) -> Reply:
         """During an outage, the store is not asked."""
         if problem := self.store_probe.outage:
-            return self.without_store(delivery, flow, problem)
+            return self.without_store(delivery, flow, f"the store is unavailable: {problem}")
         return await answers.answer(self, delivery, flow)
 
     async def placed_answer(self, token: str, delivery: Delivery) -> Reply:
@@ -82,12 +82,8 @@ class CallService(Turns):
         return await placing.note_event(self, token, delivery) or await self.event(delivery)
 
     async def fallback(self, delivery: Delivery) -> Reply:
-        try:
-            return await fallbacks.fall_back(self, delivery)
-        except UnknownWait as error:
-            return self.failsafe_reply("fallback", str(error), delivery.call, is_called=delivery.failed_url.is_called)
-        except StoreUnavailable as error:
-            return self.without_store(delivery, None, str(error))
+        """Raise UnknownWait if this server did not sign the token of the failed URL."""
+        return await fallbacks.fall_back(self, delivery)
 
     async def probe_store(self) -> None:
         """Store the calls of an outage once it is over."""
@@ -96,4 +92,4 @@ class CallService(Turns):
             await store_unstored(self)
 
     def without_store(self, delivery: Delivery, flow: str | None, problem: str) -> Reply:
-        return reply_without_store(self, delivery, flow, f"the store is unavailable: {problem}")
+        return reply_without_store(self, delivery, flow, problem)

@@ -92,8 +92,8 @@ def failure_of(error: Exception, request: WebhookRequest, path: str) -> Failure:
             return Failure("unsigned", 503, f"not signed: {error}", CURES[error.reason])
         case SignatureError():
             return Failure("wrong-signature", 401, f"wrong signature: {error}", CURES[error.reason])
-        case UnknownWait() if "/{" in path:
-            return Failure("unknown-wait", 404, str(error), _OWN_URLS)
+        case UnknownWait():
+            return Failure("unknown-wait", 404, str(error), _OWN_URLS, is_playable=is_last)
         case StoreUnavailable():
             return Failure("no-store", 503, f"the store is unavailable: {error}", is_playable=is_last)
         case BodyTooLarge():
@@ -120,7 +120,7 @@ def failure_response(error: Exception, request: WebhookRequest, path: str) -> We
     fault = error if failure.is_fault else None
     if failure.outcome == "no-store" and failure.is_playable and delivery is not None:
         try:
-            return WebhookResponse(request.calls.without_store(delivery, None, f"no answer {_within(request)}"))
+            return WebhookResponse(request.calls.without_store(delivery, None, failure.problem))
         except Exception as broken:  # noqa: BLE001 - as in `WebhookRoute`: a caller is on the line
             return failure_response(broken, request, path)
     closes = not request.is_read

@@ -31,6 +31,7 @@ MENU: Final[Mapping[str, Any]] = {
     "retry": {"then": "end"},
 }
 PERSON: Final = {"sorry": {"do": [{"connect": "447700900333"}], "goto": "end"}}
+AWAY: Final = "the store is unavailable: away"
 RECEPTION: Final = [{"action": "connect", "to": "447700900333", "from": "442079460000"}]
 
 
@@ -149,9 +150,8 @@ async def test_a_fallback_without_a_store_plays_the_error_exit_if_the_flow_is_ce
         original = f"{head}/input/{make_token(POLICY.keys[0], WaitRef('input', session, 1, 0))}"
     request = {"url": f"https://x{original}", "type": "answer" if "answer" in original else "event"}
 
-    reply = await service.fallback(
-        delivery({**ANSWER, "to": to, "reason": "Socket timeout.", "original_request": request})
-    )
+    fields = {**ANSWER, "to": to, "reason": "Socket timeout.", "original_request": request}
+    reply = service.without_store(delivery(fields), None, AWAY)
 
     person = [RECEPTION[0] | {"from": to}]
     assert (person if is_person else orjson.loads(service.failsafe)) == heard(reply)
@@ -161,7 +161,8 @@ async def test_without_a_store_an_ncco_that_vonage_rejected_is_not_sent_again() 
     service = await service_of({"acme": flow(default="true")})
     request = {"url": "https://x/webhooks/answer", "type": "answer"}
 
-    reply = await service.fallback(delivery({**ANSWER, "reason": "Invalid NCCO.", "original_request": request}))
+    fields = {**ANSWER, "reason": "Invalid NCCO.", "original_request": request}
+    reply = service.without_store(delivery(fields), None, AWAY)
 
     assert service.failsafe == reply.ncco
 
@@ -177,8 +178,10 @@ async def test_a_short_outage_is_left_to_the_retry(store: Store) -> None:
         await service.answer(delivery(ANSWER))
 
     request = {"url": "https://x/webhooks/answer", "type": "answer"}
-    reply = await service.fallback(delivery({**ANSWER, "reason": "Socket timeout.", "original_request": request}))
-    assert RECEPTION == heard(reply)
+    fallback = delivery({**ANSWER, "reason": "Socket timeout.", "original_request": request})
+    with pytest.raises(StoreUnavailable):
+        await service.fallback(fallback)
+    assert RECEPTION == heard(service.without_store(fallback, None, AWAY))
 
 
 async def test_what_is_kept_of_an_outage_is_bounded() -> None:
@@ -235,7 +238,8 @@ async def test_a_running_call_that_heard_the_error_exit_in_an_outage_is_listed(s
     token = call.token("input")
     leaving.is_away = True
     request = {"url": f"https://x/webhooks/input/{token}", "type": "event"}
-    heard_dial = await service.fallback(delivery({**ANSWER, "reason": "Socket timeout.", "original_request": request}))
+    fields = {**ANSWER, "reason": "Socket timeout.", "original_request": request}
+    heard_dial = service.without_store(delivery(fields), None, AWAY)
     leaving.is_away = False
     await service.probe_store()
     await service.event(delivery({"status": "completed", "uuid": LEG}))
@@ -264,7 +268,8 @@ async def test_fallbacks_of_placed_calls_and_called_parties_without_a_store(
     for kind in ("placed", "onanswer"):
         url = url.replace(f"{kind}/a-token", f"{kind}/{make_token(POLICY.keys[0], WaitRef(kind, 'p1', 1, 0))}")
 
-    reply = await service.fallback(delivery({**fields, "original_request": {"url": f"https://x{url}"}}))
+    fallback = delivery({**fields, "original_request": {"url": f"https://x{url}"}})
+    reply = service.without_store(fallback, None, AWAY)
 
     expected = {
         "failsafe": orjson.loads(service.failsafe),

@@ -143,6 +143,23 @@ async def test_if_the_reply_without_the_store_breaks_too_the_failsafe_plays() ->
     assert (200, FAILSAFE) == (response.status_code, response.content)
 
 
+@each_case(
+    ("original", "heard"),
+    [("input/x", FAILSAFE), ("onanswer/x", b'[{"action":"wait","timeout":0.1}]')],
+)
+async def test_after_a_failed_url_that_this_server_never_wrote_a_caller_hears_the_failsafe(
+    original: str, heard: bytes
+) -> None:
+    fields = {**FIELDS, "reason": "Socket timeout.", "original_request": {"url": f"https://x/webhooks/{original}"}}
+
+    response = await client_of(FakeCalls(not_know_wait)).post("/webhooks/fallback", json=fields)
+
+    assert (200, heard) == (response.status_code, response.content)
+    assert ("unknown-wait", "no such wait") == tuple(
+        response.headers[f"ncco-{name}"] for name in ("failure", "problem")
+    )
+
+
 async def slowly() -> AsyncIterator[bytes]:
     yield b'{"to":'
     await asyncio.sleep(3600)
