@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from datetime import datetime
 from functools import cached_property, partial
@@ -18,7 +18,7 @@ from ncco_server.service.outbox import Verdict
 from ncco_server.service.recording_files import BucketAddress
 from ncco_server.service.turns import Policy
 from ncco_server.settings import Settings, load_settings
-from ncco_server.settings.fields import BUCKET_SECRETS
+from ncco_server.settings.fields import BUCKET_SECRETS, VoiceAccess
 from ncco_server.settings.secrets import wait_keys
 from ncco_server.settings.values import is_loopback
 from ncco_server.store import HookRow, Store
@@ -45,9 +45,30 @@ def policy_of(settings: Settings, keys: tuple[bytes, ...] = ()) -> Policy:
     )
 
 
+def voice_access_of(settings: Settings) -> VoiceAccess | None:
+    """None without an application ID and its private key."""
+    if settings.has_virtual_vonage:
+        return settings.virtual_vonage
+    if settings.missing_to_fetch:
+        return None
+    return VoiceAccess(settings.vonage_api_url, settings.application_id, settings.private_key.get_secret_value())
+
+
+def bucket_of(settings: Settings) -> BucketAddress | None:
+    """None if recordings are in a folder or not kept."""
+    if not settings.has_bucket:
+        return None
+    bucket, _, prefix = settings.recordings.removeprefix("s3://").partition("/")
+    return BucketAddress(bucket, prefix, settings.s3_endpoint, settings.s3_region, *_bucket_keys(settings))
+
+
+def _bucket_keys(settings: Settings) -> Iterator[str]:
+    return (getattr(settings, name).get_secret_value() for name in BUCKET_SECRETS)
+
+
 def recording_files_of(settings: Settings) -> RecordingFiles | None:
     """None if recordings are not kept. Raises SettingsError."""
-    if (bucket := settings.bucket) is not None:
+    if (bucket := bucket_of(settings)) is not None:
         try:
             from ncco_server.service.recording_bucket import RecordingBucket  # noqa: PLC0415 - obstore is an extra
 
@@ -68,8 +89,7 @@ def recording_files_of(settings: Settings) -> RecordingFiles | None:
 
 def with_current_keys(env_file: Path | None, bucket: BucketAddress) -> BucketAddress:
     """Read keys that others may have replaced. Raises SettingsError, OSError."""
-    fresh = load_settings(env_file)
-    key_id, secret_key, token = (getattr(fresh, name).get_secret_value() for name in BUCKET_SECRETS)
+    key_id, secret_key, token = _bucket_keys(load_settings(env_file))
     return bucket._replace(key_id=key_id, secret_key=secret_key, token=token)
 
 
@@ -109,7 +129,7 @@ class Clients:
         self._settings = settings
         self._watch = watch
         self._store = store
-        self._bucket = recording_files_of(settings) if store is not None and settings.bucket is not None else None
+        self._bucket = recording_files_of(settings) if store is not None and settings.has_bucket else None
         self._made = AsyncExitStack()
 
     def look_ups(self) -> AnswerLookups:
@@ -141,10 +161,12 @@ class Clients:
 
     @cached_property
     def _lookups(self) -> LookupClient:
+        from ncco_server.service.lookup_sources import PythonModules  # noqa: PLC0415 - only for flows with lookups
         from ncco_server.service.lookups import LookupClient  # noqa: PLC0415 - only for flows with lookups
 
         settings = self._settings
-        client = LookupClient(settings.lookup_budget_ms, settings.private_hosts, settings.python_modules)
+        modules = PythonModules(settings.python_lookups, settings.flows, (settings.flows, settings.templates))
+        client = LookupClient(settings.lookup_budget_ms, settings.private_hosts, modules)
         self._made.push_async_callback(client.close)
         return client
 

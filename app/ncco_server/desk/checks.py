@@ -148,7 +148,7 @@ class Surroundings:
     @cached_property
     def files(self) -> RecordingFiles | None:
         """None if the storage cannot be used."""
-        if self.is_offline and self.settings.bucket is not None:
+        if self.is_offline and self.settings.has_bucket:
             return None
         with suppress(SettingsError):
             return recording_files_of(self.settings)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
-from ncco_server.assembly import mail_server_of, recording_files_of
+from ncco_server.assembly import mail_server_of, recording_files_of, voice_access_of
 from ncco_server.desk.database import now_ms
 from ncco_server.desk.environment import DOTENV, is_for_git, variables
 from ncco_server.desk.findings import Finding, error, ok, unchecked, warning
@@ -25,7 +25,7 @@ from ncco_server.settings import Settings
 from ncco_server.settings.fields import SECRETS, UUID, variable
 from ncco_server.settings.safety import PLACEHOLDERS, placeholders, unsafe
 from ncco_server.settings.secrets import CONSOLE_KEY_SUFFIX, KEY_SUFFIX
-from ncco_server.store import PlacingControl, Records, open_store
+from ncco_server.store import PlacingControl, Records, database_file, open_store
 from ncco_server.store.table_rows import tables_without_key
 from ncco_server.vonage.keys import rsa_modulus
 from ncco_server.wording import as_sentence, counted, some_of
@@ -72,7 +72,7 @@ def check_files(settings: Settings) -> Iterator[Finding]:
     files = [Path(DOTENV), settings.console_logins, *settings.secret_files]
     if (key := variables().get("VONAGE_PRIVATE_KEY", "")) and "-----BEGIN" not in key:
         files.append(Path(key.strip()).expanduser())
-    if (database := open_store(settings.database_url).path) is not None:
+    if (database := database_file(settings.database_url)) is not None:
         files += [database.with_name(f"{database.name}{suffix}") for suffix in (KEY_SUFFIX, CONSOLE_KEY_SUFFIX)]
     found = [file for file in files if file.is_file()]
     for file in found:
@@ -173,11 +173,11 @@ def check_recordings(settings: Settings, project: Project, *, is_offline: bool) 
         names = " and ".join(missing)
         yield warning(f"recordings are not fetched without {names}", f"Set {names}, or NCCO_RECORDINGS=off.")
     folder = settings.recordings_folder
-    if open_store(settings.database_url).path is None and not settings.recordings and folder is not None:
+    if database_file(settings.database_url) is None and not settings.recordings and folder is not None:
         cure = "Set NCCO_RECORDINGS to a bucket, or to a folder that all hosts share; a single host may use any folder."
         yield warning(f"each host keeps its own recordings, here in {folder.absolute()}", cure)
-    if is_offline and settings.bucket is not None:
-        yield unchecked(f"{settings.bucket} is not checked because of --offline")
+    if is_offline and settings.has_bucket:
+        yield unchecked(f"{settings.recordings} is not checked because of --offline")
         return
     try:
         files = recording_files_of(settings)
@@ -187,7 +187,7 @@ def check_recordings(settings: Settings, project: Project, *, is_offline: bool) 
     problems = list(files.problems()) if files is not None else []
     yield from ((error if problem.is_error else warning)(problem.message, problem.cure) for problem in problems)
     if not problems and not missing:
-        yield ok(f"recordings are kept in {settings.bucket or (folder and folder.absolute())}")
+        yield ok(f"recordings are kept in {folder.absolute() if folder is not None else settings.recordings}")
 
 
 async def check_audio(files: RecordingFiles, read: ReadRecords) -> list[Finding]:
@@ -262,7 +262,7 @@ async def check_placing(settings: Settings, flows: Iterable[Flow], read: ReadRec
         found.append(warning(control.held_for, cure, plain=plain))
     if not any(flow.outbound is not None for flow in flows):
         return found
-    if settings.voice_access is None and not settings.has_virtual_vonage:
+    if voice_access_of(settings) is None and not settings.has_virtual_vonage:
         message = "no calls are placed without VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY"
         found.append(warning(message, "Set both: `ncco go-live` asks for them."))
     return found or [ok("calls can be placed")]

@@ -8,20 +8,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, Self
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from ncco_server.errors import SettingsError
 from ncco_server.flow.files import BUDGET_MS, HANDLERS_CURE, read_handlers
-from ncco_server.service.recording_files import BucketAddress
 from ncco_server.settings import values
 from ncco_server.settings.logins import Login, Role
-from ncco_server.store import open_store
-
-if TYPE_CHECKING:  # most servers need none of them
-    from ncco_server.service.lookup_sources import PythonModules
+from ncco_server.store import database_file
 
 PREFIX: Final = "NCCO_"
 _EVERY_ADDRESS: Final[Mapping[str, str]] = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
@@ -381,20 +377,11 @@ class Settings(Variables):
             for name in ("flows", "templates", "platform", "console_logins", "env_file")
             if (path := getattr(self, name)) is not None
         }
-        if (database := open_store(self.database_url).path) is not None:
+        if (database := database_file(self.database_url)) is not None:
             paths["database_url"] = f"sqlite:///{database.absolute()}"
         if (recordings := self.recordings_folder) is not None:
             paths["recordings"] = str(recordings.absolute())
         return self.model_copy(update=paths)
-
-    @property
-    def voice_access(self) -> VoiceAccess | None:
-        """None without an application ID and its private key."""
-        if self.has_virtual_vonage:
-            return self.virtual_vonage
-        if self.missing_to_fetch:
-            return None
-        return VoiceAccess(self.vonage_api_url, self.application_id, self.private_key.get_secret_value())
 
     @property
     def is_signed(self) -> bool:
@@ -414,24 +401,18 @@ class Settings(Variables):
     def recordings_folder(self) -> Path | None:
         """None if recordings are in a bucket or not kept."""
         if self.recordings:
-            return None if self.recordings == "off" or self.bucket is not None else Path(self.recordings).expanduser()
-        store = open_store(self.database_url)
-        if store.path is not None:
-            return store.path.with_name(f"{store.path.name}-recordings")
-        return Path("recordings") if store.is_durable else None
+            return None if self.recordings == "off" or self.has_bucket else Path(self.recordings).expanduser()
+        if (database := database_file(self.database_url)) is not None:
+            return database.with_name(f"{database.name}-recordings")
+        return None if self.has_memory_store else Path("recordings")
+
+    @property
+    def has_bucket(self) -> bool:
+        return self.recordings.startswith("s3://")
 
     @property
     def keeps_recordings(self) -> bool:
-        return self.bucket is not None or self.recordings_folder is not None
-
-    @property
-    def bucket(self) -> BucketAddress | None:
-        """None if recordings are in a folder or not kept."""
-        if not self.recordings.startswith("s3://"):
-            return None
-        bucket, _, prefix = self.recordings.removeprefix("s3://").partition("/")
-        keys = (getattr(self, name).get_secret_value() for name in BUCKET_SECRETS)
-        return BucketAddress(bucket, prefix, self.s3_endpoint, self.s3_region, *keys)
+        return self.has_bucket or self.recordings_folder is not None
 
     @property
     def missing_to_fetch(self) -> tuple[str, ...]:
@@ -456,7 +437,7 @@ class Settings(Variables):
 
     @property
     def has_memory_store(self) -> bool:
-        return self.database_url.startswith("memory:")
+        return self.database_url.lower().startswith("memory:")
 
     def has_console(self, dev: bool) -> bool:
         """In production, the console needs a password."""
@@ -492,12 +473,6 @@ class Settings(Variables):
         """
         shared = (f"{secret}\0{self.public_url}" for secret in self.signature_secrets)
         return (*_texts(self.key, self.key_previous), *shared)
-
-    @property
-    def python_modules(self) -> PythonModules:
-        from ncco_server.service.lookup_sources import PythonModules  # noqa: PLC0415 - only for flows with lookups
-
-        return PythonModules(self.python_lookups, self.flows, (self.flows, self.templates))
 
 
 def _texts(*secrets: SecretStr) -> tuple[str, ...]:

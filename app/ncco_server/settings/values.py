@@ -19,7 +19,7 @@ from ncco_server.ncco import check
 from ncco_server.ncco.durations import is_spoken
 from ncco_server.ncco.value_types import digits_in
 from ncco_server.ncco.value_types.addresses import is_address
-from ncco_server.store import open_store
+from ncco_server.store import database_file
 
 _WEBHOOK_PATH: Final = re.compile(r"/webhooks/(?:answer|event|fallback)(?:/|$)")
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+")
@@ -166,7 +166,7 @@ def _split(text: str) -> SplitResult:
 
 
 def read_database_url(text: str) -> str:
-    open_store(text)
+    database_file(text)
     return text.strip()
 
 

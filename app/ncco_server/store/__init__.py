@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from ncco_server.errors import AlreadyOpen as AlreadyOpen
 from ncco_server.errors import Conflict as Conflict
@@ -77,33 +78,40 @@ def open_store(url: str) -> Store:
 
     The path after `sqlite:///` is literal, without escapes or options. `memory://` lasts until the process ends.
     """
+    file = database_file(url)
+    if file is not None or url.strip().lower().startswith("memory:"):
+        return Store(SqliteDatabase(file))
+    database: Database = _postgres_module().PostgresDatabase(read_address(url))
+    return Store(database)
+
+
+def database_file(url: str) -> Path | None:
+    """The file of an SQLite database; None for another one. Raises ValueError with the fix."""
     scheme, found, rest = url.strip().partition("://")
     if not found:
         raise ValueError(f"a database URL starts with a scheme and ://; {_CURE}")
     match scheme.lower():
         case "sqlite":
-            return Store(SqliteDatabase(_file(rest)))
+            return _file(rest)
         case "postgresql" | "postgres":
-            return Store(_postgres(url))
-        case "memory" if rest in ("", "/"):
-            return Store(SqliteDatabase())
+            read_address(url)
+            _postgres_module()
         case "memory":
-            raise ValueError("memory:// takes no path; write memory://")
+            if rest not in ("", "/"):
+                raise ValueError("memory:// takes no path; write memory://")
         case _:
             raise ValueError(f"this version does not support {scheme}://; {_CURE}")
+    return None
 
 
-def _postgres(url: str) -> Database:
-    address = read_address(url)
+def _postgres_module() -> ModuleType:
     try:
-        module = import_module("ncco_server.store.postgres")
+        return import_module("ncco_server.store.postgres")
     except ModuleNotFoundError as missing:
         if missing.name != "asyncpg":
             raise
         cure = 'run pip install ".[postgres]" in a copy of the repository, or add [postgres] to the wheel'
         raise ValueError(f"PostgreSQL needs its driver; {cure}") from missing
-    database: Database = module.PostgresDatabase(address)
-    return database
 
 
 def _file(rest: str) -> Path:

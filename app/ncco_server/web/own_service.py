@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from structlog.typing import FilteringBoundLogger
 
-from ncco_server.assembly import Clients, policy_of
+from ncco_server.assembly import Clients, policy_of, voice_access_of
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.flow.loader import load_files
 from ncco_server.flow.model import Project
@@ -115,7 +115,7 @@ class OwnService:
             ended=metrics.call_ended,
         )
         self._voice_client = self.voice = self.placer = None
-        if settings.voice_access is not None:
+        if voice_access_of(settings) is not None:
             from ncco_server.service.outgoing import new_client  # noqa: PLC0415 - only with an application's key
             from ncco_server.web.placing import make_placer, make_voice_api  # noqa: PLC0415 - only with an application's key
 

@@ -8,6 +8,7 @@ from datetime import datetime
 import httpx
 from structlog.typing import FilteringBoundLogger
 
+from ncco_server.assembly import voice_access_of
 from ncco_server.service.calls import CallService
 from ncco_server.service.placing.placer import Placer, PlacingPolicy
 from ncco_server.service.poller import PollListener
@@ -37,7 +38,7 @@ def make_voice_api(
     settings: Settings, client: httpx.AsyncClient, log: FilteringBoundLogger, clock: Callable[[], datetime]
 ) -> VoiceApi | None:
     """None if the settings lack the application or a valid key."""
-    access = settings.voice_access
+    access = voice_access_of(settings)
     if access is None:
         return None
     tokens = application_tokens(access.application_id, access.private_key, log, "calls not placed")

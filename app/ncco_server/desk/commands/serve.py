@@ -14,7 +14,7 @@ from typing import Final
 
 import click
 
-from ncco_server.assembly import mail_server_of
+from ncco_server.assembly import mail_server_of, voice_access_of
 from ncco_server.desk import options
 from ncco_server.desk.ending import ENDING
 from ncco_server.desk.environment import folders
@@ -266,7 +266,7 @@ def _console_beside(
 
 def _on_placing(settings: Settings, *, dev: bool) -> str:
     """Return where placed calls ring; "" unless in development."""
-    access = settings.voice_access
+    access = voice_access_of(settings)
     if access is None and not settings.has_virtual_vonage:
         return f"No calls are placed: set {' and '.join(settings.missing_to_fetch)}."
     if access is None:

@@ -13,7 +13,7 @@ from typing import Annotated, TypeAlias
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from ncco_server.assembly import recording_files_of
+from ncco_server.assembly import recording_files_of, voice_access_of
 from ncco_server.errors import StoreError
 from ncco_server.service.hand_hours import HandHours, hand_hours
 from ncco_server.service.overview import Overview
@@ -70,7 +70,7 @@ class Console:
     @property
     def can_place(self) -> bool:
         """Whether calls are placed, if only on the phone in the console."""
-        return self.incoming is not None or self.settings.voice_access is not None
+        return self.incoming is not None or voice_access_of(self.settings) is not None
 
     @property
     def has_key(self) -> bool:

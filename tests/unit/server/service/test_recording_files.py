@@ -16,7 +16,7 @@ from typing import ClassVar
 
 import pytest
 
-from ncco_server.assembly import with_current_keys
+from ncco_server.assembly import bucket_of, with_current_keys
 from ncco_server.service.recording_bucket import PART_BYTES, BucketError, RecordingBucket
 from ncco_server.service.recording_files import RecordingFiles, new_recording_id, size_of
 from ncco_server.service.recording_folder import RecordingFolder
@@ -245,8 +245,9 @@ def test_keys_are_reloaded_and_the_previous_ones_stay_while_they_cannot_be_read(
         monkeypatch.setenv(f"{name}_FILE", str(tmp_path / name))
         (tmp_path / name).write_text("AKIAOLD\n")
     settings, id_ = load_settings(), new_recording_id()
-    assert settings.bucket is not None
-    files = RecordingBucket(settings.bucket, partial(with_current_keys, settings.env_file), keys_s=0)
+    bucket = bucket_of(settings)
+    assert bucket is not None
+    files = RecordingBucket(bucket, partial(with_current_keys, settings.env_file), keys_s=0)
     with pytest.raises(BucketError, match="InvalidAccessKeyId") as refused:
         files.put(id_, b"audio")
     assert "correct AWS_ACCESS_KEY_ID" in refused.value.cure

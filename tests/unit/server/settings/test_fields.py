@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ncco_server.assembly import mail_server_of, policy_of
+from ncco_server.assembly import mail_server_of, policy_of, voice_access_of
 from ncco_server.errors import SettingsError
 from ncco_server.ncco.field_docs import field_docs
 from ncco_server.settings import Settings, load_settings
@@ -90,7 +90,7 @@ def test_every_setting_that_can_be_wrong_has_a_fix(field: str) -> None:
         ),
         ("s3://calls/a/b-1", "recordings", "NCCO_RECORDINGS", "s3://calls/a/b-1/"),
         ("s3://calls", "recordings", "NCCO_RECORDINGS", "s3://calls/"),
-        (None, "bucket", "NCCO_RECORDINGS", "./calls"),
+        (False, "has_bucket", "NCCO_RECORDINGS", "./calls"),
         ("http://minio:9000", "s3_endpoint", "NCCO_S3_ENDPOINT", "http://minio:9000/"),
         ("http://10.1.2.3:9000", "s3_endpoint", "NCCO_S3_ENDPOINT", "http://10.1.2.3:9000"),
         ("http://[fd00::1]", "s3_endpoint", "NCCO_S3_ENDPOINT", "http://[fd00::1]"),
@@ -269,8 +269,8 @@ def test_calls_are_placed_with_the_application_and_its_key(monkeypatch: pytest.M
     without_key = loaded(monkeypatch, VONAGE_APPLICATION_ID="an-application")
     whole = loaded(monkeypatch, VONAGE_PRIVATE_KEY=PEM)
 
-    assert without_key.voice_access is None
-    assert ("https://api.nexmo.com", "an-application", PEM) == whole.voice_access
+    assert voice_access_of(without_key) is None
+    assert ("https://api.nexmo.com", "an-application", PEM) == voice_access_of(whole)
 
 
 @pytest.mark.parametrize("virtual", [None, VoiceAccess("http://127.0.0.1:9", "another", "key")])
@@ -282,7 +282,7 @@ def test_a_virtual_vonage_replaces_the_real_one_in_child_processes_too(
 
     copies = settings.model_copy(update={"port": 1}), pickle.loads(pickle.dumps(settings))  # noqa: S301 - our own
 
-    assert [virtual] * 3 == [each.voice_access for each in (settings, *copies)]
+    assert [virtual] * 3 == [voice_access_of(each) for each in (settings, *copies)]
     assert PEM == settings.private_key.get_secret_value()  # that of recordings
 
 
