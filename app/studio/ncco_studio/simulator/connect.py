@@ -15,7 +15,7 @@ from ncco_studio.simulator.legs import Identity, Leg, SimulatedConversation, Sou
 from ncco_studio.simulator.parties import DETAILS, ENDLESS, MACHINES, UNSPECIFIC, Behaviour, Words, address_of
 from ncco_studio.simulator.playback import Playback
 from ncco_studio.simulator.scheduler import Process, Routine, Signal, first_of
-from ncco_studio.simulator.transcript import Action, Ncco, Waited
+from ncco_studio.simulator.transcript import Action, AwaitedDial, Ncco
 
 DETECTION_S: Final = 5.0
 """From the answer to the result of machine detection. Our estimate."""
@@ -273,7 +273,7 @@ def _decided(leg: Leg, action: Action) -> Routine[Behaviour]:
     """Wait for `Leg.decide`; after the ringing time, the outcome is a timeout."""
     leg.decision = Behaviour("timeout")
     leg.decided = Signal()
-    leg.wait_for_party(Waited("dial", action, address=address_of(action["endpoint"][0])))
+    leg.wait_for_party(AwaitedDial(action, address=address_of(action["endpoint"][0])))
     try:
         yield from first_of(leg.decided, within=float(action.get("timeout", 60)))
     finally:

@@ -18,7 +18,7 @@ from ncco_studio.simulator.legs import NO_SETTINGS, EndedBy, Identity, Leg, Reco
 from ncco_studio.simulator.parties import Parties
 from ncco_studio.simulator.scheduler import Process, Routine, Scheduler, pause
 from ncco_studio.simulator.servers import Server, Target, ask_in_time
-from ncco_studio.simulator.transcript import Action, Ncco
+from ncco_studio.simulator.transcript import Action, AwaitedInput, Ncco
 
 ALONE_S: Final = 60.0
 """A called party stays on the line alone for this long. Our estimate."""
@@ -227,7 +227,7 @@ class CallControl(ABC):
         waited = leg.open
         if leg.player is not None:
             leg.player.cancel()
-        if waited is not None and waited.kind == "input" and self.assumes.transfer_during_input == "sent":
+        if isinstance(waited, AwaitedInput) and self.assumes.transfer_during_input == "sent":
             nothing = {"dtmf": {"digits": "", "timed_out": False}, "speech": {"results": []}}
             self.send("input", self.target(waited.action, leg), payloads.collected(leg, nothing), leg)
         self.end_recordings_of_replaced(leg)

@@ -13,7 +13,7 @@ from ncco_studio.simulator.legs import InputQueue, Leg
 from ncco_studio.simulator.playback import Playback
 from ncco_studio.simulator.scheduler import Routine
 from ncco_studio.simulator.servers import Target
-from ncco_studio.simulator.transcript import Action, Ncco, PartyInput, PressedKey, Speech, Waited
+from ncco_studio.simulator.transcript import Action, AwaitedInput, Ncco, PartyInput, PressedKey, Speech, Waited
 
 Collected: TypeAlias = Mapping[str, Mapping[str, Any]]
 """The webhook's fields."""
@@ -35,7 +35,7 @@ def collect(playback: Playback, action: Action) -> Routine[Ncco | None]:
         return None
     platform = playback.platform
     leg = playback.leg
-    leg.open = Waited("input", action, frozenset(action["type"]))
+    leg.open = AwaitedInput(action, frozenset(action["type"]))
     try:
         collected = yield from _collected(playback, action, leg.open)
     finally:

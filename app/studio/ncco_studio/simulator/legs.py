@@ -20,6 +20,7 @@ from ncco_studio.simulator.scheduler import LONGEST_CALL_MS, Process, Routine, S
 from ncco_studio.simulator.servers import Target
 from ncco_studio.simulator.transcript import (
     Action,
+    AwaitedDial,
     CallMoment,
     Heard,
     HeardKind,
@@ -281,7 +282,7 @@ class Leg:
 
     async def decide(self, behaviour: Behaviour) -> None:
         """Raises NothingToDecide."""
-        if self.open is None or self.open.kind != "dial":
+        if not isinstance(self.open, AwaitedDial):
             raise NothingToDecide("no dial waits for a decision; `Parties(other=None)` makes dials wait")
         self.waited = None
         self.decision = behaviour

@@ -14,7 +14,7 @@ from ncco_studio.simulator.input import collect
 from ncco_studio.simulator.legs import InputQueue, Leg, Recording, SimulatedConversation
 from ncco_studio.simulator.playback import Playback
 from ncco_studio.simulator.scheduler import Routine, first_of, pause
-from ncco_studio.simulator.transcript import Action, Ncco, PressedKey, Speech, Waited
+from ncco_studio.simulator.transcript import Action, AwaitedRecording, Ncco, PressedKey, Speech
 
 Perform: TypeAlias = Callable[[Playback, Action], Routine[Ncco | None]]
 
@@ -69,7 +69,7 @@ def record(playback: Playback, action: Action) -> Routine[None]:
     recording = platform.new_recording(leg, action)
     leg.recordings.append(recording)
     if any(action.get(name) is not None for name in RECORD_ENDS):
-        leg.wait_for_party(Waited("record", action))
+        leg.wait_for_party(AwaitedRecording(action))
         try:
             yield from _until_over(playback, action, recording)
         finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 Action: TypeAlias = dict[str, Any]
 Ncco: TypeAlias = list[Action]
@@ -65,26 +65,50 @@ PartyInput: TypeAlias = PressedKey | Speech
 
 @dataclass(frozen=True, slots=True)
 class Waited:
-    """What the call waits for.
+    """What the call waits for: a class for each.
 
     Attributes:
-        kind: `input`: keys or speech, after all prompts. `record`: silence or a key. `dial`: `Leg.decide`.
         takes: for an input, `dtmf`, `speech` or both.
         address: for a dial, the number, user, URI or extension.
+        is_for_caller: what the party itself does ends it.
     """
 
-    kind: Literal["input", "record", "dial"]
+    kind: ClassVar[Literal["input", "record", "dial"]]
+    is_for_caller: ClassVar[bool] = True
+
     action: Mapping[str, Any]
     takes: frozenset[str] = frozenset()
     address: str = ""
 
     def is_ended_by(self, given: PartyInput) -> bool:
-        """A dial is never ended."""
-        if self.kind == "input":
-            return ("dtmf" if isinstance(given, PressedKey) else "speech") in self.takes
+        return False
+
+
+class AwaitedInput(Waited):
+    """Keys or speech, after all prompts."""
+
+    kind = "input"
+
+    def is_ended_by(self, given: PartyInput) -> bool:
+        return ("dtmf" if isinstance(given, PressedKey) else "speech") in self.takes
+
+
+class AwaitedRecording(Waited):
+    """Silence or a key."""
+
+    kind = "record"
+
+    def is_ended_by(self, given: PartyInput) -> bool:
         if isinstance(given, PressedKey):
-            return self.kind == "record" and given.digit == self.action.get("endOnKey")
-        return self.kind == "record" and any(self.action.get(name) is not None for name in ("endOnSilence", "timeOut"))
+            return bool(given.digit == self.action.get("endOnKey"))
+        return any(self.action.get(name) is not None for name in ("endOnSilence", "timeOut"))
+
+
+class AwaitedDial(Waited):
+    """What the dialled party does: see `Leg.decide`."""
+
+    kind = "dial"
+    is_for_caller = False
 
 
 MomentKind: TypeAlias = Literal["input", "record", "dial", "until", "idle", "end"]

@@ -24,7 +24,7 @@ from ncco_server.terminal import printable
 from ncco_studio.simulator.legs import CallIsOver, Leg
 from ncco_studio.simulator.parties import PartyOutcome
 from ncco_studio.simulator.scheduler import NoProgress
-from ncco_studio.simulator.transcript import CallMoment, Waited
+from ncco_studio.simulator.transcript import AwaitedInput, CallMoment, Waited
 from ncco_studio.verify.scenarios.model import Scenario
 from ncco_studio.verify.scenarios.observed_call import ObservedCall
 from ncco_studio.verify.scenarios.result import Result
@@ -235,7 +235,7 @@ class PlayedCall:
     def accepted_input(self) -> AcceptedInput:
         """If the flow's step is unknown, the NCCO decides."""
         waited = self.leg.open if self.moment.kind == "idle" else self.moment.waited
-        if waited is None or waited.kind != "input":
+        if not isinstance(waited, AwaitedInput):
             return AcceptedInput()
         return _accepted_input(waited, _asked_in(self.session, self._flows))
 
@@ -387,7 +387,7 @@ class PlayedCall:
         before = self.moment
         turns = len(self.placed.turns)
         await self.reach(at)
-        if waited is not None and waited.kind != "dial" and self.leg.open is not waited and not self.leg.is_over:
+        if waited is not None and waited.is_for_caller and self.leg.open is not waited and not self.leg.is_over:
             self._append(SilenceStep(), CallMoment(before.at, "until", waited), turns)
             self._acted_at = self.leg.at
         self._append_wait()

@@ -22,6 +22,7 @@ from ncco_studio.simulator.legs import CallIsOver, Leg
 from ncco_studio.simulator.parties import ENDLESS, Behaviour, Parties
 from ncco_studio.simulator.rest.server import LiveVonage
 from ncco_studio.simulator.servers import HttpServer, moved
+from ncco_studio.simulator.transcript import AwaitedDial
 from ncco_studio.verify.played_lines import leg_lines
 from ncco_studio.verify.scenarios.script import HangUpStep, PressStep, SilenceStep, SpeakStep, step_of
 
@@ -78,7 +79,7 @@ class IncomingCalls:
     def _ringing_legs(self) -> Iterator[tuple[Leg, Leg]]:
         """Ringing legs, each with the leg whose dial waits for a decision: itself, or the one that dials it."""
         for leg in self._live.vonage.legs.values():
-            if leg.waited is not None and leg.waited.kind == "dial":
+            if isinstance(leg.waited, AwaitedDial):
                 yield (leg.dialled[-1] if leg.is_answered else leg), leg
 
     async def choose(self, uuid: str, choice: Choice) -> None:

@@ -19,7 +19,7 @@ from ncco_server.suggest import nearest
 from ncco_studio.simulator.legs import SURE, Leg
 from ncco_studio.simulator.parties import Behaviour, PartyOutcome, Words
 from ncco_studio.simulator.platform import Vonage
-from ncco_studio.simulator.transcript import CallMoment, MomentKind
+from ncco_studio.simulator.transcript import AwaitedInput, CallMoment, MomentKind
 from ncco_studio.verify.scenarios.values import (
     ANY_MAP,
     EXCERPTS,
@@ -103,7 +103,7 @@ class ScriptStep(ScenarioModel):
         """Return "" if the step is possible at a moment of a call."""
         if self.when_done is not None and moment.kind not in self.when_done:
             return self.otherwise
-        accepted = leg.open.takes if leg.open is not None and leg.open.kind == "input" else {self.takes}
+        accepted = leg.open.takes if isinstance(leg.open, AwaitedInput) else {self.takes}
         return self.otherwise if self.takes and self.takes not in accepted else ""
 
     async def perform(self, call: ScriptedCall) -> None:
