@@ -1,8 +1,9 @@
-"""What people see of a line: today's calls, who is on it, who should be called back, messages, and one call in full."""
+"""What people see of a line: today's calls, who is on it and who should be called back, messages, and all calls."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -14,10 +15,13 @@ from ncco_server.engine.session import caller_of
 from ncco_server.flow.model import Flow, Project
 from ncco_server.ncco.value_types import is_withheld
 from ncco_server.service.call_results import open_calls, results_of
-from ncco_server.service.call_search import FoundCall, find_calls
+from ncco_server.service.call_search import FoundCall, FoundCalls, find_calls
 from ncco_server.service.hand_hours import hand_hours
 from ncco_server.service.masks import json_object
 from ncco_server.service.phone_numbers import dialable
+from ncco_server.service.recording_files import RecordingFiles, in_thread
+from ncco_server.service.recordings import has_file
+from ncco_server.service.turns import CALL_EXPIRY_MS
 from ncco_server.store import (
     QUARTER_MS,
     CalledCounts,
@@ -46,6 +50,9 @@ WATCHED_ROWS: Final = 200
 WATCHED_AGE: Final = timedelta(hours=4)
 """Open calls that began earlier are not watched: their end may never be reported."""
 WEEK: Final = timedelta(7)
+MOST_COUNTED: Final = 100_000
+"""Open calls."""
+_ID: Final = re.compile(r"[0-9a-f]{8}[0-9a-f-]*|CON-[0-9a-f-]+")
 
 Box: TypeAlias = Literal["new", "done", "deleted"]
 BOXES: Final[Mapping[Box, RecordingFilter]] = {
@@ -152,6 +159,48 @@ class Overview:
         found = await recordings.list(most + 1, before, BOXES[box])
         older = found[most - 1].id if len(found) > most else ""
         return Inbox(found[:most], older, await recordings.count())
+
+    async def fetch_again(self, id_: str, files: RecordingFiles | None, now: datetime) -> bool:
+        """Fetch the audio of a message from Vonage if it is not here. Return False if the message does not exist.
+
+        Also raises OSError.
+        """
+        await self._store.open()
+        recordings, now_ms = self._store.recordings, milliseconds(now)
+        is_waiting = await recordings.retry(now_ms, id_)
+        if not is_waiting and files is not None and not await in_thread(has_file, files, id_):
+            await recordings.mark_lost(id_, now_ms)
+        row = await recordings.get(id_)
+        return row is not None and row.state != "deleted"
+
+    async def calls(
+        self,
+        wanted: CallFilter,
+        most: int,
+        flows: Mapping[str, Flow],
+        now: datetime,
+        *,
+        id_: str = "",
+        word: str = "",
+        before: int | None = None,
+    ) -> FoundCalls:
+        """The calls whose ID begins with `id_`, or else those that match, newest first. See `find_calls`."""
+        now_ms = milliseconds(now)
+        async with self._records() as records:
+            if _ID.fullmatch(id_) and (named := await records.calls_like(id_, most)):
+                known = await results_of(records, named, now_ms, flows)
+                return FoundCalls([(row, known.get(row.key)) for row in named])
+            return await find_calls(records, wanted, most, now_ms, before=before, word=word, flows=flows)
+
+    async def own_results(self) -> list[str]:
+        """The names of the flows' own results that stored calls have."""
+        async with self._records() as records:
+            return await records.own_results()
+
+    async def revisions(self, now: datetime) -> list[tuple[str, str, int]]:
+        """Flows and revisions with open calls, and how many these are."""
+        async with self._records() as records:
+            return await records.open_revisions(milliseconds(now) - CALL_EXPIRY_MS, MOST_COUNTED)
 
     async def call(self, name: str, flows: Mapping[str, Flow], now: datetime) -> WholeCall | None:
         """The call whose ID begins with `name`; None if there is none, or more than one."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime, tzinfo
 from functools import partial
 from typing import Annotated, Any, Final, TypeAlias, TypeVar
@@ -16,10 +15,9 @@ from ncco_server.desk.recorded_calls import entries_of
 from ncco_server.desk.transcript import stored_lines
 from ncco_server.flow.model import Project
 from ncco_server.results import MISSED, RESULTS
-from ncco_server.service.call_results import results_of
-from ncco_server.service.call_search import FoundCalls, find_calls
+from ncco_server.service.call_search import FoundCalls
 from ncco_server.service.phone_numbers import readable, sought_digits
-from ncco_server.store import CallFilter, CallRow, Records, ResultRow, milliseconds
+from ncco_server.store import CallFilter, CallRow, ResultRow, milliseconds
 from ncco_server.wording import duration_text
 from ncco_studio.console.access import CanLook
 from ncco_studio.console.change.fields import group_title
@@ -55,7 +53,6 @@ _PLAIN: Final[Mapping[str, str]] = {
     "unknown": "not known",
 }
 """Results in the owner's words, if nothing else about the call matters."""
-_ID: Final = re.compile(r"[0-9a-f]{8}[0-9a-f-]*|CON-[0-9a-f-]+")
 
 
 class CallSearch(PeriodQuery, ListSearch):
@@ -97,17 +94,6 @@ class CallSearch(PeriodQuery, ListSearch):
 
 
 Search: TypeAlias = Annotated[CallSearch, Query()]
-
-
-async def _find(records: Records, search: CallSearch, limit: int, now: datetime, project: Project) -> FoundCalls:
-    """The call whose ID is the text of the search, or the filtered calls, newest first."""
-    now_ms = milliseconds(now)
-    if _ID.fullmatch(search.q.strip()) and (named := await records.calls_like(search.q.strip(), limit)):
-        known = await results_of(records, named, now_ms, project.flows)
-        return FoundCalls([(row, known.get(row.key)) for row in named])
-    wanted = search.filter(now, project.zone_of())
-    flows = project.flows
-    return await find_calls(records, wanted, limit, now_ms, before=search.before, word=search.word, flows=flows)
 
 
 def plain_state(call: ResultRow, texts: Mapping[str, str]) -> str:
@@ -166,9 +152,8 @@ async def _listed(request: Request, search: CallSearch, template: str) -> Respon
     console = console_of(request)
     now = datetime.now(UTC)
     project = (await console.read_project()).project
-    async with console.records() as records:
-        found = await _find(records, search, PAGE, now, project)
-        own_results = await records.own_results()
+    found = await _finder(console, search, project, now)(None, PAGE)
+    own_results = await console.overview.own_results()
     now_ms = milliseconds(now)
     texts = texts_of(project)
     return render(
@@ -192,12 +177,27 @@ def _pages(
     """All calls of a search; a slow download keeps no connection to the database open."""
     now = datetime.now(UTC)
 
-    async def find(before: int | None, limit: int) -> FoundCalls:
-        async with console.records() as records:
-            page = search if before is None else search.model_copy(update={"before": before})
-            return await _find(records, page, limit, now, project)
+    return call_pages(_finder(console, search, project, now), shown, milliseconds(now))
 
-    return call_pages(find, shown, milliseconds(now))
+
+def _finder(
+    console: Console, search: CallSearch, project: Project, now: datetime
+) -> Callable[[int | None, int], Awaitable[FoundCalls]]:
+    """A function that finds calls after a key, by default that of the search, and at most so many."""
+    wanted = search.filter(now, project.zone_of())
+
+    async def find(before: int | None, most: int) -> FoundCalls:
+        return await console.overview.calls(
+            wanted,
+            most,
+            project.flows,
+            now,
+            id_=search.q.strip(),
+            word=search.word,
+            before=search.before if before is None else before,
+        )
+
+    return find
 
 
 TITLES: Final = {

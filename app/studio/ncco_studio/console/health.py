@@ -18,11 +18,7 @@ from ncco_server.desk.project import LoadedProject, Source
 from ncco_server.errors import StoreError
 from ncco_server.flow.model import Project
 from ncco_server.service.figures import LookupFigures, ServerFigures
-from ncco_server.service.recording_files import NO_KEY
-from ncco_server.service.recordings import SET_KEY
-from ncco_server.service.turns import CALL_EXPIRY_MS
 from ncco_server.settings import Settings
-from ncco_server.store import milliseconds, open_store
 from ncco_server.version import VERSION
 from ncco_server.wording import as_sentence, counted
 from ncco_studio.console.access import CanLook
@@ -39,8 +35,6 @@ MANY_FAILED_TRIES: Final = 3
 """Failed attempts in an hour that are a problem; a few are normal, since a first attempt may be too early."""
 STUCK: Final = timedelta(hours=1)
 """A job that fails or runs for longer is a problem. Most take less than a minute."""
-MOST_COUNTED: Final = 100_000
-"""Open calls."""
 SLOW_S: Final = 2.5
 """Webhooks are too slow above this; Vonage gives up after 5 s."""
 FAULTS: Final = "explanation/faults"
@@ -76,7 +70,12 @@ class HealthProblem(NamedTuple):
 async def health(request: Request, console: TheConsole, _: CanLook) -> Response:
     settings = console.settings
     now = datetime.now(UTC)
-    revisions, away = await _revisions(console, now)
+    revisions: list[tuple[str, str, int]] = []
+    away = None
+    try:
+        revisions = await console.overview.revisions(now)
+    except StoreError as error:
+        away = error
     server = await console.server.read()
     figures = server.figures
     read = await console.read_project()
@@ -94,7 +93,7 @@ async def health(request: Request, console: TheConsole, _: CanLook) -> Response:
         backup=_moment(figures.last_backup),
         knows_calls=away is None,
         revisions=[(flow, revision, calls, latest.get(flow) == revision) for flow, revision, calls in revisions],
-        store=open_store(settings.database_url).label,
+        store=console.store.label,
         version=VERSION,
     )
 
@@ -111,7 +110,7 @@ async def problems_of(
         *_of_lost(figures),
         *_of_backup(figures, now),
         *_of_jobs(figures, now),
-        *_of_waiting(figures, console.settings),
+        *_of_waiting(figures),
         *([_of_store(away)] if away else await _of_checks(console, server, read)),
     ]
     return sorted(problems, key=lambda problem: problem.severity)
@@ -139,15 +138,6 @@ def _sentences(figures: ServerFigures, settings: Settings) -> Iterator[str]:
     yield f"The server answered {_answered(figures, settings)} (webhooks)."
     yield f"Answers usually take {usual} (p50); the slowest one in a hundred takes {slow} (p99)."
     yield f"Callers heard the emergency announcement (failsafe): {figures.failsafes or 'none'}."
-
-
-async def _revisions(console: Console, now: datetime) -> tuple[list[tuple[str, str, int]], StoreError | None]:
-    """Open calls by flow and revision, and the problem if they cannot be read."""
-    try:
-        async with console.records() as records:
-            return await records.open_revisions(milliseconds(now) - CALL_EXPIRY_MS, MOST_COUNTED), None
-    except StoreError as error:
-        return [], error
 
 
 def _of_store(error: StoreError) -> HealthProblem:
@@ -272,8 +262,8 @@ def _of_jobs(figures: ServerFigures, now: datetime) -> Iterator[HealthProblem]:
             yield HealthProblem("warning", plain, text, cure, MONITOR)
 
 
-def _of_waiting(figures: ServerFigures, settings: Settings) -> Iterator[HealthProblem]:
-    """What waits after a failed attempt, or cannot be attempted."""
+def _of_waiting(figures: ServerFigures) -> Iterator[HealthProblem]:
+    """What waits after failed attempts."""
     tries = figures.hook_tries.get("failed", 0)
     if (waiting := figures.hooks.get("waiting")) and tries >= MANY_FAILED_TRIES:
         waits = f"{counted(waiting, 'hook')} {'waits' if waiting == 1 else 'wait'}"
@@ -281,17 +271,13 @@ def _of_waiting(figures: ServerFigures, settings: Settings) -> Iterator[HealthPr
         cure = "`ncco hooks` says why. The server retries them."
         plain = f"{counted(waiting, 'notification')} {'has' if waiting == 1 else 'have'} not been sent yet."
         yield HealthProblem("warning", plain, text, cure, MONITOR)
-    if not (waiting := figures.recordings.get("waiting")):
-        return
-    text = f"{counted(waiting, 'recording')} {'is' if waiting == 1 else 'are'} not here yet: "
-    plain = f"{counted(waiting, 'message')} {'has' if waiting == 1 else 'have'} not arrived yet."
     tries = figures.recording_tries.get("failed", 0)
-    if settings.missing_to_fetch:
-        cure = f"{as_sentence(SET_KEY)}."
-        yield HealthProblem("warning", plain, f"{text}{NO_KEY}.", cure, RECORDINGS, "the messages", "/messages")
-    elif tries >= MANY_FAILED_TRIES and not figures.recording_tries.get("kept"):
-        cure = "Each says why. The server retries them."
+    waiting = figures.recordings.get("waiting", 0)
+    if waiting and tries >= MANY_FAILED_TRIES and not figures.recording_tries.get("kept"):
+        text = f"{counted(waiting, 'recording')} {'is' if waiting == 1 else 'are'} not here yet: "
         text += f"{tries} attempts failed in the last hour."
+        plain = f"{counted(waiting, 'message')} {'has' if waiting == 1 else 'have'} not arrived yet."
+        cure = "Each says why. The server retries them."
         yield HealthProblem("warning", plain, text, cure, RECORDINGS, "the messages", "/messages")
 
 

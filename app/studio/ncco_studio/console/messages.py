@@ -15,7 +15,6 @@ from ncco_server.errors import StoreError
 from ncco_server.service.overview import BOXES, Box
 from ncco_server.service.phone_numbers import readable
 from ncco_server.service.recording_files import in_thread, size_of
-from ncco_server.service.recordings import has_file
 from ncco_server.store import RecordingRow, milliseconds
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.audit import audit
@@ -169,7 +168,7 @@ async def change(
         case "delete" | "restore":
             is_there = await recordings.mark_deleted(id_, now if action == "delete" else None, by)
         case "fetch":
-            is_there = await _fetch_again(console, id_, now)
+            is_there = await _fetch_again(console, id_)
     if not is_there or row is None:
         raise HTTPException(404, "This message was deleted for good.")
     return await record(request, change_of(action, row, now), message=id_)
@@ -185,15 +184,8 @@ def change_of(action: Action, row: RecordingRow, at: int) -> Change:
     return Change(f"message: {action}", f"The message from {who} {said}.", address, undo)
 
 
-async def _fetch_again(console: Console, id_: str, now: int) -> bool:
-    """Return False if the message does not exist."""
-    recordings = (await console.opened_store()).recordings
-    files = console.recording_files
-    if not await recordings.retry(now, id_) and files is not None:
-        try:
-            if not await in_thread(has_file, files, id_):
-                await recordings.mark_lost(id_, now)
-        except OSError as error:
-            raise HTTPException(503, f"This message cannot be fetched now: {error}.") from error
-    row = await recordings.get(id_)
-    return row is not None and row.state != "deleted"
+async def _fetch_again(console: Console, id_: str) -> bool:
+    try:
+        return await console.overview.fetch_again(id_, console.recording_files, datetime.now(UTC))
+    except OSError as error:
+        raise HTTPException(503, f"This message cannot be fetched now: {error}.") from error
