@@ -18,12 +18,10 @@ from ncco_server.flow.model import Flow
 from ncco_server.service.phone_numbers import readable
 from ncco_server.suggest import nearest
 from ncco_studio.console.access import CanLook
-from ncco_studio.console.change.heard import heard_in_week
 from ncco_studio.console.pages import STATIC, View, refused, render, view_of
 from ncco_studio.console.polled import ListSearch
 from ncco_studio.console.report import PeriodQuery, count_period
-from ncco_studio.console.state import TheConsole, console_of
-from ncco_studio.console.stored_rows import played_world
+from ncco_studio.console.state import TheConsole
 from ncco_studio.console.traffic import Traffic, busiest, paint_traffic, traffic_for, traffic_words
 from ncco_studio.editor.language import drawing_of
 from ncco_studio.editor.project import ReadProject
@@ -58,14 +56,10 @@ class PictureQuery(ListSearch):
 Wanted: TypeAlias = Annotated[PictureQuery, Query()]
 
 
-async def _picture(
-    request: Request, read: ReadProject, flow: Flow, traffic: Traffic | None = None, *, errors: bool
-) -> dict[str, Any]:
+async def _picture(request: Request, flow: Flow, traffic: Traffic | None = None, *, errors: bool) -> dict[str, Any]:
     """The values of `flow_steps.html`, with the picture; drawing takes a second or more for 2,000 steps."""
     drawn = await asyncio.to_thread(_drawn, flow, traffic, view_of(request), errors=errors)
-    played = await played_world(request)
-    heard = await asyncio.to_thread(heard_in_week, read, flow, console_of(request).project.env, played)
-    return {"picture": drawn, "kinds": KINDS, "hours": {flow.name: heard}}
+    return {"picture": drawn, "kinds": KINDS}
 
 
 def _drawn(flow: Flow, traffic: Traffic | None, view: View, *, errors: bool) -> dict[str, Any]:
@@ -153,7 +147,7 @@ async def flow(request: Request, console: TheConsole, name: str, _: CanLook, wan
         entrances=_entrances(flow, read),
         wanted=wanted,
         has_calls=not console.settings.has_memory_store,
-        **await _picture(request, read, flow, errors=wanted.errors),
+        **await _picture(request, flow, errors=wanted.errors),
         **values,
     )
 
@@ -171,5 +165,5 @@ async def painted(request: Request, console: TheConsole, name: str, _: CanLook, 
     if isinstance(traffic, str):
         return render(request, "flow_painted.html", problem=traffic)
     words = list(traffic_words(flow, traffic, period))
-    picture = await _picture(request, read, flow, traffic, errors=wanted.errors)
+    picture = await _picture(request, flow, traffic, errors=wanted.errors)
     return render(request, "flow_painted.html", problem="", words=words, **picture)

@@ -97,10 +97,10 @@ def test_a_prompt_can_be_heard_before_it_is_saved(form: Page) -> None:
         "() => { window.said = []; speechSynthesis.getVoices = () => [{}];"
         " speechSynthesis.speak = ({ text }) => said.push(text); }"
     )
-    form.get_by_role("textbox", name="says").first.fill("For {{ call.to }}, press <b>1</b>.")
+    form.get_by_role("textbox", name="says").first.fill("For bread, press <b>1</b>.")
     form.get_by_role("button", name="Listen: says").first.click()
 
-    assert ["For  ... , press  1 ."] == form.evaluate("said")
+    assert ["For bread, press  1 ."] == form.evaluate("said")
 
 
 def test_a_prompt_and_the_hours_change_and_go_back(page: Page, project: Path) -> None:
@@ -115,10 +115,17 @@ def test_a_prompt_and_the_hours_change_and_go_back(page: Page, project: Path) ->
     page.get_by_role("textbox", name="Monday closes", exact=True).fill("")
     page.get_by_role("button", name="Also on Tue, Wed, Thu, Fri").click()
     page.get_by_role("button", name="Review changes").click()
-    expect(page.get_by_role("listitem").filter(has_text="Monday to Friday")).to_contain_text(
-        "09:00 to 17:30 → 08:00 to 18:00"
-    )
+    changes = page.get_by_role("region", name="What changes").get_by_role("listitem")
+    expect(changes.filter(has_text="Monday to Friday")).to_contain_text("09:00 to 17:30 → 08:00 to 18:00")
     expect(page.get_by_role("table")).to_be_hidden()
+    heard = page.get_by_role("region", name="Callers will hear").get_by_role("listitem")
+    expect(heard).to_have_text(
+        [
+            "Open: “Fresh bread until six.”",
+            "Monday to Friday at 12:00: “Fresh bread until six.”",
+            "Saturday, Sunday at 12:00: “We are closed.”",
+        ]
+    )
     check_page(page)
     page.get_by_role("button", name="Keep editing").click()
     expect(page.get_by_role("textbox", name="Monday closes", exact=True)).to_have_value("18:00")
@@ -223,6 +230,56 @@ def test_a_lunch_break_on_one_day_leaves_the_other_days_as_they_are(hours: Page,
     expect(hours.get_by_text(re.compile("^Saved"))).to_be_visible()
     expected = before.replace("week: {mon-fri: 08:30-18:30, sat: 09:00-13:00}", week)
     assert expected == (project / "flows" / "shared.yaml").read_text(encoding="utf-8")
+
+
+def test_a_text_with_a_value_is_reworded_without_its_code(page: Page, hours: Page, project: Path, watch: Watch) -> None:
+    watch.expected.append("422")
+    page.set_viewport_size({"width": NARROW, "height": 844})
+    page.goto("/change/flows/clinic.yaml")
+    closed = page.get_by_role("group", name="Closed", exact=True)
+    says = closed.get_by_role("textbox", name="says")
+    expect(says).to_have_value("We open again [next opening]. If it is an emergency, press 1 or say emergency.")
+    expect(closed).to_contain_text(re.compile("Filled in during the call: \\[next opening\\], such as “.* at .*”"))
+    expect(page.get_by_role("group", name="Other hours")).to_contain_text("Change it in the code")
+    expect(page.locator("main")).not_to_contain_text(re.compile("{{|{%"))
+    check_page(page)
+
+    says.fill("We are back [next open]. Press 1 in an emergency.")
+    page.get_by_role("button", name="Review changes").click()
+    expect(says).to_have_accessible_description(
+        "[next open] has no value in this text: use [next opening], or no brackets"
+    )
+    check_page(page)
+    says.fill("We are back [next opening]. Press 1 in an emergency.")
+    page.get_by_role("button", name="Review changes").click()
+    expect(page.get_by_role("region", name="What changes")).to_contain_text("→ We are back [next opening].")
+    heard = page.get_by_role("region", name="Callers will hear")
+    expect(heard).to_have_text(re.compile("Closed: “We are back .* at .*[.] Press 1 in an emergency.”"))
+    check_page(page)
+    page.get_by_role("button", name="Save").click()
+
+    expect(page.get_by_text(re.compile("^Saved"))).to_be_visible()
+    before = (VETS / "clinic.yaml").read_text(encoding="utf-8")
+    old = "We open again {{ hours.clinic.next_open | spoken }}. If it is an emergency, press 1 or say emergency."
+    new = "We are back {{ hours.clinic.next_open | spoken }}. Press 1 in an emergency."
+    assert before.replace(old, new) == (project / "flows" / "clinic.yaml").read_text(encoding="utf-8")
+    page.goto("/history")
+    expect(page.get_by_role("region", name="Changes")).to_contain_text("→ We are back [next opening].")
+    expect(page.locator("main")).not_to_contain_text("{{")
+    check_page(page)
+
+
+def test_a_new_holiday_says_what_callers_will_hear_before_it_is_saved(hours: Page) -> None:
+    hours.get_by_text("Another holiday").click()
+    hours.locator('[name="key:/hours/clinic/holidays"]').fill("2030-05-17")
+    hours.get_by_label("Name").filter(visible=True).fill("Harbour Day")
+    hours.get_by_role("button", name="Review changes").click()
+
+    heard = hours.get_by_role("region", name="Callers will hear")
+    expect(heard).to_contain_text(
+        "Fri 17 May at 08:30: “Harbour Vets. We are closed today for Harbour Day. We open again"
+    )
+    check_page(hours)
 
 
 def test_each_special_day_says_what_callers_hear(hours: Page) -> None:

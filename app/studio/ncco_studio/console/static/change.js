@@ -14,11 +14,12 @@ addEventListener("beforeunload", (event) => {
   if (isUnsaved && !isSent) event.preventDefault();
 });
 
-// A prompt as the browser says it: without tags, and with a pause for what is put in during the call
+// A prompt as the browser says it: without tags, and with examples of what is filled in during the call
 
 for (const button of document.querySelectorAll("[data-play]")) {
   button.addEventListener("click", () => {
-    const text = document.getElementById(button.dataset.play).value.replace(/<[^>]*>/g, " ").replace(/\{[{%].*?[%}]\}/gs, " ... ");
+    const examples = JSON.parse(button.dataset.examples);
+    const text = document.getElementById(button.dataset.play).value.replace(/<[^>]*>/g, " ").replace(/\[([^[\]]*)\]/g, (found, name) => examples[name] ?? found);
     window.speechSynthesis?.cancel();
     if (!window.speechSynthesis?.getVoices().length) announce("This browser has no voices.", { error: true });
     else window.speechSynthesis.speak(new SpeechSynthesisUtterance(text));
