@@ -18,13 +18,13 @@ from ncco_server.engine.run import Run
 from ncco_server.engine.secrets import NOT_SHOWN
 from ncco_server.engine.session import (
     NOTHING,
-    AskedLine,
     CallData,
     CalledFunction,
     Lookup,
     LookupAnswer,
     OpenWait,
     Session,
+    TraceLine,
     Turn,
     TurnContext,
     WaitRef,
@@ -134,9 +134,8 @@ def _go_to_row(run: Run, row: RowOfTable) -> Playing[None]:
         wanted = _lookup(run, run.step, row.asks, names)
         (answer,) = yield (wanted,)
         found, problem = row.asks.definition.cast_answer(answer.value, answer.problem)
-        token = run.scopes.secrets.mask(wanted.request.sent())
         why = run.scopes.record_row(row.asks, found, problem)
-        run.trace.append(_asked(run.step, row.asks.name, written_at(row.asks.place), answer, why, token=token))
+        run.trace.append(_asked(run.step, row.asks.name, written_at(row.asks.place), answer, why))
 
 
 def _decide_on(run: Run, step: Step, target: Target, left: Flow) -> Target:
@@ -186,11 +185,10 @@ def ask(run: Run, step: Step) -> Playing[None]:
             asked.append((lookup, _lookup(run, step.name, lookup, names)))
         except RenderError as error:
             problem = f"it could not be made: {run.scopes.shown(error)}"
-            _keep_answers(run, step, [(lookup, "", LookupAnswer(None, problem))])
+            _keep_answers(run, step, [(lookup, LookupAnswer(None, problem))], is_made=False)
     if asked:
         answers = yield tuple(wanted for _, wanted in asked)
-        tokens = [run.scopes.secrets.mask(wanted.request.sent()) for _, wanted in asked]
-        _keep_answers(run, step, list(zip((lookup for lookup, _ in asked), tokens, answers, strict=True)))
+        _keep_answers(run, step, [(lookup, answer) for (lookup, _), answer in zip(asked, answers, strict=True)])
 
 
 def _lookup(run: Run, step: str, lookup: AskedLookup, names: Names) -> Lookup:
@@ -233,21 +231,23 @@ def _key(run: Run, step: str, lookup: AskedLookup) -> str:
     return asked if times == 1 else f"{asked}:{times}"
 
 
-def _keep_answers(run: Run, step: Step, answers: list[tuple[AskedLookup, str, LookupAnswer]]) -> None:
+def _keep_answers(
+    run: Run, step: Step, answers: list[tuple[AskedLookup, LookupAnswer]], *, is_made: bool = True
+) -> None:
     problems = run.scopes.keep(
-        [(lookup, *lookup.definition.cast_answer(answer.value, answer.problem)) for lookup, _, answer in answers]
+        [(lookup, *lookup.definition.cast_answer(answer.value, answer.problem)) for lookup, answer in answers]
     )
-    for (lookup, token, answer), problem in zip(answers, problems, strict=True):
-        if token:
+    for (lookup, answer), problem in zip(answers, problems, strict=True):
+        if is_made:
             run.scopes.note_answer(lookup.name)
-        run.trace.append(_asked(step.name, lookup.name, written_at(lookup.place), answer, problem, token=token))
+        run.trace.append(_asked(step.name, lookup.name, written_at(lookup.place), answer, problem))
 
 
-def _asked(step: str, name: str, place: str, answer: LookupAnswer, problem: str, *, token: str = "") -> AskedLine:
+def _asked(step: str, name: str, place: str, answer: LookupAnswer, problem: str) -> TraceLine:
     took = "from memory" if answer.is_cached else f"in {answer.ms} ms"
     what = f"not ok: {problem}" if problem else "ok"
     by = "default" if problem else "answer"
-    return AskedLine("asked", step, name, place, f"{what}, {took}", by=by, request=token)
+    return TraceLine("asked", step, name, place, f"{what}, {took}", by=by)
 
 
 _HANDLER_FAILED: Final = "R110"

@@ -436,16 +436,6 @@ class TraceLine:
 
 
 @dataclass
-class AskedLine(TraceLine):
-    """A lookup; `request` is the token of what was sent, "" if no request could be made.
-
-    Comparing tokens shows whether another revision of the flow would send the same.
-    """
-
-    request: str = ""
-
-
-@dataclass
 class FailedLine(TraceLine):
     """A value that could not be computed; `at` is its `file:line:column`."""
 

@@ -46,9 +46,6 @@ class TableSearch(NamedTuple):
     timeout_ms: int = 0
     cache_ms: int = 0
 
-    def sent(self) -> str:
-        return self.table
-
     def __repr__(self) -> str:
         return f"<search in {self.table}>"
 

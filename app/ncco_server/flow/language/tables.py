@@ -55,9 +55,6 @@ class TableRead(NamedTuple):
     timeout_ms: int = 0
     cache_ms: int = 0
 
-    def sent(self) -> str:
-        return self.row
-
     def __repr__(self) -> str:
         """The key may be sensitive."""
         return "<read of a table>"
