@@ -12,18 +12,15 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias, TypeVar
 
 import httpx
 
-from ncco_server.assembly import recording_files_of
 from ncco_server.desk import machine_checks as machine
 from ncco_server.desk import network_checks as network
 from ncco_server.desk import vonage_checks as vonage
 from ncco_server.desk.findings import Finding
-from ncco_server.desk.network_checks import Tunnel, check_tunnels, running_tunnels
 from ncco_server.desk.output import CannotRun
 from ncco_server.desk.probe import Probe, probe
 from ncco_server.desk.project import LoadedProject, Source
-from ncco_server.errors import SettingsError, StoreError, VonageApiError
+from ncco_server.errors import StoreError, VonageApiError
 from ncco_server.flow.model import Flow, Project
-from ncco_server.service.recording_files import RecordingFiles
 from ncco_server.settings import Settings
 from ncco_server.settings.fields import UUID
 from ncco_server.store import Records, Store, open_store
@@ -49,7 +46,7 @@ class Check(NamedTuple):
         find: returns one finding or more, each with its cure. Its parameters are the attributes of `Surroundings` that
             it needs; if one is None, it does not apply.
         is_online: it sends requests to other machines, so `--offline` leaves it out.
-        is_slow: it takes seconds, or reads all results or recordings, so Health leaves it out.
+        is_slow: it takes seconds, so Health leaves it out.
         in_development: Health runs it also for a server that takes no real calls.
     """
 
@@ -63,9 +60,6 @@ class Check(NamedTuple):
 
 CHECKS: Final = (
     Check("machine", "settings", machine.check_settings),
-    Check("machine", "secrets", machine.check_secrets),
-    Check("machine", "files", machine.check_files),
-    Check("machine", "application", machine.check_application_id),
     Check("machine", "key", machine.check_private_key),
     Check("machine", "database", machine.check_database),
     Check("machine", "flows", machine.check_flows),
@@ -74,21 +68,12 @@ CHECKS: Final = (
     Check("machine", "dialling", machine.check_example_numbers),
     Check("machine", "recordings", machine.check_recordings),
     Check("machine", "placing", machine.check_placing, in_development=True),
-    Check("machine", "recordings", machine.check_audio, is_slow=True),
-    Check("machine", "tables", machine.check_hashes, in_development=True),
-    Check("machine", "reports", machine.check_sums, is_slow=True),
     Check("server", "server", network.check_local_server),
-    Check("server", "console", network.check_console),
-    Check("server", "network", network.check_offline),
-    Check("server", "console", network.check_console_reach, is_online=True),
-    Check("server", "console", network.check_console_url, is_online=True),
     Check("server", "public url", network.check_has_public_url, is_online=True),
-    Check("server", "tunnel", check_tunnels, is_online=True),
     Check("server", "public url", network.check_address, is_online=True),
     Check("server", "tls", network.check_certificate, is_online=True),
     Check("server", "public url", network.check_public_url, is_online=True),
     Check("server", "webhooks", network.check_webhooks, is_online=True),
-    Check("server", "http", network.check_plain_http, is_online=True),
     Check("mail", "mail", machine.check_mail, in_development=True),
     Check("mail", "mail", network.check_mail_server, is_online=True),
     Check("vonage", "vonage", vonage.check_access, is_online=True),
@@ -145,15 +130,6 @@ class Surroundings:
     def flows(self) -> Collection[Flow]:
         return () if self.project is None else self.project.flows.values()
 
-    @cached_property
-    def files(self) -> RecordingFiles | None:
-        """None if the storage cannot be used."""
-        if self.is_offline and self.settings.has_bucket:
-            return None
-        with suppress(SettingsError):
-            return recording_files_of(self.settings)
-        return None
-
     async def read(self, work: Callable[[Records], Awaitable[T]], default: T) -> T:
         """Return the default if the database is missing or cannot be read."""
         store = self.store or open_store(self.settings.database_url)
@@ -177,11 +153,6 @@ class Surroundings:
         """Return [] if the public URL's host cannot be resolved."""
         public_url = self.settings.public_url
         return await network.addresses_of(public_url) if public_url else None
-
-    @_once
-    async def tunnels(self) -> list[Tunnel] | None:
-        """None without a public URL to compare them with."""
-        return await running_tunnels(self.client) if self.settings.public_url else None
 
     @property
     def account(self) -> Account:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -118,13 +116,3 @@ def _create(draft: Path, file: Path) -> None:
         text = file.read_bytes()
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY), "wb") as out:
         out.write(text)
-
-
-def is_for_git(file: Path) -> bool:
-    """Whether the next `git add` would stage a file: it is in a work tree, and not ignored."""
-    folder = file.parent.resolve()
-    if not any((each / ".git").exists() for each in (folder, *folder.parents)):
-        return False
-    git = shutil.which("git")
-    words = ["check-ignore", "--quiet", str(folder / file.name)]
-    return git is None or subprocess.run([git, *words], cwd=folder, check=False).returncode != 0  # noqa: S603 - fixed words, without a shell

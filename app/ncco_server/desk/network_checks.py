@@ -1,16 +1,15 @@
-"""Checks the network: server, console, public URL, mail and clock. Changes nothing, but may send a test email."""
+"""Checks the network: server, public URL, mail and clock. Changes nothing, but may send a test email."""
 
 from __future__ import annotations
 
 import asyncio
-import re
 import socket
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from secrets import token_hex
-from typing import Any, Final, NamedTuple
+from typing import Final
 from urllib.parse import urlsplit
 
 import httpx
@@ -19,15 +18,12 @@ import orjson
 from ncco_server.assembly import mail_server_of
 from ncco_server.desk.findings import Finding, error, ok, unchecked, warning
 from ncco_server.desk.probe import WITHIN_S, Probe, probe
-from ncco_server.desk.studio import INSTALL, find_studio
 from ncco_server.ncco.signing import authorization, payload_hash
 from ncco_server.ncco.value_types.addresses import is_private_address
 from ncco_server.service.mail import problem_with, send_test
 from ncco_server.service.outgoing import trusted_certificates
 from ncco_server.service.released import CURE
 from ncco_server.settings import Settings
-from ncco_server.settings.safety import console_fault
-from ncco_server.settings.values import is_loopback
 from ncco_server.store import open_store
 from ncco_server.vonage.signatures import MAX_AGE_S
 from ncco_server.web.webhooks import CHECK_PATH
@@ -64,31 +60,6 @@ async def check_local_server(client: httpx.AsyncClient, settings: Settings, here
     return unchecked(f"nothing answers at {url}", "Start it with `ncco serve`, then run this again.")
 
 
-async def check_console(client: httpx.AsyncClient, settings: Settings, here: Probe) -> Finding:
-    if not settings.has_console(dev=False):
-        why = "no password is set (`ncco console password`)" if settings.console else "NCCO_CONSOLE is 0"
-        return ok(f"it is off without `--dev`: {why}")
-    if find_studio() is None:
-        return warning("it has a password, but the studio is not installed", f"{INSTALL.capitalize()}.")
-    if (fault := console_fault(settings)) is not None:
-        return error(str(fault), fault.cure)
-    port = settings.console_port
-    url = settings.console_address
-    reply = await probe(client, f"{url}/") if here.server else Probe()
-    if reply.is_console:
-        return ok(f"it has a password, and answers at {url}")
-    if reply.is_late:
-        cure = "Try again in a moment: after a start, the console takes some seconds."
-        return warning(f"its port {port} does not answer yet", cure)
-    if _is_taken(url):
-        cure = "Choose another NCCO_CONSOLE_PORT, or stop that program."
-        return error(f"another program uses its port {port}", cure)
-    if here.server:
-        cure = "Look at what the server printed when it started."
-        return warning(f"the server is running, but no console answers on port {port}", cure)
-    return ok(f"it has a password, and port {port} is free")
-
-
 def _is_taken(url: str) -> bool:
     parts = urlsplit(url)
     try:
@@ -96,27 +67,6 @@ def _is_taken(url: str) -> bool:
     except OSError:
         return False
     return True
-
-
-async def check_console_reach(client: httpx.AsyncClient, settings: Settings) -> list[Finding]:
-    """Check whether the console's port answers at the public host, bypassing the proxy."""
-    host = urlsplit(settings.public_url).hostname or ""
-    url = f"http://{f'[{host}]' if ':' in host else host}:{settings.console_port}"
-    if not settings.console_port or is_loopback(host) or not (await probe(client, f"{url}/")).is_console:
-        return []
-    cure = "Do not forward that port. From elsewhere, use an SSH tunnel, or a proxy with NCCO_CONSOLE_URL."
-    return [error(f"it can be reached from outside, without TLS, at {url}", cure)]
-
-
-async def check_console_url(client: httpx.AsyncClient, settings: Settings) -> list[Finding]:
-    url = settings.console_url
-    if not settings.has_console(dev=False) or not url:
-        return []
-    reply = await probe(client, f"{url}/login")
-    if reply.is_console and reply.status == httpx.codes.OK:
-        return [ok(f"{url} leads to it, and asks for a password")]
-    cure = "Make the proxy forward this name to the console's port, with its Host header, or remove NCCO_CONSOLE_URL."
-    return [warning(f"{url} does not lead to it: {reply.problem or f'the reply has status {reply.status}'}", cure)]
 
 
 async def check_mail_server(settings: Settings, mail_to: str) -> list[Finding]:
@@ -161,11 +111,6 @@ def check_address(settings: Settings, addresses: Collection[str]) -> Finding:
     return error(message, cure, "NCCO_PUBLIC_URL")
 
 
-def check_offline(*, is_offline: bool) -> list[Finding]:
-    left_out = "the public URL, email, Vonage and the clock are not checked because of --offline"
-    return [unchecked(left_out)] if is_offline else []
-
-
 def check_certificate(settings: Settings, there: Probe) -> list[Finding]:
     cure = "Install a certificate from a public authority, with its chain; Vonage refuses any other and does not retry."
     return [error(f"{settings.public_url}: {there.problem}", cure)] if there.is_untrusted else []
@@ -182,12 +127,6 @@ def _identity(settings: Settings, here: Probe, there: Probe) -> Finding:
     if there.problem:
         cure = "Start the proxy or the tunnel, and make it forward /healthz and /webhooks/ to this server."
         return error(f"{public_url} cannot be reached: {there.problem}", cure, "NCCO_PUBLIC_URL")
-    if there.is_console:
-        cure = (
-            f"Point the proxy or the tunnel at NCCO_PORT, {settings.port}. The console must not be "
-            "reachable from outside."
-        )
-        return error(f"{public_url} leads to the console instead of the server", cure)
     if not there.server:
         cure = "Make the proxy or tunnel forward /healthz and /webhooks/ to this server."
         return error(f"{url} replies {there.status}, which this server would not", cure, "NCCO_PUBLIC_URL")
@@ -235,21 +174,6 @@ async def _signed_request(client: httpx.AsyncClient, settings: Settings) -> Find
     return error(message, cure)
 
 
-async def check_plain_http(client: httpx.AsyncClient, settings: Settings, there: Probe) -> list[Finding]:
-    """Check whether http:// redirects to https://, if the public URL answers by https on the usual port."""
-    parts = urlsplit(settings.public_url)
-    if there.problem or parts.scheme != "https" or parts.port is not None:
-        return []
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    plain = await probe(client, f"http://{host}{parts.path}/healthz")
-    if plain.problem:
-        return [ok("nothing answers without TLS")]
-    if 300 <= plain.status < 400 and plain.headers.get("location", "").startswith("https://"):
-        return [ok("http:// leads to https://")]
-    cure = "Make the proxy redirect http:// to https://."
-    return [warning(f"http://{host} answers without TLS", cure)]
-
-
 def check_clock(date: tuple[str, str]) -> Finding:
     """`date` is a `Date` header, and whose it is."""
     text, source = date
@@ -265,52 +189,3 @@ def check_clock(date: tuple[str, str]) -> Finding:
     side = "ahead of" if off_s > 0 else "behind"
     wrong = error if abs(off_s) > MAX_AGE_S else warning
     return wrong(f"the clock is {abs(off_s):,.0f} s {side} {source}", cure)
-
-
-NGROK: Final = ("http://127.0.0.1:4040",)
-"""Source: ngrok's Agent API, base URL, `GET /api/tunnels`."""
-CLOUDFLARED: Final = tuple(f"http://127.0.0.1:{port}" for port in range(20241, 20246))
-"""Source: Cloudflare Tunnel, default metrics server address. `/quicktunnel` returns the host of a quick tunnel."""
-_CURE: Final = (
-    "Set NCCO_PUBLIC_URL to that address, and enter it at Vonage: without a domain of its own, a "
-    "tunnel's address changes."
-)
-
-
-class Tunnel(NamedTuple):
-    """A tunnel from the internet to `port` of this machine; None if unknown."""
-
-    program: str
-    url: str
-    port: int | None
-
-
-async def running_tunnels(
-    client: httpx.AsyncClient, ngrok: Sequence[str] = NGROK, cloudflared: Sequence[str] = CLOUDFLARED
-) -> list[Tunnel]:
-    found = []
-    for base in ngrok:
-        listed = (await probe(client, f"{base}/api/tunnels")).document.get("tunnels")
-        found += [_of_ngrok(each) for each in (listed if isinstance(listed, list) else ()) if isinstance(each, dict)]
-    for base in cloudflared:
-        host = (await probe(client, f"{base}/quicktunnel")).document.get("hostname")
-        found.append(Tunnel("cloudflared", f"https://{str(host or '').removeprefix('https://')}", None))
-    return [tunnel for tunnel in found if re.fullmatch(r"https://[\w.-]+", tunnel.url)]
-
-
-def _of_ngrok(listed: dict[str, Any]) -> Tunnel:
-    config = listed.get("config")
-    port = re.search(r"(?:^|:)(\d{1,5})/?$", str(config.get("addr", "")) if isinstance(config, dict) else "")
-    return Tunnel("ngrok", str(listed.get("public_url", "")), int(port[1]) if port else None)
-
-
-def check_tunnels(settings: Settings, tunnels: Collection[Tunnel]) -> Iterator[Finding]:
-    """Check whether a tunnel to this server has the public URL; nothing without a tunnel."""
-    for tunnel in tunnels:
-        if tunnel.url == settings.public_url and tunnel.port not in (None, settings.port):
-            message = f"{tunnel.program} leads to port {tunnel.port}, but the server uses port {settings.port}"
-            yield error(message, f"Start it again: {tunnel.program} http {settings.port}")
-    ours = [tunnel for tunnel in tunnels if tunnel.port in (None, settings.port)]
-    if ours and settings.public_url not in {tunnel.url for tunnel in tunnels}:
-        message = f"{ours[0].program} runs at {ours[0].url}, but NCCO_PUBLIC_URL is set to a different address"
-        yield warning(message, _CURE, "NCCO_PUBLIC_URL")

@@ -13,7 +13,6 @@ import httpx
 
 from ncco_server.service.masks import json_object
 from ncco_server.vonage.applications import beginning_of
-from ncco_server.web.console_policy import CONSOLE_POLICY
 
 WITHIN_S: Final = 5.0
 """Vonage waits as long for a reply. Source: delivery rules, socket timeout."""
@@ -27,7 +26,6 @@ class Probe:
     Attributes:
         problem: why there was no reply, or "".
         is_untrusted: the certificate is invalid.
-        is_late: there was no reply in time.
         status: 0 without a reply.
         document: the reply, if it is a JSON object.
         ms: milliseconds until the reply was complete.
@@ -39,12 +37,6 @@ class Probe:
     document: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     ms: float = 0.0
-    is_late: bool = False
-
-    @property
-    def is_console(self) -> bool:
-        """Whether a console replied, even with a refusal."""
-        return self.headers.get("content-security-policy") == CONSOLE_POLICY
 
     @property
     def server(self) -> str:
@@ -65,7 +57,7 @@ async def probe(
         ):
             reply = await beginning_of(response.aiter_bytes(), MAX_REPLY_BYTES)
     except (TimeoutError, httpx.TimeoutException):
-        return Probe(f"no reply within {WITHIN_S:g} seconds", is_late=True)
+        return Probe(f"no reply within {WITHIN_S:g} seconds")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         untrusted = _certificate_error(error)
         return Probe(f"its certificate is not valid: {untrusted}" if untrusted else f"{error}", bool(untrusted))

@@ -19,7 +19,6 @@ from ncco_server.vonage.applications import (
     VonageApplication,
 )
 from ncco_server.vonage.keys import rsa_modulus
-from ncco_server.web.webhook_http import DEADLINE_S
 
 _METHODS: Final = {"answer": "GET", "fallback": "GET", "event": "POST"}
 """Source: webhook reference."""
@@ -103,18 +102,10 @@ def check_url(settings: Settings, voice: VoiceCapability, name: str) -> Iterator
         if name == "fallback":
             cure += " It may be right, if it is another host or a static NCCO."
         yield wrong(f"{label} at Vonage is {url.address}", cure)
+    elif (method := (url.http_method or _METHODS[name]).upper()) not in ("POST", "GET"):
+        yield error(f"{label} is requested with {method}", "Choose POST in the Vonage dashboard.")
     else:
         yield ok(f"{label} at Vonage is {url.address}")
-    method = (url.http_method or _METHODS[name]).upper()
-    if method not in ("POST", "GET"):
-        yield error(f"{label} is requested with {method}", "Choose POST in the Vonage dashboard.")
-    elif method == "GET":
-        cure = "Choose POST in the Vonage dashboard: with GET, numbers and keys end up in the logs of proxies."
-        yield warning(f"{label} is requested with GET", cure)
-    if url.socket_timeout is not None and url.socket_timeout <= DEADLINE_S * 1000:
-        cure = "Set its socket timeout to 5000 ms in the Vonage dashboard."
-        message = f"Vonage waits {url.socket_timeout} ms for {label}, but the server may take {DEADLINE_S * 1000:.0f}"
-        yield warning(message, cure)
 
 
 def _is_same(name: str, wanted: str, address: str) -> bool:

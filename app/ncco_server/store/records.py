@@ -17,10 +17,7 @@ from ncco_server.store.results import (
     DAY,
     MISSED_REASON,
     QUARTER_MS,
-    SELECT_DIFFERENCES,
-    SELECT_OLDEST_CHANGE,
     ResultRow,
-    comparable_since,
     read_result,
 )
 from ncco_server.store.rows import (
@@ -500,11 +497,6 @@ class Records(RowReader):
 
     async def count_returned(self, since: int) -> int:
         return int((await self.read(COUNT_RETURNED, since))[0][0])
-
-    async def count_wrong_sums(self) -> int:
-        """See `Results.recount`. Reads all results."""
-        ((oldest,),) = await self.read(SELECT_OLDEST_CHANGE)
-        return len(await self.read(SELECT_DIFFERENCES, *comparable_since(oldest)))
 
     async def open_sessions(self, since: int, until: int) -> list[tuple[int, SessionRow]]:
         """Return those that began from `since` up to `until` (milliseconds) and are not over, by key."""

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from ncco_server.errors import HashKeyLost, RowChanged, RowTaken
-from ncco_server.store.database import Database, InDatabase, Keyed, Many, Row, RowReader, Work, give_way
+from ncco_server.store.database import Database, InDatabase, Keyed, Many, Row, Work, give_way
 from ncco_server.store.sql import ROWS_TABLE, ListSql, Sql
 from ncco_server.table_rows import RowChange, has_number_as_key, hash_of_row, key_id, key_of, table_of
 
@@ -327,13 +327,6 @@ def find(name: str, now: int) -> Work[bool]:
 def lacks_key(table: str, key: str | None) -> Work[bool]:
     """Return whether a table has hashes of another key. `key` is the row of the key."""
     return bool((yield SELECT_OTHER_HASH, _other_hashes(table, key)))
-
-
-async def tables_without_key(reader: RowReader, tables: Iterable[str]) -> list[str]:
-    """Those with hashes that match nobody, because their key is missing."""
-    found = await reader.read(SELECT_KEY, "")
-    key = found[0][1] if found else None
-    return [table for table in tables if await reader.read(SELECT_OTHER_HASH, *_other_hashes(table, key))]
 
 
 def _other_hashes(table: str, key: str | None) -> tuple[str, str, str, str]:

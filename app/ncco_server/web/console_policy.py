@@ -1,4 +1,4 @@
-"""The content security policy of the console's pages, by which `ncco doctor` recognises a console."""
+"""The content security policy of the console's pages."""
 
 from __future__ import annotations
 

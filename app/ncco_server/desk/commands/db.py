@@ -16,7 +16,7 @@ from ncco_server.wording import counted
 Examples:
   ncco db status                     show its schema, and the one that this version needs
   ncco db upgrade                    upgrade it before servers start
-  ncco db recount                    correct the sums of reports, if `ncco doctor` finds wrong ones
+  ncco db recount                    correct the sums of reports
   NCCO_DATABASE_URL=postgresql://ncco@db.example.com/ncco ncco db status --format json
 
 A server upgrades its database when it starts. If there are several hosts, upgrade once before the first host starts a

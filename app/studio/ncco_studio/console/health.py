@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final, NamedTuple
@@ -13,11 +12,11 @@ from fastapi import APIRouter, Request, Response
 
 from ncco_server.desk.checks import Surroundings, quick_problems
 from ncco_server.desk.findings import Finding
-from ncco_server.desk.machine_checks import findings_of_audio
 from ncco_server.desk.project import LoadedProject, Source
 from ncco_server.errors import StoreError
 from ncco_server.flow.model import Project
 from ncco_server.service.figures import LookupFigures, ServerFigures
+from ncco_server.service.recordings import NEWEST, PUT_BACK
 from ncco_server.settings import Settings
 from ncco_server.version import VERSION
 from ncco_server.wording import as_sentence, counted
@@ -234,8 +233,11 @@ def _of_lost(figures: ServerFigures) -> Iterator[HealthProblem]:
         cure = "Each says why, and can be fetched again."
         plain = f"{counted(failed, 'message')} could not be fetched."
         yield HealthProblem("warning", plain, text, cure, RECORDINGS, "the messages", "/messages")
-    for finding in findings_of_audio(figures.recordings.get("lost", 0)):
-        yield _shown(replace(finding, check="recordings"))
+    if lost := figures.recordings.get("lost"):
+        text = f"The audio of {counted(lost, 'recording')} is lost; only the newest {NEWEST} were checked."
+        plain = f"{counted(lost, 'message')} can no longer be played."
+        cure = f"{as_sentence(PUT_BACK)}."
+        yield HealthProblem("error", plain, text, cure, RECORDINGS, "the messages", "/messages")
 
 
 def _of_backup(figures: ServerFigures, now: datetime) -> Iterator[HealthProblem]:
@@ -292,15 +294,12 @@ class Shown(NamedTuple):
 
 CHECKED: Final = {
     "settings": Shown("A setting of the telephone service needs attention.", "reference/settings"),
-    "files": Shown("A secret of the telephone service is not well protected.", SECURITY),
-    "application": Shown("It is not clear which application's calls this server may take.", SECURITY),
     "key": Shown("The telephone service cannot identify itself to Vonage.", "how-to/secrets"),
     "database": Shown("The list of calls needs attention.", "reference/settings"),
     "flows": Shown("The flows need attention.", "how-to/upgrade", "the flows", "/flows"),
     "dialling": Shown("Some people who should be called will not be reached.", "how-to/connect", "the flows", "/flows"),
     "recordings": Shown("Messages may not be kept.", RECORDINGS, "the messages", "/messages"),
     "placing": Shown("This server cannot place calls.", "how-to/place", "the placed calls", "/calls/placed"),
-    "tables": Shown("Some people who must not be called are no longer recognised.", "how-to/tables"),
     "mail": Shown("Emails about calls are not sent.", "how-to/voicemail"),
 }
 """By the name of the check in `ncco_server.desk.checks`."""

@@ -1,18 +1,15 @@
-"""What `ncco doctor` reports about an application, a certificate, a clock and a plain http URL."""
+"""What `ncco doctor` reports about an application, a certificate and a clock."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import time
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
-from argon2 import PasswordHasher
 
 from ncco_server.desk.checks import Surroundings, findings_of
 from ncco_server.desk.machine_checks import check_mail
@@ -21,11 +18,7 @@ from ncco_server.desk.network_checks import (
     check_address,
     check_certificate,
     check_clock,
-    check_console,
-    check_console_reach,
-    check_console_url,
     check_mail_server,
-    check_plain_http,
     check_public_url,
     check_webhooks,
 )
@@ -35,7 +28,6 @@ from ncco_server.flow.loader import load
 from ncco_server.settings import load_settings
 from ncco_server.vonage.applications import OwnedNumbers, VonageApplication
 from ncco_server.vonage.signatures import Verifier
-from ncco_server.web.console_policy import CONSOLE_POLICY
 from tests.support.application_api import application
 from tests.support.cases import each_case
 from tests.support.smtp_server import Mailbox, serving
@@ -44,7 +36,6 @@ PUBLIC = "https://calls.example.com"
 ADDRESSES = ["8.8.8.8"]
 HERE = Probe(status=200, document={"status": "up", "server": "a1"})
 THERE = Probe(status=200, document={"status": "up", "server": "b2"})
-CONSOLE = Probe(status=421, headers={"content-security-policy": CONSOLE_POLICY})
 
 
 @each_case(
@@ -67,11 +58,8 @@ CONSOLE = Probe(status=421, headers={"content-security-policy": CONSOLE_POLICY})
         ({"event_url__address": ""}, "event url", ("error", "not set")),
         ({"fallback_answer_url": None}, "fallback url", ("warning", "not set")),
         ({"fallback_answer_url__address": "https://static.example.net/a"}, "fallback url", ("warning", "static.")),
-        ({"answer_url__http_method": "GET"}, "answer url", ("warning", "with GET")),
-        ({"answer_url__http_method": None}, "answer url", ("warning", "with GET")),
         ({"event_url__http_method": None}, "event url", ("ok", "/webhooks/event")),
         ({"event_url__http_method": "PUT"}, "event url", ("error", "with PUT")),
-        ({"answer_url__socket_timeout": 1000}, "answer url", ("warning", "1000 ms")),
         ({"signed_callbacks": False}, "signing", ("error", "refuses all")),
         ({"signed_callbacks": None}, "signing", ("unchecked", "does not say")),
         ({"voice": None}, "vonage", ("error", "no Voice capability")),
@@ -83,7 +71,7 @@ async def test_every_setting_of_an_application_is_checked(
 ) -> None:
     settings = load_settings(None, flows=tmp_path, public_url=PUBLIC, signature_secret="an-invented-secret")
     found = VonageApplication.model_validate(application(PUBLIC, **changes))
-    async with httpx.AsyncClient(transport=consoles_at({})) as client:
+    async with httpx.AsyncClient() as client:
         around = Surroundings(settings, client)
         around.application = asyncio.ensure_future(asyncio.sleep(0, found))
         findings = await findings_of(around, "vonage")
@@ -97,7 +85,6 @@ async def test_every_setting_of_an_application_is_checked(
     [
         (HERE, "public url", ("ok", "this server")),
         (THERE, "public url", ("error", "a different server")),
-        (CONSOLE, "public url", ("error", "leads to the console")),
         (Probe(status=502), "public url", ("error", "502")),
         (Probe("no reply within 5 seconds"), "public url", ("error", "no reply")),
         (Probe("its certificate is not valid: expired", is_untrusted=True), "tls", ("error", "expired")),
@@ -171,28 +158,6 @@ def test_an_invalid_date_is_ignored(date: str) -> None:
     assert "unchecked" == check_clock((date, "Vonage's")).status
 
 
-@each_case(
-    ("status", "headers", "expected"),
-    [
-        (308, {"location": f"{PUBLIC}/healthz"}, "ok"),
-        (302, {"location": "http://elsewhere.example.com/"}, "warning"),
-        (200, {}, "warning"),
-        (None, {}, "ok"),
-    ],
-)
-async def test_plain_http_is_closed_or_redirected(status: int | None, headers: dict[str, str], expected: str) -> None:
-    def respond(request: httpx.Request) -> httpx.Response:
-        assert "http://calls.example.com/healthz" == str(request.url)
-        if status is None:
-            raise httpx.ConnectError("refused")
-        return httpx.Response(status, headers=headers)
-
-    async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as client:
-        found = await check_plain_http(client, load_settings(None, public_url=PUBLIC), THERE)
-
-    assert [expected] == [each.status for each in found]
-
-
 TAKES_ALL = 'flow: hello\ndefault: true\nstart: hi\nsteps: {hi: {do: [{talk: "Hello."}], goto: end}}\n'
 PLACES = TAKES_ALL.replace("default: true", 'outbound: {from: "442079460001"}')
 TAKES_ONE = TAKES_ALL.replace("default: true", 'numbers: ["442079460000"]')
@@ -219,78 +184,6 @@ def test_linked_numbers_are_compared_with_the_numbers_in_the_flows(
 
     assert set(expected) == set(found)
     assert all(expected[status] in found[status] for status in expected)
-
-
-HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("a password of the console")
-
-
-@each_case(
-    ("values", "here", "listens", "expected"),
-    [
-        ({"console_password_hash": ""}, Probe(), "nothing", ("ok", "no password")),
-        ({"console": False}, HERE, "nothing", ("ok", "NCCO_CONSOLE is 0")),
-        ({}, HERE, "console", ("ok", "answers at")),
-        ({}, Probe(), "nothing", ("ok", "is free")),
-        ({}, HERE, "nothing", ("warning", "no console answers")),
-        ({}, Probe(), "another", ("error", "another program")),
-        ({}, HERE, "another", ("error", "another program")),
-        ({}, HERE, "late", ("warning", "does not answer yet")),
-        ({"port": 8001, "console_port": 8001}, HERE, "console", ("error", "8001")),
-    ],
-)
-async def test_the_console_has_a_password_and_a_port(
-    values: dict[str, Any], here: Probe, listens: str, expected: tuple[str, str]
-) -> None:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        port = bound.getsockname()[1]
-        if listens in ("another", "late"):
-            bound.listen()
-        known = {"console_password_hash": HASH, "console_port": port, **values}
-        statuses = {"console": 303, "late": 0}
-        answering = {f"http://127.0.0.1:{port}/": statuses[listens]} if listens in statuses else {}
-        async with httpx.AsyncClient(transport=consoles_at(answering)) as client:
-            found = await check_console(client, load_settings(None, **known), here)
-
-    assert expected[0] == found.status
-    assert expected[1] in found.message
-
-
-@pytest.mark.parametrize(
-    ("answering", "expected"), [({}, {}), ({"http://calls.example.com:8001/": 421}, {"error": "reached from outside"})]
-)
-async def test_a_console_reachable_at_the_public_host_is_an_error(
-    answering: dict[str, int], expected: dict[str, str]
-) -> None:
-    async with httpx.AsyncClient(transport=consoles_at(answering)) as client:
-        found = await check_console_reach(client, load_settings(None, public_url=PUBLIC))
-
-    assert expected == {
-        each.status: next(words for words in expected.values() if words in each.message) for each in found
-    }
-
-
-@each_case(("replied", "status"), [(200, "ok"), (421, "warning"), (None, "warning")])
-async def test_a_console_proxy_must_reach_the_console(replied: int | None, status: str) -> None:
-    values = {"console_password_hash": HASH, "console_url": "https://console.example.com"}
-    answering = {"https://console.example.com/login": replied} if replied else {}
-    async with httpx.AsyncClient(transport=consoles_at(answering)) as client:
-        found = await check_console_url(client, load_settings(None, **values))
-
-    assert [status] == [each.status for each in found]
-
-
-def consoles_at(statuses: dict[str, int]) -> httpx.MockTransport:
-    """Consoles that reply with a status at these URLs, or too late for 0; nothing answers anywhere else."""
-
-    def respond(request: httpx.Request) -> httpx.Response:
-        if str(request.url) not in statuses:
-            raise httpx.ConnectError("refused")
-        if not statuses[str(request.url)]:
-            raise httpx.ReadTimeout("late")
-        return httpx.Response(statuses[str(request.url)], headers={"content-security-policy": CONSOLE_POLICY})
-
-    return httpx.MockTransport(respond)
 
 
 @each_case(("host", "status"), [("127.0.0.1", "error"), ("localhost", "error"), ("[::1]", "error"), ("8.8.8.8", "ok")])

@@ -17,7 +17,6 @@ from ncco_server.service.figures import ServerFigures
 from ncco_server.service.recording_folder import RecordingFolder
 from ncco_server.settings import Settings
 from ncco_server.store import open_store
-from ncco_server.table_rows import RowChange
 from ncco_server.web import create_app
 from ncco_server.web.figures import LastHour, figures_app
 from ncco_studio.console import health
@@ -196,17 +195,6 @@ async def page_of(
     return " ".join(re.sub(r"<(?!/?code>)[^>]*>", "", page).split())
 
 
-async def test_hashes_of_forgotten_numbers_without_their_key_are_said(tmp_path: Path) -> None:
-    stored = settings_for(tmp_path, insecure=True, database_url=f"sqlite:///{tmp_path}/calls.db")
-    async with open_store(stored.database_url) as store:
-        await store.tables.change([RowChange("do_not_call#0123abcd.4567")], 1, "a test")
-    tables = "shared: true\ntables: {do_not_call: {key: {number: phone}, after_forget: keep_hash}}\n"
-    page = await page_of(stored, ServerFigures(), tables)
-
-    assert "The table do_not_call has hashes of forgotten numbers, but not the key" in page
-    assert "Restore the row #key of ncco_rows from a backup" in page
-
-
 MAILING = FLOWS.replace("start: menu\n", "start: menu\nhooks: {called: {mail: {to: a@example.com, subject: A call}}}\n")
 MAILING = MAILING.replace("lookup: stock", "lookup: stock\n    send: called")
 
@@ -216,7 +204,6 @@ MAILING = MAILING.replace("lookup: stock", "lookup: stock\n    send: called")
     [
         (True, "NCCO_SMTP_URL or NCCO_MAIL_FROM is not set, so emails are parked. Set both"),
         (False, "Emails about calls are not sent."),
-        (False, "VONAGE_APPLICATION_ID is not set, so webhooks from every application of the account are accepted."),
         (False, "memory:// loses all calls when the server stops. Write NCCO_DATABASE_URL"),
         (False, "VONAGE_SIGNATURE_SECRET"),
     ],
