@@ -14,6 +14,7 @@ import orjson
 from ncco_server.desk.recorded_calls import TimelineEntry, by_hand_in, entries_of
 from ncco_server.engine import Lookup, LookupAnswer, Session, Turn, TurnContext, begin, fail, played, resume
 from ncco_server.engine.session import CalledFunction, StoredAnswer, from_json
+from ncco_server.engine.waits import kind_of
 from ncco_server.flow.model import Flow
 from ncco_server.ncco.statuses import DIAL_FAILURES
 from ncco_server.ncco.webhooks import FallbackWebhook, recognise
@@ -57,7 +58,9 @@ def replay(timeline: Timeline, flow: Flow, policy: Policy) -> Iterator[dict[str,
         if session is None:
             sent = orjson.dumps(turn.ncco)
         else:
-            sent = ncco_of_reply(turn, needs_action=entry.webhook.kind.startswith("input"))
+            is_refused = entry.turn.cause_status == REFUSED
+            asks = is_refused or kind_of(session.waits[entry.webhook.wait]).asks
+            sent = ncco_of_reply(turn, needs_action=asks)
         session = turn.session
         then, now = _unsigned(entry.turn.ncco), _unsigned(sent)
         if then == now:

@@ -120,6 +120,8 @@ CONNECTED = "connected"
 """The notify after a connect. It decides the outcome if no event has before."""
 
 HELD = "held"
+OWN_CHECKPOINTS = frozenset({CONNECTED, HELD})
+"""The notifies that an exit adds."""
 
 
 def checkpoint(name: str, place: Place, *, steers: bool) -> Action:

@@ -119,6 +119,17 @@ def test_checkpoints_and_refused_nccos_are_replayed() -> None:
     assert [True, True, True] == [turn["same"] for turn in replayed().values()]
 
 
+def test_a_refused_ncco_that_ends_the_call_is_replayed() -> None:
+    async def refused(call: ServedCall) -> None:
+        await call.ring()
+        failed = {"reason": "Invalid NCCO.", "original_request": {"url": "https://x/webhooks/answer"}}
+        await call.service.fallback(delivery({**ANSWER, **failed}))
+
+    record(refused, DESK.replace("error: sorry", "error: end"))
+
+    assert replayed()[2]["same"]
+
+
 def test_a_dial_that_the_called_party_declined_is_replayed() -> None:
     async def declined(call: ServedCall) -> None:
         await call.ring()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ncco_server.errors import RenderError
-from ncco_server.flow.action import CONNECTED, HELD, Action, checkpoint, observer
+from ncco_server.flow.action import OWN_CHECKPOINTS, Action, checkpoint, observer
 from ncco_server.flow.actions.connect import address_of, read_connect
 from ncco_server.flow.actions.item import ACTIONS, Item, parse_item, refuse_fields
 from ncco_server.flow.actions.ncco_action import read_action
@@ -123,7 +123,7 @@ def _read_file(name: Text, reader: Resolver) -> Value | None:
     return value
 
 
-_RESERVED = frozenset({*DIAL_OUTCOMES, "cancelled", CONNECTED, HELD, "otherwise", "error", "record"})
+_RESERVED = frozenset({*DIAL_OUTCOMES, *OWN_CHECKPOINTS, "cancelled", "otherwise", "error", "record"})
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from operator import attrgetter
 from typing import Final, Literal, TypeAlias
 
-from ncco_server.flow.action import CONNECTED, HELD, Action
+from ncco_server.flow.action import OWN_CHECKPOINTS, Action
 from ncco_server.flow.actions.connect import address_of
 from ncco_server.flow.actions.part import Part
 from ncco_server.flow.frame import Target
@@ -227,7 +227,7 @@ class _FlowDrawer:
         if not part.actions:
             return self.shown_action("ncco")
         (action,) = part.actions
-        if action.word == "input" or action.checkpoint in (CONNECTED, HELD):
+        if action.word == "input" or action.checkpoint in OWN_CHECKPOINTS:
             return ""
         spoken = action.in_locale("")
         if text := spoken.literal("text") or getattr(spoken.fields.get("text"), "source", ""):
