@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from ncco_server.engine.agents import agent_wait as agent_wait
+from ncco_server.engine.agents import hand_back as hand_back
+from ncco_server.engine.agents import noted as noted
 from ncco_server.engine.event_hooks import NO_EFFECTS as NO_EFFECTS
 from ncco_server.engine.event_hooks import EventEffects as EventEffects
 from ncco_server.engine.event_hooks import ended as ended

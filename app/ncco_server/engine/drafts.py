@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from ncco_server.engine.session import OpenWait
 from ncco_server.engine.waits import kind_of
-from ncco_server.flow.action import ORDERING
+from ncco_server.flow.action import AGENT, ORDERING
 from ncco_server.flow.actions.part import Part
 from ncco_server.flow.frame import Draft, Frame
 from ncco_server.flow.model import Flow, Step
@@ -70,7 +70,16 @@ def wait_for(draft: Draft, index: int, step: Step, flow: str) -> OpenWait | None
     callback = draft.callback
     if callback is None:
         return None
-    return OpenWait(index, callback.kind, callback.name, step.name, callback.steers, callback.sensitive, flow)
+    return OpenWait(
+        index,
+        callback.kind,
+        callback.name,
+        step.name,
+        callback.steers,
+        callback.sensitive,
+        flow,
+        limit_s=callback.limit_s,
+    )
 
 
 def tail_of(flow: Flow, step: Step, frame: Frame | EveryCall) -> list[Draft] | None:
@@ -146,8 +155,13 @@ def _plain(action: Mapping[str, Any], *, is_heard: bool) -> dict[str, Any]:
     return plain
 
 
+def _is_agent(draft: Draft) -> bool:
+    """Without webhooks, an agent cannot hand the caller back."""
+    return draft.callback is not None and draft.callback.name == AGENT
+
+
 def _as_tail(drafts: Iterable[Draft]) -> list[Draft]:
-    kept = [draft for draft in drafts if draft.action.get("action") in _IN_TAIL]
+    kept = [draft for draft in drafts if draft.action.get("action") in _IN_TAIL and not _is_agent(draft)]
     for draft in kept:
         draft.action = _plain(draft.action, is_heard=draft.heard is not None)
         if draft.computed is not None:

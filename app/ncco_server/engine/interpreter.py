@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Final, TypeAlias, TypeVar
 
+from ncco_server.engine.agents import noted
 from ncco_server.engine.drafts import without_webhooks
 from ncco_server.engine.flow_scope import new_scope
 from ncco_server.engine.playbacks import begun_handler
@@ -399,6 +400,7 @@ def resume(
     """
     if not wait.steers:
         return None
+    session = noted(session, wait, webhook, context.now)
     run = Run(flow, session, context)
     try:
         step = run.scopes.step_of(wait.step)
@@ -512,14 +514,7 @@ def _decide(run: Run, step: Step, wait: OpenWait, kind: WaitKind, outcome: Outco
             run.scopes.heard = heard
             run.scopes.entered_at = now
             run.mark_decision(step)
-            for name, value in decision.values.items():
-                run.scopes.assign(name, value)
-            if decision.sets:
-                set_all(run, decision.sets)
-            if run.scopes.flow.handler is not None:
-                heard_by_handler = _heard_by_handler(decision)
-                problem = decision.outcome if heard_by_handler is None else ""
-                run.scopes.record(heard_by_handler, problem, sensitive=wait.sensitive)
+            _keep(run, step, wait, decision)
             yield from _enter(run, decision.move.target, step)
         else:
             yield from _play_again(run, step, decision)
@@ -529,6 +524,24 @@ def _decide(run: Run, step: Step, wait: OpenWait, kind: WaitKind, outcome: Outco
         yield from take_error_exit(run, step, because, error.code, error.where)
         return run.finish("error")
     return run.finish(decision.outcome)
+
+
+def _keep(run: Run, step: Step, wait: OpenWait, decision: Decision) -> None:
+    """Set variables, and record for a handler what came. Raises RenderError."""
+    for name, value in decision.values.items():
+        run.scopes.assign(name, value)
+    if decision.sets:
+        set_all(run, decision.sets)
+    answer = decision.answer
+    if answer is not None:
+        answer = run.scopes.keep_handed_back(answer)
+    if run.scopes.flow.handler is None:
+        return
+    if step.exit.has_agent:
+        run.scopes.record([decision.outcome, answer])
+        return
+    heard = _heard_by_handler(decision)
+    run.scopes.record(heard, decision.outcome if heard is None else "", sensitive=wait.sensitive)
 
 
 def _heard_by_handler(decision: Decision) -> Any:

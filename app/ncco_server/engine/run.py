@@ -20,12 +20,13 @@ from ncco_server.engine.session import (
     TraceLine,
     Turn,
     TurnContext,
+    WaitRef,
 )
 from ncco_server.engine.stretch import ENTERED, STEP_LIMIT, Stretch, stretch_of, written_at
 from ncco_server.engine.waits.called_party import APART, JOINED, declined
 from ncco_server.engine.waits.checkpoint import REACHED
 from ncco_server.errors import RenderError
-from ncco_server.flow.action import checkpoint
+from ncco_server.flow.action import AGENT, checkpoint
 from ncco_server.flow.frame import Frame, Target
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Place
@@ -160,7 +161,11 @@ class Run:
         self.note("failed", "", "failsafe", because=because)
 
     def frame(self, names: Mapping[str, Any], position: int = 0, waited: float = 0.0) -> Frame:
-        return Frame(names, position, waited, self._may_dial, self.context.dial_limit - self._builder.dialled)
+        dials_left = self.context.dial_limit - self._builder.dialled
+        return Frame(names, position, waited, self._may_dial, dials_left, self._hand_back)
+
+    def _hand_back(self) -> str:
+        return self.context.link(WaitRef(AGENT, self.before.id, self.before.turn + 1, 0))
 
     def _may_dial(self, number: str) -> bool:
         """The trace shows each refused number once."""

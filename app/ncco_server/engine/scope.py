@@ -14,6 +14,7 @@ from ncco_server.engine.secrets import NOT_SHOWN, TurnSecrets, masked, values_at
 from ncco_server.engine.session import Level, Observer, Session, StoredAnswer, TurnContext
 from ncco_server.engine.waits import kind_of
 from ncco_server.errors import RenderError
+from ncco_server.flow.action import AGENT
 from ncco_server.flow.frame import Runs, Target
 from ncco_server.flow.language.lookups import AskedLookup
 from ncco_server.flow.model import Flow, Step
@@ -218,6 +219,13 @@ class Scopes:
             self._change(self._scope.with_answer(lookup.name, known))
             problems.append(why)
         return problems
+
+    def keep_handed_back(self, answer: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Put what an agent handed back into scope, with tokens wherever it repeats a sensitive value."""
+        redact = self.secrets.redactor()
+        known: Mapping[str, Any] = answer if redact is None else redact(answer)
+        self._change(self._scope.with_answer(AGENT, known))
+        return known
 
     def _redacted(self, lookup: AskedLookup, answer: Mapping[str, Any], problem: str) -> tuple[Mapping[str, Any], str]:
         if problem or not self.secrets:

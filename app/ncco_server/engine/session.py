@@ -68,6 +68,7 @@ class OpenWait(NamedTuple):
         sensitive: whether its digits and words must never be stored.
         flow: "" for the flow that the call began in.
         runs: the flow that the called party of a `connect` hears and its params.
+        limit_s: after which Vonage ends the turn of an agent; 0 for any other wait.
     """
 
     index: int  # type: ignore[assignment]  # hides tuple.index, which is not used
@@ -78,6 +79,7 @@ class OpenWait(NamedTuple):
     sensitive: bool = False
     flow: str = ""
     runs: Mapping[str, Any] | None = None
+    limit_s: int = 0
 
 
 class Level(NamedTuple):
@@ -122,6 +124,7 @@ class Session(NamedTuple):
         locale: "" until the caller has chosen one.
         parent: the session whose `connect` created this leg; "" for an incoming call.
         returned: the flow's outcome if no other flow waited for it.
+        agent: what is known about the agent that the call waits for (`ncco_server.engine.agents`).
     """
 
     id: str
@@ -146,6 +149,7 @@ class Session(NamedTuple):
     observers: tuple[Observer, ...] = ()
     parent: str = ""
     returned: str = ""
+    agent: Mapping[str, Any] = NOTHING
 
 
 R = TypeVar("R", CallData, OpenWait, Level, Session)
@@ -213,6 +217,8 @@ def _wait_fields(wait: OpenWait) -> dict[str, Any]:
         fields["flow"] = wait.flow
     if wait.runs:
         fields["runs"] = wait.runs
+    if wait.limit_s:
+        fields["limit_s"] = wait.limit_s
     return fields
 
 

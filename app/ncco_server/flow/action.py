@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from ncco_server.flow.effects import Effect, Phase
 from ncco_server.flow.frame import Callback, Draft, Frame
@@ -122,6 +122,11 @@ CONNECTED = "connected"
 HELD = "held"
 OWN_CHECKPOINTS = frozenset({CONNECTED, HELD})
 """The notifies that an exit adds."""
+
+AGENT: Final = "agent"
+"""The events of an agent's websocket."""
+AGENT_OVER = "agent.over"
+"""The notify behind an agent. Flows cannot use this name."""
 
 
 def checkpoint(name: str, place: Place, *, steers: bool) -> Action:

@@ -10,7 +10,7 @@ from ncco_server.flow.effects import Effect, EffectKind, Phase
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.templates.values import Value
 
-CallbackKind = Literal["input", "notify", "event", "onanswer", "placed"]
+CallbackKind = Literal["input", "notify", "event", "onanswer", "placed", "agent"]
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -34,6 +34,7 @@ class Frame(NamedTuple):
     Attributes:
         waited: seconds since the step was entered.
         may_dial: decides on a computed number or address; called with "" for a value that is not a number.
+        hand_back: returns the URL at which an agent hands the caller back.
     """
 
     names: Mapping[str, Any]
@@ -41,6 +42,7 @@ class Frame(NamedTuple):
     waited: float = 0.0
     may_dial: Callable[[str], bool] = lambda number: True
     dials_left: int = 1_000
+    hand_back: Callable[[], str] = str
 
     def render(self, parts: Iterable[Rendered]) -> list[Draft]:
         """Raises RenderError."""
@@ -55,13 +57,15 @@ class Callback:
     """A webhook that an action requests. The engine opens a wait for it and sets the action's `eventUrl`.
 
     Attributes:
-        name: `input`, `connect`, `record`, `conversation`, or the checkpoint's name.
+        name: `input`, `connect`, `agent`, `record`, `conversation`, or the checkpoint's name.
+        limit_s: after which Vonage ends an agent's turn; 0 for any other webhook.
     """
 
     kind: CallbackKind
     name: str
     steers: bool
     sensitive: bool = False
+    limit_s: int = 0
 
 
 @dataclass(slots=True)

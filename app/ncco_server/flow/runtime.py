@@ -199,6 +199,7 @@ class Outcome(NamedTuple):
             `completed`, `machine`, ...); for a checkpoint, its name (`heard_terms`, ...).
         digits, text, confidence: "" and None if there was no input.
         reason: for failures: `dtmf`, `speech`, `low_confidence`, `length`, `asr_error`, ...
+        answer: what an agent handed back.
     """
 
     name: str
@@ -208,10 +209,25 @@ class Outcome(NamedTuple):
     confidence: float | None = None
     reason: str = ""
     because: str = ""
+    answer: Mapping[str, Any] | None = None
 
     def __repr__(self) -> str:
         """Leave out the caller's input, which may be sensitive."""
         return f"<outcome {self.name} {self.choice}>"
+
+
+FAILED: Final = "failed"
+"""The outcome of an agent that has not handed the caller back."""
+TOO_LONG: Final = "too_long"
+
+
+class WrongHandBack(ValueError):
+    """What an agent handed back does not fit. `cure` says what it may hand back."""
+
+    def __init__(self, message: str, cure: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.cure = cure
 
 
 class Jump(NamedTuple):
@@ -259,6 +275,7 @@ class Decision(NamedTuple):
         sets: assignments, in order, before the move.
         attempt, attempts: this failed attempt, and the allowed tries; 0 if none failed.
         next_target: its index in the list of targets; 0 if no other is rung.
+        answer: what an agent handed back.
     """
 
     move: Go | Again | Next
@@ -271,6 +288,7 @@ class Decision(NamedTuple):
     attempt: int = 0
     attempts: int = 0
     next_target: int = 0
+    answer: Mapping[str, Any] | None = None
 
     def __repr__(self) -> str:
         """Leave out the collected input."""
@@ -308,6 +326,7 @@ class Exit(ABC):
             the step's actions.
         is_early: it can decide before the step plays anything.
         asks_again: the step's lookups are made again before it decides on a webhook.
+        has_agent: an agent hands the caller back, with values.
     """
 
     word: ClassVar[str]
@@ -315,6 +334,7 @@ class Exit(ABC):
     leaves_at_once: ClassVar[bool] = False
     is_early: ClassVar[bool] = False
     asks_again: ClassVar[bool] = False
+    has_agent: ClassVar[bool] = False
 
     @abstractmethod
     def written_ways(self) -> Iterator[Way]: ...
@@ -385,3 +405,7 @@ class Exit(ABC):
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
         """Return None if the call stays here. Raises RenderError."""
         return None
+
+    def read_hand_back(self, body: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        """Return the outcome and all values that an agent hands back. Raises WrongHandBack."""
+        raise WrongHandBack("this step has no agent", "close the websocket")

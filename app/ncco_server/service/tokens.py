@@ -21,7 +21,7 @@ MAC_BYTES = 16
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _STANDARD = bytes.maketrans(b"-_", b"+/")
-_KINDS: tuple[CallbackKind, ...] = ("input", "notify", "event", "onanswer", "placed")
+_KINDS: tuple[CallbackKind, ...] = ("input", "notify", "event", "onanswer", "placed", "agent")
 _TEXT, _HEX, _DASHED = 0, 1, 2
 _HEX_ID = re.compile(r"[0-9a-f]{32}")
 _DASHED_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from ncco_server.engine.session import OpenWait
+from ncco_server.engine.waits.agent import AgentOverWait, AgentWait
 from ncco_server.engine.waits.called_party import CalledPartyWait
 from ncco_server.engine.waits.checkpoint import CheckpointWait, HoldWait, ReachedWait
 from ncco_server.engine.waits.detection import DetectionWait
@@ -30,6 +31,8 @@ _OF_NAME: Final = {
         ObservedKeysWait(),
         ObservedWait(),
         RecordingWait(),
+        AgentWait(),
+        AgentOverWait(),
         CalledPartyWait(),
         DetectionWait(),
     )

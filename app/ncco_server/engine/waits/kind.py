@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from ncco_server.engine.session import OpenWait, Session
 from ncco_server.flow.frame import CallbackKind
@@ -41,6 +42,10 @@ class WaitKind:
         `seen` contains the statuses recorded for the waits of the latest turn.
         """
         return None
+
+    def notes(self, session: Session, wait: OpenWait, webhook: Webhook | None, now_ms: int) -> Mapping[str, Any]:
+        """What a webhook reports about the agent that the call waits for (`ncco_server.engine.agents`)."""
+        return {}
 
     def hides(self, wait: OpenWait | None) -> bool | None:
         """Whether the webhook may contain a secret; None if it asked no question. `wait` is None once it is closed."""

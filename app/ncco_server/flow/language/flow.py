@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, Final
 
+from ncco_server.flow.action import AGENT
 from ncco_server.flow.frame import Target
 from ncco_server.flow.grammar.forms import TEXT, Notation, Unread, listed, named, offered, ref
 from ncco_server.flow.grammar.map_form import written_as
@@ -23,21 +24,21 @@ from ncco_server.flow.grammar.variables import (
 )
 from ncco_server.flow.hours.timezone import zone_written_in
 from ncco_server.flow.issues import FlowIssue
+from ncco_server.flow.language.agents import empty_answer, returned_in
 from ncco_server.flow.language.choice import ChoiceDefinition
 from ncco_server.flow.language.defaults import Defaults, read_defaults
 from ncco_server.flow.language.hooks import EVENTS, Later, read_events
 from ncco_server.flow.language.outbound import Outbound, check_outbound
+from ncco_server.flow.language.outcomes import read_outcomes
 from ncco_server.flow.language.shared import Context, Declarations, Sections, overlay, read_sections
 from ncco_server.flow.language.step import STEP_WORDS, ReadStep, StoredSteps, read_step
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.scope import ScopeTypes, Signature, Variable, scope_types
-from ncco_server.ncco.value_types import NO_BEGINNING, TYPES
+from ncco_server.ncco.value_types import NO_BEGINNING, TYPES, Kind
 from ncco_server.suggest import nearest
 
 _FLOW_NAME: Final = re.compile(r"[a-z0-9_-]+")
-_OUTCOME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-_RESERVED_OUTCOMES: Final = frozenset({"error", "otherwise", "end"})
 _STEP_NAME: Final = re.compile(r"\w[\w-]*")
 _RESERVED_STEPS: Final = frozenset({"end", "return"})
 
@@ -111,7 +112,7 @@ def _read_signature(name: Text | None, fields: Fields, reader: Reader) -> Signat
     taken = read_params(params, "`params`", reader) if params else {}
     _check_spoken([param.variable for param in taken.values()], fields, reader)
     given = read_returned_types(returns, "`returns`", reader) if returns else {}
-    named = _read_outcomes(outcomes, reader) if outcomes else {}
+    named = read_outcomes(outcomes, reader) if outcomes else {}
     return Signature(
         name.value if name else "",
         fields.at("flow"),
@@ -137,17 +138,6 @@ def _check_spoken(params: Sequence[Variable], fields: Fields, reader: Reader) ->
             )
 
 
-def _read_outcomes(node: Node, reader: Reader) -> dict[str, Place]:
-    found = Seq((node,), node.place) if isinstance(node, Text) else reader.seq(node, "`outcomes`")
-    names: dict[str, Place] = {}
-    for item in found.items if found else ():
-        text = reader.text(item, "an outcome")
-        if text is not None:
-            reader.check_name(text, "an outcome", _OUTCOME, taken=_RESERVED_OUTCOMES)
-            names.setdefault(text.value, text.place)
-    return names
-
-
 @dataclass(frozen=True, slots=True)
 class ReadFlow:
     """The parts of a flow file that could be read.
@@ -156,6 +146,7 @@ class ReadFlow:
         flow: None if the file has an error.
         outbound: None if there is none, or it has an error.
         made: the steps of a handler in Python.
+        handed_back: the type of what its agents hand back; None without such values.
     """
 
     words: FlowWords
@@ -168,6 +159,7 @@ class ReadFlow:
     defaults: Defaults
     reader: Resolver
     made: Mapping[str, ReadStep] = field(default_factory=dict)
+    handed_back: Kind | None = None
 
     @property
     def name(self) -> str:
@@ -254,6 +246,9 @@ def read_flow(head: FlowHead, context: Context, issues: list[FlowIssue]) -> Read
         own=outside,
     )
     sections, reader = read_sections(words, reader, context.shared, context.dates)
+    handed_back = returned_in(steps, head.zone)
+    if handed_back is not None:
+        reader = replace(reader, scope=reader.scope.with_name(AGENT, handed_back))
     inherited = overlay(words.defaults, context.defaults)
     defaults = read_defaults(inherited, reader) if inherited else Defaults()
     reader = replace(reader, language=_language(defaults, sections), inherited=defaults.actions)
@@ -262,7 +257,7 @@ def read_flow(head: FlowHead, context: Context, issues: list[FlowIssue]) -> Read
     read = {} if context.is_stored else _read_steps(steps, defaults, reader)
     start = _read_start(words.start, steps, reader)
     outbound = _read_outbound(words.outbound, start, reader, set(sections.calendars))
-    found = ReadFlow(words, outside, read, start, None, outbound, sections, defaults, reader)
+    found = ReadFlow(words, outside, read, start, None, outbound, sections, defaults, reader, handed_back=handed_back)
     if words.name is None or start is None or any(issue.is_error for issue in issues):
         return found
     playable = StoredSteps(steps, defaults, reader) if context.is_stored else found.played
@@ -275,6 +270,10 @@ def _playable(read: ReadFlow, start: str, steps: Mapping[str, Step], events: Map
     declared = read.reader.variables
     types = {name: lookup.type for name, lookup in lookups.items()}
     types |= {name: variable.type for name, variable in declared.items()}
+    answers = {name: lookup.default_answer for name, lookup in lookups.items()}
+    if read.handed_back is not None:
+        types[AGENT] = read.handed_back
+        answers[AGENT] = empty_answer(read.handed_back)
     params = read.outside.params.items()
     return Flow(
         name=read.name,
@@ -290,7 +289,7 @@ def _playable(read: ReadFlow, start: str, steps: Mapping[str, Step], events: Map
         outcomes=read.outside.outcomes,
         locales=read.sections.locales,
         calendars=read.sections.calendars,
-        default_answers={name: lookup.default_answer for name, lookup in lookups.items()},
+        default_answers=answers,
         sensitive_paths={name: found for name, lookup in lookups.items() if (found := lookup.returns.secrets)},
         events=events,
         results=read.sections.results,

@@ -10,7 +10,8 @@ named. For a flow under `run`, the lines are its declared `outcomes`; `error` is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Final, NamedTuple, Self
 
@@ -22,7 +23,7 @@ from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import Fields, Reader, Resolver, read_fields
 from ncco_server.flow.grammar.targets import RETURNED, FlowName, GivenParams, declared_under, read_run, read_target
 from ncco_server.flow.language.exits import StepExit, StepSource
-from ncco_server.flow.nodes import Map, Node, Place
+from ncco_server.flow.nodes import Map, Node, Place, Seq, Text
 from ncco_server.flow.runtime import (
     IMMEDIATE,
     OTHERWISE,
@@ -50,6 +51,22 @@ _OBSERVED: Final = STATUSES.keys() - OUTCOMES.keys() | {
 """Hooks can report them, but they never decide."""
 
 
+_OUTCOME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_RESERVED: Final = frozenset({"error", "otherwise", "end"})
+
+
+def read_outcomes(node: Node, reader: Reader, taken: Collection[str] = ()) -> dict[str, Place]:
+    """The declared names; some others are `taken`."""
+    found = Seq((node,), node.place) if isinstance(node, Text) else reader.seq(node, "`outcomes`")
+    names: dict[str, Place] = {}
+    for item in found.items if found else ():
+        text = reader.text(item, "an outcome")
+        if text is not None:
+            reader.check_name(text, "an outcome", _OUTCOME, taken=_RESERVED.union(taken))
+            names.setdefault(text.value, text.place)
+    return names
+
+
 class OutcomeTarget(NamedTuple):
     """An outcome, and where it leads."""
 
@@ -57,7 +74,7 @@ class OutcomeTarget(NamedTuple):
     place: Place
 
 
-def _lines(fields: Fields, reader: Resolver) -> dict[str, OutcomeTarget]:
+def read_lines(fields: Fields, reader: Resolver) -> dict[str, OutcomeTarget]:
     nodes = {name: node for name, node in fields.values.items() if name != ERROR}
     targets = {name: read_target(node, f"`{name}`", reader) for name, node in nodes.items()}
     return {name: OutcomeTarget(target, fields.at(name)) for name, target in targets.items() if target is not None}
@@ -154,7 +171,7 @@ class On(StepExit[OnWords]):
         if found is None:
             return None
         fields = _read_dial_lines(found, source)
-        lines = _lines(fields, reader)
+        lines = read_lines(fields, reader)
         connect = source.first("connect")
         dialled = [name for name in fields.values if name in OUTCOMES]
         failures = (*DIAL_FAILURES, DISCONNECTED) if connect and connect.has_websocket else DIAL_FAILURES
@@ -229,7 +246,7 @@ class RunFlow(StepExit[RunWords]):
         what, more = ("`outcomes`", ()) if at.is_in_python else ("`on`", (OTHERWISE, ERROR))
         known = (*(outcomes if signature and signature.is_whole else found.keys()), *more)
         written = read_fields(found, known, what, reader, place=at, code="E263")
-        lines = _lines(written, reader)
+        lines = read_lines(written, reader)
         if signature is not None and signature.is_whole:
             _check_otherwise(written, outcomes, "E276", reader)
             _check_returned(signature, place, reader)

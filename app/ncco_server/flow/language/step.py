@@ -15,6 +15,7 @@ from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import Resolver
 from ncco_server.flow.grammar.targets import NewValues, read_target
 from ncco_server.flow.issues import FlowIssue
+from ncco_server.flow.language.agents import Agent
 from ncco_server.flow.language.collect import Collect
 from ncco_server.flow.language.defaults import Defaults
 from ncco_server.flow.language.exits import AskingWords, Branch, Goto, Hold, StepExit, StepSource, Unreadable
@@ -30,7 +31,7 @@ from ncco_server.flow.runtime import Exit
 from ncco_server.flow.source import LateMap
 from ncco_server.ncco.value_types import JsonSchema
 
-EXITS: Final[tuple[type[StepExit[Any]], ...]] = (Choices, Collect, Hold, RunFlow, Branch, Goto, On)
+EXITS: Final[tuple[type[StepExit[Any]], ...]] = (Choices, Collect, Hold, Agent, RunFlow, Branch, Goto, On)
 """Of two exits of a step, the first in this order is read."""
 
 

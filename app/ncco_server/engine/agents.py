@@ -1,0 +1,55 @@
+"""What is known about the agent that a call waits for: `Session.agent`.
+
+    answered_at    when the websocket was answered, in milliseconds since 1970
+    over           `failed` or `too_long`: Vonage has reported the end of the leg
+    outcome        what the agent handed back, with `values`, which are complete
+
+Each change raises the call's version, so that a turn that was played without it is played again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+from ncco_server.engine.run import Run
+from ncco_server.engine.session import OpenWait, Session, TurnContext
+from ncco_server.engine.waits import kind_of
+from ncco_server.errors import RenderError
+from ncco_server.flow.action import AGENT
+from ncco_server.flow.model import Flow
+from ncco_server.flow.runtime import WrongHandBack
+from ncco_server.moments import milliseconds
+from ncco_server.ncco.webhooks import Webhook
+
+
+def noted(session: Session, wait: OpenWait, webhook: Webhook | None, now: datetime) -> Session:
+    """The session with what a webhook reports about its agent; the same object if that is nothing new."""
+    new = {
+        name: value
+        for name, value in kind_of(wait).notes(session, wait, webhook, milliseconds(now)).items()
+        if name not in session.agent
+    }
+    return session._replace(agent={**session.agent, **new}) if new else session
+
+
+def agent_wait(session: Session) -> OpenWait | None:
+    """None if the call does not wait for an agent."""
+    return next((wait for wait in session.waits if wait.name == AGENT and wait.limit_s), None)
+
+
+def hand_back(flow: Flow, session: Session, body: Mapping[str, Any], context: TurnContext) -> Session:
+    """The session of a call that waits for an agent, with what the agent hands back.
+
+    Raises WrongHandBack if the step does not allow it, or has failed in the meantime.
+    """
+    wait = agent_wait(session)
+    step = None
+    with suppress(RenderError):
+        step = Run(flow, session, context).scopes.step_of(wait.step) if wait is not None else None
+    if step is None:
+        raise WrongHandBack("the step of this agent is gone", "close the websocket")
+    outcome, values = step.exit.read_hand_back(body)
+    return session._replace(agent={**session.agent, "outcome": outcome, "values": values})

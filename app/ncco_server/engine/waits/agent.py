@@ -1,0 +1,77 @@
+"""An agent on a websocket: the events of its leg, and the notify behind its `connect`.
+
+What the agent has handed back decides at whichever comes first. Vonage's reports decide only without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ncco_server.engine.session import OpenWait, Session
+from ncco_server.engine.waits.kind import WaitKind
+from ncco_server.engine.waits.recording import ObservedWait
+from ncco_server.flow.action import AGENT, AGENT_OVER
+from ncco_server.flow.model import Step
+from ncco_server.flow.runtime import FAILED, TOO_LONG, Outcome
+from ncco_server.ncco.statuses import DIAL_FAILURES, DISCONNECTED, PICKED_UP
+from ncco_server.ncco.webhooks import StatusWebhook, Webhook
+
+NEAR_LIMIT_MS: Final = 5_000
+"""A websocket that is closed so shortly before the limit was closed because of it. Our choice."""
+
+
+class AgentWait(ObservedWait):
+    """The status of the agent's leg. Source: webhook reference, Call status; WebSocket guide."""
+
+    name = AGENT
+
+    def notes(self, session: Session, wait: OpenWait, webhook: Webhook | None, now_ms: int) -> Mapping[str, Any]:
+        if not isinstance(webhook, StatusWebhook):
+            return {}
+        if webhook.status in PICKED_UP:
+            return {"answered_at": now_ms}
+        if webhook.status == "completed":
+            return {"over": TOO_LONG if (webhook.duration or 0) >= wait.limit_s else FAILED}
+        if webhook.status == DISCONNECTED:
+            is_near = wait.limit_s * 1000 - talked_ms(session, now_ms) <= NEAR_LIMIT_MS
+            return {"over": TOO_LONG if is_near else FAILED}
+        return {"over": FAILED} if webhook.status in DIAL_FAILURES else {}
+
+    def hear(
+        self, step: Step, session: Session, wait: OpenWait, webhook: Webhook | None, seen: frozenset[str]
+    ) -> Outcome | None:
+        if not isinstance(webhook, StatusWebhook) or webhook.status not in (*DIAL_FAILURES, DISCONNECTED):
+            return None
+        more = f" ({webhook.detail})" if webhook.detail else ""
+        return _outcome(session, f"Vonage reported {webhook.status}{more}")
+
+
+class AgentOverWait(WaitKind):
+    """The notify behind the agent's `connect`: the caller is alone again, for example because of the limit."""
+
+    word = "notify"
+    name = AGENT_OVER
+
+    def notes(self, session: Session, wait: OpenWait, webhook: Webhook | None, now_ms: int) -> Mapping[str, Any]:
+        """The report of the leg's end may be lost, or come later."""
+        limit_s = max(each.limit_s for each in session.waits)
+        return {"over": TOO_LONG if talked_ms(session, now_ms) >= limit_s * 1000 else FAILED}
+
+    def hear(
+        self, step: Step, session: Session, wait: OpenWait, webhook: Webhook | None, seen: frozenset[str]
+    ) -> Outcome | None:
+        return _outcome(session, "the connect to the agent is over")
+
+
+def _outcome(session: Session, because: str) -> Outcome:
+    known = session.agent
+    if "outcome" in known:
+        return Outcome(known["outcome"], because=f"the agent handed the caller back; {because}", answer=known["values"])
+    return Outcome(known.get("over", FAILED), because=f"{because}, and the agent had handed nothing back")
+
+
+def talked_ms(session: Session, now_ms: int) -> int:
+    """How long the agent has been connected; if its answer was not reported, how long the step has taken."""
+    entered_ms = int(session.entered_at.timestamp() * 1000) if session.entered_at else now_ms
+    return now_ms - int(session.agent.get("answered_at", entered_ms))
