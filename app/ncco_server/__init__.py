@@ -11,12 +11,15 @@ from importlib import import_module
 from typing import Any
 
 _MODULES = {
+    "AgentFailed": "ncco_server.flow.handlers.agents",
+    "AgentResult": "ncco_server.flow.handlers.agents",
     "Call": "ncco_server.flow.handlers.api",
     "Choice": "ncco_server.flow.handlers.api",
     "DialFailed": "ncco_server.flow.handlers.effects",
+    "HandedBack": "ncco_server.flow.handlers.agents",
     "Ncco": "ncco_server.ncco",
     "NoInput": "ncco_server.flow.handlers.effects",
-    "Phone": "ncco_server.flow.handlers.api",
+    "Phone": "ncco_server.flow.handlers.arguments",
     "Row": "ncco_server.flow.handlers.api",
     "RunFailed": "ncco_server.flow.handlers.effects",
     "Secret": "ncco_server.flow.handlers.secret",

@@ -1,8 +1,11 @@
+from ncco_server.flow.handlers.agents import AgentFailed as AgentFailed
+from ncco_server.flow.handlers.agents import AgentResult as AgentResult
+from ncco_server.flow.handlers.agents import HandedBack as HandedBack
 from ncco_server.flow.handlers.api import Call as Call
 from ncco_server.flow.handlers.api import Choice as Choice
-from ncco_server.flow.handlers.api import Phone as Phone
 from ncco_server.flow.handlers.api import Row as Row
 from ncco_server.flow.handlers.api import call_flow as call_flow
+from ncco_server.flow.handlers.arguments import Phone as Phone
 from ncco_server.flow.handlers.effects import DialFailed as DialFailed
 from ncco_server.flow.handlers.effects import NoInput as NoInput
 from ncco_server.flow.handlers.effects import RunFailed as RunFailed

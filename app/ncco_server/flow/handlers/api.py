@@ -29,7 +29,6 @@ from typing import (
     Literal,
     LiteralString,
     Never,
-    NewType,
     NoReturn,
     TypeAlias,
     TypeVar,
@@ -40,6 +39,7 @@ from typing import (
 )
 
 from ncco_server.errors import RenderError
+from ncco_server.flow.handlers.agents import AgentEffect, result_of, words_of
 from ncco_server.flow.handlers.arguments import RANGES, WrongArgument, out_of_range
 from ncco_server.flow.handlers.effects import (
     END,
@@ -59,6 +59,7 @@ from ncco_server.flow.handlers.effects import (
     WrittenText,
 )
 from ncco_server.flow.handlers.options import (
+    AgentOptions,
     AskOptions,
     ConnectOptions,
     ConversationOptions,
@@ -70,6 +71,7 @@ from ncco_server.flow.handlers.options import (
 )
 from ncco_server.flow.handlers.secret import Secret, default_secret
 from ncco_server.flow.hours.calendar import Calendar, CurrentHours
+from ncco_server.flow.language.agents import RESERVED
 from ncco_server.flow.language.selection import MOST_ROWS, ROWS
 from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.scope import Variable
@@ -86,8 +88,6 @@ Args = TypeVarTuple("Args")
 Name = TypeVar("Name", bound="LiteralString | StrEnum")
 Handler: TypeAlias = Callable[..., Awaitable[str | None]]
 Direction: TypeAlias = Literal["inbound", "outbound"]
-Phone = NewType("Phone", str)
-"""The type of a handler's argument that is a phone number: the digits with the country code."""
 Endpoint: TypeAlias = str | Mapping[str, Any]
 Words: TypeAlias = Mapping[str, Any]
 """A part of a flow file."""
@@ -745,6 +745,72 @@ class Call:
         effect: Dialled[Any] = Dialled("wait", [dialled], {"on": on}, name)  # `Dialled[Any](..)` takes longer
         return self._make(effect)
 
+    @overload
+    def agent(
+        self,
+        uri: str,
+        *,
+        limit: int,
+        outcomes: Iterable[Name],
+        returns: Callable[..., T],
+        **options: Unpack[AgentOptions],
+    ) -> AgentEffect[Name, T]: ...
+
+    @overload
+    def agent(
+        self, uri: str, *, limit: int, outcomes: Iterable[Name], returns: None = ..., **options: Unpack[AgentOptions]
+    ) -> AgentEffect[Name, None]: ...
+
+    @overload
+    def agent(
+        self,
+        uri: str,
+        *,
+        limit: int,
+        outcomes: tuple[()] = ...,
+        returns: Callable[..., T],
+        **options: Unpack[AgentOptions],
+    ) -> AgentEffect[Never, T]: ...
+
+    @overload
+    def agent(
+        self, uri: str, *, limit: int, outcomes: tuple[()] = ..., returns: None = ..., **options: Unpack[AgentOptions]
+    ) -> AgentEffect[Never, None]: ...
+
+    def agent(
+        self,
+        uri: str,
+        *,
+        limit: int,
+        outcomes: Iterable[Any] = (),
+        returns: Callable[..., Any] | None = None,
+        **options: Unpack[AgentOptions],
+    ) -> AgentEffect[Any, Any]:
+        """Let a speech bot at a websocket talk to the caller, until it hands the caller back.
+
+        The result is an `AgentResult`: the outcome is one of the `outcomes` or `done`; `failed` if the agent could not
+        be reached, or closed its websocket without handing the caller back; or `too_long`.
+
+        Args:
+            uri: the address of the websocket.
+            limit: how long the caller stays with the agent at most, from 10 to 7200 seconds.
+            outcomes: what the agent may hand back, besides `done`: a `StrEnum`, or a list of texts.
+            returns: a dataclass or `TypedDict` whose fields the agent may hand back as values.
+            options: see `AgentOptions`, such as `with_={"customer": "42"}`.
+        """
+        names = [str(outcome) for outcome in outcomes]
+        words = {
+            "uri": uri,
+            "limit": WrittenText(f"{limit}s"),
+            **_options(**{_AGENT_WORDS[word]: value for word, value in options.items() if word != "name"}),
+            **({"outcomes": [*map(WrittenText, names)]} if names else {}),
+            **({"returns": words_of(returns)} if returns is not None else {}),
+        }
+        on = dict.fromkeys((*names, *RESERVED), NEXT)
+        effect: AgentEffect[Any, Any] = AgentEffect("wait", [], {"agent": words, "on": on}, options.get("name", ""))
+        effect.result = result_of(_member(outcomes), returns)
+        return self._make(effect)
+
     def goto(self, flow: str, /, **params: Any) -> Coroutine[Any, Any, NoReturn]:
         """Hand the caller over to another flow, with its params; the handler does not go on. None leaves one out.
 
@@ -932,6 +998,8 @@ def _text_of(value: Any) -> str:
 def _written(value: Any) -> str:
     return TimeText(write(value)) if isinstance(value, date | time) else write(value)
 
+
+_AGENT_WORDS: Final = {"with_": "with", "content_type": "content-type", "authorization": "authorization"}
 
 _INSTEAD: Final = {
     ("date", "datetime"): "write `.date()` behind it",

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from datetime import date, datetime, time
+from typing import Any, Final, NewType
 
 from ncco_server.flow.language.selection import MOST_ROWS
 
+Phone = NewType("Phone", str)
+"""The type of a handler's argument that is a phone number: the digits with the country code."""
+TYPE_NAMES: Final[Mapping[Any, str]] = {
+    str: "text",
+    int: "int",
+    float: "number",
+    bool: "bool",
+    date: "date",
+    time: "time",
+    datetime: "datetime",
+    Phone: "phone",
+}
+"""The types of flow files, by those of Python."""
 RANGES: Final = {"limit_ms": range(50, 3501), "first": range(1, MOST_ROWS + 1)}
 """The numbers that an argument can be."""
 

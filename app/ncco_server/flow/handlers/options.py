@@ -92,6 +92,22 @@ class ConnectOptions(TypedDict, total=False):
     call_screener: Any
 
 
+class AgentOptions(TypedDict, total=False):
+    """More options of `Call.agent`.
+
+    Attributes:
+        with_: what the agent gets in its first message, beside `hand_back` and `limit`: at most 512 bytes together.
+        content_type: the format of the audio; `audio/l16;rate=16000` by default.
+        authorization: how Vonage identifies itself at the websocket, as in the NCCO.
+        name: as in `Call.choose`.
+    """
+
+    with_: Mapping[str, Any] | None
+    content_type: str | None
+    authorization: Mapping[str, Any] | None
+    name: str
+
+
 class AskOptions(TalkOptions, total=False):
     """The options of a question, with those of the action `talk` for its text.
 

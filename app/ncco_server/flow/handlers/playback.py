@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from ncco_server.errors import RenderError
+from ncco_server.flow.handlers.agents import AgentFailed
 from ncco_server.flow.handlers.api import Call, CallFlow
 from ncco_server.flow.handlers.arguments import WrongArgument
 from ncco_server.flow.handlers.effects import (
@@ -311,7 +312,7 @@ class HandlerPlayback:
             self._fail(str(error), error, cure=error.cure)
         except WrongArgument as error:
             self._fail(error.message, error, cure=error.cure)
-        except (NoInput, DialFailed) as error:
+        except (NoInput, DialFailed, AgentFailed) as error:
             self._fail(f"{type(error).__name__} was not caught", error, NOT_CAUGHT if self._has_error_flow else "R110")
         except BaseException as error:  # noqa: BLE001 - the author's code may raise anything, `sys.exit()` too
             self._fail(f"the handler raised {type(error).__name__}", error)

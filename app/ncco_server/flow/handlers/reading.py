@@ -16,7 +16,8 @@ from types import CodeType, ModuleType
 from typing import Any, Final, NamedTuple
 
 from ncco_server.errors import RenderError
-from ncco_server.flow.handlers.api import CallFlow, Phone
+from ncco_server.flow.handlers.api import CallFlow
+from ncco_server.flow.handlers.arguments import TYPE_NAMES
 from ncco_server.flow.handlers.effects import HEARD, SECRET
 from ncco_server.flow.handlers.given import GivenHandler
 from ncco_server.flow.handlers.playback import NO_KEYS, HandlerPlayback
@@ -42,16 +43,6 @@ _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "datetime": datetime.fromisoformat,
 }
 """Makes an argument of a param that is stored as text, by type; "" becomes None."""
-_TYPES: Final[Mapping[Any, str]] = {
-    str: "text",
-    int: "int",
-    float: "number",
-    bool: "bool",
-    date: "date",
-    time: "time",
-    datetime: "datetime",
-    Phone: "phone",
-}
 _NO_TYPES: Final = (dict, list, set, tuple, bytes)
 _MOST_DIGITS: Final = 10
 """Of fewer choices, each has a digit of its own."""
@@ -195,7 +186,7 @@ def _handler_in(module: ModuleType, path: str, code: CodeType) -> HandlerFile:
 def _with_handler(handler: CallFlow, path: str, literal: Mapping[int, str], code: CodeType) -> HandlerFile:
     place = Place(path, handler.line, 1)
     first, *others = [*inspect.signature(handler.function).parameters, ""]
-    if not first or _hint_of(handler, first, None) in {*_TYPES, Secret}:
+    if not first or _hint_of(handler, first, None) in {*TYPE_NAMES, Secret}:
         name = handler.function.__name__
         shown = ", ".join(["call: Call", *(each for each in (first, *others) if each)])
         message = f'the first argument of a handler is the call, not "{first}"' if first else "a handler needs the call"
@@ -249,7 +240,7 @@ def _params(handler: CallFlow) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, param in list(inspect.signature(handler.function).parameters.items())[1:]:
         hint = _hint_of(handler, name)
-        words: dict[str, Any] = {"type": _TYPES.get(hint, "text")}
+        words: dict[str, Any] = {"type": TYPE_NAMES.get(hint, "text")}
         if hint is Secret:
             words["sensitive"] = True
         is_single = hint not in _NO_TYPES and typing.get_origin(hint) not in _NO_TYPES
@@ -308,10 +299,10 @@ def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: li
     runs = context.flows.keys() & {*file.literal.values()} - {read.name}
     handler = file.handler
     declared = read.flow.params.items()
-    types = {name: _TYPES.get(_hint_of(handler, name), "text") for name, _ in declared}
+    types = {name: TYPE_NAMES.get(_hint_of(handler, name), "text") for name, _ in declared}
     for name, param in declared:
         if (hint := _hint_of(handler, name)) in _NO_TYPES or typing.get_origin(hint) in _NO_TYPES:
-            known = ", ".join(each.__name__ for each in (*_TYPES, Secret))
+            known = ", ".join(each.__name__ for each in (*TYPE_NAMES, Secret))
             message = f'the param "{name}" cannot be a {hint.__name__}: callers and flows give one value'
             issues.append(RULES["E203"].at(param.place, message, f"write one of: {known}"))
         if inspect.signature(handler.function).parameters[name].default is None and types[name] not in _READERS:

@@ -11,6 +11,7 @@ import pytest
 from ncco_server.flow.grammar.map_form import MapForm
 from ncco_server.flow.handlers import options
 from ncco_server.flow.handlers.api import Call, Choice
+from ncco_server.flow.language.agents import AgentForm
 from ncco_server.flow.language.choice import ChoiceDefinition
 from ncco_server.flow.language.collect import DataEntry
 from ncco_server.flow.language.exits import Waiting
@@ -130,6 +131,14 @@ SAID: Final = {
     "hold": "hold",
     "hold.until": "hold.until",
     "hold.up_to": "hold.up_to_s",
+    "agent": "agent",
+    "agent.uri": "agent.uri",
+    "agent.content-type": "agent.content_type",
+    "agent.authorization": "agent.authorization",
+    "agent.with": "agent.with_",
+    "agent.outcomes": "agent.outcomes",
+    "agent.returns": "agent.returns",
+    "agent.limit": "agent.limit",
     "on": "connect",
     "run": "run_flow",
     "with": "run_flow.params",
@@ -157,6 +166,7 @@ def declared() -> set[str]:
         "collect": DataEntry,
         "retry": RetryWords,
         "hold": Waiting,
+        "agent": AgentForm,
     }
     return {*STEP_WORDS} | {f"{word}.{inner}" for word, form in under.items() for inner in form.words()}
 
