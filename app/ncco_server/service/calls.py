@@ -8,7 +8,7 @@ from typing import Final
 
 from ncco_server.errors import StoreUnavailable
 from ncco_server.flow.frame import CallbackKind
-from ncco_server.service import answers, events, fallbacks, placing, waits
+from ncco_server.service import agents, answers, events, fallbacks, placing, waits
 from ncco_server.service.delivery import Delivery, Reply
 from ncco_server.service.jobs import JOBS
 from ncco_server.service.outages import reply_without_store, store_unstored
@@ -68,6 +68,14 @@ class CallService(Turns):
     async def placed_answer(self, token: str, delivery: Delivery) -> Reply:
         """Raise UnknownWait if this server did not sign the token."""
         return await placing.answer(self, token, delivery)
+
+    async def hand_back(self, token: str, delivery: Delivery) -> agents.AgentReply:
+        """Raise UnknownWait if this server did not sign the token."""
+        return await agents.hand_back(self, token, delivery)
+
+    async def said(self, token: str, delivery: Delivery) -> agents.AgentReply:
+        """Raise UnknownWait if this server did not sign the token."""
+        return await agents.said(self, token, delivery)
 
     async def resume(self, kind: CallbackKind, token: str, delivery: Delivery) -> Reply:
         """Raise UnknownWait if this server did not sign the token."""

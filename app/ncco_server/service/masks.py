@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -36,6 +36,26 @@ class MaskedText(str):
     """Replaces a sensitive value. A text that begins in the same way is none."""
 
     __slots__ = ()
+
+
+_HAND_BACK: Final = re.compile(rb'("hand_back":"[^"\\]*/webhooks/agent/)(?:turn-(\d+)|[\w-]+)"')
+"""In an NCCO of ours. No text inside one has a quote that is not escaped."""
+_REPEATED: Final = re.compile(rb"((?:/|%2f|\\u002f)agent\\?(?:/|%2f|\\u002f))[\w-]{40,}", re.IGNORECASE)
+"""In the body of an event: Vonage repeats the headers of a websocket. Source: WebSocket guide, event webhook."""
+
+
+def without_hand_back(ncco: bytes, turn: int) -> bytes:
+    """The NCCO of a turn as it is stored: nobody who reads it can hand the caller back."""
+    if b"/webhooks/agent/" not in ncco:
+        return ncco
+    return _HAND_BACK.sub(b'\\1turn-%d"' % turn, ncco)
+
+
+def with_hand_back(stored: bytes, token: Callable[[int], str]) -> bytes:
+    """`token` makes that of a turn's agent."""
+    if b"/webhooks/agent/turn-" not in stored:
+        return stored
+    return _HAND_BACK.sub(lambda url: url[1] + token(int(url[2])).encode() + b'"' if url[2] else url[0], stored)
 
 
 def mask(key: bytes, session: str, secret: str) -> MaskedText:
@@ -93,7 +113,10 @@ def body_of(delivery: Delivery, session: str, key: bytes, *, hides: bool | None 
     contains a caller's keys or words, or cannot be read.
     """
     is_hidden = may_hold_input(delivery) if hides is None else hides
-    return _masked(delivery, session, key) if is_hidden else _unmasked(delivery.raw)
+    if is_hidden:
+        return _masked(delivery, session, key)
+    raw = delivery.raw
+    return _unmasked(_REPEATED.sub(rb"\1hidden", raw) if b"agent" in raw else raw)
 
 
 def _unmasked(raw: bytes) -> bytes:

@@ -21,7 +21,7 @@ from ncco_server.service.delivery import CALL_LOG, END_OF_INPUT, JOIN_SILENTLY, 
 from ncco_server.service.functions import AnswerLookups, Functions
 from ncco_server.service.hand_hours import HandHours, RecentHandHours
 from ncco_server.service.library import Library
-from ncco_server.service.masks import MARK, decrypted, mask
+from ncco_server.service.masks import MARK, decrypted, mask, with_hand_back
 from ncco_server.service.row_lookups import rows_of
 from ncco_server.service.tokens import make_token
 from ncco_server.service.written_rows import caused_by_turn, session_row, stored_ncco, turn_row
@@ -150,6 +150,8 @@ class Turns:
         Returns the failsafe NCCO if a sensitive param of the placed call `request` cannot be decrypted.
         """
         stored = await self.store.reply(id_, turn, wait, status)
+        if stored is not None:
+            stored = with_hand_back(stored, lambda of: make_token(self.policy.keys[0], WaitRef("agent", id_, of, 0)))
         if stored is None or MARK not in stored:
             return stored
         return decrypted(stored, await self.cipher_of(request)) or self.failsafe
@@ -216,6 +218,15 @@ class Turns:
         self.dials += turn.dials
         _log_turn(turn)
         return Reply.of_turn(turn, ncco or None, received)
+
+    async def note(
+        self, session: Session, received: WebhookRow, delivery: Delivery, row: SessionRow, caused: Caused
+    ) -> None:
+        """Store what a webhook reports about the call of `row` without a turn. Raises Conflict."""
+        changed = session_row(session, row.version + 1, row.created_at, delivery.received_ms, row.leg)
+        await self.store.change(changed, session.turn, received, caused)
+        if caused.hooks:
+            self.hooks_written()
 
     async def record(self, received: WebhookRow, caused: Caused = NOTHING_CAUSED) -> None:
         await self.store.record(received, caused)

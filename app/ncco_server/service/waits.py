@@ -58,7 +58,11 @@ async def _resume(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
     recording = announced(turns.policy, delivery, session, ref, flow, may_be_input=not wait.sensitive)
     caused = _caused_by_event(turns, flow, session, ref, delivery, recording=recording)
     if turn is None:
-        await _record_on_wait(turns, received, caused, ref, delivery)
+        noted = engine.noted(session, wait, read, delivery.received_at)
+        if noted is session:
+            await _record_on_wait(turns, received, caused, ref, delivery)
+        else:
+            await turns.note(noted, received, delivery, row, caused)
         return Reply.recorded(session, delivery.kind, received)
     return await turns.store_turn(turn, received, delivery, row, needs_action=kind.asks, before=caused)
 

@@ -16,7 +16,7 @@ from ncco_server.flow.language.hooks import Hook
 from ncco_server.flow.model import Flow
 from ncco_server.ncco.webhooks import LegWebhook
 from ncco_server.service.delivery import Delivery
-from ncco_server.service.masks import MARK, body_of, mask, may_hold_input, with_marks
+from ncco_server.service.masks import MARK, body_of, mask, may_hold_input, with_marks, without_hand_back
 from ncco_server.store import NOTHING_CAUSED, Caused, HookRow, RecordingRow, SessionRow, TurnRow, WebhookRow
 
 REFUSED: Final = "refused"
@@ -26,7 +26,8 @@ NAME_LIMIT: Final = 200
 
 def stored_ncco(turn: Turn, ncco: bytes) -> bytes:
     """It says which options are tokens."""
-    return ncco if turn.stored_ncco is None else orjson.dumps(turn.stored_ncco)
+    stored = ncco if turn.stored_ncco is None else orjson.dumps(turn.stored_ncco)
+    return without_hand_back(stored, turn.session.turn)
 
 
 def webhook_row(

@@ -112,6 +112,14 @@ SELECT_DELIVERED: Final = Sql("""
     LIMIT 1
 """)
 
+# The rows of one kind that were stored for a turn, and when the latest came.
+SELECT_LATEST: Final = Sql("""
+    SELECT CAST($1 AS text), count(*), max(webhooks.received_at)
+    FROM calls
+    JOIN webhooks ON webhooks.call_key = calls.key
+    WHERE calls.id = $1 AND webhooks.turn = $2 AND webhooks.kind = $3
+""")
+
 SELECT_CALL: Final = Sql(f"SELECT {SESSION_COLUMNS} FROM calls WHERE id = $1")
 
 
@@ -292,6 +300,41 @@ class Calls(InDatabase):
 
         keys = (session.id, session.leg, webhook.session, caused.parent)
         return self.database.write(work, _with_rows(keys, saves))
+
+    def change(
+        self, session: SessionRow, turn: int, webhook: WebhookRow, caused: Caused = NOTHING_CAUSED
+    ) -> Coroutine[Any, Any, None]:
+        """Write a webhook that changes what is known in the latest turn, so that the next one is played with it.
+
+        Raises Conflict if `session` does not follow the stored version.
+        """
+
+        def work() -> Work[None]:
+            if not (yield Keyed(UPDATE_CALL, (*session, turn + 1))):
+                raise Conflict(session.id)
+            yield from _record(webhook, caused)
+
+        return self.database.write(work, _with_rows((session.id, session.leg), caused.saves))
+
+    def record_at_intervals(self, webhook: WebhookRow, most: int, gap_ms: int) -> Coroutine[Any, Any, int | None]:
+        """Write a webhook unless its turn has `most` of this kind (None), or the latest came less than `gap_ms` ago.
+
+        Returns the milliseconds until the next one may be written, 0 if this one was.
+        """
+
+        def work() -> Work[int | None]:
+            yield Keyed(LOCK_CALL, (webhook.session,))
+            found = yield Keyed(SELECT_LATEST, (webhook.session, webhook.turn, webhook.kind))
+            ((_, count, latest),) = found
+            if count >= most:
+                return None
+            since = gap_ms if latest is None else abs(webhook.received_at - latest)  # a clock may have been set back
+            if since >= gap_ms:
+                yield from _record(webhook, NOTHING_CAUSED)
+                return 0
+            return gap_ms - int(since)
+
+        return self.database.write(work, (webhook.session,))
 
     def record(self, webhook: WebhookRow, caused: Caused = NOTHING_CAUSED) -> Coroutine[Any, Any, None]:
         """Write a webhook that does not change the call; nothing is written for a forgotten call.

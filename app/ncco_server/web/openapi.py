@@ -7,10 +7,12 @@ from typing import Any, Final
 import orjson
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from ncco_server.ncco import json_schema, webhooks
 from ncco_server.ncco.webhooks import Webhook
+from ncco_server.service.agents import AgentHandBack, AgentLine
 
 _SCHEMAS: Final = "#/components/schemas/"
 
@@ -19,7 +21,7 @@ def reference(name: str) -> dict[str, str]:
     return {"$ref": f"{_SCHEMAS}{name}"}
 
 
-def body_of(*models: type[Webhook]) -> dict[str, Any]:
+def body_of(*models: type[BaseModel]) -> dict[str, Any]:
     any_of = [reference(model.__name__) for model in models]
     schema = any_of[0] if len(any_of) == 1 else {"anyOf": any_of}
     return {"requestBody": {"content": {"application/json": {"schema": schema}}}}
@@ -36,7 +38,8 @@ def document_of(app: FastAPI) -> dict[str, Any]:
 
 
 def _webhook_schemas() -> dict[str, Any]:
-    models = [each for each in vars(webhooks).values() if isinstance(each, type) and issubclass(each, Webhook)]
+    known = [each for each in vars(webhooks).values() if isinstance(each, type) and issubclass(each, Webhook)]
+    models: list[type[BaseModel]] = [*known, AgentHandBack, AgentLine]
     _, found = models_json_schema([(model, "validation") for model in models], ref_template=f"{_SCHEMAS}{{model}}")
     schemas: dict[str, Any] = found["$defs"]
     return schemas

@@ -107,9 +107,10 @@ class WebhookRequest(HTTPConnection):
         assert self.delivery is not None  # noqa: S101 - for the type
         return self.delivery
 
-    async def receive_webhook(self) -> None:
+    async def receive_webhook(self, *, is_signed: bool = True) -> None:
         """Raise SignatureError (if possible, before reading) or BodyTooLarge."""
         config = self.config
+        verifier = config.verifier if is_signed else None
         scope = self.scope
         now = config.clock()
         method = self.method
@@ -117,16 +118,16 @@ class WebhookRequest(HTTPConnection):
         claims = None
         given = scope["headers"]
         headers: dict[bytes, bytes] = dict(reversed(given))  # of a repeated header, the first value
-        if config.verifier is not None:
+        if verifier is not None:
             try:
                 if len(headers) < len(given) and sum(name == b"authorization" for name, _ in given) > 1:
                     raise WrongSignature(Refusal.SEVERAL)  # a proxy may have checked a different one
-                token = config.verifier.token(headers.get(b"authorization"))
-                claims = config.verifier.verify_token(token, now.timestamp())
+                token = verifier.token(headers.get(b"authorization"))
+                claims = verifier.verify_token(token, now.timestamp())
             except SignatureError:
                 await self._discard_body()
                 raise
-        elif config.dev and not (config.settings.insecure or _is_local(self)):
+        elif is_signed and config.dev and not (config.settings.insecure or _is_local(self)):
             await self._discard_body()
             raise MissingSignature(Refusal.NOT_LOCAL)
         body = await self._read_body()

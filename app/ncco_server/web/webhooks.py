@@ -30,6 +30,7 @@ from ncco_server.ncco.webhooks import (
     TransferWebhook,
     Webhook,
 )
+from ncco_server.service.agents import AgentHandBack, AgentLine, AgentReply
 from ncco_server.service.delivery import JOIN_SILENTLY, Reply
 from ncco_server.service.functions import reply_due
 from ncco_server.store.database import is_store_wait
@@ -138,10 +139,14 @@ def failure_response(error: Exception, request: WebhookRequest, path: str) -> We
     return WebhookResponse(reply, failure=failure.outcome, error=fault, closes=closes)
 
 
+_AGENT: Final = "agent"
+"""The kind of the routes for agents, whose requests Vonage does not sign."""
+
+
 def plays_reply(path: str, webhook: Webhook | None) -> bool:
     if path in {"/webhooks/event/{wait}", "/webhooks/placed/{attempt}/event"}:
         return isinstance(webhook, StatusWebhook) and webhook.status in STEERING
-    return path != "/webhooks/event"
+    return path != "/webhooks/event" and not path.startswith(f"/webhooks/{_AGENT}/")
 
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Awaitable[Response]])
@@ -181,7 +186,7 @@ class WebhookRoute(APIRoute):
             due = asyncio.get_running_loop().time() + config.deadline_s
             reply_due.set(due)
             async with asyncio.timeout_at(due):
-                await request.receive_webhook()
+                await request.receive_webhook(is_signed=self.kind != _AGENT)
                 response: WebhookResponse = await self.endpoint(request, **request.scope["path_params"])
                 _require_playable(response.reply, must_play=self.begins_call)
         except ClientDisconnect:
@@ -330,6 +335,39 @@ async def placed_event(request: WebhookRequest, attempt: str) -> WebhookResponse
 async def fallback(request: WebhookRequest) -> WebhookResponse:
     """Reply with an NCCO after one of our replies failed."""
     return WebhookResponse(await request.calls.fallback(request.verified))
+
+
+_AGENT_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
+    204: {"description": "Stored"},
+    404: {"description": "This server did not make the URL"},
+    409: {"description": "The agent has handed back something else"},
+    410: {"description": "The call no longer waits for this agent"},
+    422: {"description": "An unknown name or a wrong type: `fix` says what is allowed"},
+    429: {"description": "A line came less than a second ago: see Retry-After"},
+}
+
+
+@router.post("/agent/{wait}", status_code=204, responses=_AGENT_RESPONSES, openapi_extra=body_of(AgentHandBack))
+async def hand_back(request: WebhookRequest, wait: str) -> WebhookResponse:
+    """Store what an agent hands back. It decides when its websocket is closed. Needs no signature."""
+    return _to_agent(await request.calls.hand_back(wait, request.verified))
+
+
+@router.post("/agent/{wait}/said", status_code=204, responses=_AGENT_RESPONSES, openapi_extra=body_of(AgentLine))
+async def said(request: WebhookRequest, wait: str) -> WebhookResponse:
+    """Store what an agent or the caller has said. Needs no signature."""
+    return _to_agent(await request.calls.said(wait, request.verified))
+
+
+def _to_agent(found: AgentReply) -> WebhookResponse:
+    session = found.session
+    at = (session.flow, session.step) if session is not None else ("", "")
+    reply = Reply(None, _AGENT, found.outcome, *at, found.call, problem=found.problem)
+    content = error_body(found.problem, found.cure) if found.problem else None
+    response = WebhookResponse(reply, found.status, content)
+    if found.retry_after_s:
+        response.headers["retry-after"] = str(found.retry_after_s)
+    return response
 
 
 @router.post(CHECK_PATH.removeprefix(router.prefix), include_in_schema=False)
