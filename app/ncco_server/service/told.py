@@ -50,11 +50,6 @@ def digits_of(fields: Mapping[str, Any]) -> Any:
     return dtmf.get("digits") if isinstance(dtmf, dict) else dtmf
 
 
-def words_of(fields: Mapping[str, Any]) -> Any:
-    """The best speech result's text; "" without one."""
-    return (_best_result(fields) or {}).get("text", "")
-
-
 def _best_result(fields: Mapping[str, Any]) -> dict[str, Any] | None:
     speech = fields.get("speech")
     results = (speech.get("results") or ()) if isinstance(speech, dict) else ()

@@ -37,7 +37,7 @@ from ncco_studio.console import (
     tables,
 )
 from ncco_studio.console.access import RequireSession
-from ncco_studio.console.caches import NOT_KNOWN, CallChanges, ResultCache, Served, ServerReader
+from ncco_studio.console.caches import NOT_KNOWN, ResultCache, Served, ServerReader
 from ncco_studio.console.change import page as change
 from ncco_studio.console.guard import HEADERS, Guard
 from ncco_studio.console.pages import STATIC, refused, wants_page
@@ -108,7 +108,6 @@ def create_console(
     )
     logins = Logins(settings.console_logins, settings.shared_logins)
     store = open_store(settings.database_url)
-    overview = Overview(store)
     app.state.console = Console(
         settings=settings,
         dev=dev,
@@ -125,8 +124,7 @@ def create_console(
         results=ResultCache(MOST_RESULTS),
         server=ServerReader(served),
         store=store,
-        overview=overview,
-        changes=CallChanges(overview),
+        overview=Overview(store),
         logins=logins,
         passwords=Passwords(logins.current, clock),
         sessions=Sessions(

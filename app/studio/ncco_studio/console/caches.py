@@ -1,4 +1,4 @@
-"""What requests share instead of computing it again: results, the version of calls, and the server's state."""
+"""What requests share instead of computing it again: results, and the server's state."""
 
 from __future__ import annotations
 
@@ -9,17 +9,12 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 import httpx
 
-from ncco_server.errors import StoreError
 from ncco_server.service.figures import ServerFigures
-from ncco_server.service.overview import Overview
 
-VERSION_TTL_S: Final = 1.0
-"""How long a version is used before the store is read again, for any number of pages."""
 PATIENCE_S: Final = 2.0
 
 
@@ -48,31 +43,6 @@ class ResultCache:
             if len(self._known) > self._most:
                 del self._known[next(iter(self._known))]
             return known[1]
-
-
-class CallChanges:
-    """The version of the newest calls, recordings and placed calls, and of hours by hand, read once for all requests.
-
-    `ttl_s` is how long a version is used.
-    """
-
-    def __init__(self, overview: Overview, ttl_s: float = VERSION_TTL_S) -> None:
-        self._overview = overview
-        self._ttl_s = ttl_s
-        self._known = ResultCache(most=1)
-
-    async def version(self) -> str:
-        """Raises StoreError, for all requests of a while once the store has failed."""
-        found = await self._known.get(("version",), self._read, self._ttl_s)
-        if isinstance(found, StoreError):
-            raise found.with_traceback(None)
-        return str(found)
-
-    async def _read(self) -> str | StoreError:
-        try:
-            return await self._overview.version(datetime.now(UTC))
-        except StoreError as error:
-            return error
 
 
 class Served(NamedTuple):

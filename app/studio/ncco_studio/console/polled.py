@@ -32,7 +32,7 @@ class PolledRoute(APIRoute):
             request.state.version = ""
             if UNATTENDED not in request.headers:
                 return await handle(request)
-            request.state.version = await console_of(request).changes.version()
+            request.state.version = await console_of(request).version()
             etag = f'"{request.state.version}{self.moment()}"'
             same = request.headers.get("if-none-match") == etag
             response = Response(status_code=304) if same else await handle(request)

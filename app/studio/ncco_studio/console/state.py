@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
@@ -21,13 +21,16 @@ from ncco_server.service.phone_numbers import line_of
 from ncco_server.service.recording_files import RecordingFiles
 from ncco_server.settings import Settings
 from ncco_server.store import Records, Store
-from ncco_studio.console.caches import CallChanges, ResultCache, ServerReader
+from ncco_studio.console.caches import ResultCache, ServerReader
 from ncco_studio.console.passwords import Logins, Passwords
 from ncco_studio.console.phone.calls import PhoneCalls
 from ncco_studio.console.phone.incoming import IncomingCalls
 from ncco_studio.console.sessions import Sessions
 from ncco_studio.editor.project import ProjectFolder, ReadProject
 from ncco_studio.editor.worker import Worker
+
+VERSION_TTL_S: Final = 1.0
+"""How long a version is used before the store is read again, for any number of pages."""
 
 
 @dataclass
@@ -50,7 +53,6 @@ class Console:
     server: ServerReader
     store: Store
     overview: Overview
-    changes: CallChanges
     logins: Logins
     passwords: Passwords
     sessions: Sessions
@@ -88,6 +90,23 @@ class Console:
         """Open the store on first use. Raises StoreError if that fails."""
         await self.store.open()
         return self.store
+
+    async def version(self) -> str:
+        """See `Overview.version`. All requests share it for a while, also that the store has failed.
+
+        Raises StoreError.
+        """
+
+        async def read() -> str | StoreError:
+            try:
+                return await self.overview.version(datetime.now(UTC))
+            except StoreError as error:
+                return error
+
+        found = await self.results.get(("version",), read, VERSION_TTL_S)
+        if isinstance(found, StoreError):
+            raise found.with_traceback(None)
+        return str(found)
 
     async def hand_hours(self, now: datetime) -> HandHours:
         """Return {} while the database does not answer: then the calendars' own hours hold."""

@@ -21,7 +21,6 @@ from ncco_server.store import SqliteDatabase, Store, open_store
 from ncco_server.store.database import Database, Read, Row
 from ncco_server.store.sql import Sql
 from ncco_studio.console.app import create_console
-from ncco_studio.console.caches import CallChanges
 from tests.support.postgres_stores import empty_database
 from tests.unit.studio.console.conftest import logged_in, settings_for
 
@@ -81,7 +80,7 @@ async def queries_of(url: str, calls: int, numbers: list[str]) -> Queries:
     console = app.state.console
     database = WatchedDatabase(console.store.database)
     console.store = Store(database)
-    console.changes = CallChanges(Overview(console.store))
+    console.overview = Overview(console.store)
     found = [each.address for each in (*pages(numbers), *deep_pages(calls))]
     async with console.records() as records:
         (call,) = await records.calls(1)
