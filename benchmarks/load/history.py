@@ -65,7 +65,7 @@ COLUMNS: Final = {
     "calls": ["key", *SessionRow._fields],
     "turns": ["call_key", *TurnRow._fields[1:]],
     "webhooks": WEBHOOK_COLUMNS.split(),
-    "ncco_results": list(ResultRow._fields),
+    "ncco_results": list(ResultRow._fields[:-1]),  # the reason is not stored
 }
 
 COUNT: Final = (
@@ -166,7 +166,7 @@ def _batches(
             if is_over:
                 is_counted = number < count - OPEN_CALLS - UNCOUNTED
                 keys = key, webhook_key, at
-                rows["ncco_results"].append(_result(call, ending, keys, rng, is_counted=is_counted))
+                rows["ncco_results"].append(_result(call, ending, keys, rng, is_counted=is_counted)[:-1])
         yield rows
 
 
