@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterable
@@ -12,7 +13,7 @@ from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Form, HTTPException, Request, Response
-from pydantic import Json
+from pydantic import BaseModel, Field, Json
 
 from ncco_server.errors import StoreError
 from ncco_server.flow.hours.calendar import ByHand, Calendar, seconds, special_days
@@ -24,7 +25,7 @@ from ncco_server.store import milliseconds
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.calls import at_step, plain_state
 from ncco_studio.console.change.fields import group_title
-from ncco_studio.console.change.heard import form_of
+from ncco_studio.console.change.heard import form_of, heard_by_hand
 from ncco_studio.console.change.notation import day_in_words, spans_in_words
 from ncco_studio.console.health import problems_of
 from ncco_studio.console.history import Change, UndoRequest, check_undo, record
@@ -33,6 +34,8 @@ from ncco_studio.console.pages import render
 from ncco_studio.console.polled import PolledRoute
 from ncco_studio.console.report import texts_of
 from ncco_studio.console.state import TheConsole, console_of
+from ncco_studio.console.stored_rows import played_world
+from ncco_studio.editor.project import ReadProject
 
 
 class TimedRoute(PolledRoute):
@@ -188,44 +191,74 @@ async def home(request: Request, console: TheConsole, _: CanLook) -> Response:
     )
 
 
+class HoursForm(BaseModel):
+    """What somebody decides by hand. `hours` is the calendar's key; `again` and `undo` have what was decided."""
+
+    hours: Annotated[str, Field(max_length=1_000)]
+    what: Literal["close", "open", "day", "undo", "again"]
+    until: Annotated[str, Field(max_length=5)] = ""
+    day: Annotated[str, Field(max_length=10)] = ""
+    decided: Json[ByHand] = NEVER
+    reason: Annotated[str, Field(max_length=LONGEST_REASON)] = ""
+
+    def calendar_in(self, read: ReadProject) -> Calendar:
+        """Raises HTTPException."""
+        known: Iterable[Calendar] = read.project.calendars.values()
+        found = next((each for each in known if json.dumps(each.key) == self.hours), None)
+        if found is None:
+            raise HTTPException(404, "These opening hours are no longer in the flow files.")
+        return found
+
+    def by_hand(self, now: datetime, zone: tzinfo, by: str) -> ByHand:
+        """What is decided, unless it is `again` or `undo`. Raises HTTPException."""
+        first, last = _decided_time(self.what, self.until, self.day, now, zone)
+        return ByHand(self.what == "open", first, last, " ".join(self.reason.split()), by)
+
+
+@router.post("/hours/heard")
+async def hours_heard(
+    request: Request, console: TheConsole, session: CanChange, form: Annotated[HoursForm, Form()]
+) -> Response:
+    """Show what callers will hear, before it is decided; nothing while the day or time is being written."""
+    now = datetime.now(UTC)
+    read = await console.read_project()
+    calendar = form.calendar_in(read)
+    try:
+        decided = form.by_hand(now, calendar.zone, session.by)
+    except HTTPException:
+        return Response()
+    played = await played_world(request)
+    heard = await asyncio.to_thread(heard_by_hand, read, calendar, decided, console.project.env, played)
+    when = _moment(heard.moment, now.astimezone(calendar.zone).date()) if heard.moment > now else ""
+    return render(request, "hours_heard.html", words=heard.words, when=when)
+
+
 @router.post("/hours")
 async def decide_hours(
-    request: Request,
-    console: TheConsole,
-    session: CanChange,
-    *,
-    hours: Annotated[str, Form(max_length=1_000)],
-    what: Annotated[Literal["close", "open", "day", "undo", "again"], Form()],
-    until: Annotated[str, Form(max_length=5)] = "",
-    day: Annotated[str, Form(max_length=10)] = "",
-    decided: Annotated[Json[ByHand], Form()] = NEVER,
-    reason: Annotated[str, Form(max_length=LONGEST_REASON)] = "",
+    request: Request, console: TheConsole, session: CanChange, form: Annotated[HoursForm, Form()]
 ) -> Response:
     now = datetime.now(UTC)
-    project = (await console.read_project()).project
-    calendar = next((each for each in project.calendars.values() if json.dumps(each.key) == hours), None)
-    if calendar is None:
-        raise HTTPException(404, "These opening hours are no longer in the flow files.")
+    calendar = form.calendar_in(await console.read_project())
     rows = (await console.opened_store()).tables
-    if what == "undo":
+    decided = form.decided
+    if form.what == "undo":
         known = (await hand_hours(rows, now)).get(calendar.key, ())
         check_undo(is_possible=decided in known and await undecide(rows, calendar, decided, now, session.by))
         said = "Back to the usual hours"
     else:
-        if what == "again":
+        if form.what == "again":
             is_short = 0 < decided.end - decided.start <= _LONGEST_S
             is_valid = is_short and 0 <= decided.start <= seconds(now + LONGEST)  # as a form allows
             check_undo(is_possible=is_valid and seconds(now) < decided.end)
             decided = decided._replace(reason=decided.reason[:LONGEST_REASON], by=session.by)
         else:
-            first, last = _decided_time(what, until, day, now, calendar.zone)
-            decided = ByHand(what == "open", first, last, " ".join(reason.split()), session.by)
+            decided = form.by_hand(now, calendar.zone, session.by)
         await decide(rows, calendar, decided, now)
         said = _coming(calendar, decided)
-    opposite = "again" if what == "undo" else "undo"
-    undo = UndoRequest("/hours", {"hours": hours, "what": opposite, "decided": json.dumps(decided)})
+    opposite = "again" if form.what == "undo" else "undo"
+    undo = UndoRequest("/hours", {"hours": form.hours, "what": opposite, "decided": json.dumps(decided)})
     title = group_title(calendar.name)
-    change = Change(f"hours by hand: {what}", f"{title}: {said[0].lower()}{said[1:]}.", "/home", undo)
+    change = Change(f"hours by hand: {form.what}", f"{title}: {said[0].lower()}{said[1:]}.", "/home", undo)
     return await record(request, change, hours=calendar.name)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from itertools import count
 from pathlib import Path
@@ -84,7 +85,10 @@ def test_closed_for_an_hour_open_again_and_closed_for_a_day(
         form = page.get_by_role("dialog", name="Close now")
         box = form.bounding_box()
         assert box and 1 >= abs(box["y"] - (664 - box["height"]) / 2), "it is in the middle"
+        expect(form).to_contain_text("Callers will hear: “We are closed.”")
         form.get_by_label("Reason").fill("a staff meeting")
+        form.get_by_label("Reason").press("Tab")
+        expect(form).to_contain_text("Callers will hear: “We are closed for a staff meeting.”")
         check_page(page)
         form.get_by_role("button", name="Close").click()
         expect(opening).to_contain_text("Closed until")
@@ -104,7 +108,9 @@ def test_closed_for_an_hour_open_again_and_closed_for_a_day(
         assert ["We are open."] * 2 == [heard(first), heard(second)]
 
         opening.get_by_role("button", name="Close for a day").click()
-        page.get_by_role("dialog", name="Close for a day").get_by_role("button", name="Close").click()
+        form = page.get_by_role("dialog", name="Close for a day")
+        expect(form).to_contain_text(re.compile("Callers will hear at [A-Z][a-z]+day 00:00: “We are closed.”"))
+        form.get_by_role("button", name="Close").click()
         expect(opening).to_contain_text("Closed on")
         assert "We are open." == heard(first)
         opening.get_by_role("button", name="Cancel").click()

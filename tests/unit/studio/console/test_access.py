@@ -387,6 +387,7 @@ async def test_a_read_only_user_is_refused_exactly_where_something_is_saved(
             "/change-save",
             "/flows-new",
             "/hours",
+            "/hours/heard",
             "/messages/{id_}/{action}",
         ),
         *("/phone/save", "/phone/diff", "/phone/calls/{id_}/keep", "/phone/ringing/{uuid}/{choice}"),

@@ -26,7 +26,7 @@ from ncco_server.ncco.durations import plain
 from ncco_server.ncco.value_types.kind import SAMPLE
 from ncco_server.sample_calls import ANY_NUMBER, FROM
 from ncco_studio.console.change.fields import FormField
-from ncco_studio.console.change.notation import weekdays_in_words
+from ncco_studio.console.change.notation import day_in_words, weekdays_in_words
 from ncco_studio.console.change.placeholders import placeholders_of
 from ncco_studio.console.stored_rows import PlayedWorld
 from ncco_studio.editor.project import ReadProject
@@ -96,15 +96,23 @@ def heard_on(
 def week_heard(
     read: ReadProject, calendar: Calendar, env: Mapping[str, str], played: PlayedWorld
 ) -> list[tuple[str, HeardAt]]:
-    """Days with the same hours are one line."""
-    today = datetime.now(calendar.zone).date()
+    """Days with the same hours are one line. A day for which something was decided by hand has its own."""
+    now = datetime.now(calendar.zone)
+    coming = [now.date() + timedelta(days) for days in range(WEEKS * 7)]
     alike: dict[Spans, dict[int, date]] = {}
-    for day in (today + timedelta(days) for days in range(WEEKS * 7)):
+    for day in coming:
         if day not in calendar.override and day not in calendar.holidays:
             alike.setdefault(calendar.week[day.weekday()], {}).setdefault(day.weekday(), day)
     groups = {days[min(days)]: days for days in sorted(alike.values(), key=min)}
     heard = heard_on(read, calendar, groups, env, played)
-    return [(weekdays_in_words(groups[day]), each) for day, each in heard.items()]
+    found = [(weekdays_in_words(groups[day]), each) for day, each in heard.items()]
+    by_hand = calendar.with_hand(played.by_hand.get(calendar.key, ()))
+    for day in coming if by_hand.by_hand else ():
+        midnight = datetime.combine(day, time(), calendar.zone)
+        moment = _first_difference(calendar, by_hand, max(midnight, now), midnight + timedelta(1))
+        if moment and (words := _heard(read, calendar, moment, env, played)):
+            found.append((day_in_words(day), HeardAt(moment, words)))
+    return found
 
 
 def examples_of(
