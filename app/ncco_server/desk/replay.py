@@ -106,8 +106,9 @@ def _resumed(
     webhook = None if "not_kept" in entry.fields else recognise(entry.fields)
     if isinstance(webhook, FallbackWebhook):
         webhook = webhook.original
-    # Those of the turn's waits before a checkpoint arrived.
-    seen = {each.status.partition(":")[0] for each in before[:-1] if each.turn == row.turn and each.wait >= 0}
+    # Those of the step's waits before a checkpoint arrived.
+    reported = (each for each in before[:-1] if each.turn >= session.entered_turn and each.wait >= 0)
+    seen = {each.status.partition(":")[0] for each in reported}
     if any(each.runs is not None for each in session.waits):  # a party's refusal is stored with its own call
         seen |= {name for name in DIAL_FAILURES if name == entry.inputs.get("outcome")}
     return resume(flow, session, wait, webhook, context, seen=frozenset(seen))

@@ -396,7 +396,7 @@ def resume(
     """None if the webhook does not steer.
 
     `webhook` is None if it is unreadable, which takes the `error` exit. `seen` contains the statuses recorded for the
-    waits of the latest turn.
+    waits since the call came to its step.
     """
     if not wait.steers:
         return None

@@ -151,6 +151,11 @@ class Session(NamedTuple):
     returned: str = ""
     agent: Mapping[str, Any] = NOTHING
 
+    @property
+    def entered_turn(self) -> int:
+        """The turn in which the call came to its step, which can have asked or played again since."""
+        return self.turn - self.tries - self.asr_errors
+
 
 R = TypeVar("R", CallData, OpenWait, Level, Session)
 

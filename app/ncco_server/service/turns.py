@@ -249,8 +249,8 @@ async def without_conflict(attempt: Callable[[], Coroutine[Any, Any, Result]]) -
 
 
 async def seen(turns: Turns, session: Session) -> frozenset[str]:
-    """The statuses of the latest turn's waits, without sub-states."""
-    statuses = await turns.store.statuses(session.id, session.turn)
+    """The statuses of the waits since the call came to its step, without sub-states."""
+    statuses = await turns.store.statuses(session.id, session.entered_turn)
     return frozenset(status.partition(":")[0] for _, status in statuses)
 
 

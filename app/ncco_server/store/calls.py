@@ -176,7 +176,7 @@ SELECT_STATUSES: Final = Sql("""
     SELECT webhooks.wait, webhooks.status
     FROM calls
     JOIN webhooks ON webhooks.call_key = calls.key
-    WHERE calls.id = $1 AND webhooks.turn = $2 AND webhooks.wait >= 0
+    WHERE calls.id = $1 AND webhooks.turn >= $2 AND webhooks.wait >= 0
     ORDER BY webhooks.key
 """)
 
@@ -416,7 +416,7 @@ class Calls(InDatabase):
         return bytes(rows[0][0]) if rows else None
 
     async def statuses(self, session: str, turn: int) -> tuple[tuple[int, str], ...]:
-        """The wait and status of each webhook, oldest first.
+        """The wait and status of each webhook of this and later turns, oldest first.
 
         Webhooks that came before their call was opened are left out.
         """

@@ -14,4 +14,4 @@ class DetectionWait(WaitKind):
 
 def awaits_detection(session: Session) -> bool:
     """Whether the call waits in its first step, even repeatedly."""
-    return session.turn - 1 == session.tries + session.asr_errors
+    return session.entered_turn == 1

@@ -23,7 +23,7 @@ class WaitKind:
         begins_step: its webhook starts the step instead of deciding how it goes on.
         is_called: a party that the flow dialled waits for the reply, and must not hear the failsafe NCCO.
         is_observed: its webhooks cause hooks, even when the call has moved on.
-        reads_statuses: the statuses that were reported for the waits of the turn decide.
+        reads_statuses: the statuses that were reported since the call came to its step decide.
     """
 
     word: ClassVar[CallbackKind]
@@ -39,7 +39,7 @@ class WaitKind:
     ) -> Outcome | None:
         """None if the webhook is only recorded, the outcome `error` if it is unreadable.
 
-        `seen` contains the statuses recorded for the waits of the latest turn.
+        `seen` contains the statuses recorded for the waits since the call came to its step.
         """
         return None
 

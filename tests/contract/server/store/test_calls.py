@@ -137,19 +137,21 @@ async def test_only_the_first_of_two_simultaneous_turns_is_written(store: Store)
 # Webhooks without an effect on the call
 
 
-async def test_statuses_of_the_waits_of_a_turn_are_listed_oldest_first(store: Store) -> None:
+async def test_statuses_of_the_waits_since_a_turn_are_listed_oldest_first(store: Store) -> None:
     await store.open_call(*new_call("leg-1"))
     await store.open_call(*new_call("leg-2"))
 
     await store.record(webhook_row("leg-1", 0, 1, "ringing", received_at=NOON_MS + 9))
     await store.record(webhook_row("leg-1", 0, 0, "busy"))
-    await store.record(webhook_row("leg-1", 1, 0, "of another turn"))
+    await store.record(webhook_row("leg-1", 1, 0, "of the next turn"))
     await store.record(webhook_row("leg-1", 0, -1, "of no wait"))
     await store.record(webhook_row("leg-2", 0, 0, "of another call"))
     await store.record(webhook_row("", 0, 0, "of no call"))
     await store.record(webhook_row("leg-1", 0, 1, "ringing"))
 
-    assert ((1, "ringing"), (0, "busy"), (1, "ringing")) == await store.statuses("leg-1", 0)
+    next_turn = (0, "of the next turn")
+    assert ((1, "ringing"), (0, "busy"), next_turn, (1, "ringing")) == await store.statuses("leg-1", 0)
+    assert (next_turn,) == await store.statuses("leg-1", 1)
 
 
 async def test_a_webhook_of_an_unknown_call_is_recorded_without_a_call(store: Store) -> None:
