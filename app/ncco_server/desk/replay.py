@@ -12,17 +12,18 @@ from typing import Any, Final
 import orjson
 
 from ncco_server.desk.recorded_calls import TimelineEntry, by_hand_in, entries_of
-from ncco_server.engine import Lookup, LookupAnswer, Session, Turn, TurnContext, begin, fail, played, resume
+from ncco_server.engine import Lookup, LookupAnswer, Session, Turn, TurnContext, begin, fail, noted, played, resume
 from ncco_server.engine.session import CalledFunction, StoredAnswer, from_json
 from ncco_server.engine.waits import kind_of
 from ncco_server.flow.model import Flow
 from ncco_server.ncco.statuses import DIAL_FAILURES
 from ncco_server.ncco.webhooks import FallbackWebhook, recognise
-from ncco_server.service.masks import has_token
+from ncco_server.service.agents import HANDED_BACK
+from ncco_server.service.masks import has_token, without_hand_back
 from ncco_server.service.tokens import MAC_BYTES
 from ncco_server.service.turns import Policy, ncco_of_reply
 from ncco_server.service.written_rows import REFUSED
-from ncco_server.store import Timeline, WebhookRow
+from ncco_server.store import Timeline, WebhookRow, moment_of
 
 REPLAY_KEY: Final = b"ncco replay signs callbacks that nobody calls"
 _CALLBACK_URL: Final = re.compile(rb"/webhooks/(input|notify|event|onanswer)/([A-Za-z0-9_=-]+)")
@@ -42,6 +43,7 @@ def replay(timeline: Timeline, flow: Flow, policy: Policy) -> Iterator[dict[str,
     for entry in entries_of(timeline):
         before.append(entry.webhook)
         if entry.turn is None:
+            session = session and _noted(session, entry)
             continue
         document = {"number": entry.turn.number, "same": False, "because": "", "differs": None}
         context = policy.turn_context(
@@ -62,12 +64,25 @@ def replay(timeline: Timeline, flow: Flow, policy: Policy) -> Iterator[dict[str,
             asks = is_refused or kind_of(session.waits[entry.webhook.wait]).asks
             sent = ncco_of_reply(turn, needs_action=asks)
         session = turn.session
+        sent = without_hand_back(sent, session.turn)
         then, now = _unsigned(entry.turn.ncco), _unsigned(sent)
         if then == now:
             yield {**document, "same": True}
         else:
             path, was, is_ = first_difference(orjson.loads(then or b"null"), orjson.loads(now or b"null"))
             yield {**document, "differs": {"path": path, "then": was, "now": is_}}
+
+
+def _noted(session: Session, entry: TimelineEntry) -> Session:
+    """The session with what a webhook without a turn says about an agent."""
+    row = entry.webhook
+    if row.turn != session.turn:
+        return session
+    if row.kind == HANDED_BACK:
+        return session._replace(agent={**session.agent, **entry.fields})
+    if not 0 <= row.wait < len(session.waits):
+        return session
+    return noted(session, session.waits[row.wait], recognise(entry.fields), moment_of(row.received_at))
 
 
 def _played(playing: Playing, entry: TimelineEntry) -> Turn:

@@ -16,6 +16,7 @@ from ncco_server.engine import TraceLine
 from ncco_server.flow.nodes import Place
 from ncco_server.ncco.durations import plain
 from ncco_server.ncco.statuses import STATUSES
+from ncco_server.service.agents import SAID
 from ncco_server.service.masks import MaskedText, encrypted_options, json_object, without_marks
 from ncco_server.service.phone_numbers import readable
 from ncco_server.service.told import fallback_reason, given_in
@@ -215,6 +216,9 @@ def _caused(entry: TimelineEntry, timeline: Timeline) -> CallLine:
         verb, text, doubt = given_in(entry.fields)
         notes.insert(0, doubt)
         owners = _SENTENCES.get(verb, "{}").format(text)
+    elif row.kind == SAID:
+        owners = text = str(entry.fields.get("text", ""))
+        kind, verb = ("said", "agent") if row.status == "agent" else ("did", "says")
     else:
         owners = _plain(entry, session.leg, str(json_object(session.state).get("call", {}).get("to", "")))
     at = (row.received_at - session.created_at) / 1000
@@ -228,6 +232,8 @@ def _plain(entry: TimelineEntry, leg: str, line: str) -> str:
             return "The call comes in"
         case "record":
             return "The message ends"
+        case "agent":
+            return "The agent hands the caller back"
         case "called":
             return "Somebody called back"
         case "event" if status == "completed" and entry.webhook.leg == leg:

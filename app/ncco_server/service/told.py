@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -27,6 +28,8 @@ def summary(kind: str, fields: Mapping[str, Any]) -> str:
             what = _input(fields)
         case "event":
             what = _event(fields)
+        case "agent" | "said":
+            return _of_agent(fields)
         case "notify" if isinstance(payload, dict) and "checkpoint" in payload:
             what = f"checkpoint {payload['checkpoint']}"
         case "lost":
@@ -91,6 +94,13 @@ def _input(fields: Mapping[str, Any]) -> str:
         case "says":
             return f'said "{text}"' + (f" ({note})" if note else "")
     return note or "silence"
+
+
+def _of_agent(fields: Mapping[str, Any]) -> str:
+    if "who" in fields:
+        return f"{fields['who']}: {fields.get('text')}"
+    given = {name: value for name, value in (fields.get("values") or {}).items() if value not in ("", None)}
+    return f"handed back {fields.get('outcome')}" + (f" with {json.dumps(given, ensure_ascii=False)}" if given else "")
 
 
 def _event(fields: Mapping[str, Any]) -> str:

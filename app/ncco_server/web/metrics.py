@@ -31,11 +31,11 @@ SERIES_LIMIT: Final = 500
 KINDS: Final = frozenset(
     {
         *("answer", "input", "input-dtmf", "input-speech", "event", "notify", "record", "transcription", "transfer"),
-        *("error", "fallback", "payment", "onanswer", "check", "unknown", "unreadable"),
+        *("error", "fallback", "payment", "onanswer", "agent", "check", "unknown", "unreadable"),
         *(f"event-{status}" for status in WEBHOOK_STATUSES),
     }
 )
-ROUTES: Final = ("answer", "fallback", "event", "input", "notify", "onanswer", "placed", "check")
+ROUTES: Final = ("answer", "fallback", "event", "input", "notify", "onanswer", "placed", "agent", "check")
 REJECTED: Final = frozenset({"unsigned", "wrong-signature"})
 """Outcomes of requests that nobody has proved to be webhooks; they are counted, but say nothing about calls."""
 _RESULTS: Final = frozenset({"nomatch", "noinput", "error"})

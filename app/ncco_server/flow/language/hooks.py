@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Final, NamedTuple, TypeAlias
 
 from ncco_server.errors import RenderError
+from ncco_server.flow.actions.agent import HAND_BACK
 from ncco_server.flow.effects import Effect
 from ncco_server.flow.grammar.forms import ANYTHING, TEXT, Notation, Unread, has, named, ref
 from ncco_server.flow.grammar.map_form import written_as
@@ -75,7 +76,10 @@ def event_record(
     headers = sent.pop(HEADERS, None)
     nested = {texts_of(field): SentText.of(value).nested for field, value in sent.items()}
     texts = {field: SentText.of(_without_input(value)) for field, value in nested.items()}
-    headers = {HEADERS: SentMap(texts_of(headers))} if isinstance(headers, Mapping) else {}
+    if isinstance(headers, Mapping):  # without the URL of an agent, which only the agent may use
+        headers = {HEADERS: SentMap(texts_of({name: each for name, each in headers.items() if name != HAND_BACK}))}
+    else:
+        headers = {}
     return SentMap(
         {**NO_EVENT, **texts, **headers, "name": name, "how": how, "result": result, "call_result": call_result}
     )

@@ -12,14 +12,16 @@ import orjson
 import pytest
 import pytest_asyncio
 
+from ncco_server.desk.replay import replay
+from ncco_server.desk.transcript import stored_lines
 from ncco_server.errors import UnknownWait
 from ncco_server.service.agents import AgentReply
 from ncco_server.service.delivery import Delivery, Reply
-from ncco_server.store import Store
+from ncco_server.store import Store, Timeline
 from tests.support.cases import each_case
 from tests.support.memory_store import MemoryStore
 from tests.support.postgres_stores import make_postgres
-from tests.unit.server.service.served_call import LEG, ServedCall, service_of
+from tests.unit.server.service.served_call import LEG, POLICY, ServedCall, service_of
 
 FLOW = """
 flow: support
@@ -93,6 +95,13 @@ class AgentCall(ServedCall):
     async def come_back(self, after_s: float = 0) -> Reply:
         self.now += timedelta(seconds=after_s)
         return await self.post("notify", {"payload": {"checkpoint": "agent.over"}}, self.over)
+
+
+async def _timeline(store: Store) -> Timeline:
+    async with store.records() as records:
+        timeline = await records.timeline(LEG)
+    assert timeline is not None
+    return timeline
 
 
 async def test_the_caller_is_connected_to_the_agent(opened: Store) -> None:
@@ -199,9 +208,7 @@ async def test_lines_are_stored_with_the_call_at_most_one_a_second(opened: Store
     early = await call.say("caller", "My order is late.", 0.5)
     assert (429, 1) == (early.status, early.retry_after_s)
     assert 204 == (await call.say("caller", "My order is late.", 0.5)).status
-    async with opened.records() as records:
-        timeline = await records.timeline(LEG)
-    assert timeline is not None
+    timeline = await _timeline(opened)
     said = [(row.status, orjson.loads(row.body)) for row in timeline.webhooks if row.kind == "said"]
     first = {"who": "agent", "text": "How can I help?"}
     assert [("agent", first), ("caller", {"who": "caller", "text": "My order is late."})] == said
@@ -242,14 +249,34 @@ async def test_nothing_that_is_stored_has_the_url(opened: Store) -> None:
     token = call.agent_token
     sent = list(call.ncco)
     await call.report("answered")
-    async with opened.records() as records:
-        timeline = await records.timeline(LEG)
-    assert timeline is not None
+    timeline = await _timeline(opened)
     stored = [timeline.call.session.state, *(row.body for row in timeline.webhooks)]
     stored += [part for turn in timeline.turns for part in (turn.ncco, turn.trace, turn.inputs)]
     assert not [part for part in stored if token.encode() in part]
     await call.ring()
     assert sent == call.ncco
+
+
+async def test_the_page_of_a_call_shows_the_conversation_in_order(store: Store) -> None:
+    call = await AgentCall.begun(store)
+    await call.report("answered", 1)
+    await call.say("agent", "How can I help?", 1)
+    await call.say("caller", "I want my money back.", 3)
+    await call.hand(REFUND)
+    await call.report("disconnected", 2)
+    lines = [(line.verb, line.text) for line in stored_lines(await _timeline(store), 0)]
+    handed = ("webhook", 'agent: handed back refund with {"order": "4711", "seats": 2}')
+    at = lines.index(("agent", "How can I help?"))
+    assert [("says", "I want my money back."), handed] == lines[at + 1 : at + 3]
+
+
+async def test_an_agents_call_can_be_replayed(store: Store) -> None:
+    call = await AgentCall.begun(store)
+    await call.report("answered", 1)
+    await call.hand(REFUND)
+    await call.report("disconnected", 2)
+    (flow,) = call.service.library.current.flows.values()
+    assert [True, True] == [turn["same"] for turn in replay(await _timeline(store), flow, POLICY)]
 
 
 async def test_headers_that_are_too_large_for_vonage_fail_at_once(store: Store) -> None:

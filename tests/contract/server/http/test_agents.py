@@ -1,0 +1,113 @@
+"""An agent's requests over HTTP: without Vonage's signature, with the limits of every other webhook."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.cases import each_case
+from tests.support.server import PUBLIC_URL
+from tests.support.serving_thread import ServedProject, serving_project
+from tests.support.webhooks import callback, facts, signed_post
+
+SECRET = "invented-signature-secret-for-tests-only"
+FLOW = """
+flow: support
+default: true
+start: assistant
+steps:
+  assistant:
+    agent: {uri: "wss://bot.example.com/calls", outcomes: [person], returns: {order: text}, limit: 10m}
+    on: {person: desk, done: bye, failed: bye, too_long: bye}
+  desk: {do: [{talk: "Order {{ agent.order }}. A person will help you."}, {wait: 1}], goto: end}
+  bye: {do: [{talk: "Goodbye."}], goto: end}
+"""
+HANDED = {"outcome": "person", "values": {"order": "<b>4711</b>"}}
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedProject]:
+    settings = {"VONAGE_SIGNATURE_SECRET": SECRET}
+    with serving_project(tmp_path_factory.mktemp("agents"), {"flows/support.yaml": FLOW}, settings) as server:
+        yield server
+
+
+@pytest.fixture
+def client(served: ServedProject) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=served.url, timeout=30) as opened:
+        yield opened
+
+
+def vonage(client: httpx.Client, url: str, **fields: Any) -> Any:
+    """The NCCO in the reply to a signed webhook."""
+    body = json.dumps(fields).encode()
+    headers = {"Authorization": signed_post(body, SECRET), "Content-Type": "application/json"}
+    reply = client.post(url.removeprefix(PUBLIC_URL), content=body, headers=headers).raise_for_status()
+    return reply.json() if reply.content else None
+
+
+def begun(client: httpx.Client, leg: str) -> tuple[str, str]:
+    """The path at which the agent hands the caller back, and that of its events."""
+    ncco = vonage(client, "/webhooks/answer", **facts(leg))
+    headers = ncco[0]["endpoint"][0]["headers"]
+    return headers["hand_back"].removeprefix(PUBLIC_URL), callback(ncco, "connect")
+
+
+def test_an_agent_needs_no_signature_and_vonage_needs_one(client: httpx.Client, served: ServedProject) -> None:
+    path, events = begun(client, "leg-1")
+    assert 204 == client.post(f"{path}/said", json={"who": "caller", "text": "A person, please."}).status_code
+    assert 204 == client.post(path, json=HANDED).status_code
+    unsigned = client.post(events.removeprefix(PUBLIC_URL), json={"status": "disconnected"})
+    assert 503 == unsigned.status_code
+    played = vonage(client, events, **facts("aa01", status="disconnected"))
+    assert "Order  b 4711 /b . A person will help you." == played[0]["text"]
+    token = path.rpartition("/")[2]
+    assert not [line for line in served.lines if token in line]
+    assert not [file for file in served.home.glob("calls.db*") if token.encode() in file.read_bytes()]
+
+
+REFUSED: dict[str, tuple[str, dict[str, Any], int]] = {
+    "of another call's form": ("POST", {"content": b"x" * 10}, 422),
+    "not JSON": ("POST", {"content": b"{"}, 422),
+    "a list": ("POST", {"json": [HANDED]}, 422),
+    "deep": ("POST", {"content": b'{"outcome":' + b"[" * 5000 + b"]" * 5000 + b"}"}, 422),
+    "huge": ("POST", {"content": b'{"outcome": "' + b"x" * 2_000_000 + b'"}'}, 413),
+    "read": ("GET", {}, 405),
+    "replaced": ("PUT", {"json": HANDED}, 405),
+}
+
+
+@each_case("case", REFUSED)
+def test_a_refused_request_says_what_is_wrong(client: httpx.Client, case: str) -> None:
+    method, sent, status = REFUSED[case]
+    path, _ = begun(client, case.replace(" ", "-").replace("'", ""))
+    reply = client.request(method, path, **sent)
+    assert status == reply.status_code
+    assert {"error", "fix"} == reply.json().keys()
+    assert 204 == client.post(path, json=HANDED).status_code
+
+
+def test_what_is_allowed_is_named(client: httpx.Client) -> None:
+    path, _ = begun(client, "leg-2")
+    assert "allowed: person, done" == client.post(path, json={"outcome": "sales"}).json()["fix"]
+    reply = client.post(path, json={"outcome": "person", "values": {"colour": "red"}})
+    assert "allowed: order (text)" == reply.json()["fix"]
+
+
+def test_a_line_that_comes_too_soon_is_told_when_to_come_again(client: httpx.Client) -> None:
+    path, _ = begun(client, "leg-3")
+    line = {"who": "agent", "text": "Hello."}
+    first, second = client.post(f"{path}/said", json=line), client.post(f"{path}/said", json=line)
+    assert (204, 429, "1") == (first.status_code, second.status_code, second.headers["retry-after"])
+
+
+def test_a_forged_url_is_not_found(client: httpx.Client) -> None:
+    path, events = begun(client, "leg-4")
+    swapped = f"/webhooks/agent/{events.rpartition('/')[2]}"
+    assert [404] * 4 == [
+        client.post(each, json=HANDED).status_code for each in (swapped, f"{swapped}/said", path[:-1], f"{path}AA")
+    ]
