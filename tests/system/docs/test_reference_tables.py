@@ -73,7 +73,7 @@ def test_the_page_shows_the_spoken_texts(written: str, language: str, told: str)
     assert told == value.render(NAMES)
 
 
-REFUSALS = section("docs/reference/expressions.md", "## Errors in expressions")
+REFUSALS = section("docs/reference/text.md", "## Errors in expressions")
 REFUSED = re.findall(r"^\| `(.+?)` \| ([EW]\d{3}) \|", REFUSALS, re.M)
 
 

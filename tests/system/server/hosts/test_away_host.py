@@ -19,7 +19,7 @@ from tests.system.server.hosts.proxy import NGINX, started, wait_until_up
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="the program nginx is not installed; Debian's nginx has it")
 
-PAGE = ROOT / "docs" / "how-to" / "away.md"
+PAGE = ROOT / "docs" / "explanation" / "faults.md"
 AWAY = '[{"action":"talk","text":"We are away."}]'
 
 
