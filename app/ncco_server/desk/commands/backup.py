@@ -53,7 +53,7 @@ def command(file: Path, *, keep: int | None) -> int:
         cure = "run `pg_dump --format=custom`, and copy the folder or bucket of the recordings"
         raise CannotRun(f"{places.store.label} is not a SQLite database", cure)
     require_file(places.store)
-    size = asyncio.run(write_backup(file.absolute(), places.store.path, places, now))
+    size = asyncio.run(write_backup(file.absolute(), places.store.path.absolute(), places, now))
     if folder and keep:
         others = sorted(set(folder.glob("ncco-????????T??????Z.tar.gz")) - {file})  # even if a clock was ahead
         for older in others[: max(0, len(others) + 1 - keep)]:
