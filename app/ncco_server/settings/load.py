@@ -25,7 +25,6 @@ PREVIOUS_SUFFIX: Final = "_previous"
 MAX_SHOWN_CHARACTERS: Final = 100
 _SHARED_PREFIXES: Final = ("VONAGE_", "AWS_")
 """Other programs use these too, so only a name that nearly matches a setting is reported."""
-_OWN_PREFIXES: Final = (PREFIX, "VONAGE_")
 _ALMOST_THE_SAME: Final = 0.9
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
@@ -108,16 +107,6 @@ def _translated(error: Mapping[str, Any], written: Mapping[str, str]) -> Setting
         said = f'"{shown}" is not valid'
     cure = next((item.text for item in Variables.model_fields[field].metadata if isinstance(item, Cure)), "")
     return SettingsError(name, said, cure)
-
-
-def python_environment() -> dict[str, str]:
-    """All but the server's own settings."""
-    own = _known()
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if name.upper() not in own and not name.upper().startswith(_OWN_PREFIXES)
-    }
 
 
 def _known() -> frozenset[str]:

@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 from ncco_server.errors import StoreError
 from ncco_server.service.overview import Overview
-from ncco_server.settings import Settings, python_environment
+from ncco_server.settings import Settings
 from ncco_server.settings.secrets import console_keys
 from ncco_server.store import open_store
 from ncco_server.wording import as_sentence
@@ -119,7 +119,7 @@ def create_console(
             settings.python_lookups,
             settings.python_flows,
         ),
-        phone_calls=PhoneCalls(python_environment() if settings.python_lookups else {}),
+        phone_calls=PhoneCalls(),
         incoming=incoming,
         results=ResultCache(MOST_RESULTS),
         server=ServerReader(served),

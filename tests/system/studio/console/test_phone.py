@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Dialog, Locator, Page, Route, expect
 
-from tests.system.studio.console.browser import Console, Watch, check_page, new_window
+from tests.system.studio.console.browser import Console, Watch, new_window
 
 VOICE = """
 window.said = [];
@@ -241,32 +241,6 @@ steps:
       - talk: "You have {{ points.count }} points."
     goto: end
 """
-
-
-def test_real_services_are_asked_with_a_switch_that_an_edit_hides(page: Page, project: Path) -> None:
-    (project / "points_of_shop.py").write_text("def points():\n    return {'count': 40}\n")
-    (project / "flows/crm.yaml").write_text(CRM)
-    switch = page.get_by_label("Use the real services")
-    opened(page, "flows/crm.yaml")
-    call(page)
-    expect(page.locator(".bubble").first).to_have_text("You have 0 points.")
-    page.get_by_role("button", name="Settings").click()
-    switch.check()
-    expect(page.get_by_label("The lookup points")).to_be_disabled()
-    call(page)
-    expect(page.locator(".bubble").first).to_have_text("You have 40 points.")
-    expect(page.get_by_text("uses the real services")).to_be_visible()
-    check_page(page)
-
-    page.get_by_role("button", name="Settings").click()
-    edit(page, "You have", "There are")
-    expect(page.get_by_text("Save this text first.")).to_be_visible()
-    expect(switch).to_be_disabled()
-    expect(switch).not_to_be_checked()
-    page.keyboard.press("Escape")
-    save(page)
-    expect(switch).to_be_enabled()
-    expect(switch).not_to_be_checked()
 
 
 def test_an_invalid_input_is_reported_beside_its_field(page: Page) -> None:

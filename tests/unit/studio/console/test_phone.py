@@ -17,7 +17,6 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from structlog.testing import capture_logs
 
 from ncco_server.settings import load_settings
 from ncco_studio.console.app import create_console
@@ -466,63 +465,20 @@ def crm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[StandIn]:
         yield service
 
 
-def crm_console(project: Path, modules: str = "loyalty, counting") -> FastAPI:
+def crm_console(project: Path, modules: str = "loyalty") -> FastAPI:
     folders = {"flows": project / "flows", "templates": project / "templates"}
     hashes = {"console_password_hash": HASHES["change"], "console_viewer_password_hash": HASHES["look"]}
     settings = load_settings(None, **folders, **hashes, python_lookups=modules, database_url="memory://")
     return in_this_process(create_console(settings, dev=True))
 
 
-async def test_real_services_are_asked_only_for_a_saved_text_and_with_the_switch_on(
-    crm: StandIn, tmp_path: Path
-) -> None:
-    file, console = "flows/crm.yaml", crm_console(tmp_path)
-    async with console.router.lifespan_context(console), await logged_in(console) as client:
-        phone = Phone(client)
-        switch = '<input type="checkbox" id="live">'
-        assert switch in (await client.get("/phone")).text
-        assert switch not in (await phone.post("/phone/setup", file=file, text=CRM.replace("Hello", "Hi"))).text
-        await phone.call(file)
-        assert "Hello , you have 0 points." in phone.bubbles
-        for unsaved in ({"text": CRM.replace("Hello", "Hi")}, {"text": CRM}, {"file": "pasted.yaml", "text": CRM}):
-            refused = await phone.post("/phone/calls", **{"file": file, "is_live": True, **unsaved})
-            assert (403, True) == (refused.status_code, "Save this text first." in refused.text)
-        assert [] == crm.asked
-
-        with capture_logs() as lines:
-            await phone.call(file, is_live=True)
-        assert "Hello Ann, you have 40 points." in phone.bubbles
-        assert ["Bearer a-canary-of-the-environment"] == [each.headers["Authorization"] for each in crm.asked]
-        assert "1 hook recorded, not sent" in phone.shown
-        assert "uses the real services" in phone.shown
-        assert [] == crm.hooks
-        assert [("services asked", file)] == [(line["event"], line["file"]) for line in lines]
-
-
-async def test_real_services_are_asked_only_with_the_password_that_allows_changes(crm: StandIn, tmp_path: Path) -> None:
-    async with await logged_in(crm_console(tmp_path), may_change=False) as client:
-        refused = await client.post("/phone/calls", json={"file": "flows/crm.yaml", "is_live": True})
-        assert 403 == refused.status_code
-        assert '<input type="checkbox" id="live" disabled>' in (await client.get("/phone")).text
-    assert [] == crm.asked
-
-
-async def test_a_call_asks_real_services_a_hundred_times_at_most(crm: StandIn, tmp_path: Path) -> None:
-    counting = "from itertools import count\nasked = count(1)\ndef points():\n    return {'count': next(asked)}\n"
-    (tmp_path / "counting.py").write_text(counting)
-    hold = "    hold: {until: points.count > 100, up_to: 10m}\n    on: {ready: end, too_long: end}\n"
-    flow = CRM.replace("[customer, points]", "points").replace("loyalty:", "counting:")
-    flow = flow.replace("{{ customer.name }}", "").replace("    goto: end\n", hold)
-    (tmp_path / "flows/crm.yaml").write_text(flow)
+async def test_a_call_to_a_saved_flow_asks_no_service(crm: StandIn, tmp_path: Path) -> None:
     async with await logged_in(crm_console(tmp_path)) as client:
         phone = Phone(client)
-        await phone.call("flows/crm.yaml", is_live=True)
-        await phone.skip()
-        said = [bubble for bubble in phone.bubbles if bubble.startswith("Hello")]
-        assert ["Hello , you have 100 points.", "Hello , you have 0 points."] == said[99:101]
-        why = await client.get(f"/phone/calls/{phone.id}/turns/{len(said) - 1}")
-    assert "makes at most 100 lookups" in why.text
-    assert [] == crm.asked
+        await phone.call("flows/crm.yaml")
+    assert "Hello , you have 0 points." in phone.bubbles
+    assert "1 hook recorded, not sent" in phone.shown
+    assert [] == [*crm.asked, *crm.hooks]
 
 
 ATTACK = """\
@@ -553,7 +509,7 @@ async def test_a_saved_lookup_runs_no_module_that_the_operator_did_not_allow(
         phone = Phone(client)
         saved = (await phone.post("/phone/save", file="flows/attack.yaml", text=ATTACK, digest="")).json()
         assert saved["problem"].startswith("Saved, but calls continue with the last good flow: ")
-        refused = await phone.post("/phone/calls", file="flows/attack.yaml", is_live=True)
+        refused = await phone.post("/phone/calls", file="flows/attack.yaml")
         assert 'NCCO_PYTHON_LOOKUPS does not include the module "os"' in refused.json()["detail"]
     assert not (tmp_path / "stolen").exists()
 
@@ -568,10 +524,8 @@ async def test_a_shared_lookup_that_is_not_allowed_gets_its_default(
         phone = Phone(client)
         for name, text in (("shared", f"shared: true\n{section}"), ("attack", ATTACK.replace(section, ""))):
             assert 200 == (await phone.post("/phone/save", file=f"flows/{name}.yaml", text=text, digest="")).status_code
-        await phone.call("flows/attack.yaml", is_live=True)
-        why = html.unescape((await client.get(f"/phone/calls/{phone.id}/turns/0")).text)
+        await phone.call("flows/attack.yaml")
     assert "The code is -1." in phone.bubbles
-    assert "NCCO_PYTHON_LOOKUPS does not name the module os" in why
     assert not (tmp_path / "stolen").exists()
 
 

@@ -203,23 +203,19 @@ class PhoneServer:
             await own.place(call)
             return PhoneCall(own, call, answers, playable, folder=self.folder, env={})
         stage = LocalStage(playable.project, self.dial_allow, assumes=assumed_platform(), read_rows=rows)
-        is_live = answers.client is not None
-        # Lookup servers may remember calls by ID.
-        seed = secrets.token_hex(16) if is_live else _SEED
         fit = with_number(stage, call)
         placed = await stage.ring(
             fit,
             conditions,
             look_ups=answers.of_turn,
             env=self.env,
-            seed=seed,
+            seed=_SEED,
             rows=(),
             answers=answers,
             by_hand=by_hand,
         )
         shown = call if call.flow or call.to else fit
-        env = {} if is_live else self.env  # scenarios do not contain the server's settings
-        return PhoneCall(placed, shown, answers, playable, stage=stage, folder=self.folder, env=env, rows=rows)
+        return PhoneCall(placed, shown, answers, playable, stage=stage, folder=self.folder, env=self.env, rows=rows)
 
 
 class NccoServer:

@@ -10,7 +10,6 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from fastapi import HTTPException, Request
@@ -59,17 +58,12 @@ class Person:
 class PhoneCalls:
     """The current users of the phone.
 
-    Args:
-        env: the environment of the subprocesses of people who may use real services; the others have none.
-
     Attributes:
         make_worker: creates the subprocess for a session.
     """
 
-    def __init__(self, env: Mapping[str, str] = MappingProxyType({})) -> None:
-        self.make_worker: Callable[[ConsoleSession], Worker] = lambda session: Worker(
-            seconds=MOST_S, env=env if session.role == "change" else {}
-        )
+    def __init__(self) -> None:
+        self.make_worker: Callable[[ConsoleSession], Worker] = lambda _: Worker(seconds=MOST_S)
         self._people: dict[str, Person] = {}
         self._ending: asyncio.Task[None] | None = None
 

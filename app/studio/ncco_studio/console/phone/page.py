@@ -17,7 +17,6 @@ from pydantic import BaseModel, Field, PlainValidator
 from ncco_server.flow.files import MAX_FILE_BYTES
 from ncco_server.sample_calls import FROM
 from ncco_studio.console.access import CanChange, CanLook
-from ncco_studio.console.audit import audit
 from ncco_studio.console.change.draft import FileChange, diff_lines, save
 from ncco_studio.console.editor import ask, check_size
 from ncco_studio.console.history import Change, record
@@ -71,7 +70,7 @@ async def phone(
         lines=[each for each in preferred if each.is_startable],
         line=line,
         keys=KEYS,
-        **_setup_values(playable, session),
+        **_setup_values(playable),
     )
 
 
@@ -136,7 +135,7 @@ async def setup(request: Request, console: TheConsole, session: CanLook, source:
     """Show the flows that can be called, the dialled addresses, the lookups and the issues of a text."""
     await _check_time(request, session, source)
     playable = await asyncio.to_thread(read_source, console.project, source)
-    return render(request, "phone_setup.html", **_setup_values(playable, session))
+    return render(request, "phone_setup.html", **_setup_values(playable))
 
 
 @router.post("/phone/picture")
@@ -153,15 +152,7 @@ async def _check_time(request: Request, session: ConsoleSession, source: PhoneTe
         await ask(request, session, language.read, source=PhoneText(file=source.file, text=source.text).model_dump())
 
 
-def _not_live(session: ConsoleSession, source: PhoneText) -> str:
-    if session.role != "change":
-        return "To use real services, log in with a password that allows changes."
-    if source.text is not None or source.file in PASTED:
-        return "Real services work only with a saved project file. Save this text first."
-    return ""
-
-
-def _setup_values(playable: Playable, session: ConsoleSession) -> dict[str, object]:
+def _setup_values(playable: Playable) -> dict[str, object]:
     definitions = lookups_of(playable.project.flows.values() if playable.project is not None else ())
     return {
         "playable": playable,
@@ -170,28 +161,19 @@ def _setup_values(playable: Playable, session: ConsoleSession) -> dict[str, obje
         "outcomes": {each: language.WAYS[each] for each in FOR_PHONES},
         "env": env_names(each for flow in playable.startable for each in (flow, *flow.subs.values())),
         "caller": FROM,
-        "not_live": _not_live(session, playable.source),
     }
 
 
 @router.post("/phone/calls")
 async def place(request: Request, console: TheConsole, session: CanLook, wanted: CallRequest) -> Response:
-    if wanted.is_live and (problem := _not_live(session, wanted)):
-        audit(request, "services not asked", is_refused=True, file=wanted.file)
-        raise HTTPException(403, problem)
     await _check_time(request, session, wanted)
-    settings = console.settings
-    live = {"env": dict(settings.flow_env), "hosts": settings.private_hosts, "budget_ms": settings.lookup_budget_ms}
-    if wanted.is_live:
-        audit(request, "services asked", file=wanted.file)
     return await _played(
         request,
         session,
         "place",
         folder=console.project.as_values(),
         wanted=wanted.model_dump(mode="json"),
-        dial_allow=settings.dial_allow,
-        live=live if wanted.is_live else None,
+        dial_allow=console.settings.dial_allow,
         by_hand=[*(await console.hand_hours(datetime.now(UTC))).items()],
     )
 

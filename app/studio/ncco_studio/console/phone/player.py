@@ -17,8 +17,6 @@ from ncco_server.errors import AppError
 from ncco_server.flow.hours.calendar import ByHand
 from ncco_server.sample_calls import YEARS
 from ncco_server.service.hand_hours import HandHours
-from ncco_server.service.lookup_sources import PythonModules
-from ncco_server.service.lookups import LookupClient
 from ncco_server.service.phone_numbers import read_called, read_caller
 from ncco_studio.console.phone.call import PhoneCall, PhoneServer
 from ncco_studio.console.phone.turns import explain, hooks_of
@@ -54,7 +52,6 @@ class PhonePlayer:
     def __init__(self) -> None:
         self._runner = asyncio.Runner()
         self._calls: dict[str, PhoneCall] = {}
-        self._client: LookupClient | None = None
         self._ask: Callable[[Any], Any] = lambda _: None
 
     def play(self, ask: Callable[[Any], Any], method: str, values: Mapping[str, Any]) -> Json:
@@ -73,8 +70,6 @@ class PhonePlayer:
     def close(self) -> None:
         for call in self._calls.values():
             self._runner.run(call.close())
-        if self._client is not None:
-            self._runner.run(self._client.close())
         self._runner.close()
 
     def _call(self, id_: str) -> PhoneCall:
@@ -88,13 +83,11 @@ class PhonePlayer:
         folder: Json,
         wanted: Json,
         dial_allow: Sequence[str],
-        live: Json | None,
         by_hand: Sequence[Any],
     ) -> Json:
         """Place the call of a `CallRequest`.
 
-        `live` has `env` (instead of the request's), `hosts` and `budget_ms`, to really send lookups; `by_hand` has the
-        items of `HandHours`.
+        `by_hand` has the items of `HandHours`.
         """
         call = CallRequest(**wanted)
         made_at = call.made_at
@@ -108,11 +101,10 @@ class PhonePlayer:
             for error in playable.errors[:1]:
                 raise NotPlayed(f"this text cannot be called yet: line {error.place.line}: {error.message}", error.cure)
             raise NotPlayed("no call can start in this text", "give its flow `numbers` or `default: true`")
-        client = self._client_of(folder, live) if live is not None else None
-        own = live["env"] if live is not None else {name: value for name, value in call.env.items() if value}
+        own = {name: value for name, value in call.env.items() if value}
         server = PhoneServer(project.flows, tuple(dial_allow), own)
         definitions = lookups_of(playable.project.flows.values() if playable.project is not None else ())
-        answers = ChosenAnswers(definitions, call.world, client)
+        answers = ChosenAnswers(definitions, call.world)
         called = _called(playable, call, made_at or datetime.now(UTC))
         hours = {(file, name): [ByHand(*each) for each in decided] for (file, name), decided in by_hand}
         called = replace(called, by_hand=_decided_at(called.made_at, playable, hours))
@@ -129,13 +121,6 @@ class PhonePlayer:
             await placed.repeat(steps)
 
         return await _played(placed, begin)
-
-    def _client_of(self, folder: Json, live: Json) -> LookupClient:
-        if self._client is None:
-            project = project_in(folder)
-            modules = PythonModules(project.modules, project.flows, (project.flows, project.templates))
-            self._client = LookupClient(live["budget_ms"], live["hosts"], modules)
-        return self._client
 
     async def _add(self, call: PhoneCall) -> None:
         self._calls[call.id] = call
@@ -232,7 +217,6 @@ def _shown(call: PhoneCall, refused: str) -> Json:
         "takes_keys": call.leg.open is not None,
         "line": call.line,
         "is_over": call.leg.is_over,
-        "is_live": call.answers.client is not None,
         "made_at": f"{call.made_at:%A} {call.made_at.day} {call.made_at:%B %Y, %H:%M}{zone}",
         "position": plain(call.position),
         "accepted_input": plain(call.accepted_input()),

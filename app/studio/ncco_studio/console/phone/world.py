@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, Field
@@ -12,7 +11,6 @@ from pydantic import BaseModel, Field
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.errors import StoreUnavailable
 from ncco_server.sample_calls import FROM
-from ncco_server.service.lookups import LookupClient, lookups_of_turn
 from ncco_studio.editor.source import PhoneText
 from ncco_studio.simulator.parties import PartyOutcome
 from ncco_studio.verify.scenarios.answers import Definitions, FunctionDefinition, LookupAnswers, no_answer
@@ -20,8 +18,6 @@ from ncco_studio.verify.scenarios.server import CopiedRow
 
 ANYBODY: Final = "*"
 """The key that stands for all parties without an entry."""
-MOST_ASKED: Final = 100
-"""Lookups that a call really makes. A skipped hold makes one every few seconds of the call."""
 
 
 class GivenAnswer(BaseModel, extra="forbid"):
@@ -58,7 +54,6 @@ class CallRequest(PhoneText):
         flow, to, caller: the flow of the text (the first if none has this name, since the form may lag behind the
             text), the called number ("" for the flow's), the caller; numbers in any notation.
         made_at: when, in the time zone of the flow unless it names an offset; None: now.
-        is_live: really send lookups. Only for a saved text (`text` is None), and with the right to change.
         env: variables that the flows read as `env.NAME`; empty or missing ones get a placeholder.
         again: the id of the call to repeat; "" for none.
     """
@@ -67,30 +62,27 @@ class CallRequest(PhoneText):
     to: str = Field("", max_length=200)
     caller: str = Field(FROM, max_length=200)
     made_at: datetime | None = None
-    is_live: bool = False
     world: World = World()
     env: dict[str, Annotated[str, Field(max_length=2_000)]] = Field({}, max_length=100)
     again: str = ""
 
 
 class ChosenAnswers(LookupAnswers):
-    """Answers the lookups of a call with the person's choices; without a client, none are sent.
+    """Answers the lookups of a call with the person's choices; none are sent.
 
-    The `world` may be replaced during the call. The client sends at most `MOST_ASKED` lookups.
+    The `world` may be replaced during the call.
     """
 
-    def __init__(self, definitions: Definitions, world: World, client: LookupClient | None = None) -> None:
-        look_ups = partial(lookups_of_turn, self._ask, client.budget_ms) if client is not None else None
-        super().__init__(definitions, look_ups)
+    def __init__(self, definitions: Definitions, world: World) -> None:
+        super().__init__(definitions)
         self.world = world
-        self.client = client
 
     def outcome_of(self, address: str) -> PartyOutcome | None:
         """Return None if the person decides when the address is dialled."""
         return self.world.parties.get(address, self.world.parties.get(ANYBODY))
 
     async def chosen(self, lookup: Lookup) -> LookupAnswer | None:
-        given = self.world.given.get(lookup.name) if self.client is None else None
+        given = self.world.given.get(lookup.name)
         if given is None:
             return None
         definition = self.definition(lookup)
@@ -101,11 +93,6 @@ class ChosenAnswers(LookupAnswers):
         if not isinstance(given.value, dict):
             return LookupAnswer(given.value)
         return LookupAnswer({**definition.default, **given.value})
-
-    async def _ask(self, lookup: Lookup, left_ms: float) -> LookupAnswer:
-        if self.client is None or len(self.answered) >= MOST_ASKED:
-            return LookupAnswer(None, f"not made: a call on the phone makes at most {MOST_ASKED} lookups")
-        return await self.client.answer(lookup, left_ms)
 
 
 class StoredRows:

@@ -2,7 +2,6 @@
 import { parsed } from "./request.js";
 
 const form = document.getElementById("setup");
-const live = () => document.getElementById("live"); // only where something is looked up
 
 /** The call that the form describes. Without a time it is made now, or, `again`, when the call was made that it repeats. */
 export function callRequest(again) {
@@ -11,7 +10,6 @@ export function callRequest(again) {
     flow: setup.get("to") ? "" : setup.get("flow") ?? "",
     to: setup.get("to") ?? "",
     caller: setup.get("caller"),
-    is_live: live()?.checked ?? false,
     made_at: setup.get("at") || null,
     world: world(),
     env: Object.fromEntries([...form.querySelectorAll("[data-env]")].map(({ dataset, value }) => [dataset.env, value])),
@@ -51,10 +49,9 @@ export function showSetup(html) {
   form.innerHTML = html;
   for (const each of form.elements) {
     if (!chosen.has(each.id)) continue;
-    const { value, checked } = chosen.get(each.id);
+    const { value } = chosen.get(each.id);
     const isKnown = each.tagName !== "SELECT" || [...each.options].some((option) => option.value === value);
-    if (each.type === "checkbox") each.checked = checked && !each.disabled;
-    else if (isKnown) each.value = value;
+    if (isKnown) each.value = value;
   }
   form.querySelector("details").open = isOpen;
   showAnswers();
@@ -66,16 +63,10 @@ export function showIssues() {
   document.getElementById("issues").replaceChildren(form.querySelector("#phone-issues"));
 }
 
-/** Show the fields of chosen answers; none can be chosen while the real services are asked. */
+/** Show the fields of chosen answers. */
 export function showAnswers() {
   for (const fields of form.querySelectorAll("[data-lookup]")) {
-    fields.disabled = live().checked;
     const isShown = fields.querySelector("[data-how]").value === "value";
     for (const each of fields.querySelectorAll("[data-answer]")) each.hidden = !isShown;
   }
-}
-
-/** Switch off what another text must not inherit. */
-export function askNobody() {
-  if (live()) live().checked = false;
 }

@@ -1,6 +1,6 @@
 // The text that is played: a file of the project, which can be saved, or a pasted one.
 import { draw } from "./phone_picture.js";
-import { askNobody, showIssues, showSetup } from "./phone_setup.js";
+import { showIssues, showSetup } from "./phone_setup.js";
 import { $, announce, fail, offer, post, succeed } from "./request.js";
 
 const editor = $("text");
@@ -67,7 +67,6 @@ async function setText({ file, text, digest = "", blocked = "" }) {
   editor["value" in editor ? "value" : "textContent"] = text;
   opened = { file, digest, text: written(), hasCrLf: text.includes("\r\n"), blocked };
   name();
-  askNobody();
   $("save").disabled = !isSavable();
   $("blocked").textContent = blocked;
   $("blocked").hidden = blocked === "";
