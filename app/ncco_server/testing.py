@@ -12,7 +12,7 @@ from ncco_server.engine.interpreter import Playing, begin_placed, resume_with, w
 from ncco_server.engine.session import NOTHING, CallData, LookupAnswer, Turn, TurnContext, WaitRef
 from ncco_server.flow.handlers.api import CallFlow
 from ncco_server.flow.handlers.effects import Called, NoInput, RunFailed
-from ncco_server.flow.handlers.given import GivenHandler
+from ncco_server.flow.handlers.given import DeployedFile
 from ncco_server.flow.handlers.results import as_json
 from ncco_server.flow.handlers.secret import Secret
 from ncco_server.flow.handlers.steps import results_of
@@ -131,7 +131,7 @@ def _link(ref: WaitRef) -> str:
 
 def _loaded(handler: CallFlow, folder: Path | None) -> Flow:
     """Raises ValueError."""
-    given = GivenHandler.of(handler, folder or Path(handler.file).parent)
+    given = DeployedFile.of([handler], folder or Path(handler.file).parent)
     if folder is None:
         project = load({f"flows/{given}": given.text}, extent="files", handlers=(given,))
     else:

@@ -117,7 +117,7 @@ class Surroundings:
         if self.read_before is not None:
             return self.read_before
         try:
-            return Source(self.settings.flows, self.settings.templates).load(self.settings.flow_env)
+            return Source.of(self.settings).load(self.settings.flow_env)
         except CannotRun as fault:
             return fault
 

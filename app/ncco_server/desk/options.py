@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
@@ -46,7 +45,7 @@ TABLE: Final = ProjectName(lambda source: source.load().project.tables)
 flows = click.option(
     "--flows",
     type=click.Path(path_type=Path),
-    help="Project folder, or its folder of flow files [NCCO_FLOWS, else flows].",
+    help="Project folder, its folder of flow files, or a Python file [NCCO_FLOWS, else flows].",
 )
 templates = click.option(
     "--templates",
@@ -64,24 +63,20 @@ limit = click.option(
 )
 
 
-def output(*formats: str, by_terminal: bool = False) -> Callable[[Command], Command]:
-    """The first format of `--format` is the default, or JSON elsewhere than on a terminal if it is `by_terminal`.
-
-    In all formats but text, a program reads the output.
-    """
+def output(*formats: str) -> Callable[[Command], Command]:
+    """The first format of `--format` is the default. In all others but text, a program reads the output."""
     return click.option(
         "--format",
         "form",
         type=click.Choice(formats),
-        default=None if by_terminal else formats[0],
-        show_default="text on a terminal, else json" if by_terminal else True,
+        default=formats[0],
+        show_default=True,
         callback=_read_format,
         help="The output format.",
     )
 
 
-def _read_format(_: click.Context, __: click.Parameter, form: str | None) -> str:
-    form = form or ("text" if sys.stdout.isatty() else "json")
+def _read_format(_: click.Context, __: click.Parameter, form: str) -> str:
     if form != "text":
         keep_for_results()
     return form

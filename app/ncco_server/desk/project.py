@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from contextlib import chdir
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import IO, Any, Final, Self
+from typing import IO, TYPE_CHECKING, Any, Final, Self
 
 import click
 
@@ -18,12 +19,16 @@ from ncco_server.desk.environment import (
     project_folders,
     python_flows,
     python_lookups,
+    variables,
 )
 from ncco_server.desk.output import ISSUES, LONGEST_NAME, CannotRun, read_text
 from ncco_server.flow.files import (
     HANDLER_SUFFIX,
+    SCENARIO_FOLDERS,
     SUFFIXES,
+    is_deployed,
     named_flows,
+    project_of,
     read_project,
     search_beside,
 )
@@ -33,6 +38,9 @@ from ncco_server.flow.model import Flow, Project
 from ncco_server.flow.report import report
 from ncco_server.suggest import near_or_all
 
+if TYPE_CHECKING:
+    from ncco_server.settings import Settings
+
 _SHARED: Final = re.compile(r"^(?:\{\s*)?[\"']?shared[\"']?\s*:", re.MULTILINE)
 _QUOTED: Final = re.compile(r"[\"']([\w-]+)[\"']")
 FLOW_FILES: Final = (*SUFFIXES, HANDLER_SUFFIX)
@@ -41,19 +49,38 @@ _RUN: Final = re.compile(r"\brun[\"']?\s*:\s*[\"']?([\w-]+)")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A project on disk: its folders, and `files` if only some are meant."""
+    """A project on disk: its folders, and `files` if only some are meant.
+
+    Attributes:
+        program: a file with handlers that was named; its folder is that of the project, and the other ones may be
+            missing.
+    """
 
     flows: Path
     templates: Path
     files: tuple[Path, ...] = ()
+    program: Path | None = None
 
     @classmethod
     def here(cls, flows: Path | None, templates: Path | None) -> Self:
-        """The project of the options or the environment, or else in this folder. Raises CannotRun."""
+        """The project of the options or the environment, or else in this folder; `flows` may be a Python file.
+
+        Raises CannotRun.
+        """
+        program = flows or Path(variables().get("NCCO_FLOWS", ""))
+        if program.suffix == HANDLER_SUFFIX:
+            return cls(program.with_name("flows"), templates or program.with_name("templates"), program=program)
         return cls(*folders(flows, templates))
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        program = next((Path(each) for each in settings.python_flows if is_deployed(each)), None)
+        return cls(settings.flows, settings.templates, program=program)
 
     def path_of(self, name: str) -> str:
         """Return the path that a user can open for a name such as `flows/acme.yaml`."""
+        if self.program is not None and name == f"flows/{self.program.name}":
+            return self.program.as_posix()
         for folder, path in (("flows", self.flows), ("templates", self.templates)):
             if name == folder or name.startswith(f"{folder}/"):
                 return (path / name.removeprefix(folder).lstrip("/")).as_posix()
@@ -67,7 +94,7 @@ class Source:
         texts, unread = self.read()
         variables = flow_variables() if env is None else env
         extent: Extent = "files" if self.files else "project"
-        handlers = python_flows()
+        handlers = self.handlers
         if handlers:
             search_beside(self.flows)
         with chdir("."):  # the file of a handler may change the working directory
@@ -90,17 +117,29 @@ class Source:
 
         Raises CannotRun if the folder or a named file cannot be read.
         """
+        if self.program is not None:
+            texts, issues = read_project(self.flows, self.templates)
+            issues = issues if self.flows.is_dir() else [each for each in issues if each.place.file != "flows"]
+            return {f"flows/{self.program.name}": read_text(self.program), **texts}, issues
         if not self.flows.is_dir():
             cure = "run it in the project's folder, or name the folder with --flows or NCCO_FLOWS"
             raise CannotRun(f"there is no flow folder at {str(self.flows)[:LONGEST_NAME]}", cure)
         return self._read_files() if self.files else read_project(self.flows, self.templates)
+
+    @property
+    def handlers(self) -> tuple[str, ...]:
+        """The files with handlers that may be run: those of the settings, and named ones. Raises CannotRun."""
+        files = (file.relative_to(self.flows).as_posix() for file in self.files if file.suffix == HANDLER_SUFFIX)
+        program = [str(self.program.absolute())] if self.program is not None else []
+        return tuple(dict.fromkeys((*python_flows(), *files, *program)))
 
     def load_flow(self, name: str) -> LoadedProject:
         """Load a flow and what it needs, even if others have errors.
 
         Without such a flow, load the whole project. Raises CannotRun, FlowsHaveErrors.
         """
-        texts = read_project(self.flows, self.templates)[0] if self.flows.is_dir() and not self.files else {}
+        is_whole = self.flows.is_dir() and not self.files and self.program is None
+        texts = read_project(self.flows, self.templates)[0] if is_whole else {}
         file = named_flows(texts).get(name)
         if file is not None:
             loaded = replace(self, files=(Path(self.path_of(file)),)).load()
@@ -158,13 +197,34 @@ def source_at(path: Path, templates: Path | None) -> Source:
     """The path is a project's folder, its flows folder, or a flow file. Raises CannotRun."""
     if not path.exists():
         raise CannotRun(f"{path} does not exist", "name a project folder, a folder of flow files, or a flow file")
+    if (home := _home_of_scenarios(path)) is not None:
+        shown = Path(os.path.relpath(home))
+        cure = f"name the project, {shown}, or play them: ncco test {path}"
+        raise CannotRun(f"{path} contains scenarios, not flows", cure)
     if path.is_dir():
         flows, beside = project_folders(path)
         return Source(flows, templates or beside)
     if path.suffix.lower() not in FLOW_FILES:
         cure = "name the flow file (.yaml or .py) that uses it, or the project's folder"
         raise CannotRun(f"{path} is not a flow file", cure)
+    if path.suffix == HANDLER_SUFFIX and not _is_in_flows(path):
+        return Source.here(path, templates)
     return Source(path.parent, templates or project_folders(path.parent)[1], (path,))
+
+
+def _is_in_flows(path: Path) -> bool:
+    here = folders(None, None)[0].resolve()
+    return any(folder == here or folder.name == "flows" for folder in path.resolve().parents)
+
+
+def _home_of_scenarios(path: Path) -> Path | None:
+    """Return the project whose scenarios are at or below a path; None for any other path."""
+    home = project_of(path)
+    whole = path.resolve()
+    if home is None or whole in (home, *home.parents):
+        return None
+    kept = [home / folder for folder in SCENARIO_FOLDERS if (home / folder).is_dir()]
+    return home if any(whole.is_relative_to(each) or each.is_relative_to(whole) for each in kept) else None
 
 
 def source_of(what: str | None, flows: Path | None, templates: Path | None) -> tuple[Source, str]:
@@ -187,8 +247,9 @@ def flow_named(name: str, flows: Mapping[str, Flow]) -> Flow:
 
 def flow_of_file(loaded: LoadedProject) -> str:
     """Return the flow of the file that the user named; "" if they named the whole project."""
-    places = [f"flows/{file.name}" for file in loaded.source.files]
-    return next((flow.name for flow in loaded.project.flows.values() if [flow.place.file] == places), "")
+    named = [f"flows/{file.name}" for file in (*loaded.source.files, loaded.source.program) if file is not None]
+    flows = [each for each in loaded.project.flows.values() if [each.place.file] == named]
+    return min(flows, key=lambda each: (not each.default, each.place.line)).name if flows else ""
 
 
 def _needed_by(texts: Mapping[str, str], others: Mapping[str, str]) -> dict[str, str]:

@@ -50,12 +50,15 @@ def description(like: str) -> str:
 
 
 def handler_project(files: Mapping[str, str]) -> dict[str, str]:
-    """The files of a new project, by name, with a handler in Python in place of the flow file and its template."""
+    """The files of a new project, by name, with a program of one handler in place of the flow file and its template."""
     found = {name: text for name, text in files.items() if not name.startswith(("flows/main", "templates/"))}
-    found["flows/main.py"] = (_FOLDER / "python.py.txt").read_text(encoding="utf-8")
+    found["main.py"] = (_FOLDER / "python.py.txt").read_text(encoding="utf-8")
     found["flows/ring.yaml"] = (_FOLDER / "ring.yaml").read_text(encoding="utf-8")
     found["tests/scenarios/main.yaml"] += _FAULTS
     found["pyproject.toml"] = (_FOLDER / "pyproject.toml.txt").read_text(encoding="utf-8")
-    found[".env"] = "NCCO_PYTHON_FLOWS=main.py\n"
-    found[".env.example"] += f"\n# Files of flows/ whose handlers are run.\n{found['.env']}"
+    found[".env"] = "NCCO_FLOWS=main.py\n"
+    found[".env.example"] += f"\n# The file whose handlers answer calls, beside those of flows/.\n{found['.env']}"
+    compose = found["docker-compose.yml"].replace("NCCO_FLOWS: /srv/flows", "NCCO_FLOWS: /srv/main.py")
+    mounted = "      - ./flows:/srv/flows"
+    found["docker-compose.yml"] = compose.replace(mounted, f"      - ./main.py:/srv/main.py:ro\n{mounted}")
     return found

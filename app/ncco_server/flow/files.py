@@ -70,9 +70,12 @@ def is_flow_file(path: str) -> bool:
 
 def named_flows(texts: Mapping[str, str]) -> dict[str, str]:
     """Flow name → display path of the first file with that name, even one with errors."""
-    files = [(file, text) for file, text in reversed(list(texts.items())) if file.startswith("flows/")]
-    found = ((file, (_HANDLER if file.endswith(HANDLER_SUFFIX) else _NAME).search(text)) for file, text in files)
-    return {(name["given"] or name["name"].replace("_", "-")): file for file, name in found if name}
+    found: dict[str, str] = {}
+    for file, text in reversed([each for each in texts.items() if each[0].startswith("flows/")]):
+        is_handler = file.endswith(HANDLER_SUFFIX)
+        names = [*_HANDLER.finditer(text)] if is_handler else filter(None, [_NAME.search(text)])
+        found |= {(name["given"] or name["name"].replace("_", "-")): file for name in names}
+    return found
 
 
 def _is_flow(name: str) -> bool:
@@ -233,6 +236,11 @@ def read_handlers(text: str | Iterable[str]) -> tuple[str, ...]:
         if not name.endswith(HANDLER_SUFFIX) or name.startswith(("/", ".")) or "\\" in name or _SEPARATED.search(name):
             raise ValueError(f'"{name}" is not the path of a Python file below the flows folder')
     return found
+
+
+def is_deployed(handler: str) -> bool:
+    """Whether this file with handlers is the program's own; see `ncco_server.flow.handlers.given`."""
+    return type(handler) is not str or handler.startswith("/")
 
 
 def search_beside(flows: Path) -> None:

@@ -18,7 +18,7 @@ from ncco_server.flow.checks.project import check_modules, check_project
 from ncco_server.flow.checks.prompts import check_prompts
 from ncco_server.flow.checks.usage import check_usage
 from ncco_server.flow.digraph import reachable
-from ncco_server.flow.files import HANDLER_SUFFIX, is_flow_file, of_project, read_project, too_much
+from ncco_server.flow.files import HANDLER_SUFFIX, is_deployed, is_flow_file, of_project, read_project, too_much
 from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.hours.declaration import check_overrides
 from ncco_server.flow.hours.timezone import zone_written_in
@@ -110,12 +110,12 @@ def load_files(
     today: date | None = None,
     handlers: Collection[str] = (),
 ) -> Project:
-    """Also report unreadable files. Handlers given as objects are enough for a project."""
+    """Also report unreadable files. Deployed files are enough for a project."""
     texts, issues = read_project(flows, templates)
-    if any(type(handler) is not str for handler in handlers):
-        from ncco_server.flow.handlers.given import texts_of  # noqa: PLC0415 - only for programs that give some
+    if any(map(is_deployed, handlers)):
+        from ncco_server.flow.handlers.given import deployed_texts  # noqa: PLC0415 - only few projects have some
 
-        texts |= {f"{_FLOWS}{name}": text for name, text in texts_of(handlers).items()}
+        texts |= deployed_texts(handlers)
         issues = issues if flows.is_file() else [issue for issue in issues if issue.place.file != "flows"]
     project = load(
         texts,
@@ -151,7 +151,7 @@ def load(
             whole `project`. A revision lacks the flows that its hooks place calls with. Unused names and names read too
             early are reported for `files` and `project`; unused shared parts only for `project`.
         today: overrides before this date are reported as past; None skips that check.
-        handlers: the files of flows/ whose code may be run (`NCCO_PYTHON_FLOWS`), or `GivenHandler`s. Nobody but the
+        handlers: the files of flows/ whose code may be run (`NCCO_PYTHON_FLOWS`), or deployed files. Nobody but the
             operator may have written their texts.
     """
     files, problem = _read_files(texts, extent, _allowed(handlers))
@@ -210,7 +210,7 @@ def _read_files(
     handlers = {path for path, text in texts.items() if path in allowed or _holds_handler(path, text)}
     for path in sorted(handlers.union(filter(is_flow_file, texts))):
         if path in allowed:
-            files.append(_File.of_handler(path, texts[path], allowed[path]))
+            files += _File.of_handlers(path, texts[path], allowed[path])
         elif path in handlers:
             files.append(_File.of_unlisted(path, texts[path], handlers, missing))
         else:
@@ -224,7 +224,7 @@ def _read_files(
 
 
 def _allowed(handlers: Iterable[str]) -> dict[str, str]:
-    return {f"{_FLOWS}{name}": name for name in handlers}
+    return {f"{_FLOWS}{PurePosixPath(name).name if name.startswith('/') else name}": name for name in handlers}
 
 
 def _templates(texts: Mapping[str, str]) -> Templates:
@@ -238,7 +238,7 @@ def _holds_handler(path: str, text: str) -> bool:
 def _check_listed(texts: Mapping[str, str], handlers: Iterable[str]) -> Iterator[FlowIssue]:
     files = [path.removeprefix(_FLOWS) for path in texts if path.startswith(_FLOWS) and path.endswith(HANDLER_SUFFIX)]
     for name in handlers:
-        if f"{_FLOWS}{name}" not in texts:
+        if not is_deployed(name) and f"{_FLOWS}{name}" not in texts:
             nearest = PurePosixPath(name).name
             cure = f'write "{nearest}"' if nearest in files else near_or_all(name, files) if files else None
             yield RULES["W707"].at(
@@ -301,11 +301,13 @@ class _File:
     read_handler: ReadHandler | None = None
 
     @classmethod
-    def of_handler(cls, path: str, text: str, listed: str) -> Self:
+    def of_handlers(cls, path: str, text: str, listed: str) -> list[Self]:
+        """One for each handler of the file. The text of a deployed file is not stored with its flows."""
         from ncco_server.flow.handlers.reading import read_handler, run_file  # noqa: PLC0415 - few projects have any
 
+        kept = "" if is_deployed(listed) else text
         found = run_file(path, text, listed)
-        return cls(path, text, found.node, None, found.issues, partial(read_handler, found))
+        return [cls(path, kept, each.node, None, each.issues, partial(read_handler, each)) for each in found]
 
     @classmethod
     def of_unlisted(cls, path: str, text: str, handlers: Iterable[str], missing: Iterable[str]) -> Self:
@@ -382,15 +384,22 @@ def _check_lookups(files: Iterable[_File], sections: Iterable[Sections], allowed
 
 
 def _check_flows(flows: Iterable[_FlowFile]) -> None:
-    sound = {flow.file.path: flow for flow in flows if not flow.file.has_errors}
-    first = {each.read.name: path for path, each in reversed(sound.items())}
+    sound = [each for each in flows if not each.file.has_errors]
+    first = {each.read.name: each for each in reversed(sound)}
     by_name = {
-        each.read.name if first[each.read.name] == path else path: each.read for path, each in reversed(sound.items())
+        each.read.name if first[each.read.name] is each else str(each.read.outside.place): each.read
+        for each in reversed(sound)
     }
     for issue in (*check_cycles(by_name), *check_placing(by_name)):
-        sound[issue.place.file].file.issues.append(issue)
-    for each in sound.values():
+        _owner(issue.place, sound).file.issues.append(issue)
+    for each in sound:
         each.file.issues.extend((*check_prompts(each.read), *check_reachable(each.read)))
+
+
+def _owner(place: Place, flows: Iterable[_FlowFile]) -> _FlowFile:
+    """Of several handlers in a file, the one that begins above the place."""
+    of_file = [(each.read.outside.place.line, each) for each in flows if each.file.path == place.file]
+    return max(of_file, key=lambda each: (each[0] <= place.line, each[0]))[1]
 
 
 def _signatures(files: list[_File]) -> dict[str, Signature]:

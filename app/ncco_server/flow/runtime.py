@@ -88,6 +88,10 @@ class Handling(Protocol):
         """Whether it may connect a caller."""
 
     @property
+    def text(self) -> str:
+        """Its file."""
+
+    @property
     def outline(self) -> Mapping[str, Any]:
         """Steps (`Step`) that stand for it in a proof: a question, with a choice for each way in which it ends."""
 

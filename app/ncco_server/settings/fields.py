@@ -104,8 +104,8 @@ class Variables(BaseModel):
         Cure("Write the address at which Vonage reaches this server, such as https://calls.example.com."),
     ] = ""
     """URL at which Vonage reaches this server; every callback URL starts with it. Optional with `--dev`."""
-    flows: Annotated[Path, Cure("Write the path of a folder.")] = Path("flows")
-    """Folder with the flow files."""
+    flows: Annotated[Path, Cure("Write the path of a folder, or of a Python file.")] = Path("flows")
+    """Folder with the flow files; or a Python file with handlers, beside which `flows` may have more."""
     templates: Annotated[Path, Cure("Write the path of a folder.")] = Path("templates")
     """Folder with the Jinja2 templates."""
     database_url: Annotated[

@@ -13,6 +13,7 @@ from dotenv import dotenv_values
 from pydantic import AliasChoices, SecretStr, ValidationError
 
 from ncco_server.errors import SettingsError
+from ncco_server.flow.files import HANDLER_SUFFIX, is_deployed
 from ncco_server.settings import values
 from ncco_server.settings.fields import PREFIX, SECRETS, Cure, Settings, Variables, variable
 from ncco_server.settings.safety import PUBLIC_URL_CURE, unreachable, weak_secrets
@@ -57,7 +58,20 @@ def load_settings(env_file: Path | None = DOTENV, **overrides: Any) -> Settings:
             name for name in map(variable, Variables.model_fields) if _LONE_SURROGATE.search(written.get(name, ""))
         )
         raise SettingsError(next(names, "An option"), "is not UTF-8 text", "Write it again.") from fault
+    settings = _with_program(settings)
     return settings.model_copy(update={"warnings": (*_unknown(written), *_questionable(settings))})
+
+
+def _with_program(settings: Settings) -> Settings:
+    """If the flows are a Python file, it is a deployed one, and the folders are those beside it."""
+    file = settings.flows
+    if file.suffix != HANDLER_SUFFIX:
+        return settings
+    templates = file.with_name("templates") if settings.templates == Path("templates") else settings.templates
+    handlers = (*settings.python_flows, str(file.absolute()))
+    return settings.model_copy(
+        update={"flows": file.with_name("flows"), "templates": templates, "python_flows": handlers}
+    )
 
 
 def _by_field(written: Mapping[str, str]) -> dict[str, str]:
@@ -149,6 +163,6 @@ def _questionable(settings: Settings) -> Iterator[SettingsError]:
         message = "is not set: hooks are signed only with NCCO_HOOK_SECRET_PREVIOUS"
         yield SettingsError("NCCO_HOOK_SECRET", message, "Set it to the new secret, or rename the previous one.")
     yield from weak_secrets(settings)
-    if not settings.flows.is_dir():
+    if not settings.flows.is_dir() and not any(map(is_deployed, settings.python_flows)):
         message = f"is {settings.flows}, and there is no such folder"
         yield SettingsError("NCCO_FLOWS", message, "Create it, or set it to the folder of your flow files.")

@@ -103,7 +103,7 @@ def create_app(
         clock: returns the current time, in UTC.
         log: None for the log of the process.
         write_line: writes the line of each webhook; None to use `log`.
-        handlers: handlers that the caller gives as objects; see `GivenHandler`.
+        handlers: handlers that the caller gives as objects; see `flow.handlers.given`.
         owns_process: whether signals, garbage collection and systemd are its business.
     """
     if settings is None:

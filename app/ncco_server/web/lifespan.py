@@ -12,11 +12,13 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI
 from structlog.typing import FilteringBoundLogger
 
+from ncco_server.flow.files import is_deployed
 from ncco_server.garbage import collect_rarely
 from ncco_server.web.health import Readiness
 from ncco_server.web.own_service import OwnService
@@ -128,7 +130,8 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness, 
             await enter(running(after(opened, own.sender.run)))  # on exit, attempts get a few seconds to finish
             if settings.keeps_recordings:
                 await enter(running(after(opened, partial(_keep_recordings, config, jobs))))
-            folders = (settings.flows, settings.templates)
+            programs = [Path(each) for each in settings.python_flows if is_deployed(each)]
+            folders = (settings.flows, settings.templates, *programs)
             reader = FlowReader(folders, service.library, metrics, log, is_pretty=settings.log == "pretty")
             if not opened.is_set():
                 await reader.read(confirms_removals=config.dev)

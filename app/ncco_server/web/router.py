@@ -61,14 +61,15 @@ def ncco_router(*handlers: CallFlow, settings: Settings | None = None, dev: bool
     `ncco_server` of `logging`, or to structlog if you have configured it.
 
     Args:
-        handlers: your handlers, each in a module of its own. The flow files of `NCCO_FLOWS` belong to them too.
+        handlers: your handlers, with which calls in progress go on after a deployment, too. The flow files of
+            `NCCO_FLOWS` belong to them.
         settings: checked settings; None for those of the environment and `.env`.
         dev: development mode: webhooks need no signature if `NCCO_HOST` is this machine, and callback URLs use the
             address of the request.
 
     Raises:
         SettingsError: the settings are wrong, or unsafe.
-        ValueError: a handler has no file, or two have the same one.
+        ValueError: a handler has no file.
     """
     if is_running_file():  # the handler's file makes the application too; only its handler is wanted
         return APIRouter()

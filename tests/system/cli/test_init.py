@@ -64,7 +64,7 @@ def test_every_command_of_its_page_works_and_no_caller_gets_lost(
     lines = [re.split(r"  +| >", line)[0].split()[1:] for line in re.findall(r"^ncco .*", page, re.MULTILINE)]
 
     assert commands == len(lines)
-    assert [] == [words for words in lines if words[0] != "serve" and ncco(*words).exit_code]
+    assert [] == [words for words in lines if "--watch" not in words and words[0] != "serve" and ncco(*words).exit_code]
     assert [] == json_of(ncco("prove", "--format", "json"))["violations"]
 
 
@@ -116,9 +116,12 @@ def test_a_project_in_python_has_no_fault_and_no_secret_of_others(
     ncco("init", "shop", "--python")
     monkeypatch.chdir(tmp_path / "shop")
 
-    assert {"flows/main.py", "flows/ring.yaml", "flows/shared.yaml"} == {
-        each.as_posix() for each in Path().glob("flows/*")
+    assert {"main.py", "flows/ring.yaml", "flows/shared.yaml"} == {
+        each.as_posix() for each in (*Path().glob("flows/*"), *Path().glob("*.py"))
     }
+    mounted = yaml.safe_load(Path("docker-compose.yml").read_text())["services"]["ncco"]
+    assert "/srv/main.py" == mounted["environment"]["NCCO_FLOWS"]
+    assert "./main.py:/srv/main.py:ro" in mounted["volumes"]
     assert 0o600 == stat.S_IMODE(Path(".env").stat().st_mode)
     assert "no issues: 2 flows in 3 files\n" == ncco("check").output
     assert 0 == ncco("test", "--min", "100").exit_code
@@ -127,7 +130,7 @@ def test_a_project_in_python_has_no_fault_and_no_secret_of_others(
     assert (0, "left to their scenarios, as handlers in Python: main\n") == (proved.exit_code, proved.stderr)
     assert "reportUnnecessaryComparison" in Path("pyproject.toml").read_text()
     assert 2 == ncco("init", "other", "--python", "--like", "menu").exit_code
-    assert "has .env already" in ncco("init", ".", "--python", "--force").output
+    assert "has main.py and .env already" in ncco("init", ".", "--python", "--force").output
 
 
 @pytest.mark.parametrize("link", ["flows", ".env.example"])
@@ -226,3 +229,16 @@ def test_git_ignores_secrets_and_data_of_callers(tmp_path: Path) -> None:
 
     assert set() == {*OF_CALLERS, *SECRETS} & {*found}
     assert {".env.example", "flows/main.yaml", "tests/scenarios/main.yaml"} <= {*found}
+
+
+def test_a_secret_that_git_would_commit_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ncco("init", "shop")
+    shop = tmp_path / "shop"
+    subprocess.run(["git", "init", "--quiet"], cwd=shop, check=True)
+    (shop / ".env").touch(0o600)
+    monkeypatch.chdir(shop)
+    ignored = ncco("doctor", "--offline").stdout
+    (shop / ".gitignore").unlink()
+
+    assert "Git does not ignore .env" not in ignored
+    assert "Git does not ignore .env" in ncco("doctor", "--offline").stdout

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from subprocess import DEVNULL, Popen
+from typing import Any
+from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
+from tests.support import loopback
 from tests.support.cases import each_case
 from tests.support.command import ncco
 from tests.support.fork_server import NCCO, run
-from tests.support.server import plain_environment
+from tests.support.server import free_port, plain_environment
 
 HANDLER = """\
 from ncco_server import Call, call_flow
@@ -20,6 +28,9 @@ from ncco_server import Call, call_flow
 async def {name}(call: Call) -> None:
     await call.talk("Welcome.")
 """
+
+
+CALL = {"to": "442079460000", "from": "447700900123", "uuid": "u", "conversation_uuid": "CON-1"}
 
 
 def write(path: Path, name: str, number: int, imports: str = "") -> None:
@@ -213,3 +224,108 @@ def test_a_command_ends_though_the_file_of_a_handler_starts_a_thread_and_moves(t
     done = run([NCCO, *words.split()], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=100)
 
     assert (True, 0) == ((tmp_path / "flows/shop.ran").exists(), done.returncode), done.stderr
+
+
+PROGRAM = """\
+from fastapi import FastAPI
+
+from ncco_server import Call, Choice, call_flow, ncco_router
+from prices import price
+
+with open("ran", "a") as file:
+    file.write(".")
+
+
+@call_flow(numbers=["442079460000"])
+async def shop(call: Call) -> None:
+    await call.talk("Hello.")
+    choice = await call.choose("Press 1 or 2.", {"one": Choice(dtmf=1), "two": Choice(dtmf=2)}, tries=1, name="menu")
+    await call.talk(f"You chose {choice}, for {price()}.")
+
+
+@call_flow(numbers=["442079460001"])
+async def office(call: Call) -> None:
+    await call.talk("This is the office.")
+
+
+app = FastAPI()
+app.include_router(ncco_router(shop, office, dev=True))
+"""
+SCENARIO = "one: {flow: shop, script: [hear: Hello, press: 1, hear: 'You chose one, for five pounds']}\n"
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    """A folder with a program, without any for flows."""
+    (tmp_path / "main.py").write_text(PROGRAM)
+    (tmp_path / "prices.py").write_text('def price() -> str:\n    return "five pounds"\n')
+    (tmp_path / "tests/scenarios").mkdir(parents=True)
+    (tmp_path / "tests/scenarios/shop.yaml").write_text(SCENARIO)
+    return tmp_path
+
+
+@each_case(
+    ("words", "shown"),
+    [
+        ("check main.py", "no issues: 2 flows in 1 file"),
+        ("test main.py", "1 scenario played, all hold"),
+        ("simulate main.py 1", '"You chose one, for five pounds."'),
+        ("simulate office --flows main.py", '"This is the office."'),
+        ("render office --flows main.py", '"This is the office."'),
+    ],
+)
+def test_a_program_is_a_project(program: Path, words: str, shown: str) -> None:
+    found = ncco(*words.split(), cwd=program)
+
+    assert (0, True) == (found.exit_code, shown in found.output), found.output
+    assert "." == (program / "ran").read_text()
+
+
+def test_a_program_is_a_project_by_its_setting_too(program: Path) -> None:
+    (program / ".env").write_text("NCCO_FLOWS=main.py\n")
+
+    assert "no issues: 2 flows in 1 file" in ncco("check", cwd=program).output
+    assert "all hold" in ncco("test", cwd=program).output
+
+
+def test_a_mistake_of_a_program_is_shown_at_its_line(program: Path) -> None:
+    (program / "main.py").write_text(PROGRAM.replace('talk("This', 'tell("This'))
+    found = ncco("check", "main.py", cwd=program)
+
+    assert 1 == found.exit_code
+    assert "main.py:19:1  R110" in found.output
+
+
+@contextmanager
+def served(*words: str, cwd: Path, port: int) -> Iterator[None]:
+    environment = plain_environment(cwd, NCCO_PORT=str(port), PYTHONPATH=str(cwd))
+    server = Popen(words, cwd=cwd, env=environment, stdout=DEVNULL, stderr=DEVNULL)
+    try:
+        yield
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def asked(port: int, path: str, **body: object) -> Any:
+    for _ in range(300):
+        try:
+            return loopback.post(f"http://127.0.0.1:{port}{path}", json={**CALL, **body}).json()
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise AssertionError("the server does not answer")
+
+
+def test_a_call_that_a_program_answered_goes_on_in_the_command_with_the_code_of_today(program: Path) -> None:
+    """As after a deployment that also moves from uvicorn to `ncco serve`; the stored results still fit."""
+    port = free_port()
+    with served(str(Path(NCCO).with_name("uvicorn")), "main:app", "--port", str(port), cwd=program, port=port):
+        answer = asked(port, "/webhooks/answer")
+    (program / "main.py").write_text(PROGRAM.replace("You chose", "You took").replace("the office", "our office"))
+    with served(NCCO, "serve", "--dev", "main.py", cwd=program, port=port):
+        path = urlsplit(answer[-2]["eventUrl"][0]).path
+        goes_on = asked(port, path, dtmf={"digits": "2"})
+
+    assert ["Hello.", "Press 1 or 2."] == [each["text"] for each in answer[:2]]
+    assert "You took two, for five pounds." == goes_on[0]["text"]
+    assert ".." == (program / "ran").read_text()[:2]

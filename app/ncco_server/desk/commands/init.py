@@ -57,7 +57,7 @@ def command(folder: Path, *, like: str | None, python: bool, demo: bool, force: 
         raise CannotRun("--demo makes a project of its own, in a new folder", "leave out the other options")
     if like is not None and python:
         raise click.UsageError("--like and --python: choose one of them.")
-    if python and (taken := [name for name in ("flows/main.yaml", DOTENV) if (folder / name).exists()]):
+    if python and (taken := [name for name in ("flows/main.yaml", "main.py", DOTENV) if (folder / name).exists()]):
         raise CannotRun(f"{folder} has {' and '.join(taken)} already", "name a new folder, or leave out --python")
     studio = find_studio()
     if demo and studio is None:

@@ -30,7 +30,7 @@ confirm, 1 the flows have errors, 2 no database can be used.""",
 async def command() -> int:
     """Confirm that the flows on disk remove numbers or flows that callers can reach now."""
     settings = server_settings()
-    project = Source(settings.flows, settings.templates).load_sound(settings.flow_env).project
+    project = Source.of(settings).load_sound(settings.flow_env).project
     async with server_store() as store:
         row = await store.revision(RELEASED)
         served = row and released_project(row, project, settings.python_flows)

@@ -14,10 +14,9 @@ from typing import Final
 
 import click
 
-from ncco_server.assembly import voice_access_of
+from ncco_server.assembly import mail_server_of, voice_access_of
 from ncco_server.desk import options
 from ncco_server.desk.ending import ENDING
-from ncco_server.desk.environment import folders
 from ncco_server.desk.output import FINE, ISSUES, CannotRun
 from ncco_server.desk.project import LoadedProject, Source
 from ncco_server.desk.studio import INSTALL, RunningConsole, find_studio
@@ -34,6 +33,7 @@ from ncco_server.terminal import printable
 from ncco_server.version import VERSION
 from ncco_server.web.log import is_json_log
 from ncco_server.web.server import serve
+from ncco_server.wording import some_of
 
 _UNREAD: Final = Project({}, (), {}, {})
 URLS: Final = (("answer", "/webhooks/answer"), ("fallback", "/webhooks/fallback"), ("event", "/webhooks/event"))
@@ -44,6 +44,7 @@ URLS: Final = (("answer", "/webhooks/answer"), ("fallback", "/webhooks/fallback"
     epilog="""\b
 Examples:
   ncco serve --dev                                       on this machine, without signatures
+  ncco serve --dev main.py                               the calls of a Python file
   NCCO_PUBLIC_URL=https://calls.example.com \\
   VONAGE_SIGNATURE_SECRET=... ncco serve                 for real calls
 
@@ -51,6 +52,7 @@ Every option is also a setting (NCCO_HOST, NCCO_PORT, ...); an option overrides 
 Exit codes: 0 stopped, 1 the flows have errors and the database has no earlier, valid flows, 2 a setting is wrong
 or the address is in use, 3 the server cannot start.""",
 )
+@click.argument("program", metavar="[FILE]", required=False, type=click.Path(path_type=Path))
 @click.option("--dev", is_flag=True, help="Development mode: accept unsigned webhooks, on loopback only.")
 @click.option(
     "--real-calls",
@@ -74,6 +76,7 @@ or the address is in use, 3 the server cannot start.""",
 @options.flows
 @options.templates
 def command(
+    program: Path | None,
     *,
     dev: bool,
     real_calls: bool,
@@ -84,11 +87,14 @@ def command(
     flows: Path | None,
     templates: Path | None,
 ) -> int:
-    """Run the server and its console. Prints the address to open, and the URLs to enter at Vonage."""
+    """Run the server and its console. Prints the address to open, and the URLs to enter at Vonage.
+
+    FILE is a Python file with handlers; the flow files beside it, in flows, belong to them.
+    """
     if real_calls and not dev:
         raise CannotRun("--real-calls is for --dev", "leave it out: without --dev, all calls are real")
-    if flows is not None and templates is None:
-        flows, templates = folders(flows, None)
+    source = Source.here(program or flows, templates)
+    flows, templates = source.program or source.flows, source.templates
     settings = load_settings(host=host, port=port, log=log, flows=flows, templates=templates)
     require_safe(settings, dev)
     is_virtual = dev and not real_calls
@@ -99,7 +105,6 @@ def command(
         raise CannotRun("--speed would call real people again sooner than the flow says", cure)
     settings = settings.model_copy(update={"speed": speed, "has_virtual_vonage": is_virtual})
     say = _say_as_json if is_json_log(settings, sys.stdout) and not dev and not sys.stderr.isatty() else _say
-    source = Source(settings.flows, settings.templates)
     settings = settings.with_absolute_paths()
     read: Callable[[], LoadedProject] = partial(source.load, settings.flow_env)
     project = asyncio.run(
@@ -300,3 +305,15 @@ def _notes(settings: Settings, flows: Iterable[Flow], address: str) -> Iterator[
     hooks = [hook for flow in flows for hook in flow.hook_definitions]
     if any(hook.mail is None for hook in hooks) and not settings.hook_secrets:
         yield "Hooks are not signed, so their receivers cannot verify the sender: set NCCO_HOOK_SECRET."
+    if any(hook.mail for hook in hooks) and mail_server_of(settings) is None:
+        yield "Emails are parked, not sent: set NCCO_SMTP_URL and NCCO_MAIL_FROM; then `ncco hooks retry` sends them."
+    keeps = settings.keeps_recordings
+    if keeps and settings.is_signed and settings.missing_to_fetch and any(flow.records for flow in flows):
+        names = " and ".join(settings.missing_to_fetch)
+        yield f"Recordings stay at Vonage, which keeps them for a month: set {names}, or NCCO_RECORDINGS=off."
+    dialling = [step for flow in flows for step in flow.steps_with_computed_numbers]
+    if dialling and not settings.dial_allow:
+        yield (
+            f"NCCO_DIAL_ALLOW is not set, so computed numbers ({some_of(dialling)}) are never dialled: set the allowed "
+            "prefixes, such as 44,4930."
+        )

@@ -1,62 +1,97 @@
-"""Handlers of calls that a program gives as objects, instead of listing their files."""
+"""Files with handlers whose code is the program's own, instead of being run for each version that calls began with."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import cache
 from pathlib import Path, PurePosixPath
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, Self
 
+from ncco_server.flow.files import is_deployed
 from ncco_server.flow.handlers.api import CallFlow
 from ncco_server.flow.handlers.steps import constants
 
 
-class GivenHandler(str):
-    """The path of a handler's file below the flows folder, as in `NCCO_PYTHON_FLOWS`, with the handler itself.
+class DeployedFile(str):
+    """The path of a file below the flows folder, as in `NCCO_PYTHON_FLOWS`, though it may be anywhere.
 
-    `text` is that of its module's file; for `literal`, see `ncco_server.flow.handlers.steps.constants`.
+    A call goes on with the handlers as they are now: their code is not part of its revision.
+
+    Attributes:
+        file: where it is.
+        is_given: its handlers were given as objects, so its code is not run.
+        flows: its handlers, once its code was run.
+        text: of the code that was run.
+        literal: of this code; see `ncco_server.flow.handlers.steps.constants`.
     """
 
-    flow: CallFlow
-    text: str
+    file: Path
+    is_given: bool = False
+    flows: tuple[CallFlow, ...] = ()
+    text: str = ""
     literal: Mapping[int, str]
 
     @classmethod
-    def of(cls, flow: CallFlow, folder: Path) -> GivenHandler:
-        """A file outside the flows `folder` gets a path made of the module's name. Raises ValueError without a file."""
-        module = inspect.getmodule(inspect.unwrap(flow.function))
+    def of(cls, flows: Sequence[CallFlow], folder: Path) -> Self:
+        """The file of handlers that a program gives as objects. Raises ValueError without a file.
+
+        A file outside the flows `folder` gets a path made of the module's name.
+        """
+        first = flows[0]
+        module = inspect.getmodule(inspect.unwrap(first.function))
         try:
-            text = Path(flow.file).read_text(encoding="utf-8")
+            text = Path(first.file).read_text(encoding="utf-8")
         except OSError:
             text = ""
         if module is None or not text:
-            raise ValueError(f'the handler "{flow.name}" has no file: define it in a module that is imported')
-        file = Path(flow.file).resolve()
+            raise ValueError(f'the handler "{first.name}" has no file: define it in a module that is imported')
+        file = Path(first.file).resolve()
         name = f"{_module_name(module).replace('.', '/')}.py"
         if file.is_relative_to(folder.resolve()):
             name = PurePosixPath(file.relative_to(folder.resolve())).as_posix()
-        written = set(constants(compile(text, flow.file, "exec", dont_inherit=True)).values())
+        written = set(constants(compile(text, first.file, "exec", dont_inherit=True)).values())
         given = cls(name)
-        given.flow = flow
-        given.text = text
+        given.file, given.is_given, given.flows, given.text = file, True, tuple(flows), text
         given.literal = {id(each): each for each in _texts(module) if each in written}
         return given
 
+    def read(self) -> str:
+        """Its text: of a file that is run, the newest that can be read."""
+        if not self.is_given:
+            with suppress(OSError, UnicodeDecodeError):
+                return self.file.read_text(encoding="utf-8")
+        return self.text
 
-def given_handlers(flows: Sequence[CallFlow], folder: Path) -> tuple[GivenHandler, ...]:
-    """Raises ValueError if a module has no file, or two handlers have the same."""
-    found: dict[GivenHandler, str] = {}
+
+def deployed_file(handler: str) -> DeployedFile | None:
+    """Its own, or that of an absolute path; None for a path below the flows folder."""
+    if isinstance(handler, DeployedFile):
+        return handler
+    return _deployed_at(handler) if is_deployed(handler) else None
+
+
+@cache
+def _deployed_at(path: str) -> DeployedFile:
+    """The same one for the whole process, so that a text is run only once."""
+    found = DeployedFile(Path(path).name)
+    found.file = Path(path)
+    return found
+
+
+def given_handlers(flows: Sequence[CallFlow], folder: Path) -> tuple[DeployedFile, ...]:
+    """The files of handlers that are given as objects. Raises ValueError if a module has no file."""
+    found: dict[str, list[CallFlow]] = {}
     for flow in flows:
-        given = GivenHandler.of(flow, folder)
-        if given in found:
-            raise ValueError(f'"{found[given]}" and "{flow.name}" are in one file: write each in a file of its own')
-        found[given] = flow.name
-    return tuple(found)
+        found.setdefault(flow.file, []).append(flow)
+    return tuple(DeployedFile.of(each, folder) for each in found.values())
 
 
-def texts_of(handlers: Iterable[str]) -> dict[str, str]:
-    return {str(handler): handler.text for handler in handlers if isinstance(handler, GivenHandler)}
+def deployed_texts(handlers: Iterable[str]) -> dict[str, str]:
+    """Display path → text."""
+    return {f"flows/{each}": each.read() for each in map(deployed_file, handlers) if each is not None}
 
 
 def _module_name(module: ModuleType) -> str:

@@ -19,7 +19,7 @@ from ncco_server.errors import RenderError
 from ncco_server.flow.handlers.api import CallFlow
 from ncco_server.flow.handlers.arguments import TYPE_NAMES
 from ncco_server.flow.handlers.effects import HEARD, SECRET
-from ncco_server.flow.handlers.given import GivenHandler
+from ncco_server.flow.handlers.given import deployed_file
 from ncco_server.flow.handlers.playback import NO_KEYS, HandlerPlayback
 from ncco_server.flow.handlers.secret import Secret, default_secret
 from ncco_server.flow.handlers.steps import EffectTemplate, StepMaker, constants
@@ -62,6 +62,7 @@ class LoadedHandler:
     secrets: Mapping[str, str]
     calendars: Mapping[str, Calendar]
     names: frozenset[str]
+    text: str = field(default="", repr=False)
     outline: Mapping[str, Step] = field(default_factory=dict, compare=False)
     play: Callable[..., HandlerPlayback] = field(default=HandlerPlayback, compare=False)
 
@@ -118,19 +119,21 @@ class LoadedHandler:
 
 
 class HandlerFile(NamedTuple):
-    """A file with a handler, after its code has been run.
+    """A handler of a file, after the file's code has been run.
 
     Attributes:
         handler: None if there is none, or the code could not be run.
         node: the words of its flow, as in a flow file.
         literal: see `ncco_server.flow.handlers.steps.constants`.
         names: the attributes and global names that the code uses.
+        text: of the file.
     """
 
     handler: CallFlow | None
     node: Node | None
     literal: Mapping[int, str]
     names: frozenset[str]
+    text: str
     issues: list[FlowIssue]
 
 
@@ -142,48 +145,62 @@ def is_running_file() -> bool:
     return _is_running.get()
 
 
-def run_file(path: str, text: str, listed: str = "") -> HandlerFile:
-    """Run the code of a file in a new module. Never raises.
+def run_file(path: str, text: str, listed: str = "") -> list[HandlerFile]:
+    """Run the code of a file in a new module: one entry for each of its handlers, or with what is wrong. Never raises.
 
-    If `listed` is a `GivenHandler` and `text` is that of its module, its handler is taken instead.
+    If `listed` is a deployed file, its code is run only if this text is not the one that was run last; without a text,
+    that of a stored revision, it is what is deployed now.
     """
+    deployed = deployed_file(listed)
+    file = path
+    if deployed is not None:
+        file = str(deployed.file)
+        text = text or deployed.text or deployed.read()
     try:
-        code = compile(text, path, "exec", dont_inherit=True)
+        code = compile(text, file, "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
         place = Place(path, getattr(error, "lineno", None) or 1, getattr(error, "offset", None) or 1)
-        return _without_handler(place, f"this is not Python: {getattr(error, 'msg', None) or error}")
-    if isinstance(listed, GivenHandler) and listed.text == text:
-        return _with_handler(replace(listed.flow, path=path), path, listed.literal, code)
+        return [_without_handler(place, f"this is not Python: {getattr(error, 'msg', None) or error}")]
+    if deployed is not None and (deployed.is_given or (deployed.flows and deployed.text == text)):
+        return _with_handlers(deployed.flows, path, text, deployed.literal)
     module = ModuleType(f"ncco_server_handlers_{hashlib.sha256((path + text).encode()).hexdigest()[:16]}")
-    module.__file__ = path
+    module.__file__ = file
     module.__package__ = ".".join(PurePosixPath(path).parts[1:-1])
     sys.modules[module.__name__] = module  # dataclasses and pydantic look up annotations there
     running = _is_running.set(True)
     try:
         exec(code, module.__dict__)  # noqa: S102 - the operator has listed the file
-        return _handler_in(module, path, code)
+        handlers = _handlers_in(module, file)
+        literal = constants(code)
+        found = _with_handlers(handlers, path, text, literal)
     except BaseException as error:  # noqa: BLE001 - the author's code may raise anything, `sys.exit()` too
-        own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
+        own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
         place = Place(path, (own[-1].lineno if own else None) or 1, 1)
-        return _without_handler(place, f"this line raised {traceback.format_exception_only(error)[-1].strip()}")
+        return [_without_handler(place, f"this line raised {traceback.format_exception_only(error)[-1].strip()}")]
     finally:
         _is_running.reset(running)
+    if deployed is not None:
+        deployed.flows, deployed.text, deployed.literal = handlers, text, literal
+    message = "no function of this file is decorated with `call_flow`"
+    return found or [_without_handler(Place(path, 1, 1), message, _NO_HANDLER)]
 
 
-def _handler_in(module: ModuleType, path: str, code: CodeType) -> HandlerFile:
-    made = {id(each): each for each in vars(module).values() if type(each) is CallFlow and each.file == path}
-    handlers = sorted(made.values(), key=lambda each: each.line)
-    if not handlers:
-        message = "no function of this file is decorated with `call_flow`"
-        return _without_handler(Place(path, 1, 1), message, _NO_HANDLER)
-    handler, *others = handlers
-    if others:
-        message = f'"{others[0].name}" is the second handler of this file'
-        return _without_handler(Place(path, others[0].line, 1), message, "write it in a file of its own")
-    return _with_handler(handler, path, constants(code), code)
+def _handlers_in(module: ModuleType, file: str) -> tuple[CallFlow, ...]:
+    made = {id(each): each for each in vars(module).values() if type(each) is CallFlow and each.file == file}
+    return tuple(sorted(made.values(), key=lambda each: each.line))
 
 
-def _with_handler(handler: CallFlow, path: str, literal: Mapping[int, str], code: CodeType) -> HandlerFile:
+def _with_handlers(handlers: Sequence[CallFlow], path: str, text: str, literal: Mapping[int, str]) -> list[HandlerFile]:
+    found = []
+    for handler in handlers:
+        own = inspect.unwrap(handler.function).__code__
+        beside = {each.name for each in handlers}.difference(constants(own).values())
+        known = {key: each for key, each in literal.items() if each not in beside}
+        found.append(_with_handler(replace(handler, path=path), path, text, known))
+    return found
+
+
+def _with_handler(handler: CallFlow, path: str, text: str, literal: Mapping[int, str]) -> HandlerFile:
     place = Place(path, handler.line, 1)
     first, *others = [*inspect.signature(handler.function).parameters, ""]
     if not first or _hint_of(handler, first, None) in {*TYPE_NAMES, Secret}:
@@ -196,7 +213,8 @@ def _with_handler(handler: CallFlow, path: str, literal: Mapping[int, str], code
     except RenderError as error:
         cure = "write a list in square brackets, or a dict with colons, in the words of `call_flow`"
         return _without_handler(place, str(error).removeprefix(f"{place}: "), cure)
-    return HandlerFile(handler, node, literal, frozenset(_names(code)), [])
+    names = frozenset(_names(compile(text, path, "exec", dont_inherit=True)))
+    return HandlerFile(handler, node, literal, names, text, [])
 
 
 def _names(code: CodeType) -> Iterator[str]:
@@ -206,7 +224,7 @@ def _names(code: CodeType) -> Iterator[str]:
 
 
 def _without_handler(place: Place, message: str, cure: str | None = None) -> HandlerFile:
-    return HandlerFile(None, None, {}, frozenset(), [RULES["E701"].at(place, message, cure)])
+    return HandlerFile(None, None, {}, frozenset(), "", [RULES["E701"].at(place, message, cure)])
 
 
 def _node(handler: CallFlow, path: str) -> Node:
@@ -310,7 +328,7 @@ def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: li
             issues.append(RULES["E203"].at(param.place, message, 'write a value, such as "" for a text'))
     secrets = {name: param.default for name, param in declared if param.sensitive}
     handling = LoadedHandler(
-        handler, maker, frozenset(runs), types, secrets, read.flow.calendars, file.names, read.flow.steps
+        handler, maker, frozenset(runs), types, secrets, read.flow.calendars, file.names, file.text, read.flow.steps
     )
     steps = HandlerSteps(maker, read.flow.steps[_START])
     return replace(read, flow=replace(read.flow, variables={**heard, **kept}, steps=steps, handler=handling))

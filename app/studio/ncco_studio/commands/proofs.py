@@ -61,7 +61,7 @@ def prove_project(
     env = flow_variables()
     now = datetime.now(UTC)
     found = source.load_sound(env)
-    name = name or flow_of_file(found)
+    name = name or ("" if source.program is not None else flow_of_file(found))
     call_limits = CallLimits(silence, steps, seen_platform().get("after_connect", ""))
     proofs = []
     verdicts = []
@@ -86,7 +86,7 @@ def prove_project(
     verdicts = [each.refuted_by(others) for each in verdicts]
     issues = [_issue(fault, source) for fault in faults]
     summary = "".join(f"{line}\n" for verdict in verdicts for line in _summary(verdict, source))
-    if not any(issue.is_error for issue in issues):
+    if verdicts and not any(issue.is_error for issue in issues):
         summary += f"{_conclusion(verdicts)}\n"
     if form == "json":
         rows = [_document(fault, source) for fault in faults]

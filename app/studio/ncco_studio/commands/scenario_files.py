@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from ncco_server.desk.output import CannotRun
-from ncco_server.desk.project import Source
-from ncco_server.flow.files import SCENARIO_FOLDERS, SUFFIXES, project_of
+from ncco_server.desk.project import Source, source_at
+from ncco_server.flow.files import HANDLER_SUFFIX, SCENARIO_FOLDERS, SUFFIXES, project_of
 from ncco_studio.verify.scenarios.files import files_in, files_of
 
 _FIRST: Final = f"keep a call of the console's phone, or let `ncco prove --tests {SCENARIO_FOLDERS[0]}` write some"
@@ -25,6 +25,10 @@ def find_scenarios(paths: Sequence[Path], flows: Path | None, templates: Path | 
         return {source: find_files(paths, Path(os.path.normpath(source.flows / "..")))}
     found: dict[Source, tuple[Path, ...]] = {}
     for path in paths:
+        if path.suffix == HANDLER_SUFFIX:
+            source = source_at(path, templates)
+            found[source] = find_files([], Path(os.path.normpath(source.flows / "..")))
+            continue
         files = find_files([path])
         project = project_of(path)
         if project is None:

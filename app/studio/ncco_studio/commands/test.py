@@ -99,8 +99,8 @@ def command(
 
     With --url, play them against any webhook server. What cannot be seen or controlled there is reported.
 
-    PATHS are project folders (which contain a flows folder), scenario files, or folders of these. The default is the
-    project in this folder, whose scenarios are in tests/scenarios or scenarios.
+    PATHS are project folders (which contain a flows folder), Python files with handlers, scenario files, or folders of
+    these. The default is the project in this folder, whose scenarios are in tests/scenarios or scenarios.
     """
     began = time.perf_counter()
     play = partial(_play, words=words, form=form, is_shown=is_shown, update=update)

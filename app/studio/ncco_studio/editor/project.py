@@ -16,7 +16,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final, NamedTuple
 
 from ncco_server.errors import AppError
-from ncco_server.flow.files import Stamps, locked, read_project, replace_text, search_beside, stamps
+from ncco_server.flow.files import Stamps, is_deployed, locked, read_project, replace_text, search_beside, stamps
+from ncco_server.flow.handlers.given import deployed_texts
 from ncco_server.flow.issues import FlowIssue, by_place
 from ncco_server.flow.loader import Extent, load
 from ncco_server.flow.model import Project
@@ -84,7 +85,7 @@ class ProjectFolder:
     Args:
         env: the variables that flows may read, without `FLOW_`.
         modules: the Python modules whose functions lookups may call.
-        handlers: the files of flows/ with handlers whose code may be run.
+        handlers: the files of flows/ with handlers whose code may be run, and deployed ones.
     """
 
     def __init__(
@@ -108,7 +109,7 @@ class ProjectFolder:
     def current(self) -> ReadProject:
         """Load the project again only after a change. Blocks."""
         with self._lock:
-            found = stamps([self.flows, self.templates])
+            found = stamps([self.flows, self.templates, *map(Path, filter(is_deployed, self.handlers))])
             if self._read is None or found != self._stamps:
                 self._read = self.with_texts({})
                 self._stamps = found
@@ -125,6 +126,7 @@ class ProjectFolder:
         The same texts are loaded once.
         """
         texts, issues = read_project(self.flows, self.templates)
+        texts |= deployed_texts(self.handlers)
         texts = {file: text for file, text in {**texts, **unsaved}.items() if text is not None}
         unread = [issue for issue in issues if issue.place.file not in unsaved]
         asked = texts, unread, self._on_disk(texts), datetime.now(UTC).date()
@@ -153,6 +155,9 @@ class ProjectFolder:
         """
         found = []
         for name in self.handlers:
+            if is_deployed(name):
+                found += [name for path, text in deployed_texts([name]).items() if texts.get(path) == text]
+                continue
             with suppress(OSError, ValueError):
                 if _read(self.flows / name) == texts.get(f"flows/{name}"):
                     found.append(name)

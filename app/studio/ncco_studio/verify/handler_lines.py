@@ -73,7 +73,7 @@ class LineTrace:
             return HandlerLines()
         file = handler.flow.file
         run = self.lines[file]
-        code = compile(flow.sources[flow.place.file], file, "exec", dont_inherit=True)
+        code = compile(handler.text, file, "exec", dont_inherit=True)
         parts = [part for part in _functions(code) if part[0] == handler.flow.line or not run.isdisjoint(part[1])]
         own = frozenset[int]().union(*(lines for _, lines in parts))
         return HandlerLines(own, own & run)

@@ -59,7 +59,7 @@ def test_a_handler_is_loaded_whatever_it_does(body: str) -> None:
     ],
 )
 def test_a_file_is_read_whatever_its_objects_do_when_they_are_looked_at(code: str, codes: list[str]) -> None:
-    found = run_file("flows/shop.py", code)
+    [found] = run_file("flows/shop.py", code)
 
     assert codes == [each.code for each in found.issues]
 

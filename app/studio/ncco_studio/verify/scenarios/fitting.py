@@ -224,8 +224,9 @@ def named(scenarios: Iterable[Scenario], words: str) -> tuple[Scenario, ...]:
 
 def env_names(flows: Iterable[Flow]) -> list[str]:
     flows = tuple(flows)
-    texts = {path: text for flow in flows for path, text in flow.sources.items()}
-    return sorted({name for text in texts.values() for names in _ENV.findall(text) for name in names if name})
+    texts = {text for flow in flows for text in flow.sources.values()}
+    texts |= {flow.handler.text for flow in flows if flow.handler is not None}
+    return sorted({name for text in texts for names in _ENV.findall(text) for name in names if name})
 
 
 def placeholder_env(flows: Iterable[Flow]) -> dict[str, str]:
