@@ -206,7 +206,7 @@ class HoursForm(BaseModel):
         known: Iterable[Calendar] = read.project.calendars.values()
         found = next((each for each in known if json.dumps(each.key) == self.hours), None)
         if found is None:
-            raise HTTPException(404, "These opening hours are no longer in the flow files.")
+            raise HTTPException(404, "The line no longer has these opening hours.")
         return found
 
     def by_hand(self, now: datetime, zone: tzinfo, by: str) -> ByHand:

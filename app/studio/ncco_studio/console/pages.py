@@ -9,10 +9,11 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
+from zoneinfo import ZoneInfo
 
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
@@ -61,9 +62,20 @@ def _with_code(text: str) -> Markup:
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - it is escaped
 
 
-def _time(at: datetime | int | str, form: Literal["data-short", "data-time", ""] = "data-short") -> Markup:
-    """Show a point in time (milliseconds since 1970, or ISO 8601) in UTC, which scripts replace by the line's time."""
-    moment = moment_of(at) if isinstance(at, int) else datetime.fromisoformat(str(at))
+def _moment(at: datetime | int | str) -> datetime:
+    """Read milliseconds since 1970, or ISO 8601."""
+    return moment_of(at) if isinstance(at, int) else datetime.fromisoformat(str(at))
+
+
+def _day(at: datetime | int | str, zone: str) -> date:
+    return _moment(at).astimezone(ZoneInfo(zone)).date()
+
+
+def _time(
+    at: datetime | int | str, form: Literal["data-short", "data-clock", "data-time", ""] = "data-short"
+) -> Markup:
+    """Show a point in time in UTC, which scripts replace by the line's time."""
+    moment = _moment(at)
     return Markup('<time datetime="{}" {}>{:%Y-%m-%d %H:%M} UTC</time>').format(moment.isoformat(), form, moment)
 
 
@@ -105,8 +117,10 @@ def _environment() -> Environment:
         "as_sentence": as_sentence,
         "as_title": group_title,
         "counted": counted,
+        "day": _day,
         "flow_title": _flow_title,
         "flow_titles": _flow_titles,
+        "moment": lambda at: _moment(at).isoformat(),
         "thousands": "{:,}".format,
         "with_code": _with_code,
     }

@@ -161,7 +161,7 @@ def _problem(row: PlacedRow, project: Project) -> str:
     """Return why this server leaves a waiting call to others, or ""."""
     flow = project.flows.get(row.flow)
     is_here = flow is not None and flow.outbound is not None
-    return "" if row.state != "waiting" or is_here else "waits for a server with this flow: here it places no calls"
+    return "" if row.state != "waiting" or is_here else "waits for a server with this line: here it places no calls"
 
 
 @router.get("/calls/placed/new")
@@ -201,7 +201,7 @@ async def place_call(request: Request, console: TheConsole, session: CanChange) 
     project = (await console.read_project()).project
     flow = next((flow for flow in placing_flows(project) if flow.name == typed.get("flow")), None)
     if flow is None:
-        fault = {"flow": RefusedRequest("flow", "this flow places no calls", "Choose another one.")}
+        fault = {"flow": RefusedRequest("flow", "this line places no calls", "Choose another one.")}
         return _form(request, project, None, typed, fault)
     try:
         wanted = _wanted(flow, typed, session, project.zone_of(), is_virtual=console.incoming is not None)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from datetime import date, timedelta
 from itertools import product
 
 import pytest
@@ -10,8 +12,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.support.cases import each_case
 from tests.support.server import running
-from tests.support.webhooks import facts, send
-from tests.system.studio.console.browser import NARROW, WIDE, Console, Scheme, open_console
+from tests.support.webhooks import callback, facts, keys, send
+from tests.system.studio.console.browser import NARROW, WIDE, Console, Scheme, check_page, open_console
 from tests.system.studio.console.server import link_of
 
 SALON = """\
@@ -21,6 +23,18 @@ start: welcome
 results: {booked: an appointment was booked}
 steps:
   welcome: {result: booked, do: [{talk: You are booked.}], goto: end}
+"""
+DESK = """\
+flow: desk
+numbers: ["442079460002"]
+hours: {office: {timezone: Europe/London, week: {mon-sun: 00:00-24:00}}}
+start: menu
+steps:
+  menu:
+    do: [{talk: "For sales, press 1."}]
+    choices: {sales: {dtmf: 1, goto: sales}}
+    retry: {then: end}
+  sales: {do: [{connect: "447700900111"}], on: {completed: end, otherwise: end}}
 """
 FILLS = """() => Object.fromEntries([...document.querySelectorAll(".chart rect:not(.hit)")]
     .map((bar) => [bar.getAttribute("class"), getComputedStyle(bar).fill]))"""
@@ -39,13 +53,20 @@ OVERLAPS = """() => [...document.querySelectorAll(".chart")].flatMap((chart) => 
 
 @pytest.fixture(scope="module")
 def session(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
-    """An open session in the console of a line with one call that is over, and one in progress."""
+    """An open session in the console: one call is over, one is in progress, and three were missed."""
     settings = {"NCCO_CONSOLE": "1", "NCCO_CONSOLE_PORT": "0"}
-    with running(tmp_path_factory.mktemp("salon"), {"flows/salon.yaml": SALON}, settings, "--dev") as server:
+    files = {"flows/salon.yaml": SALON, "flows/desk.yaml": DESK}
+    with running(tmp_path_factory.mktemp("salon"), files, settings, "--dev") as server:
         for number in range(2):
             call = facts(f"aaaaaaaa-{number}", to="442079460001")
             send(server.url, "/webhooks/answer", **call)
         send(server.url, "/webhooks/event", **call, status="completed", direction="inbound")
+        for number, pressed in enumerate((None, "1", "9")):
+            call = facts(f"bbbbbbbb-{number}", to="442079460002")
+            ncco = send(server.url, "/webhooks/answer", **call)
+            if pressed:
+                send(server.url, callback(ncco), **call, **keys(pressed))
+            send(server.url, "/webhooks/event", **call, status="completed", direction="inbound")
         yield open_console(browser, link_of(server))
 
 
@@ -55,14 +76,43 @@ def test_each_result_has_a_colour_of_its_own(desk: Page) -> None:
     for scheme in schemes:
         desk.emulate_media(color_scheme=scheme)
         legend = desk.evaluate(LEGEND)
-        assert {"own", "other"} == {*legend}
+        assert {"own", "missed", "other"} == {*legend}
         assert len(legend) == len({*legend.values()})
 
     bars = desk.evaluate(FILLS)
-    assert {kind: legend[kind] for kind in ("own", "other")} == {kind: bars[kind] for kind in ("own", "other")}
+    assert {kind: legend[kind] for kind in legend} == {kind: bars[kind] for kind in legend}
     desk.goto("/calls")
     dot = desk.locator(".badge.result.own").first
     assert legend["own"] == dot.evaluate("dot => getComputedStyle(dot, '::before').backgroundColor")
+
+
+@each_case("width", [WIDE, NARROW])
+def test_an_owner_learns_why_calls_were_missed_and_opens_one(desk: Page, width: int) -> None:
+    desk.set_viewport_size({"width": width, "height": 800})
+    desk.goto("/report")
+    reasons = desk.get_by_role("region", name="Why calls were missed").get_by_role("listitem")
+    expect(reasons).to_have_text(["Hung up in the greeting1", "Hung up in a menu1", "Hung up while ringing1"])
+    check_page(desk)
+    reasons.filter(has_text="Hung up while ringing").click()
+
+    expect(desk.get_by_role("rowheader", name="Today")).to_be_visible()
+    rows = desk.locator("[data-opens]")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("hung up while ringing")
+    check_page(desk)
+    rows.get_by_role("link", name="07700").press("Enter")
+    expect(desk).to_have_url(re.compile("/calls/bbbbbbbb-1$"))
+
+
+def test_last_week_is_from_monday_to_sunday(desk: Page) -> None:
+    desk.goto("/report")
+    desk.get_by_role("link", name="Last week").click()
+    expect(desk.get_by_role("link", name="Last week")).to_have_attribute("aria-current", "page")
+    desk.locator("[popovertarget=period]").click()
+    first, last = (date.fromisoformat(desk.get_by_label(name, exact=True).input_value()) for name in ("From", "To"))
+
+    assert (0, 6) == (first.weekday(), last.weekday())
+    assert timedelta(6) == last - first
 
 
 def test_texts_of_charts_have_one_size_and_are_not_cut(desk: Page) -> None:

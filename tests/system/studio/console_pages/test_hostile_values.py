@@ -99,7 +99,10 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "/flows/{name}": ("/flows/shop", "/flows/VALUE"),
     "/flows/{name}/picture.svg": ("/flows/shop/picture.svg", "/flows/VALUE/picture.svg"),
     "/flows/{name}/painted": ("/flows/shop/painted", "/flows/VALUE/painted?errors=VALUE"),
-    "/calls": ("/calls", "/calls?q=VALUE&flow=VALUE", "/calls?state=VALUE", "/calls?since=VALUE", "/calls?day=VALUE"),
+    "/calls": (
+        *("/calls", "/calls?q=VALUE&flow=VALUE", "/calls?state=VALUE", "/calls?state=own:VALUE", "/calls?days=VALUE"),
+        *("/calls?from=VALUE", "/calls?days=today&timezone=VALUE"),
+    ),
     "/calls.csv": ("/calls.csv", "/calls.csv?q=VALUE"),
     "/calls/placed": ("/calls/placed", "/calls/placed?q=VALUE&flow=VALUE", "/calls/placed?state=VALUE"),
     "/calls/placed/new": ("/calls/placed/new", "/calls/placed/new?flow=VALUE"),

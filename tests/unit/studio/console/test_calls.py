@@ -111,7 +111,7 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
 async def listed(console: httpx.AsyncClient, **search: str) -> list[str]:
     """The IDs of the calls in the list."""
     page = (await console.get("/calls", params=search)).text
-    return re.findall(r'<td data-label="When"><a href="/calls/([^"]+)"', page)
+    return re.findall(r'<td data-label="Caller"><a href="/calls/([^"]+)"', page)
 
 
 async def test_the_list_finds_and_shows_the_name_of_a_caller_that_a_flow_knows(shop: Shop) -> None:

@@ -156,7 +156,7 @@ async def test_a_form_submitted_twice_requests_one_call(line: Line) -> None:
         ({"at": "soon"}, "Is not a date and a time"),
         ({"at": "2026-03-05T10:00Z"}, "Is not a date and a time"),
         ({"at": "2100-01-01T10:00"}, "Is more than 400 days ahead"),
-        ({"flow": "other"}, "This flow places no calls"),
+        ({"flow": "other"}, "This line places no calls"),
         ({"with.name": "x" * 9000}, "Is longer than 8192 bytes"),
     ],
 )

@@ -27,7 +27,6 @@ document.addEventListener("click", ({ target, ctrlKey, metaKey }) => {
   else location.assign(address);
 });
 
-// On small screens, filters are folded.
 document.addEventListener("click", ({ target }) => {
   const button = target.closest?.(".fold");
   button?.setAttribute("aria-expanded", button.ariaExpanded === "false");

@@ -31,8 +31,13 @@ function localize() {
   for (const time of document.querySelectorAll("time[datetime]")) {
     const moment = new Date(time.dateTime);
     if (Number.isNaN(moment.getTime())) continue;
+    if (time.hasAttribute("data-day")) {
+      time.textContent = day(moment);
+      continue;
+    }
     time.title = inFull.format(moment);
     if (time.closest("#messages")) time.textContent = short(moment);
+    else if (time.hasAttribute("data-clock")) time.textContent = clock.format(moment);
     else if (time.hasAttribute("data-short")) time.textContent = short(moment, "");
     else time.textContent = (time.hasAttribute("data-time") ? timeOnly : inFull).format(moment);
   }
