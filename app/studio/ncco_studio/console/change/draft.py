@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher, unified_diff
 from itertools import zip_longest
@@ -15,16 +15,14 @@ from fastapi import Request
 from ncco_server.flow.files import is_flow_file
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.source import flow_name_in, read_yaml
-from ncco_server.issue import pointer
 from ncco_server.service.phone_numbers import line_of
 from ncco_studio.console.audit import audit
 from ncco_studio.console.change.fields import FormField, fields_in, group_title
-from ncco_studio.console.change.form import is_removed, tidied
+from ncco_studio.console.change.form import tidied
 from ncco_studio.console.change.notation import DAY_NAMES, weekdays_in_words
 from ncco_studio.console.history import Change, UndoRequest
 from ncco_studio.console.state import console_of
 from ncco_studio.editor.project import CannotSave, ProjectFolder, ReadProject, digest_of
-from ncco_studio.editor.yaml_text import Path
 
 
 def form_fields(file: str, text: str, line: str) -> list[FormField]:
@@ -49,17 +47,9 @@ class FieldChange(NamedTuple):
 
 
 def differences(before: Iterable[FormField], after: Iterable[FormField]) -> list[FieldChange]:
-    """Compare values under one label as a list; keep the form's order.
-
-    A group that is gone, and a new one with the same values, are one that was renamed.
-    """
+    """Compare values under one label as a list; keep the form's order."""
     old, new = _by_group(before), _by_group(after)
     found = []
-    for group in [each for each in old if each not in new]:
-        name = next((each for each in new if each not in old and new[each] == old[group]), "")
-        if name:
-            found.append(FieldChange(group, "name", group, name))
-            del old[group], new[name]
     for group in dict.fromkeys((*old, *new)):
         was, is_ = old.get(group, {}), new.get(group, {})
         for label in dict.fromkeys((*was, *is_)):
@@ -140,34 +130,6 @@ class FileChange:
         changes = {(difference.group, difference.label) for difference in self.differences}
         steps = (each.path[1] for each in self.after if each.path[0] == "steps" and (each.group, each.label) in changes)
         return next(steps, "")
-
-    def by_input(self, form: Mapping[str, str]) -> dict[str, list[FlowIssue]]:
-        """The issues by the name of their input; "" for those without one.
-
-        Lines keep their order in the file, and new ones come last.
-        """
-        inputs: dict[Path, list[str]] = {}
-        for field in self.fields:
-            if not is_removed(field, form):
-                inputs.setdefault(field.path[:-1], []).append(field.name)
-        named: list[tuple[FormField, str, str]] = []
-        for field in self.after:
-            holder = field.path[:-1]
-            if left := inputs.get(holder):
-                named.append((field, left[0], left.pop(0)))
-            else:
-                new = pointer(*holder[:3])
-                named.append((field, f"key:{new}", f"value:{new}"))
-        found: dict[str, list[FlowIssue]] = {}
-        for issue in self.issues:
-            place = (issue.place.line, issue.place.column)
-            near = [each for each in named if each[0].key_at <= place < each[0].end and issue.place.file == self.file]
-            name = ""
-            if near:
-                field, key, value = max(near, key=lambda each: each[0].key_at)
-                name = key if place < field.start else value
-            found.setdefault(name, []).append(issue)
-        return found
 
 
 def titled(value: FieldChange | FormField) -> str:

@@ -32,8 +32,7 @@ class FormField(NamedTuple):
         group: the heading above it, such as "menu" or "Opening hours: office".
         label: its name within its group.
         value: the current text; numbers and dates in readable form.
-        key_at: line and column of the key, if the value has one.
-        start, end: line and column of the value.
+        start: line and column of the value; (0, 0) if it is not written.
         removes: the path to delete from the file if the owner removes the value; None if that is not possible.
         sources: what the names in brackets stand for in a prompt; None if it can only be changed in the editor.
     """
@@ -42,10 +41,8 @@ class FormField(NamedTuple):
     path: Path
     group: str
     label: str
-    value: str
-    key_at: tuple[int, int]
-    start: tuple[int, int]
-    end: tuple[int, int]
+    value: str = ""
+    start: tuple[int, int] = (0, 0)
     removes: Path | None = None
     sources: Mapping[str, str] | None = MappingProxyType({})
 
@@ -194,20 +191,16 @@ def _of_calendar(calendar: Map, path: Path, group: str) -> Iterator[FormField]:
     ]
     yield from found
     if not any(field.kind == "country" for field in found):
-        yield _not_written("country", (*path, "holidays", "country"), group, _COUNTRY)
-
-
-def _not_written(kind: FieldKind, path: Path, group: str, label: str, value: str = "") -> FormField:
-    return FormField(kind, path, group, label, value, (0, 0), (0, 0), (0, 0))
+        yield FormField("country", (*path, "holidays", "country"), group, _COUNTRY)
 
 
 def _hours(entry: Entry | None, path: Path, group: str, label: str, *, removes: Path | None = None) -> FormField:
     """A day without a line is closed."""
     texts = [each for _, each in _items(entry.value, path) if isinstance(each, Text)] if entry else []
     if entry is None or not texts:
-        return _not_written("hours", path, group, label, "" if entry else CLOSED)._replace(removes=removes)
-    ends = [next(_text(each, path, "hours", group, label, removes=removes, key=entry.key)) for each in texts]
-    return ends[0]._replace(value=hours_in_words(", ".join(each.value for each in texts)), end=ends[-1].end)
+        return FormField("hours", path, group, label, "" if entry else CLOSED, removes=removes)
+    first = next(_text(texts[0], path, "hours", group, label, removes=removes))
+    return first._replace(value=hours_in_words(", ".join(each.value for each in texts)))
 
 
 def _of_holiday(node: Node, path: Path, group: str) -> Iterator[FormField]:
@@ -219,15 +212,15 @@ def _of_holiday(node: Node, path: Path, group: str) -> Iterator[FormField]:
         word = entry.key.value
         place = (*path, word)
         if word == "country":
-            for field in _text(entry.value, place, "country", group, _COUNTRY, removes=path, key=entry.key):
+            for field in _text(entry.value, place, "country", group, _COUNTRY, removes=path):
                 yield field._replace(value=country_names().get(country, country))
         elif word not in ("subdivision", "language"):
             label = f"Holiday on {date_in_words(word)}"
-            yield from _text(entry.value, place, "name", group, label, removes=place, key=entry.key)
+            yield from _text(entry.value, place, "name", group, label, removes=place)
     if isinstance(node, Map) and (regions := regions_of(country)):
         part = node.entry("subdivision")
-        field = _not_written("region", (*path, "subdivision"), group, "Part of the country")
-        written = _text(part.value, field.path, "region", group, field.label, key=part.key) if part else ()
+        field = FormField("region", (*path, "subdivision"), group, "Part of the country")
+        written = _text(part.value, field.path, "region", group, field.label) if part else ()
         field = next(iter(written), field)
         yield field._replace(value=regions.get(field.value, field.value))
 
@@ -253,8 +246,7 @@ def _dialled(connect: Entry, path: Path, group: str) -> Iterator[FormField]:
         number = target.get("number") if isinstance(target, Map) else target
         where = (*place, "number") if isinstance(target, Map) else place
         if isinstance(number, Text) and is_number(number.value):
-            key = connect.key if place == path else None
-            yield from _text(number, where, "number", group, "connects to", key=key)
+            yield from _text(number, where, "number", group, "connects to")
 
 
 def _prompts(entry: Entry, path: Path, group: str, label: str) -> Iterator[FormField]:
@@ -263,8 +255,7 @@ def _prompts(entry: Entry, path: Path, group: str, label: str) -> Iterator[FormF
     for number, (place, item) in enumerate(items, 1):
         name = label if len(items) == 1 else f"{label}, {number}"
         if isinstance(item, Text):
-            key = entry.key if place == path else None
-            yield from _text(item, place, "prompt", group, name, key=key)
+            yield from _text(item, place, "prompt", group, name)
         for inner in _entries(item):
             word = inner.key.value
             if word not in ("stream", "style", "name", "premium", "language", "template"):
@@ -273,18 +264,8 @@ def _prompts(entry: Entry, path: Path, group: str, label: str) -> Iterator[FormF
 
 
 def _text(
-    node: Node,
-    path: Path,
-    kind: FieldKind,
-    group: str,
-    label: str,
-    *,
-    removes: Path | None = None,
-    key: Text | None = None,
+    node: Node, path: Path, kind: FieldKind, group: str, label: str, *, removes: Path | None = None
 ) -> Iterator[FormField]:
     """Yield nothing for a node other than a text."""
     if isinstance(node, Text):
-        key_at = (key or node).place
-        line, column = node.origins[-1] if node.origins else (node.place.line, node.place.column + node.place.length)
-        at = (key_at.line, key_at.column), (node.place.line, node.place.column), (line, column + 1)
-        yield FormField(kind, path, group, label, node.value, *at, removes)
+        yield FormField(kind, path, group, label, node.value, (node.place.line, node.place.column), removes)

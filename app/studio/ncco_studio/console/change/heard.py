@@ -44,22 +44,6 @@ class HeardAt(NamedTuple):
     words: tuple[str, ...]
 
 
-def steps_by_hours(read: ReadProject, file: str) -> dict[str, dict[str, str]]:
-    """The addresses of the steps that say the hours, or that a condition on them leads to, by name, by the calendar."""
-    found = dict[str, dict[str, str]]()
-    for flow in read.project.flows.values():
-        page = "" if flow.place.file == file else f"/change/{quote(flow.place.file)}"
-        for name, calendar in flow.calendars.items():
-            steps = found.setdefault(calendar.name, {}) if calendar.place.file == file else {}
-            for step in flow.steps.values():
-                leads = _leads(step, name)
-                heard = [step.name] * _says(step, name)
-                heard += [way.target.step for way, _ in step.leaving if leads and way.target.step]
-                talks = (each for each in heard if any(action.word == "talk" for action in flow.steps[each].actions))
-                steps |= {each.replace("_", " "): f"{page}#step-{each}" for each in talks}
-    return found
-
-
 def form_of(calendar: Calendar) -> str:
     group = f"step-Opening hours: {calendar.name}".replace(" ", "-")
     return f"/change/{quote(calendar.place.file)}#{quote(group)}"

@@ -12,11 +12,10 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 
-from ncco_server.desk.machine_checks import example_numbers
 from ncco_server.flow.hours.public_holidays import country_names, regions_of
 from ncco_server.issue import pointer
 from ncco_server.ncco.durations import plain
-from ncco_server.service.phone_numbers import line_of, readable
+from ncco_server.service.phone_numbers import line_of
 from ncco_studio.console.access import MOST_FIELDS, CanChange, CanLook
 from ncco_studio.console.change.draft import (
     FileChange,
@@ -29,7 +28,7 @@ from ncco_studio.console.change.draft import (
 )
 from ncco_studio.console.change.fields import SECTIONS, FormField, NewLine, new_lines_in
 from ncco_studio.console.change.form import NOT_SAVED, SAVED_MEANWHILE, CannotChange, changed, merged, tidied
-from ncco_studio.console.change.heard import examples_of, heard_on, steps_by_hours, week_heard
+from ncco_studio.console.change.heard import examples_of, heard_on, week_heard
 from ncco_studio.console.change.notation import (
     country_code,
     date_in_words,
@@ -140,8 +139,8 @@ def _form(
 ) -> Response:
     """Show the form, with the values that were entered if there is a problem.
 
-    Issues of the `draft` and `faults` (see `CannotChange`) are next to their fields. `both` has the fields that
-    somebody else has changed, too; `by` says in words who that is.
+    The issues of the `draft` are above the form, and `faults` (see `CannotChange`) next to their fields. `both` has the
+    fields that somebody else has changed, too; `by` says in words who that is.
     """
     folder = _folder(request)
     read = folder.current()
@@ -150,28 +149,22 @@ def _form(
         return _missing(request)
     root = read.node(file)
     fields = fields_of(read, file)
-    issues = draft.by_input(form or {}) if draft else {}
-    inputs = {field.name for field in fields}
-    inputs.update(*(line.inputs for line in new_lines_in(root)))
     flow = next((flow for flow in read.project.flows.values() if flow.place.file == file), None)
-    samples = example_numbers(flow) if flow is not None and not console_of(request).settings.demo else ()
     return render(
         request,
         "change.html",
         422 if problem else 200,
         title=title_of(read, file, fields),
-        samples=[readable(number, line_of(read.project.flows.values())) for number in samples],
         shared=_shared(read) if flow is not None else {},
         numbers=[field.value for field in fields if field.path[0] == "numbers"],
         sections=sections_of(fields, new_lines_in(root)),
         both=both,
         by=by,
-        marked={*(faults or {}), *issues, *both, *_changes(form or {}, fields)},
+        marked={*(faults or {}), *both, *_changes(form or {}, fields)},
         typed=form or {},
         problem=problem,
         faults=faults or {},
-        issues={name: found for name, found in issues.items() if name in inputs},
-        others=[issue for name, found in issues.items() if name not in inputs for issue in found],
+        issues=draft.issues if draft else (),
         calendars=_calendars(folder, read, file, fields, request.state.played),
         examples=examples_of(read, file, fields, folder.env, request.state.played),
         countries=country_names().values() if any(field.kind == "country" for field in fields) else (),
@@ -204,7 +197,6 @@ def _calendars(
     folder: ProjectFolder, read: ReadProject, file: str, fields: Iterable[FormField], played: PlayedWorld
 ) -> dict[str, dict[str, Any]]:
     today = datetime.now(UTC).date()
-    steps = steps_by_hours(read, file)
     dates = {field.date for field in fields if field.date}
     found = {}
     for calendar in (each for each in read.project.calendars.values() if each.place.file == file):
@@ -216,7 +208,6 @@ def _calendars(
         begins = {each: day for each in sorted(dates)[:MOST_HEARD] if (day := first_day(each)) is not None}
         heard = heard_on(read, calendar, {*begins.values(), *(day for day, _ in coming)}, folder.env, played)
         found[f"Opening hours: {calendar.name}"] = {
-            "steps": steps.get(calendar.name, {}),
             "week": week_heard(read, calendar, folder.env, played),
             "holidays": [(date_in_words(day.isoformat()), name, heard.get(day)) for day, name in coming],
             "heard": {each: heard[day] for each, day in begins.items() if day in heard},
