@@ -7,7 +7,6 @@ import csv
 import io
 import re
 import sys
-from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
@@ -21,9 +20,7 @@ from ncco_server.store import CallRow, RecordingFilter, RecordingRow, Recordings
 
 BATCH: Final = 500
 DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs"}
-"""The first that fits is used, unless a first line such as `sep=;` says which."""
-_SAID_DELIMITER: Final = re.compile(r'"?sep=([,;\t|])"?(?:\r\n?|\n)')
-"""Source: Microsoft, Excel."""
+"""The first that fits is used."""
 _WORKBOOK: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 """How .xlsx and .xls begin."""
 
@@ -137,14 +134,13 @@ class CsvRows(csv.DictReader):  # type: ignore[type-arg]  # it is only generic f
 def csv_reader(content: bytes, names: Iterable[str]) -> CsvRows:
     """Read a file as spreadsheets of any country save it: with commas, semicolons or tabs, in UTF-8 or Windows-1252.
 
-    Lines that end with a carriage return alone come from Excel's "CSV (Macintosh)", in Mac OS Roman.
+    A title may differ from its name in case, spaces or hyphens.
 
     Raises csv.Error, as does the reader.
     """
     text = _csv_text(content)
     named = {_plain_name(name): name for name in names}
-    said = _SAID_DELIMITER.match(text)
-    first = re.split(r"[\r\n]", text[said.end() if said else 0 :], maxsplit=1)[0]
+    first = re.split(r"[\r\n]", text, maxsplit=1)[0]
 
     def titles(delimiter: str) -> list[str]:
         found = next(csv.reader([first], delimiter=delimiter), [])
@@ -158,33 +154,11 @@ def csv_reader(content: bytes, names: Iterable[str]) -> CsvRows:
             return sum(_plain_name(title) in named for title in found), len(found)
         return 0, 0
 
-    delimiter = said[1] if said else max(DELIMITERS, key=known)
-    columns = _columns_of(titles(delimiter), named)
+    delimiter = max(DELIMITERS, key=known)
+    columns = [named.get(_plain_name(title), title) for title in titles(delimiter)]
     reader = CsvRows(io.StringIO(text, newline=""), columns, delimiter=delimiter, strict=True)
-    for _ in range(2 if said else 1):
-        next(reader.reader, None)
+    next(reader.reader, None)
     return reader
-
-
-def _columns_of(titles: Sequence[str], named: Mapping[str, str]) -> list[str]:
-    """The name that a title differs from in case, spaces or hyphens, or whose words it contains: `Phone number`.
-
-    A title that fits no name, or that is not the only one to fit it, stays as it is.
-    """
-    names = {*named.values()}
-    found = [title if title in names else named.get(_plain_name(title), title) for title in titles]
-    by_word = defaultdict[str, list[tuple[set[str], str]]](list)  # a file may have 100,000 titles
-    for plain, name in named.items():
-        words = {*plain.split("_")}
-        by_word[min(words)].append((words, name))
-    fitting = defaultdict[str, list[str]](list)
-    for title in {*found} - names:
-        words = {*_plain_name(title).split("_")}
-        fits = [name for word in words for needed, name in by_word.get(word, ()) if needed <= words]
-        if len(fits) == 1:
-            fitting[fits[0]].append(title)
-    meant = {each[0]: name for name, each in fitting.items() if len(each) == 1 and name not in found}
-    return [meant.get(title, title) for title in found]
 
 
 def _csv_text(content: bytes) -> str:
@@ -197,7 +171,7 @@ def _csv_text(content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return content.decode("cp1252" if b"\n" in content else "mac_roman", "replace")
+        return content.decode("cp1252", "replace")
 
 
 def _plain_name(title: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
@@ -63,20 +64,24 @@ limit = click.option(
 )
 
 
-def output(*formats: str) -> Callable[[Command], Command]:
-    """The first format of `--format` is the default. In all others but text, a program reads the output."""
+def output(*formats: str, by_terminal: bool = False) -> Callable[[Command], Command]:
+    """The first format of `--format` is the default, or JSON elsewhere than on a terminal if it is `by_terminal`.
+
+    In all formats but text, a program reads the output.
+    """
     return click.option(
         "--format",
         "form",
         type=click.Choice(formats),
-        default=formats[0],
-        show_default=True,
+        default=None if by_terminal else formats[0],
+        show_default="text on a terminal, else json" if by_terminal else True,
         callback=_read_format,
         help="The output format.",
     )
 
 
-def _read_format(_: click.Context, __: click.Parameter, form: str) -> str:
+def _read_format(_: click.Context, __: click.Parameter, form: str | None) -> str:
+    form = form or ("text" if sys.stdout.isatty() else "json")
     if form != "text":
         keep_for_results()
     return form

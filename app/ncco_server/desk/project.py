@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from contextlib import chdir
@@ -24,11 +23,9 @@ from ncco_server.desk.environment import (
 from ncco_server.desk.output import ISSUES, LONGEST_NAME, CannotRun, read_text
 from ncco_server.flow.files import (
     HANDLER_SUFFIX,
-    SCENARIO_FOLDERS,
     SUFFIXES,
     is_deployed,
     named_flows,
-    project_of,
     read_project,
     search_beside,
 )
@@ -197,10 +194,6 @@ def source_at(path: Path, templates: Path | None) -> Source:
     """The path is a project's folder, its flows folder, or a flow file. Raises CannotRun."""
     if not path.exists():
         raise CannotRun(f"{path} does not exist", "name a project folder, a folder of flow files, or a flow file")
-    if (home := _home_of_scenarios(path)) is not None:
-        shown = Path(os.path.relpath(home))
-        cure = f"name the project, {shown}, or play them: ncco test {path}"
-        raise CannotRun(f"{path} contains scenarios, not flows", cure)
     if path.is_dir():
         flows, beside = project_folders(path)
         return Source(flows, templates or beside)
@@ -215,16 +208,6 @@ def source_at(path: Path, templates: Path | None) -> Source:
 def _is_in_flows(path: Path) -> bool:
     here = folders(None, None)[0].resolve()
     return any(folder == here or folder.name == "flows" for folder in path.resolve().parents)
-
-
-def _home_of_scenarios(path: Path) -> Path | None:
-    """Return the project whose scenarios are at or below a path; None for any other path."""
-    home = project_of(path)
-    whole = path.resolve()
-    if home is None or whole in (home, *home.parents):
-        return None
-    kept = [home / folder for folder in SCENARIO_FOLDERS if (home / folder).is_dir()]
-    return home if any(whole.is_relative_to(each) or each.is_relative_to(whole) for each in kept) else None
 
 
 def source_of(what: str | None, flows: Path | None, templates: Path | None) -> tuple[Source, str]:

@@ -166,15 +166,14 @@ def _played(ncco: Sequence[Mapping[str, Any]]) -> Iterator[CallLine]:
         is_spare = is_spare or name == "input"
 
 
-def stored_lines(timeline: Timeline, now_ms: int, *, whole: bool = False) -> Iterator[CallLine]:
-    """With `whole`, show NCCOs as they were sent."""
+def stored_lines(timeline: Timeline, now_ms: int) -> Iterator[CallLine]:
     unsent = {hook.id: HookDocument.of(hook, now_ms) for hook in timeline.hooks}
     step: Place | None = None
     for entry in entries_of(timeline):
         entered = trace_of(entry.turn.trace) if entry.turn is not None else ()
         step = next((place_of(line.where) for line in reversed(entered) if line.did == "entered"), step)
         lines = [
-            *entry_lines(entry, timeline, whole=whole),
+            *entry_lines(entry, timeline),
             *_hooks_of(entry, unsent),
             *_lost(entry, step, timeline),
         ]
@@ -183,7 +182,7 @@ def stored_lines(timeline: Timeline, now_ms: int, *, whole: bool = False) -> Ite
             yield replace(line, key=f"{entry.webhook.id}-{number}", webhook=entry.webhook.id if is_last else "")
 
 
-def entry_lines(entry: TimelineEntry, timeline: Timeline, *, whole: bool = False) -> Iterator[CallLine]:
+def entry_lines(entry: TimelineEntry, timeline: Timeline) -> Iterator[CallLine]:
     """A webhook, why the call continued as it did, and what was played."""
     yield _caused(entry, timeline)
     if entry.turn is None:
@@ -191,9 +190,6 @@ def entry_lines(entry: TimelineEntry, timeline: Timeline, *, whole: bool = False
     yield from why_of(entry.turn)
     if entry.ncco is None:
         yield CallLine("action", "nothing", "the call continues as before")
-    elif whole:
-        lines = json.dumps(entry.ncco, ensure_ascii=False, indent=2).splitlines()
-        yield from (CallLine("action", "" if number else "ncco", line) for number, line in enumerate(lines))
     else:
         yield from _played(entry.ncco)
 

@@ -146,7 +146,7 @@ def test_times_are_in_the_zone_of_the_opening_hours(recorded: Path, tmp_path: Pa
     (tmp_path / "shop.yaml").write_text(f"flow: shop\ndefault: true\nstart: a\n{hours}steps: {{a: {{goto: end}}}}\n")
     env = {"NCCO_DATABASE_URL": "sqlite:///calls.db", "NCCO_FLOWS": str(tmp_path)}
 
-    assert f"times in {zone}" in ncco("calls", cwd=recorded, env=env).output
+    assert f"times in {zone}" in ncco("calls", "--format", "text", cwd=recorded, env=env).output
     exported = ncco("calls", "--format", "csv", cwd=recorded, env=env)
     assert {zone} == {row["timezone"] for row in csv.DictReader(io.StringIO(exported.stdout))}
 

@@ -64,7 +64,7 @@ def test_a_change_is_shown_in_the_time_zone_of_the_line(ncco: Ncco, tmp_path: Pa
     (row,) = json_of(ncco("table", "customers", "--format", "json"))
     changed_at = datetime.fromisoformat(row["changed_at"]).astimezone(ZoneInfo("Pacific/Kiritimati"))
 
-    assert f"{changed_at:%Y-%m-%d %H:%M}" in ncco("table", "customers").output
+    assert f"{changed_at:%Y-%m-%d %H:%M}" in ncco("table", "customers", "--format", "text").output
 
 
 def test_a_key_may_have_two_values(ncco: Ncco) -> None:
@@ -94,12 +94,6 @@ def test_a_file_is_imported_only_if_all_of_it_is_valid(ncco: Ncco, tmp_path: Pat
         ('name,number\n"Zoë",447700900123\n', "utf-8"),
         ("Number;Name;;\r\n07700 900123;Zoë;;\r\n", "cp1252"),
         ("Number;Name\r\n07700 900123;Zoë; \r\n", "cp1252"),
-        ("sep=;\r\nNumber;Name\r\n07700 900123;Zoë\r\n", "utf-8"),
-        ('"sep=|"\r\nNumber|Name\r\n07700 900123|Zoë\r\n', "utf-8"),
-        ("Number;Name\r07700 900123;Zoë\r", "mac_roman"),
-        ("sep=;\rNumber;Name\r07700 900123;Zoë\r", "utf-8"),
-        ("Phone Number,NAME\r\n07700 900123,Zoë\r\n", "utf-8"),
-        ("Name of person;Phone-number\r\nZoë;07700 900123\r\n", "utf-8"),
     ],
 )
 def test_a_file_is_read_as_a_spreadsheet_saves_it(ncco: Ncco, tmp_path: Path, text: str, encoding: str) -> None:
@@ -116,7 +110,6 @@ def test_a_file_is_read_as_a_spreadsheet_saves_it(ncco: Ncco, tmp_path: Path, te
         (b"\x89PNG\0\n", "it is not a text file\n  fix: Save it as CSV (File, Save as)."),
         (b"PK\x03\x04\x14\n", "this is an Excel file\n  fix: Save it as CSV (File, Save as)."),
         (b"\xd0\xcf\x11\xe0\n", "this is an Excel file"),
-        (b"sep=;\nnumber;name\n1;2\n", "line 3: column number: it is not a phone number"),
         (b"number;name\r1;2\r", "line 2: column number: it is not a phone number"),
         (b"number;name\n1;2;3\n", "fix: Delete the cells after the last title, or put text with semicolons in quotes."),
         (b"Mobile number,Other number\n1,2\n", "line 1: column number: there is no such column"),
@@ -151,7 +144,7 @@ def test_a_file_without_a_table_or_too_long_is_refused(ncco: Ncco, tmp_path: Pat
         (("customers", "set", "number=447700900124"), 2, "the key is incomplete"),
         (("customers", "set", ADA, "name=Ada", "name=Bo"), 2, "a column is given twice"),
         (("customers", "export", "all.csv"), 2, "write `ncco table customers export > all.csv`"),
-        (("customers", "export", "--search", "Ada"), 2, "leave them out of `export`"),
+        (("customers", "export", "--search", "Ada"), 2, "leave it out of `export`"),
         (("customers", "import"), 2, "import needs one file"),
         (("customers", "import", "none.csv"), 2, "none.csv"),
     ],
@@ -166,5 +159,5 @@ def test_an_error_is_reported_with_its_fix(ncco: Ncco, words: tuple[str, ...], e
 
 
 def test_the_tables_of_a_project_are_listed(ncco: Ncco) -> None:
-    lines = ncco("table").output.splitlines()
+    lines = ncco("table", "--format", "text").output.splitlines()
     assert ["customers", "pairs"] == [line.split()[0] for line in lines]

@@ -154,23 +154,6 @@ def test_a_terminal_shows_how_to_have_a_console(tmp_path: Path) -> None:
     terminal.close()
 
 
-def test_the_greeting_says_that_messages_stay_at_vonage_without_a_key() -> None:
-    flow = """
-flow: message
-default: true
-start: leave
-steps:
-  leave: {do: [{talk: "Please speak."}, {record: {endOnKey: "#"}}], goto: end}
-"""
-    flows = load({"flows/message.yaml": flow}).flows.values()
-    signed = load_settings(None, public_url="https://calls.northgate.test", signature_secret=SECRET)
-
-    assert "Recordings stay at Vonage, which keeps them for a month: set VONAGE_PRIVATE_KEY" in greeting(
-        signed, flows, dev=False
-    )
-    assert "Recordings" not in greeting(signed.model_copy(update={"recordings": "off"}), flows, dev=False)
-
-
 def test_the_greeting_says_what_is_missing_for_real_calls() -> None:
     shown = greeting(load_settings(None), FLOWS, dev=True)
 
@@ -193,38 +176,6 @@ def test_the_database_of_calls_is_shown_before_the_first_one(url: str, told: str
         asked(server, "/healthz")
 
     assert told.format(here=tmp_path.resolve()) in server.printed
-
-
-@each_case(
-    ("connect", "allow", "is_told"),
-    [
-        ('"{{ call.from }}"', "", True),
-        ('{type: sip, uri: "sip:{{ call.from }}@pbx.example.com"}', "", True),
-        ('"{{ call.from }}"', "44", False),
-        ('"447700900111"', "", False),
-        ('"wss://bot.example.com/{{ call.from }}"', "", False),
-    ],
-)
-def test_the_greeting_says_that_computed_numbers_are_not_dialled(connect: str, allow: str, is_told: bool) -> None:
-    steps = f"  ring:\n    do: [connect: {connect}]\n    on: {{completed: end, otherwise: end}}\n"
-    flow = f"flow: masked\ndefault: true\nstart: ring\nsteps:\n{steps}"
-    shown = greeting(load_settings(None, dial_allow=allow), load({"flows/a.yaml": flow}).flows.values(), dev=True)
-
-    assert is_told == ("computed numbers (masked.ring) are never dialled: set the allowed prefixes" in shown)
-
-
-@each_case(("line", "is_told"), [("await call.connect(call.from_)", True), ('await call.talk("Hello.")', False)])
-def test_the_greeting_says_so_of_handlers_that_dial(line: str, is_told: bool) -> None:
-    code = (
-        "from ncco_server import Call, call_flow\n"
-        "@call_flow(default=True)\n"
-        "async def masked(call: Call) -> None:\n"
-        f"    {line}\n"
-    )
-    flows = load({"flows/a.py": code}, handlers=["a.py"]).flows.values()
-    shown = greeting(load_settings(None), flows, dev=True)
-
-    assert is_told == ("computed numbers (masked) are never dialled" in shown)
 
 
 @each_case(

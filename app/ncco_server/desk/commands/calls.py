@@ -80,7 +80,7 @@ Examples:
   ncco calls --format csv > calls.csv        every call, for a spreadsheet
   ncco calls --timezone UTC                  times in that time zone, not in that of the opening hours
   ncco calls 3f9a1c77                        one call: its webhooks, its replies, and what decided them
-  ncco calls 3f9a1c77 --ncco                 the same, with the NCCOs as they were sent
+  ncco calls 3f9a1c77 --format json          the same, with the NCCOs as they were sent
   ncco calls --follow                        new calls and changes, until Ctrl-C
   ncco calls --follow --format json          the same, one JSON document per line
 
@@ -104,16 +104,14 @@ shown. Exit codes: 0 shown, 1 there is no such call, 2 no database can be read."
 )
 @options.limit
 @options.zone
-@click.option("--ncco", "whole", is_flag=True, help="For one call: show the NCCOs as they were sent.")
 @click.option("--follow", is_flag=True, help="Keep showing new calls and changes, until Ctrl-C.")
-@options.output("text", "json", "csv")
+@options.output("text", "json", "csv", by_terminal=True)
 def command(
     *,
     session: str | None,
     word: str,
     limit: int | None,
     zone: tzinfo,
-    whole: bool,
     follow: bool,
     form: str,
     **filters: Any,
@@ -126,14 +124,13 @@ def command(
     """
     faults = {
         "you named one call; leave out the options that filter calls": session and (word or any(filters.values())),
-        "--ncco is for one call; add its ID": whole and not session,
         "--format csv is for a list of calls; leave out the ID and --follow": form == "csv" and (session or follow),
         "--word searches the calls so far; leave out --follow": word and follow,
     }
     for fault in (message for message, applies in faults.items() if applies):
         raise click.UsageError(fault)
     wanted = _filter(zone, **filters)
-    screen = CallPrinter(zone, is_json=form == "json", whole=whole)
+    screen = CallPrinter(zone, is_json=form == "json")
 
     async def show() -> None:
         async with find_database().records() as records:
@@ -250,12 +247,10 @@ class CallPrinter:
 
     Attributes:
         zone: the time zone of text output.
-        whole: whether NCCOs are printed in full.
     """
 
     zone: tzinfo
     is_json: bool
-    whole: bool
 
     def print_list(self, calls: Sequence[CallDocument], *, has_more: bool) -> None:
         if self.is_json:
@@ -298,7 +293,7 @@ class CallPrinter:
             print_json({"call": call.as_json(), "timeline": entries, "hooks": hooks})
             return
         self.print_heading(call)
-        for line in stored_lines(timeline, now_ms(), whole=self.whole):
+        for line in stored_lines(timeline, now_ms()):
             click.echo(line_text(line))
 
     def print_heading(self, call: CallDocument) -> None:
@@ -321,5 +316,5 @@ call {printable(call.id)}{dialled_by}
         if self.is_json:
             print_json(entry.document, is_line=True)
             return
-        for line in entry_lines(entry, timeline, whole=self.whole):
+        for line in entry_lines(entry, timeline):
             click.echo(line_text(line))

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import gc
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Final
 
 import click
 
 from ncco_server.desk import options
-from ncco_server.desk.environment import DOTENV, flow_variables
-from ncco_server.desk.output import CANNOT_RUN, FINE, ISSUES, CannotRun, print_result
+from ncco_server.desk.environment import flow_variables
+from ncco_server.desk.output import FINE, ISSUES, print_result
 from ncco_server.desk.project import LoadedProject, Source, source_at
 from ncco_server.desk.studio import code_pages, find_studio
-from ncco_server.flow.files import Stamps, stamps
 from ncco_server.flow.report import Format, report
-from ncco_server.terminal import printable
 from ncco_server.wording import counted
-
-POLL_S: Final = 0.2
-MOST_NAMED: Final = 3
-"""Changed files that are named."""
 
 
 @click.command(
@@ -35,16 +27,14 @@ Examples:
   ncco check examples/hours                the project in that folder
   ncco check flows/acme.yaml               one flow file with the project's templates
   ncco check --format github               annotations for GitHub Actions
-  ncco check --watch                       again whenever a file is saved; Ctrl-C ends
 
-Exit codes: 0 no errors (there may be warnings), 1 errors, 2 nothing could be read; with --watch, the code of the last
-check. To see what a code means: ncco explain E214""",
+Exit codes: 0 no errors (there may be warnings), 1 errors, 2 nothing could be read. To see what a code means: ncco
+explain E214""",
 )
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @options.flows
 @options.templates
 @options.output("text", "json", "github")
-@click.option("--watch", "-w", is_flag=True, help="Check again whenever a file is saved, until Ctrl-C.")
 @click.option("--today", callback=options.read_day, metavar="DATE", help="Check as of this date [today].")
 def command(
     paths: tuple[Path, ...],
@@ -52,7 +42,6 @@ def command(
     templates: Path | None,
     form: Format,
     *,
-    watch: bool,
     today: date | None,
 ) -> int:
     """Show the issues of flows and templates, with places and fixes.
@@ -62,8 +51,6 @@ def command(
     """
     named = [source_at(path, templates) for path in paths]
     sources = _joined(named or [Source.here(flows, templates)])
-    if watch:
-        return _watch(sources, form, today)
     code, shown = _check(sources, form, today)
     print_result(shown)
     return code
@@ -118,48 +105,3 @@ def _no_issues(findings: list[LoadedProject]) -> str:
     files = len({name for found in findings for name in found.texts})
     flows = sum(len(found.project.flows) for found in findings)
     return f"no issues: {counted(flows, 'flow')} in {counted(files, 'file')}"
-
-
-def _watch(sources: Sequence[Source], form: Format, today: date | None) -> int:
-    """Check until Ctrl-C; returns the exit code of the last check.
-
-    Raises CannotRun if nothing can be read at first; later, that is only printed.
-    """
-    places = (place for source in sources for place in (source.program, source.flows, source.templates))
-    watched = tuple(dict.fromkeys(filter(None, places)))
-    seen = stamps(watched, [Path(DOTENV)])
-    code, shown = _check(sources, form, today)
-    print_result(shown)
-    click.echo(f"\nwatching {', '.join(map(str, watched))}; Ctrl-C ends", err=True)
-    try:
-        while True:
-            before = seen
-            seen = _next_change(watched, seen)
-            click.echo(f"\nchanged: {_changed_files(before, seen)}", err=True)
-            gc.unfreeze()
-            gc.collect()  # what the last check has loaded
-            try:
-                code, shown = _check(sources, form, today)
-            except CannotRun as error:
-                error.show()
-                code = CANNOT_RUN
-                shown = ""
-            print_result(shown)
-    except KeyboardInterrupt:
-        return code
-
-
-def _next_change(watched: Sequence[Path], seen: Stamps) -> Stamps:
-    """Wait until the files differ from those `seen` and no longer change."""
-    before = found = seen
-    while found == seen or found != before:
-        time.sleep(POLL_S)
-        before = found
-        found = stamps(watched, [Path(DOTENV)])
-    return found
-
-
-def _changed_files(before: Stamps, after: Stamps) -> str:
-    files = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
-    more = len(files) - MOST_NAMED
-    return ", ".join(printable(file) for file in files[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

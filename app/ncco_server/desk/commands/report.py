@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import Any, Final
 import click
 
 from ncco_server.desk import options
-from ncco_server.desk.call_report import COLOURS, COLUMNS, COUNTED, FORGOTTEN, count_calls, read_period
+from ncco_server.desk.call_report import COLUMNS, COUNTED, FORGOTTEN, count_calls, read_period
 from ncco_server.desk.database import asynchronous, find_database
 from ncco_server.desk.output import FINE, columns, print_json, print_result
 from ncco_server.desk.project import Source
@@ -22,11 +20,10 @@ from ncco_server.results import MISSED, RESULTS
 from ncco_server.store import milliseconds
 from ncco_server.terminal import printable
 
-BAR: Final = 20
-"""Characters of the longest bar, with the space before it."""
+WIDTH: Final = 100
 ALWAYS: Final = ("by", "name", "calls")
 LEFT_OUT: Final = ("person_p90_s", "person_median_s", "minutes")
-"""In this order, if a terminal has no room for them."""
+"""In this order, if they are too much for a line."""
 
 _ENDINGS = "\n".join(f"  {name:<10} {meaning}" for name, meaning in RESULTS.items() if name in COUNTED)
 _REASONS = "\n".join(f"  {name:<10} {meaning}" for name, meaning in MISSED.items())
@@ -66,7 +63,7 @@ longer than `p90`. Exit codes: 0 shown, 2 no database can be read.""",
 )
 @options.flows
 @options.templates
-@options.output("text", "csv", "json")
+@options.output("text", "csv", "json", by_terminal=True)
 @asynchronous
 async def command(
     *,
@@ -103,32 +100,19 @@ async def command(
     return FINE
 
 
-def _table(counts: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """Programs get every column, people those with a number in them, and a bar for each group of calls."""
-    if not sys.stdout.isatty():
-        return columns(_cells(counts, COLUMNS))
+def _table(counts: Sequence[dict[str, Any]]) -> list[str]:
+    """The columns that have a number, as far as a line has room for them."""
     counts = [row | {"name": number_text(row["name"], row["name"])} for row in counts]
-    room = shutil.get_terminal_size().columns - BAR
     shown = [name for name in COLUMNS if name in ALWAYS or any(row[name] for row in counts)]
     lines = list(columns(_cells(counts, shown)))
     for name in LEFT_OUT:
-        if max(map(len, lines)) > room and name in shown:
+        if max(map(len, lines)) > WIDTH and name in shown:
             shown.remove(name)
             lines = list(columns(_cells(counts, shown)))
-    width = max(map(len, lines))
-    most = max(row["calls"] for row in counts) or 1
-    bars = (_bar(row, most, min(BAR, room + BAR - width) - 2) for row in counts)
-    return (f"{line:<{width}}  {bar}".rstrip() for line, bar in zip(lines, ("", *bars), strict=True))
+    return lines
 
 
 def _cells(counts: Sequence[Mapping[str, Any]], shown: Sequence[str]) -> Iterator[tuple[str, ...]]:
     yield tuple(name.replace("_", " ") for name in shown)
     for row in counts:
         yield tuple("-" if row[name] is None else printable(str(row[name])) for name in shown)
-
-
-def _bar(row: Mapping[str, Any], most: int, length: int) -> str:
-    """As long as the share of calls, in the colours of their results."""
-    ends = [sum(row[name] for name in COUNTED[:after]) * max(0, length) // most for after in range(len(COUNTED) + 1)]
-    parts = zip(COUNTED, ends, ends[1:], strict=False)
-    return "".join(click.style("█" * (end - start), fg=COLOURS.get(name)) for name, start, end in parts if end > start)

@@ -14,7 +14,7 @@ from typing import Final
 
 import click
 
-from ncco_server.assembly import mail_server_of, voice_access_of
+from ncco_server.assembly import voice_access_of
 from ncco_server.desk import options
 from ncco_server.desk.ending import ENDING
 from ncco_server.desk.output import FINE, ISSUES, CannotRun
@@ -33,7 +33,6 @@ from ncco_server.terminal import printable
 from ncco_server.version import VERSION
 from ncco_server.web.log import is_json_log
 from ncco_server.web.server import serve
-from ncco_server.wording import some_of
 
 _UNREAD: Final = Project({}, (), {}, {})
 URLS: Final = (("answer", "/webhooks/answer"), ("fallback", "/webhooks/fallback"), ("event", "/webhooks/event"))
@@ -305,15 +304,3 @@ def _notes(settings: Settings, flows: Iterable[Flow], address: str) -> Iterator[
     hooks = [hook for flow in flows for hook in flow.hook_definitions]
     if any(hook.mail is None for hook in hooks) and not settings.hook_secrets:
         yield "Hooks are not signed, so their receivers cannot verify the sender: set NCCO_HOOK_SECRET."
-    if any(hook.mail for hook in hooks) and mail_server_of(settings) is None:
-        yield "Emails are parked, not sent: set NCCO_SMTP_URL and NCCO_MAIL_FROM; then `ncco hooks retry` sends them."
-    keeps = settings.keeps_recordings
-    if keeps and settings.is_signed and settings.missing_to_fetch and any(flow.records for flow in flows):
-        names = " and ".join(settings.missing_to_fetch)
-        yield f"Recordings stay at Vonage, which keeps them for a month: set {names}, or NCCO_RECORDINGS=off."
-    dialling = [step for flow in flows for step in flow.steps_with_computed_numbers]
-    if dialling and not settings.dial_allow:
-        yield (
-            f"NCCO_DIAL_ALLOW is not set, so computed numbers ({some_of(dialling)}) are never dialled: set the allowed "
-            "prefixes, such as 44,4930."
-        )

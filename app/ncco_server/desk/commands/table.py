@@ -63,7 +63,7 @@ database.""",
 @click.argument("words", nargs=-1)
 @click.option("--search", default="", metavar="TEXT", help="Rows with this text or number in a value that is shown.")
 @click.option("--limit", type=click.IntRange(1), default=SHOWN, show_default=True, help="How many rows to show.")
-@options.output("text", "json")
+@options.output("text", "json", by_terminal=True)
 @options.flows
 @asynchronous
 async def command(
@@ -71,8 +71,8 @@ async def command(
 ) -> int:
     """Show the rows of a table, change or remove one, or import and export all of them as CSV."""
     is_json = form == "json"
-    if action != "show" and (search or is_json):
-        raise CannotRun("--search and --format choose what `show` prints", f"leave them out of `{action}`")
+    if action != "show" and search:
+        raise CannotRun("--search chooses what `show` prints", f"leave it out of `{action}`")
     if action == "export":
         keep_for_results()
     project = Source.here(flows, None).load_sound().project

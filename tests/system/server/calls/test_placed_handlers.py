@@ -92,7 +92,7 @@ def test_calls_to_handlers_are_placed_retried_and_have_results(tmp_path: Path) -
         wrong.json()["others"][0]["where"],
     )
     assert [("answered", 2), ("answered", 1), ("busy", 3)] == [(call["outcome"], call["tries"]) for call in ended]
-    listed = ncco("calls", cwd=tmp_path, env=env).output
+    listed = ncco("calls", "--format", "text", cwd=tmp_path, env=env).output
     assert ["confirmed", "cancelled"] == [
         word for number in ("401", "402") for word in ("confirmed", "cancelled") if word in row_of(listed, number)
     ]

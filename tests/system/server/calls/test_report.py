@@ -331,7 +331,7 @@ async def test_command_prints_the_same_numbers(
         await asyncio.to_thread(main, ["report", *words], standalone_mode=False)
         return capsys.readouterr().out
 
-    shown = await run("--from", "2026-10-28", "--to", "2026-11-02")
+    shown = await run("--from", "2026-10-28", "--to", "2026-11-02", "--format", "text")
     document = json.loads(await run("--from", "2026-10-28", "--to", "2026-11-02", "--format", "json"))
 
     all_, *others = document["rows"]

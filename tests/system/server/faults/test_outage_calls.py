@@ -94,7 +94,9 @@ def test_calls_of_an_outage_are_in_every_list_when_it_is_over(store: Any, tmp_pa
         failed = listed("--failed", *within)
         earlier = listed("--until", begun.isoformat())
         later = listed("--since", (over + timedelta(seconds=1)).isoformat())
-        text = ncco("calls", "--failed", "--limit=99", cwd=tmp_path, env={"NCCO_DATABASE_URL": url}).output
+        text = ncco(
+            "calls", "--failed", "--limit=99", "--format=text", cwd=tmp_path, env={"NCCO_DATABASE_URL": url}
+        ).output
         why = json_of(ncco("calls", min(legs), "--format=json", cwd=tmp_path, env={"NCCO_DATABASE_URL": url}))
         report = ncco("report", "--format", "json", cwd=tmp_path, env={"NCCO_DATABASE_URL": url}).output
         pages = asyncio.run(console_pages(tmp_path, url, "/calls?state=failed", f"/calls/{min(legs)}", "/report"))

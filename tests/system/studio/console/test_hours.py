@@ -95,7 +95,7 @@ def test_closed_for_an_hour_open_again_and_closed_for_a_day(
         expect(opening).to_contain_text("Closed by hand: a staff meeting.")
         check_page(page)
         assert ["We are closed for a staff meeting."] * 2 == [heard(first), heard(second, "asked-for")]
-        told = _ncco(tmp_path / "one", database, "calls", "asked-for")
+        told = _ncco(tmp_path / "one", database, "calls", "asked-for", "--format", "text")
         assert "closed by hand until" in told
 
         opening.get_by_role("link", name="Hear it").click()

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ncco_server.desk.commands.explain import listed_in, write_example
 from ncco_server.flow.issues import RULES, RUNNING_RULES
 from ncco_server.flow.loader import load_files
 from ncco_server.flow.model import Project
 from ncco_studio.verify.prove import prove, roots_of
 from tests.support.cases import each_case
+from tests.support.rule_examples import listed_in, write_example
 
 TODAY = date(2026, 1, 1)
 APPLIED: dict[str, list[str]] = yaml.load(Path(__file__).with_name("applied_cures.yaml").read_bytes(), yaml.CSafeLoader)

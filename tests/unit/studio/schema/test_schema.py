@@ -9,7 +9,6 @@ from typing import Any
 import jsonschema
 import pytest
 
-from ncco_server.desk.commands.explain import write_example
 from ncco_server.flow.actions.item import ACTIONS, ITEM_WORDS
 from ncco_server.flow.files import HANDLER_SUFFIX, is_flow_file, read_project
 from ncco_server.flow.grammar.fields import ENDPOINT_TYPES
@@ -28,6 +27,7 @@ from ncco_server.flow.language.shared import SharedWords
 from ncco_server.flow.language.step import STEP_WORDS
 from ncco_studio.schema import OfferedNames, flow_schema, project_names
 from tests.support.cases import each_case
+from tests.support.rule_examples import write_example
 from tests.support.tracked import ROOT, tracked_files
 from tests.unit.studio.schema.editor_yaml import as_editor_reads
 
