@@ -18,7 +18,7 @@ MAX_NAME: Final = 500
 LARGEST: Final = 2**53
 """Larger whole numbers are not exact in every program that reads JSON. Source: RFC 8259, 6."""
 _NOTHING: Final[Mapping[str, Any]] = {}
-_KEYS: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_KEY: Final = json.JSONEncoder(ensure_ascii=False)
 _NAME_BY_NUMBER: Final = re.compile(r'[a-z0-9_]+\["[0-9]+"\]')
 
 
@@ -72,7 +72,7 @@ class StoredTypes(NamedTuple):
 
 
 def row_name(table: str, key: Sequence[str | int]) -> str:
-    return table + _KEYS.encode(key)
+    return f"{table}[{','.join(map(_KEY.encode, key))}]"
 
 
 def table_of(row: str) -> str:

@@ -52,13 +52,14 @@ Playing: TypeAlias = Generator[tuple[Lookup, ...], tuple[LookupAnswer, ...], Res
 
 def _enter(run: Run, target: Target, step: Step | None = None) -> Playing[None]:
     run.start_step(run.context.now)
-    yield from _walk(run, target, step)
-    yield from replace_refused_steps(run)
+    if not run.enter_stretch(target):
+        yield from _walk(run, target, step)
+        yield from replace_refused_steps(run)
 
 
 def _walk(run: Run, target: Target, step: Step | None) -> Playing[None]:
     following: Target | None = target
-    while following is not None and not run.enter_stretch(following):
+    while following is not None:
         saves = run.saves
         try:
             left = run.scopes.flow
@@ -82,6 +83,8 @@ def _walk(run: Run, target: Target, step: Step | None) -> Playing[None]:
             if step.saves:
                 yield from _save(run, step)
             following = _play(run, step)
+            if following is not None and run.enter_stretch(following):
+                return
         except RenderError as error:
             run.saves = saves
             following, step = _roll_back(run, step, error)

@@ -8,6 +8,7 @@ and rolls back those that fail.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -185,17 +186,17 @@ def stretch_of(flow: Flow, step: Step, *, is_root: bool, again: Again = ENTERED)
     changes: a sub-flow is a separate object.
     """
     key = id(step), id(again.prompts), again.reprompt, again is ENTERED
-    if key not in flow.stretches:
-        try:
+    stretch: Stretch | None = None
+    try:
+        stretch = flow.stretches[key][-1]
+    except KeyError:
+        with suppress(DependsOnCall):
             stretch = _stretch(flow, step, is_root=is_root, again=again)
-        except DependsOnCall:
-            stretch = None
         if flow.handler is not None and len(flow.stretches) >= MOST_MADE:
             flow.stretches.clear()
         # keeps both alive: the `id` of the step and the prompts stays unique
         flow.stretches[key] = step, again, stretch
-    found: Stretch | None = flow.stretches[key][-1]
-    return found
+    return stretch
 
 
 def _stretch(flow: Flow, step: Step, *, is_root: bool, again: Again) -> Stretch:
