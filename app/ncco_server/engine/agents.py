@@ -21,7 +21,6 @@ from ncco_server.errors import RenderError
 from ncco_server.flow.action import AGENT
 from ncco_server.flow.model import Flow
 from ncco_server.flow.runtime import WrongHandBack
-from ncco_server.moments import milliseconds
 from ncco_server.ncco.webhooks import Webhook
 
 
@@ -29,7 +28,7 @@ def noted(session: Session, wait: OpenWait, webhook: Webhook | None, now: dateti
     """The session with what a webhook reports about its agent; the same object if that is nothing new."""
     new = {
         name: value
-        for name, value in kind_of(wait).notes(session, wait, webhook, milliseconds(now)).items()
+        for name, value in kind_of(wait).notes(session, wait, webhook, now).items()
         if name not in session.agent
     }
     return session._replace(agent={**session.agent, **new}) if new else session

@@ -6,6 +6,7 @@ What the agent has handed back decides at whichever comes first. Vonage's report
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from ncco_server.engine.session import OpenWait, Session
@@ -14,6 +15,7 @@ from ncco_server.engine.waits.recording import ObservedWait
 from ncco_server.flow.action import AGENT, AGENT_OVER
 from ncco_server.flow.model import Step
 from ncco_server.flow.runtime import FAILED, TOO_LONG, Outcome
+from ncco_server.moments import milliseconds
 from ncco_server.ncco.statuses import DIAL_FAILURES, DISCONNECTED, PICKED_UP
 from ncco_server.ncco.webhooks import StatusWebhook, Webhook
 
@@ -26,15 +28,15 @@ class AgentWait(ObservedWait):
 
     name = AGENT
 
-    def notes(self, session: Session, wait: OpenWait, webhook: Webhook | None, now_ms: int) -> Mapping[str, Any]:
+    def notes(self, session: Session, wait: OpenWait, webhook: Webhook | None, now: datetime) -> Mapping[str, Any]:
         if not isinstance(webhook, StatusWebhook):
             return {}
         if webhook.status in PICKED_UP:
-            return {"answered_at": now_ms}
+            return {"answered_at": milliseconds(now)}
         if webhook.status == "completed":
             return {"over": TOO_LONG if (webhook.duration or 0) >= wait.limit_s else FAILED}
         if webhook.status == DISCONNECTED:
-            is_near = wait.limit_s * 1000 - talked_ms(session, now_ms) <= NEAR_LIMIT_MS
+            is_near = wait.limit_s * 1000 - talked_ms(session, now) <= NEAR_LIMIT_MS
             return {"over": TOO_LONG if is_near else FAILED}
         return {"over": FAILED} if webhook.status in DIAL_FAILURES else {}
 
@@ -53,10 +55,10 @@ class AgentOverWait(WaitKind):
     word = "notify"
     name = AGENT_OVER
 
-    def notes(self, session: Session, wait: OpenWait, webhook: Webhook | None, now_ms: int) -> Mapping[str, Any]:
+    def notes(self, session: Session, wait: OpenWait, webhook: Webhook | None, now: datetime) -> Mapping[str, Any]:
         """The report of the leg's end may be lost, or come later."""
         limit_s = max(each.limit_s for each in session.waits)
-        return {"over": TOO_LONG if talked_ms(session, now_ms) >= limit_s * 1000 else FAILED}
+        return {"over": TOO_LONG if talked_ms(session, now) >= limit_s * 1000 else FAILED}
 
     def hear(
         self, step: Step, session: Session, wait: OpenWait, webhook: Webhook | None, seen: frozenset[str]
@@ -71,7 +73,7 @@ def _outcome(session: Session, because: str) -> Outcome:
     return Outcome(known.get("over", FAILED), because=f"{because}, and the agent had handed nothing back")
 
 
-def talked_ms(session: Session, now_ms: int) -> int:
+def talked_ms(session: Session, now: datetime) -> int:
     """How long the agent has been connected; if its answer was not reported, how long the step has taken."""
-    entered_ms = int(session.entered_at.timestamp() * 1000) if session.entered_at else now_ms
-    return now_ms - int(session.agent.get("answered_at", entered_ms))
+    entered_ms = int(session.entered_at.timestamp() * 1000) if session.entered_at else milliseconds(now)
+    return milliseconds(now) - int(session.agent.get("answered_at", entered_ms))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, ClassVar
 
 from ncco_server.engine.session import OpenWait, Session
@@ -43,7 +44,7 @@ class WaitKind:
         """
         return None
 
-    def notes(self, session: Session, wait: OpenWait, webhook: Webhook | None, now_ms: int) -> Mapping[str, Any]:
+    def notes(self, session: Session, wait: OpenWait, webhook: Webhook | None, now: datetime) -> Mapping[str, Any]:
         """What a webhook reports about the agent that the call waits for (`ncco_server.engine.agents`)."""
         return {}
 
