@@ -23,6 +23,7 @@ STEPS: Final = (
     "address",
     "hello",
     "leave_a_message",
+    "refund",
 )
 """Target steps for the parts of flows."""
 
@@ -77,7 +78,7 @@ start: shown
 HEAD: Final = {
     "vars": (
         "{topic: {type: text}, tries: {type: int}, number: {type: int}, account: {type: text}, answers: {type: list},"
-        " item: {type: text}, agent: {type: phone}, is_first: {type: bool}}"
+        " item: {type: text}, is_first: {type: bool}}"
     ),
     "defaults": "{retry: {then: person}, on: {error: sorry}}",
 }
