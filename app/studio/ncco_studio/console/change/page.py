@@ -12,10 +12,11 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 
+from ncco_server.desk.machine_checks import example_numbers
 from ncco_server.flow.hours.public_holidays import country_names, regions_of
 from ncco_server.issue import pointer
 from ncco_server.ncco.durations import plain
-from ncco_server.service.phone_numbers import line_of
+from ncco_server.service.phone_numbers import line_of, readable
 from ncco_studio.console.access import MOST_FIELDS, CanChange, CanLook
 from ncco_studio.console.change.draft import (
     FileChange,
@@ -150,11 +151,13 @@ def _form(
     root = read.node(file)
     fields = fields_of(read, file)
     flow = next((flow for flow in read.project.flows.values() if flow.place.file == file), None)
+    samples = example_numbers(flow) if flow is not None and not console_of(request).settings.demo else ()
     return render(
         request,
         "change.html",
         422 if problem else 200,
         title=title_of(read, file, fields),
+        samples=[readable(number, line_of(read.project.flows.values())) for number in samples],
         shared=_shared(read) if flow is not None else {},
         numbers=[field.value for field in fields if field.path[0] == "numbers"],
         sections=sections_of(fields, new_lines_in(root)),
