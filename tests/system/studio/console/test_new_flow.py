@@ -41,7 +41,7 @@ def test_pasted_text_can_be_saved_as_a_flow(page: Page, project: Path) -> None:
     page.get_by_label("File").select_option("pasted text")
     page.locator("flow-editor").get_by_role("textbox").fill(PASTED)
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_role("heading", name="Review the new flow garage")).to_be_visible()
+    expect(page.get_by_role("heading", name="Review the new line garage")).to_be_visible()
     assert not (project / "flows" / "garage.yaml").exists()
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("heading", name="Garage")).to_be_visible()

@@ -103,7 +103,7 @@ async def line(tmp_path: Path) -> AsyncIterator[Line]:
 async def test_a_call_whose_flow_this_server_lacks_says_so(line: Line) -> None:
     row = await line.add(flow="gone")
 
-    assert "Waits for a server with this flow" in await line.text(f"/calls/placed/{row.id}")
+    assert "Waits for a server with this line" in await line.text(f"/calls/placed/{row.id}")
 
 
 async def test_a_call_is_requested_in_a_form_and_shown_from_then_on(line: Line) -> None:

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from ncco_server.web import create_app
+from ncco_studio.console.app import create_console
 from ncco_studio.console.pages import program_of
-from tests.unit.studio.console.conftest import logged_in, make_console, with_worker_here
+from tests.support.webhooks import facts, running_app
+from tests.unit.studio.console.conftest import logged_in, make_console, settings_for, with_worker_here
 from tests.unit.studio.console.test_flows import words, write
 
 SHOP = """\
@@ -65,6 +68,36 @@ async def test_a_flow_has_one_title_on_all_pages(tmp_path: Path, view: str, titl
 
     assert f"<h1>{title}</h1>" in picture
     assert f"020 7946 0000 · {title}</option>" in phone
+
+
+LISTS = (
+    "/home",
+    "/messages",
+    "/calls",
+    "/calls/aaaaaaaa-0000",
+    "/calls/placed",
+    "/calls/placed/new",
+    "/report",
+    "/tables",
+)
+FORMS = ("/change", "/change/flows/hair_salon.yaml", "/history")
+
+
+async def test_owners_read_nothing_of_flows_steps_and_results(tmp_path: Path) -> None:
+    write(tmp_path, hair_salon=SHOP.replace("flow: shop", "flow: hair_salon"))
+    settings = settings_for(tmp_path, database_url=f"sqlite:///{tmp_path}/calls.db", insecure=True)
+    async with running_app(create_app(settings, dev=True)) as webhooks:
+        await webhooks.post("/webhooks/answer", json=facts("aaaaaaaa-0000"))
+        ended = facts("aaaaaaaa-0000", status="completed", direction="inbound")
+        await webhooks.post("/webhooks/event", json=ended)
+        async with await logged_in(with_worker_here(create_console(settings, dev=True))) as client:
+            client.cookies.set("ncco-view-8001", "owner")
+            pages = {path: await client.get(path) for path in (*LISTS, *FORMS)}
+
+    assert {200} == {reply.status_code for reply in pages.values()}
+    shown = {path: words(reply.text.partition("<main")[2]) for path, reply in pages.items()}
+    said = {path: re.findall(r"(?i)\S+ \b(?:flow|step|result)s?\b.*?\S+", text) for path, text in shown.items()}
+    assert {} == {path: found for path, found in said.items() if found}
 
 
 @pytest.fixture
