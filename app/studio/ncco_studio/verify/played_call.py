@@ -418,9 +418,9 @@ class PlayedCall:
             self._append(None, self.moment)
 
     def _position_at(self, moment: CallMoment, turns: Sequence[TurnRow]) -> CallPosition:
-        kind = moment.waited.kind if moment.waited is not None else moment.kind
-        waits = kind if kind in ("input", "record", "dial", "end") else ""
-        address = moment.waited.address if moment.waited is not None else ""
+        waited = moment.waited
+        waits = waited.kind if waited is not None else "end" if moment.kind == "end" else ""
+        address = waited.address if waited is not None else ""
         lines = (line for turn in reversed(turns) for line in reversed(trace_of(turn.trace)))
         entered = next((line for line in lines if line.did == "entered"), None)
         if entered is None:
@@ -452,13 +452,12 @@ class PlayedCall:
         """Stop at the next dial, so that a step can decide it."""
         begun = self.moment
         until = round(self.leg.at + seconds, 3)
-        dialled = begun.waited if begun.kind == "dial" else None
         if begun.kind != "until":
             self._append(None, begun)
         while not self.leg.is_over and self.leg.at < until:
             next_at = self.next_at
             await self.reach(until if next_at is None else min(next_at, until))
-            if self.moment.kind == "dial" and self.moment.waited is not dialled:
+            if self.moment.kind == "dial" and self.moment.waited is not begun.waited:
                 break
         self._append(WaitStep(seconds=round(self.leg.at - begun.at, 3)), begun)
 
