@@ -69,7 +69,6 @@ CHECKS: Final = (
     Check("machine", "recordings", machine.check_recordings),
     Check("machine", "placing", machine.check_placing, in_development=True),
     Check("server", "server", network.check_local_server),
-    Check("server", "public url", network.check_has_public_url, is_online=True),
     Check("server", "public url", network.check_address, is_online=True),
     Check("server", "tls", network.check_certificate, is_online=True),
     Check("server", "public url", network.check_public_url, is_online=True),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, PlainSerializer, WithJsonSchema, computed_field
 
@@ -15,8 +15,6 @@ from ncco_server.store import CallRow, HookRow, RecordingRow, ResultRow
 
 class CallDocument(RowDocument):
     """A recorded call, or the leg of a called party that heard a flow."""
-
-    timezone_follows: ClassVar[str] = "ended_at"
 
     id: str
     """The leg, followed by `/` and the flow if the answer URL names one, or by `/` and more if the leg was transferred;
@@ -138,8 +136,6 @@ class CallDocument(RowDocument):
 
 class RecordingDocument(RowDocument):
     """A recording, without its URL at Vonage."""
-
-    timezone_follows: ClassVar[str] = "started_at"
 
     id: str
     """32 hexadecimal digits; the name of its file or object."""

@@ -11,11 +11,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeVar
 
 from ncco_server.ncco.value_types.scalars import MOST_DIGITS
 from ncco_server.service.call_search import FoundCalls
-from ncco_server.service.documents import TIMEZONE, RowDocument
 from ncco_server.store import CallRow, RecordingFilter, RecordingRow, Recordings, ResultRow
 
 BATCH: Final = 500
@@ -25,8 +24,6 @@ _WORKBOOK: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 """How .xlsx and .xls begin."""
 
 T = TypeVar("T")
-
-Pages: TypeAlias = AsyncIterator[Sequence[RowDocument]]
 
 _FORMULA: Final = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 """They start a formula; some are full-width. Source: OWASP, CSV Injection."""
@@ -66,18 +63,6 @@ async def recording_pages(
         if len(rows) < BATCH:
             return
         before = rows[-1].id
-
-
-async def csv_pages(kind: type[RowDocument], pages: Pages, zone: tzinfo) -> AsyncIterator[str]:
-    """The columns' names come first.
-
-    Times are in `zone`, named in a column, without an offset, as spreadsheets read them.
-    """
-    has_names = False
-    async for page in pages:
-        rows = ({**document.model_dump(), TIMEZONE: zone} for document in page)
-        yield csv_text(kind.columns(), rows, zone, has_names=not has_names)
-        has_names = True
 
 
 def csv_text(

@@ -94,11 +94,6 @@ async def addresses_of(url: str) -> list[str]:
     return sorted({str(address[0]) for *_, address in found})
 
 
-def check_has_public_url(settings: Settings) -> list[Finding]:
-    """Without a public URL, the next checks do not apply."""
-    return [] if settings.public_url else [unchecked("NCCO_PUBLIC_URL is not set")]
-
-
 def check_address(settings: Settings, addresses: Collection[str]) -> Finding:
     host = urlsplit(settings.public_url).hostname or ""
     if not addresses:

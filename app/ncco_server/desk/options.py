@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 import click
-from click.shell_completion import CompletionItem
 
 from ncco_server.desk.output import keep_for_results
 from ncco_server.desk.project import Source
-from ncco_server.errors import AppError
-from ncco_server.flow.files import named_flows
 from ncco_server.flow.model import Project
 from ncco_server.flow.zones import find_zone
 from ncco_server.sample_calls import YEARS
@@ -23,25 +20,8 @@ from ncco_server.sample_calls import YEARS
 Command = TypeVar("Command", bound=Callable[..., object])
 
 SHOWN: Final = 20
-"""Newest calls or recordings listed by default, except as CSV."""
+"""Newest calls or recordings listed by default."""
 
-
-class ProjectName(click.types.StringParamType):
-    """Any text; shells complete the names that are found in the project."""
-
-    def __init__(self, find: Callable[[Source], Iterable[str]]) -> None:
-        self._find = find
-
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        try:
-            found = sorted(self._find(Source.here(ctx.params.get("flows"), ctx.params.get("templates"))))
-        except (AppError, OSError, click.ClickException):
-            return []
-        return [CompletionItem(name) for name in found if name.startswith(incomplete)]
-
-
-FLOW: Final = ProjectName(lambda source: named_flows(source.read()[0]))
-TABLE: Final = ProjectName(lambda source: source.load().project.tables)
 
 flows = click.option(
     "--flows",
@@ -60,7 +40,7 @@ chaos = click.option(
     help="Play on an unreliable network: webhooks are late, repeated or lost.",
 )
 limit = click.option(
-    "--limit", type=click.IntRange(1, 100_000), help=f"How many to show [{SHOWN}; all of them as CSV]."
+    "--limit", type=click.IntRange(1, 100_000), default=SHOWN, show_default=True, help="How many to show."
 )
 
 
@@ -162,7 +142,7 @@ zone = click.option(
     "zone",
     default="",
     callback=read_zone,
-    help="Time zone of times in text and CSV [that of the opening hours; UTC if there is none, or more than one].",
+    help="Time zone of times in text [that of the opening hours; UTC if there is none, or more than one].",
 )
 
 

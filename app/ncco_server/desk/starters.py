@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, get_args
 
-Like: TypeAlias = Literal["salon", "voicemail", "findme", "menu", "empty"]
+Like: TypeAlias = Literal["salon", "voicemail", "menu", "empty"]
 LIKE: Final[tuple[Like, ...]] = get_args(Like)
 _FOLDER: Final = Path(__file__).parent / "starters"
 _NUMBER: Final = "442079460000"

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from ncco_server.ncco.field_docs import field_docs
 from ncco_server.store import AttemptRow, PlacedRow
-
-TIMEZONE: Final = "timezone"
-"""The column of CSV with the time zone of the row's times."""
 
 
 def utc_text(at: datetime) -> str:
@@ -47,19 +44,11 @@ class RowDocument(BaseModel):
     model_config = ConfigDict(
         frozen=True, serialize_by_alias=True, val_temporal_unit="milliseconds", json_schema_extra=_describe
     )
-    timezone_follows: ClassVar[str] = ""
-    """The column of CSV that is followed by `TIMEZONE`."""
 
     @classmethod
     def names(cls) -> list[str]:
         fields = [field.serialization_alias or name for name, field in cls.model_fields.items()]
         return [*fields, *cls.model_computed_fields]
-
-    @classmethod
-    def columns(cls) -> list[str]:
-        names = cls.names()
-        names.insert(names.index(cls.timezone_follows) + 1, TIMEZONE)
-        return names
 
     def as_json(self) -> dict[str, Any]:
         return self.model_dump(mode="json")

@@ -121,7 +121,7 @@ def test_a_search_finds_a_number_in_any_notation_and_a_text_as_it_is(ncco: Ncco,
         ("forget --dry-run --number", "+447700900801: no call contains it"),
         ("place main --to", ": 447700900801 will be called"),
         ("render main --from", "You are 447700900801."),
-        ("calls --number", "no calls"),
+        ("calls --number", '"calls": []'),
         ("recordings list --number", "0 new"),
     ],
 )

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import shutil
 from collections.abc import Iterator
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -147,27 +144,11 @@ def test_times_are_in_the_zone_of_the_opening_hours(recorded: Path, tmp_path: Pa
     env = {"NCCO_DATABASE_URL": "sqlite:///calls.db", "NCCO_FLOWS": str(tmp_path)}
 
     assert f"times in {zone}" in ncco("calls", "--format", "text", cwd=recorded, env=env).output
-    exported = ncco("calls", "--format", "csv", cwd=recorded, env=env)
-    assert {zone} == {row["timezone"] for row in csv.DictReader(io.StringIO(exported.stdout))}
-
-
-def test_calls_are_exported_with_their_results_and_the_time_zone(recorded: Path) -> None:
-    env = {"NCCO_DATABASE_URL": "sqlite:///calls.db"}
-    exported = ncco("calls", "--format", "csv", "--timezone", "Asia/Kolkata", cwd=recorded, env=env)
-    first = ncco("calls", "--format", "csv", "--limit", "1", cwd=recorded, env=env)
-
-    pin, sales = csv.DictReader(io.StringIO(exported.stdout))
-    assert ([PIN, SALES], ["open", "missed"]) == ([pin["id"], sales["id"]], [pin["result"], sales["result"]])
-    assert ("desk.sales", "", "Asia/Kolkata") == (sales["rang"], pin["ended_at"], sales["timezone"])
-    ended = datetime.fromisoformat(_document(recorded, "calls", SALES)["call"]["ended_at"])
-    assert f"{ended + timedelta(hours=5, minutes=30):%Y-%m-%d %H:%M:%S}" == sales["ended_at"]
-    assert [PIN] == [row["id"] for row in csv.DictReader(io.StringIO(first.stdout))]
 
 
 @pytest.mark.parametrize(
     ("words", "fix"),
     [
-        (["--format", "csv", "--follow"], "leave out the ID and --follow"),
         (["--word", "pin", "--follow"], "leave out --follow"),
         ([SALES, "--word", "pin"], "leave out the options that filter calls"),
     ],

@@ -143,7 +143,6 @@ def test_a_file_without_a_table_or_too_long_is_refused(ncco: Ncco, tmp_path: Pat
         (("pairs", "set", ADA, "other=447700900124"), 2, "write its values before the columns: ours, caller"),
         (("customers", "set", "number=447700900124"), 2, "the key is incomplete"),
         (("customers", "set", ADA, "name=Ada", "name=Bo"), 2, "a column is given twice"),
-        (("customers", "export", "all.csv"), 2, "write `ncco table customers export > all.csv`"),
         (("customers", "export", "--search", "Ada"), 2, "leave it out of `export`"),
         (("customers", "import"), 2, "import needs one file"),
         (("customers", "import", "none.csv"), 2, "none.csv"),

@@ -8,9 +8,7 @@ from pathlib import Path
 
 import click
 import pytest
-from click.shell_completion import ShellComplete
 
-from ncco_server.desk.commands import main
 from ncco_server.desk.studio import NAMES, Studio
 from ncco_studio import extension
 from tests.support.cases import each_case
@@ -56,25 +54,3 @@ def test_the_server_knows_the_names_of_the_commands_of_the_studio() -> None:
     studio: Studio = extension
 
     assert {*NAMES} == studio.COMMANDS.keys()
-
-
-@pytest.mark.parametrize(
-    ("typed", "completed"),
-    [
-        (["render", "pa"], ["pairs"]),
-        (["report", "--flow", "p"], ["pairs"]),
-        (["prove", "--flows", "flows", "pa"], ["pairs"]),
-        (["table", ""], ["pairs", "trips"]),
-        (["render", "x"], []),
-        (["render", "--flows", "nowhere", ""], []),
-    ],
-)
-def test_a_shell_completes_the_names_in_a_project(
-    typed: list[str], completed: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(ROOT / "examples" / "pairs")
-    *before, begun = typed
-
-    shown = ShellComplete(main, {}, "ncco", "_NCCO_COMPLETE").get_completions(before, begun)
-
-    assert completed == [each.value for each in shown]

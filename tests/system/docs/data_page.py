@@ -9,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from ncco_server.desk.documents import AddressedHook, CallDocument, RecordingDocument
-from ncco_server.service.documents import TIMEZONE, PlacedAttempt, PlacedDocument, RowDocument
+from ncco_server.service.documents import PlacedAttempt, PlacedDocument
 from ncco_server.service.tables import TableRowDocument
 from ncco_server.web import placing_api, tables_api
 from ncco_server.web.tables_api import DeclaredTable
@@ -21,9 +21,9 @@ INTRODUCTION: Final = """# Data for programs
 
 <!-- written by make docs -->
 
-What the API for programs, `--format json` and CSV contain. Names of fields stay as they are; later versions may add
-fields. A time is in ISO 8601, in UTC: `2026-03-04T12:00:00Z`, with a fraction of the second where there is one. In CSV,
-times have no offset, and the column `timezone` names their time zone. "Personal" texts say something about a person;
+What the API for programs and `--format json` contain. Names of fields stay as they are; later versions may add
+fields. A time is in ISO 8601, in UTC: `2026-03-04T12:00:00Z`, with a fraction of the second where there is one.
+"Personal" texts say something about a person;
 [`ncco forget`](../security.md#retention-and-erasure-gdpr) deletes them.
 
 ## The API for programs
@@ -67,14 +67,12 @@ SUBJECTS: Final = (
     Subject(
         CallDocument,
         "Call",
-        "`ncco calls --format json` has a list (`calls`) or one call (`call`). `ncco calls --format csv` writes a "
-        "table.",
+        "`ncco calls --format json` has a list (`calls`) or one call (`call`).",
     ),
     Subject(
         RecordingDocument,
         "Recording",
-        "`ncco recordings list --format json` has a list (`recordings`). `ncco recordings list --format csv` writes a "
-        "table.",
+        "`ncco recordings list --format json` has a list (`recordings`).",
     ),
     Subject(
         AddressedHook,
@@ -143,9 +141,7 @@ def _subject(subject: Subject) -> str:
     rows = "".join(
         f"| `{name}` | {_type(option)} | {_meaning(option)} |\n" for name, option in schema["properties"].items()
     )
-    follows = kind.timezone_follows if issubclass(kind, RowDocument) else ""
-    after = f" In the table, `{TIMEZONE}` follows `{follows}`." if follows else ""
-    return f"### {subject.heading}\n\n{kind.__doc__} {subject.place}{after}\n\n{FIELDS}{rows}"
+    return f"### {subject.heading}\n\n{kind.__doc__} {subject.place}\n\n{FIELDS}{rows}"
 
 
 def _type(option: Mapping[str, Any]) -> str:

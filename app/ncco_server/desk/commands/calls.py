@@ -18,8 +18,7 @@ from ncco_server.desk import options
 from ncco_server.desk.call_report import COLOURS
 from ncco_server.desk.database import find_call, find_database, now_ms
 from ncco_server.desk.documents import CallDocument, HookDocument
-from ncco_server.desk.exports import call_pages, csv_pages
-from ncco_server.desk.output import FINE, print_json, print_result
+from ncco_server.desk.output import FINE, print_json
 from ncco_server.desk.recorded_calls import TimelineEntry, entries_of, number_text
 from ncco_server.desk.transcript import entry_lines, line_text, stored_lines
 from ncco_server.ncco.value_types import digits_in, duration_ms
@@ -35,10 +34,10 @@ POLL_S: Final = 0.5
 FOLLOWED: Final = 200
 """The newest calls that `--follow` watches."""
 COLUMNS: Final[Mapping[str, str]] = {
-    **{"call": "<12.12", "began": "<12", "from": "<15", "to": "<15", "flow": "<14", "revision": "<8", "turns": ">5"},
+    **{"call": "<12.12", "began": "<12", "from": "<15", "to": "<15", "flow": "<14"},
     **{"took": ">8", "result": "<8", "state": ""},
 }
-LEFT_OUT: Final = ("revision", "turns", "flow", "to")
+LEFT_OUT: Final = ("flow", "to")
 """In this order, until there is room for the rest, with `ROOM` characters of the state."""
 ROOM: Final = 15
 WIDTH: Final = 100
@@ -77,7 +76,6 @@ Examples:
   ncco calls --since 2026-11-24T14:00 --until 2026-11-24T14:30    calls of half an hour
   ncco calls --own booked                    calls that a flow has given this result
   ncco calls --word parking                  calls with this word in a prompt, or in what was said
-  ncco calls --format csv > calls.csv        every call, for a spreadsheet
   ncco calls --timezone UTC                  times in that time zone, not in that of the opening hours
   ncco calls 3f9a1c77                        one call: its webhooks, its replies, and what decided them
   ncco calls 3f9a1c77 --format json          the same, with the NCCOs as they were sent
@@ -89,7 +87,7 @@ shown. Exit codes: 0 shown, 1 there is no such call, 2 no database can be read."
 )
 @click.argument("session", required=False)
 @click.option("--number", callback=_number, help="Calls from or to this number, or its first or last digits.")
-@click.option("--flow", type=options.FLOW, default="", help="Calls that began in this flow.")
+@click.option("--flow", default="", help="Calls that began in this flow.")
 @click.option("--result", type=click.Choice(ENDED), help="Calls with this result; `ncco report` explains them.")
 @click.option("--own", default="", metavar="NAME", help="Calls that the flow has given this result of its own.")
 @click.option("--word", default="", metavar="TEXT", help="Calls with this text in a prompt, message, answer, or name.")
@@ -105,12 +103,12 @@ shown. Exit codes: 0 shown, 1 there is no such call, 2 no database can be read."
 @options.limit
 @options.zone
 @click.option("--follow", is_flag=True, help="Keep showing new calls and changes, until Ctrl-C.")
-@options.output("text", "json", "csv", by_terminal=True)
+@options.output("text", "json", by_terminal=True)
 def command(
     *,
     session: str | None,
     word: str,
-    limit: int | None,
+    limit: int,
     zone: tzinfo,
     follow: bool,
     form: str,
@@ -120,11 +118,10 @@ def command(
 
     A timeline shows when each webhook arrived, what the caller pressed or said, the flow lines that decided, what was
     played, and the hooks that have not been sent yet. A caller who presses a key or hangs up does not hear the rest of
-    it. Times in JSON are UTC; CSV has a column for the time zone.
+    it. Times in JSON are UTC.
     """
     faults = {
         "you named one call; leave out the options that filter calls": session and (word or any(filters.values())),
-        "--format csv is for a list of calls; leave out the ID and --follow": form == "csv" and (session or follow),
         "--word searches the calls so far; leave out --follow": word and follow,
     }
     for fault in (message for message, applies in faults.items() if applies):
@@ -141,12 +138,10 @@ def command(
                 else:
                     screen.print_timeline(timeline, await _document_of(records, timeline))
             elif follow:
-                async for call in follow_calls(records, wanted, limit or options.SHOWN):
+                async for call in follow_calls(records, wanted, limit):
                     screen.print_call(call)
-            elif form == "csv":
-                await _print_csv(records, wanted, word, limit, zone)
             else:
-                calls, has_more = await _first_calls(records, wanted, word, limit or options.SHOWN)
+                calls, has_more = await _first_calls(records, wanted, word, limit)
                 screen.print_list(calls, has_more=has_more)
 
     with suppress(KeyboardInterrupt, BrokenPipeError):
@@ -185,16 +180,6 @@ async def _first_calls(records: Records, wanted: CallFilter, word: str, limit: i
         if found.next is None:
             break
     return calls, found.next is not None
-
-
-async def _print_csv(records: Records, wanted: CallFilter, word: str, limit: int | None, zone: tzinfo) -> None:
-    now = now_ms()
-
-    async def find(before: int | None, most: int) -> FoundCalls:
-        return await find_calls(records, wanted, most, now, before=before, word=word)
-
-    async for text in csv_pages(CallDocument, call_pages(find, CallDocument.of, now, limit), zone):
-        print_result(text)
 
 
 async def follow_call(records: Records, call: Timeline, screen: CallPrinter) -> None:
@@ -278,8 +263,6 @@ class CallPrinter:
             "from": number_text(call.caller, call.to),
             "to": number_text(call.to, call.to),
             "flow": call.flow,
-            "revision": call.revision[:SHORT_HASH],
-            "turns": str(call.turns),
             "took": duration_text(call.seconds),
             "result": call.own if call.result == "own" else call.result,
             "state": call.words,

@@ -69,15 +69,13 @@ def _joined(sources: Iterable[Source]) -> tuple[Source, ...]:
 def _check(sources: Sequence[Source], form: Format, today: date | None) -> tuple[int, str]:
     """Return the exit code and the report of all sources on a day (None: today). Raises CannotRun.
 
-    Garbage collection, a third of the time, is off while flows are loaded, and ignores them afterwards: nothing could
-    be freed.
+    Garbage collection, a third of the time, is off while flows are loaded: nothing could be freed.
     """
     day = today or datetime.now(UTC).date()
     gc.disable()
     try:
         found = [source.load(today=day) for source in sources]
         played = [_with_calls(each) for each in found]
-        gc.freeze()
     finally:
         gc.enable()
     findings = [loaded for loaded, _ in played]

@@ -110,18 +110,13 @@ def _require_ids_or_all(ids: tuple[str, ...], all_: bool) -> None:
 
 
 def _print(hooks: Sequence[AddressedHook], counts: HookCounts) -> None:
-    parked = [hook for hook in hooks if hook.state == "parked"]
     for hook in hooks:
         click.echo(f"{hook.id}  {hook.name}  call {hook.session or 'unknown'}")
         click.echo(f"    {_progress(hook)}")
-    is_cut = len(hooks) < sum(counts)
-    more = f"; {len(hooks)} of them are shown; use --limit" if is_cut else ""
+    more = f"; {len(hooks)} of them are shown; use --limit" if len(hooks) < sum(counts) else ""
     click.echo(f"{counts.waiting} waiting, {counts.parked} parked{more}")
-    if any(hook.url for hook in parked) or (counts.parked and is_cut):
+    if counts.parked:
         click.echo("check their receivers, then run `ncco hooks retry ID` or `ncco hooks retry --all`")
-    if not all(hook.url for hook in parked):
-        click.echo("a hook that could not be computed is never sent: fix the flow for later calls;")
-        click.echo("`ncco calls ID` shows its call, and `ncco hooks drop ID` deletes it")
 
 
 def _progress(hook: AddressedHook) -> str:

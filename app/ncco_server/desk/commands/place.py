@@ -66,7 +66,7 @@ It writes to the database in NCCO_DATABASE_URL, and the server places the calls.
 calls nobody twice. A column `id` distinguishes rows that are otherwise the same. Exit codes: 0 done, 1 a call or a row
 is wrong and none was written, 2 there is no database or the project has errors.""",
 )
-@click.argument("flow", type=options.FLOW, required=False)
+@click.argument("flow", required=False)
 @click.option("--to", "number", default="", metavar="NUMBER", help="Number to call, with its country code.")
 @click.option(
     "--with",
@@ -292,11 +292,6 @@ def _tell_hours(rows: Sequence[PlacedRow]) -> None:
     if waiting:
         which = "it waits" if len(rows) == 1 else f"{counted(len(waiting), 'call waits', 'calls wait')}, for example"
         click.echo(f"note: {which} because {waiting[0].problem}", err=True)
-        click.echo(
-            f"  to try it now: `ncco simulate {waiting[0].flow}`, or *Call now* in the console of "
-            "`ncco serve --dev`, where no real phone rings",
-            err=True,
-        )
 
 
 async def _manage(store: Store, batch: str, stop: str, pause: str, *, resume: bool) -> int:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import shutil
 import sys
-from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 
@@ -16,8 +15,7 @@ from ncco_server.desk import options
 from ncco_server.desk.database import asynchronous, now_ms, server_store
 from ncco_server.desk.documents import RecordingDocument
 from ncco_server.desk.environment import server_settings
-from ncco_server.desk.exports import csv_pages, recording_pages
-from ncco_server.desk.output import FINE, ISSUES, CannotRun, NotFound, print_json, print_result
+from ncco_server.desk.output import FINE, ISSUES, CannotRun, NotFound, print_json
 from ncco_server.desk.recorded_calls import number_text
 from ncco_server.service.phone_numbers import sought_digits
 from ncco_server.service.recording_files import RecordingFiles
@@ -37,7 +35,6 @@ Examples:
   ncco recordings                            lists the newest, and why some are missing
   ncco recordings list --number 900123       from or to this number
   ncco recordings list --format json         the same for a program
-  ncco recordings list --format csv          all of them, for a spreadsheet
   ncco recordings get 5f0c...                saves it in the current folder
   ncco recordings get 5f0c... - | mpv -      plays it
   ncco recordings retry                      fetches the failed ones again now
@@ -50,17 +47,19 @@ codes: 0 fine, 1 there is no such recording, or some have failed, 2 there is no 
 @click.pass_context
 def command(context: click.Context) -> int:
     """List recordings, save one to a file, fetch it again or delete it."""
-    return FINE if context.invoked_subcommand is not None else int(context.invoke(list_, zone=options.zone_of_line()))
+    if context.invoked_subcommand is not None:
+        return FINE
+    return int(context.invoke(list_, limit=options.SHOWN, zone=options.zone_of_line()))
 
 
 @command.command("list", short_help="List the newest recordings.")
 @click.option("--number", default="", help="From or to this number, or part of it.")
-@click.option("--flow", type=options.FLOW, default="", help="Recorded in this flow.")
+@click.option("--flow", default="", help="Recorded in this flow.")
 @options.limit
 @options.zone
-@options.output("text", "json", "csv")
+@options.output("text", "json")
 @asynchronous
-async def list_(*, number: str, flow: str, limit: int | None, zone: tzinfo, form: str) -> int:
+async def list_(*, number: str, flow: str, limit: int, zone: tzinfo, form: str) -> int:
     """List the newest recordings, including deleted ones that can be restored.
 
     Exit codes: 0 none has failed, 1 some have failed, 2 there is no database.
@@ -69,12 +68,7 @@ async def list_(*, number: str, flow: str, limit: int | None, zone: tzinfo, form
     async with server_store() as store:
         now = now_ms()
         counts = await store.recordings.count()
-        if form == "csv":
-            pages = recording_pages(store.recordings, wanted, RecordingDocument.of, now, limit)
-            async for text in csv_pages(RecordingDocument, pages, zone):
-                print_result(text)
-            return ISSUES if counts.failed else FINE
-        rows = await store.recordings.list(limit or options.SHOWN, wanted=wanted)
+        rows = await store.recordings.list(limit, wanted=wanted)
     recordings = [RecordingDocument.of(row, now) for row in rows]
     if form == "json":
         print_json({**counts._asdict(), "recordings": [recording.as_json() for recording in recordings]})
@@ -106,33 +100,23 @@ async def get(id_: str, file: Path | None) -> int:
         )
     files = _files()
     try:
-        with files.open(id_) as audio:
-            if str(file) == "-":
-                shutil.copyfileobj(audio, sys.stdout.buffer)
-                return FINE
-            target = file or Path(f"{id_}{row.suffix}")
-            _copy(audio, target)
+        audio = files.open(id_)
     except FileNotFoundError as error:
         cure = "set NCCO_RECORDINGS as on the server; if the file is lost, run `ncco recordings retry --lost`"
         raise NotFound(f"the file of {id_} is not in {files.place}", cure) from error
-    click.echo(f"{target}: {row.content_type}, {row.size:,} bytes")
-    return FINE
-
-
-def _copy(audio: Any, target: Path) -> None:
-    """Write a new file, completely or not at all. Raises CannotRun if it exists."""
-    try:
+    with audio:
+        if str(file) == "-":
+            shutil.copyfileobj(audio, sys.stdout.buffer)
+            return FINE
+        target = file or Path(f"{id_}{row.suffix}")
         with target.open("xb") as out:
             try:
                 shutil.copyfileobj(audio, out)
             except OSError:
-                with suppress(OSError):
-                    target.unlink()
+                target.unlink()
                 raise
-    except FileExistsError as error:
-        raise CannotRun(f"{target} exists", "name another file") from error
-    except OSError as error:
-        raise CannotRun(f"{target} cannot be written: {error.strerror}", "name a file that you can write to") from error
+    click.echo(f"{target}: {row.content_type}, {row.size:,} bytes")
+    return FINE
 
 
 @command.command("retry", short_help="Fetch recordings again now.")

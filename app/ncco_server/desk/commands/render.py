@@ -50,7 +50,7 @@ Examples:
 
 Exit codes: 0 printed, 1 the flows have errors, 2 there is no such flow, or the call did not get that far.""",
 )
-@click.argument("flow", type=options.FLOW)
+@click.argument("flow")
 @click.option("--to", help="The called number [the flow's first number].")
 @click.option("--from", "caller", default="447700900000", show_default=True, help="The caller's number.")
 @click.option(

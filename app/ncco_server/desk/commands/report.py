@@ -54,7 +54,7 @@ longer than `p90`. Exit codes: 0 shown, 2 no database can be read.""",
     "--from", "first", callback=options.read_day, help="First day, such as 2026-11-01 [six days before --to]."
 )
 @click.option("--to", "last", callback=options.read_day, help="Last day, inclusive [today].")
-@click.option("--flow", type=options.FLOW, default="", help="Calls that began in this flow.")
+@click.option("--flow", default="", help="Calls that began in this flow.")
 @click.option(
     "--timezone",
     "zone",

@@ -58,7 +58,7 @@ It uses the database in NCCO_DATABASE_URL, and a server may be running. Values o
 never shown. Exit codes: 0 done, 1 there is no such row, or a row cannot be written, 2 there is no such table or
 database.""",
 )
-@click.argument("name", type=options.TABLE, required=False)
+@click.argument("name", required=False)
 @click.argument("action", type=click.Choice(["show", "set", "remove", "import", "export"]), default="show")
 @click.argument("words", nargs=-1)
 @click.option("--search", default="", metavar="TEXT", help="Rows with this text or number in a value that is shown.")
@@ -96,7 +96,7 @@ async def command(
                     return await _remove(table, words, now)
                 case "import":
                     return await _import(table, words, now)
-            await _export(table, words, now)
+            await _export(table, now)
         except RefusedRows as error:
             return _tell(error)
     return FINE
@@ -180,10 +180,7 @@ async def _import(table: Table, words: tuple[str, ...], now: datetime) -> int:
     return FINE
 
 
-async def _export(table: Table, words: tuple[str, ...], now: datetime) -> None:
-    if words:
-        cure = f"write `ncco table {table.definition.name} export > {words[0]}`"
-        raise CannotRun("export writes to standard output", cure)
+async def _export(table: Table, now: datetime) -> None:
     async for text in csv_of(table, now):
         print_result(text)
 

@@ -26,7 +26,7 @@ Examples:
 
 Exit codes: 0 drawn, 1 the flows have errors, 2 there is no such flow.""",
 )
-@click.argument("flow", type=options.FLOW, required=False)
+@click.argument("flow", required=False)
 @click.option("--errors", is_flag=True, help="Draw the error paths too.")
 @options.flows
 @options.templates

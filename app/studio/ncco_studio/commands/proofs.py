@@ -39,7 +39,6 @@ from ncco_studio.verify.scenarios.files import WrittenScenario, numbered
 MOST_SCENARIOS: Final = 100
 """Per file; a larger one might not load."""
 MOST_VALUES: Final = 6
-MOST_OUTCOMES: Final = 5
 
 
 def prove_project(
@@ -163,10 +162,9 @@ def _summary(verdict: FlowVerdict, source: Source) -> Iterator[str]:
         listed = ", ".join(json.dumps(value, ensure_ascii=False) for value in values[:MOST_VALUES])
         yield f"  {name} stands for similar values: {listed}{', ...' if len(values) > MOST_VALUES else ''}"
     if verdict.never and not verdict.stopped:
-        never = ", ".join(f"{each.step}: {each.name}" for each in verdict.never[:MOST_OUTCOMES])
-        more = len(verdict.never) - MOST_OUTCOMES
+        never = ", ".join(f"{each.step}: {each.name}" for each in verdict.never)
         label = "never" if verdict.is_certain else "not reached with these values"
-        yield f"  {label}: {never}{f' and {more} more' if more > 0 else ''}"
+        yield f"  {label}: {never}"
 
 
 def _conclusion(verdicts: Sequence[FlowVerdict]) -> str:

@@ -32,7 +32,7 @@ for text, numbers or digits, and `stopped` if --states or --seconds was too low.
 instead: in a flow that runs one, a question with a choice for each of its outcomes stands for it. Scenarios from
 --save and --tests are played before they are written.""",
 )
-@click.argument("what", type=options.FLOW, required=False, metavar="[FLOW|PROJECT]")
+@click.argument("what", required=False, metavar="[FLOW|PROJECT]")
 @options.flows
 @options.templates
 @options.output("text", "json", "github")

@@ -61,7 +61,7 @@ Events: keys, "says WORDS", silence, hangup, and the result of a dial. After the
 next question. The call is on a Wednesday morning, in virtual time. For all else, write a scenario.
 Exit codes: 0 the call was played, 1 an event does not fit, or server or flows have an error, 2 nothing is called.""",
 )
-@click.argument("what", type=options.FLOW, required=False, metavar="[FLOW|PROJECT|URL]", callback=_called_at)
+@click.argument("what", required=False, metavar="[FLOW|PROJECT|URL]", callback=_called_at)
 @click.argument("steps", nargs=-1, metavar="[EVENT]...", callback=_steps)
 @click.option(
     "--given",

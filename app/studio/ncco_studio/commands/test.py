@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
@@ -20,20 +20,12 @@ from ncco_server.flow.report import report
 from ncco_server.wording import counted
 from ncco_studio.commands.scenario_files import find_files, find_scenarios
 from ncco_studio.commands.server_under_test import local_stage, refuse_remote, remote_options, remote_stage
-from ncco_studio.pictures.graph import Drawing, as_dot, as_mermaid
-from ncco_studio.verify.coverage import coverage_lines, paint, percent
+from ncco_studio.verify.coverage import coverage_lines, percent
 from ncco_studio.verify.scenarios.files import ScenarioFile, read_files, updated
 from ncco_studio.verify.scenarios.reports import as_github, as_json, as_junit, as_text, ink
 from ncco_studio.verify.scenarios.result import Result
 from ncco_studio.verify.scenarios.runner import Suite, run_suite
 from ncco_studio.verify.scenarios.stage import Stage
-
-DRAWINGS: Final[Mapping[str, Callable[[Drawing], str]]] = {
-    ".mmd": as_mermaid,
-    ".mermaid": as_mermaid,
-    ".dot": as_dot,
-    ".gv": as_dot,
-}
 
 
 @click.command(
@@ -46,7 +38,6 @@ Examples:
   ncco test -k "busy sales" --show          shows everything heard and done, line by line
   ncco test --min 100                       fails if an outcome of a flow is not covered
   ncco test --update                        fills in each `hear` without text with what is heard
-  ncco test --graph coverage.mmd            draws the flows, coloured by coverage
   ncco test --chaos 7                       webhooks arrive late, twice or out of order, and replies get lost
   ncco test --format github                 annotations for GitHub Actions
   ncco test calls.yaml --url https://calls.example.com/answer --event-url https://calls.example.com/event
@@ -68,7 +59,6 @@ How to write scenarios: docs/reference/scenarios.md""",
 @click.option("--update", is_flag=True, help="Fill in each `hear` without a text with what is heard.")
 @click.option("--live", is_flag=True, help="Really make lookups that a scenario does not answer, and send hooks.")
 @options.chaos
-@click.option("--graph", type=click.Path(path_type=Path), help="Write a drawing: .mmd or .dot.")
 @click.option(
     "--url",
     default="",
@@ -88,7 +78,6 @@ def command(
     update: bool,
     live: bool,
     chaos: int | None,
-    graph: Path | None,
     url: str,
     flows: Path | None,
     templates: Path | None,
@@ -107,7 +96,7 @@ def command(
     suites: list[Suite] = []
     scenarios: Mapping[Source, Sequence[Path]] = {}
     if url:
-        of_projects = {"--live": live, "--min": least is not None, "--graph": graph, "--flows": flows or templates}
+        of_projects = {"--live": live, "--min": least is not None, "--flows": flows or templates}
         for name in (name for name, value in of_projects.items() if value):
             raise CannotRun(
                 f"{name} only applies to the flows of a project",
@@ -119,10 +108,6 @@ def command(
     else:
         refuse_remote(remote)
         scenarios = find_scenarios(paths, flows, templates)
-    if graph is not None and graph.suffix not in DRAWINGS:
-        raise CannotRun(f"{graph} is not a valid file name for a drawing", "write a name that ends in .mmd or .dot")
-    if graph is not None and len(scenarios) > 1:
-        raise CannotRun("a drawing can only show one project", "name one project")
     suites += _play_projects(play, scenarios, form, live=live, chaos=chaos)
     is_whole = len(suites) >= len(scenarios)
     if is_whole and not any(suite.results or suite.issues for suite in suites):
@@ -136,8 +121,6 @@ def command(
         "junit": lambda: as_junit(suites),
     }
     print_result(reports[form]())
-    if graph is not None and suites:
-        graph.write_text(DRAWINGS[graph.suffix](paint(suites[0].coverage)), encoding="utf-8")
     is_fine = is_whole and not short and not any(suite.differing or suite.has_errors for suite in suites)
     return FINE if is_fine else ISSUES
 

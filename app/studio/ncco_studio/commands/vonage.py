@@ -7,12 +7,11 @@ import os
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from itertools import islice
 from pathlib import Path
-from typing import Final, get_args
+from typing import Final
 from uuid import NAMESPACE_URL, uuid5
 
 import click
@@ -30,10 +29,9 @@ from ncco_server.service.phone_numbers import digits_of
 from ncco_server.settings.values import read_private_key
 from ncco_server.terminal import printable
 from ncco_server.vonage.keys import new_private_key, rsa_private_key
-from ncco_studio.simulator.assumptions import After
 from ncco_studio.simulator.delivery import Application, WebhookDelivery
 from ncco_studio.simulator.legs import Leg
-from ncco_studio.simulator.parties import Behaviour, Parties, PartyOutcome
+from ncco_studio.simulator.parties import Behaviour, Parties
 from ncco_studio.simulator.platform import Vonage
 from ncco_studio.simulator.rest.server import LiveVonage
 from ncco_studio.simulator.servers import HttpServer
@@ -49,20 +47,6 @@ CERTIFICATE_FILE: Final = FOLDER / "certificate.pem"
 CERTIFICATE_KEY_FILE: Final = FOLDER / "certificate.key"
 ENDED_CALLS: Final = 1_000
 """Ended calls that `GET /v1/calls` still lists."""
-
-
-def _parties(_context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> Mapping[str, Behaviour]:
-    """Raises BadParameter."""
-    found = {}
-    line = options.number_of_line() if given else ""
-    for each in given:
-        number, _, outcome = each.partition("=")
-        known = next((name for name in get_args(PartyOutcome) if name == outcome), None)
-        if known is None:
-            words = ", ".join(get_args(PartyOutcome))
-            raise click.BadParameter(f"{each} is not NUMBER=OUTCOME; the outcomes are {words}")
-        found[digits_of(number, line)] = Behaviour(known)
-    return found
 
 
 def _numbers(_context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
@@ -90,7 +74,6 @@ def _people(
 Examples:
   ncco vonage                                            for clients that can use plain http
   ncco vonage --tls --speed 10                           for SDKs that only use https
-  ncco vonage --party 447700900001=busy
   ncco vonage --people people.yaml                       who picks up, and what they press
 
 Only webhooks leave this machine, and no phone rings. Exit codes: 0 stopped, 2 the address is in use or an option
@@ -115,19 +98,6 @@ is wrong.""",
     help="A number of the application, to which calls come in; can be repeated.",
 )
 @click.option(
-    "--party",
-    "parties",
-    multiple=True,
-    metavar="NUMBER=OUTCOME",
-    callback=_parties,
-    help="What a called party does; the others answer after 4 seconds and talk for 30.",
-)
-@click.option(
-    "--after-connect",
-    type=click.Choice(get_args(After)),
-    help="What happens to a call when a connected party hangs up [as in NCCO_PLATFORM, else continues].",
-)
-@click.option(
     "--people",
     type=click.Path(path_type=Path),
     callback=_people,
@@ -142,13 +112,10 @@ def command(
     answer_url: str,
     event_url: str,
     numbers: tuple[str, ...],
-    parties: Mapping[str, Behaviour],
-    after_connect: After | None,
     people: Mapping[str, Sequence[Behaviour]],
 ) -> int:
     """Run a virtual Vonage: the REST API for calls, and the webhooks of those calls."""
     known = variables()
-    assumes = assumed_platform()
     own_key = known.get("VONAGE_PRIVATE_KEY", "").strip()
     own_key = "" if own_key == str(KEY_FILE) else own_key  # `.env` may be written before the first start
     key = _private_key(own_key)
@@ -162,12 +129,12 @@ def command(
         signature_secret=known.get("VONAGE_SIGNATURE_SECRET", ""),
         api_key=known.get("VONAGE_API_KEY", ""),
         application_id=known.get("VONAGE_APPLICATION_ID") or APPLICATION_ID,
-        assumes=replace(assumes, after_connect=after_connect) if after_connect else assumes,
+        assumes=assumed_platform(),
     )
     if tls:
         _write_certificate()
     click.echo(_greeting(address, application, is_own_key=not own_key, is_tls=tls))
-    live = LiveVonage(application, key.public_key(), Parties({**people, **parties}), HttpServer(), speed)
+    live = LiveVonage(application, key.public_key(), Parties(people), HttpServer(), speed)
     certificate = (CERTIFICATE_FILE, CERTIFICATE_KEY_FILE) if tls else None
     with suppress(KeyboardInterrupt):
         asyncio.run(live.serve(listener, _Narrator(live.vonage).tell, certificate))
@@ -189,10 +156,6 @@ def _private_key(text: str) -> RSAPrivateKey:
         if not KEY_FILE.exists():
             _write_private(KEY_FILE, new_private_key())
         return rsa_private_key(KEY_FILE.read_text(encoding="ascii"))
-    except OSError as error:
-        raise CannotRun(
-            f"{KEY_FILE} cannot be used: {error.strerror}", "start in a folder that you may write to"
-        ) from error
     except ValueError as error:
         where, cure = ("VONAGE_PRIVATE_KEY", "name another key") if text else (KEY_FILE, "delete it")
         raise CannotRun(f"{where} {error}", cure) from error

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 from ncco_server.desk.transcript import trace_of
 from ncco_server.engine.session import TraceLine
 from ncco_server.flow.model import Flow
-from ncco_server.wording import counted
-from ncco_studio.pictures.graph import Arrow, Drawing, OutcomeKey, draw
+from ncco_studio.pictures.graph import OutcomeKey
 from ncco_studio.verify.handler_lines import HandlerLines, LineTrace
 from ncco_studio.verify.outcomes import (
     ENTERED,
@@ -162,18 +161,3 @@ def coverage_lines(coverage: Coverage, *, is_whole: bool = True) -> Iterator[str
 def percent(value: float) -> str:
     """A value below 100 is never rounded up to 100 %."""
     return "100 %" if value >= 100 else f"{min(value, 99.9):.1f} %"
-
-
-def paint(coverage: Coverage) -> Drawing:
-    flows = [flow.flow for flow in coverage.flows.values()]
-    counts = {outcome[:3]: count for flow in coverage.flows.values() for outcome, count in flow.outcomes.items()}
-
-    def painted(arrow: Arrow) -> Arrow:
-        known = [counts[key] for key in arrow.outcomes if key in counts]
-        if not known:
-            return arrow
-        count = sum(known)
-        said = counted(count, "call") if count else "never"
-        return replace(arrow, lines=(*arrow.lines, said), stroke="taken" if count else "missed")
-
-    return draw(flows).with_arrows(painted)

@@ -186,7 +186,6 @@ def commands(server: Server) -> dict[str, str]:
     """The output of commands."""
     words = (
         *("recordings", "recordings list --format json", "report", "report --format csv", "report --format json"),
-        *("calls --format csv", "recordings list --format csv"),
         *("calls", "calls leg-1", "calls leg-1 --format json", "hooks", "hooks --format json", "replay leg-1"),
         *("backup backup.tar", "doctor --offline", "forget --dry-run --number +447700900123"),
     )

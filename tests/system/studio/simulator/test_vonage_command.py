@@ -111,8 +111,10 @@ def test_a_call_can_end_when_the_connected_party_hangs_up(tmp_path: Path) -> Non
     end = {"type": "phone", "number": "447700900456"}
     ncco = [{"action": "connect", "from": "442079460000", "endpoint": [end]}, {"action": "talk", "text": "Still here."}]
     call = {"to": [{"type": "phone", "number": "447700900123"}], "from": end, "ncco": ncco}
-    words = ("--port", "0", "--speed", "100", "--after-connect", "ends")
-    with running_server(tmp_path, *words, cwd=tmp_path, program=(NCCO, "vonage")) as server:
+    (tmp_path / "platform.yaml").write_text("after_connect: ends\n", encoding="utf-8")
+    words = ("--port", "0", "--speed", "100")
+    env = {"NCCO_PLATFORM": "platform.yaml"}
+    with running_server(tmp_path, *words, cwd=tmp_path, env=env, program=(NCCO, "vonage")) as server:
         token = ApplicationTokens(APPLICATION_ID, (tmp_path / KEY).read_text()).make(datetime.now(UTC))
         headers = {"authorization": f"Bearer {token}"}
         loopback.post(f"http://{server.address}/v1/calls", json=call, headers=headers).raise_for_status()
@@ -129,13 +131,6 @@ def test_a_port_in_use_is_reported_by_the_command(tmp_path: Path, monkeypatch: p
 
     assert 2 == done.exit_code
     assert f"port {port} cannot be used" in done.output
-
-
-def test_a_party_needs_an_outcome() -> None:
-    done = ncco("vonage", "--party", "447700900001")
-
-    assert 2 == done.exit_code
-    assert "447700900001 is not NUMBER=OUTCOME; the outcomes are answered, " in done.output
 
 
 def test_a_file_of_people_with_a_mistake_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

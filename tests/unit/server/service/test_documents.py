@@ -10,7 +10,7 @@ import pytest
 from ncco_server.desk.documents import AddressedHook, CallDocument, HookDocument, RecordingDocument
 from ncco_server.results import RESULTS
 from ncco_server.service.call_search import find_calls
-from ncco_server.service.documents import TIMEZONE, PlacedDocument, RowDocument
+from ncco_server.service.documents import PlacedDocument, RowDocument
 from ncco_server.store import CallFilter, EndOfCall, RecordingRow, Store
 from tests.support.cases import each_case
 from tests.support.memory_store import MemoryStore
@@ -81,14 +81,6 @@ async def test_no_personal_data_is_left_of_a_forgotten_person() -> None:
     left = [RecordingDocument.of(recording, NOON_MS), PlacedDocument.of(placed)]
 
     assert [{}, {}] == [{name: text for name in personal(type(each)) if (text := getattr(each, name))} for each in left]
-
-
-def test_every_column_of_a_table_is_a_field_or_the_time_zone() -> None:
-    for kind in (CallDocument, RecordingDocument):
-        assert TIMEZONE == kind.columns().pop(kind.columns().index(kind.timezone_follows) + 1)
-        assert [*kind.model_json_schema(mode="serialization")["properties"]] == [
-            name for name in kind.columns() if name != TIMEZONE
-        ]
 
 
 @each_case(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from ncco_server.flow.loader import load
-from ncco_studio.pictures.graph import as_dot, as_mermaid, draw
-from ncco_studio.verify.coverage import Coverage, coverage_lines, paint, percent
+from ncco_studio.pictures.graph import draw
+from ncco_studio.verify.coverage import Coverage, coverage_lines, percent
 from ncco_studio.verify.outcomes import error_exits_of, outcomes_of
 from ncco_studio.verify.scenarios.runner import run_suite
 from tests.support.cases import each_case
@@ -223,16 +223,3 @@ def test_coverage_is_shown_by_flow_with_what_is_missing() -> None:
 
 def test_a_percentage_is_100_only_when_nothing_is_missing() -> None:
     assert ["0.0 %", "99.9 %", "100 %"] == [percent(0), percent(99.99), percent(100)]
-
-
-def test_the_drawing_shows_the_calls_along_each_arrow() -> None:
-    drawing = paint(coverage_of(ALL))
-    labels = {arrow.lines: arrow.stroke for arrow in drawing.arrows if arrow.lines}
-
-    assert "taken" == labels["sales", "1, “sales”, “ventes”", "2 calls"]
-    assert "missed" == labels["noinput", "after 3 tries", "never"]
-    assert "taken" == labels['if code == "1111"', "2 calls"]
-    assert "taken" == labels["completed", "1 call"]
-    assert "linkStyle" in as_mermaid(drawing)
-    assert "==>" in as_mermaid(drawing)
-    assert 'penwidth=2, color="#009900"' in as_dot(drawing)
