@@ -47,8 +47,6 @@ _STYLE: Final = (STATIC / "picture.css").read_text(encoding="utf-8")
 class PictureQuery(ListSearch):
     """What a picture shows, as in its URL."""
 
-    plain: bool = False
-    """Without the calls of the last 7 days."""
     errors: bool = False
     """Whether to draw error paths."""
 

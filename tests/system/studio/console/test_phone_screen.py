@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from tests.system.studio.console.browser import NARROW, check_page, violations
 from tests.system.studio.console.server import REPOSITORY
@@ -108,21 +108,6 @@ def test_a_call_is_never_restarted_silently(page: Page) -> None:
     expect(heard(page, "The caller hangs up.")).to_be_visible()
     expect(page.locator("#call-state")).to_have_attribute("data-call", placed)
     expect(page.get_by_role("button", name="Call", exact=True)).to_be_visible()
-
-
-def test_a_key_pressed_right_after_call_is_pressed_once_the_call_listens(page: Page) -> None:
-    shown(page, "owner")
-    placed = list[Route]()
-    page.route("**/phone/calls", lambda route: placed.append(route))  # noqa: PLW0108 - Playwright marks it
-    with page.expect_request("**/phone/calls"):
-        page.get_by_role("button", name="Call", exact=True).click()
-    page.keyboard.press("3")
-    expect(page.get_by_text("3 will be pressed as soon as the call takes keys.")).to_be_visible()
-    placed[0].continue_()
-
-    expect(heard(page, "We are")).to_be_visible()
-    expect(page.get_by_text("3 will be pressed")).to_be_hidden()
-    expect(page.get_by_text("the call is not listening")).to_have_count(0)
 
 
 def test_a_variable_that_a_flow_reads_is_chosen_in_the_settings(page: Page, project: Path) -> None:

@@ -133,7 +133,6 @@ def _shown(leg: Leg) -> Json:
         "at": leg.at,
         "next_at": None if leg.is_over else leg.at + POLL_S,
         "moment": "end" if leg.is_over else "input" if waited is not None else "until",
-        "takes_keys": leg.open is not None,
         "line": leg.identity.to,
         "is_over": leg.is_over,
         "made_at": f"{readable(caller, caller) or 'A withheld number'} calls {readable(leg.identity.to, caller)}",

@@ -214,7 +214,6 @@ def _shown(call: PhoneCall, refused: str) -> Json:
         "at": call.leg.at,
         "next_at": call.next_at,
         "moment": call.moment.kind,
-        "takes_keys": call.leg.open is not None,
         "line": call.line,
         "is_over": call.leg.is_over,
         "made_at": f"{call.made_at:%A} {call.made_at.day} {call.made_at:%B %Y, %H:%M}{zone}",

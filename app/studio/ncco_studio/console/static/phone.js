@@ -1,5 +1,5 @@
 // The phone: places calls, keeps them, and does what the caller does: keys, words, silence, a message, hanging up.
-import { act, call, hold, isOn, isPlacing, placeCall, press, send, skip } from "./phone_call.js";
+import { act, call, hold, isOn, isPlacing, placeCall, send, skip } from "./phone_call.js";
 import { callRequest, isFilledIn, showAnswers, world } from "./phone_setup.js";
 import { goTo, source } from "./phone_text.js";
 import { $, announce, busy, fail, post, succeed } from "./request.js";
@@ -35,7 +35,7 @@ $("keep").addEventListener("click", async () => {
 
 function pressKey(key) {
   if (!isOn()) return;
-  press(key);
+  act({ press: key });
   const { classList } = document.querySelector(`[data-key="${CSS.escape(key)}"]`);
   classList.add("pressed");
   setTimeout(() => classList.remove("pressed"), 150);

@@ -7,10 +7,9 @@ import htmx from "./vendor/htmx.js";
 const SHORTEST_MS = 60; // between two requests for what happens next
 const ASKS = ["dial", "record"]; // moments in which the clock stands until somebody says what happens
 
-// {id, at, seen (performance.now() at `at`), next, moment, hasListened (to keys), isOver}
+// {id, at, seen (performance.now() at `at`), next, moment, isOver}
 export let call = null;
 let placing = false;
-let early = ""; // keys that were pressed before the call has listened to any
 let isHeld = false; // somebody has stopped the clock
 let timer;
 let requests = Promise.resolve();
@@ -39,32 +38,12 @@ export const isOn = () => placing || (call !== null && !call.isOver);
 /** Place a call; one that goes on is left for it. */
 export async function placeCall(data) {
   placing = true;
-  early = "";
   showState();
   const free = busy($("place"));
   await send("/phone/calls", data);
   free?.();
   placing = false;
   showState();
-}
-
-/** Press a key now. Before the call has listened to keys at all, it waits until the call does. */
-export function press(key) {
-  if (!placing && call.hasListened) act({ press: key });
-  else early += key;
-  showEarly();
-}
-
-function pressEarly() {
-  if (call.isOver) early = "";
-  if (!call.hasListened) return;
-  for (const key of early) act({ press: key });
-  early = "";
-}
-
-function showEarly() {
-  $("early").hidden = early === "";
-  $("early").textContent = `${[...early].join(", ")} will be pressed as soon as the call takes keys. A real line loses keys pressed this early.`;
 }
 
 /** Show what can be done now: call, or what the caller does. */
@@ -121,10 +100,10 @@ async function show(html) {
   const isAtEnd = isNew || $("log").scrollTop + $("log").clientHeight > $("log").scrollHeight - 60;
   const swap = isNew ? "innerHTML" : "innerMorph"; // what stays keeps its focus, and unfolded lines stay unfolded
   await htmx.swap({ text: html, sourceElement: $("call"), target: $("call"), swap });
-  const { call: id, at, next, moment, takesKeys, over, flow, step, refused, incoming, kept, blocked } = $("call-state").dataset;
+  const { call: id, at, next, moment, over, flow, step, refused, incoming, kept, blocked } = $("call-state").dataset;
   const heldAt = isHeld && !isNew ? call.at : 0;
   call = {
-    id, moment, hasListened: takesKeys === "true" || (!isNew && call.hasListened), at: Math.max(Number(at), heldAt), seen: performance.now(), next: next === "" ? null : Number(next), isOver: over === "true",
+    id, moment, at: Math.max(Number(at), heldAt), seen: performance.now(), next: next === "" ? null : Number(next), isOver: over === "true",
   };
   if (isNew) {
     succeed();
@@ -146,8 +125,6 @@ async function show(html) {
   tick();
   schedule();
   light(flow, step);
-  pressEarly();
-  showEarly();
   if (isAtEnd) $("log").scrollTop = $("log").scrollHeight;
   return !refused;
 }

@@ -50,10 +50,10 @@ function open() {
   if (start?.right > right) frame.scrollLeft += start.x + start.width / 2 - x - width / 2;
 }
 
-/** Zoom around a point of the screen, by default the middle. */
-function zoom(factor, clientX, clientY) {
+/** Zoom around the middle. */
+function zoom(factor) {
   const around = frame.getBoundingClientRect();
-  const [x, y] = [clientX ?? around.x + around.width / 2, clientY ?? around.y + around.height / 2];
+  const [x, y] = [around.x + around.width / 2, around.y + around.height / 2];
   const before = picture.getBoundingClientRect();
   scale = clamp(scale * factor, fitting(), 4);
   resize();
@@ -69,23 +69,10 @@ function reveal(node) {
   node.querySelector("title + *").scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
-// Buttons, wheel, keys and the mouse, which drags
+// Buttons, and the mouse, which drags
 
 const WAYS = { in: () => zoom(ZOOM), out: () => zoom(1 / ZOOM), fit };
 for (const button of document.querySelectorAll("[data-zoom]")) button.addEventListener("click", WAYS[button.dataset.zoom]);
-
-frame.addEventListener("wheel", (event) => {
-  if (!event.ctrlKey && !event.metaKey) return;
-  event.preventDefault();
-  zoom(Math.exp(-event.deltaY / 300), event.clientX, event.clientY);
-}, { passive: false });
-
-const KEYS = { "+": WAYS.in, "=": WAYS.in, "-": WAYS.out, 0: fit };
-frame.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || !(event.key in KEYS)) return;
-  event.preventDefault();
-  KEYS[event.key]();
-});
 
 let moved = 0; // pixels since the mouse was pressed
 
