@@ -216,7 +216,7 @@ def _of_hour(figures: ServerFigures, project: Project) -> Iterator[HealthProblem
         yield HealthProblem("error", plain, text, _STORE_CURE, FAULTS)
     if figures.p99_s is not None and figures.p99_s >= SLOW_S:
         text = f"One answer in a hundred takes {figures.p99_s:.1f} seconds or more; Vonage gives up after 5."
-        cure = "Check the slow lookups below, the database's disk and the load."
+        cure = "Check the lookups, the database's disk and the load."
         yield HealthProblem("error", "Some callers wait too long before they hear anything.", text, cure, MONITOR)
     for lookup in figures.lookups:
         yield from _of_lookup(lookup, project)

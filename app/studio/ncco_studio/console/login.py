@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse
 from ncco_server.settings.logins import tidy_name
 from ncco_studio.console.access import LOGIN, CanLook, client_of, is_near, login_page, set_cookie, store_cookie
 from ncco_studio.console.audit import audit
-from ncco_studio.console.pages import PROGRAM, View, cookie_name, refused, view_of
+from ncco_studio.console.pages import View, cookie_name, refused, view_of
 from ncco_studio.console.passwords import TooManyLogins
 from ncco_studio.console.sessions import ConsoleSession
 from ncco_studio.console.state import TheConsole
@@ -35,8 +35,7 @@ async def home(request: Request, console: TheConsole, token: str = "") -> Respon
         problem = "This link is of an earlier start of the server, or not complete."
         if not is_near(request):
             problem = "This link is too old, or has already been used. Through a proxy or a tunnel, it works only once."
-        again = f"{PROGRAM} console link"
-        cure = f"Open the link that the server printed when it started, or run `{again}` for another one."
+        cure = "Open the link that the server printed when it started, or run `ncco console link` for another one."
         return refused(request, 403, problem, cure)
     audit(request, "console login", session=session, by="link")
     return _redirected(request, "/", session)

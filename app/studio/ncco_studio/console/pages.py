@@ -5,9 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shlex
-import shutil
-import sys
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from functools import cache, partial
@@ -39,16 +36,6 @@ It gives no permission: only the role of the session does.
 """
 VIEWS: Final[tuple[View, ...]] = ("owner", "developer")
 _CODE: Final = re.compile("`([^`]+)`")
-
-
-def program_of(script: str) -> str:
-    """The path of the running script, unless a shell finds it by its name."""
-    path, found = Path(script), shutil.which("ncco")
-    is_found = found is not None and path.exists() and path.samefile(found)
-    return "ncco" if is_found or path.name != "ncco" else shlex.quote(script)
-
-
-PROGRAM: Final = program_of(sys.argv[0])
 
 
 @cache
@@ -110,7 +97,6 @@ def _environment() -> Environment:
         "time": _time,
         "asset": lambda path: f"/static/{static_version()}/{path}",
         "navigation": NAVIGATION,
-        "program": PROGRAM,
     }
     environment.filters |= {
         "as_json": partial(json.dumps, ensure_ascii=False, indent=2),

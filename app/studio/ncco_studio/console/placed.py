@@ -61,7 +61,6 @@ RESULTS: Final = {
     **dict.fromkeys(("expired", "refused", "cancelled"), "other"),
 }
 """The colour of each outcome, as the result of an incoming call with that colour; all others are `missed`."""
-EXPIRES: Final = {"3600": "an hour", "14400": "4 hours", "86400": "a day", "604800": "a week"}
 
 PlacedId: TypeAlias = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 
@@ -189,7 +188,6 @@ def _form(
         zone=project.zone_of(),
         typed=defaultdict(str, typed),
         faults={name: f"{fault.problem}. {fault.cure}" for name, fault in faults.items()},
-        expires=EXPIRES,
     )
 
 
@@ -233,13 +231,12 @@ def _wanted(
         for name, text in values.items()
         if text or name not in flow.params or not flow.params[name].has_default
     }
-    expires = typed.get("expires", "")
     return WantedCall(
         flow=flow.name,
         to=typed.get("to", ""),
         values=values,
         at=_moment(typed.get("at", ""), zone),
-        expires_s=int(expires) if expires in EXPIRES else None,
+        expires_s=None,
         origin="console",
         owner=session.name,
         key=typed.get("key", ""),

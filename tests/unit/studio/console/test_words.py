@@ -10,7 +10,6 @@ import pytest
 
 from ncco_server.web import create_app
 from ncco_studio.console.app import create_console
-from ncco_studio.console.pages import program_of
 from tests.support.webhooks import facts, running_app
 from tests.unit.studio.console.conftest import logged_in, make_console, settings_for, with_worker_here
 from tests.unit.studio.console.test_flows import words, write
@@ -98,19 +97,3 @@ async def test_owners_read_nothing_of_flows_steps_and_results(tmp_path: Path) ->
     shown = {path: words(reply.text.partition("<main")[2]) for path, reply in pages.items()}
     said = {path: re.findall(r"(?i)\S+ \b(?:flow|step|result)s?\b.*?\S+", text) for path, text in shown.items()}
     assert {} == {path: found for path, found in said.items() if found}
-
-
-@pytest.fixture
-def scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with two programs; a shell finds the one in `bin`."""
-    for folder in ("bin", "my project"):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "ncco").touch(mode=0o755)
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def test_the_program_is_named_as_a_shell_starts_it(scripts: Path) -> None:
-    names = [str(scripts / "bin/ncco"), "bin/ncco", "my project/ncco", "elsewhere/ncco", "/usr/bin/pytest"]
-    assert ["ncco", "ncco", "'my project/ncco'", "elsewhere/ncco", "ncco"] == [program_of(name) for name in names]

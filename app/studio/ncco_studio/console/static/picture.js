@@ -2,7 +2,6 @@
 
 const READABLE_SCALE = 0.85; // at first, at least: of a picture that is too wide for it, a part is shown
 const ZOOM = 1.25;
-const DRAG = 4; // pixels that a click may move
 
 const frame = document.getElementById("picture");
 const list = document.getElementById("steps");
@@ -69,21 +68,8 @@ function reveal(node) {
   node.querySelector("title + *").scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
-// Buttons, and the mouse, which drags
-
 const WAYS = { in: () => zoom(ZOOM), out: () => zoom(1 / ZOOM), fit };
 for (const button of document.querySelectorAll("[data-zoom]")) button.addEventListener("click", WAYS[button.dataset.zoom]);
-
-let moved = 0; // pixels since the mouse was pressed
-
-frame.addEventListener("pointerdown", () => (moved = 0));
-frame.addEventListener("pointermove", (event) => {
-  if (event.pointerType !== "mouse" || event.buttons !== 1) return;
-  moved += Math.hypot(event.movementX, event.movementY);
-  if (moved <= DRAG) return;
-  frame.setPointerCapture(event.pointerId);
-  frame.scrollBy(-event.movementX, -event.movementY);
-});
 
 // The step that is chosen
 
@@ -109,7 +95,7 @@ function choose(flow, step) {
 
 frame.addEventListener("click", (event) => {
   const node = event.target.closest(".node");
-  if (!node || moved > DRAG) return;
+  if (!node) return;
   if (node.dataset.step) {
     choose(node.dataset.flow, node.dataset.step);
   } else if (node.classList.contains("link")) {
