@@ -131,8 +131,13 @@ class CallReport:
         return csv_text(COLUMNS, self.rows)
 
 
-async def count_calls(records: Records, period: Period, now_ms: int, flow: str = "") -> CallReport:
-    """`flow` is the one that the calls began in. Raises StoreError."""
+async def count_calls(
+    records: Records, period: Period, now_ms: int, flow: str = "", *, has_reasons: bool = True
+) -> CallReport:
+    """`flow` is the one that the calls began in. Raises StoreError.
+
+    `has_reasons`: whether missed calls are counted by reason, which reads each of them.
+    """
     counted = await count_results(records, *period.milliseconds, now_ms, flow)
     tallies = defaultdict[tuple[str, str], CallCounts](CallCounts, {("all", ""): CallCounts()})
     for calls in sorted(counted.calls, key=lambda call: -call.calls):
@@ -140,10 +145,11 @@ async def count_calls(records: Records, period: Period, now_ms: int, flow: str =
         for by, name in [*groups, ("result", calls.own)] if calls.own else groups:
             known = name if (by, name) in tallies or len(tallies) <= MOST_NAMES else "other"
             tallies[by, known].add(calls)
-    missed = tallies["all", ""].results["missed"]
-    for reason, number, ms in await records.missed_by_reason(*period.milliseconds, flow):
-        tallies["missed", reason] = CallCounts(ms, Counter(missed=number))
-        missed -= number
+    missed = tallies["all", ""].results["missed"] if has_reasons else 0
+    if missed:
+        for reason, number, ms in await records.missed_by_reason(*period.milliseconds, flow):
+            tallies["missed", reason] = CallCounts(ms, Counter(missed=number))
+            missed -= number
     if missed > 0:
         tallies["missed", FORGOTTEN] = CallCounts(0, Counter(missed=missed))
     days = defaultdict[date, Counter[str]](Counter)

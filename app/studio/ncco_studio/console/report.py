@@ -125,11 +125,11 @@ def texts_of(project: Project) -> dict[str, str]:
     return {name: own.text for flow in project.flows.values() for name, own in flow.results.items()}
 
 
-async def count_period(console: Console, period: Period, flow: str = "") -> CallReport:
+async def count_period(console: Console, period: Period, flow: str = "", *, has_reasons: bool = False) -> CallReport:
     """Raises StoreError."""
     now_ms = milliseconds(datetime.now(UTC))
     async with console.records() as records:
-        return await count_calls(records, period, now_ms, flow)
+        return await count_calls(records, period, now_ms, flow, has_reasons=has_reasons)
 
 
 class Bar(NamedTuple):
@@ -228,7 +228,7 @@ async def report(request: Request, console: TheConsole, filters: Filters, _: Can
     """Show the counts of a period, compared with the previous one: charts, and a table by flow and called number."""
     project = (await console.read_project()).project
     period = filters.period(project.zone_of(filters.flow), datetime.now(UTC))
-    found = await count_period(console, period, filters.flow)
+    found = await count_period(console, period, filters.flow, has_reasons=True)
     rows = _titled(found, texts_of(project))
     charts: dict[str, Any] = {}
     if found.hours:
@@ -270,7 +270,7 @@ async def report_csv(request: Request, console: TheConsole, filters: Filters, _:
     units = {name: f"{title}, seconds" if name.endswith("_s") else title for name, title in COLUMNS.items()}
 
     async def pages() -> AsyncIterator[list[dict[str, Any]]]:
-        yield _titled(await count_period(console, period, filters.flow), texts)
+        yield _titled(await count_period(console, period, filters.flow, has_reasons=True), texts)
 
     titles = {"group": "Counted", "title": "Name", **units}
     return await csv_response(request, "report", titles, pages(), period.zone, name="report")
