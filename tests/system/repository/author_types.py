@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, TypeAlias, assert_never, assert_type
+from typing import Literal, Never, TypeAlias, assert_never, assert_type
 
-from ncco_server import Call, Choice, Ncco, Row, Secret, call_flow, check, create_app
+from ncco_server import Call, Choice, HandedBack, Ncco, Row, Secret, call_flow, check, create_app
 
 
 class Topic(StrEnum):
@@ -34,6 +34,8 @@ Dialled: TypeAlias = Literal["busy", "timeout", "unanswered", "rejected", "faile
 Detected: TypeAlias = Literal["machine", "human", "beep"]
 Completed: TypeAlias = Literal["completed"]
 Reached: TypeAlias = Literal["disconnected"]
+HandedOver: TypeAlias = Literal["done"]
+NotHandedBack: TypeAlias = Literal["failed", "too_long"]
 
 
 async def find(number: str, limit: int = 3) -> Order | None:
@@ -79,6 +81,10 @@ async def asks(call: Call, team: str) -> str:
     assert_type(await call.run(count, team, limit_ms=50), int)
     await call.run(count, 3)  # type: ignore[arg-type]  # its function takes a text
     assert_type(await call.run_flow("pay", outcomes=("paid", "refused")), str)
+    given = await call.agent("wss://bot.example.com", outcomes=Topic, returns=Order, limit=600)
+    assert_type(given.outcome, Topic | HandedOver | NotHandedBack)
+    assert_type(given.values, Order | None)
+    assert_type(await call.agent("wss://bot.example.com", limit=60).or_raise(), HandedBack[Never, None])
     assert_type(await call.run_flow("pay", outcomes=tuple(Topic)), Topic)
     return "done"
 

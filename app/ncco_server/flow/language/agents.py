@@ -22,8 +22,9 @@ from ncco_server.flow.grammar.fields import endpoint_fields
 from ncco_server.flow.grammar.forms import ANYTHING, TEXT, Duration, Unread, listed, named, ref
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import Fields, Reader, Resolver, read_fields
+from ncco_server.flow.issues import write_one_of
 from ncco_server.flow.language.exits import StepExit, StepSource
-from ncco_server.flow.language.outcomes import ERROR, OnWords, OutcomeTarget, read_lines, read_outcomes
+from ncco_server.flow.language.outcomes import ERROR, OUTCOMES, OnWords, OutcomeTarget, read_lines, read_outcomes
 from ncco_server.flow.language.returns import Misfit, Returned, read_answer, read_returns
 from ncco_server.flow.nodes import Entry, Map, Node, Place
 from ncco_server.flow.runtime import (
@@ -234,7 +235,8 @@ def _read_on(words: AgentWords, outcomes: tuple[str, ...], reader: Resolver) -> 
     found = reader.map(on, "`on`", cure) if on else None
     if found is None:
         return {}
-    fields = read_fields(found, (*known, ERROR), "`on`", reader, place=words.at("on"), code="E263")
+    hints = dict.fromkeys(OUTCOMES, write_one_of(known))
+    fields = read_fields(found, (*known, ERROR), "`on`", reader, place=words.at("on"), hints=hints, code="E263")
     needed = [*outcomes, FAILED, TOO_LONG] if outcomes else [*RESERVED]
     missing = ", ".join(name for name in needed if name not in fields.values)
     if missing and fields.is_whole:

@@ -62,7 +62,8 @@ def read_outcomes(node: Node, reader: Reader, taken: Collection[str] = ()) -> di
     for item in found.items if found else ():
         text = reader.text(item, "an outcome")
         if text is not None:
-            reader.check_name(text, "an outcome", _OUTCOME, taken=_RESERVED.union(taken))
+            cure = f"leave it out: {', '.join(taken)} are outcomes in any case" if text.value in taken else None
+            reader.check_name(text, "an outcome", _OUTCOME, taken=_RESERVED.union(taken), taken_cure=cure)
             names.setdefault(text.value, text.place)
     return names
 

@@ -19,6 +19,7 @@ from ncco_server.engine import (
     begin_placed,
     detected,
     fail,
+    hand_back,
     resume,
 )
 from ncco_server.engine.session import from_json, to_json
@@ -132,6 +133,12 @@ class ScriptedCall:
             return None
         self.turn = turn
         return self.ncco
+
+    def hand_back(self, body: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+        """An agent hands the caller back and closes its websocket."""
+        session = hand_back(self.flow, self.session, body, self.next_context())
+        self.turn = self.turn._replace(session=session)
+        return self.dial("disconnected")
 
     def send(self, fields: Mapping[str, object] | None, kind: str = "input") -> list[dict[str, Any]] | None:
         """Send a webhook to the last open wait of this kind; None is an unreadable body."""

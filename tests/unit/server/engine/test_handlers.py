@@ -61,7 +61,7 @@ def test_a_caller_hears_this(case: Table, script: list[Any]) -> None:
             expected.append(each)
             continue
         ((word, value),) = each.items()
-        if word in ("press", "say", "dial", "reach"):
+        if word in ("press", "say", "dial", "hand", "reach"):
             assert not expected or expected == call.said
             expected = []
             act(call, word, value)
@@ -85,6 +85,8 @@ def act(call: HandledCall, word: str, value: Any) -> None:
             found = call.press(value) if value else call.silence()
         case "say":
             found = call.speak((value, 0.9))
+        case "hand":
+            found = call.hand_back(value)
         case "dial":
             found = call.dial(**(value if isinstance(value, dict) else {"status": value}))
         case _:
