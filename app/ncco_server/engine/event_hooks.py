@@ -64,7 +64,7 @@ def hang_up(
     """No hooks once the flow has ended; a last `conversation` ends only when the platform ends it.
 
     The first `events` with such hooks are used: the step's, its flow's, then those of each step and flow that waits.
-    `seen` contains the statuses recorded for the waits of the latest turn.
+    `seen` contains the statuses recorded for the waits since the call came to its step.
     """
     step = _left_step(session, webhook, seen)
     if not step:
