@@ -356,7 +356,6 @@ class Settings(Variables):
     flow_env: Mapping[str, str] = Field(default={}, repr=False)
     """The names lack the prefix `FLOW_`."""
     env_file: Path | None = None
-    secret_files: tuple[Path, ...] = ()
     warnings: tuple[SettingsError, ...] = ()
     """Values that are valid but probably not intended."""
     speed: float = 1.0

@@ -46,7 +46,6 @@ def load_settings(env_file: Path | None = DOTENV, **overrides: Any) -> Settings:
             name.removeprefix(FLOW_PREFIX): value for name, value in written.items() if name.startswith(FLOW_PREFIX)
         },
         "env_file": env_file,
-        "secret_files": tuple(files.values()),
     }
     given = {name: value for name, value in overrides.items() if value is not None}
     try:

@@ -28,7 +28,7 @@ MAX_PLAYED: Final = 3
 NodeKind: TypeAlias = StepShape | Literal["start", "end", "link"]
 """A `link` is another flow, in an SVG."""
 
-Stroke = Literal["plain", "dotted", "error", "taken", "missed"]
+Stroke = Literal["plain", "dotted", "error"]
 """What an arrow means; with coverage, whether any call has taken the way."""
 
 
@@ -46,8 +46,6 @@ ARROW_STYLES: Final[Mapping[Stroke, tuple[str, str, str]]] = {
     "plain": ("", "-->", ""),
     "dotted": ("style=dashed", "-.->", ""),
     "error": ('style=dashed, color="#cc0000"', "-.->", "#c00"),
-    "taken": ('penwidth=2, color="#009900"', "==>", "#090"),
-    "missed": ('color="#cc0000"', "-->", "#c00"),
 }
 OutcomeKey: TypeAlias = tuple[str, str, str]
 """Flow, step, and outcome. For BEGUN, and a whole flow's ERROR, the step is ""."""
