@@ -13,8 +13,6 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 
 from ncco_server.desk.machine_checks import example_numbers
-from ncco_server.flow.hours.public_holidays import country_names, regions_of
-from ncco_server.issue import pointer
 from ncco_server.ncco.durations import plain
 from ncco_server.service.phone_numbers import line_of, readable
 from ncco_studio.console.access import MOST_FIELDS, CanChange, CanLook
@@ -31,7 +29,6 @@ from ncco_studio.console.change.fields import SECTIONS, FormField, NewLine, new_
 from ncco_studio.console.change.form import NOT_SAVED, SAVED_MEANWHILE, CannotChange, changed, merged, tidied
 from ncco_studio.console.change.heard import examples_of, heard_on, week_heard
 from ncco_studio.console.change.notation import (
-    country_code,
     date_in_words,
     day_in_words,
     first_day,
@@ -170,8 +167,6 @@ def _form(
         issues=draft.issues if draft else (),
         calendars=_calendars(folder, read, file, fields, request.state.played),
         examples=examples_of(read, file, fields, folder.env, request.state.played),
-        countries=country_names().values() if any(field.kind == "country" for field in fields) else (),
-        regions=_regions(fields, form or {}),
         time_fields=time_fields,
         flow=flow,
         **saving(folder, file),
@@ -187,13 +182,6 @@ def saving(folder: ProjectFolder, file: str) -> dict[str, Any]:
         "unreleased": read.unreleased(file),
         "versions": [*folder.versions(file)],
     }
-
-
-def _regions(fields: Iterable[FormField], form: Mapping[str, str]) -> dict[str, list[str]]:
-    """The names of the parts of each country, by the name of the part's input."""
-    names = {pointer(*field.path[:-1], "subdivision"): field for field in fields if field.kind == "country"}
-    countries = {name: country_code(form.get(field.name, field.value)) for name, field in names.items()}
-    return {name: list(regions_of(country).values()) for name, country in countries.items()}
 
 
 def _calendars(
