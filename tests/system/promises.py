@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from tests.support.postgres_server import NoPostgres
+from tests.system.server.faults.agent_races import agents_killed, agents_raced
 from tests.system.server.faults.function_kills import functions_killed
 from tests.system.server.faults.killing import killed
 from tests.system.server.faults.placing_kills import placing_killed
@@ -63,6 +64,8 @@ RUNS: Final = {
     "result_races": Run(results_raced, "races", 300, 10_000, BOTH, few=2),
     "table_kills": Run(tables_killed, "kills", 5, 200, BOTH),
     "table_races": Run(tables_raced, "races", 300, 10_000, BOTH, few=2),
+    "agent_races": Run(agents_raced, "races of each kind", 40, 2_000, BOTH, few=2),
+    "agent_kills": Run(agents_killed, "kills", 3, 50, BOTH),
     "soak": Run(soaked, "seconds", 20, 1_800),
     "hosts": Run(released_and_restarted, "calls", 100, 1_000, ("postgres",)),
     "hostile": Run(samples_attacked, "values", 5_000, 100_000),

@@ -12,7 +12,7 @@ import pytest
 
 from ncco_server.store import open_store
 from tests.support.postgres_stores import ask, empty_database
-from tests.system.server.faults import result_races, table_races
+from tests.system.server.faults import agent_races, result_races, table_races
 from tests.system.server.faults.function_kills import kill_while_functions_run
 from tests.system.server.faults.placing_kills import CALLS_PER_KILL, kill_while_placing
 from tests.system.server.faults.refusing import refuse_while_killing
@@ -50,6 +50,13 @@ async def test_kills_while_calls_are_placed_call_nobody_twice(url: str, tmp_path
     assert [] == found.faults
     assert 4 * CALLS_PER_KILL == len(found.rows)
     assert 4 == found.moments.total()
+
+
+async def test_a_hand_back_that_was_accepted_decides_whatever_comes_beside_it(url: str, tmp_path: Path) -> None:
+    found = await agent_races.race(tmp_path, 100, url=url, kills=2)
+
+    assert {} == {name: number for name, number in found.items() if not name.startswith("note")}
+    assert 2 == found["note: kills"]
 
 
 async def test_every_change_of_a_row_is_written_once(url: str, tmp_path: Path) -> None:
