@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -21,11 +22,10 @@ INTRODUCTION: Final = """# Commands
 
 <!-- written by make docs -->
 
-What `--help` prints, without its examples. Results go to standard output, everything else to standard error. All
-commands use the same exit codes: **0** fine, **1** something is wrong, **2** cannot run, **130** stopped with Ctrl-C,
-**141** the reader of the output has closed it. Commands that read a project accept the first two options below.
-`simulate` and `test`, when they call a server at a URL, accept the others. The commands from `ncco simulate` on are
-those of the studio.
+What `--help` prints, without its examples and exit codes. Results go to standard output, everything else to standard
+error. Exit codes: **0** fine, **1** something is wrong, **2** cannot run, **130** stopped with Ctrl-C, **141** the
+reader of the output has closed it. Commands that read a project accept the first two options below. `simulate` and
+`test`, when they call a server at a URL, accept the others.
 
 | option | meaning |
 |---|---|
@@ -36,6 +36,9 @@ those of the studio.
 | `--method` | the HTTP method for its answer and fallback URLs: `GET` or `POST` [GET] |
 | `--signature-secret` | the secret that signs the webhooks [`VONAGE_SIGNATURE_SECRET`, else they are unsigned] |
 """
+
+
+_EXIT_CODES: Final = re.compile(r"\s*\bExit codes:.*", re.DOTALL)
 
 
 def page() -> str:
@@ -65,5 +68,6 @@ def _section(name: str, command: click.Command) -> str:
         command.format_epilog(context, formatter)
         usage = " ".join([name, *command.collect_usage_pieces(context)])
     paragraphs = formatter.getvalue().strip("\n").split("\n\n")
-    text = "\n\n".join(each for each in paragraphs if not each.strip().startswith("Examples:"))
+    shown = (_EXIT_CODES.sub("", each) for each in paragraphs if not each.strip().startswith("Examples:"))
+    text = "\n\n".join(each for each in shown if each.strip())
     return f"## `{name}`\n\n```text\n{usage}\n\n{text}\n```\n"

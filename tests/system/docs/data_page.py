@@ -47,8 +47,6 @@ PAGES: Final = {
 }
 COLUMN: Final = "COLUMN"
 COLUMNS: Final = "The value of each column, by the column's name; null for none. Values may be JSON or text."
-PARAMETERS: Final = "| parameter | in | meaning |\n|---|---|---|\n"
-FIELDS: Final = "| field | type | meaning |\n|---|---|---|\n"
 
 
 class Subject(NamedTuple):
@@ -85,7 +83,7 @@ ANCHORS: Final = {each.kind.__name__: each.heading for each in SUBJECTS}
 
 
 def page() -> str:
-    """The page: the routes of the API, then a table for each document."""
+    """The page: the routes of the API, then a list for each document."""
     described = get_openapi(title="", version="", routes=[*placing_api.router.routes, *tables_api.router.routes])
     operations = [
         (f"{method.upper()} {path}", operation)
@@ -105,8 +103,8 @@ def _route(name: str, operation: Mapping[str, Any]) -> str:
     parameters = "".join(_parameters(operation))
     status, reply = next((status, each) for status, each in operation["responses"].items() if int(status) < 400)
     what = _reply(reply["content"]["application/json"]["schema"]) if "content" in reply else "empty"
-    table = f"{PARAMETERS}{parameters}\n" if parameters else ""
-    return f"### `{name}`\n\n{operation['description']}\n\n{table}Reply ({status}): {what}.\n"
+    listed = f"{parameters}\n" if parameters else ""
+    return f"### `{name}`\n\n{operation['description']}\n\n{listed}Reply ({status}): {what}.\n"
 
 
 def _reply(schema: Mapping[str, Any]) -> str:
@@ -127,21 +125,21 @@ def _parameters(operation: Mapping[str, Any]) -> Iterator[str]:
         meaning = " ".join(
             filter(None, (each["description"], values and f"{values[:1].upper()}{values[1:]}.", required))
         )
-        yield f"| `{each['name']}` | {each['in']} | {meaning} |\n"
+        yield f"- `{each['name']}` ({each['in']}): {meaning}\n"
     if "requestBody" in operation:
         schema = operation["requestBody"]["content"]["application/json"]["schema"]
         for name, option in schema.get("properties", {COLUMN: {"description": COLUMNS}}).items():
             required = " Required." if name in schema.get("required", ()) else ""
-            yield f"| `{name}` | body | {option['description']}{required} |\n"
+            yield f"- `{name}` (body): {option['description']}{required}\n"
 
 
 def _subject(subject: Subject) -> str:
     kind = subject.kind
     schema = kind.model_json_schema(mode="serialization")
     rows = "".join(
-        f"| `{name}` | {_type(option)} | {_meaning(option)} |\n" for name, option in schema["properties"].items()
+        f"- `{name}` ({_type(option)}): {_meaning(option)}\n" for name, option in schema["properties"].items()
     )
-    return f"### {subject.heading}\n\n{kind.__doc__} {subject.place}\n\n{FIELDS}{rows}"
+    return f"### {subject.heading}\n\n{kind.__doc__} {subject.place}\n\n{rows}"
 
 
 def _type(option: Mapping[str, Any]) -> str:

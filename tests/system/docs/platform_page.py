@@ -15,8 +15,7 @@ INTRODUCTION: Final = """# What is assumed about Vonage
 
 Simulator, tests, proofs and `ncco vonage` play calls as Vonage's documents describe them. Where these are silent,
 disagree, or nobody has checked them, they use the assumptions below. `tests/live/` in the repository asks Vonage
-itself: tests that place short calls between two numbers of your account, for which `tests/live/conftest.py` names the
-settings.
+itself, with short calls between two numbers of your account.
 
 A file with other values, named by [`NCCO_PLATFORM`](settings.md), replaces them; `ncco schema platform` prints its
 schema for an editor:

@@ -75,8 +75,8 @@ def page() -> str:
 
 
 def _section(row: Row) -> str:
-    default = f"Default: {_code(row.default)}" if row.default else "Not set by default"
-    return f"### `{row.variable}`\n\n{row.meaning}\n\n{default.rstrip('.')}.\n"
+    default = f"\nDefault: {_code(row.default).rstrip('.')}.\n" if row.default else ""
+    return f"### `{row.variable}`\n\n{row.meaning}\n{default}"
 
 
 def example() -> str:

@@ -1,4 +1,4 @@
-"""docs/explanation/answer.md lists the files that run in a warm answer, input, and input of a handler.
+"""app/ncco_server/answer.md lists the files that run in a warm answer, input, and input of a handler.
 
 How many lines of code run is limited, so that splitting a file makes no way shorter.
 """
@@ -28,7 +28,7 @@ from tests.support.tracked import ROOT
 from tests.support.webhooks import callback, facts, keys
 
 FOLDER = f"{Path(ncco_server.__file__).parent}/"
-PAGE = (ROOT / "docs/explanation/answer.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "app/ncco_server/answer.md").read_text(encoding="utf-8")
 MOST_LINES = {"answer": 540, "input": 870}
 """Different lines of code that a warm answer and a warm input execute; a change that needs more is a longer way."""
 WARM = 6

@@ -36,4 +36,6 @@ def _styles(code: str) -> str:
 
 
 def _ssml(code: str) -> str:
-    return ", ".join(spans(VOICES[code].ssml_styles)) or ("none" if VOICES[code].styles else "not known")
+    if VOICES[code].ssml_styles == VOICES[code].styles:
+        return "all" if VOICES[code].styles else "not known"
+    return ", ".join(spans(VOICES[code].ssml_styles)) or "none"
