@@ -20,6 +20,7 @@ from ncco_server.flow.issues import RULES
 from ncco_server.flow.language.selection import ROWS
 from ncco_server.flow.loader import load, load_files
 from ncco_server.flow.model import Flow, Step
+from ncco_server.flow.runtime import FAILED, TOO_LONG, WrongHandBack
 from ncco_server.sample_calls import ANY_NUMBER, FROM
 
 _NOON: Final = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -75,9 +76,9 @@ def turn_of(
         handler: the handler, in a module that can be imported.
         results: what each `await` gave that waits for the caller, another flow or a function, in order: a choice or
             None, digits, a `Secret`, an outcome, what a function returned, `RunFailed("why")`, or
-            `NoInput("", "nomatch")`. Of a flow that `returns` values, the outcome and a dict of these. A row is a dict
-            of its columns, or None; rows are a list of dicts. Only a `save` with `only_new` has a result: whether the
-            row was new.
+            `NoInput("", "nomatch")`. Of a flow or an agent that `returns` values, the outcome and a dict of these. A
+            row is a dict of its columns, or None; rows are a list of dicts. Only a `save` with `only_new` has a result:
+            whether the row was new.
         flows: the folder of the flow files and handlers that the handler goes to or runs; None if there are none.
         params: the handler's arguments after the call.
         to: the number that was called; "" for the first of the handler's numbers.
@@ -106,7 +107,10 @@ def turn_of(
             problem = result.outcome if isinstance(result, NoInput) else ""
             outcome, values = result if isinstance(result, tuple) else (result, {})
             known = _checked(number, step, None if problem else outcome)
-            known = (known, _plain(values)) if step.exit.word == "run" else known
+            if step.exit.word == "run":
+                known = (known, _plain(values))
+            elif step.exit.has_agent and known not in (FAILED, TOO_LONG):
+                known = _handed_back(number, step, known, values)
             playing = resume_with(flow, turn.session, step, known, context, problem=problem)
             turn = _played(playing, flow.name, left)
     except _NoMoreResults as waiting:
@@ -116,6 +120,14 @@ def turn_of(
     if failed and failed[0].what in RULES:  # the handler has an error, which callers hear as its error exit
         raise ValueError(f"{failed[0].because}{_hint(flows)}")
     return HandlerTurn(turn.ncco, turn.session.step, (), failed[0].because if failed else "")
+
+
+def _handed_back(number: int, step: Step, outcome: str, values: Mapping[str, Any]) -> list[Any]:
+    """Raises ValueError."""
+    try:
+        return list(step.exit.read_hand_back({"outcome": outcome, "values": values}))
+    except WrongHandBack as error:
+        raise ValueError(f"result {number}: {error.message}; {error.cure}") from None
 
 
 def _plain(value: Any) -> Any:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import islice
+from random import Random
 from typing import Any
 
 import httpx
@@ -27,6 +29,7 @@ steps:
   bye: {do: [{talk: "Goodbye."}], goto: end}
 """
 HANDED = {"outcome": "person", "values": {"order": "<b>4711</b>"}}
+HANDED_TEXT = json.dumps(HANDED).encode()
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +106,41 @@ def test_a_line_that_comes_too_soon_is_told_when_to_come_again(client: httpx.Cli
     line = {"who": "agent", "text": "Hello."}
     first, second = client.post(f"{path}/said", json=line), client.post(f"{path}/said", json=line)
     assert (204, 429, "1") == (first.status_code, second.status_code, second.headers["retry-after"])
+
+
+def hostile(path: str, ended: str, luck: Random) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Hand-backs that must not be accepted: forged, of a call that has ended, too large or deep, of wrong types."""
+    token = path.rpartition("/")[2]
+    while True:
+        at = luck.randrange(len(token))
+        other = "ABCDEFGHIJKLMNOPabcdefghij0123456789-_".replace(token[at], "")
+        forged = token[:at] + luck.choice(other) + token[at + 1 :]
+        yield f"/webhooks/agent/{forged}", {"json": HANDED}
+        yield ended, {"json": HANDED}
+        yield (
+            path,
+            {"json": {"outcome": luck.choice(["failed", "too_long", "error", "end", "desk", "", None, 1, {}, []])}},
+        )
+        value = luck.choice([{"a": 1}, ["a"], True, "x" * luck.randrange(10_001, 60_000), {"order": {"order": "x"}}])
+        yield path, {"json": {"outcome": "person", "values": {"order": value}}}
+        yield path, {"json": {"outcome": "person", "values": {luck.choice(["__class__", "", "order ", "agent"]): "x"}}}
+        yield path, {"json": {"outcome": "person", luck.choice(["goto", "ncco", "step", "Outcome"]): "desk"}}
+        depth = luck.randrange(65, 20_000)
+        yield path, {"content": b'{"outcome":"person","values":' + b'{"order":' * depth + b"1" + b"}" * (depth + 1)}
+        yield path, {"content": b'{"outcome":"person","x":"' + b"x" * luck.randrange(1_100_000, 3_000_000) + b'"}'}
+        yield path, {"content": HANDED_TEXT[: luck.randrange(len(HANDED_TEXT) - 1)]}
+        yield path, {"content": luck.randbytes(luck.randrange(1, 2_000)), "headers": {"Content-Type": "text/plain"}}
+
+
+def test_300_hostile_hand_backs_move_no_call(client: httpx.Client) -> None:
+    path, events = begun(client, "victim")
+    ended, ended_events = begun(client, "ended")
+    vonage(client, ended_events, **facts("aa02", status="disconnected"))
+    sent = islice(hostile(path, ended, Random(1)), 300)  # noqa: S311 - the same in each run
+    assert {404, 410, 413, 422} == {client.post(url, **request).status_code for url, request in sent}
+    played = vonage(client, events, **facts("aa03", status="disconnected"))
+    assert ["Goodbye."] == [action["text"] for action in played]
+    assert 410 == client.post(path, json=HANDED).status_code
 
 
 def test_a_forged_url_is_not_found(client: httpx.Client) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,14 @@ steps:
     goto: {return: right}
     retry: {then: {return: wrong}}
 """
+
+
+@dataclass
+class Order:
+    """What an agent hands back."""
+
+    number: str
+    day: date | None
 
 
 async def count(word: str) -> int:
@@ -52,6 +61,24 @@ async def asking(call: Call) -> None:
         await call.collect("Your code.", digits=4).or_raise()
     except NoInput as error:
         await call.talk(f"It was {error.outcome}.")
+
+
+@call_flow
+async def assisted(call: Call) -> None:
+    given = await call.agent("wss://bot.example.com", outcomes=["refund"], returns=Order, limit=60)
+    await call.talk(f"{given.outcome}: {given.values}.")
+
+
+def test_an_agent_hands_back_an_outcome_and_values() -> None:
+    assert ["refund: Order(number='4711', day=datetime.date(2026, 3, 5))."] == (
+        turn_of(assisted, [("refund", {"number": 4711, "day": "2026-03-05"})]).said
+    )
+    assert ["done: Order(number='', day=None)."] == turn_of(assisted, ["done"]).said
+    assert ["too_long: None."] == turn_of(assisted, ["too_long"]).said
+    with pytest.raises(ValueError, match="result 1: there is no value `colour`; allowed: number"):
+        turn_of(assisted, [("refund", {"colour": "red"})])
+    with pytest.raises(ValueError, match=r"result 1: .* not for 'sales'"):
+        turn_of(assisted, ["sales"])
 
 
 def test_a_question_without_an_answer_gets_the_given_reason() -> None:
