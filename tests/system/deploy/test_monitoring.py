@@ -41,6 +41,7 @@ def scraped() -> dict[str, dict[str, set[str]]]:
     metrics.webhook("answer", Reply(b"[]", "answer", "answer"), 200, 0.1)
     for outcome in ("unsigned", "wrong-signature"):
         metrics.webhook("answer", Reply(None, "answer", outcome), 401, 0.1)
+    metrics.webhook("agent", Reply(None, "agent", "handed-back"), 204, 0.1)
     for result in ("nomatch", "noinput", "sales"):
         metrics.webhook("input", Reply(b"[]", "input-dtmf", result, "a", "b", heard_in="menu"), 200, 0.1)
     for answer in (
