@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Final, TypeAlias, TypeVar
 
-from ncco_server.engine.agents import noted
+from ncco_server.engine.agents import agent_wait, noted
 from ncco_server.engine.drafts import without_webhooks
 from ncco_server.engine.flow_scope import new_scope
 from ncco_server.engine.playbacks import begun_handler
@@ -469,7 +469,7 @@ def played(playing: Playing[Result], answer: Callable[[Lookup], LookupAnswer]) -
 
 
 def without_store(flow: Flow, session_id: str, call: CallData, context: TurnContext) -> Turn | None:
-    """What the `error` exit of the start step plays before it needs a webhook; None if nothing.
+    """What the `error` exit of the start step plays before it needs a webhook; None if nothing, or it needs an agent.
 
     Nothing about the call is known: variables and lookups have their defaults.
     """
@@ -481,7 +481,9 @@ def without_store(flow: Flow, session_id: str, call: CallData, context: TurnCont
         context.link(WaitRef(wait.kind, after.id, after.turn, wait.index)): wait.steers for wait in after.waits
     }
     ncco = without_webhooks(turn.ncco, callbacks)
-    if turn.is_failsafe or not ncco or any(issue.severity == "error" for issue in check(ncco)):
+    if turn.is_failsafe or not ncco or agent_wait(after) is not None:
+        return None
+    if any(issue.severity == "error" for issue in check(ncco)):
         return None
     return turn._replace(ncco=ncco)
 

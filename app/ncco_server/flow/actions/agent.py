@@ -35,16 +35,15 @@ class AgentPart(ConnectPart):
 
     def render(self, frame: Frame) -> list[Draft]:
         (draft,) = ConnectPart.render(self, frame)
-        draft.action["endpoint"] = [self._endpoint(draft.action["endpoint"][0], frame)]
+        (endpoint,) = draft.action["endpoint"]
+        headers = {**endpoint["headers"], HAND_BACK: frame.hand_back()}
+        draft.action["endpoint"] = [{**endpoint, "headers": headers}]
         return [draft]
 
     def headers(self, frame: Frame) -> dict[str, Any]:
         """Raises RenderError."""
         headers = find(self.targets[0].fields["endpoint"], ("0", "headers")).render(frame.names)
         return {**headers, HAND_BACK: frame.hand_back()}
-
-    def _endpoint(self, endpoint: dict[str, Any], frame: Frame) -> dict[str, Any]:
-        return {**endpoint, "headers": {**endpoint["headers"], HAND_BACK: frame.hand_back()}}
 
 
 @dataclass(frozen=True, slots=True)

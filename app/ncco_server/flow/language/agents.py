@@ -115,10 +115,6 @@ class Agent(StepExit[AgentWords]):
         return self.limit_ms / 1000
 
     @property
-    def dials(self) -> bool:
-        return True
-
-    @property
     def plays_again(self) -> bool:
         return False
 

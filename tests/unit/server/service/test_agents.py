@@ -21,7 +21,8 @@ from ncco_server.store import Store, Timeline
 from tests.support.cases import each_case
 from tests.support.memory_store import MemoryStore
 from tests.support.postgres_stores import make_postgres
-from tests.unit.server.service.served_call import LEG, POLICY, ServedCall, service_of
+from tests.support.webhooks import facts
+from tests.unit.server.service.served_call import LEG, POLICY, ServedCall, delivery, service_of
 
 FLOW = """
 flow: support
@@ -277,6 +278,19 @@ async def test_an_agents_call_can_be_replayed(store: Store) -> None:
     await call.report("disconnected", 2)
     (flow,) = call.service.library.current.flows.values()
     assert [True, True] == [turn["same"] for turn in replay(await _timeline(store), flow, POLICY)]
+
+
+async def test_without_the_store_nobody_is_left_with_an_agent(store: Store) -> None:
+    text = FLOW.replace("start: assistant", "start: ask\ndefaults: {on: {error: assistant}}").replace(
+        "steps:", "steps:\n  ask: {do: [{talk: Press 1.}], choices: {one: {dtmf: 1, goto: end}}, retry: {then: end}}"
+    )
+    service = await service_of(store, text)
+    call = ServedCall(service)
+    await call.ring()
+    assert ["Press 1.", "You are talking to our assistant."] == call.said
+    assert "connect" not in [action["action"] for action in call.ncco]
+    reply = service.without_store(delivery(facts("another")), None, "it is away")
+    assert ["Please call again later."] == [action["text"] for action in orjson.loads(reply.ncco or b"")]
 
 
 async def test_headers_that_are_too_large_for_vonage_fail_at_once(store: Store) -> None:
