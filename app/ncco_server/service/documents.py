@@ -1,6 +1,6 @@
 """Stored data about calls for programs and people: one document for each kind of row.
 
-The HTTP API, JSON, CSV, the console's templates and docs/reference/documents.md follow from the fields declared here
+The HTTP API, JSON, CSV, the console's templates and docs/reference/data.md follow from the fields declared here
 and in `ncco_server.desk.documents`. An attribute is named after the row's column; programs read its alias, if any.
 """
 
