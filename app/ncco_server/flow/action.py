@@ -120,13 +120,14 @@ CONNECTED = "connected"
 """The notify after a connect. It decides the outcome if no event has before."""
 
 HELD = "held"
-OWN_CHECKPOINTS = frozenset({CONNECTED, HELD})
-"""The notifies that an exit adds."""
 
 AGENT: Final = "agent"
 """The events of an agent's websocket."""
 AGENT_OVER = "agent.over"
 """The notify behind an agent. Flows cannot use this name."""
+
+OWN_CHECKPOINTS = frozenset({CONNECTED, HELD, AGENT_OVER})
+"""The notifies that an exit adds."""
 
 
 def checkpoint(name: str, place: Place, *, steers: bool) -> Action:

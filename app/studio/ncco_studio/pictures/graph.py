@@ -9,8 +9,8 @@ from functools import cached_property
 from operator import attrgetter
 from typing import Final, Literal, TypeAlias
 
-from ncco_server.flow.action import OWN_CHECKPOINTS, Action
-from ncco_server.flow.actions.connect import address_of
+from ncco_server.flow.action import OWN_CHECKPOINTS
+from ncco_server.flow.actions.connect import ConnectTarget, address_of
 from ncco_server.flow.actions.part import Part
 from ncco_server.flow.frame import Target
 from ncco_server.flow.model import Flow, Step
@@ -248,8 +248,10 @@ def entrances(
     return tuple(found) or (f"run {flow.name}",)
 
 
-def _dialled(target: Action, shown_number: Callable[[str], str]) -> str:
+def _dialled(target: ConnectTarget, shown_number: Callable[[str], str]) -> str:
     endpoint = target.literal("endpoint")
+    if endpoint is None and target.kind == "websocket":
+        return "a websocket"
     return shown_number(address_of(endpoint[0])) or str(endpoint[0]["type"]) if endpoint else "a computed number"
 
 
