@@ -221,10 +221,14 @@ class Scopes:
         return problems
 
     def keep_handed_back(self, answer: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Put what an agent handed back into scope, with tokens wherever it repeats a sensitive value."""
+        """Put what an agent handed back into scope, with tokens wherever it repeats a sensitive value.
+
+        The values of the flow's other agents stay.
+        """
         redact = self.secrets.redactor()
         known: Mapping[str, Any] = answer if redact is None else redact(answer)
-        self._change(self._scope.with_answer(AGENT, known))
+        before = {**self.flow.default_answers.get(AGENT, {}), **self._scope.lookups.get(AGENT, {})}
+        self._change(self._scope.with_answer(AGENT, {**before, **known}))
         return known
 
     def _redacted(self, lookup: AskedLookup, answer: Mapping[str, Any], problem: str) -> tuple[Mapping[str, Any], str]:

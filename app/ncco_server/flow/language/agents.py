@@ -12,7 +12,7 @@ on: {booking: desk, person: desk, done: end, failed: desk, too_long: desk}
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Final
 
 from ncco_server.flow.action import AGENT
@@ -40,7 +40,7 @@ from ncco_server.flow.runtime import (
     WrongHandBack,
 )
 from ncco_server.ncco.checks import MAX_HEADERS_BYTES
-from ncco_server.ncco.value_types import Kind, record
+from ncco_server.ncco.value_types import NO_BEGINNING, Kind, record
 from ncco_server.ncco.value_types.kind import size_as_json
 
 DONE: Final = "done"
@@ -257,10 +257,19 @@ def _read_returned(agent: AgentForm, reader: Resolver) -> Returned:
             )
     known = reader.scope.get(AGENT)
     for name, kind in returned.fields.items() if known is not None else ():
-        if known is not None and known.fields.get(name) not in (None, kind):
+        if known is not None and known.fields.get(name) not in (None, in_expressions(kind)):
             message = f"`{name}` has another type in the step of another agent"
             reader.report("E203", agent.at("returns"), message, "declare it with the same type, or rename one of them")
     return returned
+
+
+def in_expressions(kind: Kind) -> Kind:
+    """The type of what an agent hands back. A url must not begin a URL, unless its hosts are declared."""
+    if kind.name == "url" and not kind.hosts:
+        return NO_BEGINNING
+    if kind.fields:
+        return replace(kind, fields={name: in_expressions(inner) for name, inner in kind.fields.items()})
+    return kind if kind.item is None else replace(kind, item=in_expressions(kind.item))
 
 
 def returned_in(steps: Map, zone: str) -> Kind | None:

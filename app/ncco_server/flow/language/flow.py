@@ -24,7 +24,7 @@ from ncco_server.flow.grammar.variables import (
 )
 from ncco_server.flow.hours.timezone import zone_written_in
 from ncco_server.flow.issues import FlowIssue
-from ncco_server.flow.language.agents import empty_answer, returned_in
+from ncco_server.flow.language.agents import empty_answer, in_expressions, returned_in
 from ncco_server.flow.language.choice import ChoiceDefinition
 from ncco_server.flow.language.defaults import Defaults, read_defaults
 from ncco_server.flow.language.hooks import EVENTS, Later, read_events
@@ -248,7 +248,7 @@ def read_flow(head: FlowHead, context: Context, issues: list[FlowIssue]) -> Read
     sections, reader = read_sections(words, reader, context.shared, context.dates)
     handed_back = returned_in(steps, head.zone)
     if handed_back is not None:
-        reader = replace(reader, scope=reader.scope.with_name(AGENT, handed_back))
+        reader = replace(reader, scope=reader.scope.with_name(AGENT, in_expressions(handed_back)))
     inherited = overlay(words.defaults, context.defaults)
     defaults = read_defaults(inherited, reader) if inherited else Defaults()
     reader = replace(reader, language=_language(defaults, sections), inherited=defaults.actions)
