@@ -362,7 +362,8 @@ async def said(request: WebhookRequest, wait: str) -> WebhookResponse:
 def _to_agent(found: AgentReply) -> WebhookResponse:
     session = found.session
     at = (session.flow, session.step) if session is not None else ("", "")
-    reply = Reply(None, _AGENT, found.outcome, *at, found.call, problem=found.problem)
+    problem = found.problem if found.status != 422 else "what the agent has sent does not fit"  # it may be anything
+    reply = Reply(None, _AGENT, found.outcome, *at, found.call, problem=problem)
     content = error_body(found.problem, found.cure) if found.problem else None
     response = WebhookResponse(reply, found.status, content)
     if found.retry_after_s:

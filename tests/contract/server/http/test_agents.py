@@ -94,8 +94,10 @@ def test_a_refused_request_says_what_is_wrong(client: httpx.Client, case: str) -
     assert 204 == client.post(path, json=HANDED).status_code
 
 
-def test_what_is_allowed_is_named(client: httpx.Client) -> None:
+def test_what_is_allowed_is_named_in_the_reply_only(client: httpx.Client, served: ServedProject) -> None:
     path, _ = begun(client, "leg-2")
+    assert "4929123" in client.post(path, json={"outcome": "4929123"}).text
+    assert not [line for line in served.lines if "4929123" in line]
     assert "allowed: person, done" == client.post(path, json={"outcome": "sales"}).json()["fix"]
     reply = client.post(path, json={"outcome": "person", "values": {"colour": "red"}})
     assert "allowed: order (text)" == reply.json()["fix"]
