@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from ncco_server.ncco.statuses import DIAL_FAILURES
 from ncco_studio.simulator import payloads
+from ncco_studio.simulator.agents import AgentBehaviour, converse, hand_back, lasting_s
 from ncco_studio.simulator.control import CallControl
 from ncco_studio.simulator.deliveries import replacement
 from ncco_studio.simulator.delivery import ReplyResult
@@ -177,18 +178,24 @@ class Dial:
         platform = self._platform
         begun_s = self._leg.at
         limit = float(self._action.get("limit") or 7200)
-        ends = min(behaviour.talks_s, limit)
+        talks_s = behaviour.talks_s
+        if isinstance(behaviour, AgentBehaviour):
+            talks_s = lasting_s(platform, behaviour)
+            leg.begin(converse(platform, leg, self._caller, behaviour))
+        ends = min(talks_s, limit)
         ncco = yield from self._detect(tuple(event for event in events if event.after_s < begun_s + ends))
         if ncco is not None or leg.over.is_fired:
             return ncco
         if (yield from first_of(leg.over, within=begun_s + ends - leg.at)) is not None:
             return None
-        if behaviour.talks_s > limit:
+        if talks_s > limit:
             platform.end(leg, "platform")
         elif behaviour.outcome == "disconnected":
+            if isinstance(behaviour, AgentBehaviour):
+                yield from hand_back(leg, behaviour)
             return (yield from self._disconnect())
         elif behaviour.hangs_up_first:
-            platform.end(leg, "user")
+            platform.end(leg, "platform" if self._is_socket else "user")  # a websocket that is not closed, by REST
         else:
             platform.end(self._caller, "user")
             yield from first_of()

@@ -420,9 +420,10 @@ class SimulatedConversation:
         """Nobody hears it before a named conversation starts."""
         if self.name and not self.started.is_fired:
             return
+        kind: HeardKind = "agent" if speaker.identity.endpoint_type == "websocket" else "voice"
         for listener in self.legs:
             if listener is not speaker and self._hears(listener, speaker):
-                listener.note("voice", text, seconds)
+                listener.note(kind, text, seconds)
 
     def _hears(self, listener: Leg, speaker: Leg) -> bool:
         """Both sides must allow it. Source: NCCO reference, Conversation (canSpeak, canHear, mute)."""

@@ -93,3 +93,7 @@ def address_of(endpoint: Mapping[str, Any]) -> str:
     return str(
         endpoint.get("uri") or "sip:" + "@".join(endpoint[name] for name in ("user", "domain") if name in endpoint)
     )
+
+
+def is_websocket(address: str) -> bool:
+    return address.startswith(("ws:", "wss:"))

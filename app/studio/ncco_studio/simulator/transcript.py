@@ -9,11 +9,12 @@ from typing import Any, ClassVar, Literal, TypeAlias
 Action: TypeAlias = dict[str, Any]
 Ncco: TypeAlias = list[Action]
 HeardKind: TypeAlias = Literal[
-    "ringing", "talk", "stream", "tone", "music", "beep", "keys", "joined", "left", "voice", "pressed", "spoke",
-    "hung up", "ended",
+    "ringing", "talk", "stream", "tone", "music", "beep", "keys", "joined", "left", "voice", "agent", "pressed",
+    "spoke", "hung up", "ended",
 ]  # fmt: skip
 """Tone is a ringback tone, music the hold music before a conversation starts. Keys are DTMF tones for this party,
-which itself pressed or spoke; joined, left and voice are other parties. If the call ended, the platform hung up.
+which itself pressed or spoke; joined, left and voice are other parties, agent one behind a websocket. If the call
+ended, the platform hung up.
 """
 
 

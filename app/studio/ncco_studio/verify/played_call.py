@@ -22,7 +22,7 @@ from ncco_server.issue import listed
 from ncco_server.store import TurnRow
 from ncco_server.terminal import printable
 from ncco_studio.simulator.legs import CallIsOver, Leg
-from ncco_studio.simulator.parties import PartyOutcome
+from ncco_studio.simulator.parties import PartyOutcome, is_websocket
 from ncco_studio.simulator.scheduler import NoProgress
 from ncco_studio.simulator.transcript import AwaitedInput, CallMoment, Waited
 from ncco_studio.verify.scenarios.model import Scenario
@@ -119,7 +119,7 @@ class AcceptedInput(NamedTuple):
 
 def outcomes_of(dialled: Waited) -> tuple[PartyOutcome, ...]:
     """`human` and `beep` need machine detection in the `connect`."""
-    if dialled.address.startswith(("ws:", "wss:")):
+    if is_websocket(dialled.address):
         return FOR_WEBSOCKETS
     is_heard_out = "advancedMachineDetection" in dialled.action
     detected: tuple[PartyOutcome, ...] = ("human",) if is_heard_out or "machineDetection" in dialled.action else ()

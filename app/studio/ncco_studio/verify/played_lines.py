@@ -44,6 +44,7 @@ _WORDS: Final[Mapping[HeardKind, _Wording]] = {
     "music": _Wording("sound", "hears", "hold music {}", "music"),
     "beep": _Wording("sound", "hears", "a beep"),
     "voice": _Wording("note", "hears", "another party: “{}”"),
+    "agent": _Wording("said", "agent"),
     "pressed": _Wording("did", "presses"),
     "spoke": _Wording("did", "says"),
     "keys": _Wording("note", "sends"),

@@ -18,7 +18,7 @@ from ncco_studio.verify.scenarios import script
 from ncco_studio.verify.scenarios.listener import PromptListener, first_unheard
 from ncco_studio.verify.scenarios.observed_call import ObservedCall
 from ncco_studio.verify.scenarios.result import Difference, Result
-from ncco_studio.verify.scenarios.script import DialStep, ScriptStep
+from ncco_studio.verify.scenarios.script import PartyStep, ScriptStep
 from ncco_studio.verify.scenarios.values import Excerpt
 
 ENDLESS_AFTER_S: Final = 2 * 3600
@@ -37,8 +37,8 @@ UNSCRIPTED: Final = Behaviour("completed")
 
 
 def parties_of(steps: Iterable[ScriptStep]) -> Parties:
-    """Without any `dial` in the script, all parties answer."""
-    return Parties(other=None if any(isinstance(step, DialStep) for step in steps) else UNSCRIPTED)
+    """Without any `dial` or `agent` in the script, all parties answer."""
+    return Parties(other=None if any(isinstance(step, PartyStep) for step in steps) else UNSCRIPTED)
 
 
 class ScriptMismatch(Exception):
@@ -58,13 +58,13 @@ class Caller:
         self._parties = placed.vonage.parties
         self._result = result
         self._listener = PromptListener()
-        self._dials: list[tuple[script.ScriptedParty, int]] = []
+        self._dials: list[tuple[PartyStep, int]] = []
         self._scripted = 0
         self._continues_after_script = any(FAULTS[name].lasts for name in result.scenario.expect.without)
 
     async def play(self, steps: tuple[ScriptStep, ...]) -> None:
         """Play the script, continue until the call next waits for the caller, and hang up."""
-        self._scripted = sum(isinstance(step, DialStep) for step in steps)
+        self._scripted = sum(isinstance(step, PartyStep) for step in steps)
         try:
             for step, following in zip_longest(steps, steps[1:]):
                 await self._step(step)
@@ -111,8 +111,8 @@ class Caller:
             if problem:
                 raise self._differs(step.place, problem, found=described(moment))
             self._listener.skip()
-        if isinstance(step, DialStep):
-            self._meet(step.party)
+        if isinstance(step, PartyStep):
+            self._meet(step)
 
     def _differs(self, place: Place, message: str, expected: str = "", found: str = "") -> ScriptMismatch:
         return ScriptMismatch(Difference(place, message, expected, found, at=self._leg.at))
@@ -193,7 +193,7 @@ class Caller:
         if left_s > TOLERANCE_S and not self._leg.is_over:
             raise self._differs(place, f"{MOST_WEBHOOKS:,} webhooks have arrived with {left_s:.1f} s still to wait")
 
-    def _meet(self, party: script.ScriptedParty) -> None:
+    def _meet(self, party: PartyStep) -> None:
         """Note who is dialled. After the script's last `dial`, set how all further parties behave."""
         self._scripted -= 1
         if not self._scripted:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import field, replace
 from typing import Annotated, Any, ClassVar, Final, Literal, Protocol, Self, get_args
 
 from ncco_server.errors import AppError
@@ -16,8 +16,9 @@ from ncco_server.ncco.durations import plain
 from ncco_server.ncco.statuses import WEBHOOK_STATUSES
 from ncco_server.ncco.value_types import Number, digits_in
 from ncco_server.suggest import nearest
+from ncco_studio.simulator.agents import AgentBehaviour, Who
 from ncco_studio.simulator.legs import SURE, Leg
-from ncco_studio.simulator.parties import Behaviour, PartyOutcome, Words
+from ncco_studio.simulator.parties import ENDLESS, Behaviour, PartyOutcome, Words, is_websocket
 from ncco_studio.simulator.platform import Vonage
 from ncco_studio.simulator.transcript import AwaitedInput, CallMoment, MomentKind
 from ncco_studio.verify.scenarios.values import (
@@ -32,11 +33,13 @@ from ncco_studio.verify.scenarios.values import (
     listed,
     node_of,
     read_as,
+    read_json,
     read_keys,
     read_word,
     seconds_of,
 )
 
+AgentAct = Literal["closes", "silent", "hangs up", "unreachable"]
 FaultKind = Literal["unreadable", "lost", "refused", "away", "gone"]
 
 
@@ -49,6 +52,13 @@ class ScriptedCall(Protocol):
 
 
 FAULTS: Final[tuple[FaultKind, ...]] = get_args(FaultKind)
+_AGENT_ACTS: Final[Mapping[AgentAct, tuple[PartyOutcome, float]]] = {
+    "closes": ("disconnected", 0),
+    "silent": ("completed", ENDLESS),
+    "hangs up": ("completed", 0),
+    "unreachable": ("unanswered", 0),
+}
+"""How the leg ends, and after how long; 0 for when the agent says. Source: WebSocket guide."""
 OUTCOMES: Final[tuple[str, ...]] = get_args(PartyOutcome)
 STATUSES: Final = (*WEBHOOK_STATUSES, "transcribed", "success", "failure")
 """Source: webhook reference, Call status events, Transcription and Payment."""
@@ -294,13 +304,30 @@ class ScriptedParty(ScenarioModel):
         return Behaviour(self.outcome, self.rings, self.talks, self.hangs_up == "party", acts_of(self.presses))
 
 
-class DialStep(ScriptStep):
+class PartyStep(ScriptStep):
+    """Sets what the next dialled party does."""
+
+    when_done: ClassVar = ("dial",)
+    awaits: ClassVar = ("dial",)
+
+    @property
+    def behaviour(self) -> Behaviour:
+        raise NotImplementedError
+
+    @property
+    def hears(self) -> tuple[Excerpt, ...]:
+        """What the party must hear from its own flow."""
+        return ()
+
+    async def perform(self, call: ScriptedCall) -> None:
+        await call.leg.decide(self.behaviour)
+
+
+class DialStep(PartyStep):
     """Sets who is dialled next, and the result."""
 
     word: ClassVar = "dial"
     summary: ClassVar = "{0.party.result}"
-    when_done: ClassVar = ("dial",)
-    awaits: ClassVar = ("dial",)
     otherwise: ClassVar = "no phone is ringing now"
 
     party: ScriptedParty = written_as("dial", default=ScriptedParty())
@@ -312,8 +339,85 @@ class DialStep(ScriptStep):
         other = f"{address} is dialled, not {self.party.to}" if is_other else ""
         return super().problem_at(moment, leg) or other
 
-    async def perform(self, call: ScriptedCall) -> None:
-        await call.leg.decide(self.party.behaviour)
+    @property
+    def behaviour(self) -> Behaviour:
+        return self.party.behaviour
+
+    @property
+    def hears(self) -> tuple[Excerpt, ...]:
+        return self.party.hears
+
+
+class SaidLine(ScenarioModel):
+    """A line of the conversation with an agent."""
+
+    agent: str = ""
+    """what the agent says"""
+    caller: str = ""
+    """what the caller says"""
+
+    @property
+    def line(self) -> tuple[Who, str]:
+        return ("agent", self.agent) if self.agent else ("caller", self.caller)
+
+    @classmethod
+    def build(cls, fields: Fields, reader: Reader, **made: Any) -> Self | None:
+        """See `MapForm.build`; one of both is required."""
+        found = super().build(fields, reader, **made)
+        if found is not None and bool(found.agent) == bool(found.caller):
+            reader.report("S103", fields.place, "a line is what one of them says", "write `{agent: text}`")
+        return found
+
+
+class ScriptedAgent(ScenarioModel):
+    """What the agent at a websocket does."""
+
+    short: ClassVar = "does"
+    hints: ClassVar = {"outcome": "write `hands`", "returns": "write `values`"}
+
+    hands: str = ""
+    """the outcome that it hands back before it closes its websocket"""
+    values: Annotated[Mapping[str, Any], Notation(read_json, ANY_MAP)] = field(default_factory=dict)
+    """the values that it hands back with the outcome"""
+    does: AgentAct = "closes"
+    """without `hands`: `closes` its websocket, is `silent` up to the limit, `hangs up` by REST, or is `unreachable`"""
+    after: Annotated[float, SECONDS] = 10.0
+    """how long it has the caller before it does that"""
+    said: Annotated[tuple[SaidLine, ...], listed(SaidLine.read, SaidLine.json_schema())] = ()
+    """the conversation, as it tells it to the server: [{agent: Hello}, {caller: A refund}]"""
+
+    @property
+    def result(self) -> str:
+        if self.hands:
+            return f"is handed back as {self.hands}"
+        return f"has an agent that {'is ' if self.does in ('silent', 'unreachable') else ''}{self.does}"
+
+    @property
+    def behaviour(self) -> Behaviour:
+        outcome, talks_s = _AGENT_ACTS[self.does]
+        hands = {"outcome": self.hands, "values": self.values} if self.hands else {}
+        said = tuple(each.line for each in self.said)
+        return AgentBehaviour(outcome, talks_s=talks_s or self.after, hands=hands, said=said)
+
+
+class AgentStep(PartyStep):
+    """Sets what the agent does that the caller is connected to next."""
+
+    word: ClassVar = "agent"
+    summary: ClassVar = "{0.agent.result}"
+    otherwise: ClassVar = "no agent is being connected now"
+
+    agent: ScriptedAgent = written_as("agent", default=ScriptedAgent())
+    """what the agent does that the caller is connected to next"""
+
+    def problem_at(self, moment: CallMoment, leg: Leg) -> str:
+        address = moment.waited.address if moment.waited is not None else ""
+        is_other = address and not is_websocket(address)
+        return super().problem_at(moment, leg) or (f"{address} is dialled, which is not an agent" if is_other else "")
+
+    @property
+    def behaviour(self) -> Behaviour:
+        return self.agent.behaviour
 
 
 class RecordedMessage(ScenarioModel):
@@ -435,11 +539,11 @@ class FaultStep(ScriptStep):
 
 
 KINDS: Final = (
-    HearStep, PressStep, SpeakStep, SilenceStep, DialStep, RecordStep, WaitStep, UntilStep, HangUpStep, EndStep,
-    EventStep, FaultStep,
+    HearStep, PressStep, SpeakStep, SilenceStep, DialStep, AgentStep, RecordStep, WaitStep, UntilStep, HangUpStep,
+    EndStep, EventStep, FaultStep,
 )  # fmt: skip
 STEPS: Final[Mapping[str, type[ScriptStep]]] = {kind.word: kind for kind in KINDS}
-EXPECTING: Final = (HearStep, UntilStep, DialStep, EndStep, RecordStep)
+EXPECTING: Final = (HearStep, UntilStep, PartyStep, EndStep, RecordStep)
 """Steps that can make a scenario fail."""
 
 
