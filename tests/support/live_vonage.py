@@ -20,10 +20,13 @@ ACCESS: Final = {"VONAGE_APPLICATION_ID": APPLICATION_ID, "VONAGE_PRIVATE_KEY": 
 
 
 @asynccontextmanager
-async def live_vonage(parties: Parties, speed: float = 1.0) -> AsyncIterator[tuple[str, LiveVonage]]:
+async def live_vonage(
+    parties: Parties, speed: float = 1.0, answer_url: str = "", event_url: str = "", *, opens_sockets: bool = False
+) -> AsyncIterator[tuple[str, LiveVonage]]:
     """A virtual Vonage on the loopback, and its URL."""
-    application = Application("", "", application_id=APPLICATION_ID)
-    live = LiveVonage(application, rsa_key().public_key(), parties, HttpServer(), speed)
+    application = Application(answer_url, event_url, application_id=APPLICATION_ID)
+    key = rsa_key().public_key()
+    live = LiveVonage(application, key, parties, HttpServer(), speed, opens_sockets=opens_sockets)
     listener = socket.create_server(("127.0.0.1", 0))
     serving = asyncio.create_task(live.serve(listener))
     try:

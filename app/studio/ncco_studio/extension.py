@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "graph": "Draw flows: their steps, and the paths between them.",
     "console": "Set the console's passwords, or print a link that opens it.",
     "schema": "Print the JSON Schema of flow files, of scenarios, or of the NCCO.",
+    "agent": "Call a speech bot at a websocket as Vonage does, and print what a caller would meet.",
     "vonage": "Run a virtual Vonage on this machine, with its REST API for calls.",
 }
 """The commands with short descriptions. Their modules are `ncco_studio.commands.<name>`, with _ for -."""

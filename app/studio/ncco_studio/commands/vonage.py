@@ -76,8 +76,8 @@ Examples:
   ncco vonage --tls --speed 10                           for SDKs that only use https
   ncco vonage --people people.yaml                       who picks up, and what they press
 
-Only webhooks leave this machine, and no phone rings. Exit codes: 0 stopped, 2 the address is in use or an option
-is wrong.""",
+Only webhooks and websockets leave this machine, and no phone rings. Exit codes: 0 stopped, 2 the address is in use or
+an option is wrong.""",
 )
 @click.option("--port", type=click.IntRange(0, 65535), default=9000, show_default=True, help="Port on 127.0.0.1.")
 @click.option(
@@ -134,7 +134,7 @@ def command(
     if tls:
         _write_certificate()
     click.echo(_greeting(address, application, is_own_key=not own_key, is_tls=tls))
-    live = LiveVonage(application, key.public_key(), Parties(people), HttpServer(), speed)
+    live = LiveVonage(application, key.public_key(), Parties(people), HttpServer(), speed, opens_sockets=True)
     certificate = (CERTIFICATE_FILE, CERTIFICATE_KEY_FILE) if tls else None
     with suppress(KeyboardInterrupt):
         asyncio.run(live.serve(listener, _Narrator(live.vonage).tell, certificate))

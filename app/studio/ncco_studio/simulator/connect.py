@@ -12,11 +12,20 @@ from ncco_studio.simulator.agents import AgentBehaviour, converse, hand_back, la
 from ncco_studio.simulator.control import CallControl
 from ncco_studio.simulator.deliveries import replacement
 from ncco_studio.simulator.delivery import ReplyResult
-from ncco_studio.simulator.legs import Identity, Leg, SimulatedConversation, Sound
-from ncco_studio.simulator.parties import DETAILS, ENDLESS, MACHINES, UNSPECIFIC, Behaviour, Words, address_of
+from ncco_studio.simulator.legs import Identity, InputQueue, Leg, SimulatedConversation, Sound
+from ncco_studio.simulator.parties import (
+    DETAILS,
+    ENDLESS,
+    MACHINES,
+    UNSPECIFIC,
+    Behaviour,
+    LiveSocket,
+    Words,
+    address_of,
+)
 from ncco_studio.simulator.playback import Playback
 from ncco_studio.simulator.scheduler import Process, Routine, Signal, first_of
-from ncco_studio.simulator.transcript import Action, AwaitedDial, Ncco
+from ncco_studio.simulator.transcript import Action, AwaitedDial, AwaitedKeys, Ncco, PressedKey
 
 DETECTION_S: Final = 5.0
 """From the answer to the result of machine detection. Our estimate."""
@@ -54,6 +63,7 @@ class Dial:
         self._leg = platform.new_leg(identity, alone, platform.target(action, caller), caller.root)
         caller.dialled.append(self._leg)
         self.ringing = self._ring()
+        self._closed = Signal()
 
     def run(self) -> Routine[Ncco | None]:
         """The NCCO in the reply to an event, which replaces the current one; None if that continues."""
@@ -62,11 +72,46 @@ class Dial:
         if self._has_plus and self._platform.assumes.plus_sign == "refused":
             self._leg.problem = f"the platform refuses +{self._address}: write it without the plus sign"
             behaviour = Behaviour("failed", rings_s=0)
+        elif self._is_live_socket and self._platform.parties.open_socket is not None:
+            behaviour = yield from self._open(self._platform.parties.open_socket(self._endpoint))
         else:
             behaviour = yield from ring(self._platform, self._leg, self._caller, self._action)
         if behaviour.outcome in DETAILS:
             return (yield from self._fail(behaviour))
         return (yield from self._answered(behaviour))
+
+    @property
+    def _is_live_socket(self) -> bool:
+        return self._is_socket and self._address not in self._platform.parties.known
+
+    def _open(self, socket: LiveSocket) -> Routine[Behaviour]:
+        self._closed = socket.closed
+        self._platform.scheduler.spawn(self._close_with_leg(socket))
+        longest = float(self._action.get("timeout", 60))
+        if (yield from first_of(socket.opened, socket.closed, within=longest)) is not socket.opened:
+            socket.hang_up()
+            return Behaviour(socket.outcome, rings_s=0)
+        for relaying in (self._relay_keys(socket), self._relay_speech(socket)):
+            self._leg.processes.append(self._platform.scheduler.spawn(relaying))
+        return Behaviour("disconnected", rings_s=0, talks_s=ENDLESS)
+
+    def _close_with_leg(self, socket: LiveSocket) -> Routine[None]:
+        yield from first_of(self._leg.over)
+        socket.hang_up()
+
+    def _relay_keys(self, socket: LiveSocket) -> Routine[None]:
+        self._caller.wait_for_party(AwaitedKeys(self._action))
+        try:
+            with InputQueue((self._caller, PressedKey)) as keys:
+                while isinstance(key := (yield from keys.take(None)), PressedKey):
+                    socket.press(key.digit)
+        finally:
+            self._caller.stop_waiting()
+
+    def _relay_speech(self, socket: LiveSocket) -> Routine[None]:
+        while True:
+            yield from first_of(socket.spoke)
+            self._leg.conversation.relay_speech(self._leg, "", socket.spoke_s)
 
     def _from(self) -> str | None:
         """It is unverified that the default is our own number."""
@@ -186,9 +231,10 @@ class Dial:
         ncco = yield from self._detect(tuple(event for event in events if event.after_s < begun_s + ends))
         if ncco is not None or leg.over.is_fired:
             return ncco
-        if (yield from first_of(leg.over, within=begun_s + ends - leg.at)) is not None:
+        ended = yield from first_of(leg.over, self._closed, within=begun_s + ends - leg.at)
+        if ended is leg.over:
             return None
-        if talks_s > limit:
+        if ended is None and talks_s > limit:
             platform.end(leg, "platform")
         elif behaviour.outcome == "disconnected":
             if isinstance(behaviour, AgentBehaviour):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias
+
+from ncco_studio.simulator.scheduler import Signal
 
 PartyOutcome: TypeAlias = Literal[
     "answered", "completed", "human", "machine", "beep", "disconnected",
@@ -60,6 +62,27 @@ class Behaviour:
     sip_code: int | None = None
 
 
+class LiveSocket(Protocol):
+    """A websocket that is really opened.
+
+    Attributes:
+        opened, closed: only the second one fires if it cannot be opened; `outcome` then says why.
+        spoke: fires when the agent has said something, which took `spoke_s`.
+    """
+
+    opened: Signal
+    closed: Signal
+    spoke: Signal
+    outcome: PartyOutcome
+    spoke_s: float
+
+    def press(self, key: str) -> None:
+        """Send a key of the caller."""
+
+    def hang_up(self) -> None:
+        """Close it; `closed` does not wait for that."""
+
+
 @dataclass(slots=True)
 class Parties:
     """The behaviour of all parties that may be dialled.
@@ -67,10 +90,12 @@ class Parties:
     Attributes:
         known: by number, user, URI or extension, one behaviour for all dials or one per dial; the last one repeats.
         other: for everybody else; None if each dial waits for `Leg.decide`.
+        open_socket: opens the websockets that are not `known`; None if they are parties like the others.
     """
 
     known: Mapping[str, Behaviour | Sequence[Behaviour]] = field(default_factory=dict)
     other: Behaviour | None = field(default_factory=Behaviour)
+    open_socket: Callable[[Mapping[str, Any]], LiveSocket] | None = None
     _dials: dict[str, int] = field(default_factory=dict)
 
     def next_dial(self, address: str) -> Behaviour | None:

@@ -112,6 +112,15 @@ class AwaitedDial(Waited):
     is_for_caller = False
 
 
+class AwaitedKeys(Waited):
+    """Keys for an open websocket."""
+
+    kind = "dial"
+
+    def is_ended_by(self, given: PartyInput) -> bool:
+        return isinstance(given, PressedKey)
+
+
 MomentKind: TypeAlias = Literal["input", "record", "dial", "until", "idle", "end"]
 
 

@@ -55,6 +55,7 @@ _WORDS: Final[Mapping[HeardKind, _Wording]] = {
 }
 _WORDLESS: Final[Mapping[HeardKind, _Wording]] = {
     "voice": _Wording("note", "hears", "another party for {:g} s"),
+    "agent": _Wording("note", "hears", "an agent for {:.1f} s"),
     "spoke": _Wording("did", "speaks", "for {:g} s"),
 }
 

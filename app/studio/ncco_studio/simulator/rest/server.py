@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -16,12 +16,14 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from uvicorn import Config, Server
 
+from ncco_server.ncco.signing import authorization, payload_hash
 from ncco_studio.simulator.clock import VirtualClock, in_ms
 from ncco_studio.simulator.delivery import Application
 from ncco_studio.simulator.parties import Parties
 from ncco_studio.simulator.platform import Vonage
 from ncco_studio.simulator.rest.access import Access
 from ncco_studio.simulator.rest.api import Platform, calls_api
+from ncco_studio.simulator.rest.websockets import OpenedSocket
 from ncco_studio.simulator.scheduler import Process, Scheduler
 from ncco_studio.simulator.servers import HttpServer, Request, Response, ask_in_time
 
@@ -81,17 +83,48 @@ class LiveScheduler(Scheduler):
 class LiveVonage:
     """Time passes at `speed` virtual seconds per real second.
 
-    Change `vonage` only inside `scheduler.in_step()`.
+    Change `vonage` only inside `scheduler.in_step()`. If it `opens_sockets`, websockets that are no known party are
+    really opened.
     """
 
     def __init__(
-        self, application: Application, key: RSAPublicKey, parties: Parties, http: HttpServer, speed: float = 1.0
+        self,
+        application: Application,
+        key: RSAPublicKey,
+        parties: Parties,
+        http: HttpServer,
+        speed: float = 1.0,
+        *,
+        opens_sockets: bool = False,
     ) -> None:
         clock = VirtualClock(datetime.now(UTC))
         self._http = http
         self._access = Access(application.application_id, key, lambda: http.now)
         self.scheduler = LiveScheduler(clock, partial(ask_in_time, http), speed)
         self.vonage = Vonage(application, http, clock, parties, seed=token_hex(), scheduler=self.scheduler)
+        self._speed = speed
+        self._sockets: set[asyncio.Task[None]] = set()
+        if opens_sockets:
+            parties.open_socket = self._open_socket
+
+    def _open_socket(self, endpoint: Mapping[str, Any]) -> OpenedSocket:
+        opened = OpenedSocket(endpoint, self._authorization(endpoint), self.scheduler.in_step, self._speed)
+        self._sockets.add(opened.task)
+        opened.task.add_done_callback(self._sockets.discard)
+        return opened
+
+    def _authorization(self, endpoint: Mapping[str, Any]) -> str:
+        """It is unverified what the token of the handshake contains. Source: NCCO reference, WebSocket."""
+        written = endpoint.get("authorization") or {}
+        own = self.vonage.application
+        if written.get("type") == "custom":
+            return str(written.get("value", ""))
+        if not written or not own.signature_secret:
+            return ""
+        hashed = payload_hash("GET", str(endpoint["uri"]), b"")
+        accounts = {"api_key": own.api_key, "application_id": own.application_id}
+        signed = authorization(own.signature_secret, self._http.now, str(next(self.vonage.ids)), hashed, **accounts)
+        return signed["authorization"]
 
     async def serve(
         self, listener: socket, after: Callable[[], None] = lambda: None, certificate: tuple[Path, Path] | None = None
@@ -108,8 +141,9 @@ class LiveVonage:
                 ended.result()
             finally:
                 server.should_exit = True
-                tasks[0].cancel()
-                await asyncio.wait(tasks)
+                for task in (tasks[0], *self._sockets):
+                    task.cancel()
+                await asyncio.wait([*tasks, *self._sockets])
 
 
 class PartOfAProcess(Server):
