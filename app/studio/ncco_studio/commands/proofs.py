@@ -155,7 +155,9 @@ def _summary(verdict: FlowVerdict, source: Source) -> Iterator[str]:
         shown += f"{', stopped' if faults else ''} at {verdict.stopped}"
     sizes = {"state": verdict.states, "edge": verdict.edges, "NCCO": verdict.nccos}
     counts = ", ".join(counted(number, noun) for noun, number in sizes.items())
-    yield f"{verdict.flow}: {shown}: {counts}, {verdict.seconds:.2f} s"
+    relies = verdict.relies if verdict.status in ("proved", "walked") else ()
+    shown += f", {'; '.join(relies)};" if relies else ":"
+    yield f"{verdict.flow}: {shown} {counts}, {verdict.seconds:.2f} s"
     if verdict.growth:
         yield f"  {verdict.growth}"
     for name, values in verdict.representatives.items():
@@ -174,7 +176,10 @@ def _conclusion(verdicts: Sequence[FlowVerdict]) -> str:
     sampled = sorted({name for each in verdicts for name in each.representatives})
     states = counted(sum(each.states for each in verdicts), "state")
     edges = counted(sum(each.edges for each in verdicts), "edge")
-    return f"No caller gets lost: {states}, {edges}" + (f"; only samples of {', '.join(sampled)}" if sampled else "")
+    speaking = ", if the agents speak" if any(each.relies for each in verdicts) else ""
+    return f"No caller gets lost{speaking}: {states}, {edges}" + (
+        f"; only samples of {', '.join(sampled)}" if sampled else ""
+    )
 
 
 def _verdict_document(verdict: FlowVerdict, source: Source) -> dict[str, Any]:
@@ -185,6 +190,7 @@ def _verdict_document(verdict: FlowVerdict, source: Source) -> dict[str, Any]:
         "representatives": {name: list(values) for name, values in verdict.representatives.items()},
         "never": [{"step": each.step, "outcome": each.name} for each in verdict.never],
         "certain": verdict.is_certain,
+        "relies": verdict.relies,
     }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ncco_server.flow.issues import FlowRule
+from ncco_server.flow.language.agents import DONE
 from ncco_server.flow.model import Step
 from ncco_server.issue import RuleBook
 from ncco_server.ncco.statuses import DETECTIONS, DISCONNECTED
@@ -15,8 +16,8 @@ from ncco_server.ncco.statuses import DETECTIONS, DISCONNECTED
 _NOT_CAUGHT: Final = "R113"
 _TOLERANCE: Final = 0.01
 """Times in a call are rounded."""
-_AFTER_CONVERSATION: Final = frozenset({"completed", DISCONNECTED, *DETECTIONS})
-"""Dial outcomes of callers who have talked, or are talking, to somebody.
+_AFTER_CONVERSATION: Final = frozenset({"completed", DISCONNECTED, *DETECTIONS, DONE})
+"""Outcomes of dials and agents, of callers who have talked, or are talking, to somebody.
 
 After machine detection, the party is connected unless the reply is an NCCO. Source: webhook reference, machine
 detection (`continue`).
@@ -75,5 +76,5 @@ def failure_of(code: str, step: Step | None) -> str:
 
 
 def may_end_silently(dial_outcome: str, *, is_chosen: bool, enters: bool) -> bool:
-    """`dial_outcome` is "" if no dial has just ended."""
+    """`dial_outcome` is that of an agent, too; "" if nobody has just left."""
     return dial_outcome in _AFTER_CONVERSATION or (is_chosen and not enters)

@@ -56,6 +56,19 @@ def test_a_proof_warns_about_what_is_unknown_about_the_platform(text: str, begin
     assert begins == [message[: len(begin)] for message, begin in zip(messages, begins, strict=True)]
 
 
+@each_case(("text", "relies"), [("", True), ("after_connect: continues\n", False), ("after_connect: ends\n", True)])
+def test_a_proof_says_that_the_limit_of_an_agent_relies_on_the_platform(text: str, relies: bool, project: Path) -> None:
+    agent = (
+        '    agent: {uri: "wss://bot.example.com/calls", limit: 10m}\n    on: {done: end, failed: bye, too_long: bye}\n'
+    )
+    before, _, rest = FLOW.partition("  dial:\n")
+    after = rest[rest.index("  bye:") :]
+    (project / "flows/sales.yaml").write_text(f"{before}  dial:\n{agent}{after}", encoding="utf-8")
+    (flow,) = json_of(ncco("prove", "--format", "json", cwd=project, env=seen(project, text)))["flows"]
+
+    assert relies is any("too_long" in each for each in flow["relies"])
+
+
 def test_a_scenario_plays_on_the_observed_platform(project: Path) -> None:
     assert 0 == ncco("test", cwd=project, env=seen(project, "after_connect: continues\n")).exit_code
     done = ncco("test", cwd=project, env=seen(project, "after_connect: ends\n"))

@@ -23,7 +23,7 @@ from ncco_studio.verify.prove.listening import DURATIONS
 from ncco_studio.verify.prove.proof import Proof
 from ncco_studio.verify.prove.properties import Violation, undecided_dials
 from ncco_studio.verify.prove.space import Transition
-from ncco_studio.verify.prove.triggers import Trigger
+from ncco_studio.verify.prove.trigger import Trigger
 from ncco_studio.verify.prove.uses import flows_run_from
 from ncco_studio.verify.scenarios.files import WrittenScenario
 from ncco_studio.verify.scenarios.model import HoursByHand, ScenarioCall

@@ -24,13 +24,16 @@ from ncco_server.engine import (
     Turn,
     TurnContext,
     WaitRef,
+    agent_wait,
     begin,
     begin_called,
     begin_placed,
     detected,
     ended,
     fail,
+    hand_back,
     hang_up,
+    noted,
     observe,
     resume,
     without_store,
@@ -71,8 +74,8 @@ from ncco_studio.verify.prove.space import (
     TurnKind,
 )
 from ncco_studio.verify.prove.states import MANY_STATES, MARGIN, SMALL_MARGIN, States
+from ncco_studio.verify.prove.trigger import Trigger
 from ncco_studio.verify.prove.triggers import (
-    Trigger,
     Triggers,
     detections_at,
     ends_with_dial,
@@ -257,7 +260,7 @@ class Explorer:
         self, session: Session, trigger: Trigger, env: Env, now: datetime, dials: int = NO_DIAL_LIMIT
     ) -> Playing[Turn] | Playing[Turn | None]:
         where = (session.at or session.flow, session.step)
-        if trigger.kind == "held":
+        if trigger.kind == "held" or trigger.waited:
             session = session._replace(entered_at=now - timedelta(seconds=trigger.waited))
         elif where not in self.liveness.replays_by_time or session.entered_at is None:
             session = session._replace(entered_at=now)
@@ -266,6 +269,11 @@ class Explorer:
             return detected(self.root, session, trigger.line["dial"]["outcome"], trigger.given, context)
         if trigger.fault == "refused":
             return fail(self.root, session, context, "Vonage refused the NCCO it was sent")
+        agent = agent_wait(session)
+        if agent is not None and trigger.reported is not None:
+            session = noted(session, agent, trigger.reported, now)
+        for body in trigger.handed:
+            session = hand_back(self.root, session, body, context)
         return resume(self.root, session, session.waits[trigger.wait], trigger.webhook, context, seen=trigger.seen)
 
     def _hang_up(self, state: State) -> None:

@@ -9,7 +9,9 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
+from ncco_server.flow.action import AGENT
 from ncco_server.flow.frame import Assignment, Runs, Target
+from ncco_server.flow.language.agents import Agent
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.runtime import Way
 from ncco_studio.verify.prove.expressions import LENGTH, names_that_may_fail, reads
@@ -149,6 +151,8 @@ class _StepLiveness:
         live = _before(way.sets, self._at(way.target))
         if way.passes_input and self.step.exit.asked is not None:
             live = _without(live, {"input", *([way.fills.name] if way.fills is not None else [])})
+        if isinstance(self.step.exit, Agent) and way.name in self.step.exit.allowed:
+            live = _without(live, {AGENT})
         return live
 
     def _at(self, target: Target) -> Live:

@@ -16,6 +16,7 @@ from ncco_server.ncco.statuses import DIAL_FAILURES
 from ncco_studio.pictures.graph import OutcomeKey
 from ncco_studio.verify.faults import FAULTS
 from ncco_studio.verify.outcomes import FlowOutcome, outcomes_of
+from ncco_studio.verify.prove.agents import taken_for_granted
 from ncco_studio.verify.prove.environment import Arrival
 from ncco_studio.verify.prove.explore import Env, Explorer
 from ncco_studio.verify.prove.graph import Paths
@@ -67,6 +68,7 @@ class FlowVerdict:
         growth: the cause of a large exploration, or "".
         entered: the steps that some call enters, as (flow, step).
         undecided: of them, lines that certainly never decide.
+        relies: what a proof takes for granted, as parts of a sentence.
         unplayed: the violation that the simulator does not reproduce, and that has stopped the proof.
     """
 
@@ -84,6 +86,7 @@ class FlowVerdict:
     growth: str
     entered: frozenset[tuple[str, str]]
     undecided: tuple[FoundViolation, ...]
+    relies: tuple[str, ...]
     unplayed: FoundViolation | None = None
 
     @property
@@ -186,6 +189,7 @@ def prove(
         growth=states.growth(space.states),
         entered=space.entered,
         undecided=tuple(undecided(flow, space)) if is_sure else (),
+        relies=tuple(taken_for_granted(flow, space.entered, limits.after_connect)),
     )
     return Proof(verdict, flow, space, proved, values.env, states.clamped, limits)
 

@@ -218,7 +218,7 @@ def _dead_ends(explored: Explored, turn: Transition) -> Iterator[Violation]:
     is_chosen = turn.kind == "accepted" or returns
     is_moved = turn.trigger.kind == "detected"  # it has heard something before
     is_hung_up_on = turn.detected in ("machine", "beep") and not turn.entered
-    is_meant = may_end_silently(turn.dial_outcome, is_chosen=is_chosen, enters=bool(turn.entered))
+    is_meant = may_end_silently(turn.dial_outcome or turn.handed_back, is_chosen=is_chosen, enters=bool(turn.entered))
     if not (is_moved or is_hung_up_on or is_meant):
         why = turn.taken[-1][2] if turn.taken else "at its beginning"
         yield explored.found("dead_end", turn.where, turn, why=why)

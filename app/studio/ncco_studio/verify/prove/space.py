@@ -13,7 +13,7 @@ from ncco_server.flow.model import Flow
 from ncco_server.ncco import Issue
 from ncco_studio.pictures.graph import OutcomeKey
 from ncco_studio.verify.prove.listening import CONVERSATION, TurnAudio
-from ncco_studio.verify.prove.triggers import Trigger
+from ncco_studio.verify.prove.trigger import Trigger
 from ncco_studio.verify.prove.turns import Answers
 
 DIALS: Final = 10
@@ -133,6 +133,12 @@ class Transition:
     def dial_outcome(self) -> str:
         """Empty ("") for any other trigger than a dial."""
         return self._outcome if self.trigger.kind not in ("call", "detected") else ""
+
+    @property
+    def handed_back(self) -> str:
+        """The outcome that an agent has handed back, or ""."""
+        handed = self.trigger.handed
+        return str(handed[-1]["outcome"]) if handed else ""
 
     @property
     def _outcome(self) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final
 
 from ncco_server.engine import OpenWait, Session, awaits_detection
 from ncco_server.engine.waits import kind_of
+from ncco_server.engine.waits.agent import AgentOverWait, AgentWait
 from ncco_server.engine.waits.checkpoint import CheckpointWait, HoldWait, ReachedWait
 from ncco_server.engine.waits.dial import ConnectedWait, DialWait
 from ncco_server.engine.waits.input import InputWait
@@ -19,38 +20,15 @@ from ncco_server.flow.scope import Variable
 from ncco_server.flow.values import Object
 from ncco_server.ncco.statuses import STATUSES
 from ncco_server.ncco.webhooks import InputWebhook, NotifyWebhook, StatusWebhook, Webhook
+from ncco_studio.verify.prove.agents import agent_triggers
 from ncco_studio.verify.prove.samples import Representatives
+from ncco_studio.verify.prove.trigger import Trigger
 from ncco_studio.verify.sample_values import DIGITS, Compared, around, values_of
 
-TriggerKind = Literal["call", "detected", "input", "dial", "checkpoint", "held", "leg", "fault"]
 KEYS: Final = "1234567890*#"
 CONFIDENT: Final = 0.9
 """The default confidence of speech, as in a scenario."""
 _UNUSUAL: Final = ("something nobody would say here", "blue elephants", "xyz", "quite different words", "88888888")
-_NOTHING: Final[Mapping[str, Any]] = {}
-
-
-class Trigger(NamedTuple):
-    """Something that happens at a wait.
-
-    Attributes:
-        line: the script line that causes it; empty if nobody acts.
-        wait: the index of the webhook's wait.
-        webhook: None if it cannot be parsed.
-        seen: the dial statuses reported so far.
-        waited: seconds since the step was entered.
-        fault: `unreadable`, `refused`, `away` (the store is unavailable), or "".
-        given: the params of a placed call that machine detection moves.
-    """
-
-    kind: TriggerKind
-    line: Mapping[str, Any] = _NOTHING
-    wait: int = -1
-    webhook: Webhook | None = None
-    seen: frozenset[str] = frozenset()
-    waited: float = 0.0
-    fault: str = ""
-    given: Mapping[str, Any] = _NOTHING
 
 
 @dataclass(slots=True)
@@ -65,7 +43,9 @@ class Triggers:
         step = flow.steps[session.step]
         for wait in (wait for wait in session.waits if wait.steers):
             asked = step.exit.asked
-            if kind_of(wait).asks and asked is not None:
+            if isinstance(kind_of(wait), AgentWait | AgentOverWait):
+                yield from agent_triggers(self.values, flow, step, wait)
+            elif kind_of(wait).asks and asked is not None:
                 in_locale = asked.by_locale.get(flow.locale_for(session.locale), asked)
                 yield from self._answers(flow, step, in_locale, wait)
             else:
@@ -213,7 +193,8 @@ def _decides_before_a_beep(step: Step) -> bool:
 
 def ends_with_dial(step: Step, session: Session) -> bool:
     """Whether the call ends when the dialled party hangs up, because nothing follows the `connect`."""
-    return step.exit.dials and not any(isinstance(kind_of(wait), ConnectedWait) for wait in session.waits)
+    behind = (ConnectedWait, AgentOverWait)
+    return step.exit.dials and not any(isinstance(kind_of(wait), behind) for wait in session.waits)
 
 
 def _connected(step: Step, wait: OpenWait) -> Iterator[Trigger]:
@@ -242,7 +223,7 @@ _SAMPLES: Final[Mapping[type[WaitKind], Callable[[Step, OpenWait], Iterator[Trig
     CheckpointWait: _reached,
     ReachedWait: _reached,
 }
-"""What can end each kind of wait, except an input, whose answers depend on the whole flow."""
+"""What can end each kind of wait, except an input and an agent, whose answers depend on the whole flow."""
 
 
 def detections_at(root: Flow, session: Session, given: Mapping[str, Any]) -> Iterator[Trigger]:

@@ -213,7 +213,8 @@ def _dead_end(result: Result) -> FoundAt | None:
     decided = [line.at for line in result.decided]
     asked = [sent.at - result.answered_s for sent in result.webhooks if sent.kind in ("answer", "input", "fallback")]
     rung = [heard.at + (heard.seconds or 0) for heard in result.transcript if heard.kind in _RINGS]
-    since = max([at for at in (*decided, *asked, *rung) if at <= result.seconds], default=0.0)
+    until = result.seconds + _TOLERANCE_S
+    since = max([at for at in (*decided, *asked, *rung) if at <= until], default=0.0)
     heard = any(
         sound.is_heard and sound.end > since + _TOLERANCE_S for sound in sounds(result.transcript, result.seconds)
     )
