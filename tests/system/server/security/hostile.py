@@ -38,10 +38,14 @@ OWN: Final = "calls.example.com"
 CRM: Final = "crm.example.com"
 ALLOWED: Final = "447700"
 KEYS: Final = (b"key of the test",)
-PROJECTS: Final = (ROOT, *sorted(folder for folder in (ROOT / "examples").iterdir() if (folder / "flows").is_dir()))
+EXAMPLES: Final = sorted(folder for folder in (ROOT / "examples").iterdir() if (folder / "flows").is_dir())
+PROJECTS: Final = (ROOT, *EXAMPLES, Path(__file__).with_name("agents"))
 NOON: Final = datetime(2026, 3, 4, 12, tzinfo=UTC)
 ALWAYS: Final = 1_000_000
-STATUSES: Final = ("ringing", "answered", "completed", "busy", "timeout", "failed", "rejected", "unanswered", "machine")
+STATUSES: Final = (
+    *("ringing", "answered", "completed", "busy", "timeout", "failed", "rejected", "unanswered", "machine"),
+    "disconnected",
+)
 TURNS: Final = 7
 """The number of webhooks in a call."""
 
@@ -57,6 +61,8 @@ class Sample:
     Attributes:
         faults: what went wrong.
         asked: the number of lookups.
+        outcomes, returns: what agents hand back; and what they and lookups return, with its type.
+        handed: the number of hand-backs that were accepted.
     """
 
     folder: Path
@@ -64,10 +70,12 @@ class Sample:
     service: CallService
     starts: tuple[str, ...]
     sources: str
+    outcomes: tuple[str, ...]
     returns: Mapping[str, Any]
     nasty: Nasty
     faults: list[str] = field(default_factory=list)
     asked: int = 0
+    handed: int = 0
     now: datetime = NOON
     replies: int = 0
 
@@ -181,7 +189,7 @@ async def open_sample(folder: Path, seed: int) -> Sample:
     log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[lambda *_: ""])
     app = create_app(settings, service=service, log=log, clock=lambda: sample.now)
     starts = tuple(_start(flow) for flow in read.flows.values() if flow.is_startable)
-    sample: Sample = Sample(folder, app, service, starts, sources, _returns(texts), Nasty(seed))
+    sample: Sample = Sample(folder, app, service, starts, sources, *_returns(texts), Nasty(seed))
     return sample
 
 
@@ -189,15 +197,20 @@ def _start(flow: Flow) -> str:
     return flow.numbers[0] if flow.numbers else ""
 
 
-def _returns(texts: list[str]) -> dict[str, Any]:
-    """Every field that the project's lookups declare, with its type."""
+def _returns(texts: list[str]) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """The outcomes of the project's agents, and every field that lookups and agents declare, with its type."""
     found: dict[str, Any] = {}
+    outcomes = ["done"]
     for text in texts:
         if text.lstrip().startswith(("flow:", "shared:", "#")):
             document = yaml.load(text, Loader=yaml.CSafeLoader)  # PyYAML's Python loader rejects `phone?`
             for definition in (document.get("lookups") or {}).values():
                 found |= definition.get("returns") or {}
-    return found
+            for step in (document.get("steps") or {}).values():
+                agent = step.get("agent", {})
+                found |= agent.get("returns") or {}
+                outcomes += agent.get("outcomes") or ()
+    return tuple(outcomes), found
 
 
 async def play_call(sample: Sample, number: int) -> None:
@@ -218,6 +231,8 @@ async def play_call(sample: Sample, number: int) -> None:
     }
     ncco = await _send(sample, await _answer_path(sample, number), {**facts, **more})
     for _ in range(TURNS):
+        for hand_back in _hand_backs(ncco):
+            await _send_as_agent(sample, urlsplit(hand_back).path)
         urls = [url for action in ncco for url in (*action.get("eventUrl", ()), *_on_answer(action))]
         if not urls:
             break
@@ -264,6 +279,29 @@ def _call(flow: Flow, to: str, values: Mapping[str, Any]) -> WantedCall:
 
 def _on_answer(action: Mapping[str, Any]) -> list[str]:
     return [each["onAnswer"]["url"] for each in action.get("endpoint", ()) if "onAnswer" in each]
+
+
+def _hand_backs(ncco: list[dict[str, Any]]) -> list[str]:
+    endpoints = [each for action in ncco for each in action.get("endpoint", ())]
+    return [each["headers"]["hand_back"] for each in endpoints if "hand_back" in each.get("headers", {})]
+
+
+async def _send_as_agent(sample: Sample, path: str) -> None:
+    """Say something, and try to hand the caller back until that is accepted."""
+    nasty, dice = sample.nasty, sample.nasty.dice
+    await _post(sample, f"{path}/said", {"who": dice.choice(["agent", nasty.value()]), "text": nasty.value()})
+    for _ in range(dice.randrange(5)):
+        names = dice.sample(sorted(sample.returns), dice.randrange(8))
+        values = {name: nasty.typed(sample.returns[name]) for name in names}
+        handed = {"outcome": dice.choice([*sample.outcomes, nasty.value()]), "values": values}
+        sample.handed += await _post(sample, path, handed) == httpx.codes.NO_CONTENT
+
+
+async def _post(sample: Sample, path: str, fields: Mapping[str, Any]) -> int:
+    status, _ = await _request(sample.app, path, json.dumps(fields).encode(), b"")
+    if status not in {204, 409, 410, 422, 429}:
+        sample.faults.append(f"an agent is answered {status}")
+    return status
 
 
 def _webhook(nasty: Nasty, url: str) -> dict[str, Any]:

@@ -157,6 +157,10 @@ _OF_TYPE: Final[dict[str, tuple[Any, ...]]] = {
     "bool": (True, False),
     "phone": ("447700900456", "+447700900456", PREMIUM, "449098790879"),
     "phone?": ("", "447700900456", PREMIUM),
+    "date?": ("", "2026-03-04", "0001-01-01", "2026-02-30"),
+    "time?": ("", "00:00", "23:59", "24:00"),
+    "datetime?": ("", "2026-03-04T12:00:00Z", "9999-12-31T23:59:59-14:00"),
+    "map": ({}, {"a": {"b": "</speak>"}}),
     "url?": ("", f"https://{EVIL}/a.mp3"),
     "url": (f"https://{EVIL}/a.mp3", "https://evil.example.com@crm.example.com/"),
 }

@@ -11,13 +11,14 @@ CALLS = 20
 
 
 @each_case("folder", PROJECTS, ids=lambda folder: folder.name)
-async def test_no_input_of_a_caller_becomes_a_number_a_host_a_tag_or_an_action(folder: Path) -> None:
+async def test_no_input_of_a_caller_or_an_agent_becomes_a_number_a_host_a_tag_or_an_action(folder: Path) -> None:
     sample = await open_sample(folder, seed=1)
     for number in range(CALLS):
         await play_call(sample, number)
 
     assert [] == sorted(set(sample.faults))[:20]
     assert sample.replies >= CALLS
+    assert sample.handed > 0 or sample.outcomes == ("done",)
 
 
 FORBIDDEN = (
