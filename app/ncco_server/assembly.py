@@ -42,6 +42,7 @@ def policy_of(settings: Settings, keys: tuple[bytes, ...] = ()) -> Policy:
         keeps_recordings=settings.keeps_recordings,
         speed=settings.speed,
         handlers=settings.python_flows,
+        default=settings.default,
     )
 
 

@@ -48,6 +48,11 @@ def python_flows() -> tuple[str, ...]:
         raise CannotRun(f"NCCO_PYTHON_FLOWS: {error}", HANDLERS_CURE) from None
 
 
+def default_line() -> str:
+    """The template that answers calls to all other numbers. Raises CannotRun."""
+    return variables().get("NCCO_DEFAULT", "")
+
+
 def project_folders(path: Path) -> tuple[Path, Path]:
     if (path / "flows").is_dir():
         return path / "flows", path / "templates"

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Self
 import click
 
 from ncco_server.desk.environment import (
+    default_line,
     flow_variables,
     folders,
     project_folders,
@@ -102,6 +103,7 @@ class Source:
                 extent=extent,
                 today=today,
                 handlers=handlers,
+                default=default_line(),
             )
         issues = tuple(
             replace(issue, place=issue.place._replace(file=self.path_of(issue.place.file)))
@@ -118,7 +120,7 @@ class Source:
             texts, issues = read_project(self.flows, self.templates)
             issues = issues if self.flows.is_dir() else [each for each in issues if each.place.file != "flows"]
             return {f"flows/{self.program.name}": read_text(self.program), **texts}, issues
-        if not self.flows.is_dir():
+        if not self.flows.is_dir() and not self.templates.is_dir():
             cure = "run it in the project's folder, or name the folder with --flows or NCCO_FLOWS"
             raise CannotRun(f"there is no flow folder at {str(self.flows)[:LONGEST_NAME]}", cure)
         return self._read_files() if self.files else read_project(self.flows, self.templates)

@@ -100,8 +100,8 @@ def _begun(final: Session, entry: TimelineEntry, flow: Flow, context: TurnContex
         raise CannotReplay("it is the leg of a called party, whose parameters belong to another call")
     if final.call.request:
         raise CannotReplay("the server placed it, with params that are not stored with the call")
-    given = {name: text for name, text in entry.params.items() if name in flow.params}
-    if any(flow.params[name].sensitive for name in given):
+    given = {name: text for name, text in entry.params.items() if name in flow.params or flow.is_line}
+    if any(param.sensitive for name, param in flow.params.items() if name in given):
         raise CannotReplay("a param in the answer URL is sensitive, so it was not stored")
     return begin(flow, final.id, final.call, context, given)
 

@@ -79,6 +79,7 @@ def wait_for(draft: Draft, index: int, step: Step, flow: str) -> OpenWait | None
         callback.sensitive,
         flow,
         limit_s=callback.limit_s,
+        reply=draft.reply,
     )
 
 

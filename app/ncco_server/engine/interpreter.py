@@ -312,7 +312,9 @@ def begin(
     run = Run(flow, new_session(flow, session_id, call), context, budget, record)
     if handler is not None:
         run.scopes.begin_handler(handler)
-    for name, text in given.items():
+    if flow.is_line:
+        run.scopes.assign("params", dict(given))
+    for name, text in () if flow.is_line else given.items():
         with suppress(ValueError):
             run.scopes.assign(name, param_of_query(flow.params[name].type, text))
     return (yield from _start(run, Target(flow.beginning, flow.place)))
@@ -418,7 +420,7 @@ def resume(
     if outcome.name == "error":
         yield from take_error_exit(run, step, outcome.because)
         return run.finish("error")
-    return (yield from _decide(run, step, wait, kind, outcome))
+    return (yield from _decide(run, step, wait, kind, outcome._replace(reply=wait.reply)))
 
 
 def waiting_handler(flow: Flow, session: Session, context: TurnContext) -> Step | None:

@@ -69,6 +69,7 @@ class OpenWait(NamedTuple):
         flow: "" for the flow that the call began in.
         runs: the flow that the called party of a `connect` hears and its params.
         limit_s: after which Vonage ends the turn of an agent; 0 for any other wait.
+        reply: as in `Draft`.
     """
 
     index: int  # type: ignore[assignment]  # hides tuple.index, which is not used
@@ -80,6 +81,7 @@ class OpenWait(NamedTuple):
     flow: str = ""
     runs: Mapping[str, Any] | None = None
     limit_s: int = 0
+    reply: Mapping[str, Any] | None = None
 
 
 class Level(NamedTuple):
@@ -224,6 +226,8 @@ def _wait_fields(wait: OpenWait) -> dict[str, Any]:
         fields["runs"] = wait.runs
     if wait.limit_s:
         fields["limit_s"] = wait.limit_s
+    if wait.reply:
+        fields["reply"] = wait.reply
     return fields
 
 

@@ -32,6 +32,8 @@ BUDGET_MS = 2000
 HANDLERS_CURE = "Write paths below the flows folder, separated by commas, such as pizza.py,shop/orders.py."
 SCENARIO_FOLDERS = ("tests/scenarios", "scenarios")
 """Relative to the folder that contains `flows/`."""
+LINE = re.compile(r"\{#-?\s*line\b\s*(?::(?P<numbers>[^#\n]*?))?\s*-?#\}")
+"""The first line of such a template."""
 _MISNAMED = (".yaml.txt", ".yml.txt")
 _NAME = re.compile(r"^(?:\{\s*)?[\"']?flow[\"']?\s*:\s*[\"']?(?P<given>[^\s\"'#,}]+)(?P<name>)", re.MULTILINE)
 _SEPARATED = re.compile(r"/\.|\.py[;:\s]")
@@ -59,9 +61,19 @@ def read_project(flows: Path, templates: Path) -> tuple[dict[str, str], list[Flo
     reader.read_folder(flows, "flows", _is_flow)
     if not reader.texts and not reader.issues:
         reader.report("E123", "flows", f"there is no flow file in {flows}")
+    flow_issues = len(reader.issues)
     if templates.exists():
         reader.read_folder(templates, "templates", lambda name: not name.endswith("~"))
+    if any(
+        path.startswith("templates/") and is_line(text) for path, text in reader.texts.items()
+    ):  # they need no flow file
+        reader.issues[:flow_issues] = [issue for issue in reader.issues[:flow_issues] if issue.code != "E123"]
     return reader.texts, reader.issues
+
+
+def is_line(text: str) -> bool:
+    """Whether a template answers calls by itself."""
+    return LINE.match(text) is not None
 
 
 def is_flow_file(path: str) -> bool:

@@ -75,6 +75,7 @@ class Draft:
     Attributes:
         dials: the computed number or address, for the allow-list; "" if literal.
         computed: options computed in each call; None if loading has not checked the others.
+        reply: the template that answers the webhook, and its params (`{"template": .., "given": {..}}`).
         heard: the called party's flow and its params (`{"flow": .., "given": {..}}`). The engine sets the `url` of
             `onAnswer`.
     """
@@ -85,6 +86,7 @@ class Draft:
     computed: Mapping[str, Value] | None = None
     heard: Mapping[str, Any] | None = None
     secret: tuple[str, ...] = ()
+    reply: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,15 @@ from ncco_server.flow.checks.project import check_modules, check_project
 from ncco_server.flow.checks.prompts import check_prompts
 from ncco_server.flow.checks.usage import check_usage
 from ncco_server.flow.digraph import reachable
-from ncco_server.flow.files import HANDLER_SUFFIX, is_deployed, is_flow_file, of_project, read_project, too_much
+from ncco_server.flow.files import (
+    HANDLER_SUFFIX,
+    is_deployed,
+    is_flow_file,
+    is_line,
+    of_project,
+    read_project,
+    too_much,
+)
 from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.hours.declaration import check_overrides
 from ncco_server.flow.hours.timezone import zone_written_in
@@ -26,6 +34,7 @@ from ncco_server.flow.issues import RULES, FlowIssue, by_place
 from ncco_server.flow.language.flow import FlowHead, ReadFlow, is_flow_name, read_flow, read_head
 from ncco_server.flow.language.shared import Context, Sections, is_shared, read_shared
 from ncco_server.flow.language.step import StoredSteps
+from ncco_server.flow.language.template_lines import SUFFIX, line_node, read_line
 from ncco_server.flow.model import Flow, Project, later_effects
 from ncco_server.flow.nodes import Map, Node, Place, Text, walk
 from ncco_server.flow.phases import shown, up_to_first_error
@@ -109,6 +118,7 @@ def load_files(
     modules: Collection[str] | None = None,
     today: date | None = None,
     handlers: Collection[str] = (),
+    default: str = "",
 ) -> Project:
     """Also report unreadable files. Deployed files are enough for a project."""
     texts, issues = read_project(flows, templates)
@@ -124,6 +134,7 @@ def load_files(
         extent="project",
         today=today,
         handlers=handlers,
+        default=default,
     )
     return replace(project, issues=tuple(sorted({*issues, *project.issues}, key=by_place)))
 
@@ -137,6 +148,7 @@ def load(
     extent: Extent = "revision",
     today: date | None = None,
     handlers: Collection[str] = (),
+    default: str = "",
 ) -> Project:
     """Load the project in `texts`. Never raises; flows with errors are left out.
 
@@ -153,8 +165,9 @@ def load(
         today: overrides before this date are reported as past; None skips that check.
         handlers: the files of flows/ whose code may be run (`NCCO_PYTHON_FLOWS`), or deployed files. Nobody but the
             operator may have written their texts.
+        default: the template that answers calls to all other numbers (`NCCO_DEFAULT`), without its suffix.
     """
-    files, problem = _read_files(texts, extent, _allowed(handlers))
+    files, problem = _read_files(texts, extent, _allowed(handlers), default)
     if problem is not None:
         return Project({}, (problem,), dict(texts), {})
     parts = [file for file in files if is_shared(file.node)]
@@ -179,7 +192,7 @@ def load(
     if extent == "project" and not any(issue.code == "E702" for issue in issues):  # its fix writes the whole list
         issues |= {*_check_listed(texts, handlers)}
     if extent in _WHOLE_FLOWS:
-        known = [read for read in reads if read.flow is None or read.flow.handler is None]
+        known = [read for read in reads if read.flow is None or not (read.flow.handler or read.flow.is_line)]
         is_whole = extent == "project" and len(known) + len(parts) == len(files)
         issues |= {*check_usage(known, context.shared, context.events, tracked.unused(), issues, is_whole=is_whole)}
         if calendars and today is not None:
@@ -189,6 +202,8 @@ def load(
             for path, text in _in_folder(texts, _TEMPLATES).items()
             for fault in SourceFile(path, text).invisible_characters()
         }
+    if extent == "project" and default:
+        issues |= {*_check_default(default, texts)}
     is_empty = not flows and not parts and not any(each.is_error for each in issues)
     if extent == "project" and is_empty and _in_folder(texts, "flows/"):
         issues.add(RULES["E123"].at(Place("flows", 1, 1), "no file in flows/ has a flow"))
@@ -199,7 +214,7 @@ def load(
 
 
 def _read_files(
-    texts: Mapping[str, str], extent: Extent, allowed: Mapping[str, str]
+    texts: Mapping[str, str], extent: Extent, allowed: Mapping[str, str], default: str = ""
 ) -> tuple[list[_File], FlowIssue | None]:
     is_limited = extent in _WHOLE_FLOWS
     files: list[_File] = []
@@ -219,6 +234,7 @@ def _read_files(
         values += files[-1].values if is_limited else 0
         if values > MAX_VALUES:
             return files, of_project(path, f"{MAX_VALUES:,} keys and values")
+    files += [_File.of_line(path, text, default) for path, text in sorted(_lines(texts).items())]
     shared = [file.node for file in files if isinstance(file.node, Map) and is_shared(file.node)]
     return [file.with_head(shared) for file in files], None
 
@@ -229,6 +245,17 @@ def _allowed(handlers: Iterable[str]) -> dict[str, str]:
 
 def _templates(texts: Mapping[str, str]) -> Templates:
     return Templates({path.removeprefix(_TEMPLATES): text for path, text in _in_folder(texts, _TEMPLATES).items()})
+
+
+def _lines(texts: Mapping[str, str]) -> dict[str, str]:
+    return {path: text for path, text in _in_folder(texts, _TEMPLATES).items() if is_line(text)}
+
+
+def _check_default(default: str, texts: Mapping[str, str]) -> Iterator[FlowIssue]:
+    lines = [path.removeprefix(_TEMPLATES).removesuffix(SUFFIX) for path in _lines(texts)]
+    if default not in lines:
+        message = f'NCCO_DEFAULT is "{default}", but no {default}{SUFFIX} in templates/ begins with {{# line #}}'
+        yield RULES["E323"].at(Place("templates", 1, 1), message, near_or_all(default, lines))
 
 
 def _holds_handler(path: str, text: str) -> bool:
@@ -318,6 +345,11 @@ class _File:
             message += f"; NCCO_PYTHON_FLOWS lists {absent}, which does not exist"
         cure = f"if it is yours, set NCCO_PYTHON_FLOWS={every} in .env, or in the server's environment"
         return cls(path, text, None, None, [RULES["E702"].at(Place(path, 1, 1), message, cure)])
+
+    @classmethod
+    def of_line(cls, path: str, text: str, default: str) -> Self:
+        node = line_node(path, text, is_default=path == f"{_TEMPLATES}{default}{SUFFIX}")
+        return cls(path, text, node, None, [], read_line)
 
     def with_head(self, shared: Iterable[Map]) -> _File:
         if self.node is None or is_shared(self.node):

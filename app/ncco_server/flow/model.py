@@ -171,6 +171,7 @@ class Flow:
         spoken: sensitive params that a placed call keeps, encrypted, and may speak.
         asks_hours: the keys of the opening hours that this flow and its `subs` ask.
         outbound: None if the flow is not used to place calls.
+        is_line: it is made from templates (`ncco_server.flow.language.template_lines`).
         subs: the flows that a call can reach from here.
         sources: path → text of all its files; `load` builds the same flow from them.
         stretches: the cache of `ncco_server.engine.stretch`, which ends with the flow.
@@ -200,6 +201,7 @@ class Flow:
     zone: str = ""
     asks_hours: frozenset[tuple[str, str]] = frozenset()
     outbound: Outbound | None = None
+    is_line: bool = False
     subs: Mapping[str, Flow] = field(default_factory=dict, compare=False, repr=False)
     handler: Handling | None = field(default=None, compare=False, repr=False)
     stretches: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)

@@ -204,6 +204,7 @@ class Outcome(NamedTuple):
         digits, text, confidence: "" and None if there was no input.
         reason: for failures: `dtmf`, `speech`, `low_confidence`, `length`, `asr_error`, ...
         answer: what an agent handed back.
+        reply: as in `Draft`.
     """
 
     name: str
@@ -214,6 +215,7 @@ class Outcome(NamedTuple):
     reason: str = ""
     because: str = ""
     answer: Mapping[str, Any] | None = None
+    reply: Mapping[str, Any] | None = None
 
     def __repr__(self) -> str:
         """Leave out the caller's input, which may be sensitive."""

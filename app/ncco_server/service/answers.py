@@ -13,6 +13,7 @@ from ncco_server.engine.session import NOTHING, from_json
 from ncco_server.errors import AlreadyOpen, StoreUnavailable
 from ncco_server.flow.model import Flow
 from ncco_server.service.delivery import Delivery, Reply, session_id, transfer_id
+from ncco_server.service.library import Library
 from ncco_server.service.masks import mask
 from ncco_server.service.turns import ANSWERED, Turns, without_conflict
 from ncco_server.service.written_rows import answer_row
@@ -28,7 +29,7 @@ async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> R
     id_ = session_id(call.uuid, flow)
     if found is None:
         return await _answer_without_flow(turns, delivery, id_, flow)
-    given = delivery.params(found.params)
+    given = delivery.own_params if found.is_line else delivery.params(found.params)
     declared = (found, asked) if asked is not None else (found,)  # the query of a refused caller is for another flow
     secret = {name for each in declared for name, param in each.params.items() if param.sensitive}
     context = await turns.context(found, delivery)
@@ -116,7 +117,7 @@ async def _answer_without_flow(turns: Turns, delivery: Delivery, id_: str, flow:
     id_ = await answered_session(turns, id_, delivery.call)
     if (repeat := await repeat_answer(turns, id_, delivery)) is not None:
         return repeat
-    problem = _why_no_flow(delivery, flow)
+    problem = _why_no_flow(turns.library, delivery, flow)
     row = answer_row(delivery, id_, turns.policy.keys[0])
     try:
         await turns.store_turn(failsafe_turn(turns, delivery.call, id_, problem), row, delivery)
@@ -132,12 +133,16 @@ def failsafe_turn(turns: Turns, call: CallData, id_: str, problem: str) -> Turn:
     return Turn(ncco, session, trace, "answer", is_failsafe=True, has_fault=True)
 
 
-def _why_no_flow(delivery: Delivery, flow: str | None) -> str:
+def _why_no_flow(library: Library, delivery: Delivery, flow: str | None) -> str:
+    wrong = next((issue for issue in library.last.issues if issue.is_error), None)
+    broken = "" if wrong is None else f" ({wrong.place}: {wrong.message})"
+    if flow in library.current.flows:
+        return f'no call can start in "{flow}": it has none of `numbers`, `default: true` and `entry: true`'
     if flow:
-        return f'no call can start in "{flow}": there is no such flow'
+        return f'no call can start in "{flow}": there is no such flow{broken}'
     to = delivery.call.to
     if delivery.problem or not to:
         what = delivery.problem or "the webhook does not name the called number"
         return f"{what}, and no flow has `default: true` to take such a call"
     wanted = f"no flow takes calls to the number ending in {to[-4:]}"
-    return f"{wanted}; add the number to a flow's `numbers`, or give one flow `default: true`"
+    return f"{wanted}; add the number to a flow's `numbers`, or give one flow `default: true`{broken}"

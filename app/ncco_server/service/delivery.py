@@ -174,6 +174,11 @@ class Delivery:
         query = self.query
         return {name: as_text(query[name]) for name in names if name in query and name not in ANSWER_FIELDS}
 
+    @property
+    def own_params(self) -> dict[str, str]:
+        """All of them."""
+        return self.params([name for name in self.query if not name.startswith(_SIP_HEADER)])
+
     @cached_property
     def failed_url(self) -> FailedUrl:
         webhook = self.webhook
@@ -215,6 +220,7 @@ class Reply(NamedTuple):
         problem: one sentence, also for the `ncco-problem` response header.
         heard_in: the step that was waiting for the input; "" for none.
         row: with sensitive values masked; None for a repeat or an unknown call.
+        reason: more about the problem of a flow, for development only: it may quote the call.
         is_unstored: whether the caller hears an NCCO although the store is unavailable.
     """
 
@@ -231,10 +237,12 @@ class Reply(NamedTuple):
     revision: str = ""
     row: WebhookRow | None = None
     is_unstored: bool = False
+    reason: str = ""
 
     @classmethod
     def of_turn(cls, turn: Turn, ncco: bytes | None, row: WebhookRow) -> Reply:
         session = turn.session
+        failed = next((line for line in turn.trace if line.did == "failed" and line.step), None)
         first = turn.trace[0] if turn.trace else None
         return cls(
             ncco,
@@ -248,6 +256,7 @@ class Reply(NamedTuple):
             heard_in=first.step if first is not None and first.did == "heard" else "",
             revision=session.revision,
             row=row,
+            reason=failed.because if failed is not None else "",
         )
 
     @classmethod

@@ -64,11 +64,13 @@ class Library:
         *,
         first_read_s: float = FIRST_READ_S,
         handlers: Collection[str] = (),
+        default: str = "",
     ) -> None:
         self._store = store
         self._read = read
         self._first_read_s = first_read_s
         self._handlers = handlers
+        self._default_line = default
         self._threads = Threads(1)
         self.begun = asyncio.Event()
         self.current: Project = NO_PROJECT
@@ -213,7 +215,11 @@ class Library:
 
     async def _released(self, read: Project) -> Project:
         row = await self._store.revision(RELEASED)
-        before = None if row is None else await asyncio.to_thread(released_project, row, read, self._handlers)
+        before = (
+            None
+            if row is None
+            else await asyncio.to_thread(released_project, row, read, self._handlers, self._default_line)
+        )
         return before or NO_PROJECT
 
     def _swap(self, project: Project, now: datetime) -> None:

@@ -63,14 +63,16 @@ def released_row(project: Project, now: datetime) -> RevisionRow:
     return RevisionRow(RELEASED, "", orjson.dumps(sources_of(project)), milliseconds(now))
 
 
-def released_project(row: RevisionRow, read: Project, handlers: Collection[str] = ()) -> Project | None:
+def released_project(
+    row: RevisionRow, read: Project, handlers: Collection[str] = (), default: str = ""
+) -> Project | None:
     """Return None without flows, or if this program finds errors.
 
     `read` is returned if it has the same sources and no errors: loading a large project takes seconds.
     """
     sources = orjson.loads(row.sources)
     is_same = not read.has_errors and sources == sources_of(read)
-    project = read if is_same else ready(load(sources, handlers=handlers))
+    project = read if is_same else ready(load(sources, handlers=handlers, default=default))
     return None if project.has_errors or not project.flows else project
 
 

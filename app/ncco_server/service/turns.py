@@ -54,6 +54,7 @@ class Policy:
         dial_limit: dials per call.
         speed: the pauses between attempts to place a call are divided by this.
         handlers: files whose code may be run; see `Library`.
+        default: the template for all other numbers; see `load`.
     """
 
     keys: tuple[bytes, ...] = field(repr=False)
@@ -64,6 +65,7 @@ class Policy:
     keeps_recordings: bool = False
     speed: float = 1.0
     handlers: Collection[str] = ()
+    default: str = ""
 
     def turn_context(self, now: datetime, base_url: str, cipher: Cipher | None = None) -> TurnContext:
         def link(ref: WaitRef) -> str:
@@ -108,7 +110,7 @@ class Turns:
         ended: Callable[[ResultRow], None] = lambda row: None,
     ) -> None:
         self.store = store
-        self.library = Library(store, read, handlers=policy.handlers)
+        self.library = Library(store, read, handlers=policy.handlers, default=policy.default)
         self.policy = policy
         self.look_ups = look_ups
         self.hooks_written = hooks_written

@@ -162,6 +162,7 @@ def _questionable(settings: Settings) -> Iterator[SettingsError]:
         message = "is not set: hooks are signed only with NCCO_HOOK_SECRET_PREVIOUS"
         yield SettingsError("NCCO_HOOK_SECRET", message, "Set it to the new secret, or rename the previous one.")
     yield from weak_secrets(settings)
-    if not settings.flows.is_dir() and not any(map(is_deployed, settings.python_flows)):
+    is_enough = settings.templates.is_dir() or any(map(is_deployed, settings.python_flows))
+    if not settings.flows.is_dir() and not is_enough:
         message = f"is {settings.flows}, and there is no such folder"
         yield SettingsError("NCCO_FLOWS", message, "Create it, or set it to the folder of your flow files.")

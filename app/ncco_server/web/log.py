@@ -289,7 +289,7 @@ def log_webhook(
     problem = reply.problem or (delivery.problem if delivery is not None else "")
     if problem or error is not None:
         level = "warning"
-        line["problem"] = _short(problem)
+        line["problem"] = _short(f"{problem}: {reply.reason}" if shows_values and reply.reason else problem)
         line |= {"cure": cure} if cure else {}
     if error is not None:
         level = "error"

@@ -142,6 +142,7 @@ def _load(settings: Settings, handlers: Sequence[str], *, dev: bool) -> Project:
         settings.flow_env,
         modules=settings.python_lookups,
         handlers=handlers,
+        default=settings.default,
     )
     if not dev:
         return project

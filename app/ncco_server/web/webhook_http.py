@@ -261,9 +261,17 @@ class WebhookResponse(Response):
         if closes:
             self.headers["connection"] = "close"
         if reply.problem:
-            self.headers["ncco-problem"] = _NOT_PRINTABLE.sub(" ", reply.problem)[:PROBLEM_LIMIT].strip()
+            self._show(reply.problem)
         if failure or reply.is_unstored:
             self.headers["ncco-failure"] = failure or "no-store"
+
+    def show_reason(self) -> None:
+        """For development: it may quote the call."""
+        if self.reply.problem and self.reply.reason:
+            self._show(f"{self.reply.problem}: {self.reply.reason}")
+
+    def _show(self, problem: str) -> None:
+        self.headers["ncco-problem"] = _NOT_PRINTABLE.sub(" ", problem)[:PROBLEM_LIMIT].strip()
 
 
 def error_response(status: int, error: str, cure: str, headers: Mapping[str, str] | None = None) -> Response:

@@ -176,6 +176,8 @@ class WebhookRoute(APIRoute):
         started = perf_counter()
         request = WebhookRequest(scope, receive)
         response = await self._response(request)
+        if isinstance(response, WebhookResponse) and request.config.dev:
+            response.show_reason()
         await response(scope, receive, send)
         if isinstance(response, WebhookResponse):
             self._record(request, response, perf_counter() - started)

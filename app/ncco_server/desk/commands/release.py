@@ -33,7 +33,7 @@ async def command() -> int:
     project = Source.of(settings).load_sound(settings.flow_env).project
     async with server_store() as store:
         row = await store.revision(RELEASED)
-        served = row and released_project(row, project, settings.python_flows)
+        served = row and released_project(row, project, settings.python_flows, settings.default)
         removed = (*removals(served, project), *await lost_columns(store, served, project)) if served else ()
         if removed:
             await store.replace_revision(released_row(project, datetime.now(UTC)))

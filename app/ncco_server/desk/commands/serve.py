@@ -107,7 +107,9 @@ def command(
     settings = settings.with_absolute_paths()
     read: Callable[[], LoadedProject] = partial(source.load, settings.flow_env)
     project = asyncio.run(
-        project_at_start(settings.database_url, read, dev=dev, say=say, handlers=settings.python_flows)
+        project_at_start(
+            settings.database_url, read, dev=dev, say=say, handlers=settings.python_flows, default=settings.default
+        )
     )
     if project is None:
         say("the server does not start while its flows have errors")
@@ -159,22 +161,23 @@ async def project_at_start(
     say: Callable[[str], None] = _say,
     first_read_s: float = FIRST_READ_S,
     handlers: Collection[str] = (),
+    default: str = "",
 ) -> Project | None:
     """The flows on disk, or those served before; None if both have errors. Prints the issues.
 
     Outside development, the earlier flows stay in use if those on disk have errors, take long to read, or lack
     something that callers can reach. In development there are no callers, and the author can fix the flows. `read`
-    reads the flows on disk, and blocks; `handlers` are the files whose code may be run.
+    reads the flows on disk, and blocks; `handlers` are the files whose code may be run, and `default` as in `load`.
     """
     reading = asyncio.create_task(Threads(1).run("flows", read))
     await asyncio.wait({reading}, timeout=None if dev else first_read_s)
-    if not reading.done() and (before := await last_served(database_url, _UNREAD, handlers)):
+    if not reading.done() and (before := await last_served(database_url, _UNREAD, handlers, default)):
         say(f"the flows take long to read, so until then, calls use the flows of {_since(before[1])}")
         return before[0]
     found = await reading
     if issues := report(found.issues, found.texts, "text", colour=True).rstrip("\n"):
         say(issues)
-    before = None if dev else await last_served(database_url, found.project, handlers)
+    before = None if dev else await last_served(database_url, found.project, handlers, default)
     if before is None:
         return None if found.has_errors else found.project
     project = before[0]
@@ -200,7 +203,9 @@ def _since(time: datetime) -> str:
     return f"{time:%Y-%m-%d %H:%M} UTC"
 
 
-async def last_served(database_url: str, read: Project, handlers: Collection[str]) -> tuple[Project, datetime] | None:
+async def last_served(
+    database_url: str, read: Project, handlers: Collection[str], default: str = ""
+) -> tuple[Project, datetime] | None:
     """The flows that a server last used with this database, and since when, or None.
 
     Writes and creates nothing. `read` are the flows on disk.
@@ -209,7 +214,7 @@ async def last_served(database_url: str, read: Project, handlers: Collection[str
     with suppress(StoreError):
         async with open_store(database_url).records() as records:
             row = await records.revision(RELEASED)
-    project = row and released_project(row, read, handlers)
+    project = row and released_project(row, read, handlers, default)
     return (project, moment_of(row.created_at)) if row and project else None
 
 

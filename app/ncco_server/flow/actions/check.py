@@ -152,7 +152,7 @@ def _try_document(part: Document, names: Mapping[str, Any]) -> tuple[list[_Tried
     rule = RULES["E401" if part.value.is_literal else "W401"]
     try:
         found = read_json(text)
-        drafts = part.drafts(text)
+        drafts = part.drafts(text, names)
     except NotJsonError as error:
         at = min(error.offset, max(0, len(text.rstrip()) - 1))
         place = _place_in(part, names, TextSpan(at, at + 1))

@@ -57,31 +57,31 @@ class Document:
         """Raises RenderError (E401 if the template does not produce a list of actions)."""
         if self.is_opening and frame.position:
             return []
-        return self.drafts(self.value.render(frame.names))
+        return self.drafts(self.value.render(frame.names), frame.names)
 
-    def drafts(self, text: str) -> list[Draft]:
+    def drafts(self, text: str, names: Mapping[str, Any]) -> list[Draft]:
         """Raises RenderError (E401)."""
-        return [self._draft(action) for action in self._parse(text)]
+        return [self.draft_of(action) for action in self._parse(text)]
 
     def _parse(self, text: str) -> list[dict[str, Any]]:
         try:
             found = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise self._error(f"it is not JSON: {error}") from error
+            raise self.error(f"it is not JSON: {error}") from error
         if not isinstance(found, list):
-            raise self._error("it is not a JSON array")
+            raise self.error("it is not a JSON array")
         if not all(isinstance(action, dict) for action in found):
-            raise self._error("an entry of the array is not an action")
+            raise self.error("an entry of the array is not an action")
         return found
 
-    def _error(self, message: str) -> RenderError:
+    def error(self, message: str) -> RenderError:
         return RenderError("E401", f"the action list of `ncco` cannot be played: {message}", str(self.place))
 
-    def _draft(self, action: dict[str, Any]) -> Draft:
+    def draft_of(self, action: dict[str, Any]) -> Draft:
         word = str(action.get("action"))
         has_url = "eventUrl" in action
         if word == "input" and not has_url and action.get("mode") != "asynchronous":
-            raise self._error("its `input` has no `eventUrl`; write a menu with `choices` instead")
+            raise self.error("its `input` has no `eventUrl`; write a menu with `choices` instead")
         callback = observer(
             word,
             has_url=has_url,

@@ -13,6 +13,7 @@ from ncco_server.flow.language.refusals import CallerRefusal
 from ncco_server.flow.language.results import OwnResult
 from ncco_server.flow.language.shared import Sections
 from ncco_server.flow.nodes import Place
+from ncco_server.flow.templates.tree import FOLDER
 from ncco_server.suggest import nearest
 
 
@@ -36,7 +37,8 @@ def check_project(
         )
     defaults = (("default", flow.words.at("default")) for flow in flows if flow.words.default)
     for _, place, first in _repeated(defaults):
-        yield RULES["E212"].at(place, f"{first.file}:{first.line} is already the default")
+        cure = "unset NCCO_DEFAULT, or delete `default: true` there" if place.file.startswith(FOLDER) else None
+        yield RULES["E212"].at(place, f"{first.file}:{first.line} is already the default", cure)
     yield from _check_entrances(flows)
     yield from _check_refusals(flows, refusals)
     yield from _check_results([shared, *(flow.sections for flow in flows)])

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from jinja2 import Undefined
 
-from ncco_server.flow.templates.filters import MAX_TEXT, Unfit, as_text
+from ncco_server.flow.templates.filters import MAX_TEXT, Encoded, Unfit, as_text
 from ncco_server.ncco.value_types import Kind
 
 Escaper: TypeAlias = Callable[[Any], str]
@@ -64,6 +64,8 @@ def ssml(value: object) -> str:
 
 
 def url(value: object) -> str:
+    if isinstance(value, Encoded):
+        return value
     return quote(_SURROGATE.sub("\ufffd", _written(value)), safe="")
 
 
@@ -285,7 +287,7 @@ def _after_inside(context: str, sign: str, text: str) -> str:
     if context in ("tag", "backslash"):
         return "said"
     if context == "start":
-        return "quotes"
+        return "path" if "?" in text else "quotes"
     if context in ("user", "base", "host", "link"):
         after = _after_url("host" if context in ("base", "link") else context, text)
         return after if after == "path" or context == "user" else context

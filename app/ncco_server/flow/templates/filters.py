@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from types import ModuleType
 from typing import Any, Final, Literal, NamedTuple
+from urllib.parse import quote
 
 from jinja2 import Undefined
 
@@ -36,6 +37,12 @@ class Unfit(Exception):
 
 class Absent(Exception):
     """A value that does not exist; `default` and `is defined` accept it."""
+
+
+class Encoded(str):
+    """Text that `urlencode` has encoded, so that a URL takes it as it is."""
+
+    __slots__ = ()
 
 
 class ArgumentCheck(NamedTuple):
@@ -432,3 +439,9 @@ def trim(value: object) -> str:
 def upper(value: object) -> str:
     """Makes all letters upper case."""
     return _text(value).upper()
+
+
+@_filter("{{ topic | urlencode }}", _TEXTS, keeps={"emptiness"}, price=40)
+def urlencode(value: object) -> str:
+    """Encodes text for a URL. In a URL, values are encoded even without it, and never twice."""
+    return Encoded(quote(_text(value).encode("utf-8", "replace"), safe=""))

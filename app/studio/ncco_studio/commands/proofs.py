@@ -80,6 +80,7 @@ def prove_project(
             if tests is not None:  # a proof takes much memory
                 proofs.append(proof)
     left = [flow.name for flow in found.project.flows.values() if flow.handler is not None]
+    lines = [flow.name for flow in found.project.flows.values() if flow.is_line]
     others = placed_forever(found.project, verdicts) + ([] if name else never_run(found.project.flows, verdicts))
     faults = _unique(chain.from_iterable(verdict.violations for verdict in verdicts), others)
     verdicts = [each.refuted_by(others) for each in verdicts]
@@ -101,6 +102,8 @@ def prove_project(
     click.echo(summary, nl=False, err=True)
     if left and not name:
         click.echo(f"left to their scenarios, as handlers in Python: {', '.join(sorted(left))}", err=True)
+    if lines and not name:
+        click.echo(f"left to their scenarios, because proofs are of flow files: {', '.join(sorted(lines))}", err=True)
     if save is not None:
         _write(save, _counter_examples(faults))
     if tests is not None:
@@ -118,6 +121,9 @@ def _flows(name: str, flows: Mapping[str, Flow]) -> list[Flow]:
     flow = flow_named(name, flows)
     if flow.handler is not None:
         raise CannotRun(f'"{name}" is a handler in Python, which has no proof', "write scenarios for it: `ncco test`")
+    if flow.is_line:
+        cure = "write scenarios for it: `ncco test`"
+        raise CannotRun(f'"{name}" is made of templates, and proofs are of flow files', cure)
     if not flow.is_startable and flow.outbound is None:
         cure = "prove a flow that runs it, or give it `numbers`, `default: true` or `entry: true`"
         raise CannotRun(f'no call can start in flow "{name}"', cure)

@@ -10,6 +10,8 @@ from itertools import product
 from typing import Any, Final, Literal
 
 from ncco_server.engine import new_session, not_reached
+from ncco_server.flow.frame import Target
+from ncco_server.flow.language.exits import Goto
 from ncco_server.flow.language.outbound import EXPIRED, REFUSED, UNKNOWN
 from ncco_server.flow.model import Flow, Project
 from ncco_server.ncco.statuses import DIAL_FAILURES
@@ -136,9 +138,21 @@ def _taken_in(space: StateSpace) -> frozenset[OutcomeKey]:
     return frozenset(key for each in space.transitions if each.kind != "fault" for key in each.taken)
 
 
+def is_proved(flow: Flow) -> bool:
+    """Whether it is a flow file, whose calls can be explored."""
+    return flow.handler is None and not flow.is_line
+
+
 def outlined(flow: Flow) -> Flow:
-    """The flow, where each handler in Python that it runs is a question with a choice for each way in which it ends."""
+    """The flow, where each handler in Python that it runs is a question with a choice for each way in which it ends.
+
+    A call that gets to a template ends there.
+    """
     subs = {name: outlined(each) for name, each in flow.subs.items()}
+    if flow.is_line:
+        start = flow.steps[flow.start]
+        end = Goto(Target(None, start.place), start.place, "the call ends")
+        return replace(flow, subs=subs, steps={start.name: replace(start, exit=end)})
     if flow.handler is None:
         return replace(flow, subs=subs)
     return replace(flow, subs=subs, handler=None, steps=flow.handler.outline)
@@ -195,8 +209,8 @@ def prove(
 
 
 def roots_of(flows: Mapping[str, Flow]) -> list[Flow]:
-    """The entry flows; if there are none, the flows that no other runs. Handlers in Python have scenarios instead."""
-    read = [flow for flow in flows.values() if flow.handler is None]
+    """The entry flows; if there are none, the flows that no other runs. Others have scenarios instead."""
+    read = [flow for flow in flows.values() if is_proved(flow)]
     startable = [flow for flow in read if flow.is_startable or flow.outbound is not None]
     run = {name for flow in flows.values() for name in flows_run_from(flow) if name != flow.name}
     first = startable or [flow for flow in read if flow.name not in run]
@@ -222,7 +236,7 @@ def never_run(flows: Mapping[str, Flow], verdicts: Iterable[FlowVerdict]) -> lis
     entered = frozenset[tuple[str, str]]().union(*(verdict.entered for verdict in verdicts))
     run = {name for verdict in verdicts for name in verdict.flows} - {verdict.flow for verdict in verdicts}
     is_sure = all(verdict.is_certain for verdict in verdicts)
-    read = sorted(name for name in run if flows[name].handler is None)
+    read = sorted(name for name in run if is_proved(flows[name]))
     lost = (each for name in read for each in unreached(flows[name], flows, entered, is_certain=is_sure))
     known = dict.fromkeys(each for verdict in verdicts for each in verdict.undecided)
     never = (

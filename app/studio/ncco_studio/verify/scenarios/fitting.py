@@ -189,7 +189,7 @@ def _check_query(call: ScenarioCall, flow: Flow, reader: Reader) -> None:
     for key, value in query.entries if isinstance(query, Map) else ():
         if key.value in flow.params:
             _check_value(f"the param {key.value}", value, [flow.params[key.value].type], reader)
-        elif key.value != DIRECTION:
+        elif key.value != DIRECTION and not flow.is_line:
             cure = near_or_all(key.value, (*flow.params, DIRECTION))
             reader.report("S112", key.place, f'the flow "{flow.name}" has no param "{key.value}"', cure)
 
