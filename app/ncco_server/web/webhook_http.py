@@ -16,10 +16,11 @@ from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import Receive, Scope
 from structlog.typing import FilteringBoundLogger
 
-from ncco_server.errors import MissingSignature, SignatureError, WrongSignature
+from ncco_server.errors import MissingSignature, SignatureError, UnknownWait, WrongSignature
 from ncco_server.ncco.webhooks import repaired
 from ncco_server.service.calls import CallService
 from ncco_server.service.delivery import FIELD_LIMIT, Delivery, Reply, query_fields
+from ncco_server.service.tokens import read_token
 from ncco_server.settings import Settings
 from ncco_server.settings.values import is_forwarded, is_loopback
 from ncco_server.vonage.signatures import Refusal, Verifier, verify_payload
@@ -107,10 +108,22 @@ class WebhookRequest(HTTPConnection):
         assert self.delivery is not None  # noqa: S101 - for the type
         return self.delivery
 
-    async def receive_webhook(self, *, is_signed: bool = True) -> None:
+    async def receive_from_agent(self) -> None:
+        """Raise UnknownWait (before reading) or BodyTooLarge. The token in the URL is in place of a signature."""
+        try:
+            read_token(self.calls.policy.keys, "agent", self.path_params["wait"])
+        except UnknownWait:
+            await self._discard_body()
+            raise
+        body = await self._read_body()
+        fields, problem = read_json(body)
+        config = self.config
+        self.delivery = Delivery(self.method, body, fields, config.base_url(self), config.clock(), problem)
+
+    async def receive_webhook(self) -> None:
         """Raise SignatureError (if possible, before reading) or BodyTooLarge."""
         config = self.config
-        verifier = config.verifier if is_signed else None
+        verifier = config.verifier
         scope = self.scope
         now = config.clock()
         method = self.method
@@ -127,7 +140,7 @@ class WebhookRequest(HTTPConnection):
             except SignatureError:
                 await self._discard_body()
                 raise
-        elif is_signed and config.dev and not (config.settings.insecure or _is_local(self)):
+        elif config.dev and not (config.settings.insecure or _is_local(self)):
             await self._discard_body()
             raise MissingSignature(Refusal.NOT_LOCAL)
         body = await self._read_body()
@@ -204,16 +217,17 @@ def read_fields(body: bytes, content_type: bytes) -> Fields:
     if content_type.startswith(b"multipart/"):
         return {}, "the body is multipart, but JSON or a form is expected"
     is_form = _FORM.match(body) is not None and b"json" not in content_type
-    return read_query(body.strip(), "form") if is_form else _read_json(body)
+    return read_query(body.strip(), "form") if is_form else read_json(body, repair=repaired)
 
 
-def _read_json(body: bytes) -> Fields:
+def read_json(body: bytes, repair: Callable[[str], object] = lambda _: None) -> Fields:
+    """`repair` returns the value of what is not quite JSON, or None."""
     if body.count(b"[") + body.count(b"{") > DEPTH_LIMIT and _is_deep(body):
         return {}, f"the body is nested deeper than {DEPTH_LIMIT} levels"
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as fault:
-        value = repaired(body.decode("utf-8-sig", "replace"))
+        value = repair(body.decode("utf-8-sig", "replace"))
         if value is None:
             return {}, f"the body is not JSON: {fault.msg} at byte {fault.pos}"
     if not isinstance(value, dict):

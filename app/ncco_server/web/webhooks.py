@@ -188,7 +188,7 @@ class WebhookRoute(APIRoute):
             due = asyncio.get_running_loop().time() + config.deadline_s
             reply_due.set(due)
             async with asyncio.timeout_at(due):
-                await request.receive_webhook(is_signed=self.kind != _AGENT)
+                await (request.receive_from_agent() if self.kind == _AGENT else request.receive_webhook())
                 response: WebhookResponse = await self.endpoint(request, **request.scope["path_params"])
                 _require_playable(response.reply, must_play=self.begins_call)
         except ClientDisconnect:

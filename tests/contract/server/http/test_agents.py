@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from itertools import islice
 from random import Random
@@ -11,6 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
+from ncco_server.engine import WaitRef
+from ncco_server.service.tokens import make_token
 from tests.support.cases import each_case
 from tests.support.server import PUBLIC_URL
 from tests.support.serving_thread import ServedProject, serving_project
@@ -76,6 +79,18 @@ def test_an_agent_needs_no_signature_and_vonage_needs_one(client: httpx.Client, 
 REFUSED: dict[str, tuple[str, dict[str, Any], int]] = {
     "of another call's form": ("POST", {"content": b"x" * 10}, 422),
     "not JSON": ("POST", {"content": b"{"}, 422),
+    "not a number": ("POST", {"content": b'{"outcome": "person", "values": {"order": NaN}}'}, 422),
+    "a number without end": (
+        "POST",
+        {"content": b'{"outcome": "person", "values": {"order": 1' + b"0" * 5000 + b"}}"},
+        422,
+    ),
+    "half a character": ("POST", {"content": b'{"outcome": "person", "values": {"order": "\\ud800"}}'}, 422),
+    "bytes that are no text": ("POST", {"content": b'{"outcome": "person", "values": {"order": "\xff"}}'}, 422),
+    "a form": ("POST", {"data": {"outcome": "person"}}, 422),
+    "a form with a file": ("POST", {"data": {"outcome": "person"}, "files": {"values": b"{}"}}, 422),
+    "a query": ("POST", {"params": {"outcome": "person"}}, 422),
+    "asked about": ("OPTIONS", {}, 405),
     "a list": ("POST", {"json": [HANDED]}, 422),
     "deep": ("POST", {"content": b'{"outcome":' + b"[" * 5000 + b"]" * 5000 + b"}"}, 422),
     "huge": ("POST", {"content": b'{"outcome": "' + b"x" * 2_000_000 + b'"}'}, 413),
@@ -110,14 +125,25 @@ def test_a_line_that_comes_too_soon_is_told_when_to_come_again(client: httpx.Cli
     assert (204, 429, "1") == (first.status_code, second.status_code, second.headers["retry-after"])
 
 
+def test_a_forged_url_is_refused_before_its_body_has_come(client: httpx.Client) -> None:
+    path, _ = begun(client, "leg-5")
+    forged = f"{path[:-1]}{'B' if path.endswith('A') else 'A'}"
+    with socket.create_connection((client.base_url.host, client.base_url.port or 0), 30) as connection:
+        head = f"POST {forged} HTTP/1.1\r\nHost: calls.example.com\r\nContent-Length: 1000\r\n\r\n"
+        connection.sendall(head.encode() + b'{"outcome": ')
+        assert b"HTTP/1.1 404" == connection.recv(65536)[:12]
+
+
 def hostile(path: str, ended: str, luck: Random) -> Iterator[tuple[str, dict[str, Any]]]:
     """Hand-backs that must not be accepted: forged, of a call that has ended, too large or deep, of wrong types."""
     token = path.rpartition("/")[2]
+    foreign = make_token(b"the key of another deployment", WaitRef("agent", "victim", 1, 0))
     while True:
         at = luck.randrange(len(token))
         other = "ABCDEFGHIJKLMNOPabcdefghij0123456789-_".replace(token[at], "")
         forged = token[:at] + luck.choice(other) + token[at + 1 :]
         yield f"/webhooks/agent/{forged}", {"json": HANDED}
+        yield f"/webhooks/agent/{foreign}", {"json": HANDED}
         yield ended, {"json": HANDED}
         yield (
             path,
@@ -134,15 +160,19 @@ def hostile(path: str, ended: str, luck: Random) -> Iterator[tuple[str, dict[str
         yield path, {"content": luck.randbytes(luck.randrange(1, 2_000)), "headers": {"Content-Type": "text/plain"}}
 
 
-def test_300_hostile_hand_backs_move_no_call(client: httpx.Client) -> None:
+def test_300_hostile_hand_backs_move_no_call(client: httpx.Client, served: ServedProject) -> None:
     path, events = begun(client, "victim")
     ended, ended_events = begun(client, "ended")
     vonage(client, ended_events, **facts("aa02", status="disconnected"))
+    other, _ = begun(client, "another call")
+    assert 204 == client.post(other, json=HANDED).status_code
     sent = islice(hostile(path, ended, Random(1)), 300)  # noqa: S311 - the same in each run
     assert {404, 410, 413, 422} == {client.post(url, **request).status_code for url, request in sent}
     played = vonage(client, events, **facts("aa03", status="disconnected"))
     assert ["Goodbye."] == [action["text"] for action in played]
     assert 410 == client.post(path, json=HANDED).status_code
+    tokens = [each.rpartition("/")[2] for each in (path, ended, other)]
+    assert not [line for line in served.lines if any(token in line for token in tokens)]
 
 
 def test_a_forged_url_is_not_found(client: httpx.Client) -> None:

@@ -16,7 +16,7 @@ from ncco_server.settings.secrets import wait_keys
 from tests.system.server.calls.asgi_call import BASE, Caller, Host, serving
 
 FLOWS = Path(__file__).resolve().parents[4] / "flows"
-KINDS: tuple[CallbackKind, ...] = ("input", "notify", "event", "onanswer")
+KINDS: tuple[CallbackKind, ...] = ("input", "notify", "event", "onanswer", "agent")
 ACCOUNT = "the-signature-secret-of-the-account"
 HERE = wait_keys(load_settings(None, signature_secret=ACCOUNT, public_url=BASE))[0]
 THERE = wait_keys(load_settings(None, signature_secret=ACCOUNT, public_url="https://staging.example.com"))[0]
@@ -52,7 +52,7 @@ async def test_a_token_that_is_changed_cut_or_longer_is_unknown(host: Host) -> N
 async def test_a_token_of_another_kind_is_unknown(host: Host) -> None:
     token = await token_of(host)
 
-    assert [404] * 3 == [await status(host, kind, token) for kind in ("notify", "event", "onanswer")]
+    assert {404} == {await status(host, kind, token) for kind in KINDS[1:]}
 
 
 @pytest.mark.parametrize("key", [b"", b"\0" * 32, ACCOUNT.encode(), THERE], ids=["none", "zeros", "secret", "there"])
@@ -65,7 +65,7 @@ async def test_a_token_of_another_key_is_unknown(host: Host, key: bytes) -> None
 
 async def test_any_text_is_unknown(host: Host) -> None:
     for token in ("..", "%2e%2e", "x", "0", "-", "_" * 48, "%F0%9F%98%80", "a;b", "a%2Fb", "'", "<a>"):
-        assert [404] * 4 == [await status(host, kind, token) for kind in KINDS], token
+        assert {404} == {await status(host, kind, token) for kind in KINDS}, token
 
 
 @pytest.mark.parametrize(
