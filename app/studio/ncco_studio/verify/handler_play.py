@@ -6,7 +6,7 @@ import heapq
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -20,6 +20,7 @@ from ncco_server.flow.handlers.reading import LoadedHandler
 from ncco_server.flow.handlers.steps import results_of as results_by
 from ncco_server.flow.hours.calendar import ByHand
 from ncco_server.flow.issues import RULES, FlowIssue, unset_variable
+from ncco_server.flow.language.agents import Agent
 from ncco_server.flow.model import Flow, Project, Step
 from ncco_server.flow.nodes import Place
 from ncco_server.ncco.value_types import TYPES, Kind
@@ -179,11 +180,13 @@ class _Player:
         for way in step.exit.ways:
             if not way.target.is_end and way.target.runs is None:
                 for result in self._results(step, way.name):
-                    name = way.name if result is None else str(result)
+                    name = str(result) if isinstance(result, str) else way.name
                     given = (result, {}) if step.exit.word == "run" else result
                     self._add(turn.session, step, name, given, context)
 
     def _results(self, step: Step, way: str) -> Sequence[Any]:
+        if isinstance(step.exit, Agent) and way in step.exit.allowed:
+            return [[*step.exit.read_hand_back({"outcome": way, "values": each})] for each in _handed_back(step.exit)]
         if way != "collected":
             return results_by(step, way)
         least, most = (step.exit.asked and step.exit.asked.lengths) or (len(TEXT), len(TEXT))
@@ -202,6 +205,16 @@ class _Player:
 
     def _report(self, code: str, severity: Any, place: Place, message: str, cure: str) -> None:
         self.issues[FlowIssue(code, severity, place, message, cure)] = None
+
+
+def _handed_back(agent: Agent) -> Iterator[dict[str, Any]]:
+    """Nothing, then each word of each value."""
+    fields = agent.returned.fields
+    yield {}
+    for number in range(max((len(kind.words) or 1 for kind in fields.values()), default=0)):
+        yield {
+            name: kind.words[number % len(kind.words)] if kind.words else _sample(kind) for name, kind in fields.items()
+        }
 
 
 def _sample(kind: Kind) -> Any:

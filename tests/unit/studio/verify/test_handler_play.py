@@ -26,9 +26,9 @@ async def shop(call: Call) -> None:
 MENU = 'choice = await call.choose("Press 1 or 2.", {"one": Choice(1), "two": Choice(2)})'
 
 
-def found(body: str) -> tuple[list[str], str]:
+def found(body: str, head: str = HEAD) -> tuple[list[str], str]:
     lines = "\n".join(f"    {line}" for line in body.strip().split("\n"))
-    project = project_of(f"{HEAD}{lines}\n")
+    project = project_of(f"{head}{lines}\n")
     issues, never = play_handlers(project, {"DESK": "447700900111"})
     return [f"{each.severity} {each.place.line} {each.code} {each.message}" for each in issues], "".join(never.values())
 
@@ -89,6 +89,55 @@ await call.talk("Goodbye.")
 
 def test_sound_code_has_no_issue_and_all_its_lines_are_reached() -> None:
     assert ([], "") == found(SOUND)
+
+
+WITH_WISHES = HEAD.replace(
+    "def find(",
+    """
+from datetime import date
+from enum import StrEnum
+from typing import Literal
+
+class Wish(StrEnum):
+    TABLE = "table"
+    PERSON = "person"
+
+@dataclass
+class Booking:
+    seats: int
+    day: date | None
+    room: Literal["garden", "bar"] | None
+
+def find(""",
+)
+AGENT = """
+given = await call.agent("wss://bot.example.com/calls", outcomes=Wish, returns=Booking, limit=600)
+if given.outcome is Wish.TABLE and given.values:
+    booking = given.values
+    if booking.day is None:
+        await call.talk("When?")
+    elif booking.room == "garden":
+        await call.talk(f"{booking.seats} seats in the garden.")
+    else:
+        await call.talk(f"{booking.seats} seats.")
+elif given.outcome == "done":
+    await call.talk("Goodbye.")
+elif given.outcome == "too_long":
+    await call.talk("The assistant is tired.")
+else:
+    await call.talk("A person will help you.")
+"""
+
+
+def test_each_outcome_of_an_agent_is_played() -> None:
+    assert ([], "") == found(AGENT, WITH_WISHES)
+
+
+def test_a_mistake_behind_an_agent_is_found() -> None:
+    wrong = AGENT.replace("{booking.seats} seats.", "{booking.seats + booking.room} seats.")
+    issues, _ = found(wrong, WITH_WISHES)
+
+    assert any("TypeError" in each for each in issues), issues
 
 
 def test_lines_that_no_call_reaches_are_listed() -> None:
