@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ncco_server.engine.agents import agent_step as agent_step
 from ncco_server.engine.agents import agent_wait as agent_wait
 from ncco_server.engine.agents import hand_back as hand_back
 from ncco_server.engine.agents import noted as noted

@@ -19,7 +19,7 @@ from ncco_server.engine.session import OpenWait, Session, TurnContext
 from ncco_server.engine.waits import kind_of
 from ncco_server.errors import RenderError
 from ncco_server.flow.action import AGENT
-from ncco_server.flow.model import Flow
+from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.runtime import WrongHandBack
 from ncco_server.ncco.webhooks import Webhook
 
@@ -39,15 +39,20 @@ def agent_wait(session: Session) -> OpenWait | None:
     return next((wait for wait in session.waits if wait.name == AGENT and wait.limit_s), None)
 
 
+def agent_step(flow: Flow, session: Session, context: TurnContext) -> Step | None:
+    """The step of the agent that the call waits for; None if there is none."""
+    wait = agent_wait(session)
+    with suppress(RenderError):
+        return Run(flow, session, context).scopes.step_of(wait.step) if wait is not None else None
+    return None
+
+
 def hand_back(flow: Flow, session: Session, body: Mapping[str, Any], context: TurnContext) -> Session:
     """The session of a call that waits for an agent, with what the agent hands back.
 
     Raises WrongHandBack if the step does not allow it, or has failed in the meantime.
     """
-    wait = agent_wait(session)
-    step = None
-    with suppress(RenderError):
-        step = Run(flow, session, context).scopes.step_of(wait.step) if wait is not None else None
+    step = agent_step(flow, session, context)
     if step is None:
         raise WrongHandBack("the step of this agent is gone", "close the websocket")
     outcome, values = step.exit.read_hand_back(body)

@@ -20,7 +20,7 @@ from ncco_studio.verify.scenarios.files import ScenarioFile
 from ncco_studio.verify.scenarios.model import read_scenarios
 from ncco_studio.verify.scenarios.reports import as_text, transcript_lines
 from ncco_studio.verify.scenarios.runner import run_suite
-from ncco_studio.verify.scenarios.script import OUTCOMES
+from ncco_studio.verify.scenarios.script import AGENT_ACTS, OUTCOMES
 
 FILE: Final = "event"  # of the scenario: the number of an event is its line
 
@@ -38,12 +38,17 @@ def _steps(_: click.Context, __: click.Parameter, events: Sequence[str]) -> list
             steps.append(f'press: "{event}"')
         elif event in OUTCOMES:
             steps.append(f"dial: {event}")
+        elif event in AGENT_ACTS:
+            steps.append(f"agent: {event}")
+        elif verb == "hands" and words:
+            steps.append(f"agent: {json.dumps({'hands': words})}")
         elif event in ("silence", "hangup"):
             steps.append(event)
         elif verb == "says" and words:
             steps.append(f"speak: {json.dumps(words)}")
         else:
-            cure = f'write keys, "says WORDS", silence, hangup, or the result of a dial: {", ".join(OUTCOMES)}'
+            agent = f'what an agent does ("hands OUTCOME", {", ".join(AGENT_ACTS)})'
+            cure = f'write keys, "says WORDS", silence, hangup, {agent}, or the result of a dial: {", ".join(OUTCOMES)}'
             raise click.BadParameter(f"{event!r} is not an event of a call; {cure}")
     return steps
 
@@ -57,8 +62,9 @@ Examples:
   ncco simulate reminder busy answered 1 --given name=Ada      the server calls, twice
   ncco simulate https://calls.example.com/answer 1 --event-url https://calls.example.com/event
 
-Events: keys, "says WORDS", silence, hangup, and the result of a dial. After the last one, the caller hangs up at the
-next question. The call is on a Wednesday morning, in virtual time. For all else, write a scenario.
+Events: keys, "says WORDS", silence, hangup, the result of a dial, and what an agent does: "hands OUTCOME", closes,
+silent, "hangs up" or unreachable. After the last one, the caller hangs up at the next question. The call is on a
+Wednesday morning, in virtual time. For all else, write a scenario.
 Exit codes: 0 the call was played, 1 an event does not fit, or server or flows have an error, 2 nothing is called.""",
 )
 @click.argument("what", required=False, metavar="[FLOW|PROJECT|URL]", callback=_called_at)

@@ -263,6 +263,49 @@ def test_an_invalid_input_is_reported_beside_its_field(page: Page) -> None:
     expect(heard(page, "speaks for 7 s")).to_be_visible()
 
 
+AGENT = """\
+flow: shop
+default: true
+start: assistant
+steps:
+  assistant:
+    do: [{talk: You are talking to our assistant.}]
+    agent:
+      uri: wss://bot.example.com/calls
+      outcomes: [refund]
+      returns: {order: text, seats: int, gift: bool, tier: [gold, plain]}
+      limit: 10m
+    on: {refund: refund, failed: person, too_long: person}
+  refund:
+    do: [{talk: "{{ agent.order }}, {{ agent.seats }}, {{ 'gift' if agent.gift else 'no gift' }}, {{ agent.tier }}."}]
+    goto: end
+  person: {do: [{talk: A person will help you.}], goto: end}
+"""
+
+
+def test_an_agent_hands_the_caller_back_by_a_button(page: Page) -> None:
+    page.goto("/phone?file=pasted")
+    page.locator("flow-editor").evaluate("(editor, text) => { editor.value = text; editor.check(); }", AGENT)
+    page.locator("flow-editor").dispatch_event("edited")
+    expect(page.locator("flow-editor")).to_contain_text("No issues")
+    call(page)
+    page.get_by_role("button", name="Skip ahead").click()
+    page.get_by_label("order").fill("0815")
+    page.get_by_label("seats").fill("3")
+    page.get_by_label("gift").check()
+    page.get_by_label("tier").select_option("gold")
+    page.get_by_label("After").fill("40")
+    page.get_by_role("button", name="hands back: refund").click()
+    page.get_by_role("button", name="Skip ahead").click()
+    expect(heard(page, "0815, 3, gift, gold.")).to_be_visible()
+
+    call(page)
+    page.get_by_role("button", name="Skip ahead").click()
+    page.get_by_role("button", name="closes without a word").click()
+    page.get_by_role("button", name="Skip ahead").click()
+    expect(heard(page, "A person will help you.")).to_be_visible()
+
+
 def test_a_second_click_does_nothing_while_the_reply_is_pending(page: Page) -> None:
     opened(page)
     call_and_press(page, "1")

@@ -152,6 +152,74 @@ async def test_a_dial_offers_what_the_connect_can_have(
     assert offered | ({"busy"} if "number" in endpoint else set()) == found & special
 
 
+AGENT = """
+flow: shop
+default: true
+start: assistant
+steps:
+  assistant:
+    do: [{talk: You are talking to our assistant.}]
+    agent:
+      uri: wss://bot.example.com/calls
+      outcomes: [refund]
+      returns: {order: text, seats: int, gift: bool, parts: [text], tier: [gold, plain]}
+      limit: 10m
+    on: {refund: refund, failed: person, too_long: person}
+  refund:
+    do: [{talk: "A refund for {{ agent.order }}, {{ agent.seats }} seats, {{ agent.parts | join }}."}]
+    goto: end
+  person: {do: [{talk: A person will help you.}], goto: end}
+"""
+
+
+async def test_an_agent_offers_what_it_may_hand_back(phone: Phone) -> None:
+    await phone.call("pasted.yaml", text=AGENT)
+    await phone.skip()
+    assert "dial" == phone.state("moment")
+    offered = re.findall(r'data-(?:hands|agent|outcome)="(.*?)"', phone.shown)
+    assert ["refund", "closes", "silent", "hangs up", "unreachable"] == offered
+    fields = re.findall(r'data-value="(.*?)" data-type="(.*?)"', phone.shown)
+    types = {"order": "text", "seats": "number", "gift": "checkbox", "parts": "json", "tier": "text"}
+    assert types == dict(fields)
+    values = {"order": "4711", "seats": 3, "gift": True, "parts": ["a"], "tier": "gold"}
+    await phone.do({"agent": {"hands": "refund", "values": values, "after": 40}})
+    await phone.skip()
+    assert "A refund for 4711, 3 seats, a." in phone.shown
+
+
+@pytest.mark.parametrize("act", ["closes", "silent", "hangs up", "unreachable"])
+async def test_the_caller_hears_what_follows_an_agent_that_hands_nothing_back(phone: Phone, act: str) -> None:
+    await phone.call("pasted.yaml", text=AGENT)
+    await phone.skip()
+    await phone.do({"agent": {"does": act, "after": 5}})
+    await phone.skip()
+    assert "A person will help you." in phone.bubbles
+
+
+async def test_a_refused_hand_back_says_why(phone: Phone) -> None:
+    await phone.call("pasted.yaml", text=AGENT)
+    await phone.skip()
+    await phone.do({"agent": {"hands": "refund", "values": {"seats": "many"}}})
+    await phone.skip()
+    assert "`seats` is not a whole number" in html.unescape(phone.shown)
+    assert "A person will help you." in phone.bubbles
+
+
+async def test_a_call_with_an_agent_is_saved_as_a_scenario_that_passes(own_phone: Phone, project: Path) -> None:
+    phone = own_phone
+    (project / "flows/shop.yaml").write_text(
+        AGENT.replace("default: true", 'numbers: ["442079460077"]'), encoding="utf-8"
+    )
+    await phone.call("flows/shop.yaml", to="442079460077")
+    await phone.skip()
+    await phone.do({"agent": {"hands": "refund", "values": {"order": "4711", "seats": 3}}})
+    await phone.skip()
+    kept = (await phone.post(f"/phone/calls/{phone.id}/keep")).json()
+    assert "a caller is handed back as refund" == kept["name"]
+    tested = await asyncio.to_thread(ncco, "test", kept["path"], cwd=project)
+    assert 0 == tested.exit_code, tested.output
+
+
 async def test_numbers_are_called_as_people_write_them(phone: Phone) -> None:
     await phone.call(to="+44 (0)20 7946-0001", caller="07700 900456", world={"parties": {"*": "timeout"}})
     await phone.do({"press": "1"}, at=5.0)
@@ -278,6 +346,38 @@ async def test_handler_functions_return_the_chosen_results(
         phone = Phone(client)
         await phone.call("flows/echo.py", world={"given": {"find": given} if given else {}})
         assert said in phone.bubbles
+
+
+ROBOT = """\
+from typing import TypedDict
+
+from ncco_server import Call, call_flow
+
+
+class Order(TypedDict):
+    number: str
+
+
+@call_flow(default=True)
+async def robot(call: Call) -> None:
+    given = await call.agent("wss://bot.example.com/calls", outcomes=["refund"], returns=Order, limit=600)
+    await call.talk(f"Outcome {given.outcome}, {given.values}.")
+"""
+
+
+async def test_the_agent_of_a_handler_offers_what_it_may_hand_back(tmp_path: Path) -> None:
+    for folder in ("flows", "templates"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+    (tmp_path / "flows/robot.py").write_text(ROBOT)
+    async with await logged_in(phone_console(tmp_path, python_flows="robot.py")) as client:
+        phone = Phone(client)
+        await phone.call("flows/robot.py")
+        await phone.skip()
+        assert {"refund", "done"} == set(re.findall(r'data-hands="(.*?)"', phone.shown))
+        assert ["number"] == re.findall(r'data-value="(.*?)"', phone.shown)
+        await phone.do({"agent": {"hands": "refund", "values": {"number": "4711"}}})
+        await phone.skip()
+        assert "Outcome refund, {'number': '4711'}." in phone.bubbles
 
 
 async def test_a_flow_for_placed_calls_only_links_to_the_form_that_places_one() -> None:

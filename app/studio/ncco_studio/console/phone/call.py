@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from ncco_server.errors import AppError
 from ncco_server.flow.files import SCENARIO_FOLDERS
+from ncco_server.flow.language.agents import Agent
 from ncco_server.service.hand_hours import HandHours
 from ncco_server.table_rows import key_of, table_of
 from ncco_studio.console.phone.world import ChosenAnswers, StoredRows, World
@@ -76,6 +77,14 @@ class PhoneCall(PlayedCall):
     def line(self) -> str:
         """Empty ("") for a plain NCCO."""
         return self.session.call.to if self.session is not None else ""
+
+    @property
+    def agent(self) -> Agent | None:
+        """The agent that the caller is being connected to; None for another party."""
+        session = self.session
+        if self._stage is None or session is None or self.moment.kind != "dial":
+            return None
+        return self._stage.agent_in(session, self.made_at)
 
     @property
     def has_only_silence(self) -> bool:

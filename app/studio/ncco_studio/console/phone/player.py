@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, TypeAlias
 from ncco_server.desk.transcript import CallLine
 from ncco_server.errors import AppError
 from ncco_server.flow.hours.calendar import ByHand
+from ncco_server.flow.language.agents import Agent
 from ncco_server.sample_calls import YEARS
 from ncco_server.service.hand_hours import HandHours
 from ncco_server.service.phone_numbers import read_called, read_caller
@@ -31,6 +32,8 @@ from ncco_studio.verify.scenarios.script import step_of
 
 Json: TypeAlias = dict[str, Any]
 
+_INPUTS: Final[Mapping[str, str]] = {"bool": "checkbox", "number": "number", "list": "json", "map": "json"}
+"""How a value is entered, by the family of its type; other values are texts."""
 NO_CALL: Final = "this call no longer exists; call again"
 OWN_CALLS: Final = 3
 """Another call of a person ends the oldest."""
@@ -226,11 +229,21 @@ def _shown(call: PhoneCall, refused: str) -> Json:
         "has_only_silence": call.has_only_silence,
         "decided": None if decided is None else {"to": decided.to, "outcome": decided.outcome},
         "outcomes": () if dialled is None else outcomes_of(dialled),
+        "agent": None if call.agent is None else _form_of(call.agent),
         "hooks": list(hooks_of(call)),
         "refused": refused,
         "can_be_kept": call.playable.can_be_kept,
         "not_kept": call.blocked() if call.playable.can_be_kept else "",
     }
+
+
+def _form_of(agent: Agent) -> Json:
+    """What an agent may hand back, and a form for the values."""
+    fields = [
+        {"name": name, "words": kind.words, "type": _INPUTS.get(kind.family, "text"), "hint": kind.described}
+        for name, kind in agent.returned.fields.items()
+    ]
+    return {"allowed": agent.allowed, "fields": fields}
 
 
 def shown_lines(lines: Sequence[CallLine]) -> list[Json]:

@@ -57,11 +57,36 @@ async function actBy(button, what) {
   free?.();
 }
 
+/** What an agent hands back; an empty field is left out. */
+function handedBack() {
+  const found = {};
+  for (const { value, checked, dataset } of document.querySelectorAll("#call-panel [data-value]")) {
+    if (dataset.type === "checkbox") found[dataset.value] = checked;
+    else if (value !== "") found[dataset.value] = dataset.type === "text" ? value : parsed(value);
+  }
+  return found;
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text; // which the server refuses, and says why
+  }
+}
+
+function actAsAgent(button, { hands, agent }) {
+  if (!$("agent-after").reportValidity()) return;
+  const after = $("agent-after").valueAsNumber;
+  actBy(button, { agent: hands ? { hands, values: handedBack(), after } : { does: agent, after } });
+}
+
 $("phone").addEventListener("click", ({ target }) => {
   const button = target.closest("button, .node");
-  const { key, outcome, message, file, line, column } = button?.dataset ?? {};
+  const { key, outcome, message, hands, agent, file, line, column } = button?.dataset ?? {};
   if (key) pressKey(key);
   if (outcome) actBy(button, { dial: { outcome } });
+  if (hands || agent) actAsAgent(button, { hands, agent });
   if (message !== undefined && $("seconds").reportValidity()) actBy(button, { record: { seconds: $("seconds").valueAsNumber, key: message } });
   if (line) goTo(file, Number(line), Number(column ?? 1));
 });

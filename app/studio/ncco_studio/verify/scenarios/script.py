@@ -52,7 +52,7 @@ class ScriptedCall(Protocol):
 
 
 FAULTS: Final[tuple[FaultKind, ...]] = get_args(FaultKind)
-_AGENT_ACTS: Final[Mapping[AgentAct, tuple[PartyOutcome, float]]] = {
+AGENT_ACTS: Final[Mapping[AgentAct, tuple[PartyOutcome, float]]] = {
     "closes": ("disconnected", 0),
     "silent": ("completed", ENDLESS),
     "hangs up": ("completed", 0),
@@ -394,7 +394,7 @@ class ScriptedAgent(ScenarioModel):
 
     @property
     def behaviour(self) -> Behaviour:
-        outcome, talks_s = _AGENT_ACTS[self.does]
+        outcome, talks_s = AGENT_ACTS[self.does]
         hands = {"outcome": self.hands, "values": self.values} if self.hands else {}
         said = tuple(each.line for each in self.said)
         return AgentBehaviour(outcome, talks_s=talks_s or self.after, hands=hands, said=said)

@@ -23,11 +23,12 @@ import structlog
 from starlette.types import ASGIApp
 from structlog.typing import FilteringBoundLogger
 
-from ncco_server.engine import Lookup, LookupAnswer
+from ncco_server.engine import Lookup, LookupAnswer, Session, agent_step
 from ncco_server.engine.session import from_json
 from ncco_server.errors import AppError
 from ncco_server.flow.grammar.reader import Reader
 from ncco_server.flow.hours.calendar import DAY_S, ByHand, seconds
+from ncco_server.flow.language.agents import Agent
 from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.model import Flow, Project
 from ncco_server.results import DecidedResult
@@ -51,6 +52,7 @@ from ncco_studio.simulator.delivery import Application
 from ncco_studio.simulator.parties import Behaviour
 from ncco_studio.simulator.servers import AsgiServer, HttpServer, moved
 from ncco_studio.verify.handler_lines import LineTrace, traced_flows
+from ncco_studio.verify.prove.turns import context_at
 from ncco_studio.verify.scenarios.answers import LookupAnswers, ScenarioAnswers, lookups_of
 from ncco_studio.verify.scenarios.caller import Caller, parties_of
 from ncco_studio.verify.scenarios.fitting import AnyCall, Fitting, named_by, placeholder_env
@@ -369,6 +371,15 @@ class LocalStage:
         else:
             await placed.place_out(call, flow, conditions.phone)
         return placed
+
+    def agent_in(self, session: Session, now: datetime) -> Agent | None:
+        """The agent that a call of the last `ring` waits for."""
+        flow = self._flow_named(session.flow)
+        if flow is None or self._server is None:
+            return None
+        policy = self._server.service.policy
+        step = agent_step(flow, session, context_at(now, policy.env)._replace(keys=policy.keys))
+        return step.exit if step is not None and isinstance(step.exit, Agent) else None
 
     def _by_hand(self, call: ScenarioCall) -> HandHours:
         start = seconds(call.made_at) - DAY_S

@@ -135,8 +135,11 @@ def json_of(node: Node) -> Any:
         return [json_of(item) for item in node.items]
     if is_missing(node):
         return None
-    is_typed = not node.quoted and (node.value in ("true", "false") or _NUMBER.fullmatch(node.value))
-    return json.loads(node.value) if is_typed else node.value
+    return json.loads(node.value) if not node.quoted and _is_typed(node.value) else node.value
+
+
+def _is_typed(text: str) -> bool:
+    return text in ("true", "false") or _NUMBER.fullmatch(text) is not None
 
 
 def node_of(value: object) -> Node:
@@ -145,7 +148,9 @@ def node_of(value: object) -> Node:
         return Map(tuple(entries), NOWHERE)
     if isinstance(value, list | tuple):
         return Seq(tuple(map(node_of, value)), NOWHERE)
-    return Text(str(value), NOWHERE)
+    if isinstance(value, str):
+        return Text(value, NOWHERE, quoted=_is_typed(value))
+    return Text(json.dumps(value), NOWHERE)
 
 
 def read_json(node: Node, what: str, reader: Reader) -> Any:
