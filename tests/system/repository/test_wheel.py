@@ -5,6 +5,7 @@ The server's alone answers calls, and says where the rest is.
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import zipfile
@@ -22,7 +23,7 @@ from ncco_server.version import VERSION
 from ncco_server.vonage.keys import new_private_key
 from tests.support.cases import each_case
 from tests.support.server import Server, free_port, running_server
-from tests.support.tracked import ROOT, tracked_files
+from tests.support.tracked import ROOT, text_of, tracked_files
 from tests.system.repository.release import Wheels, build, run, section_of
 
 STARTS_WITHIN_S = 120.0
@@ -53,6 +54,7 @@ class Installed:
         return running_server(self.project, cwd=self.project, env=env, program=program)
 
 
+CALL = {"to": "442079460000", "from": "447700900123", "uuid": "a", "conversation_uuid": "b"}
 PLACED = """
 flow: reminder
 outbound: {from: "442079460000"}
@@ -70,9 +72,10 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Wheels:
 @pytest.fixture(scope="module")
 def installed(wheels: Wheels) -> Installed:
     """Install both as the README says."""
-    page = (ROOT / "README.md").read_text(encoding="utf-8")
-    [block] = re.findall(r"```bash\n(uv tool install .*?\n)ncco serve --dev\n```", page, re.DOTALL)
-    run("sh", "-ec", block, cwd=wheels.home, env=wheels.env)
+    page = text_of("README.md")
+    [install] = re.findall(r"^uv tool install .*\n", page, re.MULTILINE)
+    [init] = re.findall(r"^(ncco init .*\n)ncco serve --dev\n", page, re.MULTILINE)
+    run("sh", "-ec", install + init, cwd=wheels.home, env=wheels.env)
     return Installed(wheels.home / "tools" / "ncco-server", wheels.home / "shop")
 
 
@@ -172,8 +175,7 @@ def test_the_server_alone_answers_calls_in_development_without_a_console_and_rin
     account = {"VONAGE_APPLICATION_ID": str(uuid4()), "VONAGE_PRIVATE_KEY": str(key)}
     try:
         with server_alone.serving(**account) as server:
-            call = {"to": "442079460000", "from": "447700900123", "uuid": "a", "conversation_uuid": "b"}
-            answer = httpx.get(f"http://{server.address}/webhooks/answer", params=call, timeout=STARTS_WITHIN_S)
+            answer = httpx.get(f"http://{server.address}/webhooks/answer", params=CALL, timeout=STARTS_WITHIN_S)
             said = server.wait_for(r"No calls are placed: [^\n]*")
     finally:
         flow.unlink()
@@ -191,8 +193,7 @@ def test_a_new_project_of_the_installed_wheel_has_no_issues(installed: Installed
 
 def test_the_installed_wheel_answers_a_call_and_shows_the_console_with_its_assets(installed: Installed) -> None:
     with installed.serving() as server:
-        call: Mapping[str, str] = {"to": "442079460000", "from": "447700900123", "uuid": "a", "conversation_uuid": "b"}
-        answer = httpx.get(f"http://{server.address}/webhooks/answer", params=call, timeout=STARTS_WITHIN_S)
+        answer = httpx.get(f"http://{server.address}/webhooks/answer", params=CALL, timeout=STARTS_WITHIN_S)
         link = server.wait_for(r'http://127\.0\.0\.1:\d+/\S*token=[^\s"]+')
         with httpx.Client(follow_redirects=True, timeout=STARTS_WITHIN_S) as browser:
             page = browser.get(link)
@@ -218,6 +219,26 @@ def called_on_phone(browser: httpx.Client, page: httpx.Response, token: str) -> 
         )
         if called.status_code != httpx.codes.SERVICE_UNAVAILABLE or monotonic() > until:
             return called
+
+
+@each_case("program", [("ncco", "serve", "--dev", "main.py"), ("uvicorn", "main:app")])
+def test_the_one_file_of_the_readme_answers_its_curl(
+    installed: Installed, tmp_path: Path, program: tuple[str, ...]
+) -> None:
+    page = text_of("README.md")
+    [code] = re.findall(r'^```python title="main\.py"\n(.*?)^```$', page, re.DOTALL | re.MULTILINE)
+    [(curl, shown)] = re.findall(r"^```bash\n(curl .*?)^```\n```json\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    (tmp_path / "main.py").write_text(code)
+    port = str(free_port())
+    words = [f"{installed.environment}/bin/{program[0]}", *program[1:], "--port", port]
+    env = {**installed.settings(), "NCCO_PORT": port, "HOME": str(tmp_path)}
+    log = tmp_path / "log"
+    with log.open("w") as out, subprocess.Popen(words, cwd=tmp_path, env=env, stdout=out, stderr=out) as server:
+        answered(f"http://127.0.0.1:{port}/webhooks/answer", CALL, server, log)
+        printed = run("sh", "-c", curl.replace("8000", port), cwd=tmp_path, env=env)
+        server.terminate()
+
+    assert json.loads(shown.replace("8000", port)) == json.loads(printed)
 
 
 CRM_FLOW = """
@@ -268,8 +289,7 @@ def test_a_project_whose_package_is_called_app_answers_calls_under_uvicorn_with_
     checked = run(f"{installed.environment}/bin/ncco", "check", cwd=crm, env=env)
     words = [python, "-m", "uvicorn", "ncco_server.web.app:create_app", "--factory", "--port", str(port)]
     with (crm / "log").open("w") as log, subprocess.Popen(words, cwd=crm, env=env, stdout=log, stderr=log) as server:
-        call = {"to": "442079460000", "from": "447700900123", "uuid": "a", "conversation_uuid": "b"}
-        answer = answered(f"http://127.0.0.1:{port}/webhooks/answer", call, server, crm / "log")
+        answer = answered(f"http://127.0.0.1:{port}/webhooks/answer", CALL, server, crm / "log")
         server.terminate()
 
     assert "N106 Ada" == built.strip()
