@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
+import sys
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -126,6 +128,20 @@ def test_a_wheel_has_the_version_and_the_commit_of_the_clone(server_alone: Insta
     commit = run("git", "rev-parse", "HEAD", cwd=ROOT).strip()
 
     assert f"ncco, version {VERSION} ({commit[:9]})\n" == server_alone.ncco("--version")
+
+
+def test_a_build_without_a_clone_has_the_commit_of_its_variable(tmp_path: Path) -> None:
+    """Like that of the image."""
+    for name in tracked_files():
+        if name.startswith("app/ncco_server/") or "/" not in name:
+            (tmp_path / "copy" / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, tmp_path / "copy" / name)
+    words = (sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path))
+    run(*words, cwd=tmp_path / "copy", env={"PATH": "/usr/bin:/bin", "COMMIT": "0123456789abcdef"})
+    [built] = tmp_path.glob("*.whl")
+
+    with zipfile.ZipFile(built) as wheel:
+        assert b"0123456789abcdef" == wheel.read("ncco_server/commit.txt")
 
 
 def test_a_studio_of_another_version_is_refused(installed: Installed, tmp_path: Path) -> None:
