@@ -227,7 +227,8 @@ def _read_files(
         if path in allowed:
             files += _File.of_handlers(path, texts[path], allowed[path])
         elif path in handlers:
-            files.append(_File.of_unlisted(path, texts[path], handlers, missing))
+            listed = [each for each in handlers if not is_deployed(allowed.get(each, ""))]
+            files.append(_File.of_unlisted(path, texts[path], listed, missing))
         else:
             node, issues = read_yaml(path, texts[path], is_late=extent == "stored")
             files.append(_File(path, texts[path], node, None, issues))
@@ -338,7 +339,7 @@ class _File:
 
     @classmethod
     def of_unlisted(cls, path: str, text: str, handlers: Iterable[str], missing: Iterable[str]) -> Self:
-        """The code of `path` must not be run; `handlers` are all files with handlers, `missing` are listed ones."""
+        """The code of `path` must not be run; `handlers` are all files to list, `missing` are listed ones."""
         every = ",".join(sorted(handler.removeprefix(_FLOWS) for handler in handlers))
         message = "the server may not run the code of this file"
         if absent := " and ".join(missing):

@@ -296,6 +296,16 @@ def test_a_mistake_of_a_program_is_shown_at_its_line(program: Path) -> None:
     assert "main.py:19:1  R110" in found.output
 
 
+def test_a_program_whose_handlers_are_in_flows_is_not_a_project(program: Path) -> None:
+    write(program / "flows/pizza.py", "pizza", 2)
+    (program / "main.py").write_text("from flows.pizza import pizza\n")
+    found = ncco("check", "main.py", cwd=program)
+
+    assert 1 == found.exit_code
+    assert "name the file that has the handlers" in found.output
+    assert "set NCCO_PYTHON_FLOWS=pizza.py in .env" in found.output
+
+
 @contextmanager
 def served(*words: str, cwd: Path, port: int) -> Iterator[None]:
     environment = plain_environment(cwd, NCCO_PORT=str(port), PYTHONPATH=str(cwd))

@@ -182,7 +182,8 @@ def run_file(path: str, text: str, listed: str = "") -> list[HandlerFile]:
     if deployed is not None:
         deployed.flows, deployed.text, deployed.literal = handlers, text, literal
     message = "no function of this file is decorated with `call_flow`"
-    return found or [_without_handler(Place(path, 1, 1), message, _NO_HANDLER)]
+    cure = _NO_HANDLER if deployed is None else "name the file that has the handlers"
+    return found or [_without_handler(Place(path, 1, 1), message, cure)]
 
 
 def _handlers_in(module: ModuleType, file: str) -> tuple[CallFlow, ...]:
