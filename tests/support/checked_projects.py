@@ -71,6 +71,7 @@ def issues_of(project: Table, files: Files, root: Path) -> tuple[list[str], list
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
     env = {f"FLOW_{name}": value for name, value in project.get("env", {}).items()}
     env["NCCO_PYTHON_LOOKUPS"] = project.get("modules", "")
+    env["NCCO_DEFAULT"] = project.get("default", "")
     result = ncco("check", "--format", "json", "--today", "2026-01-01", cwd=root, env=env)
     report = json_of(result)
     issues: list[Table] = report["issues"]

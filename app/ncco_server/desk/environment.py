@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from dotenv import dotenv_values, set_key
 
 from ncco_server.desk.output import CannotRun
-from ncco_server.flow.files import HANDLERS_CURE, comma_separated, read_handlers
+from ncco_server.flow.files import HANDLERS_CURE, comma_separated, is_project, read_handlers
 
 if TYPE_CHECKING:
     from ncco_server.settings import Settings
@@ -54,7 +54,7 @@ def default_line() -> str:
 
 
 def project_folders(path: Path) -> tuple[Path, Path]:
-    if (path / "flows").is_dir():
+    if is_project(path):
         return path / "flows", path / "templates"
     inside = path / "templates"
     return path, inside if inside.is_dir() else Path(os.path.normpath(path / ".." / "templates"))

@@ -126,7 +126,7 @@ def number_of_line(source: Source | None = None) -> str:
 
 def _project_of(source: Source) -> Project | None:
     """Return None if there are no flow files."""
-    return source.load().project if source.flows.is_dir() else None
+    return source.load().project if source.exists else None
 
 
 def read_zone(_: click.Context, __: click.Parameter, name: str) -> tzinfo:

@@ -120,10 +120,15 @@ class Source:
             texts, issues = read_project(self.flows, self.templates)
             issues = issues if self.flows.is_dir() else [each for each in issues if each.place.file != "flows"]
             return {f"flows/{self.program.name}": read_text(self.program), **texts}, issues
-        if not self.flows.is_dir() and not self.templates.is_dir():
+        if not self.exists:
             cure = "run it in the project's folder, or name the folder with --flows or NCCO_FLOWS"
             raise CannotRun(f"there is no flow folder at {str(self.flows)[:LONGEST_NAME]}", cure)
         return self._read_files() if self.files else read_project(self.flows, self.templates)
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a folder that may have flows."""
+        return self.flows.is_dir() or self.templates.is_dir()
 
     @property
     def handlers(self) -> tuple[str, ...]:

@@ -262,10 +262,24 @@ def search_beside(flows: Path) -> None:
         sys.path.append(folder)
 
 
+def is_project(folder: Path) -> bool:
+    """Whether it has a folder of flow files, or a template that answers calls by itself."""
+    templates = (folder / "templates").glob("*.j2")
+    return (folder / "flows").is_dir() or any(is_line(_beginning(path)) for path in templates)
+
+
+def _beginning(path: Path) -> str:
+    """Return "" for a file that cannot be read."""
+    try:
+        return _read(path)[:1000].decode("utf-8-sig", "replace")
+    except (OSError, ValueError):
+        return ""
+
+
 def project_of(path: Path) -> Path | None:
     whole = path.resolve()
     for folder in (whole, *whole.parents):
-        if (folder / "flows").is_dir():
+        if is_project(folder):
             return folder
     return None
 

@@ -139,7 +139,9 @@ def _why_no_flow(library: Library, delivery: Delivery, flow: str | None) -> str:
     if flow in library.current.flows:
         return f'no call can start in "{flow}": it has none of `numbers`, `default: true` and `entry: true`'
     if flow:
-        return f'no call can start in "{flow}": there is no such flow{broken}'
+        template = f"templates/{flow}.json.j2"
+        unmarked = f", and {template} does not begin with {{# line #}}" if template in library.last.texts else ""
+        return f'no call can start in "{flow}": there is no such flow{broken or unmarked}'
     to = delivery.call.to
     if delivery.problem or not to:
         what = delivery.problem or "the webhook does not name the called number"

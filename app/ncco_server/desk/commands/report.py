@@ -82,7 +82,7 @@ async def command(
     """
     now = datetime.now(UTC)
     source = Source.here(flows, templates)
-    project = source.load().project if source.flows.is_dir() else Project({}, (), {})
+    project = source.load().project if source.exists else Project({}, (), {})
     zone = zone or project.zone_of(flow)
     try:
         period = read_period(first, last, zone, now)

@@ -11,6 +11,7 @@ from ncco_server.flow.action import Action
 from ncco_server.flow.actions.connect import ConnectPart
 from ncco_server.flow.actions.do import Document
 from ncco_server.flow.actions.part import Part
+from ncco_server.flow.frame import Draft
 from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.scope import ScopeTypes
@@ -150,17 +151,21 @@ def _try_document(part: Document, names: Mapping[str, Any]) -> tuple[list[_Tried
     except RenderError:
         return [], []
     rule = RULES["E401" if part.value.is_literal else "W401"]
+    drafts: list[Draft] = []
+    found = _NO_TEXT
     try:
         found = read_json(text)
-        drafts = part.drafts(text, names)
+        for action in part.parse(text):
+            drafts.append(part.draft_of(action, names))
     except NotJsonError as error:
         at = min(error.offset, max(0, len(text.rstrip()) - 1))
         place = _place_in(part, names, TextSpan(at, at + 1))
         in_loop = "; in a loop, write {% if not loop.last %},{% endif %}" if text[at : at + 1] == "," else ""
-        message = f"the action list of `ncco` is not JSON: {error.message}"
+        message = f"the action list is not JSON: {error.message}"
         return [], [rule.at(place, message, f"{error.cure}{in_loop}")]
     except RenderError as error:
-        return [], [rule.at(part.value.place, error.message)]
+        at_action = found.values.get(f"/{len(drafts)}", TextSpan(0, 1))
+        return [], [rule.at(_place_in(part, names, at_action), error.message)]
     for draft in drafts:
         if draft.callback is not None:
             draft.action.setdefault("eventUrl", _URL)

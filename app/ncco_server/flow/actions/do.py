@@ -61,9 +61,9 @@ class Document:
 
     def drafts(self, text: str, names: Mapping[str, Any]) -> list[Draft]:
         """Raises RenderError (E401)."""
-        return [self.draft_of(action) for action in self._parse(text)]
+        return [self.draft_of(action, names) for action in self.parse(text)]
 
-    def _parse(self, text: str) -> list[dict[str, Any]]:
+    def parse(self, text: str) -> list[dict[str, Any]]:
         try:
             found = json.loads(text)
         except (ValueError, RecursionError) as error:
@@ -75,9 +75,9 @@ class Document:
         return found
 
     def error(self, message: str) -> RenderError:
-        return RenderError("E401", f"the action list of `ncco` cannot be played: {message}", str(self.place))
+        return RenderError("E401", f"the action list cannot be played: {message}", str(self.place))
 
-    def draft_of(self, action: dict[str, Any]) -> Draft:
+    def draft_of(self, action: dict[str, Any], names: Mapping[str, Any]) -> Draft:
         word = str(action.get("action"))
         has_url = "eventUrl" in action
         if word == "input" and not has_url and action.get("mode") != "asynchronous":

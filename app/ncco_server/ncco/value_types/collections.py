@@ -189,7 +189,8 @@ class MapOf(Kind):
     def operand(self, value: Any) -> Any:
         if not self.fields or not isinstance(value, Mapping):
             return value
-        return {name: self.fields[name].operand(each) if name in self.fields else each for name, each in value.items()}
+        found = {name: self.fields[name].operand(each) if name in self.fields else each for name, each in value.items()}
+        return Sample(value.text, found) if isinstance(value, Sample) else found
 
     def json_schema(self) -> JsonSchema:
         return {"type": "object"}

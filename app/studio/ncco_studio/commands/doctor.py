@@ -35,5 +35,5 @@ def check_proof(settings: Settings, flows: Mapping[str, Flow]) -> Iterator[Findi
     elif unfinished:
         message = f"{', '.join(unfinished)}: not proved in {PROOF_S:g} seconds"
         yield unchecked(message, "Run `ncco prove`, which takes longer.")
-    else:
+    elif roots:
         yield ok(f"no caller gets lost in {counted(len(roots), 'flow')}")

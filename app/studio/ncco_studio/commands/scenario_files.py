@@ -9,7 +9,7 @@ from typing import Final
 
 from ncco_server.desk.output import CannotRun
 from ncco_server.desk.project import Source, source_at
-from ncco_server.flow.files import HANDLER_SUFFIX, SCENARIO_FOLDERS, SUFFIXES, project_of
+from ncco_server.flow.files import HANDLER_SUFFIX, SCENARIO_FOLDERS, SUFFIXES, is_project, project_of
 from ncco_studio.verify.scenarios.files import files_in, files_of
 
 _FIRST: Final = f"keep a call of the console's phone, or let `ncco prove --tests {SCENARIO_FOLDERS[0]}` write some"
@@ -49,9 +49,9 @@ def find_files(paths: Sequence[Path], home: Path = Path()) -> tuple[Path, ...]:
         if path.is_file():
             files: Iterable[Path] = (path,) if path.suffix.lower() in SUFFIXES else ()
         else:
-            files = files_of(path) if not paths or (path / "flows").is_dir() else tuple(files_in(path))
+            files = files_of(path) if not paths or is_project(path) else tuple(files_in(path))
         if not files:
-            raise CannotRun(f"there are no scenarios in {path}", _FIRST if (path / "flows").is_dir() else _CURE)
+            raise CannotRun(f"there are no scenarios in {path}", _FIRST if is_project(path) else _CURE)
         found.update(dict.fromkeys(files))
     return tuple(found)
 
