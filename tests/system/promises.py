@@ -65,7 +65,7 @@ RUNS: Final = {
     "table_kills": Run(tables_killed, "kills", 5, 200, BOTH),
     "table_races": Run(tables_raced, "races", 300, 10_000, BOTH, few=2),
     "agent_races": Run(agents_raced, "races of each kind", 40, 2_000, BOTH, few=2),
-    "agent_kills": Run(agents_killed, "kills", 3, 50, BOTH),
+    "agent_kills": Run(agents_killed, "kills", 3, 50, HOSTS),
     "soak": Run(soaked, "seconds", 20, 1_800),
     "hosts": Run(released_and_restarted, "calls", 100, 1_000, ("postgres",)),
     "hostile": Run(samples_attacked, "values", 5_000, 100_000),

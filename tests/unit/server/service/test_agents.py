@@ -17,12 +17,13 @@ from ncco_server.desk.transcript import stored_lines
 from ncco_server.errors import UnknownWait
 from ncco_server.service.agents import AgentReply
 from ncco_server.service.delivery import Delivery, Reply
-from ncco_server.store import Store, Timeline
+from ncco_server.store import Store, Timeline, milliseconds
+from ncco_server.store.sql import Sql
 from tests.support.cases import each_case
 from tests.support.memory_store import MemoryStore
 from tests.support.postgres_stores import make_postgres
 from tests.support.webhooks import facts
-from tests.unit.server.service.served_call import LEG, POLICY, ServedCall, delivery, service_of
+from tests.unit.server.service.served_call import LEG, NOON, POLICY, ServedCall, delivery, service_of
 
 FLOW = """
 flow: support
@@ -61,9 +62,9 @@ class AgentCall(ServedCall):
     url = ""
 
     @classmethod
-    async def begun(cls, store: Store, leg: object = LEG) -> AgentCall:
+    async def begun(cls, store: Store, leg: object = LEG, **fields: Any) -> AgentCall:
         call = cls(await service_of(store, FLOW))
-        await call.ring(uuid=f"{leg}")
+        await call.ring(uuid=f"{leg}", **fields)
         (connect,) = [action for action in call.ncco if action["action"] == "connect"]
         call.headers = connect["endpoint"][0]["headers"]
         call.url = call.headers["hand_back"]
@@ -256,6 +257,30 @@ async def test_nothing_that_is_stored_has_the_url(opened: Store) -> None:
     assert not [part for part in stored if token.encode() in part]
     await call.ring()
     assert sent == call.ncco
+
+
+async def _forget(store: Store, number: str) -> None:
+    await store.forget([number])
+
+
+async def _sweep(store: Store, number: str) -> None:
+    later = milliseconds(NOON + timedelta(days=1))
+    await store.sweep(later, 100, later)
+
+
+DELETIONS = {"retention": _sweep, "the caller": _forget, "a number that was said": _forget, "one handed back": _forget}
+NUMBERS = {"a number that was said": "447700900999", "one handed back": "447700900888"}
+
+
+@each_case("case", DELETIONS)
+async def test_what_an_agent_has_sent_is_deleted_with_its_call(opened: Store, case: str) -> None:
+    call = await AgentCall.begun(opened, case, conversation_uuid=case)
+    assert 204 == (await call.say("caller", "My number is +44 7700 900999.", 1)).status
+    assert 204 == (await call.hand({"outcome": "refund", "values": {"order": "447700900888"}})).status
+    await call.report("disconnected", 1)
+    await DELETIONS[case](opened, NUMBERS.get(case, "447700900123"))
+    assert (410, 410) == ((await call.hand(REFUND)).status, (await call.say("agent", "Hello?", 1)).status)
+    assert [(0,)] == [tuple(row) for row in await opened.database.read(Sql("SELECT count(*) FROM webhooks"))]
 
 
 async def test_the_page_of_a_call_shows_the_conversation_in_order(store: Store) -> None:
