@@ -275,10 +275,6 @@ class Variables(BaseModel):
     stand-in on this machine such as `ncco vonage`. `--dev` places calls with a virtual Vonage of its own.
     """
 
-    platform: Annotated[Path | None, Cure("Write the path of a file with assumptions about Vonage.")] = None
-    """YAML file with what Vonage does, where that differs from the assumptions of this project. The simulator, tests,
-    proofs and the console's phone use it.
-    """
     demo: _Switch = False
     """1 for a demonstration with simulated calls, from `ncco init --demo`: the console says so on every page, and
     `ncco go-live` refuses it.
@@ -377,7 +373,7 @@ class Settings(Variables):
         """For a process that runs authors' code, which may change the working directory."""
         paths: dict[str, Any] = {
             name: path.absolute()
-            for name in ("flows", "templates", "platform", "console_logins", "env_file")
+            for name in ("flows", "templates", "console_logins", "env_file")
             if (path := getattr(self, name)) is not None
         }
         if (database := database_file(self.database_url)) is not None:

@@ -127,7 +127,7 @@ def _known() -> frozenset[str]:
     return frozenset({*names, *_secrets(), "AWS_DEFAULT_REGION"})
 
 
-RETIRED: Final = frozenset({"NCCO_LEARN"})
+RETIRED: Final = frozenset({"NCCO_LEARN", "NCCO_PLATFORM"})
 """Settings of earlier versions, without effect, which their `.env` may contain."""
 
 

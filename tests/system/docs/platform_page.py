@@ -17,15 +17,9 @@ Simulator, tests, proofs and `ncco vonage` play calls as Vonage's documents desc
 disagree, or nobody has checked them, they use the assumptions below. `tests/live/` in the repository asks Vonage
 itself, with short calls between two numbers of your account.
 
-A file with other values, named by [`NCCO_PLATFORM`](settings.md), replaces them; `ncco schema platform` prints its
-schema for an editor:
+A scenario can have another [`after_connect`](scenarios.md#after_connect).
 
-```yaml title="platform.yaml"
-after_connect: ends
-retries: 2
-```
-
-| setting | question | assumed | or | source |
+| name | question | assumed | or | source |
 |---|---|---|---|---|
 """
 NO_SOURCE: Final = "no source"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
-import yaml
+import pytest
 
-from ncco_studio.simulator.assumptions import assumptions
+from ncco_studio.commands.scenario_files import find_scenarios
+from ncco_studio.simulator.assumptions import Assumptions, assumptions
+from ncco_studio.verify.scenarios.files import read_files
+from ncco_studio.verify.scenarios.runner import run_suite
+from ncco_studio.verify.scenarios.stage import LocalStage
 from tests.contract.server.check.test_examples import PROJECTS, ROOT, handlers_of
 from tests.support.cases import each_case
-from tests.support.command import json_of, ncco
 
 ELSEWHERE = {
     "barge_in_key": "a key that is pressed before the end of a menu is not heard, so its caller is asked again",
@@ -21,7 +25,7 @@ ELSEWHERE = {
 
 @each_case("project", PROJECTS, ids=lambda path: path.name if path != ROOT else "samples")
 def test_the_scenarios_hold_on_a_platform_that_does_otherwise_where_no_source_decides(
-    project: Path, tmp_path: Path
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     others = {
         each.name: next(choice for choice in each.choices if choice != each.default)
@@ -29,8 +33,11 @@ def test_the_scenarios_hold_on_a_platform_that_does_otherwise_where_no_source_de
         if each.choices and each.name not in ELSEWHERE and (each.basis.against or not each.basis.source)
     }
     assert len(others) > 15
-    (tmp_path / "platform.yaml").write_text(yaml.safe_dump(others), encoding="utf-8")
-    env = {"NCCO_PLATFORM": "platform.yaml", **handlers_of(project)}
-    result = ncco("test", project, "--format", "json", cwd=tmp_path, env=env)
-    assert 0 == result.exit_code, result.output
-    assert json_of(result)["played"] > 0
+    monkeypatch.chdir(tmp_path)
+    for name, value in handlers_of(project).items():
+        monkeypatch.setenv(name, value)
+    ((source, files),) = find_scenarios((project,), None, None).items()
+    stage = LocalStage(source.load_sound().project, assumes=Assumptions(**others))
+    suite = asyncio.run(run_suite(stage, read_files(files)))
+    assert suite.results
+    assert [] == [(result.scenario.name, result.differences) for result in suite.differing]

@@ -21,7 +21,6 @@ from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.model import Flow, Project
 from ncco_server.flow.report import Format, report
 from ncco_server.wording import counted
-from ncco_studio.verify.platform_file import seen_platform
 from ncco_studio.verify.prove import (
     CallLimits,
     FlowVerdict,
@@ -61,7 +60,7 @@ def prove_project(
     now = datetime.now(UTC)
     found = source.load_sound(env)
     name = name or ("" if source.program is not None else flow_of_file(found))
-    call_limits = CallLimits(silence, steps, seen_platform().get("after_connect", ""))
+    call_limits = CallLimits(silence, steps)
     proofs = []
     verdicts = []
     flows = _flows(name, found.project.flows)

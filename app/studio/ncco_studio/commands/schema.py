@@ -13,14 +13,12 @@ from ncco_server.desk.output import FINE, keep_for_results, print_json
 from ncco_server.flow.files import read_project
 from ncco_server.ncco import json_schema
 from ncco_studio.schema import flow_schema, project_names
-from ncco_studio.verify.platform_file import platform_schema
 from ncco_studio.verify.scenarios.model import scenario_schema
 from ncco_studio.verify.scenarios.people import people_schema
 
 _SCHEMAS: Final = {
     "ncco": json_schema,
     "people": people_schema,
-    "platform": platform_schema,
     "scenario": scenario_schema,
 }
 
@@ -33,7 +31,6 @@ Examples:
   ncco schema ncco > ncco.schema.json
   ncco schema scenario > .vscode/scenario.schema.json
   ncco schema people > people.schema.json         for the file of `ncco vonage --people`
-  ncco schema platform > platform.schema.json     for the file of NCCO_PLATFORM
 
 Exit codes: 0 printed, 2 there is no such schema.""",
 )

@@ -20,7 +20,6 @@ from ncco_server.service.outbox import by_kind
 from ncco_server.store import HookRow
 from ncco_studio.commands.scenario_files import first_numbers
 from ncco_studio.simulator.delivery import Application
-from ncco_studio.verify.platform_file import assumed_platform
 from ncco_studio.verify.scenarios.observed_call import Outside
 from ncco_studio.verify.scenarios.stage import LocalStage, PathOf, RemoteStage
 
@@ -51,7 +50,6 @@ async def local_stage(
             outside=outside,
             chaos=chaos,
             path_of=path_of,
-            assumes=assumed_platform(),
         )
 
 
@@ -104,7 +102,6 @@ def remote_stage(
         signature_secret=remote["signature_secret"] or next((known[name] for name in secrets if known.get(name)), ""),
         api_key=known.get("VONAGE_API_KEY", ""),
         application_id=known.get("VONAGE_APPLICATION_ID", ""),
-        assumes=assumed_platform(),
     )
     numbers = first_numbers(scenarios)
     return RemoteStage(application, chaos=chaos, numbers=numbers, public_url=remote["public_url"])

@@ -35,7 +35,6 @@ from ncco_studio.simulator.parties import Behaviour, Parties
 from ncco_studio.simulator.platform import Vonage
 from ncco_studio.simulator.rest.server import LiveVonage
 from ncco_studio.simulator.servers import HttpServer
-from ncco_studio.verify.platform_file import assumed_platform
 from ncco_studio.verify.played_lines import heard_line, webhook_line
 from ncco_studio.verify.scenarios.people import read_people
 
@@ -129,7 +128,6 @@ def command(
         signature_secret=known.get("VONAGE_SIGNATURE_SECRET", ""),
         api_key=known.get("VONAGE_API_KEY", ""),
         application_id=known.get("VONAGE_APPLICATION_ID") or APPLICATION_ID,
-        assumes=assumed_platform(),
     )
     if tls:
         _write_certificate()

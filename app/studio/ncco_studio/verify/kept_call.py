@@ -10,7 +10,6 @@ from typing import Any, Final
 from ncco_server.errors import AppError
 from ncco_server.flow.files import locked, replace_text
 from ncco_server.ncco.durations import plain
-from ncco_studio.simulator.assumptions import Assumptions
 from ncco_studio.simulator.legs import BETWEEN_KEYS_S, Leg
 from ncco_studio.simulator.transcript import CallMoment, Waited
 from ncco_studio.verify.played_call import HistoryEntry, PlayedCall
@@ -144,7 +143,6 @@ def keep(
     result = played.result
     phone = [DialStep(party=ScriptedParty(outcome=each.outcome)) for each in played.placed.phone]
     script = script_of(played)
-    after = played.placed.vonage.assumes.after_connect
     path.parent.mkdir(parents=True, exist_ok=True)
     with locked(path.resolve().parent):
         text, before = _read(path)
@@ -153,7 +151,6 @@ def keep(
         written = {
             "call": call.as_written(),
             "env": dict(env or {}),
-            "after_connect": "" if after == Assumptions().after_connect else after,
             "given": {
                 name: [{"error": NOBODY.problem} if each is None else each for each in found]
                 for name, found in given.items()

@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import socket
 import ssl
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
 from fastapi import FastAPI, Request
 
-from ncco_server.vonage.application_token import ApplicationTokens
 from ncco_studio.commands.vonage import APPLICATION_ID
-from tests.support import loopback
 from tests.support.command import ncco
 from tests.support.fork_server import NCCO
 from tests.support.server import Server, running_server
 from tests.support.serving_thread import serving_thread
-from tests.support.waiting import happens
 
 SDK = Path(__file__).with_name("sdk")
 KEY, CERTIFICATE = ".virtual-vonage/private.key", ".virtual-vonage/certificate.pem"
@@ -105,22 +100,6 @@ def test_without_a_token_nothing_is_returned(vonage: Server, home: Path) -> None
 
     assert [401, 401, 404] == [reply.status_code for reply in replies]
     assert "Unauthorized" == replies[0].json()["title"]
-
-
-def test_a_call_can_end_when_the_connected_party_hangs_up(tmp_path: Path) -> None:
-    end = {"type": "phone", "number": "447700900456"}
-    ncco = [{"action": "connect", "from": "442079460000", "endpoint": [end]}, {"action": "talk", "text": "Still here."}]
-    call = {"to": [{"type": "phone", "number": "447700900123"}], "from": end, "ncco": ncco}
-    (tmp_path / "platform.yaml").write_text("after_connect: ends\n", encoding="utf-8")
-    words = ("--port", "0", "--speed", "100")
-    env = {"NCCO_PLATFORM": "platform.yaml"}
-    with running_server(tmp_path, *words, cwd=tmp_path, env=env, program=(NCCO, "vonage")) as server:
-        token = ApplicationTokens(APPLICATION_ID, (tmp_path / KEY).read_text()).make(datetime.now(UTC))
-        headers = {"authorization": f"Bearer {token}"}
-        loopback.post(f"http://{server.address}/v1/calls", json=call, headers=headers).raise_for_status()
-
-        assert happens(lambda: re.search("447700900123 .*completed", server.printed) is not None), server.printed
-    assert "Still here." not in server.printed
 
 
 def test_a_port_in_use_is_reported_by_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

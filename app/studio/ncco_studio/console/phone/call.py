@@ -26,7 +26,6 @@ from ncco_studio.simulator.parties import Parties
 from ncco_studio.simulator.servers import Request, Response
 from ncco_studio.simulator.transcript import CallMoment
 from ncco_studio.verify.kept_call import CannotKeep, keep
-from ncco_studio.verify.platform_file import assumed_platform
 from ncco_studio.verify.played_call import CannotDo, PlayedCall
 from ncco_studio.verify.scenarios.model import ScenarioCall
 from ncco_studio.verify.scenarios.observed_call import CallConditions, ObservedCall
@@ -207,11 +206,11 @@ class PhoneServer:
         if playable.project is None:
             clock = VirtualClock(call.made_at)
             network = FaultyServer(NccoServer(playable.ncco, clock))
-            application = Application(f"{BASE}/answer", f"{BASE}/event", assumes=assumed_platform())
+            application = Application(f"{BASE}/answer", f"{BASE}/event")
             own = ObservedCall(application, network, clock, conditions, _SEED)
             await own.place(call)
             return PhoneCall(own, call, answers, playable, folder=self.folder, env={})
-        stage = LocalStage(playable.project, self.dial_allow, assumes=assumed_platform(), read_rows=rows)
+        stage = LocalStage(playable.project, self.dial_allow, read_rows=rows)
         fit = with_number(stage, call)
         placed = await stage.ring(
             fit,

@@ -78,11 +78,8 @@ def _line(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"agent": {"hands": body["outcome"], **({"values": values} if values else {})}}
 
 
-def taken_for_granted(root: Flow, entered: Set[tuple[str, str]], after_connect: str) -> Iterator[str]:
-    """What must be true of agents, and of Vonage, for a verdict.
-
-    `entered` are steps; `after_connect` is as in `CallLimits`.
-    """
+def taken_for_granted(root: Flow, entered: Set[tuple[str, str]]) -> Iterator[str]:
+    """What must be true of agents, and of Vonage, for a verdict; `entered` are steps."""
     silent: dict[str, float] = {}
     limited: list[str] = []
     for step in _entered(root, entered):
@@ -97,7 +94,7 @@ def taken_for_granted(root: Flow, entered: Set[tuple[str, str]], after_connect: 
     if silent:
         each = ", ".join(f"{_long(lasts)} ({where})" for where, lasts in silent.items())
         yield f"if the agent speaks: it may leave callers in silence for up to {each}"
-    if limited and after_connect != "continues":
+    if limited:
         yield f"`too_long` relies on Vonage going on after a connect ({', '.join(limited)})"
 
 

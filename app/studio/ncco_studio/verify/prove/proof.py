@@ -203,7 +203,7 @@ def prove(
         growth=states.growth(space.states),
         entered=space.entered,
         undecided=tuple(undecided(flow, space)) if is_sure else (),
-        relies=tuple(taken_for_granted(flow, space.entered, limits.after_connect)),
+        relies=tuple(taken_for_granted(flow, space.entered)),
     )
     return Proof(verdict, flow, space, proved, values.env, states.clamped, limits)
 

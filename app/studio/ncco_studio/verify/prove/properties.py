@@ -20,7 +20,6 @@ from ncco_server.flow.language.hooks import SentHook
 from ncco_server.flow.model import Flow, Step, later_hooks
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.runtime import Way
-from ncco_studio.simulator.assumptions import After
 from ncco_studio.simulator.parties import ENDLESS
 from ncco_studio.verify.faults import FAULTS, LIMITS, failure_of, may_end_silently
 from ncco_studio.verify.outcomes import FlowOutcome, outcomes_of
@@ -56,14 +55,10 @@ _MOMENTS: Final = frozenset({"next_open", "next_close"})
 
 
 class CallLimits(NamedTuple):
-    """Limits of a call: seconds of silence, and number of steps.
-
-    `after_connect` is what Vonage was seen to do when a connected party hangs up, or "".
-    """
+    """Limits of a call: seconds of silence, and number of steps."""
 
     silence_s: float = float(LIMITS["silence"])
     steps: int = int(LIMITS["steps"])
-    after_connect: After | Literal[""] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,18 +359,16 @@ def _relying_on_continuing(explored: Explored) -> Iterator[Violation]:
 
     If Vonage ends it instead, its turns are among the explored ones, so no other check differs.
     """
-    seen = explored.call_limits.after_connect
     flows: dict[str, dict[str, Transition]] = {}
-    for turn in explored.space.transitions if seen != "continues" else ():
+    for turn in explored.space.transitions:
         if turn.dial_outcome == "completed" and turn.trigger.wait >= 0 and _effects(explored, turn):
             flow, step = turn.before
             flows.setdefault(flow, {}).setdefault(step, turn)
     for flow, turns in flows.items():
         (step, turn), *others = turns.items()
-        when = "as" if seen == "ends" else "if"
         also = f"; this also concerns {', '.join(other for other, _ in others)}" if others else ""
         effects, place = _effects(explored, turn), _completed(explored, turn).place
-        yield explored.found("after_connect", (flow, step), turn, when=when, effects=effects, also=also, place=place)
+        yield explored.found("after_connect", (flow, step), turn, effects=effects, also=also, place=place)
 
 
 def _completed(explored: Explored, turn: Transition) -> Way:
