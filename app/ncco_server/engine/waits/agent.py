@@ -20,7 +20,7 @@ from ncco_server.ncco.statuses import DIAL_FAILURES, DISCONNECTED, PICKED_UP
 from ncco_server.ncco.webhooks import StatusWebhook, Webhook
 
 NEAR_LIMIT_MS: Final = 5_000
-"""A websocket that is closed so shortly before the limit was closed because of it. Our choice."""
+"""What ends so shortly before the limit ended because of it: the report of the answer may come late. Our choice."""
 
 
 class AgentWait(ObservedWait):
@@ -36,8 +36,7 @@ class AgentWait(ObservedWait):
         if webhook.status == "completed":
             return {"over": TOO_LONG if (webhook.duration or 0) >= wait.limit_s else FAILED}
         if webhook.status == DISCONNECTED:
-            is_near = wait.limit_s * 1000 - talked_ms(session, now) <= NEAR_LIMIT_MS
-            return {"over": TOO_LONG if is_near else FAILED}
+            return {"over": _end(session, wait.limit_s, now)}
         return {"over": FAILED} if webhook.status in DIAL_FAILURES else {}
 
     def hear(
@@ -58,7 +57,7 @@ class AgentOverWait(WaitKind):
     def notes(self, session: Session, wait: OpenWait, webhook: Webhook | None, now: datetime) -> Mapping[str, Any]:
         """The report of the leg's end may be lost, or come later."""
         limit_s = max(each.limit_s for each in session.waits)
-        return {"over": TOO_LONG if talked_ms(session, now) >= limit_s * 1000 else FAILED}
+        return {"over": _end(session, limit_s, now)}
 
     def hear(
         self, step: Step, session: Session, wait: OpenWait, webhook: Webhook | None, seen: frozenset[str]
@@ -71,6 +70,10 @@ def _outcome(session: Session, because: str) -> Outcome:
     if "outcome" in known:
         return Outcome(known["outcome"], because=f"the agent handed the caller back; {because}", answer=known["values"])
     return Outcome(known.get("over", FAILED), because=f"{because}, and the agent had handed nothing back")
+
+
+def _end(session: Session, limit_s: float, now: datetime) -> str:
+    return TOO_LONG if limit_s * 1000 - talked_ms(session, now) <= NEAR_LIMIT_MS else FAILED
 
 
 def talked_ms(session: Session, now: datetime) -> int:

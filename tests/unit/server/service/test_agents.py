@@ -145,6 +145,7 @@ ENDS: dict[str, tuple[list[tuple[str, float, dict[str, Any]]], str]] = {
     "just below the limit": ([("answered", 1, {}), ("completed", 600, {"duration": "599"}), ("", 0, {})], "failed"),
     "at the limit": ([("answered", 1, {}), ("completed", 600, {"duration": "600"}), ("", 0, {})], "too_long"),
     "at the limit, unreported": ([("answered", 1, {}), ("", 601, {})], "too_long"),
+    "at the limit, and the answer was reported late": ([("answered", 3, {}), ("", 598.5, {})], "too_long"),
     "without any report": ([("", 30, {})], "failed"),
 }
 

@@ -145,7 +145,7 @@ def shown(value: Any) -> str:
 
 
 _RINGS: Final = frozenset({"ringing", "tone"})
-_SOUNDS: Final = frozenset({"talk", "stream", "tone", "music", "beep", "ringing", "voice"})
+_SOUNDS: Final = frozenset({"talk", "stream", "tone", "music", "beep", "ringing", "voice", "agent"})
 _CHOSEN: Final = frozenset({"choice", "collected"})
 """Outcomes of an input that the flow accepts."""
 _TOLERANCE_S: Final = 0.01
