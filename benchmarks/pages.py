@@ -45,16 +45,16 @@ def pages(numbers: list[str]) -> Iterator[Page]:
     yield Page("Report, 4 weeks, one flow", "/report?days=28&flow=frontdesk", 1.0)
     yield Page("Report, a year", f"/report?from={today - timedelta(364)}&to={today}", 3.0)
     yield Page("Calls", "/calls", 0.2)
-    for since in ("today", "hour", "day", "week", "month"):
-        yield Page(f"Calls since {since}", f"/calls?since={since}", 0.2)
-    for state in ("missed", "message", "person", "served", "own", "open", "failed"):
+    for days in ("today", "7", "last-week", "28", "91"):
+        yield Page(f"Calls of the period {days}", f"/calls?days={days}", 0.2)
+    for state in ("missed", "message", "person", "served", "open", "failed"):
         yield Page(f"Calls: {state}", f"/calls?state={state}", 0.2)
     yield Page("Calls of a flow", "/calls?flow=frontdesk", 0.2)
     yield Page("Calls of a rare flow", "/calls?flow=night", 0.2)
     yield Page("Calls of no flow", "/calls?flow=nothing", 0.2)
-    yield Page("Calls with an own result", "/calls?result=booked", 0.2)
-    yield Page("Calls with an own result, rare", "/calls?result=nothing", 0.2)
-    yield Page("Calls: missed, of a rare flow, this month", "/calls?state=missed&flow=night&since=month", 0.2)
+    yield Page("Calls with an own result", "/calls?state=own:booked", 0.2)
+    yield Page("Calls with an own result, rare", "/calls?state=own:nothing", 0.2)
+    yield Page("Calls: missed, of a rare flow, in 4 weeks", "/calls?state=missed&flow=night&days=28", 0.2)
     searches = {
         "of a frequent caller": numbers[0],
         "of a rare caller": numbers[-1],
@@ -67,7 +67,7 @@ def pages(numbers: list[str]) -> Iterator[Page]:
     }
     for name, number in searches.items():
         yield Page(f"Number {name}", f"/calls?q={number}", 0.2)
-    yield Page("Number of nobody, this week", "/calls?q=15550001111&since=week", 0.2)
+    yield Page("Number of nobody, in 7 days", "/calls?q=15550001111&days=7", 0.2)
     yield Page("First digits of most callers, missed", "/calls?q=447&state=missed", 0.2)
     for name, word in (("Name", "Lovelace"), ("Spoken word", "Repairs"), ("Absent word", "xylophone")):
         yield Page(name, f"/calls?q={word}", 2.5)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sqlite3
 from collections import Counter
 from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ncco_server.store import QUARTER_MS, Caused, EndOfCall, Records, ResultRow, Sql, Store
-from ncco_server.store.copies import copy_file
 from tests.support.stored_rows import (
     NOON_MS,
     NUMBER,
@@ -334,7 +335,8 @@ async def test_a_backup_contains_rows_sums_and_progress(closed_store: Store, tmp
             await end_call(store, id_, webhook_row(id_, received_at=NOON_MS + 2000))
             await store.results.count(1 if id_ == "leg-1" else 0)
         before = await everything(store)
-    copy_file(closed_store.path, tmp_path / "copy.db")
+    with closing(sqlite3.connect(closed_store.path)) as source, closing(sqlite3.connect(tmp_path / "copy.db")) as copy:
+        source.backup(copy)
     await store.database.replace_by(tmp_path / "copy.db")
     async with store:
         after = await everything(store)

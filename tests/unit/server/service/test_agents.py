@@ -131,7 +131,7 @@ async def test_it_also_decides_at_the_checkpoint(opened: Store) -> None:
     call = await AgentCall.begun(opened)
     await call.report("answered")
     await call.hand({"outcome": "person"})
-    assert None is (await call.report("completed", 30, duration="30")).ncco
+    assert (await call.report("completed", 30, duration="30")).ncco is None
     assert "person" == (await call.come_back()).outcome
 
 
@@ -155,7 +155,7 @@ async def test_without_a_hand_back_the_reports_decide(store: Store, case: str) -
     reports, outcome = ENDS[case]
     call = await AgentCall.begun(store, case)
     for status, after_s, fields in reports[:-1]:
-        assert None is (await call.report(status, after_s, **fields)).ncco
+        assert (await call.report(status, after_s, **fields)).ncco is None
     status, after_s, fields = reports[-1]
     reply = await (call.report(status, after_s, **fields) if status else call.come_back(after_s))
     said = {"failed": "Our assistant is not available.", "too_long": "That took long."}[outcome]
