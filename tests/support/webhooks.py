@@ -13,6 +13,8 @@ import httpx
 import jwt
 from fastapi import FastAPI
 
+from ncco_server.engine import WaitRef
+from ncco_server.service.tokens import make_token
 from tests.support import loopback
 
 
@@ -59,3 +61,8 @@ def signed_status(server: str, secret: str, fields: Mapping[str, Any], name: str
     body = json.dumps(fields).encode()
     headers = {"Authorization": signed_post(body, secret, **changes), "Content-Type": "application/json"}
     return loopback.post(f"{server}/webhooks/{name}", content=body, headers=headers).status_code
+
+
+def agent_token(key: bytes, session: str) -> str:
+    """The token of a hand-back in the first turn of a call."""
+    return make_token(key, WaitRef("agent", session, 1, 0))

@@ -12,12 +12,10 @@ from typing import Any
 import httpx
 import pytest
 
-from ncco_server.engine import WaitRef
-from ncco_server.service.tokens import make_token
 from tests.support.cases import each_case
 from tests.support.server import PUBLIC_URL
 from tests.support.serving_thread import ServedProject, serving_project
-from tests.support.webhooks import callback, facts, signed_post
+from tests.support.webhooks import agent_token, callback, facts, signed_post
 
 SECRET = "invented-signature-secret-for-tests-only"
 FLOW = """
@@ -137,7 +135,7 @@ def test_a_forged_url_is_refused_before_its_body_has_come(client: httpx.Client) 
 def hostile(path: str, ended: str, luck: Random) -> Iterator[tuple[str, dict[str, Any]]]:
     """Hand-backs that must not be accepted: forged, of a call that has ended, too large or deep, of wrong types."""
     token = path.rpartition("/")[2]
-    foreign = make_token(b"the key of another deployment", WaitRef("agent", "victim", 1, 0))
+    foreign = agent_token(b"the key of another deployment", "victim")
     while True:
         at = luck.randrange(len(token))
         other = "ABCDEFGHIJKLMNOPabcdefghij0123456789-_".replace(token[at], "")
