@@ -241,7 +241,7 @@ def called_on_phone(browser: httpx.Client, page: httpx.Response, token: str) -> 
 def test_the_one_file_of_the_readme_answers_its_curl(
     installed: Installed, tmp_path: Path, program: tuple[str, ...]
 ) -> None:
-    page = text_of("README.md")
+    page = text_of("README.md").partition("\n## One file\n")[2]
     [code] = re.findall(r'^```python title="main\.py"\n(.*?)^```$', page, re.DOTALL | re.MULTILINE)
     [(curl, shown)] = re.findall(r"^```bash\n(curl .*?)^```\n```json\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
     (tmp_path / "main.py").write_text(code)

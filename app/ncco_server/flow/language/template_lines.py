@@ -48,18 +48,17 @@ def line_node(path: str, text: str, *, is_default: bool) -> Map:
     file = TemplateFile(path.removeprefix(FOLDER), text)
     head = LINE.match(text)
     assert head is not None  # noqa: S101 - see `is_line`
-    place = file.at(0, len(head[0]))
+    place = file.at(0, head.end())
 
     def map_of(**words: Node) -> Map:
         return Map(tuple(Entry(Text(word, place), node) for word, node in words.items()), place)
 
-    yes = Text("true", place)
     listed = Text(head["numbers"] or "", file.at(head.start("numbers"))).between_commas() if head["numbers"] else ()
     return map_of(
         flow=Text(file.name.removesuffix(SUFFIX), place),
         numbers=Seq(tuple(Text(number, at, quoted=True) for number, at in listed), place),
-        entry=yes,
-        **({"default": yes} if is_default else {}),
+        entry=Text("true", place),
+        default=Text(str(is_default).lower(), place),
         start=Text(_PLACEHOLDER, place),
         steps=map_of(**{_PLACEHOLDER: map_of(goto=Text("end", place))}),
     )
@@ -101,6 +100,8 @@ def read_line(head: FlowHead, context: Context, issues: list[FlowIssue]) -> Read
 
 
 def _steps(first: str, reader: Resolver) -> dict[str, Step]:
+    """Their places are in the first template, so that a trace shows which line a call is in."""
+    own = Place(f"{FOLDER}{first}", 1, 1)
     found: dict[str, Step] = {}
     waiting = [first]
     templates = reader.templates.data
@@ -121,7 +122,7 @@ def _steps(first: str, reader: Resolver) -> dict[str, Step]:
         waiting += [to for lead in leads if (to := f"{lead}{SUFFIX}") in templates]
         part = Reply(document.place, document.value, source=document.source, leads=frozenset(leads))
         end = Goto(Target(None, place), place, "the template leads to no other")
-        found[name] = Step(name, place, (), (part,), Replies(leads) if leads else end, place)
+        found[name] = Step(name, own, (), (part,), Replies(leads) if leads else end, own)
         reader.issues.extend(dict.fromkeys(_checked(part, reader.scope)))
     return found
 
@@ -178,8 +179,7 @@ class Reply(Document):
         name, _, query = only.partition("?") if isinstance(only, str) else ("", "", "")
         draft = Document.draft_of(self, action, names)
         if name in self.leads:
-            callback = _CALLBACKS.get((word, mode))
-            if callback is None:
+            if (callback := _CALLBACKS.get((word, mode))) is None:
                 able = 'only an `input`, a `notify`, and a `connect` with `"eventType": "synchronous"` can'
                 raise self.error(f'its `{word}` cannot lead to the template "{name}"; {able}')
             del action["eventUrl"]

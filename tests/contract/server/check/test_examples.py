@@ -9,7 +9,7 @@ from tests.support.cases import each_case
 from tests.support.command import json_of, ncco
 
 ROOT = Path(__file__).resolve().parents[4]
-PROJECTS = [ROOT, *sorted(path.parent for path in (ROOT / "examples").glob("*/flows"))]
+PROJECTS = [ROOT, *sorted(path.parent for path in (ROOT / "examples").glob("*/README.md"))]
 
 
 def handlers_of(project: Path) -> dict[str, str]:
@@ -19,7 +19,7 @@ def handlers_of(project: Path) -> dict[str, str]:
 
 @each_case("project", PROJECTS, ids=lambda path: path.name if path != ROOT else "samples")
 def test_an_example_has_no_issue(project: Path, tmp_path: Path) -> None:
-    texts = [path.read_text(encoding="utf-8") for path in (project / "flows").iterdir()]
+    texts = [path.read_text(encoding="utf-8") for path in (project / "flows").glob("*.*")]
     names = {name for text in texts for name in re.findall(r'env(?:\.|\[")([A-Z_]+)', text)}
     env = {f"FLOW_{name}": "https://example.com" for name in names}
     env |= handlers_of(project)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ import pytest
 
 from tests.support import loopback
 from tests.support.cases import each_case
+from tests.support.fork_server import run_in_shell
 from tests.support.server import Server, running
+from tests.support.tracked import text_of
 
 HELLO = """\
 {# line: 442079460001 #}
@@ -215,3 +218,13 @@ def test_a_call_goes_on_after_a_restart_with_the_template_that_it_began_with(tmp
 
         assert "9 is no choice, Ann." == said(pressed(reply, "9"))
         assert ("9 is no choice, you." if changed == CHOICE else "Changed.") == said(pressed(answered(server), "9"))
+
+
+def test_the_template_of_the_readme_answers_its_curl(tmp_path: Path) -> None:
+    section = text_of("README.md").partition("\n## One template\n")[2].partition("\n## ")[0]
+    template, curl, shown = re.findall(r"^```[^\n]*\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+    with running(tmp_path, {"templates/hello.json.j2": template}, {}, "--dev") as server:
+        server.wait_until_ready()
+        printed = run_in_shell(curl.replace("127.0.0.1:8000", server.address), cwd=tmp_path, env={}).stdout
+
+    assert json.loads(shown) == json.loads(printed)
