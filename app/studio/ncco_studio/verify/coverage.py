@@ -18,8 +18,6 @@ from ncco_studio.verify.outcomes import (
     Following,
     by_file,
     completed_last,
-    error_exit,
-    error_exits_of,
     outcomes_of,
 )
 from ncco_studio.verify.scenarios.result import Result
@@ -31,14 +29,12 @@ class FlowCoverage:
 
     Attributes:
         outcomes: every outcome, with the number of scenarios that took it.
-        error_exits: every error exit, with the same number; not in `percent`.
         lines: of a handler in Python, which has no outcomes; none for a flow file.
     """
 
     flow: Flow
     path: str
     outcomes: Mapping[FlowOutcome, int]
-    error_exits: Mapping[FlowOutcome, int]
     lines: HandlerLines
 
     @property
@@ -108,7 +104,6 @@ class OutcomeCounter:
             flow,
             self._path_of(flow.place.file),
             self._counted(outcomes_of(flow)),
-            self._counted(error_exits_of(flow)),
             trace.of(flow),
         )
 
@@ -125,8 +120,6 @@ class OutcomeCounter:
         for name, step in follow.entered:
             if step == self._flows[name].start:
                 yield name, step, ENTERED
-        for name, step, _ in follow.failed:
-            yield error_exit(self._flows[name], step)
         yield from follow.taken
 
 
@@ -137,12 +130,10 @@ def coverage_lines(coverage: Coverage, *, is_whole: bool = True) -> Iterator[str
     width = max(len(name) for name in coverage.flows)
     yield "outcomes taken:"
     for name, flow in coverage.flows.items():
-        exits = len(flow.error_exits)
-        faulty = f"   error exits {sum(map(bool, flow.error_exits.values()))} of {exits}" if exits else ""
         taken = f"{percent(flow.percent):>7}  {flow.taken:4} of {len(flow.outcomes):<4}"
         if flow.lines.all:
             taken = f"lines {len(flow.lines.run)} of {len(flow.lines.all)}"
-        yield f"  {name:<{width}}  {taken}{faulty}".rstrip()
+        yield f"  {name:<{width}}  {taken}".rstrip()
     missing = coverage.missing if is_whole else ()
     if missing:
         yield ""

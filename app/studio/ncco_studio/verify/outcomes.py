@@ -42,12 +42,6 @@ def outcomes_of(flow: Flow) -> tuple[FlowOutcome, ...]:
     return found or (FlowOutcome(flow.name, flow.start, ENTERED, flow.steps[flow.start].place),)
 
 
-def error_exits_of(flow: Flow) -> tuple[FlowOutcome, ...]:
-    """The flow's own come last (step "")."""
-    own = [FlowOutcome(flow.name, step.name, ERROR, step.error.place) for step in flow.steps.values() if step.error]
-    return (*own, *([FlowOutcome(flow.name, "", ERROR, flow.error.place)] if flow.error else ()))
-
-
 def _of_step(flow: Flow, step: Step) -> Iterator[FlowOutcome]:
     for asking in step.asks:
         for came in (REAL, DEFAULT):

@@ -141,19 +141,19 @@ def _json_result(result: Result) -> dict[str, Any]:
 
 
 def _json_coverage(coverage: Coverage) -> dict[str, Any]:
-    def rows(outcomes: Mapping[FlowOutcome, int]) -> list[dict[str, Any]]:
-        return [
-            {"step": step, "outcome": name, "calls": count, "file": place.file, "line": place.line}
-            for (_, step, name, place), count in outcomes.items()
-        ]
-
     flows = [
-        {"flow": name, "percent": round(each.percent, 2), "outcomes": rows(each.outcomes)}
-        | {"error_exits": rows(each.error_exits)}
+        {"flow": name, "percent": round(each.percent, 2), "outcomes": _json_outcomes(each.outcomes)}
         | ({"lines": len(each.lines.all), "never_run": each.lines.never} if each.lines.all else {})
         for name, each in coverage.flows.items()
     ]
     return {"percent": round(coverage.percent, 2), **_fields(coverage, "outcomes", "taken"), "flows": flows}
+
+
+def _json_outcomes(outcomes: Mapping[FlowOutcome, int]) -> list[dict[str, Any]]:
+    return [
+        {"step": step, "outcome": name, "calls": count, "file": place.file, "line": place.line}
+        for (_, step, name, place), count in outcomes.items()
+    ]
 
 
 def as_github(suites: Sequence[Suite], *, needs_all: bool) -> str:

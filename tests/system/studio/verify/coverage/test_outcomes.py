@@ -7,7 +7,7 @@ import asyncio
 from ncco_server.flow.loader import load
 from ncco_studio.pictures.graph import draw
 from ncco_studio.verify.coverage import Coverage, coverage_lines, percent
-from ncco_studio.verify.outcomes import error_exits_of, outcomes_of
+from ncco_studio.verify.outcomes import outcomes_of
 from ncco_studio.verify.scenarios.runner import run_suite
 from tests.support.cases import each_case
 from tests.system.studio.verify.scenarios.playing import file_of, stage_for
@@ -132,7 +132,6 @@ def test_every_outcome_has_its_name_and_its_line() -> None:
         "59 sub: otherwise",
     ] == found
     assert ["a: entered"] == [f"{outcome.step}: {outcome.name}" for outcome in outcomes_of(project.flows["lone"])]
-    assert ["41 dial", "9 "] == [f"{each.place.line} {each.step}" for each in error_exits_of(project.flows["main"])]
 
 
 def test_every_outcome_with_a_target_is_on_an_arrow() -> None:
@@ -152,13 +151,12 @@ def coverage_of(text: str) -> Coverage:
 
 
 def taken(script: str, head: str = "") -> list[str]:
-    """The outcomes that one script takes, followed by error exits."""
+    """The outcomes that one script takes."""
     found = coverage_of(
         f'a call:\n  to: "442079460000"\n{head}  script: [{script}, wait: 1h]\n  expect: {{seconds: <9999}}\n'
     )
     flows = found.flows.values()
-    names = [f"{o.step}: {o.name}" for flow in flows for o, count in flow.outcomes.items() if count]
-    return names + [f"{o.step}: {o.name}" for flow in flows for o, count in flow.error_exits.items() if count]
+    return [f"{o.step}: {o.name}" for flow in flows for o, count in flow.outcomes.items() if count]
 
 
 @each_case(
@@ -188,8 +186,6 @@ def taken(script: str, head: str = "") -> list[str]:
          "menu: help by speech; speech: collected by speech; hold: place default; hold: too_long"),
         ("speak: help, silence, silence", "",
          "menu: help by speech; speech: noinput, try 1; speech: noinput, last try"),
-        ("hear: Press, fault: unreadable, press: 1", "", ": error"),
-        ("fault: refused", "", ": error"),
     ],
 )  # fmt: skip
 def test_the_outcomes_of_a_call_are_recognised(script: str, head: str, outcomes: str) -> None:
@@ -213,7 +209,7 @@ def test_coverage_is_shown_by_flow_with_what_is_missing() -> None:
     lines = list(coverage_lines(coverage))
 
     assert "outcomes taken:" == lines[0]
-    assert "  main   16.1 %     5 of 31     error exits 0 of 2" in lines
+    assert "  main   16.1 %     5 of 31" in lines
     assert "  sub     0.0 %     0 of 4" in lines
     assert "  lone    100 %     1 of 1" in lines
     assert "  flows/main.yaml:17  main: menu: sales by speech" in lines
