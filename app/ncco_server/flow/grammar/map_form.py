@@ -50,8 +50,6 @@ class MapForm(ABC):
     The docstring after a field describes its word.
     """
 
-    hints: ClassVar[Mapping[str, str]] = {}
-    """What to write instead of an unknown word, by the word in lower case."""
     cures: ClassVar[Mapping[str, str]] = {}
     """What to write if a required word is missing (E204), by word."""
     unknown_code: ClassVar[str] = "E202"
@@ -98,7 +96,7 @@ class MapForm(ABC):
 
         `what` names the map in messages; missing words are reported at `place`, by default the map's.
         """
-        return read_fields(node, _known(cls), what, reader, place=place, hints=cls.hints, code=cls.unknown_code)
+        return read_fields(node, _known(cls), what, reader, place=place, code=cls.unknown_code)
 
     @classmethod
     def read(cls, node: Node, what: str, reader: Reader, *, place: Place | None = None, **made: Any) -> Self | None:

@@ -116,8 +116,7 @@ class _ScriptWriter:
             self._written += 1
 
 
-MOST_ACTS: Final = 6
-"""In the name of a scenario."""
+NAME: Final = "a call from the phone"
 
 
 class CannotKeep(AppError):
@@ -161,17 +160,10 @@ def keep(
             "expect": {"end": result.ended} | hooks if played.leg.is_over else {},
         }
         body = {word: value for word, value in written.items() if value or word == "script"}
-        name = free_name(name_of(script), {*(scenario.name for scenario in before), DEFAULTS})
+        name = free_name(NAME, {*(scenario.name for scenario in before), DEFAULTS})
         added = WrittenScenario(name, body).text
         replace_text(path, f"{text.rstrip()}\n\n{added}" if text.strip() else added)
     return name
-
-
-def name_of(script: Sequence[ScriptStep]) -> str:
-    """For example, `a caller presses 1, is silent and hangs up`."""
-    acts = [step.summary.format(step) for step in script if step.summary]
-    *shown, last = [*acts[:MOST_ACTS], "goes on"] if len(acts) > MOST_ACTS else acts or ["listens to the end"]
-    return f"a caller {', '.join(shown)} and {last}" if shown else f"a caller {last}"
 
 
 def _read(path: Path) -> tuple[str, tuple[Scenario, ...]]:

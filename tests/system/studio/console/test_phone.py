@@ -174,7 +174,7 @@ def test_a_text_is_saved_and_a_call_to_it_is_saved(page: Page, project: Path, wa
         page.keyboard.press(key)
     expect(heard(page, "Your balance")).to_be_visible()
     page.get_by_role("button", name="Keep as scenario").click()
-    expect(page.locator("#status")).to_contain_text("a caller presses 2580")
+    expect(page.locator("#status")).to_contain_text("a call from the phone")
     assert "2580" in (project / "tests/scenarios/pin.yaml").read_text()
 
     edit(page, "Your PIN, please.", "Your PIN, {{ please.")

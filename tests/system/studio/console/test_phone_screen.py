@@ -122,7 +122,7 @@ def test_a_variable_that_a_flow_reads_is_chosen_in_the_settings(page: Page, proj
         page.keyboard.press(key)
     expect(heard(page, "The meeting begins when the host joins.")).to_be_visible()
     page.get_by_role("button", name="Keep as scenario").click()
-    expect(page.locator("#status")).to_contain_text("a caller presses 135791")
+    expect(page.locator("#status")).to_contain_text("a call from the phone")
     assert "GUEST_PIN: '135791'" in (project / "tests/scenarios/conference.yaml").read_text()
 
 

@@ -193,7 +193,7 @@ async def test_input_of_a_caller_adds_nothing_else_to_a_scenario_file(owner: htt
         assert 200 == kept.status_code, kept.text
     scenarios = yaml.safe_load((project / "tests/scenarios/reception.yaml").read_text())
     assert len(said) == len(scenarios)
-    assert all(name.startswith("a caller says") for name in scenarios)
+    assert all(name.startswith("a call from the phone") for name in scenarios)
 
 
 async def test_a_text_that_takes_too_long_is_stopped_while_others_use_the_phone(project: Path) -> None:

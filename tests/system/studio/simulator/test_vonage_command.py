@@ -121,7 +121,7 @@ def test_a_file_of_people_with_a_mistake_is_refused(tmp_path: Path, monkeypatch:
 
     assert [2, 2] == [wrong.exit_code, missing.exit_code]
     assert 'people.yaml:1:27  S102  "447700900001" has no "rings"' in wrong.output
-    assert "write `after`" in wrong.output
+    assert "write one of: after" in wrong.output
     assert "nobody.yaml" in missing.output
 
 

@@ -43,7 +43,7 @@ def test_a_file_says_what_each_person_does_call_by_call() -> None:
         ("people: 3", (1, 9), "`people` is a text", "people: {"),
         ("- a", (1, 1), "a file of people is a list", "write"),
         ('people: {"44": {afterr: 6s}}', (1, 17), '"44" has no "afterr"', 'did you mean "after"?'),
-        ('people: {"44": {rings: 6s}}', (1, 17), '"44" has no "rings"', "write `after`"),
+        ('people: {"44": {rings: 6s}}', (1, 17), '"44" has no "rings"', "write one of: after"),
         ('people: {"44": {after: soon}}', (1, 24), '`after` cannot be "soon"', "write seconds, such as 12s"),
         ('people: {"44": {presses: x}}', (1, 26), '`presses` cannot be "x"', "write keys: digits, * and #"),
         ('people: {"44": bussy}', (1, 16), '`outcome` cannot be "bussy"', "busy"),

@@ -114,17 +114,6 @@ class HoursByHand(ScenarioModel):
 class ScenarioCall(ScenarioModel):
     """A call to make."""
 
-    hints: ClassVar = {
-        "steps": "write `script`",
-        **dict.fromkeys(("lookups", "answers"), "write `given`"),
-        "hear": "write it as a line of `script`",
-        "then": "write `expect`",
-        "number": "write `to`",
-        "params": "write `with`",
-        "caller": "write `from`",
-        **dict.fromkeys(("now", "when"), "write `at`"),
-    }
-
     to: str = ""
     """the number that is called"""
     from_: str = written_as("from", default=FROM)
@@ -249,12 +238,6 @@ class Expect(ScenarioModel):
     """Expectations about the finished call; only those listed are checked."""
 
     example: ClassVar = "expect: {end: completed}"
-    hints: ClassVar = {
-        "hear": "write it in the script, or `said`",
-        "duration": "write `seconds`",
-        "vars": "write `variables`",
-        "hook": "write `hooks`",
-    }
 
     end: Literal["hangup", "completed", "failsafe", "not_reached"] | None = None
     """how it ended: the caller hung up, it ended by itself, nothing in the flow could be played, or nobody answered"""

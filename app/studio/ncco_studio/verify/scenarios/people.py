@@ -22,7 +22,6 @@ _HOW: Final = 'write `people: {"447700900123": {after: 6s, presses: 1}}`'
 class CalledPerson(ScenarioModel):
     """What a called person does in one call."""
 
-    hints: ClassVar = {"rings": "write `after`"}
     short: ClassVar = "outcome"
 
     after: Annotated[float, SECONDS] = 4.0

@@ -65,7 +65,6 @@ STATUSES: Final = (*WEBHOOK_STATUSES, "transcribed", "success", "failure")
 _ADDRESS: Final = re.compile(r"\+?[\d ]+|.*[:@].*")
 """An address, not an outcome. An app user's name needs `to`."""
 _EXPECTED: Final = "this is an expectation, not a step"
-_NO_WORD: Final = re.compile(r"[^\w ]")
 UNSURE: Final = 0.5
 """The default confidence of an alternative."""
 
@@ -79,18 +78,6 @@ class ScriptStep(ScenarioModel):
     """One line of a script."""
 
     word: ClassVar[str]
-    hints: ClassVar = {
-        "hears": "write `hear`",
-        **dict.fromkeys(("say", "says"), "write `speak`"),
-        **dict.fromkeys(("dtmf", "digits"), "write `press`"),
-        "connect": "write `dial`",
-        "noinput": "write `silence`",
-        "sleep": "write `wait`",
-        "hang_up": "write `hangup`",
-        "expect": "write it next to `script`, not inside it",
-    }
-    summary: ClassVar[str] = ""
-    """The caller's action as part of a sentence; `{0}` is the step. "" for none."""
     when_done: ClassVar[tuple[MomentKind, ...] | None] = None
     """The kinds of moments at which the step can be performed; None for any."""
     awaits: ClassVar[tuple[MomentKind, ...]] = ()
@@ -157,7 +144,6 @@ class PressStep(ScriptStep):
     """The caller presses keys."""
 
     word: ClassVar = "press"
-    summary: ClassVar = "presses {0.keys}"
     awaits: ClassVar = ("input", "record", "idle")
     takes: ClassVar = "dtmf"
     otherwise: ClassVar = "keys are not accepted here; say something"
@@ -197,10 +183,6 @@ class SpokenInput(ScenarioModel):
     error: str = ""
 
     @property
-    def gist(self) -> str:
-        return _NO_WORD.sub(" ", self.text)[:30].strip()
-
-    @property
     def results(self) -> tuple[tuple[str, float], ...]:
         others = ((alternative.text, alternative.confidence) for alternative in self.alternatives)
         return () if self.error else ((self.text, self.confidence), *others)
@@ -210,7 +192,6 @@ class SpeakStep(ScriptStep):
     """The caller speaks."""
 
     word: ClassVar = "speak"
-    summary: ClassVar = "says {0.speech.gist}"
     awaits: ClassVar = ("input", "record", "idle")
     takes: ClassVar = "speech"
     otherwise: ClassVar = "speech is not accepted here; press keys"
@@ -238,7 +219,6 @@ class SilenceStep(ScriptStep):
     """The caller lets an input or a recording time out."""
 
     word: ClassVar = "silence"
-    summary: ClassVar = "is silent"
     when_done: ClassVar = ("input", "record")
     awaits: ClassVar = ("input", "record")
     otherwise: ClassVar = "nothing waits for the caller now; let time pass"
@@ -273,7 +253,6 @@ def acts_of(presses: Iterable[str | Spoken]) -> tuple[str | Words, ...]:
 class ScriptedParty(ScenarioModel):
     """Who is dialled, and the result of the dial."""
 
-    hints: ClassVar = {"number": "write `to`", "on": "write `outcome`"}
     short: ClassVar = "outcome"
 
     to: str = ""
@@ -294,10 +273,6 @@ class ScriptedParty(ScenarioModel):
         if isinstance(node, Text) and _ADDRESS.fullmatch(node.value):
             return cls(to=node.value)
         return super().read(node, what, reader, place=place, **made)
-
-    @property
-    def result(self) -> str:
-        return f"reaches {self.to}" if self.outcome == "completed" else f"dials {self.to} ({self.outcome})"
 
     @property
     def behaviour(self) -> Behaviour:
@@ -327,7 +302,6 @@ class DialStep(PartyStep):
     """Sets who is dialled next, and the result."""
 
     word: ClassVar = "dial"
-    summary: ClassVar = "{0.party.result}"
     otherwise: ClassVar = "no phone is ringing now"
 
     party: ScriptedParty = written_as("dial", default=ScriptedParty())
@@ -373,7 +347,6 @@ class ScriptedAgent(ScenarioModel):
     """What the agent at a websocket does."""
 
     short: ClassVar = "does"
-    hints: ClassVar = {"outcome": "write `hands`", "returns": "write `values`"}
 
     hands: str = ""
     """the outcome that it hands back before it closes its websocket"""
@@ -387,12 +360,6 @@ class ScriptedAgent(ScenarioModel):
     """the conversation, as it tells it to the server: [{agent: Hello}, {caller: A refund}]"""
 
     @property
-    def result(self) -> str:
-        if self.hands:
-            return f"is handed back as {self.hands}"
-        return f"has an agent that {'is ' if self.does in ('silent', 'unreachable') else ''}{self.does}"
-
-    @property
     def behaviour(self) -> Behaviour:
         outcome, talks_s = AGENT_ACTS[self.does]
         hands = {"outcome": self.hands, "values": self.values} if self.hands else {}
@@ -404,7 +371,6 @@ class AgentStep(PartyStep):
     """Sets what the agent does that the caller is connected to next."""
 
     word: ClassVar = "agent"
-    summary: ClassVar = "{0.agent.result}"
     otherwise: ClassVar = "no agent is being connected now"
 
     agent: ScriptedAgent = written_as("agent", default=ScriptedAgent())
@@ -434,7 +400,6 @@ class RecordStep(ScriptStep):
     """The caller leaves a recording."""
 
     word: ClassVar = "record"
-    summary: ClassVar = "leaves a message"
     when_done: ClassVar = ("record",)
     awaits: ClassVar = ("record",)
     otherwise: ClassVar = "nothing is being recorded now"
@@ -478,7 +443,6 @@ class HangUpStep(ScriptStep):
     """The caller hangs up."""
 
     word: ClassVar = "hangup"
-    summary: ClassVar = "hangs up"
 
     when: Annotated[float | Literal["now"], Notation(_read_moment, TEXT)] = written_as("hangup", default="now")
     """now, or how many seconds after the call was answered"""
@@ -568,7 +532,7 @@ def _read_step(node: Node, reader: Reader) -> ScriptStep | None:
         if kind.words():
             return kind.read(node, what, reader, place=word.place)
         reader.report("S101", word.place, "this step does not take a value", f"write only the word: `- {word.value}`")
-        read_fields(node, (word.value,), what, reader, hints=kind.hints)
+        read_fields(node, (word.value,), what, reader)
     elif keys:
         words = " and ".join(f"`{key.value}`" for key in keys)
         reader.report("S105", keys[1].place, f"{words} are two steps", "write each of them on a separate line")
@@ -608,4 +572,4 @@ def _read_alone(text: Text, reader: Reader) -> ScriptStep | None:
 
 def _cure(word: str) -> str:
     near = nearest(word, STEPS)
-    return ScriptStep.hints.get(word) or (f'did you mean "{near}"?' if near else f"write one of: {', '.join(STEPS)}")
+    return f'did you mean "{near}"?' if near else f"write one of: {', '.join(STEPS)}"
