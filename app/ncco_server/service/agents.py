@@ -32,6 +32,8 @@ MOST_LINES: Final = 200
 GAP_MS: Final = 1000
 LONGEST_LINE: Final = 500
 """Characters; all three are our choice."""
+MOST_BYTES: Final = 64 * 1024
+"""Of a request, as of a lookup's answer: the call carries the values through all of its turns."""
 _OVER: Final = "the call no longer waits for this agent"
 
 
@@ -138,6 +140,8 @@ async def _waiting(turns: Turns, ref: WaitRef, delivery: Delivery) -> _Waiting |
         return AgentReply(410, "refused", session, _OVER, "close the websocket")
     if engine.agent_wait(session) is None:
         return AgentReply(410, "refused", session, _OVER, "close the websocket")
+    if len(delivery.raw) > MOST_BYTES:
+        return AgentReply(413, "refused", session, f"the body is larger than {MOST_BYTES:,} bytes", "send less")
     if delivery.problem:
         return AgentReply(422, "refused", session, delivery.problem, "send a JSON object")
     return _Waiting(row, session)

@@ -24,7 +24,7 @@ default: true
 start: assistant
 steps:
   assistant:
-    agent: {uri: "wss://bot.example.com/calls", outcomes: [person], returns: {order: text}, limit: 10m}
+    agent: {uri: "wss://bot.example.com/calls", outcomes: [person], returns: {order: text, parts: [text]}, limit: 10m}
     on: {person: desk, done: bye, failed: bye, too_long: bye}
   desk: {do: [{talk: "Order {{ agent.order }}. A person will help you."}, {wait: 1}], goto: end}
   bye: {do: [{talk: "Goodbye."}], goto: end}
@@ -91,6 +91,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], int]] = {
     "asked about": ("OPTIONS", {}, 405),
     "a list": ("POST", {"json": [HANDED]}, 422),
     "deep": ("POST", {"content": b'{"outcome":' + b"[" * 5000 + b"]" * 5000 + b"}"}, 422),
+    "large": ("POST", {"json": {"outcome": "person", "values": {"parts": ["x" * 9_000] * 8}}}, 413),
     "huge": ("POST", {"content": b'{"outcome": "' + b"x" * 2_000_000 + b'"}'}, 413),
     "read": ("GET", {}, 405),
     "replaced": ("PUT", {"json": HANDED}, 405),
@@ -113,7 +114,7 @@ def test_what_is_allowed_is_named_in_the_reply_only(client: httpx.Client, served
     assert not [line for line in served.lines if "4929123" in line]
     assert "allowed: person, done" == client.post(path, json={"outcome": "sales"}).json()["fix"]
     reply = client.post(path, json={"outcome": "person", "values": {"colour": "red"}})
-    assert "allowed: order (text)" == reply.json()["fix"]
+    assert "allowed: order (text), parts (a list)" == reply.json()["fix"]
 
 
 def test_a_line_that_comes_too_soon_is_told_when_to_come_again(client: httpx.Client) -> None:
