@@ -37,8 +37,8 @@ KINDS: Final = {
     "ask": "asks the caller",
     "decide": "decides",
     "hold": "waits for a lookup",
-    "run": "runs another flow",
-    "link": "another flow",
+    "run": "runs another part",
+    "link": "another part",
     "end": "an end",
 }
 _STYLE: Final = (STATIC / "picture.css").read_text(encoding="utf-8")
@@ -164,4 +164,4 @@ async def painted(request: Request, console: TheConsole, name: str, _: CanLook, 
         return render(request, "flow_painted.html", problem=traffic)
     words = list(traffic_words(flow, traffic, period))
     picture = await _picture(request, flow, traffic, errors=wanted.errors)
-    return render(request, "flow_painted.html", problem="", words=words, **picture)
+    return render(request, "flow_painted.html", problem="", words=words, flow=flow, **picture)

@@ -233,7 +233,7 @@ def traffic_words(flow: Flow, traffic: Traffic, period: Period) -> Iterator[str]
     days = f"on {_day(last)}" if last == first else f"from {_day(first)} to {_day(last)}"
     yield f"{began if flow.is_startable else came} here {days}. The numbers beside the lines count calls."
     if lost := sum(count for (name, _), count in traffic.hung_up.items() if name in drawn):
-        yield f"{counted(lost, 'caller')} hung up before the end, in the steps with a red frame."
+        yield f"{counted(lost, 'caller')} hung up before the end, in the boxes with a red frame."
     if traffic.is_cut:
         yield f"Only the newest {MOST_CALLS:,} calls on these days are counted."
 

@@ -243,7 +243,7 @@ def entrances(
     found = [f"call to {shown(number)}" for number in flow.numbers]
     found += [f"call to any{'' if has_all else ' other'} number"] if flow.default else []
     if flow.entry:
-        found.append(f"/webhooks/answer/{flow.name}" if has_addresses else "call sent to this flow")
+        found.append(f"/webhooks/answer/{flow.name}" if has_addresses else "call sent here")
     found += ["placed call"] if flow.outbound is not None else []
     return tuple(found) or (f"run {flow.name}",)
 

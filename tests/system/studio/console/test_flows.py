@@ -114,14 +114,14 @@ def test_a_step_is_chosen_by_keyboard_search_and_click_with_a_link_to_its_line(p
     page.keyboard.press("Enter")
     expect(page.locator('details[data-step="welcome"]')).not_to_have_attribute("open", "")
 
-    page.get_by_label("Find a step").fill("open today")
+    page.get_by_label("Find a box").fill("open today")
     expect(page.locator("#steps details:visible")).to_have_count(1)
     expect(page.locator("#picture .node.found")).to_have_attribute("data-step", "open")
     page.keyboard.press("Enter")
     expect(node(page, "open")).to_contain_class("selected")
-    page.get_by_label("Find a step").fill("nothing says this")
-    expect(page.get_by_text("No step contains these words.")).to_be_visible()
-    page.get_by_label("Find a step").fill("")
+    page.get_by_label("Find a box").fill("nothing says this")
+    expect(page.get_by_text("No box contains these words.")).to_be_visible()
+    page.get_by_label("Find a box").fill("")
 
     node(page, "operator").click()
 
@@ -139,7 +139,7 @@ def test_on_a_phone_the_chosen_step_is_above_its_words(page: Page, picture: Loca
     expect(picture).to_be_visible()
     page.set_viewport_size({"width": NARROW, "height": 664})
     page.reload()
-    page.get_by_label("Find a step").fill("operator")
+    page.get_by_label("Find a box").fill("operator")
     page.keyboard.press("Enter")
     page.wait_for_timeout(500)  # until it is scrolled
     shape, words = (each.bounding_box() for each in (node(page, "operator"), page.locator("#steps details[open]")))

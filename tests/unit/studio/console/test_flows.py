@@ -152,5 +152,5 @@ async def test_a_picture_shows_words_instead_of_the_path_of_a_flow(tmp_path: Pat
 
     picture = await read(write(tmp_path, main=linked), "/flows/main/picture.svg")
 
-    assert "call sent to this flow" in words(picture.text)
+    assert "call sent here" in words(picture.text)
     assert "/webhooks/" not in picture.text

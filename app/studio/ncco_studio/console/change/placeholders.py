@@ -57,7 +57,7 @@ def in_brackets(text: str) -> tuple[str, dict[str, str] | None]:
         return text, {}
     template = Templates().parsed(Text(text, NOWHERE), "").template
     if "{%" in text or "{#" in text or not template.body:
-        return _CODE.sub("…", text), None
+        return re.sub("…+", "…", _CODE.sub("…", text)), None
     shown = ""
     at = 0
     sources = dict[str, str]()
