@@ -15,6 +15,7 @@ from playwright.sync_api import Page, expect
 
 from tests.system.studio.console.browser import NARROW, WIDE, new_window, open_console, running_browser
 from tests.system.studio.console.demo import running_demo
+from tests.system.studio.console.server import link_of
 
 OPEN: Final = "2026-03-04T10:00"
 """A Wednesday morning."""
@@ -72,8 +73,8 @@ OWNER_PAGES: Final = ("home", "messages", "calls", "report", "flow-week", "chang
 def take(folder: Path, names: Sequence[str]) -> None:
     """Take pictures of pages: light and dark, in a wide and in a narrow window."""
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as home, running_demo(Path(home)) as link, running_browser() as browser:
-        console = open_console(browser, link)
+    with tempfile.TemporaryDirectory() as home, running_demo(Path(home)) as server, running_browser() as browser:
+        console = open_console(browser, link_of(server))
         console["locale"] = "en-GB"  # of date fields
         if names == ["owner"]:
             page = browser.new_context(**console, viewport={"width": 1000, "height": 580}).new_page()

@@ -18,6 +18,7 @@ from tests.support.cases import each_case
 from tests.support.fork_server import NCCO, run
 from tests.system.studio.console.browser import NARROW, WIDE, Console, check_page, open_console, violations
 from tests.system.studio.console.demo import running_demo
+from tests.system.studio.console.server import link_of
 
 HTML: Final = Path(__file__).parent / "html"
 PAGES: Final = {
@@ -61,8 +62,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def session(browser: Browser, home: Path) -> Iterator[Console]:
     """An open session in the console of the practice."""
-    with running_demo(home) as link:
-        yield open_console(browser, link)
+    with running_demo(home) as server:
+        yield open_console(browser, link_of(server))
 
 
 def ncco(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
