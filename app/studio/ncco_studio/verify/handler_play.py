@@ -118,7 +118,8 @@ class _Player:
             return
         failed = [line for line in turn.trace if line.did in ("failed", "refused")]
         for line in failed[:1]:
-            self._note_failure(line.what, line.because, getattr(line, "at", "") or line.where, turn.errors)
+            at = getattr(line, "at", "") or (line.where and f"{line.where}:1")
+            self._note_failure(line.what, line.because, at, turn.errors)
         silent = all(action["action"] in _NOT_HEARD for action in turn.ncco)
         if silent and not failed and play.way not in ("completed", "human", "machine", "beep"):
             where = play.step.place if play.step is not None else self.flow.place

@@ -28,8 +28,9 @@ MENU = 'choice = await call.choose("Press 1 or 2.", {"one": Choice(1), "two": Ch
 
 def found(body: str, head: str = HEAD) -> tuple[list[str], str]:
     lines = "\n".join(f"    {line}" for line in body.strip().split("\n"))
-    project = project_of(f"{head}{lines}\n")
-    issues, never = play_handlers(project, {"DESK": "447700900111"})
+    project = project_of(f"{head}{lines}
+")
+    issues, never = play_handlers(project, {"DESK": "447700900111", "BOT": "https://bot.example.com"})
     return [f"{each.severity} {each.place.line} {each.code} {each.message}" for each in issues], "".join(never.values())
 
 
@@ -57,6 +58,7 @@ def found(body: str, head: str = HEAD) -> tuple[list[str], str]:
         ),
         ('await call.connect("447700900111", from_=call.from_)\nawait call.talk("Bye.")', "W647"),
         ('await call.talk(call.env["NAME"])', "warning 17 W302 FLOW_NAME is not set"),
+        ('await call.talk("Hello.")\nawait call.agent(call.env["BOT"], limit=60)', "error 18 N112 /1/endpoint/0/uri: "),
         ("while True:\n    pass", "R110 the handler ran for 1 s without a wait"),
     ],
 )
