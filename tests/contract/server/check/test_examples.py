@@ -21,7 +21,7 @@ def handlers_of(project: Path) -> dict[str, str]:
 def test_an_example_has_no_issue(project: Path, tmp_path: Path) -> None:
     texts = [path.read_text(encoding="utf-8") for path in (project / "flows").glob("*.*")]
     names = {name for text in texts for name in re.findall(r'env(?:\.|\[")([A-Z_]+)', text)}
-    env = {f"FLOW_{name}": "https://example.com" for name in names}
+    env = {f"FLOW_{name}": "https://example.com" for name in names} | {"FLOW_BOT_URL": "wss://example.com"}
     env |= handlers_of(project)
     result = ncco("check", project, "--format", "json", "--today", "2026-01-01", cwd=tmp_path, env=env)
 

@@ -28,8 +28,7 @@ MENU = 'choice = await call.choose("Press 1 or 2.", {"one": Choice(1), "two": Ch
 
 def found(body: str, head: str = HEAD) -> tuple[list[str], str]:
     lines = "\n".join(f"    {line}" for line in body.strip().split("\n"))
-    project = project_of(f"{head}{lines}
-")
+    project = project_of(f"{head}{lines}\n")
     issues, never = play_handlers(project, {"DESK": "447700900111", "BOT": "https://bot.example.com"})
     return [f"{each.severity} {each.place.line} {each.code} {each.message}" for each in issues], "".join(never.values())
 

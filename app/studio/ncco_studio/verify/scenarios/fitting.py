@@ -18,7 +18,7 @@ from ncco_server.flow.model import Flow, Project
 from ncco_server.flow.nodes import Map, Node, Place, Seq, Text
 from ncco_server.flow.templates.values import Computed, Expression, Native
 from ncco_server.flow.values import leaves
-from ncco_server.ncco.value_types import TYPES, Kind
+from ncco_server.ncco.value_types import TYPES, Kind, Url
 from ncco_server.results import ResultName
 from ncco_server.sample_calls import ANY_NUMBER, FROM
 from ncco_server.service.phone_numbers import line_of
@@ -258,7 +258,7 @@ def env_names(flows: Iterable[Flow]) -> list[str]:
 
 
 def placeholder_env(flows: Iterable[Flow]) -> dict[str, str]:
-    """A phone number or email address if the variable is used as one, otherwise a URL."""
+    """A phone number, email address or websocket if the variable is used as one, otherwise a URL."""
     flows = tuple(flows)
     names = env_names(flows)
     found = {name: f"https://{name.lower().replace('_', '-')}.example" for name in names}
@@ -271,6 +271,8 @@ def placeholder_env(flows: Iterable[Flow]) -> dict[str, str]:
             for name in leaf.used_env & found.keys():
                 if leaf.type.name == TYPES["phone"].name:
                     found[name] = f"4477009002{names.index(name) % 100:02}"
+                elif isinstance(leaf.type, Url):
+                    found[name] = f"{leaf.type.schemes[-1]}{found[name].removeprefix('https')}"
                 elif isinstance(leaf.type, Addresses):
                     found[name] = f"{name.lower().replace('_', '-')}@example.com"
     return found
