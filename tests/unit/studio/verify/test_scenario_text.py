@@ -6,7 +6,6 @@ from ncco_studio.verify.scenarios.expectations import is_part
 from ncco_studio.verify.scenarios.files import WrittenScenario, updated
 from ncco_studio.verify.scenarios.model import read_scenarios
 from ncco_studio.verify.scenarios.script import (
-    Alternative,
     DialStep,
     EndStep,
     HangUpStep,
@@ -24,7 +23,7 @@ from ncco_studio.verify.scenarios.script import (
 from ncco_studio.verify.scenarios.values import Excerpt
 from tests.support.cases import each_case
 
-UNSURE = SpokenInput(text="sales", confidence=0.4, alternatives=(Alternative(text="sails", confidence=0.3),))
+UNSURE = SpokenInput(text="sales", confidence=0.4)
 PARTY = ScriptedParty(to="447700900111", outcome="busy", rings=2.5, talks=1200.25, hangs_up="caller", presses=("1", ""))
 STEPS = (
     HearStep(texts=(Excerpt('He said: "yes" \u2028'),)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from typing import Annotated, Any, ClassVar, Final, Literal, Protocol, Self, get_args
 
 from ncco_server.errors import AppError
@@ -65,8 +65,6 @@ STATUSES: Final = (*WEBHOOK_STATUSES, "transcribed", "success", "failure")
 _ADDRESS: Final = re.compile(r"\+?[\d ]+|.*[:@].*")
 """An address, not an outcome. An app user's name needs `to`."""
 _EXPECTED: Final = "this is an expectation, not a step"
-UNSURE: Final = 0.5
-"""The default confidence of an alternative."""
 
 
 def same_address(one: str, other: str) -> bool:
@@ -157,21 +155,6 @@ class PressStep(ScriptStep):
         await call.leg.press(self.keys)
 
 
-class Alternative(ScenarioModel):
-    """Another result of speech recognition."""
-
-    cures: ClassVar = {"text": "add `text: ...`"}
-    short: ClassVar = "text"
-
-    text: str
-    confidence: Annotated[float, Number(0, 1)] = SURE
-
-
-def _read_alternative(node: Node, what: str, reader: Reader) -> Alternative | None:
-    found = Alternative.read(node, "an alternative", reader)
-    return found if found is None or isinstance(node, Map) else replace(found, confidence=UNSURE)
-
-
 class SpokenInput(ScenarioModel):
     """The caller's words, as speech recognition reports them."""
 
@@ -179,13 +162,11 @@ class SpokenInput(ScenarioModel):
 
     text: str = ""
     confidence: Annotated[float, Number(0, 1)] = SURE
-    alternatives: Annotated[tuple[Alternative, ...], listed(_read_alternative, Alternative.json_schema())] = ()
     error: str = ""
 
     @property
     def results(self) -> tuple[tuple[str, float], ...]:
-        others = ((alternative.text, alternative.confidence) for alternative in self.alternatives)
-        return () if self.error else ((self.text, self.confidence), *others)
+        return () if self.error else ((self.text, self.confidence),)
 
 
 class SpeakStep(ScriptStep):
