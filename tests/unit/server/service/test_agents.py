@@ -65,12 +65,16 @@ class AgentCall(ServedCall):
     async def begun(cls, store: Store, leg: object = LEG, **fields: Any) -> AgentCall:
         call = cls(await service_of(store, FLOW))
         await call.ring(uuid=f"{leg}", **fields)
-        (connect,) = [action for action in call.ncco if action["action"] == "connect"]
-        call.headers = connect["endpoint"][0]["headers"]
-        call.url = call.headers["hand_back"]
-        call.events = call.token("event")
-        call.over = call.token("notify")
+        call.note_urls()
         return call
+
+    def note_urls(self) -> None:
+        """Those of the last NCCO."""
+        (connect,) = [action for action in self.ncco if action["action"] == "connect"]
+        self.headers = connect["endpoint"][0]["headers"]
+        self.url = self.headers["hand_back"]
+        self.events = self.token("event")
+        self.over = self.token("notify")
 
     events = ""
     over = ""
@@ -197,6 +201,17 @@ async def test_a_forged_url_is_unknown(store: Store) -> None:
             await call.service.hand_back(token, call.sent(REFUND))
     with pytest.raises(UnknownWait):
         await call.service.resume("event", call.agent_token, call.sent({"status": "disconnected"}))
+
+
+async def test_the_url_of_an_earlier_turn_is_gone(store: Store) -> None:
+    call = AgentCall(await service_of(store, FLOW.replace("done: bye", "done: assistant")))
+    await call.ring()
+    call.note_urls()
+    assert 204 == (await call.hand({"outcome": "done"})).status
+    await call.report("disconnected")
+    assert (410, 410) == ((await call.hand(REFUND)).status, (await call.say("agent", "Hello?")).status)
+    call.note_urls()
+    assert 204 == (await call.hand(REFUND)).status
 
 
 async def test_an_ended_call_is_gone(store: Store) -> None:
