@@ -14,6 +14,7 @@ import pytest
 
 from tests.support import loopback
 from tests.support.cases import each_case
+from tests.support.command import ncco
 from tests.support.fork_server import run_in_shell
 from tests.support.server import Server, running
 from tests.support.tracked import text_of
@@ -218,6 +219,30 @@ def test_a_call_goes_on_after_a_restart_with_the_template_that_it_began_with(tmp
 
         assert "9 is no choice, Ann." == said(pressed(reply, "9"))
         assert ("9 is no choice, you." if changed == CHOICE else "Changed.") == said(pressed(answered(server), "9"))
+
+
+def test_a_repeated_key_and_a_replay_get_the_same_reply(tmp_path: Path) -> None:
+    with running(tmp_path, FILES, {}, "--dev") as server:
+        server.wait_until_ready()
+        first = answered(server, name="Ann")
+        reply = pressed(first, "1")
+        assert reply.content == pressed(first, "1").content
+        server.stop()
+    uuid = json.loads(first.request.content)["uuid"]
+    replayed = ncco("replay", uuid, cwd=tmp_path, env=server.settings)
+
+    assert ["turn 1: the same bytes", "turn 2: the same bytes"] == replayed.output.splitlines()
+
+
+def test_the_released_templates_answer_while_those_on_disk_have_an_error(tmp_path: Path) -> None:
+    with running(tmp_path, FILES, {"NCCO_DEFAULT": "only"}) as server:
+        server.wait_until_ready()
+        server.stop()
+        (tmp_path / "templates/only.json.j2").write_text("{# line #}\n[{{ nobody }}]")
+        server.start()
+        server.wait_until_ready()
+
+        assert "Hello Ann." == said(answered(server, "", to="442079460777", name="Ann"))
 
 
 def test_the_template_of_the_readme_answers_its_curl(tmp_path: Path) -> None:

@@ -291,6 +291,17 @@ async def test_it_is_sunday_and_the_office_is_closed() -> None:
     assert not any("closed" in bubble for bubble in phone.bubbles)
 
 
+async def test_a_template_answers_and_the_next_one_replies_to_a_key() -> None:
+    phone = await phone_at("template")
+    page = await phone.client.get("/phone")
+    assert "option selected>templates/hello.json.j2</option>" in page.text
+    await phone.call("templates/hello.json.j2")
+    await phone.skip()
+    await phone.do({"press": "1"})
+    assert "Hello there, this is Fernlea Cinema." in phone.bubbles
+    assert "Today we show The Third Man at seven, and Metropolis at nine. Goodbye." == phone.bubbles[-1]
+
+
 async def test_lookups_return_the_chosen_answers() -> None:
     phone = await phone_at("acme")
     said = {}
