@@ -220,14 +220,9 @@ def _wait_fields(wait: OpenWait) -> dict[str, Any]:
         "steers": wait.steers,
         "sensitive": wait.sensitive,
     }
-    if wait.flow:
-        fields["flow"] = wait.flow
-    if wait.runs:
-        fields["runs"] = wait.runs
-    if wait.limit_s:
-        fields["limit_s"] = wait.limit_s
-    if wait.reply:
-        fields["reply"] = wait.reply
+    for name in ("flow", "runs", "limit_s", "reply"):
+        if value := getattr(wait, name):
+            fields[name] = value
     return fields
 
 

@@ -242,7 +242,6 @@ class Reply(NamedTuple):
     @classmethod
     def of_turn(cls, turn: Turn, ncco: bytes | None, row: WebhookRow) -> Reply:
         session = turn.session
-        failed = next((line for line in turn.trace if line.did == "failed" and line.step), None)
         first = turn.trace[0] if turn.trace else None
         return cls(
             ncco,
@@ -256,7 +255,7 @@ class Reply(NamedTuple):
             heard_in=first.step if first is not None and first.did == "heard" else "",
             revision=session.revision,
             row=row,
-            reason=failed.because if failed is not None else "",
+            reason=_reason_of(turn) if turn.has_fault else "",
         )
 
     @classmethod
@@ -277,6 +276,10 @@ class Reply(NamedTuple):
     ) -> Reply:
         flow, step = (session.flow, session.step) if session else ("", "")
         return cls(ncco, kind, outcome, flow, step, call, **more)
+
+
+def _reason_of(turn: Turn) -> str:
+    return next((line.because for line in turn.trace if line.did == "failed" and line.step), "")
 
 
 def _problem_of(turn: Turn) -> str:

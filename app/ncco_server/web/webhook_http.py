@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 
 import orjson
 from fastapi import Response
@@ -279,10 +279,11 @@ class WebhookResponse(Response):
         if failure or reply.is_unstored:
             self.headers["ncco-failure"] = failure or "no-store"
 
-    def show_reason(self) -> None:
+    def with_reason(self) -> Self:
         """For development: it may quote the call."""
         if self.reply.problem and self.reply.reason:
             self._show(f"{self.reply.problem}: {self.reply.reason}")
+        return self
 
     def _show(self, problem: str) -> None:
         self.headers["ncco-problem"] = _NOT_PRINTABLE.sub(" ", problem)[:PROBLEM_LIMIT].strip()

@@ -176,8 +176,6 @@ class WebhookRoute(APIRoute):
         started = perf_counter()
         request = WebhookRequest(scope, receive)
         response = await self._response(request)
-        if isinstance(response, WebhookResponse) and request.config.dev:
-            response.show_reason()
         await response(scope, receive, send)
         if isinstance(response, WebhookResponse):
             self._record(request, response, perf_counter() - started)
@@ -203,7 +201,7 @@ class WebhookRoute(APIRoute):
             if isinstance(error, SignatureError):
                 config.metrics.refused_signatures.labels(error.reason).inc()
             return failure_response(error, request, self.path)
-        return response
+        return response.with_reason() if config.dev else response
 
     def _record(self, request: WebhookRequest, response: WebhookResponse, seconds: float) -> None:
         config = request.config

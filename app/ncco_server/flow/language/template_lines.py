@@ -120,14 +120,14 @@ def _steps(first: str, reader: Resolver) -> dict[str, Step]:
                 if to not in templates:
                     reader.report("E323", at, *missing_file(to, templates))
         waiting += [to for lead in leads if (to := f"{lead}{SUFFIX}") in templates]
-        part = Reply(document.place, document.value, source=document.source, leads=frozenset(leads))
+        part = TemplateReply(document.place, document.value, source=document.source, leads=frozenset(leads))
         end = Goto(Target(None, place), place, "the template leads to no other")
-        found[name] = Step(name, own, (), (part,), Replies(leads) if leads else end, own)
+        found[name] = Step(name, own, (), (part,), TemplateExit(leads) if leads else end, own)
         reader.issues.extend(dict.fromkeys(_checked(part, reader.scope)))
     return found
 
 
-def _checked(part: Reply, scope: ScopeTypes) -> Iterator[FlowIssue]:
+def _checked(part: TemplateReply, scope: ScopeTypes) -> Iterator[FlowIssue]:
     """What is wrong with any values, in each branch that compares one with a text."""
     trees = [nodes.Template(leaf.template.body) for leaf in leaves(part.value) if isinstance(leaf, Computed)]
     compared = chain.from_iterable(_compared(each) for tree in trees for each in tree.find_all(nodes.Compare))
@@ -158,7 +158,7 @@ _CALLBACKS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Reply(Document):
+class TemplateReply(Document):
     """The action list of a template. `leads` are the templates that answer its webhooks."""
 
     leads: frozenset[str] = frozenset()
@@ -189,7 +189,7 @@ class Reply(Document):
 
 
 @dataclass(frozen=True, slots=True)
-class Replies(Exit):
+class TemplateExit(Exit):
     """Another template makes the NCCO in the reply to a webhook. `leads` says where each is named."""
 
     word: ClassVar = "eventUrl"
