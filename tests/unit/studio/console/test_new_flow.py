@@ -147,7 +147,7 @@ async def test_opening_hours_that_flows_share_have_another_name_than_a_flows_own
     page = (await owner.get(PAGE)).text
 
     assert "<h2>Opening hours</h2>" in page
-    assert '<a href="/change/flows/shared.yaml">Opening hours, for all flows</a>' in page
+    assert '<a href="/change/flows/shared.yaml">Opening hours, for all lines</a>' in page
 
 
 async def test_pasted_text_becomes_a_file(owner: httpx.AsyncClient, flows: Path) -> None:
