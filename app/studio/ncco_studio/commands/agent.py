@@ -73,10 +73,9 @@ def command(
     *, uri: str, given: Mapping[str, str], keys: str, audio: Path | None, rate: str, authorization: str, limit: int
 ) -> int:
     """Call the bot at URI as Vonage does, and report what a caller would have met."""
-    content_type = f"audio/l16;rate={rate}"
+    endpoint = {"uri": uri, "content-type": f"audio/l16;rate={rate}", "authorization": {"value": authorization}}
     frames = _frames(audio, int(rate)) if audio is not None else []
-    call = _Call(uri, content_type, given, limit)
-    return asyncio.run(call.run(keys, frames, authorization))
+    return asyncio.run(_Call(endpoint, given, limit).run(keys, frames))
 
 
 def _frames(file: Path, rate: int) -> list[bytes]:
@@ -96,20 +95,19 @@ def _frames(file: Path, rate: int) -> list[bytes]:
 class _Call:
     """One call to the bot, with the server to which it hands back."""
 
-    def __init__(self, uri: str, content_type: str, given: Mapping[str, str], limit: int) -> None:
-        self._endpoint: dict[str, Any] = {"uri": uri, "content-type": content_type}
+    def __init__(self, endpoint: Mapping[str, Any], given: Mapping[str, str], limit: int) -> None:
+        self._endpoint = endpoint
         self._given = given
         self._limit = limit
         self.handed: Any = None
         self._has_handed = asyncio.Event()
         self._player: SocketPlayer | None = None
 
-    async def run(self, keys: str, frames: list[bytes], authorization: str) -> int:
+    async def run(self, keys: str, frames: list[bytes]) -> int:
         async with self._serving() as hand_back:
             headers = {**self._given, "hand_back": hand_back, "limit": self._limit}
             player = SocketPlayer(
                 {**self._endpoint, "headers": headers},
-                authorization=authorization,
                 audio=frames,
                 heard=self._heard,
                 tell=self._received,

@@ -123,8 +123,7 @@ class SocketPlayer:
     """One websocket to an agent. Open it, then let it talk until one side closes it.
 
     Args:
-        endpoint: as in the NCCO.
-        authorization: the header of the handshake, or "".
+        endpoint: as in the NCCO. Only a custom `authorization` is sent: what Vonage's own contains is not documented.
         audio: frames of the caller's audio; silence afterwards.
         pace: how many seconds of the call pass in a second.
         heard: gets the seconds of each stretch of speech when it is over.
@@ -139,7 +138,6 @@ class SocketPlayer:
         self,
         endpoint: Mapping[str, Any],
         *,
-        authorization: str = "",
         audio: Iterable[bytes] = (),
         pace: float = 1.0,
         heard: Callable[[float], Awaitable[None]] = _ignore,
@@ -148,7 +146,7 @@ class SocketPlayer:
         self._content_type = str(endpoint.get("content-type") or "audio/l16;rate=16000")
         self._uri = str(endpoint["uri"])
         self._headers = endpoint.get("headers") or {}
-        self._authorization = authorization
+        self._authorization = str((endpoint.get("authorization") or {}).get("value") or "")
         self._audio = iter(audio)
         self._pace = pace
         self._heard = heard

@@ -16,7 +16,6 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from uvicorn import Config, Server
 
-from ncco_server.ncco.signing import authorization, payload_hash
 from ncco_studio.simulator.clock import VirtualClock, in_ms
 from ncco_studio.simulator.delivery import Application
 from ncco_studio.simulator.parties import Parties
@@ -108,23 +107,10 @@ class LiveVonage:
             parties.open_socket = self._open_socket
 
     def _open_socket(self, endpoint: Mapping[str, Any]) -> OpenedSocket:
-        opened = OpenedSocket(endpoint, self._authorization(endpoint), self.scheduler.in_step, self._speed)
+        opened = OpenedSocket(endpoint, self.scheduler.in_step, self._speed)
         self._sockets.add(opened.task)
         opened.task.add_done_callback(self._sockets.discard)
         return opened
-
-    def _authorization(self, endpoint: Mapping[str, Any]) -> str:
-        """It is unverified what the token of the handshake contains. Source: NCCO reference, WebSocket."""
-        written = endpoint.get("authorization") or {}
-        own = self.vonage.application
-        if written.get("type") == "custom":
-            return str(written.get("value", ""))
-        if not written or not own.signature_secret:
-            return ""
-        hashed = payload_hash("GET", str(endpoint["uri"]), b"")
-        accounts = {"api_key": own.api_key, "application_id": own.application_id}
-        signed = authorization(own.signature_secret, self._http.now, str(next(self.vonage.ids)), hashed, **accounts)
-        return signed["authorization"]
 
     async def serve(
         self, listener: socket, after: Callable[[], None] = lambda: None, certificate: tuple[Path, Path] | None = None

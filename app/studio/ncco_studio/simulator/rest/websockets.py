@@ -19,8 +19,8 @@ OPENS_S: Final = 60.0
 class OpenedSocket:
     """A websocket that is opened at once; see `LiveSocket`. `in_step` lets virtual time catch up."""
 
-    def __init__(self, endpoint: Mapping[str, Any], authorization: str, in_step: InStep, speed: float) -> None:
-        self._player = SocketPlayer(endpoint, authorization=authorization, pace=speed, heard=self._heard)
+    def __init__(self, endpoint: Mapping[str, Any], in_step: InStep, speed: float) -> None:
+        self._player = SocketPlayer(endpoint, pace=speed, heard=self._heard)
         self._in_step = in_step
         self.opened = Signal()
         self.closed = Signal()
