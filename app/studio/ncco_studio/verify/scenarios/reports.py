@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
@@ -15,9 +14,6 @@ from ncco_server.flow.language.exits import Goto
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.report import annotation, report
 from ncco_server.terminal import printable
-from ncco_studio.simulator.legs import BETWEEN_KEYS_S
-from ncco_studio.simulator.parties import ENDLESS
-from ncco_studio.simulator.transcript import Heard
 from ncco_studio.verify.coverage import Coverage
 from ncco_studio.verify.outcomes import FlowOutcome
 from ncco_studio.verify.played_lines import heard_line
@@ -56,7 +52,7 @@ def as_text(result: Result, *, is_shown: bool = False) -> str:
 
 
 def transcript_lines(result: Result) -> list[str]:
-    return [line_text(heard_line(heard)) for _, heard in _joined(result.transcript)]
+    return [line_text(heard_line(heard)) for heard in result.transcript]
 
 
 def deciding_lines(result: Result) -> list[str]:
@@ -73,7 +69,7 @@ def deciding_lines(result: Result) -> list[str]:
 
 def _transcript(result: Result, first: Difference) -> Iterator[str]:
     is_marked = False
-    for number, heard in _joined(result.transcript):
+    for number, heard in enumerate(result.transcript):
         here = first.entry is not None and number >= first.entry and not is_marked
         is_marked = is_marked or here
         line = line_text(heard_line(heard))
@@ -82,20 +78,6 @@ def _transcript(result: Result, first: Difference) -> Iterator[str]:
             yield ink(f"  > {line_text(CallLine('said', 'expected', first.expected))}", "green")
     if not is_marked:
         yield ink(f"  > {line_text(CallLine('note', 'differs', first.message, first.at))}", "red")
-
-
-def _joined(transcript: Iterable[Heard]) -> Iterable[tuple[int, Heard]]:
-    """Join keys pressed in quick succession; keep the entries' numbers."""
-    found: list[tuple[int, Heard]] = []
-    pressed_at = -ENDLESS
-    for number, heard in enumerate(transcript):
-        if heard.kind == "pressed" and heard.at - pressed_at <= BETWEEN_KEYS_S + 0.01:
-            first, keys = found[-1]
-            found[-1] = first, replace(keys, text=keys.text + heard.text)
-        else:
-            found.append((number, heard))
-        pressed_at = heard.at if heard.kind == "pressed" else -ENDLESS
-    return found
 
 
 def as_json(suites: Sequence[Suite], short: Sequence[str] = ()) -> str:

@@ -14,7 +14,7 @@ from ncco_studio.verify.scenarios import caller
 from ncco_studio.verify.scenarios.files import files_in, files_of
 from ncco_studio.verify.scenarios.reports import as_github, as_junit, as_text
 from ncco_studio.verify.scenarios.runner import Suite, run_suite
-from tests.system.studio.verify.scenarios.playing import file_of, messages, played, run, stage_for
+from tests.system.studio.verify.scenarios.playing import file_of, messages, played, stage_for
 
 FLOW = """\
 flow: main
@@ -66,21 +66,12 @@ def test_a_difference_is_reported_with_the_transcript_and_the_line_that_decided(
   decided by shop/flows/main.yaml:11: menu → pin: digits 25 are the key of choice "pin"
 
         0.0 s  hears     "Press 1."
-        0.8 s  presses   25
+        0.8 s  presses   2
+        1.0 s  presses   5
   >     1.0 s  hears     "Then 2."
   >            expected  "Good: bye, 100%"
         1.8 s  hangs up
 """ == unstyle(as_text(suite.differing[0]))
-
-
-def test_keys_pressed_separately_are_shown_separately() -> None:
-    asking = FLOW.replace("pin: {dtmf: 25,", "pin: {dtmf: 258,")
-    script = "a call:\n  script: [{press: 2, at: 1s}, {press: 58, at: 2s}, hear: nothing]\n"
-    lines = unstyle(as_text(run(asking, script).results[0])).splitlines()
-
-    assert ["    1.0 s  presses   2", "    2.0 s  presses   58"] == [
-        line.removeprefix("    ") for line in lines if "presses" in line
-    ]
 
 
 def test_github_gets_an_annotation_for_each_difference_and_each_missing_outcome(suite: Suite) -> None:
