@@ -173,7 +173,7 @@ def stored_lines(timeline: Timeline, now_ms: int) -> Iterator[CallLine]:
         entered = trace_of(entry.turn.trace) if entry.turn is not None else ()
         step = next((place_of(line.where) for line in reversed(entered) if line.did == "entered"), step)
         lines = [
-            *entry_lines(entry, timeline),
+            *_entry_lines(entry, timeline),
             *_hooks_of(entry, unsent),
             *_lost(entry, step, timeline),
         ]
@@ -182,7 +182,7 @@ def stored_lines(timeline: Timeline, now_ms: int) -> Iterator[CallLine]:
             yield replace(line, key=f"{entry.webhook.id}-{number}", webhook=entry.webhook.id if is_last else "")
 
 
-def entry_lines(entry: TimelineEntry, timeline: Timeline) -> Iterator[CallLine]:
+def _entry_lines(entry: TimelineEntry, timeline: Timeline) -> Iterator[CallLine]:
     """A webhook, why the call continued as it did, and what was played."""
     yield _caused(entry, timeline)
     if entry.turn is None:

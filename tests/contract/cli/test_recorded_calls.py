@@ -150,6 +150,7 @@ def test_times_are_in_the_zone_of_the_opening_hours(recorded: Path, tmp_path: Pa
     ("words", "fix"),
     [
         (["--word", "pin", "--follow"], "leave out --follow"),
+        ([SALES, "--follow"], "leave out --follow"),
         ([SALES, "--word", "pin"], "leave out the options that filter calls"),
     ],
 )

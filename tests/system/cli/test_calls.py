@@ -202,25 +202,6 @@ def test_new_calls_are_shown_as_they_arrive_until_interrupted() -> None:
     assert (0, "") == interrupted(process)
 
 
-def test_new_turns_of_a_call_are_shown_as_they_arrive() -> None:
-    async def rings(call: ServedCall) -> None:
-        await call.ring()
-
-    async def is_told(call: ServedCall) -> None:
-        await call.service.event(delivery({"uuid": LEG, "status": "completed"}))
-
-    record(rings)
-    process = following(LEG, "--format", "json")
-    assert process.stdout is not None
-
-    first = json.loads(process.stdout.readline())
-    record(is_told)
-    second = json.loads(process.stdout.readline())
-
-    assert ("answer", "event-completed") == (first["kind"], second["kind"])
-    assert (0, "") == interrupted(process)
-
-
 def test_following_as_text_ends_when_nobody_reads_the_output() -> None:
     record(to_sales)
     process = following("--format", "text")

@@ -19,8 +19,8 @@ from ncco_server.desk.call_report import COLOURS
 from ncco_server.desk.database import find_call, find_database, now_ms
 from ncco_server.desk.documents import CallDocument, HookDocument
 from ncco_server.desk.output import FINE, print_json
-from ncco_server.desk.recorded_calls import TimelineEntry, entries_of, number_text
-from ncco_server.desk.transcript import entry_lines, line_text, stored_lines
+from ncco_server.desk.recorded_calls import entries_of, number_text
+from ncco_server.desk.transcript import line_text, stored_lines
 from ncco_server.ncco.value_types import digits_in, duration_ms
 from ncco_server.results import RESULTS
 from ncco_server.service.call_results import results_of
@@ -121,6 +121,7 @@ def command(
     it. Times in JSON are UTC.
     """
     faults = {
+        "you named one call; leave out --follow": session and follow,
         "you named one call; leave out the options that filter calls": session and (word or any(filters.values())),
         "--word searches the calls so far; leave out --follow": word and follow,
     }
@@ -133,10 +134,7 @@ def command(
         async with find_database().records() as records:
             if session is not None:
                 timeline = await find_call(records, session)
-                if follow:
-                    await follow_call(records, timeline, screen)
-                else:
-                    screen.print_timeline(timeline, await _document_of(records, timeline))
+                screen.print_timeline(timeline, await _document_of(records, timeline))
             elif follow:
                 async for call in follow_calls(records, wanted, limit):
                     screen.print_call(call)
@@ -180,20 +178,6 @@ async def _first_calls(records: Records, wanted: CallFilter, word: str, limit: i
         if found.next is None:
             break
     return calls, found.next is not None
-
-
-async def follow_call(records: Records, call: Timeline, screen: CallPrinter) -> None:
-    """Print webhooks as they arrive, until the call is deleted."""
-    screen.print_heading(await _document_of(records, call))
-    timeline: Timeline | None = call
-    seen: set[str] = set()
-    while timeline is not None:
-        for entry in entries_of(timeline):
-            if entry.webhook.id not in seen:
-                seen.add(entry.webhook.id)
-                screen.print_entry(entry, timeline)
-        await asyncio.sleep(POLL_S)
-        timeline = await records.timeline(call.call.session.id)
 
 
 async def follow_calls(
@@ -275,14 +259,11 @@ class CallPrinter:
             entries = [entry.document for entry in entries_of(timeline)]
             print_json({"call": call.as_json(), "timeline": entries, "hooks": hooks})
             return
-        self.print_heading(call)
+        self._print_heading(call)
         for line in stored_lines(timeline, now_ms()):
             click.echo(line_text(line))
 
-    def print_heading(self, call: CallDocument) -> None:
-        """Print nothing in JSON."""
-        if self.is_json:
-            return
+    def _print_heading(self, call: CallDocument) -> None:
         parties = [
             printable(text) or "-" for text in (number_text(call.caller, call.to), number_text(call.to, call.to))
         ]
@@ -294,10 +275,3 @@ call {printable(call.id)}{dialled_by}
   from {parties[0]} to {parties[1]}
   flow {printable(call.flow) or "-"}, revision {call.revision[:SHORT_HASH] or "-"}
   began {began} {self.zone}, {counted(call.turns, "turn")}, {state}""")
-
-    def print_entry(self, entry: TimelineEntry, timeline: Timeline) -> None:
-        if self.is_json:
-            print_json(entry.document, is_line=True)
-            return
-        for line in entry_lines(entry, timeline):
-            click.echo(line_text(line))
