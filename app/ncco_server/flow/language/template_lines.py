@@ -144,8 +144,8 @@ def _checked(part: TemplateReply, scope: ScopeTypes) -> Iterator[FlowIssue]:
 def _compared(node: nodes.Compare) -> Iterator[tuple[str, str]]:
     """`("input.digits", "1")` of `input.digits == "1"`."""
     sides = [node.expr, *(operand.expr for operand in node.ops)]
-    fields = [f"{found[0]}.{found[1][0]}" for side in sides if (found := name_and_path(side)) and found[1]]
-    return product(fields, [side.value for side in sides if isinstance(side, nodes.Const)])
+    fields = [f"{found[0]}.{found[1][0]}" for side in sides if (found := name_and_path(side)) and any(found[1][:1])]
+    return product(fields, [side.value for side in sides if isinstance(side, nodes.Const) and str is type(side.value)])
 
 
 _CALLBACKS: Final = {
