@@ -26,12 +26,8 @@ from ncco_server.ncco.webhooks import Webhook
 
 def noted(session: Session, wait: OpenWait, webhook: Webhook | None, now: datetime) -> Session:
     """The session with what a webhook reports about its agent; the same object if that is nothing new."""
-    new = {
-        name: value
-        for name, value in kind_of(wait).notes(session, wait, webhook, now).items()
-        if name not in session.agent
-    }
-    return session._replace(agent={**session.agent, **new}) if new else session
+    new = kind_of(wait).notes(session, wait, webhook, now)
+    return session if new.keys() <= session.agent.keys() else session._replace(agent={**new, **session.agent})
 
 
 def agent_wait(session: Session) -> OpenWait | None:
