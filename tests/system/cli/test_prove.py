@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import ncco
+from tests.support.tracked import ROOT
 from tests.system.cli.projects import SHOP, write_project
 
 FAULTY = SHOP.replace("dtmf: 1, goto: sales}\n", "dtmf: 1, goto: sales}\n    tail: false\n")
@@ -111,3 +112,13 @@ def test_it_ends_with_what_it_is_for_or_what_was_not_tried(tmp_path: Path) -> No
 
     assert re.fullmatch(r"No caller gets lost: \d+ states, \d+ edges", ends[0])
     assert "Not everything was tried: shop stopped at 2 states" == ends[1]
+
+
+def test_templates_are_left_to_their_scenarios() -> None:
+    project = ROOT / "examples" / "template"
+    whole = ncco("prove", project)
+    one = ncco("prove", "hello", cwd=project)
+
+    assert (0, "left to their scenarios, because proofs are of flow files: hello\n") == (whole.exit_code, whole.output)
+    assert 2 == one.exit_code
+    assert '"hello" is made of templates, and proofs are of flow files' in one.output
