@@ -98,5 +98,5 @@ def test_every_example_of_incoming_calls_on_a_page_is_called() -> None:
     }
     called = {(page, told_by(page, table.start()).folder.name) for page, table in TABLES}
 
-    elsewhere = {("connect", "acme"), ("flow-or-python", "frontdesk"), ("lookups", "bakery")}
+    elsewhere = {("agent", "agent"), ("connect", "acme"), ("flow-or-python", "frontdesk"), ("lookups", "bakery")}
     assert {(f"docs/how-to/{page}.md", example) for page, example in elsewhere} == shown - called
