@@ -167,6 +167,7 @@ async def open_sample(folder: Path, seed: int) -> Sample:
     sources = "\n".join(texts)
     names = set(re.findall(r"env\.([A-Z_]+)", sources))
     env = {name: f"https://{CRM}" if name.endswith("_URL") else "7294" for name in names}
+    env["BOT_URL"] = f"wss://{CRM}"
     settings = load_settings(
         None, public_url=f"https://{OWN}", database_url="memory://", insecure=True, dial_allow=ALLOWED, flow_env=env
     )
@@ -291,7 +292,7 @@ async def _send_as_agent(sample: Sample, path: str) -> None:
     nasty, dice = sample.nasty, sample.nasty.dice
     await _post(sample, f"{path}/said", {"who": dice.choice(["agent", nasty.value()]), "text": nasty.value()})
     for _ in range(dice.randrange(5)):
-        names = dice.sample(sorted(sample.returns), dice.randrange(8))
+        names = dice.sample(sorted(sample.returns), dice.randrange(min(8, len(sample.returns) + 1)))
         values = {name: nasty.typed(sample.returns[name]) for name in names}
         handed = {"outcome": dice.choice([*sample.outcomes, nasty.value()]), "values": values}
         sample.handed += await _post(sample, path, handed) == httpx.codes.NO_CONTENT
