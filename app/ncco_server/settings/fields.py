@@ -184,7 +184,7 @@ class Variables(BaseModel):
     """Files in `NCCO_FLOWS` with calls in Python, separated by commas, whose code may run. Not set: none. The code runs
     as the user of the server, so nobody else should be able to change these files.
     """
-    default: str = ""
+    default: Annotated[str, Cure("Write the name of a template with `{# line #}`, such as hello.")] = ""
     """The template with `{# line #}` that answers calls to all numbers that no flow lists, without `.json.j2`. Not set:
     the flow with `default: true`, if there is one.
     """

@@ -142,11 +142,7 @@ async def history(
 def _shown(row: ChangeRow, line: str) -> dict[str, Any]:
     by = "" if row.changed_by in _NOBODY else row.changed_by
     said = _as_said(row.said, line)
-    return {**row._asdict(), **orjson.loads(row.details), "said": said, "by": by, "undo": _undo_of(row)}
-
-
-def _undo_of(row: ChangeRow) -> Any:
-    return orjson.loads(row.undo) if row.undo else None
+    return {**row._asdict(), **orjson.loads(row.details), "said": said, "by": by}
 
 
 @router.get("/history/{id_}")
@@ -155,4 +151,4 @@ async def recorded(console: TheConsole, id_: Annotated[str, Path(pattern="^[0-9a
     row = await (await console.opened_store()).changes.get(id_, milliseconds(datetime.now(UTC)))
     if row is None:
         raise HTTPException(404, "This change is no longer kept.")
-    return {"said": _as_said(row.said, console.line), "undo": _undo_of(row)}
+    return {"said": _as_said(row.said, console.line), "undo": orjson.loads(row.undo) if row.undo else None}

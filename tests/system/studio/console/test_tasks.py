@@ -204,11 +204,10 @@ def change_who_is_rung(hand: Hand) -> None:
     hand.sees("Saved.")
 
 
-def see_who_changed_what_and_undo_it(hand: Hand) -> None:
+def see_who_changed_what(hand: Hand) -> None:
     hand.go("History")
     change = hand.page.get_by_role("listitem").filter(has_text="Blocked").first
-    hand.press(change.get_by_role("button", name="Undo"))
-    hand.sees("removed")
+    expect(change).to_contain_text("07700")
 
 
 def play_a_call_and_press_a_key(hand: Hand) -> None:
@@ -266,7 +265,7 @@ OWNERS: Final[Tasks] = {
     change_the_greeting_and_hear_it: (6, 7),
     block_a_number: (5, 6),
     change_who_is_rung: (6, 7),
-    see_who_changed_what_and_undo_it: (2, 3),
+    see_who_changed_what: (1, 2),
 }
 """The presses in a wide and in a narrow window. The tasks follow each other: who has closed opens again."""
 AUTHORS: Final[Tasks] = {
