@@ -118,23 +118,22 @@ def command(
     own_key = known.get("VONAGE_PRIVATE_KEY", "").strip()
     own_key = "" if own_key == str(KEY_FILE) else own_key  # `.env` may be written before the first start
     key = _private_key(own_key)
-    listener = _listen(port)
-    address = f"{'https' if tls else 'http'}://{HOST}:{listener.getsockname()[1]}"
-    application = Application(
-        answer_url,
-        event_url,
-        numbers=numbers,
-        region_url=address,
-        signature_secret=known.get("VONAGE_SIGNATURE_SECRET", ""),
-        api_key=known.get("VONAGE_API_KEY", ""),
-        application_id=known.get("VONAGE_APPLICATION_ID") or APPLICATION_ID,
-    )
-    if tls:
-        _write_certificate()
-    click.echo(_greeting(address, application, is_own_key=not own_key, is_tls=tls))
-    live = LiveVonage(application, key.public_key(), Parties(people), HttpServer(), speed, opens_sockets=True)
-    certificate = (CERTIFICATE_FILE, CERTIFICATE_KEY_FILE) if tls else None
-    with suppress(KeyboardInterrupt):
+    with _listen(port) as listener, suppress(KeyboardInterrupt):
+        address = f"{'https' if tls else 'http'}://{HOST}:{listener.getsockname()[1]}"
+        application = Application(
+            answer_url,
+            event_url,
+            numbers=numbers,
+            region_url=address,
+            signature_secret=known.get("VONAGE_SIGNATURE_SECRET", ""),
+            api_key=known.get("VONAGE_API_KEY", ""),
+            application_id=known.get("VONAGE_APPLICATION_ID") or APPLICATION_ID,
+        )
+        if tls:
+            _write_certificate()
+        click.echo(_greeting(address, application, is_own_key=not own_key, is_tls=tls))
+        live = LiveVonage(application, key.public_key(), Parties(people), HttpServer(), speed, opens_sockets=True)
+        certificate = (CERTIFICATE_FILE, CERTIFICATE_KEY_FILE) if tls else None
         asyncio.run(live.serve(listener, _Narrator(live.vonage).tell, certificate))
     return FINE
 
