@@ -11,9 +11,7 @@ from ncco_studio.verify.scenarios.model import Expect, Scenario, ScenarioCall, r
 from ncco_studio.verify.scenarios.runner import run_suite
 from ncco_studio.verify.scenarios.script import FAULTS, OUTCOMES, STEPS, ScriptedParty
 from ncco_studio.verify.scenarios.stage import LocalStage
-from ncco_studio.verify.scenarios.values import RULES
 from tests.support.cases import each_case
-from tests.support.tracked import text_of
 from tests.system.docs.blocks import blocks_of
 from tests.system.docs.headings import section, things_of
 
@@ -44,9 +42,3 @@ def test_the_keys_within_a_key_are_reported() -> None:
     assert [] == [word for word in Expect.words() if f"| `{word}` |" not in expect]
     assert [] == [word for word in FAULTS if f"`{word}`" not in fault]
     assert {*ScenarioCall.words()} <= {*things_of(PAGE, "The call")}
-
-
-def test_every_rule_is_in_the_table() -> None:
-    text = text_of(PAGE)
-
-    assert [] == [rule.code for rule in RULES.values() if f"| {rule.code} | {rule.title}" not in text]

@@ -1,4 +1,4 @@
-"""The tables of filters, spoken values and refused expressions say what happens."""
+"""The tables of filters and spoken values say what happens."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from ncco_server.ncco.value_types import DATETIME, TYPES, record
 from tests.support.cases import each_case
 from tests.support.tracked import text_of
 from tests.system.docs.flow_blocks import as_project
-from tests.system.docs.headings import section
 from tests.unit.server.engine.scripted_call import LEG, ScriptedCall
 
 CALL = CallData(to="442079460000", from_number="447700900123", from_user="anna", uuid=LEG)
@@ -71,19 +70,3 @@ def test_the_page_shows_the_spoken_texts(written: str, language: str, told: str)
     assert [] == issues
     assert value is not None
     assert told == value.render(NAMES)
-
-
-REFUSALS = section("docs/reference/text.md", "## Errors in expressions")
-REFUSED = re.findall(r"^\| `(.+?)` \| ([EW]\d{3}) \|", REFUSALS, re.M)
-
-
-def test_the_table_of_refused_expressions_is_found() -> None:
-    assert len(REFUSED) == REFUSALS.count("\n|") - 2
-
-
-@each_case(("condition", "code"), REFUSED)
-def test_a_condition_is_refused_as_the_page_says(condition: str, code: str) -> None:
-    quoted = condition.replace("'", "''")
-    issues = load(as_project(f"branch:\n  - if: '{quoted}'\n    goto: menu\n  - else: person\n")).issues
-
-    assert [code] == sorted({issue.code for issue in issues if issue.is_error})
