@@ -33,7 +33,7 @@ GROUP: Final = "ncco_server.studio"
 INSTALL: Final = (
     "install it beside the server: pip install ./app/studio in a copy of the repository, or the wheel ncco_studio-*.whl"
 )
-NAMES: Final = ("console", "graph", "prove", "schema", "simulate", "test", "vonage")
+NAMES: Final = ("agent", "console", "graph", "prove", "schema", "simulate", "test", "vonage")
 """The studio's commands, so that the server's `ncco` can say where they are."""
 
 

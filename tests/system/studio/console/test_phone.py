@@ -285,6 +285,7 @@ steps:
 
 def test_an_agent_hands_the_caller_back_by_a_button(page: Page) -> None:
     page.goto("/phone?file=pasted")
+    expect(page.locator("flow-editor .cm-editor")).to_be_visible()
     page.locator("flow-editor").evaluate("(editor, text) => { editor.value = text; editor.check(); }", AGENT)
     page.locator("flow-editor").dispatch_event("edited")
     expect(page.locator("flow-editor")).to_contain_text("No issues")
