@@ -22,7 +22,6 @@ from ncco_server.flow.model import Flow, Project
 from ncco_server.flow.report import Format, report
 from ncco_server.wording import counted
 from ncco_studio.verify.prove import (
-    CallLimits,
     FlowVerdict,
     FoundViolation,
     Proof,
@@ -48,7 +47,6 @@ def prove_project(
     states: int,
     seconds: float,
     silence: float,
-    steps: int,
     save: Path | None,
     tests: Path | None,
 ) -> bool:
@@ -60,7 +58,6 @@ def prove_project(
     now = datetime.now(UTC)
     found = source.load_sound(env)
     name = name or ("" if source.program is not None else flow_of_file(found))
-    call_limits = CallLimits(silence, steps)
     proofs = []
     verdicts = []
     flows = _flows(name, found.project.flows)
@@ -72,7 +69,7 @@ def prove_project(
                 now,
                 env=env,
                 bounds=SearchLimits(states, seconds),
-                call_limits=call_limits,
+                silence_s=silence,
                 progress=partial(_report_progress, flow.name),
             )
             verdicts.append(confirmed(found.project, proof, source.path_of))

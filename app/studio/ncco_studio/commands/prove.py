@@ -45,16 +45,9 @@ instead: in a flow that runs one, a question with a choice for each of its outco
 @click.option(
     "--silence",
     type=click.FloatRange(1),
-    default=float(LIMITS["silence"]),
+    default=LIMITS["silence"],
     show_default=True,
     help="Maximum silence for a caller, in seconds.",
-)
-@click.option(
-    "--steps",
-    type=click.IntRange(1),
-    default=int(LIMITS["steps"]),
-    show_default=True,
-    help="Maximum number of steps that a call may enter.",
 )
 @click.option(
     "--save", type=click.Path(path_type=Path, file_okay=False), help="Write each fault to this folder as a scenario."

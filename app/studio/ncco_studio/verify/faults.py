@@ -51,11 +51,9 @@ class CallFault(FlowRule):
             "severity": other.get("severity", self.severity),
         }
 
-    def exceeded(self, found: float, most: float, shown: str = "", **names: str) -> str:
+    def exceeded(self, found: float, most: float, shown: str) -> str:
         """Return "" within the limit; `shown` is the measure as text."""
-        if not is_over(found, most):
-            return ""
-        return self.message.format(found=shown or f"{found:.10g}", most=f"{most:.10g}", **names)
+        return self.message.format(found=shown) if is_over(found, most) else ""
 
 
 FAULTS: Final[Mapping[str, CallFault]] = RuleBook(CallFault, Path(__file__).with_name("faults.yaml"))

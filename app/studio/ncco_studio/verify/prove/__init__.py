@@ -8,6 +8,5 @@ from ncco_studio.verify.prove.proof import never_run as never_run
 from ncco_studio.verify.prove.proof import placed_forever as placed_forever
 from ncco_studio.verify.prove.proof import prove as prove
 from ncco_studio.verify.prove.proof import roots_of as roots_of
-from ncco_studio.verify.prove.properties import CallLimits as CallLimits
 from ncco_studio.verify.prove.properties import FoundViolation as FoundViolation
 from ncco_studio.verify.prove.space import SearchLimits as SearchLimits

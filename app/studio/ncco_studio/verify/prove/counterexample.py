@@ -17,7 +17,7 @@ from ncco_server.ncco import RECORD_ENDS
 from ncco_server.ncco.statuses import DETECTIONS
 from ncco_server.sample_calls import ANY_NUMBER
 from ncco_studio.simulator.connect import DETECTION_S
-from ncco_studio.verify.faults import FAULTS, LIMITS
+from ncco_studio.verify.faults import FAULTS
 from ncco_studio.verify.prove.environment import DIRECTIONS
 from ncco_studio.verify.prove.listening import DURATIONS
 from ncco_studio.verify.prove.proof import Proof
@@ -51,8 +51,7 @@ def counter_example(proof: Proof, violation: Violation) -> WrittenScenario | Non
     """The shortest call with this violation; None if no call can show it, as for an unreachable step."""
     if violation.turn is None or not FAULTS[violation.kind].in_call:
         return None
-    first, *rest = violation.path or (violation.turn,)
-    path = [*proof.paths.to(first), *rest]
+    path = proof.paths.to(violation.turn)
     if violation.kind in _SILENT:
         path = [_silent_variant(proof, each) for each in path]
         path = [path[0], *map(_late, path, path[1:])]
@@ -97,16 +96,11 @@ def _expecting(body: dict[str, Any], proof: Proof, violation: Violation) -> dict
         answered = [*begun, {"fault": "gone"}, "silence"]
         script += answered if heard.input_s else [_until(heard.prompt_s), {"fault": "gone"}]
     if kind in _SILENT:
-        script.append({"wait": f"{_limit(proof, kind) + 1:g}s"})
+        script.append({"wait": f"{proof.silence_s + 1:g}s"})
     if kind == "dead_end" and violation.turn is not None and violation.turn.target is None:
         script += [{"dial": {"outcome": "busy"}}] * undecided_dials(violation.turn)
-    without: Any = {kind: _limit(proof, kind)} if kind in LIMITS else kind
+    without: Any = {kind: proof.silence_s} if kind in _SILENT else kind
     return body | {"script": script, "expect": {"without": without}}
-
-
-def _limit(proof: Proof, kind: str) -> float:
-    call_limits = {**dict.fromkeys(_SILENT, proof.call_limits.silence_s), "steps": proof.call_limits.steps}
-    return call_limits.get(kind, LIMITS[kind])
 
 
 # one call

@@ -1,11 +1,10 @@
-"""Searches a state space: cycles, silences, and the shortest and longest paths of calls."""
+"""Searches a state space: cycles, silences, and the shortest paths of calls."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from datetime import datetime
-from operator import itemgetter
 from typing import TypeAlias
 
 from ncco_server.engine.waits.called_party import APART
@@ -14,7 +13,7 @@ from ncco_studio.pictures.graph import OutcomeKey
 from ncco_studio.simulator.parties import ENDLESS
 from ncco_studio.verify.faults import is_over
 from ncco_studio.verify.prove.listening import TurnAudio
-from ncco_studio.verify.prove.space import State, StateSpace, StepKey, Transition
+from ncco_studio.verify.prove.space import State, StateSpace, Transition
 
 Edge: TypeAlias = tuple[Transition, State | None]
 
@@ -82,11 +81,6 @@ class Graph:
                 following = [each for each in self._after(path[-1]) if _is_passive(each) and each not in path]
             yield path[-1], sum(_total_s(each.heard) for each in path)
 
-    def longest_path(self, moment: datetime | None = None) -> LongestPath:
-        """Find the path that enters the most steps, with all time-dependent turns at `moment`, unless that is None."""
-        out = {state: [turn for turn in turns if _happens_at(turn, moment)] for state, turns in self.out.items()}
-        return LongestPath([beginning for beginning in self._beginnings if _happens_at(beginning, moment)], out)
-
 
 def _is_repeated(turn: Transition) -> bool:
     return any(state is not None and state.is_repeated for state in (turn.source, turn.target))
@@ -124,81 +118,8 @@ def _cycle_in(group: Sequence[State], passing: Mapping[State, Sequence[Transitio
     return shortest_path(start, out, lambda each: each.target is start)
 
 
-def _happens_at(turn: Transition, moment: datetime | None) -> bool:
-    return moment is None or not turn.is_timed or turn.moment == moment
-
-
-class LongestPath:
-    """The path with the most steps; each step of a cycle counts once. `out` has the turns that leave each state."""
-
-    def __init__(self, beginnings: Sequence[Transition], out: Mapping[State, Sequence[Transition]]) -> None:
-        self._out = out
-        groups = components(_targets(out))
-        self._group_of = {state: number for number, group in enumerate(groups) for state in group}
-        self._within: list[frozenset[StepKey]] = []
-        """The steps that the turns within each cycle enter."""
-        self._longest: list[tuple[int, Transition | None]] = []
-        """The most steps that a path enters in and after each cycle, and the turn that leaves the cycle."""
-        for number, group in enumerate(groups):  # in reverse topological order
-            turns = [each for state in group for each in out[state]]
-            inner = frozenset(where for each in turns if self._stays(each, number) for where in each.entered)
-            leaving = ((self._steps_from(each), each) for each in turns if not self._stays(each, number))
-            steps, turn = max(leaving, key=itemgetter(0), default=(0, None))
-            self._within.append(inner)
-            self._longest.append((len(inner) + steps, turn))
-        self.steps, self._first = max(((self._steps_from(each), each) for each in beginnings), key=itemgetter(0))
-
-    def _stays(self, turn: Transition, number: int) -> bool:
-        return turn.target is not None and self._group_of[turn.target] == number
-
-    def _steps_from(self, turn: Transition) -> int:
-        if turn.target is None:
-            return len(turn.entered)
-        number = self._group_of[turn.target]
-        return len([each for each in turn.entered if each not in self._within[number]]) + self._longest[number][0]
-
-    def walk(self, most: int) -> list[Transition]:
-        """Stop after more than `most` steps; [] if the path does not enter that many."""
-        walked = [self._first]
-        entered = len(self._first.entered)
-        while entered <= most and (state := walked[-1].target) is not None:
-            number = self._group_of[state]
-            seen = {where for where in walked[-1].entered if where in self._within[number]}
-            known = len(seen)
-            while entered + len(seen) - known <= most and (found := self._to_new_step(state, seen)):
-                walked += found
-                seen.update(where for each in found for where in each.entered)
-                state = found[-1].target or state
-            entered += len(seen) - known
-            leaving = self._longest[number][1]
-            if entered > most or leaving is None or leaving.source is None:
-                break
-            walked += [*self._path_within(state, leaving.source), leaving]
-            entered += len(leaving.entered)
-        return walked if entered > most else []
-
-    def _to_new_step(self, state: State, seen: Set[StepKey]) -> list[Transition]:
-        """The shortest path within a cycle to a turn that enters a new step; [] if there is none."""
-
-        def is_new(turn: Transition) -> bool:
-            return any(where not in seen for where in turn.entered)
-
-        return self._search(state, is_new)
-
-    def _path_within(self, start: State, end: State) -> list[Transition]:
-        return [] if start is end else self._search(start, lambda turn: turn.target is end)
-
-    def _search(self, start: State, is_last: Callable[[Transition], bool]) -> list[Transition]:
-        """Prefer paths without dials."""
-        number = self._group_of[start]
-
-        def out(state: State) -> Iterator[Edge]:
-            return ((each, each.target) for each in self._out[state] if self._stays(each, number))
-
-        def calm(state: State) -> Iterator[Edge]:
-            return (edge for edge in out(state) if not edge[0].dials)
-
-        return shortest_path(start, calm, is_last) or shortest_path(start, out, is_last)
+def _happens_at(turn: Transition, moment: datetime) -> bool:
+    return not turn.is_timed or turn.moment == moment
 
 
 class Paths:

@@ -16,14 +16,13 @@ from ncco_server.flow.language.outbound import EXPIRED, REFUSED, UNKNOWN
 from ncco_server.flow.model import Flow, Project
 from ncco_server.ncco.statuses import DIAL_FAILURES
 from ncco_studio.pictures.graph import OutcomeKey
-from ncco_studio.verify.faults import FAULTS
+from ncco_studio.verify.faults import FAULTS, LIMITS
 from ncco_studio.verify.outcomes import FlowOutcome, outcomes_of
 from ncco_studio.verify.prove.agents import taken_for_granted
 from ncco_studio.verify.prove.environment import Arrival
 from ncco_studio.verify.prove.explore import Env, Explorer
 from ncco_studio.verify.prove.graph import Paths
 from ncco_studio.verify.prove.properties import (
-    CallLimits,
     FoundViolation,
     Violation,
     is_certain,
@@ -123,7 +122,7 @@ class Proof:
     violations: tuple[Violation, ...]
     env: Mapping[str, str]
     ranges: Mapping[tuple[str, str], tuple[float, float]]
-    call_limits: CallLimits
+    silence_s: float
 
     @cached_property
     def paths(self) -> Paths:
@@ -164,7 +163,7 @@ def prove(
     *,
     env: Mapping[str, str] | None = None,
     bounds: SearchLimits | None = None,
-    call_limits: CallLimits | None = None,
+    silence_s: float = LIMITS["silence"],
     progress: Callable[[int, int], None] = lambda _found, _waiting: None,
 ) -> Proof:
     """Explore a flow of a project without errors, and all flows it can run.
@@ -183,8 +182,7 @@ def prove(
     for name, most in states.shortened.items():
         values.chosen[".".join(name)] = (f"no more than {most} entries or characters",)
     is_sure = is_certain(space, values.literals, values.chosen)
-    limits = call_limits or CallLimits()
-    found = violations(space, limits, is_certain=is_sure)
+    found = violations(space, silence_s, is_certain=is_sure)
     lost = untold(flow, explorer.placed, explorer.envs, moments[0])
     proved = (*found, *lost)
     taken = _taken_in(space)
@@ -205,7 +203,7 @@ def prove(
         undecided=tuple(undecided(flow, space)) if is_sure else (),
         relies=tuple(taken_for_granted(flow, space.entered)),
     )
-    return Proof(verdict, flow, space, proved, values.env, states.clamped, limits)
+    return Proof(verdict, flow, space, proved, values.env, states.clamped, silence_s)
 
 
 def roots_of(flows: Mapping[str, Flow]) -> list[Flow]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 
 from jinja2 import nodes
 
@@ -21,14 +21,14 @@ from ncco_server.flow.model import Flow, Step, later_hooks
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.runtime import Way
 from ncco_studio.simulator.parties import ENDLESS
-from ncco_studio.verify.faults import FAULTS, LIMITS, failure_of, may_end_silently
+from ncco_studio.verify.faults import FAULTS, failure_of, may_end_silently
 from ncco_studio.verify.outcomes import FlowOutcome, outcomes_of
 from ncco_studio.verify.prove.environment import APP_TO
 from ncco_studio.verify.prove.expressions import ENTRY, LENGTH, RETURNED, paths_of
 from ncco_studio.verify.prove.graph import Graph, Paths
 from ncco_studio.verify.prove.listening import listen
 from ncco_studio.verify.prove.literals import Literals
-from ncco_studio.verify.prove.space import DIALS, StateSpace, StepKey, Transition
+from ncco_studio.verify.prove.space import StateSpace, StepKey, Transition
 from ncco_studio.verify.prove.states import texts_of
 from ncco_studio.verify.prove.uses import (
     DECIDES,
@@ -44,7 +44,7 @@ from ncco_studio.verify.prove.uses import (
 from ncco_studio.verify.sample_values import Path
 from ncco_studio.verify.scenarios.files import WrittenScenario
 
-_FIELDS: Final = frozenset({"place", "message", "cure", "severity", "code", "path"})
+_FIELDS: Final = frozenset({"place", "message", "cure", "severity", "code"})
 """Fields of a violation that a check may set."""
 _NO_NUMBER_SHOWN: Final = "R105"
 """A connect without a number to show: only a warning, since no app may call the flow."""
@@ -52,13 +52,6 @@ _UNESCAPABLE: Final = "E393"
 """A value that cannot be escaped where it is used."""
 _MOMENTS: Final = frozenset({"next_open", "next_close"})
 """Fields of hours that differ at moments which a proof does not try."""
-
-
-class CallLimits(NamedTuple):
-    """Limits of a call: seconds of silence, and number of steps."""
-
-    silence_s: float = float(LIMITS["silence"])
-    steps: int = int(LIMITS["steps"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +93,11 @@ class Violation(FoundViolation):
 
     Attributes:
         turn: where it occurs; None if no turn shows it, as for an unreachable step.
-        path: the turns that lead to it, if the shortest path to `turn` does not show it; otherwise ().
         code: a failed step's issue code or an unsendable hook's name, or "".
     """
 
     turn: Transition | None = None
     code: str = ""
-    path: tuple[Transition, ...] = ()
 
     def found(self, proved: str = "") -> FoundViolation:
         """Without its turns, so that it can be stored."""
@@ -120,7 +111,7 @@ class Explored:
 
     space: StateSpace
     graph: Graph
-    call_limits: CallLimits
+    silence_s: float
     is_certain: bool
 
     def step(self, where: StepKey) -> Step:
@@ -136,8 +127,8 @@ class Explored:
         return Violation(kind, *where, turn=turn, **fields)
 
 
-def violations(space: StateSpace, call_limits: CallLimits, *, is_certain: bool) -> Iterator[Violation]:
-    explored = Explored(space, Graph(space), call_limits, is_certain)
+def violations(space: StateSpace, silence_s: float, *, is_certain: bool) -> Iterator[Violation]:
+    explored = Explored(space, Graph(space), silence_s, is_certain)
     checks = _CHECKS if space.stopped else (*_CHECKS, *_WHOLE_CHECKS)
     in_turns = ((check, each) for check in _TURN_CHECKS for turn in space.transitions for each in check(explored, turn))
     in_calls = ((check, each) for check in checks for each in check(explored))
@@ -302,7 +293,7 @@ def _cycles(explored: Explored) -> Iterator[Violation]:
 
 
 def _silences(explored: Explored) -> Iterator[Violation]:
-    most = explored.call_limits.silence_s
+    most = explored.silence_s
     for turn, seconds in explored.graph.silences(most):
         kind = "silent_party" if turn.is_party else "silence"
         if problem := FAULTS[kind].exceeded(seconds, most, _duration(seconds)):
@@ -339,7 +330,7 @@ def _silent_while_party_is_asked(explored: Explored) -> Iterator[Violation]:
     """
     for last, seconds in explored.graph.party_waits():
         dialling = next(each for each in reversed(last.first_path) if not each.is_party)
-        problem = FAULTS["silence"].exceeded(seconds, explored.call_limits.silence_s, _duration(seconds))
+        problem = FAULTS["silence"].exceeded(seconds, explored.silence_s, _duration(seconds))
         if problem and not _has_ringback(dialling):
             yield explored.found("silence", dialling.where, last, "asking", problem=problem)
 
@@ -401,23 +392,6 @@ def _never_joined(explored: Explored) -> Iterator[Violation]:
             yield explored.found("never_joined", (flow, step), heard=heard)
 
 
-def _too_many_steps(explored: Explored) -> Iterator[Violation]:
-    most = explored.call_limits.steps
-    if explored.graph.longest_path().steps <= most:
-        return
-    moments = [*Paths(explored.space).moments, None]
-    longest = (explored.graph.longest_path(moment) for moment in moments)
-    walks = ((each.steps, each.walk(most)) for each in longest)
-    steps, walked = next(
-        (found for found in walks if found[1] and sum(turn.dials for turn in found[1]) <= DIALS), (0, [])
-    )
-    if walked:
-        place = explored.step(walked[-1].where).place
-        message = FAULTS["steps"].exceeded(steps, most, call="a call may enter")
-        path = tuple(walked)
-        yield explored.found("steps", path[-1].where, path[-1], message=message, place=place, path=path)
-
-
 def _unreachable(explored: Explored) -> Iterator[Violation]:
     """For flows that the explored one runs, see `never_run`."""
     root = explored.space.root
@@ -426,7 +400,7 @@ def _unreachable(explored: Explored) -> Iterator[Violation]:
 
 
 _CHECKS: Final = (_cycles, _silences, _silent_while_party_is_asked, _relying_on_continuing)
-_WHOLE_CHECKS: Final = (_trapped, _never_joined, _too_many_steps, _unreachable)
+_WHOLE_CHECKS: Final = (_trapped, _never_joined, _unreachable)
 """Only valid when everything was explored."""
 
 
@@ -434,21 +408,11 @@ def unreached(flow: Flow, flows: Mapping[str, Flow], entered: Set[StepKey], *, i
     """A step reached by an error exit counts as reachable. Which lines of a handler run depends on its samples."""
     is_certain = is_certain and flow.handler is None
     reached = entered | _after_errors(flows, entered)
-    yield from _never_given(flow, reached, is_certain=is_certain)
     for step in flow.steps.values():
         if (flow.name, step.name) in reached:
             continue
         words = FAULTS["unreachable"].words("" if is_certain else "sampled", step=step.name)
         yield Violation("unreachable", flow.name, step.name, step.place, **words)
-
-
-def _never_given(flow: Flow, reached: Set[StepKey], *, is_certain: bool) -> Iterator[Violation]:
-    setting = {step.result: step for step in flow.steps.values() if step.result}
-    given = {step.result for step in flow.steps.values() if (flow.name, step.name) in reached}
-    for name, step in setting.items():
-        if name not in given:
-            words = FAULTS["unreachable_result"].words("" if is_certain else "sampled", result=name)
-            yield Violation("unreachable_result", flow.name, step.name, flow.results[name].place, **words)
 
 
 def _after_errors(flows: Mapping[str, Flow], entered: Set[StepKey]) -> set[StepKey]:

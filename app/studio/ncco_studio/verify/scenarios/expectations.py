@@ -170,7 +170,6 @@ def check_without(result: Result, flows: Sequence[Flow]) -> Iterator[Difference]
         **{name: partial(_failure, name, result, flows) for name in ("error_exit", "invalid_ncco")},
         "refused_ncco": lambda _: _refused(result),
         "failsafe": lambda _: _failsafe(result),
-        "steps": lambda bound: _steps(result, bound),
         **dict.fromkeys(("dead_end", "silent_fault", "lost_webhook"), lambda _: _dead_end(result)),
         **{name: lambda _: _forever(result) for name, each in FAULTS.items() if each.lasts},
     }
@@ -279,12 +278,6 @@ def _refused(result: Result) -> FoundAt | None:
         if sent.result is not None and sent.result.failure == "Invalid NCCO." and sent.is_over:
             return sent.at - result.answered_s, f"Vonage refuses the NCCO: {sent.result.problem}"
     return None
-
-
-def _steps(result: Result, bound: float) -> FoundAt | None:
-    entered = [line for line in result.decided if line.did == "entered"]
-    problem = FAULTS["steps"].exceeded(len(entered), bound, call="the call enters")
-    return (entered[int(bound)].at, problem) if problem else None
 
 
 def _step_of(line: Decided, flows: Sequence[Flow]) -> Step | None:

@@ -184,7 +184,7 @@ def _read_hooks(node: Node, what: str, reader: Reader) -> tuple[ExpectedHook, ..
 
 
 def _read_without(node: Node, what: str, reader: Reader) -> dict[str, UpperLimit]:
-    """Read `dead_end`, a list of such words, or `{silence: 20s, steps: 12}`."""
+    """Read `dead_end`, a list of such words, or `{silence: 20s}`."""
     found: dict[str, UpperLimit] = {}
     for item in items(node):
         if isinstance(item, Map):

@@ -69,7 +69,7 @@ BASE: Final = "https://ncco.example"
 """Nothing is sent to this public URL."""
 BROKEN: Final = "the server: error: "
 """Begins log lines about an internal error of the server."""
-DECIDED: Final = frozenset({"error_exit", "invalid_ncco", "failsafe", "steps"})
+DECIDED: Final = frozenset({"error_exit", "invalid_ncco", "failsafe"})
 """Entries of `without` that need a flow's trace."""
 _DIAL_ALLOW: Final = 'to allow computed numbers, list their first digits next to `script`, such as `dial_allow: ["44"]`'
 _KEY: Final = b"scenarios sign the callbacks of calls that nobody makes"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ncco_studio.verify.prove import CallLimits, SearchLimits, never_run, prove
+from ncco_studio.verify.prove import SearchLimits, never_run, prove
 from ncco_studio.verify.prove.counterexample import covering
 from tests.system.studio.verify.prove.proved_flows import NOW, counter_examples, flow_of, found, proof_of
 
@@ -63,45 +63,8 @@ def test_a_large_proof_names_the_step_with_most_states_and_the_values_in_which_t
     assert "" == proof_of(MENU).verdict.growth
 
 
-def test_the_limits_of_silence_and_steps_can_be_set() -> None:
-    flow = flow_of(MENU)
-
-    assert {("silence", "menu")} == found(prove(flow, NOW, call_limits=CallLimits(silence_s=5)))
-    assert {"steps"} == {each.kind for each in prove(flow, NOW, call_limits=CallLimits(steps=1)).violations}
-
-
-def test_each_step_of_a_menu_to_which_every_choice_returns_counts_once() -> None:
-    flow = flow_of("""  menu:
-    do:
-      - talk: "Press 1 for our hours, 2 for our address."
-    choices: {hours: {dtmf: 1, goto: a}, address: {dtmf: 2, goto: b}}
-  a: {do: [{talk: "Nine to five."}], goto: menu}
-  b: {do: [{talk: "High Street."}], goto: more}
-  more: {do: [{talk: "Near the station."}], goto: menu}
-""")
-
-    assert {("steps", "menu")} == found(prove(flow, NOW, call_limits=CallLimits(steps=3)))
-
-
-def test_a_path_with_more_dials_than_a_call_may_make_is_not_counted() -> None:
-    dial = (
-        '  d{}: {{do: [{{talk: "One moment."}}, {{connect: "447700900111"}}], on: {{completed: end, otherwise: {}}}}}\n'
-    )
-    steps = "".join(dial.format(n, "bye" if n == 13 else f"d{n + 1}") for n in range(14))
-
-    assert set() == found(prove(flow_of(steps), NOW, call_limits=CallLimits(steps=13)))
-
-
-def test_a_long_flow_is_refuted_by_the_usual_limit_and_proved_with_its_own() -> None:
-    ask = '  s{}: {{do: [{{talk: "Press 1."}}], choices: {{on: {{dtmf: 1, goto: s{}}}}}}}\n'
-    steps = "".join((ask if n % 100 == 1 else "  s{}: {{goto: s{}}}\n").format(n, n + 1) for n in range(1, 601))
-    steps += '  s601: {do: [{talk: "That is all."}], goto: bye}\n'
-
-    (refuted,) = prove(flow_of(steps), NOW).violations
-    proof = prove(flow_of(steps), NOW, call_limits=CallLimits(steps=602))
-
-    assert "a call may enter 602 steps, but the limit is 500" == refuted.message
-    assert ("proved", ()) == (proof.verdict.status, proof.violations)
+def test_the_limit_of_silence_can_be_set() -> None:
+    assert {("silence", "menu")} == found(prove(flow_of(MENU), NOW, silence_s=5))
 
 
 def test_a_variable_of_the_server_is_a_number_where_it_is_dialled_unless_it_is_set() -> None:
