@@ -274,38 +274,6 @@ SET_COUNTED: Final = Sql(f"""
     WHERE call_key = $1
 """)
 
-# Calls are deleted by their last change, so all that began after the oldest remaining change are there.
-SELECT_OLDEST_CHANGE: Final = Sql("SELECT min(updated_at) FROM calls")
-
-# What quarters and days lack compared with their rows; negative if they are too great.
-SELECT_DIFFERENCES: Final = Sql(f"""
-    WITH counted AS (
-        SELECT began_at / {QUARTER_MS} AS quarter, counted_result AS result, flow, line, counted_own AS own,
-            counted_until_s AS until_s, count(*) AS calls, sum(counted_ms) AS ms
-        FROM {RESULTS_TABLE}
-        WHERE counted_result <> '' AND began_at / {QUARTER_MS} >= $1
-        GROUP BY began_at / {QUARTER_MS}, counted_result, flow, line, counted_own, counted_until_s
-    )
-    SELECT {_SUM_KEY}, sum(calls), sum(ms)
-    FROM (
-        SELECT {BY_START} AS level, quarter, result, flow, '' AS line, '' AS own, {NOBODY_ANSWERED} AS until_s,
-            calls, ms
-        FROM counted
-        UNION ALL
-        SELECT {BY_QUARTER}, quarter, result, flow, line, own, until_s, calls, ms FROM counted
-        UNION ALL
-        SELECT {BY_DAY}, quarter / {DAY} * {DAY}, result, flow, line, own, until_s, calls, ms
-        FROM counted
-        WHERE quarter >= $2
-        UNION ALL
-        SELECT {_SUM_KEY}, -calls, -ms
-        FROM {SUMS_TABLE}
-        WHERE level <> {BY_DAY} AND quarter >= $1 OR level = {BY_DAY} AND quarter >= $2
-    ) AS differences
-    GROUP BY {_SUM_KEY}
-    HAVING sum(calls) <> 0 OR sum(ms) <> 0
-""")
-
 
 # Writing rows
 
@@ -501,12 +469,6 @@ def _count_rows(found: Iterable[Row]) -> Work[int]:
     return len(rows)
 
 
-def comparable_since(oldest_change: int | None) -> tuple[int, int]:
-    """The first quarter and day whose calls are all stored."""
-    first = -(-oldest_change // QUARTER_MS) if oldest_change is not None else 1 << 32
-    return first, -(-first // DAY) * DAY
-
-
 def subtract(keys: Iterable[int]) -> Work[None]:
     changes = defaultdict[SumKey, list[int]](lambda: [0, 0])
     for found in (yield Many(LOCK_ROW, [(key,) for key in keys])):
@@ -530,15 +492,6 @@ class Results(InDatabase):
     def count(self, limit: int = BATCH) -> Work[int]:
         """Return how many rows were added to the sums."""
         return (yield from _count_rows((yield SELECT_UNCOUNTED, (limit,))))
-
-    @in_one_transaction
-    def recount(self) -> Work[int]:
-        """Return how many sums were wrong. Those of deleted calls stay."""
-        ((oldest,),) = yield SELECT_OLDEST_CHANGE, ()
-        # One statement reads the rows and the sums, and changes are added: others may count meanwhile.
-        rows = yield SELECT_DIFFERENCES, comparable_since(oldest)
-        yield from _write_sums({SumKey._make(row[:-2]): [int(number) for number in row[-2:]] for row in rows})
-        return len(rows)
 
     @in_one_transaction
     def mark_returned(self, id_: str, now: int, by: str) -> Work[bool]:

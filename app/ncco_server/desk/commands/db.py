@@ -1,13 +1,12 @@
-"""`ncco db`: the schema of the database, and the sums in it."""
+"""`ncco db`: the schema of the database."""
 
 from __future__ import annotations
 
 import click
 
 from ncco_server.desk import options
-from ncco_server.desk.database import asynchronous, find_database, server_store
+from ncco_server.desk.database import asynchronous, find_database
 from ncco_server.desk.output import FINE, ISSUES, print_json
-from ncco_server.wording import counted
 
 
 @click.group(
@@ -16,7 +15,6 @@ from ncco_server.wording import counted
 Examples:
   ncco db status                     show its schema, and the one that this version needs
   ncco db upgrade                    upgrade it before servers start
-  ncco db recount                    correct the sums of reports
   NCCO_DATABASE_URL=postgresql://ncco@db.example.com/ncco ncco db status --format json
 
 A server upgrades its database when it starts. If there are several hosts, upgrade once before the first host starts a
@@ -24,7 +22,7 @@ new version. Running hosts are not affected. Exit codes: 0 this version needs no
 yet, 2 this version does not know it, or it cannot be reached or changed.""",
 )
 def command() -> None:
-    """Show or upgrade the schema of the database in NCCO_DATABASE_URL, or correct its sums."""
+    """Show or upgrade the schema of the database in NCCO_DATABASE_URL."""
 
 
 @command.command("status", short_help="Show the schema; change nothing.")
@@ -47,19 +45,6 @@ async def status(form: str) -> int:
         if schema.missing:
             click.echo("  fix: run `ncco db upgrade`, or start the server, which upgrades it")
     return ISSUES if schema.missing else FINE
-
-
-@command.command("recount", short_help="Correct the sums of reports.")
-@asynchronous
-async def recount() -> int:
-    """Correct the sums of reports that differ from the stored calls. Sums of deleted calls stay as they are.
-
-    Servers may be running. Exit codes: 0 the sums are right, 2 there is no database, or it cannot be changed.
-    """
-    async with server_store() as store:
-        found = await store.results.recount()
-    click.echo(f"{counted(found, 'wrong sum')} corrected" if found else "all sums are right")
-    return FINE
 
 
 @command.command("upgrade", short_help="Upgrade the database to the newest schema.")

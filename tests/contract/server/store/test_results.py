@@ -6,14 +6,13 @@ import asyncio
 import random
 import sqlite3
 from collections import Counter
-from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ncco_server.store import QUARTER_MS, Caused, EndOfCall, Records, ResultRow, Sql, Store
+from ncco_server.store import QUARTER_MS, Caused, EndOfCall, Records, ResultRow, Store
 from tests.support.stored_rows import (
     NOON_MS,
     NUMBER,
@@ -241,33 +240,6 @@ async def test_forgotten_call_leaves_the_sums(store: Store, records: Records) ->
 
     assert (2, 1) == (before, sum((await sums(records)).values()))
     assert [] == await results_of(records, "leg-1")
-
-
-async def test_wrong_sums_are_corrected_and_sums_of_deleted_calls_are_kept(store: Store, records: Records) -> None:
-    for number, hours in enumerate((0, 1, 3, 4)):
-        at = NOON_MS + hours * 3_600_000
-        row = session_row(f"leg-{number}", created_at=at, updated_at=at)
-        await store.open_call(row, turn_row(row.id, heard=0), webhook_row(row.id, received_at=at))
-        await end_call(store, row.id, webhook_row(row.id, received_at=at))
-    await store.results.count()
-    fine = await sums(records)
-    await store.sweep(NOON_MS + 1, 9, NOON_MS + 1)  # deletes the first call
-    right = await store.results.recount()
-    await spoil(store, NOON_MS + 3 * 3_600_000)
-
-    assert (0, 4) == (right, await store.results.recount())
-    assert (0, fine) == (await store.results.recount(), await sums(records))
-    await end_call(store, "leg-3", webhook_row("leg-3", kind="event-completed"))
-    assert 0 == await store.results.recount()  # rows that are not counted yet are not an error
-
-
-async def spoil(store: Store, since: int) -> None:
-    """Move the sums since a time to a result that no call has."""
-
-    def work() -> Generator[Any, Any, None]:
-        yield Sql("UPDATE ncco_sums SET result = 'unknown' WHERE quarter = $1"), (since // QUARTER_MS,)
-
-    await store.database.write(work)
 
 
 @pytest.mark.parametrize("is_counted", [False, True])

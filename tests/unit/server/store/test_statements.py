@@ -32,7 +32,6 @@ FEW_ROWS: Final = "ncco_attempts_under_way|ncco_recordings_(new|failed|removable
 """Indexes of few rows."""
 READ_ALL: Final = (
     *("RETRY_HOOKS", "DROP_HOOKS", "SELECT_HOOKS", "COUNT_HOOKS", "SELECT_HOOKS_OF_SESSION"),
-    *("SELECT_DIFFERENCES", "SELECT_OLDEST_CHANGE"),  # of results
     "_COUNT",  # of placed calls
     *("RETRY", "SELECT_KEPT"),  # of recordings
 )
