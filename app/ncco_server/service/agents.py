@@ -136,9 +136,13 @@ async def said(turns: Turns, token: str, delivery: Delivery) -> AgentReply:
 async def _waiting(turns: Turns, ref: WaitRef, delivery: Delivery) -> _Waiting | AgentReply:
     row = await turns.store.load(ref.session)
     session = from_json(row.state) if row is not None else None
-    if row is None or session is None or session.turn != ref.turn or has_ended(row, delivery):
-        return AgentReply(410, "refused", session, _OVER, "close the websocket")
-    if engine.agent_wait(session) is None:
+    if (
+        row is None
+        or session is None
+        or session.turn != ref.turn
+        or has_ended(row, delivery)
+        or engine.agent_wait(session) is None
+    ):
         return AgentReply(410, "refused", session, _OVER, "close the websocket")
     if len(delivery.raw) > MOST_BYTES:
         return AgentReply(413, "refused", session, f"the body is larger than {MOST_BYTES:,} bytes", "send less")

@@ -123,8 +123,8 @@ class Agent(StepExit[AgentWords]):
 
     def written_ways(self) -> Iterator[Way]:
         for name, line in self.lines.items():
-            is_failed = name == FAILED
-            yield Way(name, line.target, line.place, (name,), passes_input=not is_failed, is_immediate=is_failed)
+            is_handed_back = name in self.allowed
+            yield Way(name, line.target, line.place, (name,), passes_input=is_handed_back, is_immediate=name == FAILED)
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
         return FAILED if is_at_once else decision.what
@@ -190,8 +190,7 @@ class Agent(StepExit[AgentWords]):
 
 
 def _shown(name: object) -> str:
-    """What an agent sent may have half of a surrogate pair, which no reply can contain."""
-    return f"`{name[:100]}`".encode(errors="backslashreplace").decode() if isinstance(name, str) else "this"
+    return f"`{name[:100]}`" if isinstance(name, str) else "this"
 
 
 def _listed(names: Any) -> str:

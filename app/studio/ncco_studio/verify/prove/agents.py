@@ -82,11 +82,11 @@ def taken_for_granted(root: Flow, entered: Set[tuple[str, str]]) -> Iterator[str
     """What must be true of agents, and of Vonage, for a verdict; `entered` are steps."""
     silent: dict[str, float] = {}
     limited: list[str] = []
-    for step in _entered(root, entered):
+    flows = flows_run_from(root).values()
+    for step in (step for flow in flows for step in flow.steps.values() if (flow.name, step.name) in entered):
         for target in (each for each in step.targets if each.kind == "websocket"):
             limit = target.fields.get("limit")
-            is_known = limit is not None and limit.is_literal
-            lasts = float(limit.render({})) if limit is not None and is_known else LONGEST_CONNECT_S
+            lasts = float(limit.render({})) if limit is not None and limit.is_literal else LONGEST_CONNECT_S
             place = target.place
             where = f"line {place.line}" if place.file == root.place.file else f"{place.file}:{place.line}"
             silent[where] = lasts
@@ -96,11 +96,6 @@ def taken_for_granted(root: Flow, entered: Set[tuple[str, str]]) -> Iterator[str
         yield f"if the agent speaks: it may leave callers in silence for up to {each}"
     if limited:
         yield f"`too_long` relies on Vonage going on after a connect ({', '.join(limited)})"
-
-
-def _entered(root: Flow, entered: Set[tuple[str, str]]) -> Iterator[Step]:
-    for flow in flows_run_from(root).values():
-        yield from (step for step in flow.steps.values() if (flow.name, step.name) in entered)
 
 
 def _long(seconds: float) -> str:

@@ -453,5 +453,5 @@ def _kind_of(trigger: Trigger, turn: Turn) -> TurnKind:
         return trigger.kind
     if turn.outcome == "held":
         return "held"
-    is_act = trigger.kind == "input" and turn.outcome not in ("noinput", "nomatch", "asr_error", "error")
-    return "accepted" if is_act else "other"
+    is_input = trigger.kind == "input" and turn.outcome not in ("noinput", "nomatch", "asr_error", "error")
+    return "accepted" if is_input or trigger.handed else "other"

@@ -201,7 +201,7 @@ def _dead_ends(explored: Explored, turn: Transition) -> Iterator[Violation]:
         or turn.failed
     ):
         return
-    is_chosen = turn.kind == "accepted" or returns
+    is_chosen = (turn.kind == "accepted" and not turn.handed_back) or returns
     is_moved = turn.trigger.kind == "detected"  # it has heard something before
     is_hung_up_on = turn.detected in ("machine", "beep") and not turn.entered
     is_meant = may_end_silently(turn.dial_outcome or turn.handed_back, is_chosen=is_chosen, enters=bool(turn.entered))

@@ -20,8 +20,9 @@ DIALS: Final = 10
 """The default limit for a call."""
 
 TurnKind = Literal["accepted", "held", "other", "leg", "fault"]
-"""accepted: the input was a choice or a collected value. held: the hold continues. leg: a dialled party's first turn.
-fault: a webhook or its reply failed. other: everything else, such as silence or a dial outcome.
+"""accepted: the input was a choice or a collected value, or an agent handed back. held: the hold continues. leg: a
+dialled party's first turn. fault: a webhook or its reply failed. other: everything else, such as silence or a dial
+outcome.
 """
 StepKey: TypeAlias = tuple[str, str]
 """The names of a flow and one of its steps."""
