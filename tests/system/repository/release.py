@@ -44,16 +44,11 @@ def main(tag: str = "") -> int:
         return 1
     with TemporaryDirectory() as folder:
         wheels = build(Path(folder))
-        environment = wheels.home / "environment"
-        run("uv", "venv", str(environment), cwd=wheels.home, env=wheels.env)
-        installed = [str(wheels.server), str(wheels.studio)]
-        run("uv", "pip", "install", "--python", str(environment), *installed, cwd=wheels.home, env=wheels.env)
         dist.mkdir()
-        for wheel in installed:
+        for wheel in (wheels.server, wheels.studio):
             shutil.copy2(wheel, dist)
         (dist / "notes.md").write_text(notes, encoding="utf-8")
-        bill = ("--of", "JSON", "-o", str(dist / "sbom.json"))
-        run("cyclonedx-py", "environment", *bill, str(environment), cwd=wheels.home, env=wheels.env)
+        write_bill_of_materials(wheels, dist / "sbom.json")
     sys.stdout.write(f"{title}: {', '.join(sorted(path.name for path in dist.iterdir()))}\n")
     return 0
 
@@ -62,6 +57,16 @@ def section_of(changelog: str, version: str) -> tuple[str, str]:
     """The heading and the text of a version. Raises ValueError if it has none, or two."""
     [(title, text)] = re.findall(rf"^## ({re.escape(version)}\b[^\n]*)\n(.*?)(?=^## |\Z)", changelog, re.M | re.S)
     return title, text.strip() + "\n"
+
+
+def write_bill_of_materials(wheels: Wheels, path: Path) -> None:
+    """Install both by name, as they will be published: of a file, the bill would have the path."""
+    environment = wheels.home / "environment"
+    run("uv", "venv", str(environment), cwd=wheels.home, env=wheels.env)
+    install = ("uv", "pip", "install", "--python", str(environment), f"ncco-server=={VERSION}", "ncco-studio")
+    run(*install, cwd=wheels.home, env=wheels.env)
+    bill = ("--of", "JSON", "-o", str(path))
+    run("cyclonedx-py", "environment", *bill, str(environment), cwd=wheels.home, env=wheels.env)
 
 
 def build(home: Path) -> Wheels:
@@ -74,7 +79,7 @@ def build(home: Path) -> Wheels:
     settings = {
         "UV_OFFLINE": "1",
         "UV_NO_CONFIG": "1",
-        "UV_FIND_LINKS": str(home / "packed"),
+        "UV_FIND_LINKS": f"{home},{home / 'packed'}",
         "UV_PYTHON": sys.executable,
     }
     path = f"{home / 'bin'}:{Path(sys.executable).parent}:/usr/bin:/bin"

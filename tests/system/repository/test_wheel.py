@@ -26,7 +26,7 @@ from ncco_server.vonage.keys import new_private_key
 from tests.support.cases import each_case
 from tests.support.server import Server, free_port, running_server
 from tests.support.tracked import ROOT, text_of, tracked_files
-from tests.system.repository.release import Wheels, build, run, section_of
+from tests.system.repository.release import Wheels, build, run, section_of, write_bill_of_materials
 
 STARTS_WITHIN_S = 120.0
 LINKED = re.compile(r"(?:src|href)=\"(/static/[^\"]+)\"")
@@ -163,6 +163,15 @@ def test_a_release_is_described_by_its_section_of_the_changelog() -> None:
 
     assert ("0.4.0 (2027-01-05)", "New.\n\n### Calls\n- One.\n") == section_of(text, "0.4.0")
     assert ("0.3.0", "Old.\n") == section_of(text, "0.3.0")
+
+
+def test_the_bill_of_materials_names_every_package_and_no_path(wheels: Wheels, tmp_path: Path) -> None:
+    write_bill_of_materials(wheels, tmp_path / "sbom.json")
+    text = (tmp_path / "sbom.json").read_text()
+    packages = [str(component["purl"]) for component in json.loads(text)["components"]]
+
+    assert {f"pkg:pypi/ncco-server@{VERSION}", f"pkg:pypi/ncco-studio@{VERSION}"} < set(packages)
+    assert "file://" not in text
 
 
 def test_the_server_alone_checks_renders_and_explains(server_alone: Installed) -> None:
