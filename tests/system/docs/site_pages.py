@@ -31,8 +31,10 @@ SHOWN_BOOST: Final = 0.1
 LANGUAGES: Final = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".py": "python", ".toml": "toml", ".j2": "jinja"}
 _LINK = re.compile(r"(?<=\]\()(?!https?:|mailto:|#)(?P<path>[^)#\s]+)(?P<anchor>#[^)\s]*)?(?=\))")
 _LINKED = re.compile(r"\[([^\]]+)\]\([^)]*\)")
+_NO_SENTENCE = ("<", "|", "```", "#", "-", "!")
 _OUTPUT = re.compile(r"^(```(?:sh|bash|python)\b(?:(?!^```$).)*^```\n```)(text|json)$", re.MULTILINE | re.DOTALL)
 _EXCERPT = re.compile(r"^```(\w+)((?: \w+=\"[^\"\n]*\")*)$(?=(?:(?!^```$).)*^ *\.\.\.$)", re.MULTILINE | re.DOTALL)
+_HEAD = re.compile(r"\A---\n.*?^---\n+", re.MULTILINE | re.DOTALL)
 _PIPED = re.compile(r"`(?P<code>[^`\n]*\\\|[^`\n]*)`")
 
 
@@ -86,7 +88,8 @@ def llms(config: MkDocsConfig) -> str:
         lines += ["", f"## {group}", ""]
         for page in [pages] if isinstance(pages, str) else pages:
             path = page if isinstance(page, str) else next(iter(page.values()))
-            title, _, text = (ROOT / DOCS / path).read_text(encoding="utf-8").removeprefix("# ").partition("\n")
+            markdown = _HEAD.sub("", (ROOT / DOCS / path).read_text(encoding="utf-8"))
+            title, _, text = markdown.removeprefix("# ").partition("\n")
             lines.append(f"- [{title}]({path.removesuffix('.md')}.html): {_first_sentence(text)}")
     return "\n".join(lines) + "\n"
 
@@ -142,6 +145,7 @@ def _block(path: str) -> str:
 
 def _first_sentence(markdown: str) -> str:
     """The first sentence of a page below its title, without links."""
-    paragraphs = [part for part in markdown.split("\n\n") if part.strip() and part.strip()[0] not in "<|`#-!"]
-    text = _LINKED.sub(r"\1", " ".join(paragraphs[0].split())) if paragraphs else ""
-    return re.split(r"(?<=[.:?]) ", text)[0]
+    paragraphs = (part.strip() for part in markdown.split("\n\n"))
+    kept = (part for part in paragraphs if not part.startswith(_NO_SENTENCE) and not _LINKED.fullmatch(part))
+    text = next(filter(None, kept))
+    return re.split(r"(?<=[.?]) ", _LINKED.sub(r"\1", " ".join(text.split())))[0].removesuffix(":")

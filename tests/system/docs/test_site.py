@@ -25,6 +25,16 @@ def test_every_page_of_docs_is_on_the_site(site: Path) -> None:
     assert [] == [name for name in due if not (site / f"{name}.html").is_file()]
 
 
+def test_llms_txt_has_the_first_sentence_of_every_page(site: Path) -> None:
+    lines = [line for line in (site / "llms.txt").read_text(encoding="utf-8").splitlines() if line.startswith("- ")]
+    described = dict(line.removeprefix("- [").split("]", 1) for line in lines)
+
+    assert len([page for page in pages() if page.startswith("docs/")]) == len(lines)
+    assert "(reference/python.html): What Python code can import." == described["Python"]
+    assert described["Voicemail, mail and Slack"].endswith(": As on an answering machine.")
+    assert described["Back up, restore and move"].startswith("(how-to/backup.html): `ncco backup` writes the calls")
+
+
 def test_no_page_loads_anything_from_elsewhere(site: Path) -> None:
     texts = {path: path.read_text(encoding="utf-8") for suffix in ("html", "css") for path in site.rglob(f"*.{suffix}")}
 
