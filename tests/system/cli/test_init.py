@@ -127,7 +127,7 @@ def test_a_project_in_python_has_no_fault_and_no_secret_of_others(
     assert 0 == ncco("test", "--min", "100").exit_code
     assert "rings     447700900111" in ncco("simulate", "main", "1").stdout
     proved = ncco("prove")
-    assert (0, "left to their scenarios, as handlers in Python: main\n") == (proved.exit_code, proved.stderr)
+    assert (0, "left to their scenarios, because proofs are of flow files: main\n") == (proved.exit_code, proved.stderr)
     assert "reportUnnecessaryComparison" in Path("pyproject.toml").read_text()
     assert 2 == ncco("init", "other", "--python", "--like", "menu").exit_code
     assert "has main.py and .env already" in ncco("init", ".", "--python", "--force").output

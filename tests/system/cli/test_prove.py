@@ -121,4 +121,4 @@ def test_templates_are_left_to_their_scenarios() -> None:
 
     assert (0, "left to their scenarios, because proofs are of flow files: hello\n") == (whole.exit_code, whole.output)
     assert 2 == one.exit_code
-    assert '"hello" is made of templates, and proofs are of flow files' in one.output
+    assert '"hello" is not a flow file' in one.output

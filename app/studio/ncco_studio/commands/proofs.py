@@ -31,6 +31,7 @@ from ncco_studio.verify.prove import (
     prove,
     roots_of,
 )
+from ncco_studio.verify.prove.proof import is_proved
 from ncco_studio.verify.prove.rehearsal import confirmed, coverings
 from ncco_studio.verify.scenarios.files import WrittenScenario, numbered
 
@@ -75,8 +76,7 @@ def prove_project(
             verdicts.append(confirmed(found.project, proof, source.path_of))
             if tests is not None:  # a proof takes much memory
                 proofs.append(proof)
-    left = [flow.name for flow in found.project.flows.values() if flow.handler is not None]
-    lines = [flow.name for flow in found.project.flows.values() if flow.is_line]
+    left = sorted(flow.name for flow in found.project.flows.values() if not is_proved(flow))
     others = placed_forever(found.project, verdicts) + ([] if name else never_run(found.project.flows, verdicts))
     faults = _unique(chain.from_iterable(verdict.violations for verdict in verdicts), others)
     verdicts = [each.refuted_by(others) for each in verdicts]
@@ -91,15 +91,11 @@ def prove_project(
     else:
         shown = report(dict.fromkeys(issues), found.texts, form, colour=True)
     if form == "text":
-        unplayed = [each.unplayed for each in verdicts if each.unplayed is not None]
-        calls = *_examples(faults, "causes it"), *_examples(unplayed, "should cause it, but does not in the simulator")
-        shown, summary = "".join((shown, *calls, summary)), ""
+        shown, summary = "".join((shown, *_examples(faults), summary)), ""
     print_result(shown)
     click.echo(summary, nl=False, err=True)
     if left and not name:
-        click.echo(f"left to their scenarios, as handlers in Python: {', '.join(sorted(left))}", err=True)
-    if lines and not name:
-        click.echo(f"left to their scenarios, because proofs are of flow files: {', '.join(sorted(lines))}", err=True)
+        click.echo(f"left to their scenarios, because proofs are of flow files: {', '.join(left)}", err=True)
     if save is not None:
         _write(save, _counter_examples(faults))
     if tests is not None:
@@ -115,11 +111,8 @@ def _flows(name: str, flows: Mapping[str, Flow]) -> list[Flow]:
     if not name:
         return sorted(roots_of(flows), key=lambda flow: flow.name)
     flow = flow_named(name, flows)
-    if flow.handler is not None:
-        raise CannotRun(f'"{name}" is a handler in Python, which has no proof', "write scenarios for it: `ncco test`")
-    if flow.is_line:
-        cure = "write scenarios for it: `ncco test`"
-        raise CannotRun(f'"{name}" is made of templates, and proofs are of flow files', cure)
+    if not is_proved(flow):
+        raise CannotRun(f'"{name}" is not a flow file, so it has no proof', "write scenarios for it: `ncco test`")
     if not flow.is_startable and flow.outbound is None:
         cure = "prove a flow that runs it, or give it `numbers`, `default: true` or `entry: true`"
         raise CannotRun(f'no call can start in flow "{name}"', cure)
@@ -143,10 +136,10 @@ def _report_progress(flow: str, found: int, waiting: int) -> None:
     click.echo(f"{flow}: {counted(found, 'state')}, {waiting:,} to explore ...", err=True)
 
 
-def _examples(faults: Iterable[FoundViolation], does: str) -> Iterator[str]:
+def _examples(faults: Iterable[FoundViolation]) -> Iterator[str]:
     for number, fault in enumerate(faults, 1):
         if fault.example is not None:
-            yield f"\nfault {number}, {fault.kind} in {fault.step}; the shortest call that {does}:\n"
+            yield f"\nfault {number}, {fault.kind} in {fault.step}; the shortest call that causes it:\n"
             yield "".join(f"{line_text(line)}\n" for line in fault.call)
 
 
@@ -160,8 +153,6 @@ def _summary(verdict: FlowVerdict, source: Source) -> Iterator[str]:
     relies = verdict.relies if verdict.status in ("proved", "walked") else ()
     shown += f", {'; '.join(relies)};" if relies else ":"
     yield f"{verdict.flow}: {shown} {counts}, {verdict.seconds:.2f} s"
-    if verdict.growth:
-        yield f"  {verdict.growth}"
     for name, values in verdict.representatives.items():
         listed = ", ".join(json.dumps(value, ensure_ascii=False) for value in values[:MOST_VALUES])
         yield f"  {name} stands for similar values: {listed}{', ...' if len(values) > MOST_VALUES else ''}"

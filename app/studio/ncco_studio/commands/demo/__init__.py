@@ -80,7 +80,7 @@ async def _play(folder: Path, now: datetime, luck: random.Random) -> int:
         script = tuple(_unheard(scenario.script, luck))
         placed = await stage.ring(
             replace(scenario, from_=caller, made_at=at),
-            CallConditions(parties_of(script), {}),
+            CallConditions(parties_of(script)),
             look_ups=lambda: no_lookups,
             env={},
             seed=str(number),

@@ -202,7 +202,7 @@ class PhoneServer:
         Nothing is sent to anybody, except the lookups of `answers`. What it saves stays in memory. `by_hand` is as in
         `LocalStage.ring`.
         """
-        conditions = CallConditions(Parties(other=None), {})
+        conditions = CallConditions(Parties(other=None))
         if playable.project is None:
             clock = VirtualClock(call.made_at)
             network = FaultyServer(NccoServer(playable.ncco, clock))

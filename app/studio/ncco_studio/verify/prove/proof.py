@@ -66,11 +66,9 @@ class FlowVerdict:
         representatives: input → samples that represent all its values; empty if every value was tried.
         never: the outcomes that no caller takes.
         is_certain: whether certainly no call takes them.
-        growth: the cause of a large exploration, or "".
         entered: the steps that some call enters, as (flow, step).
         undecided: of them, lines that certainly never decide.
         relies: what a proof takes for granted, as parts of a sentence.
-        unplayed: the violation that the simulator does not reproduce, and that has stopped the proof.
     """
 
     flow: str
@@ -84,11 +82,9 @@ class FlowVerdict:
     representatives: Mapping[str, tuple[Any, ...]]
     never: tuple[FlowOutcome, ...]
     is_certain: bool
-    growth: str
     entered: frozenset[tuple[str, str]]
     undecided: tuple[FoundViolation, ...]
     relies: tuple[str, ...]
-    unplayed: FoundViolation | None = None
 
     @property
     def status(self) -> Status:
@@ -198,7 +194,6 @@ def prove(
         representatives=dict(values.chosen),
         never=tuple(each for each in outcomes_of(flow) if each[:3] not in taken),
         is_certain=is_sure,
-        growth=states.growth(space.states),
         entered=space.entered,
         undecided=tuple(undecided(flow, space)) if is_sure else (),
         relies=tuple(taken_for_granted(flow, space.entered)),

@@ -55,7 +55,6 @@ def confirmed(project: Project, proof: Proof, path_of: PathOf = str) -> FlowVerd
     played = dict(zip(calls, rehearse(simulated, calls.values(), path_of), strict=True))
     found = []
     stopped = ""
-    unplayed = None
     for key, each in first.items():
         example = played.get(key)
         shown = each.found(proof.flow.name)
@@ -63,12 +62,11 @@ def confirmed(project: Project, proof: Proof, path_of: PathOf = str) -> FlowVerd
             shown = replace(shown, example=example.written, call=example.call)
         if example is None or not example.problem:
             found.append(shown)
-        elif unplayed is None:
+        elif not stopped:
             where = f"{path_of(each.place.file)}:{each.place.line}"
             stopped = f"{where}: the simulator does not reproduce {each.kind}: {example.problem}"
-            unplayed = shown
     stopped = proof.verdict.stopped or stopped
-    return replace(proof.verdict, violations=tuple(found), stopped=stopped, unplayed=unplayed)
+    return replace(proof.verdict, violations=tuple(found), stopped=stopped)
 
 
 def coverings(project: Project, proofs: Iterable[Proof]) -> tuple[dict[str, list[Rehearsed]], list[FlowOutcome]]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, TypeAlias
@@ -17,7 +16,6 @@ from ncco_studio.verify.prove.expressions import LENGTH
 from ncco_studio.verify.prove.literals import Literals
 from ncco_studio.verify.prove.liveness import Liveness, When
 from ncco_studio.verify.prove.samples import LONGEST_LIST
-from ncco_studio.verify.prove.space import State
 from ncco_studio.verify.prove.uses import DECIDES
 from ncco_studio.verify.sample_values import Path, frozen
 
@@ -52,7 +50,7 @@ class States:
     def key(self, session: Session, moment: datetime) -> Key:
         """Equal for waiting sessions that will behave the same, apart from failed attempts and targets tried."""
         here = (session.at or self.root.name, session.step)
-        is_coming = any(kind_of(wait).begins_step for wait in session.waits)
+        when: When = "entering" if any(kind_of(wait).begins_step for wait in session.waits) else "waiting"
         common = {"input": session.heard, "call": call_record(session.call)}
         callers = (
             (
@@ -64,45 +62,19 @@ class States:
         )
         return (
             bool(session.parent),
-            is_coming,
+            when,
             *here,
             session.locale,
             moment if here in self.liveness.replays_by_time else None,
-            tuple(self._own(session).values()),
+            self._live(here, when, {**common, **session.lookups}, session.variables),
             tuple(callers),
         )
-
-    def _own(self, session: Session) -> dict[Path, Any]:
-        here = (session.at or self.root.name, session.step)
-        when: When = "entering" if any(kind_of(wait).begins_step for wait in session.waits) else "waiting"
-        known = {"input": session.heard, "call": call_record(session.call), **session.lookups}
-        paths = [path for path, _ in self.liveness.kept.get((*here, when), ())]
-        return dict(zip(paths, self._live(here, when, known, session.variables), strict=True))
 
     def _live(
         self, where: tuple[str, str], when: When, known: Mapping[str, Any], variables: Mapping[str, Any]
     ) -> tuple[Any, ...]:
         names = {**self.root.named(where[0]).default_answers, **known, **variables}
         return tuple(_seen(names, path, weight) for path, weight in self.liveness.kept.get((*where, when), ()))
-
-    def growth(self, states: Sequence[State]) -> str:
-        """Why an exploration is large: the step with the most states, and the values in which they differ.
-
-        The values, such as `name` or `customer.tier`, are sorted by their number of variants. "" up to `MANY_STATES`.
-        """
-        if len(states) <= MANY_STATES:
-            return ""
-        ((flow, step), count) = Counter(state.where for state in states).most_common(1)[0]
-        variants: dict[str, set[Any]] = {}
-        for state in states:
-            if state.where == (flow, step):
-                for path, value in self._own(state.session).items():
-                    variants.setdefault(".".join(map(str, path)), set()).add(value)
-        names = sorted(
-            (name for name, found in variants.items() if len(found) > 1), key=lambda name: -len(variants[name])
-        )
-        where = f"most states are in step {step} of flow {flow} ({count:,})"
-        return f"{where}, and differ in {', '.join(names)}" if names else where
 
     def bounded(self, session: Session) -> Session:
         variables = self._bounded(session, session.at or self.root.name, session.variables)

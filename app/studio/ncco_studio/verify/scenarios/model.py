@@ -25,7 +25,6 @@ from ncco_studio.verify.scenarios.script import EXPECTING, KINDS, ScriptStep, re
 from ncco_studio.verify.scenarios.values import (
     ANY_MAP,
     EXCERPTS,
-    SECONDS,
     TEXT_MAP,
     Excerpt,
     ScenarioModel,
@@ -285,15 +284,6 @@ class ScenarioDefaults(ScenarioCall):
     """environment variables, which the flows read as env.NAME"""
     dial_allow: Annotated[tuple[str, ...] | None, listed(_read_prefix, TEXT)] = None
     """prefixes of computed numbers that may be dialled; by default those of the settings"""
-    streams: Annotated[
-        Mapping[str, float],
-        named(
-            lambda entry, reader: read_seconds(entry.value, "the length of a stream", reader),
-            'write `streams: {"https://example.com/a.mp3": 12s}`',
-            SECONDS.schema,
-        ),
-    ] = field(default_factory=dict)
-    """the lengths of audio files, by URL, such as 12s"""
     after_connect: After | None = None
     """whether Vonage continues or ends the call when a connected party hangs up, instead of what is assumed"""
     expect: Expect = Expect()
@@ -319,7 +309,6 @@ _MERGED: Final[Mapping[str, Any]] = {
     "given": {},
     "tables": {},
     "env": {},
-    "streams": {},
     "expect": {"variables": {}, "tables": {}, "without": None},
 }
 """Fields that a scenario merges with `defaults` entry by entry; None: the lists are concatenated."""

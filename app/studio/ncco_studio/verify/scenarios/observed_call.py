@@ -8,7 +8,6 @@ from datetime import datetime
 
 from ncco_server.errors import AppError
 from ncco_server.flow.model import Flow
-from ncco_server.ncco.durations import Durations
 from ncco_server.sample_calls import ANY_NUMBER
 from ncco_server.service.functions import AnswerLookups
 from ncco_server.store import HookRow
@@ -52,7 +51,6 @@ class CallConditions:
     """The parties, the platform and the network of a call.
 
     Attributes:
-        streams: the length of audio files in seconds, by URL.
         chaos: the seed of random network faults; None: no faults.
         faults: the faults of the first webhooks, in order.
         phone: the called phone's behaviour at each attempt of a placed call; the last one repeats.
@@ -60,7 +58,6 @@ class CallConditions:
     """
 
     parties: Parties
-    streams: Mapping[str, float]
     chaos: int | None = None
     faults: Sequence[FaultKind] = ()
     script: tuple[ScriptStep, ...] = ()
@@ -90,7 +87,6 @@ class ObservedCall:
         seed: str,
     ) -> None:
         chaos = None if conditions.chaos is None else Chaos(conditions.chaos)
-        durations = Durations(conditions.streams)
         self.pending_faults = network.pending_faults
         self.pending_faults += conditions.faults
         self.phone = conditions.phone
@@ -98,7 +94,7 @@ class ObservedCall:
             assumes = replace(application.assumes, after_connect=conditions.after_connect)
             application = replace(application, assumes=assumes)
         parties = conditions.parties
-        self.vonage = Vonage(application, network, clock, parties, durations=durations, chaos=chaos, seed=seed)
+        self.vonage = Vonage(application, network, clock, parties, chaos=chaos, seed=seed)
 
     async def place(self, call: ScenarioCall, flows: Iterable[Flow] = ()) -> None:
         numbers = next((flow.numbers for flow in flows if flow.name == call.flow and flow.numbers), (ANY_NUMBER,))

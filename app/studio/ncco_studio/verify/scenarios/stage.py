@@ -527,7 +527,7 @@ def _conditions_of(scenario: Scenario, chaos: int | None, placed: Flow | None = 
         phone, script = phone_of(script, placed)
     parties = parties_of(script)
     parties.known = {scenario.to: phone} if phone else {}
-    return CallConditions(parties, scenario.streams, luck, faults, script, phone, scenario.after_connect)
+    return CallConditions(parties, luck, faults, script, phone, scenario.after_connect)
 
 
 def _has(scenario: Scenario, kind: type[ScriptStep]) -> bool:

@@ -44,25 +44,6 @@ def test_an_exploration_stops_at_its_bounds_and_reports_no_unreachable_step(boun
     assert set() == found(proof)
 
 
-def test_a_large_proof_names_the_step_with_most_states_and_the_values_in_which_they_differ() -> None:
-    numbers = range(1, 10)
-    names = "".join(f'  v{n}: {{type: text, default: ""}}\n' for n in numbers)
-    steps = "".join(
-        f'  ask{n}: {{do: [{{talk: "Press 1 or 2."}}], choices: '
-        f"{{yes: {{dtmf: 1, goto: take{n}}}, no: {{dtmf: 2, goto: ask{n + 1}}}}}}}\n"
-        f'  take{n}: {{do: [{{talk: "Four digits."}}], collect: {{into: v{n}, digits: 4}}, goto: ask{n + 1}}}\n'
-        for n in numbers
-    )
-    last = " ".join(f"{{{{ v{n} }}}}" for n in numbers)
-    steps += f'  ask10: {{do: [{{talk: "You said {last}. Press 1."}}], choices: {{on: {{dtmf: 1, goto: bye}}}}}}\n'
-
-    growth = proof_of(steps, head=f"vars:\n{names}").verdict.growth
-
-    assert growth.startswith("most states are in step ask10 of flow test")
-    assert {f"v{n}" for n in numbers} == set(growth.partition("differ in ")[2].split(", "))
-    assert "" == proof_of(MENU).verdict.growth
-
-
 def test_the_limit_of_silence_can_be_set() -> None:
     assert {("silence", "menu")} == found(prove(flow_of(MENU), NOW, silence_s=5))
 

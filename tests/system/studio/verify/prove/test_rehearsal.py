@@ -68,5 +68,4 @@ def test_a_fault_that_does_not_happen_keeps_its_call() -> None:
     verdict = confirmed(project, prove(project.flows["main"], datetime(2026, 3, 2, 12, tzinfo=UTC)))
 
     assert "stopped" == verdict.status
-    assert verdict.unplayed is not None
-    assert verdict.unplayed.example is not None
+    assert "the simulator does not reproduce" in verdict.stopped
