@@ -106,7 +106,7 @@ class _FolderReader:
     def read_folder(self, folder: Path, display: str, is_wanted: Callable[[str], bool]) -> None:
         if not folder.is_dir():
             what = "is a file, not a folder" if folder.exists() else "does not exist"
-            self.report("E123", display, f"{folder} {what}", "name the folder with these files")
+            self.report("E123", display, f"{folder} {what}", "name their folder, or begin a template with `{# line #}`")
             return
         root = folder.resolve()
         for path, shown in self._walk(root, root, display):

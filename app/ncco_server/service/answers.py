@@ -147,4 +147,5 @@ def _why_no_flow(library: Library, delivery: Delivery, flow: str | None) -> str:
         what = delivery.problem or "the webhook does not name the called number"
         return f"{what}, and no flow has `default: true` to take such a call"
     wanted = f"no flow takes calls to the number ending in {to[-4:]}"
-    return f"{wanted}; add the number to a flow's `numbers`, or give one flow `default: true`{broken}"
+    numbers = "add the number to a flow's `numbers` or a template's `{# line #}`"
+    return f"{wanted}; {numbers}, or choose a default with a flow's `default: true` or NCCO_DEFAULT{broken}"

@@ -222,9 +222,9 @@ class Variables(BaseModel):
     hooks`.
     """
     api_host: _Host = "127.0.0.1"
-    """Address that the API for placing calls listens on. The API has no TLS of its own."""
+    """Address that the API for programs listens on. The API has no TLS of its own."""
     api_port: Annotated[int | None, *_PORT] = None
-    """Port of the API for placing calls. Not set: there is no API. See `ncco api-key`."""
+    """Port of the API for programs: placed calls, rows of tables. Not set: there is no API. See `ncco api-key`."""
     place_per_minute: Annotated[int, Field(ge=1, le=180), Cure("Write a whole number from 1 to 180.")] = 60
     """Maximum number of calls that all hosts together place in a minute, 1 to 180; Vonage accepts 3 calls a second."""
     place_per_day: Annotated[int, Field(ge=1, le=200_000), Cure("Write a whole number from 1 to 200000.")] = 1000
@@ -340,7 +340,7 @@ class Variables(BaseModel):
     )
     """Signature secret of the account; webhooks must be signed with it. Also read from VONAGE_API_SIGNATURE_SECRET.
 
-    A secret of fewer than 16 characters causes a warning.
+    A secret of fewer than 32 characters causes a warning.
     """
     signature_secret_previous: _Secret = Field(
         default=SecretStr(""), validation_alias="VONAGE_SIGNATURE_SECRET_PREVIOUS"

@@ -251,5 +251,7 @@ def test_the_template_of_the_readme_answers_its_curl(tmp_path: Path) -> None:
     with running(tmp_path, {"templates/hello.json.j2": template}, {}, "--dev") as server:
         server.wait_until_ready()
         printed = run_in_shell(curl.replace("127.0.0.1:8000", server.address), cwd=tmp_path, env={}).stdout
+        unassigned = answered(server, "")
 
     assert json.loads(shown) == json.loads(printed)
+    assert "NCCO_DEFAULT" in unassigned.headers["ncco-problem"]
