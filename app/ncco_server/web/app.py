@@ -20,7 +20,6 @@ from ncco_server.service.calls import CallService
 from ncco_server.settings import Settings, load_settings, require_safe
 from ncco_server.version import VERSION
 from ncco_server.web import health, webhooks
-from ncco_server.web.api_page import add_api_page
 from ncco_server.web.health import Readiness
 from ncco_server.web.lifespan import make_lifespan
 from ncco_server.web.log import WriteLine, configure_log, with_log_form, writing_to
@@ -125,7 +124,7 @@ def create_app(
         title="NCCO server",
         description="Webhooks of Vonage voice calls.",
         version=VERSION,
-        docs_url=None,
+        docs_url="/docs" if dev else None,
         redoc_url=None,
         openapi_url="/openapi.json" if dev else None,
         redirect_slashes=False,
@@ -138,7 +137,6 @@ def create_app(
     app.routes.extend(_ROUTES)
     if dev:
         app.include_router(health.dev_router)
-        add_api_page(app)
     if settings.has_console(dev):
         app.include_router(health.console_router)
     app.openapi = partial(document_of, app)  # type: ignore[method-assign]  # as FastAPI documents it

@@ -10,7 +10,6 @@ from fastapi import FastAPI
 
 from ncco_server.store import Store
 from ncco_server.version import VERSION
-from ncco_server.web.api_page import add_api_page
 from ncco_server.web.methods import HeadMiddleware
 from ncco_server.web.placing_api import router as placed_calls
 from ncco_server.web.programs import HANDLERS, ApiState, ReleasedProject
@@ -45,7 +44,6 @@ def programs_app(
     app.state.api = ApiState(store, ReleasedProject(store, handlers), allowed, keys, lambda: datetime.now(UTC))
     app.add_middleware(HeadMiddleware)
     app.add_middleware(ShortUrlMiddleware)
-    add_api_page(app)
     app.include_router(placed_calls)
     app.include_router(tables)
     return app

@@ -28,7 +28,7 @@ fields. A time is in ISO 8601, in UTC: `2026-03-04T12:00:00Z`, with a fraction o
 
 ## The API for programs
 
-The server listens on `NCCO_API_PORT`, and describes the API at `/docs` and `/openapi.json` there. Every request needs
+The server listens on `NCCO_API_PORT`, and describes the API at `/openapi.json` there. Every request needs
 `Authorization: Bearer KEY`, with a key from `ncco api-key add`. GET routes answer HEAD too.
 [Place calls](../how-to/place.md#from-a-program) and [Block a caller](../how-to/tables.md#change-rows-from-outside) have
 examples.

@@ -95,7 +95,7 @@ def test_a_stalled_body_is_refused_by_its_key_and_then_by_its_time(
 
 
 @pytest.mark.parametrize(
-    ("name", "path"), [("server", "/healthz"), ("server", "/readyz"), ("server", "/metrics"), ("API", "/docs")]
+    ("name", "path"), [("server", "/healthz"), ("server", "/readyz"), ("server", "/metrics"), ("API", "/openapi.json")]
 )
 def test_head_sends_no_body(ports: dict[str, int], name: str, path: str) -> None:
     answer = asked(ports[name], "connection: close", first=LINE.replace("GET /", f"HEAD {path}"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import cast
 
 import httpx
@@ -159,19 +158,3 @@ async def test_an_error_of_middleware_is_json_too() -> None:
     response = await httpx.AsyncClient(transport=transport, base_url="http://x").get("/healthz")
 
     assert (500, {"error", "fix"}) == (response.status_code, response.json().keys())
-
-
-async def test_docs_show_the_document_without_scripts_and_other_hosts() -> None:
-    client = client_of(FakeCalls())
-    document = (await client.get("/openapi.json")).json()
-    page = await client.get("/docs")
-
-    for path, methods in document["paths"].items():
-        for method in methods:
-            assert f"<h2>{method.upper()} {path}</h2>" in page.text
-    for name in document["components"]["schemas"]:
-        assert f'id="{name}"' in page.text
-    assert re.findall(r'href="#(\w+)"', page.text)
-    assert not re.search(r"<script|<form|<img|(src|href)=.?(https?:)?//", page.text)
-    assert "default-src 'none'" in page.headers["content-security-policy"]
-    assert "script-src" not in page.headers["content-security-policy"]
