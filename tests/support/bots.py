@@ -37,6 +37,9 @@ class Bot:
     async def send(self, **command: Any) -> None:
         await self._socket.send_json(command)
 
+    async def send_text(self, text: str) -> None:
+        await self._socket.send_text(text)
+
     async def event(self, name: str) -> dict[str, Any]:
         """The next event of this name. Raises WebSocketDisconnect."""
         while True:
@@ -54,9 +57,11 @@ class Bot:
         assert {"said": frames} == (await self.event("notify"))["payload"]
 
     async def hand_back(self, outcome: str, **values: Any) -> int:
+        return await self.post({"outcome": outcome, "values": values})
+
+    async def post(self, body: Any) -> int:
         async with httpx.AsyncClient(trust_env=False) as client:
-            reply = await client.post(self.first["hand_back"], json={"outcome": outcome, "values": values})
-        return reply.status_code
+            return (await client.post(self.first["hand_back"], json=body)).status_code
 
     async def close(self) -> None:
         await self._socket.close()
@@ -117,7 +122,17 @@ async def staying(bot: Bot) -> None:
     await silent(bot)
 
 
-_BOTS: Final = (polite, silent, closing, wrong_frames, hasty, clearing, stuttering, staying)
+async def garbling(bot: Bot) -> None:
+    """Send a text that nobody can read and a minute of sound at once, and a hand-back that does not fit."""
+    await bot.send_text("[" * 100_000)
+    await bot.say(1, FRAME * 3200)
+    await bot.say_to_the_end(10)
+    assert 422 == await bot.post({"outcome": "refund", "values": [1]})
+    await bot.hand_back("refund", order="1")
+    await bot.close()
+
+
+_BOTS: Final = (polite, silent, closing, wrong_frames, hasty, clearing, stuttering, staying, garbling)
 
 
 @app.websocket("/refusing")

@@ -9,32 +9,28 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from socket import create_server
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import click
-from fastapi import Body, FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from uvicorn import Config
 
 from ncco_server.desk import options
 from ncco_server.desk.output import FINE, ISSUES, CannotRun
 from ncco_server.terminal import printable
+from ncco_server.web.webhook_http import read_json
 from ncco_server.wording import counted
 from ncco_studio.simulator.rest.server import PartOfAProcess
 from ncco_studio.simulator.sockets import FRAME_S, NotOpened, SocketPlayer, frame_size
 
 HOST: Final = "127.0.0.1"
+PATH: Final = "/webhooks/agent/token"
 OPENS_S: Final = 10.0
 FIRST_KEY_S: Final = 3.0
 BETWEEN_KEYS_S: Final = 1.0
 CLOSES_WITHIN_S: Final = 5.0
 """After the reply to the hand-back. Our choice."""
 SHOWN_CHARACTERS: Final = 200
-
-
-def _read_uri(_: click.Context, __: click.Parameter, uri: str) -> str:
-    if not uri.startswith(("ws://", "wss://")):
-        raise click.BadParameter(f"{uri} does not begin with ws:// or wss://")
-    return uri
 
 
 @click.command(
@@ -49,7 +45,7 @@ The caller sends silence, or the WAV file first: 16 bits, one channel, at --rate
 machine. Exit codes: 0 the bot spoke, handed back and closed, 1 it did not, or sent wrong frames, or speech that nobody
 heard, 2 an option is wrong.""",
 )
-@click.argument("uri", callback=_read_uri)
+@click.argument("uri")
 @click.option(
     "--with",
     "given",
@@ -157,32 +153,35 @@ class _Call:
     async def _serving(self) -> AsyncIterator[str]:
         """The server that the bot reports to; yields its hand-back URL."""
         app = FastAPI()
-        app.post("/webhooks/agent/token")(self._hand_back)
-        app.post("/webhooks/agent/token/said", status_code=204)(self._said)
+        app.post(PATH)(self._hand_back)
+        app.post(f"{PATH}/said")(self._said)
         listener = create_server((HOST, 0))
         server = PartOfAProcess(Config(app, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=1))
         serving = asyncio.create_task(server.serve([listener]))
         try:
-            yield f"http://{HOST}:{listener.getsockname()[1]}/webhooks/agent/token"
+            yield f"http://{HOST}:{listener.getsockname()[1]}{PATH}"
         finally:
             server.should_exit = True
             await serving
 
-    async def _hand_back(self, body: Annotated[Any, Body()]) -> Response:
+    async def _hand_back(self, request: Request) -> Response:
         """As a server of calls, except that it knows no outcomes and types."""
-        match body:
-            case {"outcome": str(), "values": dict()} | {"outcome": str()} if not body.keys() - {"outcome", "values"}:
-                status = 204 if self.handed in (None, body) else 409
-            case _:
-                status = 422
-        self._say("handed back", f"{_json(body)}{'' if status == 204 else f' refused: {status}'}")
+        body, problem = read_json(await request.body())
+        is_known = isinstance(body.get("outcome"), str) and not body.keys() - {"outcome", "values"}
+        if not is_known or not isinstance(body.get("values"), dict | None):
+            status = 422
+        else:
+            status = 204 if self.handed in (None, body) else 409
+        self._say("handed back", f"{problem or _json(body)}{'' if status == 204 else f' refused: {status}'}")
         if status == 204:
             self.handed = body
             self._has_handed.set()
         return Response(status_code=status)
 
-    async def _said(self, body: Annotated[Any, Body()]) -> None:
-        self._say("said", _json(body))
+    async def _said(self, request: Request) -> Response:
+        body, problem = read_json(await request.body())
+        self._say("said", problem or _json(body))
+        return Response(status_code=204)
 
     def _report(self, player: SocketPlayer) -> int:
         playout = player.playout

@@ -12,7 +12,6 @@ import re
 import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any, Final
@@ -31,7 +30,8 @@ STRETCH_S: Final = 1.0
 """A shorter silence belongs to the speech around it. Our choice."""
 JITTER_S: Final = 0.04
 """Nobody hears a shorter gap. Our choice."""
-MAX_BYTES: Final = 1 << 20
+CLOSES_S: Final = 1.0
+"""A websocket is closed so long after one side has said so, even if a busy bot reads no more. Our choice."""
 
 
 def frame_size(content_type: str) -> int:
@@ -182,11 +182,12 @@ class SocketPlayer:
                     additional_headers=headers,
                     compression=None,
                     ping_interval=None,
-                    max_size=MAX_BYTES,
+                    max_size=None,
                     open_timeout=None,
+                    close_timeout=CLOSES_S,
                     proxy=None,
                 )
-        except (InvalidHandshake, InvalidURI) as error:
+        except (InvalidHandshake, InvalidURI, ValueError) as error:
             raise NotOpened("failed", str(error)) from error
         except TimeoutError as error:
             raise NotOpened("unanswered", f"no connection within {within_s:g} s") from error
@@ -207,9 +208,7 @@ class SocketPlayer:
             for task in tasks:
                 task.cancel()
             self.playout.close(self.closed_s)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(1):
-                    await connection.close()
+            await connection.close()
             self.close_code = connection.close_code
         for done in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(done, Exception) and not isinstance(done, ConnectionClosed):
@@ -227,7 +226,7 @@ class SocketPlayer:
         await self._tell(message)
         try:
             command = json.loads(message)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         match command:
             case {"action": "clear"}:

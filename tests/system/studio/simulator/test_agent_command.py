@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import threading
+import time
 import wave
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
+from websockets.sync.server import ServerConnection, serve
 
-from tests.support.bots import serving_bots
+from tests.support.bots import FRAME, serving_bots
 from tests.support.cases import each_case
 from tests.support.command import ncco
 from tests.support.server import free_port
@@ -45,6 +50,7 @@ def test_a_bot_that_speaks_hands_back_and_closes_has_no_problem(bots: str, name:
             "wrong_frames",
             [NEVER_SPOKE, "1,280-byte frames where 640 are due", "0.4 s of speech that nobody heard"],
         ),
+        ("garbling", ["2,048,000-byte frames where 640 are due", "64.0 s of speech that nobody heard"]),
     ],
 )
 def test_each_problem_is_reported(bots: str, name: str, expected: list[str]) -> None:
@@ -70,13 +76,33 @@ def test_a_bot_that_stays_after_its_hand_back_is_reported(bots: str) -> None:
     assert ["the bot did not close after its hand-back"] == problems(done.output)
 
 
+def test_a_bot_that_reads_nothing_while_it_closes_has_closed() -> None:
+    def call(socket: ServerConnection) -> None:
+        hand_back = json.loads(socket.recv())["hand_back"]
+        for _ in range(10):
+            socket.send(FRAME)
+        time.sleep(0.5)
+        httpx.post(hand_back, json={"outcome": "done"}, trust_env=False)
+        socket.close()
+
+    with serve(call, "127.0.0.1", 0) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        done = ncco("agent", f"ws://127.0.0.1:{server.socket.getsockname()[1]}/calls")
+        server.shutdown()
+        serving.join()
+
+    assert 0 == done.exit_code, done.output
+
+
 def test_a_bot_that_refuses_or_cannot_be_reached_is_reported(bots: str) -> None:
     refused = ncco("agent", f"{bots}/refusing")
-    nobody = ncco("agent", f"ws://127.0.0.1:{free_port()}/calls")
+    uris = f"ws://127.0.0.1:{free_port()}/calls", "https://127.0.0.1/calls", "ws://127.0.0.1:99999/calls"
+    others = [ncco("agent", uri) for uri in uris]
 
-    assert [1, 1] == [refused.exit_code, nobody.exit_code]
+    assert [1] * 4 == [each.exit_code for each in (refused, *others)]
     assert "HTTP 403" in refused.output
-    assert "the websocket cannot be opened" in nobody.output
+    assert all("the websocket cannot be opened" in each.output for each in others)
 
 
 def test_the_caller_s_audio_has_to_fit(bots: str, tmp_path: Path) -> None:
