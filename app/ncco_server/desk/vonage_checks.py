@@ -43,7 +43,9 @@ def check_application(application: VonageApplication | VonageApiError) -> Findin
     return ok(f"{named}: {region}")
 
 
-def check_numbers(numbers: OwnedNumbers | VonageApiError, flows: Collection[Flow]) -> Iterator[Finding]:
+def check_numbers(
+    numbers: OwnedNumbers | VonageApiError, flows: Collection[Flow], voice: VoiceCapability
+) -> Iterator[Finding]:
     if isinstance(numbers, VonageApiError):
         yield unchecked(str(numbers), numbers.cure)
         return
@@ -57,9 +59,10 @@ def check_numbers(numbers: OwnedNumbers | VonageApiError, flows: Collection[Flow
         yield error("no number is linked to the application, so no call reaches it", cure)
         return
     taken = {number for flow in flows for number in flow.numbers}
-    takes_all = any(flow.default or flow.entry for flow in flows)
+    named = voice.webhooks.answer_url.address.partition("?")[0].rpartition("/")[2]
+    takes_all = any(flow.default or flow.name == named for flow in flows)
     if lost := sorted(linked - taken) if flows and not takes_all else []:
-        cure = "Add it to a flow's `numbers`, or write `default: true`."
+        cure = "Add it to a flow's `numbers` or a template's `{# line #}`; or set `default: true` or NCCO_DEFAULT."
         yield error(f"calls to {', '.join(lost)} reach the application, but no flow takes them", cure)
     if numbers.count <= len(linked) and (silent := sorted(taken - linked)):
         cure = "Link it to this application in the Vonage dashboard, or remove it from the flow."

@@ -26,7 +26,7 @@ from ncco_server.desk.probe import Probe
 from ncco_server.desk.vonage_checks import check_numbers
 from ncco_server.flow.loader import load
 from ncco_server.settings import load_settings
-from ncco_server.vonage.applications import OwnedNumbers, VonageApplication
+from ncco_server.vonage.applications import ConfiguredUrl, OwnedNumbers, VoiceCapability, VoiceUrls, VonageApplication
 from ncco_server.vonage.signatures import Verifier
 from tests.support.application_api import application
 from tests.support.cases import each_case
@@ -161,26 +161,30 @@ def test_an_invalid_date_is_ignored(date: str) -> None:
 TAKES_ALL = 'flow: hello\ndefault: true\nstart: hi\nsteps: {hi: {do: [{talk: "Hello."}], goto: end}}\n'
 PLACES = TAKES_ALL.replace("default: true", 'outbound: {from: "442079460001"}')
 TAKES_ONE = TAKES_ALL.replace("default: true", 'numbers: ["442079460000"]')
+BY_NAME = TAKES_ALL.replace("default: true", "entry: true")
 
 
 @each_case(
-    ("linked", "flow", "expected"),
+    ("linked", "flow", "path", "expected"),
     [
-        (["442079460000"], TAKES_ONE, {"ok": "442079460000"}),
-        (["442079460001"], TAKES_ALL, {"ok": "442079460001"}),
-        (["442079460001"], TAKES_ONE, {"error": "442079460001", "warning": "442079460000"}),
-        ([], TAKES_ALL, {"error": "no number is linked"}),
-        ([], PLACES, {"ok": "no flow takes calls"}),
-        (["442079460000"], PLACES, {"ok": "no flow takes calls, so calls to 442079460000 hear an apology"}),
+        (["442079460000"], TAKES_ONE, "", {"ok": "442079460000"}),
+        (["442079460001"], TAKES_ALL, "", {"ok": "442079460001"}),
+        (["442079460001"], TAKES_ONE, "", {"error": "442079460001", "warning": "442079460000"}),
+        (["442079460001"], BY_NAME, "/hello?team=sales", {"ok": "442079460001"}),
+        (["442079460001"], BY_NAME, "", {"error": "442079460001"}),
+        ([], TAKES_ALL, "", {"error": "no number is linked"}),
+        ([], PLACES, "", {"ok": "no flow takes calls"}),
+        (["442079460000"], PLACES, "", {"ok": "no flow takes calls, so calls to 442079460000 hear an apology"}),
     ],
 )
 def test_linked_numbers_are_compared_with_the_numbers_in_the_flows(
-    linked: list[str], flow: str, expected: dict[str, str]
+    linked: list[str], flow: str, path: str, expected: dict[str, str]
 ) -> None:
+    url = ConfiguredUrl(address=f"https://calls.example.com/webhooks/answer{path}")
+    voice = VoiceCapability(webhooks=VoiceUrls(answer_url=url))
     owned = OwnedNumbers.model_validate({"count": len(linked), "numbers": [{"msisdn": number} for number in linked]})
-    found = {
-        str(each.status): each.message for each in check_numbers(owned, load({"flows/a.yaml": flow}).flows.values())
-    }
+    flows = load({"flows/a.yaml": flow}).flows.values()
+    found = {str(each.status): each.message for each in check_numbers(owned, flows, voice)}
 
     assert set(expected) == set(found)
     assert all(expected[status] in found[status] for status in expected)
