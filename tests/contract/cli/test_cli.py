@@ -126,11 +126,10 @@ def test_help_lists_the_commands(tmp_path: Path) -> None:
 
 
 def test_every_code_is_explained_with_its_severity(tmp_path: Path) -> None:
-    rows = json_of(ncco("explain", "--format", "json", cwd=tmp_path))
-    found = {row["code"]: row["severity"] for row in rows}
+    lines = ncco("explain", cwd=tmp_path).stdout.splitlines()
+    found = dict(line.partition(":")[0].split() for line in lines)
 
     assert {code: severity for severity, groups in CODES.items() for code in chain(*groups)} == found
-    assert {("code", "severity", "title", "fix")} == {tuple(row) for row in rows}
 
 
 @each_case("kind", ["flow", "ncco", "scenario"])

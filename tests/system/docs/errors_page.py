@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from ncco_server.desk.rules import Rule, fix_of
 from ncco_server.flow.issues import RULES as FLOW_RULES
-from ncco_server.flow.issues import RUNNING_RULES
+from ncco_server.flow.issues import RUNNING_RULES, FlowRule
 from ncco_server.ncco import RULES as NCCO_RULES
+from ncco_server.ncco import Rule as NccoRule
 from ncco_server.ncco.json_text import TEXT_RULES
 from tests.support.tracked import ROOT
 
+Rule = FlowRule | NccoRule
 PAGE: Final = ROOT / "docs" / "errors.md"
 
 HEAD: Final = """# Errors and warnings
@@ -71,7 +72,7 @@ def _chapter(title: str, of: Iterable[Rule]) -> str:
 
 
 def _entry(rule: Rule) -> str:
-    fix = fix_of(rule)
+    fix = rule.cure if isinstance(rule, FlowRule) else rule.fix
     joint = "." if fix[:1].isupper() else ":"
     return f'- <a id="{rule.code}"></a>**{rule.code}** {_capitalized(_escaped(rule.title))}{joint} {_escaped(fix)}.'
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -67,17 +66,9 @@ def _joined(sources: Iterable[Source]) -> tuple[Source, ...]:
 
 
 def _check(sources: Sequence[Source], form: Format, today: date | None) -> tuple[int, str]:
-    """Return the exit code and the report of all sources on a day (None: today). Raises CannotRun.
-
-    Garbage collection, a third of the time, is off while flows are loaded: nothing could be freed.
-    """
+    """Return the exit code and the report of all sources on a day (None: today). Raises CannotRun."""
     day = today or datetime.now(UTC).date()
-    gc.disable()
-    try:
-        found = [source.load(today=day) for source in sources]
-        played = [_with_calls(each) for each in found]
-    finally:
-        gc.enable()
+    played = [_with_calls(source.load(today=day)) for source in sources]
     findings = [loaded for loaded, _ in played]
     issues = [issue for found in findings for issue in found.issues]
     texts = {name: text for found in findings for name, text in found.texts.items()}

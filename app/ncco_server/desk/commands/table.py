@@ -141,17 +141,12 @@ def _line(row: TableRowDocument, shown: list[str], zone: tzinfo | None) -> tuple
 async def _set(table: Table, words: tuple[str, ...], now: datetime) -> int:
     size = len(table.definition.key)
     key, given = words[:size], words[size:]
-    if any(is_given and table.knows(column) for column, is_given, _ in (word.partition("=") for word in key)):
-        raise CannotRun(
-            "the key is incomplete", f"write its values before the columns: {', '.join(table.definition.key)}"
-        )
-    if wrong := next((word for word in given if "=" not in word), None):
-        raise CannotRun(f"{wrong} is not a column with a value", f"write column=value, after the key ({size} values)")
     values = {column: text or None for column, _, text in (word.partition("=") for word in given)}
-    if len(values) < len(given):
-        raise CannotRun("a column is given twice", "write one value for it")
-    if both := next((column for column in values if column in table.definition.key), None):
-        raise CannotRun(f"{both} is in the key", "write its value without a name, before the columns")
+    is_key = not any("=" in word and table.knows(word.partition("=")[0]) for word in key)
+    is_given = all("=" in word for word in given) and len(values) == len(given)
+    if not (is_key and is_given) or values.keys() & table.definition.key.keys():
+        names = " ".join(table.definition.key)
+        raise CannotRun("these are not a key and columns", f"write the values of the key ({names}), then column=value")
     table.name_of(key)
     change = table.change({**dict(zip(table.definition.key, key, strict=True)), **values})
     await table.rows.change([change], milliseconds(now), BY)
