@@ -242,12 +242,9 @@ class Variables(BaseModel):
         str, AfterValidator(values.read_mail_address), Cure("Write one address, such as phone@example.com.")
     ] = ""
     """Sender address of emails from hooks."""
-    log: Annotated[
-        Literal["json", "console", "pretty", "auto"], _AnyCase, Cure("Write json, console, pretty or auto.")
-    ] = "auto"
-    """Log format: json, console, pretty or auto. auto is json unless the output is a terminal; there it is pretty with
-    `--dev` and console without. pretty is for development: it shows callers' numbers, keypresses and words, except
-    sensitive ones.
+    log: Annotated[Literal["json", "pretty", "auto"], _AnyCase, Cure("Write json, pretty or auto.")] = "auto"
+    """Log format: json, pretty or auto. auto is json unless the output is a terminal; there it is pretty, which is for
+    people. With `--dev`, pretty also shows callers' numbers, keypresses and words, except sensitive ones.
     """
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], _AnyCase, Cure("Write debug, info, warning or error.")

@@ -108,7 +108,7 @@ def create_app(
     if settings is None:
         settings = load_settings()
         require_safe(settings, dev)
-        settings = with_log_form(settings, dev=dev)
+        settings = with_log_form(settings)
         write_line = write_line or configure_log(settings)
     settings = settings.with_absolute_paths()
     lines: FilteringBoundLogger = structlog.get_logger() if log is None else log

@@ -1,6 +1,6 @@
 """Writes the log, with one line for each webhook, as JSON or for a terminal.
 
-Callers' input and numbers only appear in the format `pretty`; sensitive values never do.
+Callers' input and numbers only appear in development, on a terminal; sensitive values never do.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ def escaped(text: str) -> str:
     return "".join(letter if letter.isprintable() or letter == "\n" else f"\\u{ord(letter):04x}" for letter in text)
 
 
-def with_log_form(settings: Settings, *, dev: bool) -> Settings:
+def with_log_form(settings: Settings) -> Settings:
     """Resolve the log format `auto` by whether standard output is a terminal."""
-    if settings.log != "auto" or not sys.stdout.isatty():
+    if settings.log != "auto":
         return settings
-    return settings.model_copy(update={"log": "pretty" if dev else "console"})
+    return settings.model_copy(update={"log": "pretty" if sys.stdout.isatty() else "json"})
 
 
 def is_json_log(settings: Settings, stream: TextIO) -> bool:
@@ -66,16 +66,8 @@ def configure_log(settings: Settings, out: TextIO | None = None) -> WriteLine:
     stream = sys.stdout if out is None else out
     lines = LineStream(stream)
     rendered: list[Processor] = [_json]
-    if settings.log == "pretty":
+    if not is_json_log(settings, stream):
         rendered = [structlog.processors.format_exc_info, _escaped, PrettyRenderer(shows_colours(stream)), _encoded]
-    elif not is_json_log(settings, stream):
-        plain = structlog.dev.plain_traceback  # the default formatter would show the values of variables
-        rendered = [
-            structlog.processors.format_exc_info,
-            _escaped,
-            structlog.dev.ConsoleRenderer(colors=shows_colours(stream), sort_keys=False, exception_formatter=plain),
-            _encoded,
-        ]
     processors = (_stamped, *rendered)
     levels = {name.lower(): number for name, number in logging.getLevelNamesMapping().items()}
     least = levels[settings.log_level]
@@ -370,4 +362,4 @@ def _details(line: EventDict) -> Iterator[str]:
 
 
 def _shown(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    return escaped(", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value))

@@ -68,7 +68,7 @@ def serve(
     """
     require_safe(settings, dev)
     schema = asyncio.run(_try_store(settings))
-    settings = with_log_form(settings, dev=dev)
+    settings = with_log_form(settings)
     write_line = configure_log(settings)
     if schema is not None and schema.found and schema.missing:
         structlog.get_logger().warning("schema_upgraded", found=schema.found, newest=schema.newest)

@@ -218,7 +218,7 @@ class WebhookRoute(APIRoute):
             error=response.error,
             cure=response.cure,
             shows_values=config.dev,
-            shows_call=config.settings.log == "pretty",
+            shows_call=config.dev and config.settings.log == "pretty",
         )
 
 

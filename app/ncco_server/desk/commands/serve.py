@@ -69,8 +69,8 @@ or the address is in use, 3 the server cannot start.""",
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on [NCCO_PORT, else 8000].")
 @click.option(
     "--log",
-    type=click.Choice(["pretty", "console", "json", "auto"]),
-    help="Log format [NCCO_LOG, else auto: on a terminal `pretty` with --dev and `console` without, otherwise json].",
+    type=click.Choice(["pretty", "json", "auto"]),
+    help="Log format [NCCO_LOG, else auto: `pretty` on a terminal, otherwise json].",
 )
 @options.flows
 @options.templates

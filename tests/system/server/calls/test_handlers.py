@@ -87,7 +87,7 @@ def test_a_handler_that_is_broken_or_deleted_stays_in_use(tmp_path: Path, projec
         "raises": (f"{text}\nraise OSError('no till')\n", "this line raised OSError: no till"),
         "exits": (f"import sys\nsys.exit(1)\n{text}", "this line raised SystemExit: 1"),
     }
-    settings = {"NCCO_PYTHON_FLOWS": "pizza.py", "NCCO_LOG": "console"}
+    settings = {"NCCO_PYTHON_FLOWS": "pizza.py", "NCCO_LOG": "pretty"}
     legs = count()
     with running_server(tmp_path, cwd=project, env=settings) as server:
 
@@ -115,11 +115,11 @@ def _has_printed(server: Server, words: str) -> bool:
 
 def test_a_server_starts_with_the_last_handler_while_the_one_on_disk_is_broken(tmp_path: Path, project: Path) -> None:
     settings = {"NCCO_PYTHON_FLOWS": "pizza.py", "NCCO_INSECURE": "1", "NCCO_PUBLIC_URL": "https://calls.example.com"}
-    with running_server(tmp_path, "--log", "console", cwd=project, env=settings) as server:
+    with running_server(tmp_path, "--log", "pretty", cwd=project, env=settings) as server:
         answer = post(f"http://{server.address}/webhooks/answer", {**CALLER, "uuid": "before"})
     path = project / "flows/pizza.py"
     path.write_text(path.read_text().replace("await call.talk", "await call.tolk", 1) + "\ndef (")
-    with running_server(tmp_path, "--log", "console", cwd=project, env=settings) as server:
+    with running_server(tmp_path, "--log", "pretty", cwd=project, env=settings) as server:
         again = post(f"http://{server.address}/webhooks/answer", {**CALLER, "uuid": "after"})
         assert "Please enter the five digits of your order." == said(press(server, answer, "2"))[0]
     assert said(answer) == said(again)
@@ -150,17 +150,17 @@ def looping(tmp_path: Path, loop: str) -> Path:
 
 def test_a_handler_without_an_end_costs_its_own_caller_only(tmp_path: Path) -> None:
     folder = looping(tmp_path, "pass")
-    with running_server(tmp_path, "--log", "console", cwd=folder, env=OPEN) as server:
+    with running_server(tmp_path, "--log", "pretty", cwd=folder, env=OPEN) as server:
         assert ["Something went wrong."] == said(post(f"http://{server.address}/webhooks/answer", LOOPING))
         assert ["Hello."] == said(post(f"http://{server.address}/webhooks/answer", {**CALLER, "uuid": "other"}))
 
 
 def test_a_handler_that_swallows_its_alarm_ends_the_process_which_then_answers_again(tmp_path: Path) -> None:
     folder = looping(tmp_path, "try:\n            sum(range(1000))\n        except BaseException:\n            pass")
-    with running_server(tmp_path, "--log", "console", cwd=folder, env=OPEN) as server:
+    with running_server(tmp_path, "--log", "pretty", cwd=folder, env=OPEN) as server:
         with pytest.raises(httpx.HTTPError):
             post(f"http://{server.address}/webhooks/answer", LOOPING)
         assert 1 == server.process.wait(timeout=60)
     assert 'flows/shop.py", line' in server.printed
-    with running_server(tmp_path, "--log", "console", cwd=folder, env=OPEN) as server:
+    with running_server(tmp_path, "--log", "pretty", cwd=folder, env=OPEN) as server:
         assert ["Hello."] == said(post(f"http://{server.address}/webhooks/answer", {**CALLER, "uuid": "other"}))

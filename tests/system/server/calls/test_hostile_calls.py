@@ -40,7 +40,7 @@ async def test_half_a_character_in_an_input_is_a_wrong_answer(host: Host, nested
 
 
 async def test_a_log_line_stays_short_and_contains_no_control_characters(capfd: pytest.CaptureFixture[str]) -> None:
-    settings = load_settings(None, log="console", public_url=BASE, database_url="memory://")
+    settings = load_settings(None, log="pretty", public_url=BASE, database_url="memory://")
     configure_log(settings)
     async with serving(FLOWS) as host:
         await Caller(host).send(
