@@ -109,7 +109,8 @@ def command(
         server = local_stage(loaded.project, source.path_of, is_live=False, chaos=None)
     answers = ", ".join(f"{json.dumps(each)}: {given[each]}" for each in given if each not in params)
     lines = ",\n".join(steps)
-    text = f'{{"the call": {{"script": [{lines}], "call": {json.dumps(call)}, "given": {{{answers}}}}}}}'
+    fields = "".join(f"{json.dumps(word)}: {json.dumps(value)}, " for word, value in call.items())
+    text = f'{{"the call": {{{fields}"script": [{lines}], "given": {{{answers}}}}}}}'
     scenarios, issues = read_scenarios(FILE, text)
     file = ScenarioFile(Path(FILE), FILE, text, scenarios, tuple(issues))
 

@@ -148,7 +148,6 @@ def keep(
         shared = {name.rpartition(".")[2] for scenario in before for name in scenario.given}
         hooks = {"hooks": [hook.name for hook in result.hooks]} if result.hooks else {}
         written = {
-            "call": call.as_written(),
             "env": dict(env or {}),
             "given": {
                 name: [{"error": NOBODY.problem} if each is None else each for each in found]
@@ -159,7 +158,7 @@ def keep(
             "script": [step.as_written() for step in (*phone, *script)],
             "expect": {"end": result.ended} | hooks if played.leg.is_over else {},
         }
-        body = {word: value for word, value in written.items() if value or word == "script"}
+        body = call.as_written() | {word: value for word, value in written.items() if value or word == "script"}
         name = free_name(NAME, {*(scenario.name for scenario in before), DEFAULTS})
         added = WrittenScenario(name, body).text
         replace_text(path, f"{text.rstrip()}\n\n{added}" if text.strip() else added)

@@ -59,7 +59,7 @@ def _lines(case: Mapping[str, Any]) -> Iterator[str]:
     """The scenario of a case; its script comes last."""
     yield "a call:"
     if "head" in case:
-        yield f"  {case['head']}"
+        yield from f"  {case['head']}".splitlines()
     if "expect" in case:
         yield f"  expect: {case['expect']}"
     yield "  script:"

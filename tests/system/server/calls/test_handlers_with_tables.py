@@ -41,7 +41,9 @@ async def shop(call: Call) -> None:
 """
 SCENARIOS: Final = """\
 a regular caller has the desk:
-  call: {to: "442079460302", from: "447911123456", at: "2026-03-04T12:00+00:00"}
+  to: "442079460302"
+  from: "447911123456"
+  at: "2026-03-04T12:00+00:00"
   tables: {callers: [{number: "447911123456", name: Ada, calls: 4}]}
   script:
     - hear: ["Ada, 4 calls, now 5.", "For the desk, press 1."]
@@ -53,7 +55,9 @@ a regular caller has the desk:
       desk: [{day: "2026-03-04", number: "447911123456"}]
 
 a caller who withholds the number finds the desk taken:
-  call: {to: "442079460302", from: anonymous, at: "2026-03-04T12:00+00:00"}
+  to: "442079460302"
+  from: anonymous
+  at: "2026-03-04T12:00+00:00"
   tables: {desk: [{day: "2026-03-04", number: "447911123777"}]}
   script:
     - hear: ["Hello, 0 calls, now 0.", "For the desk, press 1."]
@@ -62,7 +66,8 @@ a caller who withholds the number finds the desk taken:
   expect: {tables: {callers: []}}
 
 the answer of a row is given:
-  call: {to: "442079460302", from: "447911123456"}
+  to: "442079460302"
+  from: "447911123456"
   given: {row of callers: [{name: Ben, calls: 1}, {name: Ben, calls: 7}]}
   script:
     - hear: ["Ben, 1 calls, now 7.", "For the desk, press 1."]

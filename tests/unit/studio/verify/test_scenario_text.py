@@ -44,7 +44,7 @@ STEPS = (
 
 @each_case("step", STEPS, ids=lambda step: type(step).__name__)
 def test_a_written_step_is_read_back_unchanged(step: ScriptStep) -> None:
-    body = {"call": {"flow": "shop"}, "script": [step.as_written()], "expect": {"end": "hangup"}}
+    body = {"flow": "shop", "script": [step.as_written()], "expect": {"end": "hangup"}}
     (read,), issues = read_scenarios("calls.yaml", WrittenScenario("yes", body).text)
 
     assert [] == issues

@@ -109,7 +109,7 @@ def _expecting(body: dict[str, Any], proof: Proof, violation: Violation) -> dict
 def scenario_of(proof: Proof, path: list[Transition], name: str, at: datetime | None = None) -> WrittenScenario:
     """`at` is the time of the call; None for the last time-dependent turn's."""
     moment = at or next((each.moment for each in reversed(path) if each.is_timed), path[0].moment)
-    body: dict[str, Any] = {"call": _call(proof, path[0], moment).as_written()}
+    body: dict[str, Any] = _call(proof, path[0], moment).as_written()
     if path[0].env:
         body["env"] = dict(path[0].env)
     if any(map(_computes_endpoints, flows_run_from(proof.flow).values())):

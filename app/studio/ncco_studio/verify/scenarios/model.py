@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from math import inf, nextafter
 from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, TypeAlias
 
-from ncco_server.flow.grammar.forms import TEXT, Notation, Unread, ref
+from ncco_server.flow.grammar.forms import TEXT, Notation, ref
 from ncco_server.flow.grammar.map_form import SetByCode, written_as
 from ncco_server.flow.grammar.reader import Reader, items
 from ncco_server.flow.issues import FlowIssue, by_place
@@ -43,6 +43,7 @@ AT: Final = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
 """A Wednesday morning."""
 DEFAULTS: Final = "defaults"
 
+_SCRIPT: Final = "write `script:` below it, and one step per line"
 _IN_CALLS: Final = tuple(name for name, each in FAULTS.items() if each.in_call)
 _SHOWN: Final = 60
 """In characters of a name in a message."""
@@ -272,8 +273,6 @@ _read_prefix = read_as(
 class ScenarioDefaults(ScenarioCall):
     """The fields that scenarios of a file can share under `defaults`."""
 
-    call: Annotated[Any, Unread(ref("call"))] = None
-    """the fields of the call, as a map"""
     given: Annotated[Mapping[str, GivenAnswers], named(read_given, "write `given: {lookup: {field: value}}`")] = field(
         default_factory=dict
     )
@@ -334,7 +333,7 @@ def _read_file(node: Node, reader: Reader) -> tuple[Scenario, ...]:
     before = len(reader.issues)
     shared = Map((), found.place)
     if (written := found.get(DEFAULTS)) is not None:
-        shared = _words_of(written, "`defaults`", reader) or shared
+        shared = reader.map(written, "`defaults`", _SCRIPT) or shared
         ScenarioDefaults.read(shared, "`defaults`", reader)
     is_broken = len(reader.issues) > before or (written is not None and not isinstance(written, Map))
     if is_broken:
@@ -351,7 +350,7 @@ def _read_scenario(entry: Entry, shared: Map, reader: Reader) -> Scenario | None
     before = len(reader.issues)
     name = entry.key
     what = f'the scenario "{name.value[:_SHOWN]}"'
-    own = _words_of(entry.value, what, reader)
+    own = reader.map(entry.value, what, _SCRIPT)
     if own is None:
         return None
     words = Scenario.read_words(_merged(own, shared, _MERGED), what, reader, place=name.place)
@@ -361,23 +360,6 @@ def _read_scenario(entry: Entry, shared: Map, reader: Reader) -> Scenario | None
     if isinstance(words.get("script"), Seq) and not read.expects_something:
         reader.report("S111", name.place, f"{what} expects nothing, so it can hardly fail")
     return read
-
-
-def _words_of(node: Node, what: str, reader: Reader) -> Map | None:
-    """Move the fields under `call` to the top level."""
-    found = reader.map(node, what, "write `script:` below it, and one step per line")
-    inner = found.get("call") if found else None
-    call = reader.map(inner, "`call`", 'write `call: {to: "44.."}`') if inner is not None else None
-    if found is None or call is None:
-        return found
-    words = ScenarioCall.read_words(call, "`call`", reader)
-    beside = [entry for entry in found.entries if entry.key.value != "call"]
-    for entry in beside:
-        if entry.key.value in words.values:
-            word = entry.key.value
-            reader.report("S102", entry.key.place, f"`{word}` is also written under `call`", "delete one of the two")
-    from_call = [Entry(words.keys[word], value) for word, value in words.values.items()]
-    return Map((*(entry for entry in beside if entry.key.value not in words.values), *from_call), found.place)
 
 
 def _merged(own: Map, shared: Map, within: Mapping[str, Any]) -> Map:
@@ -402,7 +384,6 @@ def _merged(own: Map, shared: Map, within: Mapping[str, Any]) -> Map:
 def scenario_schema() -> JsonSchema:
     alone = [kind.word for kind in KINDS if kind.is_alone()]
     definitions = {
-        "call": ScenarioCall.json_schema(),
         "script": {"type": "array", "items": ref("step")},
         "step": {"anyOf": [{"enum": alone}, *(kind.json_schema() for kind in KINDS if kind.words())]},
     }

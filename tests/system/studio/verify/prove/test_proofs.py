@@ -92,7 +92,7 @@ def test_a_question_about_the_time_sets_the_moment_of_a_scenario() -> None:
 """
     (written,) = covering(proof_of(steps), {("test", "ask", f'if ({condition}) == "Sunday"')})
 
-    assert "2026-03-08" == written.body["call"]["at"][:10]
+    assert "2026-03-08" == written.body["at"][:10]
 
 
 def test_a_value_that_is_used_twice_in_a_scenario_is_written_twice() -> None:

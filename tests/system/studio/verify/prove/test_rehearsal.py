@@ -26,7 +26,7 @@ PROJECT = load({"flows/main.yaml": FLOW})
 
 def test_prompts_are_written_as_heard() -> None:
     script = [{"hear": "Press two."}, {"press": "1"}, {"hear": "Welcome."}]
-    written = WrittenScenario("a call", {"call": {"to": "442079460000"}, "script": script})
+    written = WrittenScenario("a call", {"to": "442079460000", "script": script})
     (rehearsed,) = rehearse(PROJECT, [written])
 
     assert "" == rehearsed.problem
@@ -53,7 +53,7 @@ def test_prompts_are_written_as_heard() -> None:
     ],
 )
 def test_a_call_that_is_not_as_predicted_is_reported(body: dict[str, Any], problem: str) -> None:
-    (rehearsed,) = rehearse(PROJECT, [WrittenScenario("a call", {"call": {"flow": "main"}, **body})])
+    (rehearsed,) = rehearse(PROJECT, [WrittenScenario("a call", {"flow": "main", **body})])
 
     assert problem == rehearsed.problem
 

@@ -50,19 +50,19 @@ async def leave(call: Call) -> None:
 '''
 SCENARIO = """\
 a caller presses 1:
-  call: {to: "442079460001"}
+  to: "442079460001"
   given: {look_up: {value: true}}
   script: [press: 1]
 """
 OTHERS = """\
 
 an unknown caller says nothing first:
-  call: {to: "442079460001"}
+  to: "442079460001"
   given: {look_up: {value: false}}
   script: [silence, press: 1]
 
 a caller presses 2 when the shop's system is down:
-  call: {to: "442079460001"}
+  to: "442079460001"
   given: {look_up: {timeout: true}}
   script: [press: 1, press: 2]
 """
