@@ -50,10 +50,11 @@ EVERY_CALL: Final = EveryCall()
 
 
 def drafts_of(step: Step, again: Again, frame: Frame | EveryCall) -> list[Draft]:
-    """The prompts of `again`, then the whole step, or only its `input` without `reprompt`."""
+    """The prompts of `again`, then the whole step, or without `reprompt` only what the step waits for."""
     drafts = frame.render(step.parts)
     if not again.reprompt:
-        drafts = drafts[next((index for index, draft in enumerate(drafts) if asks(draft)), 0) :]
+        callbacks = [draft.callback for draft in drafts]
+        drafts = drafts[next((index for index, each in enumerate(callbacks) if each and each.steers), 0) :]
     return frame.render(again.prompts) + drafts
 
 
@@ -156,13 +157,10 @@ def _plain(action: Mapping[str, Any], *, is_heard: bool) -> dict[str, Any]:
     return plain
 
 
-def _is_agent(draft: Draft) -> bool:
-    """Without webhooks, an agent cannot hand the caller back."""
-    return draft.callback is not None and draft.callback.name == AGENT
-
-
 def _as_tail(drafts: Iterable[Draft]) -> list[Draft]:
-    kept = [draft for draft in drafts if draft.action.get("action") in _IN_TAIL and not _is_agent(draft)]
+    """Leave out an agent: without webhooks, it cannot hand the caller back."""
+    playable = [draft for draft in drafts if draft.action.get("action") in _IN_TAIL]
+    kept = [draft for draft in playable if draft.callback is None or draft.callback.name != AGENT]
     for draft in kept:
         draft.action = _plain(draft.action, is_heard=draft.heard is not None)
         if draft.computed is not None:
