@@ -245,9 +245,11 @@ def _turn(proof: Proof, path: list[Transition], number: int, joining: list[Any])
     if moved is not None:
         yield dict(moved.line)
     yield from _lines_of(each.trigger, party, is_automatic=is_automatic)
+    recordings = list(_recordings(each.ncco.actions))
     following = _fault_of(path, number + 1)
     if following and _is_automatic(path[number + 1]):
-        yield from (_until(each.heard.prompt_s), {"fault": following})
+        begun = _SHORT_WAIT if recordings else _until(each.heard.prompt_s)
+        yield from (begun, {"fault": following}, *recordings)
         return
     is_unheard = each.trigger.fault != "away" and (each.is_failsafe or fault == "refused")
     heard = "" if is_unheard else _heard(each.ncco.actions)
@@ -257,7 +259,7 @@ def _turn(proof: Proof, path: list[Transition], number: int, joining: list[Any])
         yield {"hear": heard}
     if is_unheard:
         return
-    yield from _recordings(each.ncco.actions)
+    yield from recordings
 
 
 def _is_moved(flow: Flow, first: Transition) -> bool:
