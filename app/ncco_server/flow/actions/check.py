@@ -12,7 +12,7 @@ from ncco_server.flow.actions.connect import ConnectPart
 from ncco_server.flow.actions.do import Document
 from ncco_server.flow.actions.part import Part
 from ncco_server.flow.frame import Draft
-from ncco_server.flow.issues import RULES, FlowIssue
+from ncco_server.flow.issues import RULES, FlowIssue, FlowRule
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.scope import ScopeTypes
 from ncco_server.flow.templates.values import Computed, Literal, Value
@@ -20,7 +20,7 @@ from ncco_server.flow.values import Array, Object, find, in_locale, leaves
 from ncco_server.issue import Issue as NccoIssue
 from ncco_server.issue import keys_of
 from ncco_server.ncco import check
-from ncco_server.ncco.json_text import JsonText, NotJsonError, TextSpan, read_json
+from ncco_server.ncco.json_text import NOT_JSON, TEXT_RULES, JsonText, NotJsonError, TextSpan, read_json
 from ncco_server.ncco.ssml import MAX_TALK_CHARACTERS
 from ncco_server.ncco.value_types import SAMPLE, Sample
 from ncco_server.ncco.value_types.scalars import as_number
@@ -43,18 +43,20 @@ _NO_TEXT: Final = JsonText("", None)
 
 
 class _Tried(NamedTuple):
-    """An action with typical values. `position` is its index in a document's JSON, `text`."""
+    """An action with typical values. `position` is its index in a document's JSON, `text`, made of `names`."""
 
     action: dict[str, Any]
     part: Action | Document
     text: JsonText = _NO_TEXT
     position: int = 0
+    names: Mapping[str, Any] = {}
 
 
 def check_step(parts: tuple[Part, ...], scope: ScopeTypes, *, goes_on: bool) -> list[FlowIssue]:
     """Report fields that make Vonage refuse an action (E401) or probably ignore it (W401).
 
-    Computed fields are tried with typical values of their types. An issue is reported only if all values cause it.
+    Computed fields are tried with typical values of their types. An issue is reported only if all values cause it; in
+    the action list of a file, it is W401 if a value might be the reason.
 
     `parts` include the `input` of the exit, and have no errors. `goes_on`: whether actions of another step may follow
     these in the same NCCO.
@@ -146,43 +148,49 @@ def _computed(value: Value, names: Mapping[str, Any], inner: _Sampling | None = 
 
 
 def _try_document(part: Document, names: Mapping[str, Any]) -> tuple[list[_Tried], list[FlowIssue]]:
-    try:
-        text = part.value.render(names)
-    except RenderError:
+    for sampled in (names, *others(names, part.value.used_names)):
+        text = _computed(part.value, sampled)
+        if text is not _LEFT_OUT:
+            break
+    else:
         return [], []
-    rule = RULES["E401" if part.value.is_literal else "W401"]
     drafts: list[Draft] = []
     found = _NO_TEXT
     try:
         found = read_json(text)
         for action in part.parse(text):
-            drafts.append(part.draft_of(action, names))
+            drafts.append(part.draft_of(action, sampled))
     except NotJsonError as error:
         at = min(error.offset, max(0, len(text.rstrip()) - 1))
-        place = _place_in(part, names, TextSpan(at, at + 1))
         in_loop = "; in a loop, write {% if not loop.last %},{% endif %}" if text[at : at + 1] == "," else ""
         message = f"the action list is not JSON: {error.message}"
-        return [], [rule.at(place, message, f"{error.cure}{in_loop}")]
+        rule, place = _rule_at(part, sampled, TextSpan(at, at + 1))
+        return [], [rule.at(place, message, f"{error.cure or TEXT_RULES[NOT_JSON].fix}{in_loop}")]
     except RenderError as error:
-        at_action = found.values.get(f"/{len(drafts)}", TextSpan(0, 1))
-        return [], [rule.at(_place_in(part, names, at_action), error.message)]
+        start = found.values.get(f"/{len(drafts)}", found.values[""]).start
+        rule, place = _rule_at(part, sampled, TextSpan(start, start + 1))
+        return [], [rule.at(place, error.message.removesuffix(f": {error.cure}"), error.cure or None)]
     for draft in drafts:
         if draft.callback is not None:
             draft.action.setdefault("eventUrl", _URL)
     repeated = [
         RULES["W401"].at(
-            _place_in(part, names, span), "this name is written twice, and only the last one counts", _KEEP_ONE
+            _rule_at(part, sampled, span)[1], "this name is written twice, and only the last one counts", _KEEP_ONE
         )
         for _, span in found.repeated
     ]
-    return [_Tried(draft.action, part, found, number) for number, draft in enumerate(drafts)], repeated
+    return [_Tried(draft.action, part, found, number, sampled) for number, draft in enumerate(drafts)], repeated
 
 
-def _place_in(part: Document, names: Mapping[str, Any], span: TextSpan) -> Place:
+def _rule_at(part: Document, names: Mapping[str, Any], span: TextSpan) -> tuple[FlowRule, Place]:
+    """W401 if some of these characters are computed, so that others might be right."""
     value = in_locale(part.value, str(names.get("locale", "")))
-    if isinstance(value, Literal | Computed):
-        return value.place_of(names, span.start, span.end - span.start)
-    return value.place
+    if not isinstance(value, Literal | Computed):
+        return RULES["W401"], value.place
+    place = value.place_of(names, span.start, span.end - span.start)
+    if not value.used_names or place != value.place:
+        return RULES["E401"], place
+    return RULES["W401"], value.place_of(names, span.start, 1)
 
 
 def _translate(issue: NccoIssue, tried: list[_Tried], names: Mapping[str, Any]) -> Iterator[FlowIssue]:
@@ -200,9 +208,8 @@ def _translate(issue: NccoIssue, tried: list[_Tried], names: Mapping[str, Any]) 
     part = one.part
     if isinstance(part, Document):
         span = one.text.span_of(replace(issue, path="/".join(["", str(one.position), *issue.path.split("/")[2:]])))
-        place = _place_in(part, names, span)
-        note = f" (at {issue.path})" if place == part.value.place else ""
-        yield _report(issue, place, is_sure=part.value.is_literal, note=note)
+        rule, place = _rule_at(part, one.names, span)
+        yield _report(issue, place, is_sure=rule.severity == "error")
         return
     value = find(Object(part.fields, part.place), path)
     if value.is_literal or _holds_anyway(issue, value, names):

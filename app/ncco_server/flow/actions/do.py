@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from ncco_server.errors import RenderError
 from ncco_server.flow.action import OWN_CHECKPOINTS, Action, checkpoint, observer
@@ -26,6 +26,7 @@ from ncco_server.flow.nodes import Map, Node, Place, Text
 from ncco_server.flow.templates.compiler import compile_file
 from ncco_server.flow.templates.values import Computed, Value
 from ncco_server.flow.values import leaves
+from ncco_server.ncco import RULES as NCCO_RULES
 from ncco_server.ncco.statuses import DIAL_OUTCOMES
 from ncco_server.ncco.value_types import TYPES
 
@@ -33,6 +34,8 @@ from ncco_server.ncco.value_types import TYPES
 @dataclass(frozen=True, slots=True)
 class Document:
     """An action list from a file."""
+
+    input_cure: ClassVar = "write a menu with `choices` instead"
 
     place: Place
     value: Value
@@ -69,19 +72,19 @@ class Document:
         except (ValueError, RecursionError) as error:
             raise self.error(f"it is not JSON: {error}") from error
         if not isinstance(found, list):
-            raise self.error("it is not a JSON array")
+            raise self.error("it is not a JSON array", NCCO_RULES["N101"].fix)
         if not all(isinstance(action, dict) for action in found):
-            raise self.error("an entry of the array is not an action")
+            raise self.error("an entry of the array is not an action", NCCO_RULES["N102"].fix)
         return found
 
-    def error(self, message: str) -> RenderError:
-        return RenderError("E401", f"the action list cannot be played: {message}", str(self.place))
+    def error(self, message: str, cure: str = "") -> RenderError:
+        return RenderError("E401", f"the action list cannot be played: {message}", str(self.place), cure=cure)
 
     def draft_of(self, action: dict[str, Any], names: Mapping[str, Any]) -> Draft:
         word = str(action.get("action"))
         has_url = "eventUrl" in action
         if word == "input" and not has_url and action.get("mode") != "asynchronous":
-            raise self.error("its `input` has no `eventUrl`; write a menu with `choices` instead")
+            raise self.error("its `input` has no `eventUrl`", self.input_cure)
         callback = observer(
             word,
             has_url=has_url,
@@ -93,7 +96,8 @@ class Document:
     def _dials(self, action: Mapping[str, Any]) -> str:
         """The number or address to check against the allow-list; "" if the author wrote it out."""
         address = _address(action)
-        return "" if self.value.is_literal or f'"{address}"' in self.source else address
+        is_written = any(f"{quote}{address}{quote}" in self.source for quote in "\"'")
+        return "" if self.value.is_literal or is_written else address
 
 
 def _address(action: Mapping[str, Any]) -> str:

@@ -137,8 +137,7 @@ def _checked(part: TemplateReply, scope: ScopeTypes) -> Iterator[FlowIssue]:
             for text in ("text", "phone")
             for sampled in [replace(scope, types={**scope.types, **_types(TYPES[text], *branch)})]
         )
-        for key in found.keys() & others.keys():
-            yield replace(found[key], code="E401", severity="error") if not part.value.used_names else found[key]
+        yield from (found[key] for key in found.keys() & others.keys())
 
 
 def _compared(node: nodes.Compare) -> Iterator[tuple[str, str]]:
@@ -161,6 +160,8 @@ _CALLBACKS: Final = {
 class TemplateReply(Document):
     """The action list of a template. `leads` are the templates that answer its webhooks."""
 
+    input_cure: ClassVar = 'name the template that replies: `"eventUrl": ["choice"]`'
+
     leads: frozenset[str] = frozenset()
 
     def draft_of(self, action: dict[str, Any], names: Mapping[str, Any]) -> Draft:
@@ -174,14 +175,16 @@ class TemplateReply(Document):
         url = action.get("eventUrl")
         mode = action.get("eventType" if word == "connect" else "mode")
         if word == "input" and url is None and mode != "asynchronous":
-            raise self.error('its `input` has no `eventUrl`; name the template that replies: `"eventUrl": ["choice"]`')
+            raise self.error(
+                "its `input` has no `eventUrl`", 'name the template that replies: `"eventUrl": ["choice"]`'
+            )
         only = url[0] if isinstance(url, list) and len(url) == 1 else None
         name, _, query = only.partition("?") if isinstance(only, str) else ("", "", "")
         draft = Document.draft_of(self, action, names)
         if name in self.leads:
             if (callback := _CALLBACKS.get((word, mode))) is None:
                 able = 'only an `input`, a `notify`, and a `connect` with `"eventType": "synchronous"` can'
-                raise self.error(f'its `{word}` cannot lead to the template "{name}"; {able}')
+                raise self.error(f'its `{word}` cannot lead to the template "{name}"', able)
             del action["eventUrl"]
             draft.callback = callback
             draft.reply = {"template": name, "given": dict(parse_qsl(query, keep_blank_values=True))}

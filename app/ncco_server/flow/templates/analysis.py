@@ -170,10 +170,13 @@ class Analysis(Walk):
         self._enter_context(behind)
 
     def _written(self, node: nodes.Node, kind: Kind) -> WrittenValue:
+        """Of values of several kinds, the kind is that of a text, if one may be."""
         values = [*whole_values(node)]
-        types = [getattr(self.check.types.get(each), "name", "") for each in values if not _is_fixed(each)]
+        kinds = [self.check.types.get(each) for each in values]
+        types = [getattr(of, "name", "") for of, each in zip(kinds, values, strict=True) if not _is_fixed(each)]
+        text = next((of for of in kinds if of is not None and of.family == "text"), kind)
         is_url = all(name == "url" for name in types)
-        return WrittenValue(self.check.shown(node), kind, is_fixed=not types, is_url=is_url)
+        return WrittenValue(self.check.shown(node), text, is_fixed=not types, is_url=is_url)
 
     def _report_misplaced(self, node: nodes.Node, fault: Misplaced) -> None:
         where: nodes.Node | Token = node

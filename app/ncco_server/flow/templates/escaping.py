@@ -30,7 +30,6 @@ _NUMBER = re.compile(r"[0-9*#pP+(). -]*")
 _BASE = re.compile(r"[^\x00-\x20\x7f-\x9f\"<>\\^`{|}\ud800-\udfff]*")
 _BEGINS_URL = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s]|sips?:)", re.IGNORECASE)
 _HOST = re.compile(r"[A-Za-z0-9.:-]*")
-_QUOTED = re.compile(r"""["'](true|false|[0-9]+)["'](?:( if .* else )["'](true|false|[0-9]+)["'])?""")
 _XML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"})
 """As in `xml.sax.saxutils`, which would import an HTTP client."""
 
@@ -324,9 +323,7 @@ def _json_escaper(context: str, value: WrittenValue) -> str:
     if context in _WITHIN:
         return "_json_ssml" if context == "speak" else "_json"
     if value.kind.family not in ("number", "bool", "any"):
-        cure = f'put quotes around the braces: "{{{{ {value.shown} }}}}"'
-        if found := _QUOTED.fullmatch(value.shown):
-            cure = f"write {{{{ {''.join(filter(None, found.groups()))} }}}}"
+        cure = f'put quotes around the braces: "{{{{ {value.shown} }}}}"; for a number, convert it: `| number`'
         raise Misplaced("E333", f"{value.shown} is {value.kind.described} and is outside quotes", cure)
     return "_json_bare"
 

@@ -224,7 +224,7 @@ def test_actions_of_a_document_ask_for_their_webhooks() -> None:
         ('{"type": "phone", "number": "{{ agent }}"}', "447700900999"),
         ('[{"type": "app", "user": "{{ caller }}"}]', ""),
         ('[{"type": "phone", "number": "447700900111"}]', ""),
-        ('[{"type": "phone", "number": "{{ \'447700900999\' }}"}]', "447700900999"),
+        ('[{"type": "phone", "number": "{{ \'447700900999\' }}"}]', ""),
         ('[{"type": "sip", "uri": "sip:desk@pbx.example.com"}]', ""),
         ('[{"type": "sip", "user": "{{ agent }}", "domain": "pbx.example.com"}]', "sip:447700900999@pbx.example.com"),
         ("[]", ""),
