@@ -145,10 +145,12 @@ def _loaded(handler: CallFlow, folder: Path | None) -> Flow:
     """Raises ValueError."""
     given = DeployedFile.of([handler], folder or Path(handler.file).parent)
     if folder is None:
-        project = load({f"flows/{given}": given.text}, extent="files", handlers=(given,))
+        project = load({given: given.text}, extent="files", handlers=(given,))
     else:
         files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*.py")}
-        others = (name for name, path in files.items() if name != given and "call_flow" in path.read_text("utf-8"))
+        others = (
+            name for name, path in files.items() if f"flows/{name}" != given and "call_flow" in path.read_text("utf-8")
+        )
         project = load_files(folder, folder.parent / "templates", handlers=(given, *sorted(others)))
     if handler.name not in project.flows:
         errors = [f"{issue.place}: {issue.message}" for issue in project.issues if issue.is_error]

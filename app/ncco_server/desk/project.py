@@ -25,6 +25,7 @@ from ncco_server.desk.output import ISSUES, LONGEST_NAME, CannotRun, read_text
 from ncco_server.flow.files import (
     HANDLER_SUFFIX,
     SUFFIXES,
+    display_path,
     is_deployed,
     named_flows,
     read_project,
@@ -77,7 +78,7 @@ class Source:
 
     def path_of(self, name: str) -> str:
         """Return the path that a user can open for a name such as `flows/acme.yaml`."""
-        if self.program is not None and name == f"flows/{self.program.name}":
+        if self.program is not None and name == display_path(str(self.program.absolute())):
             return self.program.as_posix()
         for folder, path in (("flows", self.flows), ("templates", self.templates)):
             if name == folder or name.startswith(f"{folder}/"):
@@ -118,8 +119,7 @@ class Source:
         """
         if self.program is not None:
             texts, issues = read_project(self.flows, self.templates)
-            issues = issues if self.flows.is_dir() else [each for each in issues if each.place.file != "flows"]
-            return {f"flows/{self.program.name}": read_text(self.program), **texts}, issues
+            return {display_path(str(self.program.absolute())): read_text(self.program), **texts}, issues
         if not self.exists:
             cure = "run it in the project's folder, or name the folder with --flows or NCCO_FLOWS"
             raise CannotRun(f"there is no flow folder at {str(self.flows)[:LONGEST_NAME]}", cure)
@@ -237,8 +237,8 @@ def flow_named(name: str, flows: Mapping[str, Flow]) -> Flow:
 
 def flow_of_file(loaded: LoadedProject) -> str:
     """Return the flow of the file that the user named; "" if they named the whole project."""
-    named = [f"flows/{file.name}" for file in (*loaded.source.files, loaded.source.program) if file is not None]
-    flows = [each for each in loaded.project.flows.values() if [each.place.file] == named]
+    named = [*loaded.source.files] if loaded.source.program is None else [loaded.source.program]
+    flows = [each for each in loaded.project.flows.values() if [Path(loaded.source.path_of(each.place.file))] == named]
     return min(flows, key=lambda each: (not each.default, each.place.line)).name if flows else ""
 
 

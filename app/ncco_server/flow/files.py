@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.nodes import Place
+from ncco_server.flow.source import flow_name_in
 from ncco_server.flow.source.source_file import SourceFile
 
 MAX_FILE_BYTES = 1_048_576
@@ -35,7 +36,6 @@ SCENARIO_FOLDERS = ("tests/scenarios", "scenarios")
 LINE = re.compile(r"\{#-?\s*line\b\s*(?::(?P<numbers>[^#\n]*?))?\s*-?#\}")
 """The first line of such a template."""
 _MISNAMED = (".yaml.txt", ".yml.txt")
-_NAME = re.compile(r"^(?:\{\s*)?[\"']?flow[\"']?\s*:\s*[\"']?(?P<given>[^\s\"'#,}]+)(?P<name>)", re.MULTILINE)
 _SEPARATED = re.compile(r"/\.|\.py[;:\s]")
 """A file or folder with a leading dot, or several files without commas."""
 _HANDLER = re.compile(
@@ -59,15 +59,7 @@ def read_project(flows: Path, templates: Path) -> tuple[dict[str, str], list[Flo
     """
     reader = _FolderReader()
     reader.read_folder(flows, "flows", _is_flow)
-    if not reader.texts and not reader.issues:
-        reader.report("E123", "flows", f"there is no flow file in {flows}")
-    flow_issues = len(reader.issues)
-    if templates.exists():
-        reader.read_folder(templates, "templates", lambda name: not name.endswith("~"))
-    if any(
-        path.startswith("templates/") and is_line(text) for path, text in reader.texts.items()
-    ):  # they need no flow file
-        reader.issues[:flow_issues] = [issue for issue in reader.issues[:flow_issues] if issue.code != "E123"]
+    reader.read_folder(templates, "templates", lambda name: not name.endswith("~"))
     return reader.texts, reader.issues
 
 
@@ -84,10 +76,15 @@ def named_flows(texts: Mapping[str, str]) -> dict[str, str]:
     """Flow name → display path of the first file with that name, even one with errors."""
     found: dict[str, str] = {}
     for file, text in reversed([each for each in texts.items() if each[0].startswith("flows/")]):
-        is_handler = file.endswith(HANDLER_SUFFIX)
-        names = [*_HANDLER.finditer(text)] if is_handler else filter(None, [_NAME.search(text)])
-        found |= {(name["given"] or name["name"].replace("_", "-")): file for name in names}
+        found |= dict.fromkeys(names_in(file, text), file)
     return found
+
+
+def names_in(file: str, text: str) -> list[str]:
+    """The names of its flows, also if it could not be read."""
+    if not file.endswith(HANDLER_SUFFIX):
+        return list(filter(None, [flow_name_in(text)]))
+    return [found["given"] or found["name"].replace("_", "-") for found in _HANDLER.finditer(text)]
 
 
 def _is_flow(name: str) -> bool:
@@ -105,8 +102,8 @@ class _FolderReader:
 
     def read_folder(self, folder: Path, display: str, is_wanted: Callable[[str], bool]) -> None:
         if not folder.is_dir():
-            what = "is a file, not a folder" if folder.exists() else "does not exist"
-            self.report("E123", display, f"{folder} {what}", "name their folder, or begin a template with `{# line #}`")
+            if folder.exists():
+                self.report("E122", display, f"{folder} is a file, not a folder")
             return
         root = folder.resolve()
         for path, shown in self._walk(root, root, display):
@@ -255,11 +252,25 @@ def is_deployed(handler: str) -> bool:
     return type(handler) is not str or handler.startswith("/")
 
 
+def display_path(handler: str) -> str:
+    """That of a deployed file outside the flows folder begins with the file's package."""
+    if not is_deployed(handler):
+        return f"flows/{handler}"
+    file = Path(handler)
+    return file.relative_to(_packages(file)[-1]).as_posix() if handler.startswith("/") else str(handler)
+
+
 def search_beside(flows: Path) -> None:
-    """Let code import modules beside the flows folder. They come last, so they hide none."""
-    folder = str(flows.resolve().parent)
-    if folder not in sys.path:
-        sys.path.append(folder)
+    """Let code import modules beside the flows folder, and their packages. They come last, so they hide none."""
+    sys.path += [folder for folder in map(str, _packages(flows.resolve())) if folder not in sys.path]
+
+
+def _packages(path: Path) -> list[Path]:
+    """The folder of the path, and those around it, up to the one that its package is in."""
+    found = [path.parent]
+    while (found[-1] / "__init__.py").exists():
+        found.append(found[-1].parent)
+    return found
 
 
 def is_project(folder: Path) -> bool:

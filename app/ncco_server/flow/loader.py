@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -20,9 +19,11 @@ from ncco_server.flow.checks.usage import check_usage
 from ncco_server.flow.digraph import reachable
 from ncco_server.flow.files import (
     HANDLER_SUFFIX,
+    display_path,
     is_deployed,
     is_flow_file,
     is_line,
+    names_in,
     of_project,
     read_project,
     too_much,
@@ -39,7 +40,7 @@ from ncco_server.flow.model import Flow, Project, later_effects
 from ncco_server.flow.nodes import Map, Node, Place, Text, walk
 from ncco_server.flow.phases import shown, up_to_first_error
 from ncco_server.flow.scope import Signature
-from ncco_server.flow.source import MAX_VALUES, flow_name_in, read_yaml
+from ncco_server.flow.source import MAX_VALUES, read_yaml
 from ncco_server.flow.source.source_file import SourceFile
 from ncco_server.flow.taint import filled_with_settings
 from ncco_server.flow.templates.parsing import Templates
@@ -105,7 +106,6 @@ _TEMPLATES = "templates/"
 _CALENDARS = "calendars/"
 
 Extent = Literal["stored", "revision", "files", "project"]
-_NAMED: Final = re.compile(r"""\bname\s*=\s*["']([\w-]+)""")
 _WHOLE_FLOWS: Final = frozenset({"files", "project"})
 ReadHandler: TypeAlias = Callable[[FlowHead, Context, list[FlowIssue]], ReadFlow]
 
@@ -126,7 +126,6 @@ def load_files(
         from ncco_server.flow.handlers.given import deployed_texts  # noqa: PLC0415 - only few projects have some
 
         texts |= deployed_texts(handlers)
-        issues = issues if flows.is_file() else [issue for issue in issues if issue.place.file != "flows"]
     project = load(
         texts,
         env,
@@ -205,7 +204,7 @@ def load(
     if extent == "project" and default:
         issues |= {*_check_default(default, texts)}
     is_empty = not flows and not parts and not any(each.is_error for each in issues)
-    if extent == "project" and is_empty and _in_folder(texts, "flows/"):
+    if extent == "project" and is_empty:
         issues.add(RULES["E123"].at(Place("flows", 1, 1), "no file in flows/ has a flow"))
     tables = {name: table for name, table in context.shared.tables.items() if table is not None}
     undeclared = {file.path for file in files if file.has_errors and not file.is_complete}
@@ -241,7 +240,7 @@ def _read_files(
 
 
 def _allowed(handlers: Iterable[str]) -> dict[str, str]:
-    return {f"{_FLOWS}{PurePosixPath(name).name if name.startswith('/') else name}": name for name in handlers}
+    return {display_path(name): name for name in handlers}
 
 
 def _templates(texts: Mapping[str, str]) -> Templates:
@@ -364,16 +363,6 @@ class _File:
         return isinstance(self.node, Map) and self.node.get("flow") is not None
 
     @property
-    def flow_name(self) -> str:
-        """For a file that could not be read; "" if it is unknown."""
-        if not self.path.endswith(HANDLER_SUFFIX):
-            return flow_name_in(self.text)
-        arguments, _, rest = self.text.partition("@call_flow")[2].partition("def ")
-        named = _NAMED.search(arguments)
-        function = re.match(r"\w+", rest)
-        return named[1] if named else function[0].replace("_", "-") if function else ""
-
-    @property
     def values(self) -> int:
         nodes = walk(self.node) if self.node is not None else ()
         return sum(1 + (len(node.entries) if isinstance(node, Map) else 0) for node in nodes)
@@ -441,8 +430,8 @@ def _signatures(files: list[_File]) -> dict[str, Signature]:
     nameless: list[Signature] = []
     for file in files:
         if file.node is None:
-            name = file.flow_name or PurePosixPath(file.path).stem
-            found.setdefault(name, Signature(name, Place(file.path, 1, 1), is_whole=False))
+            for name in names_in(file.path, file.text) or [PurePosixPath(file.path).stem]:
+                found.setdefault(name, Signature(name, Place(file.path, 1, 1), is_whole=False))
         if file.head is not None:
             signature = file.head.outside
             if signature.name in found or not is_flow_name(signature.name):

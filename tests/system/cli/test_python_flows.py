@@ -125,7 +125,7 @@ def test_handlers_import_modules_of_the_project_and_hide_none(project: Path) -> 
     (project / "flows/kitchen.py").write_text("OVENS = 2\n")
     (project / "flows/package/__init__.py").parent.mkdir()
     (project / "flows/package/__init__.py").write_text("")
-    imports = "import random\nfrom prices import MARGHERITA\nfrom flows.kitchen import OVENS\nrandom.Random\n"
+    imports = "import random\nfrom prices import MARGHERITA\nfrom .kitchen import OVENS\nrandom.Random\n"
     write(project / "flows/random.py", "bar", 2, imports)
     found = ncco("check", cwd=project, env={"NCCO_PYTHON_FLOWS": "pizza.py,random.py"})
     assert "no issues: 2 flows" in found.output, found.output
@@ -140,7 +140,7 @@ def test_handlers_import_modules_of_the_project_and_hide_none(project: Path) -> 
         ("import sys; sys.exit(3)", "this line raised SystemExit: 3"),
         ("raise KeyboardInterrupt", "this line raised KeyboardInterrupt"),
         ("import no_such_module", "this line raised ModuleNotFoundError: No module named 'no_such_module'"),
-        ("from .kitchen import OVENS", "this line raised ImportError: attempted relative import"),
+        ("from .kitchen import OVENS", "this line raised ModuleNotFoundError: No module named 'flows.kitchen'"),
         ("def (", "this is not Python: invalid syntax"),
         ("x = '\0'", "this is not Python: source code string cannot contain null bytes"),
     ],
@@ -294,6 +294,20 @@ def test_a_mistake_of_a_program_is_shown_at_its_line(program: Path) -> None:
 
     assert 1 == found.exit_code
     assert "main.py:19:1  R110" in found.output
+    assert (
+        "R110: main.py:19:1: the handler raised" in ncco("simulate", "office", "--flows", "main.py", cwd=program).output
+    )
+
+
+@pytest.mark.parametrize("module", [".prices", "shop.prices"])
+def test_a_program_of_a_package_imports_its_modules(program: Path, module: str) -> None:
+    package = program / "shop"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (program / "prices.py").rename(package / "prices.py")
+    (package / "main.py").write_text(PROGRAM.replace("from prices", f"from {module}"))
+
+    assert "no issues: 2 flows in 1 file" in ncco("check", "shop/main.py", cwd=program).output
 
 
 def test_a_program_whose_handlers_are_in_flows_is_not_a_project(program: Path) -> None:

@@ -10,13 +10,13 @@ from pathlib import Path, PurePosixPath
 from types import FunctionType, ModuleType
 from typing import Any, Self
 
-from ncco_server.flow.files import is_deployed
+from ncco_server.flow.files import display_path, is_deployed
 from ncco_server.flow.handlers.api import CallFlow
 from ncco_server.flow.handlers.steps import constants
 
 
 class DeployedFile(str):
-    """The path of a file below the flows folder, as in `NCCO_PYTHON_FLOWS`, though it may be anywhere.
+    """The display path of a file that may be anywhere.
 
     A call goes on with the handlers as they are now: their code is not part of its revision.
 
@@ -51,7 +51,7 @@ class DeployedFile(str):
         file = Path(first.file).resolve()
         name = f"{_module_name(module).replace('.', '/')}.py"
         if file.is_relative_to(folder.resolve()):
-            name = PurePosixPath(file.relative_to(folder.resolve())).as_posix()
+            name = f"flows/{PurePosixPath(file.relative_to(folder.resolve()))}"
         written = set(constants(compile(text, first.file, "exec", dont_inherit=True)).values())
         given = cls(name)
         given.file, given.is_given, given.flows, given.text = file, True, tuple(flows), text
@@ -76,7 +76,7 @@ def deployed_file(handler: str) -> DeployedFile | None:
 @cache
 def _deployed_at(path: str) -> DeployedFile:
     """The same one for the whole process, so that a text is run only once."""
-    found = DeployedFile(Path(path).name)
+    found = DeployedFile(display_path(path))
     found.file = Path(path)
     return found
 
@@ -91,7 +91,7 @@ def given_handlers(flows: Sequence[CallFlow], folder: Path) -> tuple[DeployedFil
 
 def deployed_texts(handlers: Iterable[str]) -> dict[str, str]:
     """Display path → text."""
-    return {f"flows/{each}": each.read() for each in map(deployed_file, handlers) if each is not None}
+    return {str(each): each.read() for each in map(deployed_file, handlers) if each is not None}
 
 
 def _module_name(module: ModuleType) -> str:

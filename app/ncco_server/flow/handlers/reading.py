@@ -165,7 +165,7 @@ def run_file(path: str, text: str, listed: str = "") -> list[HandlerFile]:
         return _with_handlers(deployed.flows, path, text, deployed.literal)
     module = ModuleType(f"ncco_server_handlers_{hashlib.sha256((path + text).encode()).hexdigest()[:16]}")
     module.__file__ = file
-    module.__package__ = ".".join(PurePosixPath(path).parts[1:-1])
+    module.__package__ = ".".join(PurePosixPath(path).parts[:-1])
     sys.modules[module.__name__] = module  # dataclasses and pydantic look up annotations there
     running = _is_running.set(True)
     try:

@@ -27,7 +27,7 @@ MAX_DEPTH = 64
 """A larger or more deeply nested file is refused (E119)."""
 
 _STEPS: Final = ("steps", "*")
-_FLOW_NAME: Final = re.compile(r"^[ \t]*(?:- |\{[ \t]*)?flow:[ \t]*[\"']?([\w-]+)", re.MULTILINE)
+_FLOW_NAME: Final = re.compile(r"^[ \t]*(?:- |\{[ \t]*)?[\"']?flow[\"']?:[ \t]*[\"']?([\w-]+)", re.MULTILINE)
 
 
 def read_yaml(
