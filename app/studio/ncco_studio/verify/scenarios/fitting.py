@@ -11,7 +11,6 @@ from typing import Final, TypeVar
 
 from ncco_server.flow.grammar.reader import Reader
 from ncco_server.flow.issues import did_you_mean
-from ncco_server.flow.language.agents import Agent
 from ncco_server.flow.language.mail import Addresses
 from ncco_server.flow.language.returns import Misfit, read_answer
 from ncco_server.flow.model import Flow, Project
@@ -27,7 +26,6 @@ from ncco_server.suggest import near_or_all, nearest
 from ncco_studio.verify.scenarios.answers import ANSWERS, Answer, GivenAnswers, answer_of, lookups_of
 from ncco_studio.verify.scenarios.model import Scenario, ScenarioCall
 from ncco_studio.verify.scenarios.placing import row_of
-from ncco_studio.verify.scenarios.script import AgentStep, ScriptedAgent
 from ncco_studio.verify.scenarios.tables import check_rows
 
 _ENV: Final = re.compile(r"(?<!call\.)\benv\.(\w+)|\bcall\.env\[[\"'](\w+)")
@@ -63,7 +61,7 @@ class Fitting:
     def fit(self, scenario: Scenario, reader: Reader) -> Scenario:
         """Fill in the number and the flow.
 
-        Reports unknown names (S106 to S109, S113, S115, S116), values (S112) and wrong rows of tables (S114).
+        Reports unknown names (S106 to S109, S113, S115), values (S112) and wrong rows of tables (S114).
         """
         for name, given in scenario.given.items():
             if self._has_handlers or _check("S107", name, self._returned, given.place, reader):
@@ -73,8 +71,6 @@ class Fitting:
         for name, variable in scenario.expect.variables.items():
             if _check("S109", name, self._variables, variable.place, reader) and variable.node is not None:
                 _check_value(f"the variable {name}", variable.node, self._variables[name], reader)
-        for agent in (step.agent for step in scenario.script if isinstance(step, AgentStep) and step.agent.hands):
-            self._check_hand_back(agent, reader)
         line = line_of(self._flows.values())
         check_rows(scenario.tables, self._tables, reader, line)
         check_rows(scenario.expect.tables, self._tables, reader, line)
@@ -82,26 +78,6 @@ class Fitting:
             results = {*EXPECTED_RESULTS}.union(*(flow.results for flow in self._flows.values()))
             _check("S113", scenario.expect.result, results, scenario.expect.at("result"), reader)
         return self.fit_call(scenario, reader)
-
-    def _check_hand_back(self, agent: ScriptedAgent, reader: Reader) -> None:
-        """Report what no agent of a flow may hand back; what one of a handler may is known when it runs."""
-        if self._has_handlers:
-            return
-        exits = [exit_ for flow in self._flows.values() for exit_ in agents_in(flow)]
-        allowed = dict.fromkeys(name for each in exits for name in each.allowed)
-        if agent.hands not in allowed:
-            message = f'no agent may hand back "{agent.hands}"'
-            reader.report("S116", agent.at("hands"), message, f"allowed: {', '.join(allowed) or 'nothing'}")
-            return
-        returned = [each.returned.fields for each in exits if agent.hands in each.allowed]
-        values = agent.written.get("values")
-        for name, value in values.entries if isinstance(values, Map) else ():
-            types = [fields[name.value] for fields in returned if name.value in fields]
-            _check_value(f"`{name.value}` of the agent", value, types, reader)
-            if not types:
-                known = ", ".join(dict.fromkeys(each for fields in returned for each in fields))
-                message = f'no agent may hand back the value "{name.value}"'
-                reader.report("S116", name.place, message, f"allowed: {known or 'nothing'}")
 
     def fit_call(self, call: AnyCall, reader: Reader) -> AnyCall:
         """Fill in number and flow; report S106 if no flow takes the call.
@@ -173,10 +149,6 @@ class Fitting:
         if not call.to and flow.numbers:
             return replace(call, to=flow.numbers[0], flow="")
         return replace(call, to=call.to or ANY_NUMBER)
-
-
-def agents_in(flow: Flow) -> list[Agent]:
-    return [step.exit for step in flow.steps.values() if isinstance(step.exit, Agent)]
 
 
 def named_by(call: ScenarioCall) -> str:
