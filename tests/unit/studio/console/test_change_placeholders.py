@@ -104,6 +104,8 @@ async def test_the_form_the_review_and_the_history_show_names_and_examples(
     [
         ("We open [opening].", "[opening] has no value in this text: use [next opening time], [who], [team], [due]"),
         ("We open [Team].", "[Team] has no value in this text"),
+        ("[hm] Ask [team or [who].", "[ has no value in this text"),
+        ("[hm] Ask team].", "] has no value in this text"),
     ],
 )
 async def test_a_name_that_the_text_does_not_have_is_refused(

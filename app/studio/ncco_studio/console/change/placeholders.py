@@ -13,7 +13,8 @@ from ncco_server.flow.templates.parsing import Templates
 from ncco_server.flow.templates.tree import Template
 
 _CODE: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
-_BRACKET: Final = re.compile(r"\[([^\[\]]*)\]")
+_BRACKET: Final = re.compile(r"\[[^\[\]]*\]|[\[\]]")
+"""A name in brackets, or a bracket without the other one."""
 _FORMS: Final = ("date", "day", "time", "weekday")
 _HOURS: Final = {"next_open": "next opening", "next_close": "next closing"}
 
@@ -30,7 +31,7 @@ class Placeholder(NamedTuple):
 def placeholders_of(template: Template) -> list[Placeholder]:
     """In order. The same source has the same name, which no text in brackets has."""
     text = template.source
-    taken = set(_BRACKET.findall(_CODE.sub("{}", text)))
+    taken = {each[1:-1] for each in _BRACKET.findall(_CODE.sub("{}", text))}
     names = dict[str, str]()
     found = []
     for node in template.written():
@@ -72,24 +73,24 @@ def put_back(typed: str, shown: str, sources: Mapping[str, str]) -> str:
     """The reverse of `in_brackets`, which gave `shown` and `sources`. Raises ValueError for an unknown name."""
     plain = set(_BRACKET.findall(shown))
 
-    def source(name: str) -> str:
-        if name not in sources and name not in plain:
+    def source(bracket: str) -> str:
+        if bracket[1:-1] not in sources and bracket not in plain:
             known = ", ".join(f"[{each}]" for each in sources)
             cure = f"use {known}, or no brackets" if known else "write it without brackets"
-            raise ValueError(f"[{name}] has no value in this text: {cure}")
-        return sources.get(name, f"[{name}]")
+            raise ValueError(f"{bracket} has no value in this text: {cure}")
+        return sources.get(bracket[1:-1], bracket)
 
     return _replaced(typed, source)
 
 
 def filled(shown: str, examples: Mapping[str, str]) -> str:
     """Names without an example stay in brackets."""
-    return _replaced(shown, lambda name: examples.get(name, f"[{name}]"))
+    return _replaced(shown, lambda bracket: examples.get(bracket[1:-1], bracket))
 
 
 def _replaced(text: str, value_of: Callable[[str], str]) -> str:
     pieces = re.compile(f"{_CODE.pattern}|{_BRACKET.pattern}", re.DOTALL)
-    return pieces.sub(lambda found: found[0] if found[1] is None else value_of(found[1]), text)
+    return pieces.sub(lambda found: value_of(found[0]) if found[0][0] in "[]" else found[0], text)
 
 
 def _words(node: nodes.Expr) -> str:
