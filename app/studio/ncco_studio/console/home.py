@@ -138,7 +138,7 @@ def _coming(calendar: Calendar, each: ByHand) -> str:
     start, end = calendar.local_datetime(each.start), calendar.local_datetime(each.end)
     is_day = start.time() == end.time() == time() and end.date() - start.date() == timedelta(1)
     day = day_in_words(start.date())
-    when = f"on {day}" if is_day else f"from {day} {start:%H:%M} to {end:%H:%M}"
+    when = f"on {day}" if is_day else f"from {day} {start:%H:%M} to {_moment(end, start.date())}"
     return f"{'Open' if each.is_open else 'Closed'} {when}{f': {each.reason}' if each.reason else ''}"
 
 
@@ -228,9 +228,9 @@ async def hours_heard(
     except HTTPException:
         return Response()
     played = await played_world(request)
-    heard = await asyncio.to_thread(heard_by_hand, read, calendar, decided, console.project.env, played)
-    when = _moment(heard.moment, now.astimezone(calendar.zone).date()) if heard.moment > now else ""
-    return render(request, "hours_heard.html", words=heard.words, when=when)
+    words = await asyncio.to_thread(heard_by_hand, read, calendar, decided, console.project.env, played)
+    first = calendar.local_datetime(decided.start)
+    return render(request, "hours_heard.html", words=words, day=day_in_words(first) if first > now else "")
 
 
 @router.post("/hours")

@@ -65,7 +65,16 @@ async def test_a_day_is_told_from_its_first_moment(owner: httpx.AsyncClient) -> 
     day = datetime.now(ZoneInfo("Europe/London")).date() + timedelta(2)
 
     words = await heard(owner, what="day", day=day.isoformat(), reason="a trip")
-    assert f"Callers will hear at {day:%A} 00:00: “Hello. Closed for a trip.”" == words
+    assert f"On {day:%a} {day.day} {day:%B}, callers will hear: “Hello. Closed for a trip.”" == words
+
+
+async def test_who_stays_closed_is_heard_at_once(owner: httpx.AsyncClient, flow: Path) -> None:
+    now = datetime.now(ZoneInfo("Europe/London"))
+    opens, until, closes = (f"{now + timedelta(hours=hours):%H:%M}" for hours in (1, 2, 3))
+    write(flow, FLOW.replace("00:00-24:00", f"{opens}-{closes}"))
+
+    words = await heard(owner, what="close", until=until, reason="tea")
+    assert "Callers will hear: “Hello. Closed for tea.”" == words
 
 
 @each_case(

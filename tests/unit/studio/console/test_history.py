@@ -287,7 +287,7 @@ async def test_hours_messages_and_calls_are_undone_in_the_same_way(owner: Owner)
 
     *others, _, _, _, again, back, closed = await owner.said()
     assert ("Shop: back to the usual hours.", closed) == (back, again)
-    assert re.fullmatch(r"Shop: closed from .* to 23:59: staff\.", closed)
+    assert re.fullmatch(r"Shop: closed from .* 23:59: staff\.", closed)
     assert [
         "Calls are placed again.", "No calls are placed: fire.", f"{OF_NOBODY} is restored.",
         f"{OF_NOBODY} is deleted.", f"{OF_NOBODY} is back under To do.", f"{OF_NOBODY} is done.",

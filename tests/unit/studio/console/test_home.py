@@ -128,14 +128,17 @@ def test_hours_are_changed_until_the_clock_next_shows_the_time(now: str, until: 
         ((False, "10:00", "11:00", "a fair"), "Closed until 11:00", "Closed by ada: a fair.", []),
         ((True, "10:00", "12:30", ""), "Open now until 12:30", "Opened by hand.", []),
         ((False, "14:00", "15:00", ""), "Open now until 12:00", "", ["Closed from Mon 23 November 14:00 to 15:00"]),
+        ((False, "14:00", "09:10", ""), "Open now until 12:00", "",
+         ["Closed from Mon 23 November 14:00 to Tuesday 09:10"]),
     ],
-)
+)  # fmt: skip
 def test_hours_by_hand_say_who_and_why(
     decided: tuple[bool, str, str, str], words: str, why: str, coming: list[str]
 ) -> None:
     flows = load({"flows/salon.yaml": SALON}).flows.values()
     is_open, start, end, reason = decided
     now, first, last = (datetime.fromisoformat(f"2026-11-23 {at}+00:00") for at in ("10:30", start, end))
+    last += timedelta(days=last < first)
     each = ByHand(is_open, seconds(first), seconds(last), reason, "ada" if reason else "change")
     (shown,) = open_now(flows, now, {("flows/salon.yaml", "shop"): (each,)})
     assert (words, why, coming) == (shown["words"], shown["why"], [told for _, told in shown["coming"]])

@@ -24,7 +24,7 @@ from ncco_server.flow.templates.values import Computed, Expression, Value, compi
 from ncco_server.flow.values import leaves
 from ncco_server.ncco.durations import plain
 from ncco_server.ncco.value_types.kind import SAMPLE
-from ncco_server.sample_calls import ANY_NUMBER, FROM
+from ncco_server.sample_calls import ANY_NUMBER
 from ncco_studio.console.change.fields import FormField
 from ncco_studio.console.change.notation import day_in_words, weekdays_in_words
 from ncco_studio.console.change.placeholders import placeholders_of
@@ -33,6 +33,8 @@ from ncco_studio.editor.project import ReadProject
 from ncco_studio.verify.prove.turns import context_at
 
 _NOON: Final = time(12)
+_CALLER: Final = "447700900999"
+"""Reserved for fiction, and in no table, so that no caller's own name is among the words."""
 WEEKS: Final = 4
 """In which each day of the week is once an ordinary one; our choice."""
 
@@ -51,14 +53,10 @@ def form_of(calendar: Calendar) -> str:
 
 def heard_by_hand(
     read: ReadProject, calendar: Calendar, decided: ByHand, env: Mapping[str, str], played: PlayedWorld
-) -> HeardAt:
-    """What callers hear once this is decided, at the first moment at which it makes a difference."""
-    earlier = played.by_hand.get(calendar.key, ())
-    before, after = calendar.with_hand(earlier), calendar.with_hand((decided, *earlier))
-    start, end = map(calendar.local_datetime, (decided.start, decided.end))
-    moment = _first_difference(before, after, start, end) or start
-    decisions = {**played.by_hand, calendar.key: after.by_hand}
-    return HeardAt(moment, _heard(read, calendar, moment, env, played._replace(by_hand=decisions)))
+) -> tuple[str, ...]:
+    """What callers hear once this is decided, from its beginning."""
+    by_hand = {**played.by_hand, calendar.key: (decided, *played.by_hand.get(calendar.key, ()))}
+    return _heard(read, calendar, calendar.local_datetime(decided.start), env, played._replace(by_hand=by_hand))
 
 
 def heard_on(
@@ -204,7 +202,7 @@ def _first_turn(flow: Flow, moment: datetime, env: Mapping[str, str], played: Pl
 
 
 def _sample_call(flow: Flow) -> CallData:
-    return CallData(next(iter(flow.numbers), ANY_NUMBER), FROM, uuid="leg")
+    return CallData(next(iter(flow.numbers), ANY_NUMBER), _CALLER, uuid="leg")
 
 
 def _leads(step: Step, hours: str) -> bool:
