@@ -121,14 +121,14 @@ class Source:
             texts, issues = read_project(self.flows, self.templates)
             return {display_path(str(self.program.absolute())): read_text(self.program), **texts}, issues
         if not self.exists:
-            cure = "run it in the project's folder, or name the folder with --flows or NCCO_FLOWS"
+            cure = "run it in the project's folder, or name the folder or a Python file with --flows or NCCO_FLOWS"
             raise CannotRun(f"there is no flow folder at {str(self.flows)[:LONGEST_NAME]}", cure)
         return self._read_files() if self.files else read_project(self.flows, self.templates)
 
     @property
     def exists(self) -> bool:
-        """Whether there is a folder that may have flows."""
-        return self.flows.is_dir() or self.templates.is_dir()
+        """Whether there is a folder or a file that may have flows."""
+        return self.flows.is_dir() or self.templates.is_dir() or (self.program is not None and self.program.is_file())
 
     @property
     def handlers(self) -> tuple[str, ...]:

@@ -33,6 +33,18 @@ start: hello
 steps:
   hello: {do: [{talk: "Hello from the shop."}], goto: end}
 """
+HANDLER = """\
+from ncco_server import Call, call_flow
+
+@call_flow(default=True)
+async def shop(call: Call) -> None:
+    await call.talk("Hello from the shop.")
+"""
+PROJECTS = {
+    "a flow file": {"flows/shop.yaml": FLOW},
+    "a template": {"templates/shop.json.j2": f'{{# line: {NUMBER} #}}\n[{{"action": "talk", "text": "Hello."}}]'},
+    "a Python file": {"main.py": HANDLER, ".env": "NCCO_FLOWS=main.py\n"},
+}
 
 
 class Screen(Terminal):
@@ -53,13 +65,13 @@ class Screen(Terminal):
 class Shop:
     """A project without settings, and the URL that its server will have."""
 
-    def __init__(self, home: Path, api: ApplicationApi) -> None:
+    def __init__(self, home: Path, api: ApplicationApi, files: dict[str, str]) -> None:
         self.screens: list[Screen] = []
         self.home = home
         self.api = api
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        write_files(home, {"flows/shop.yaml": FLOW})
+        write_files(home, files)
         key = rsa_key()
         (home / "private.key").write_text(private_pem(key), encoding="ascii")
         (home / "private.key").chmod(0o600)
@@ -98,14 +110,15 @@ class Shop:
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
+def shop(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Shop]:
     with fake_application_api() as api:
-        shop = Shop(tmp_path, api)
+        shop = Shop(tmp_path, api, getattr(request, "param", PROJECTS["a flow file"]))
         yield shop
         for screen in shop.screens:
             screen.close()
 
 
+@pytest.mark.parametrize("shop", PROJECTS.values(), ids=PROJECTS, indirect=True)
 def test_go_live_works_until_the_number_is_live(shop: Shop) -> None:
     screen = shop.go_live()
     for question, answer in shop.answers:

@@ -15,11 +15,12 @@ from pydantic import SecretStr
 
 from ncco_server.desk.application_urls import changes_in_words, numbers_of, print_changes, replace_document
 from ncco_server.desk.checks import Group, Surroundings, findings_of
-from ncco_server.desk.environment import DOTENV, folders, variables, write_setting
+from ncco_server.desk.environment import DOTENV, variables, write_setting
 from ncco_server.desk.findings import Finding, error, print_finding
 from ncco_server.desk.machine_checks import settings_findings
 from ncco_server.desk.network_checks import checking_client
 from ncco_server.desk.output import FINE, INTERRUPTED, ISSUES, LONGEST_NAME, CannotRun
+from ncco_server.desk.project import Source
 from ncco_server.desk.vonage_checks import urls_to_change
 from ncco_server.errors import SettingsError, VonageApiError
 from ncco_server.settings import Settings, load_settings
@@ -80,9 +81,10 @@ nothing at Vonage unless a signed request to the public URL has reached the serv
 )
 def command() -> int:
     """Connect the project to a real phone number: ask for missing settings, check them, and set the URLs at Vonage."""
-    if not (flows := folders(None, None)[0]).is_dir():
+    source = Source.here(None, None)
+    if not source.exists:
         raise CannotRun(
-            f"there is no flow folder at {str(flows)[:LONGEST_NAME]}",
+            f"there is no flow folder at {str(source.flows)[:LONGEST_NAME]}",
             "run it in the project's folder; `ncco init DIR` creates one",
         )
     if variables().get(variable("demo"), "") not in ("", "0"):

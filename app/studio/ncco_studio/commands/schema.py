@@ -8,9 +8,8 @@ from typing import Final
 import click
 
 from ncco_server.desk import options
-from ncco_server.desk.environment import folders
 from ncco_server.desk.output import FINE, keep_for_results, print_json
-from ncco_server.flow.files import read_project
+from ncco_server.desk.project import Source
 from ncco_server.ncco import json_schema
 from ncco_studio.schema import flow_schema, project_names
 from ncco_studio.verify.scenarios.model import scenario_schema
@@ -46,7 +45,7 @@ def command(name: str, flows: Path | None, templates: Path | None) -> int:
     if name in _SCHEMAS:
         print_json(_SCHEMAS[name]())
         return FINE
-    flows, templates = folders(flows, templates)
-    texts = read_project(flows, templates)[0] if flows.is_dir() else {}  # it may have errors
+    source = Source.here(flows, templates)
+    texts = source.read()[0] if source.exists else {}  # it may have errors
     print_json(flow_schema(project_names(texts)))
     return FINE

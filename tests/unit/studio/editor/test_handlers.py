@@ -48,6 +48,14 @@ def test_saved_code_is_run(folder: ProjectFolder) -> None:
     assert not [issue for issue in read.issues if issue.is_error]
 
 
+def test_a_deployed_file_needs_no_folder_of_flows(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(HANDLER)
+    project = ProjectFolder(tmp_path / "flows", tmp_path / "templates", {}, (), (str(tmp_path / "main.py"),))
+
+    assert {"shop"} == project.current().project.flows.keys()
+    assert not project.current().issues
+
+
 def test_the_console_does_not_write_code(folder: ProjectFolder) -> None:
     for file in ("flows/shop.py", "flows/new.py", "templates/shop.py"):
         with pytest.raises(CannotSave):
