@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 ResultName: TypeAlias = Literal["person", "message", "own", "served", "missed", "answered", "open", "lost", "unknown"]
@@ -12,7 +12,8 @@ RESULTS: Final[Mapping[ResultName, str]] = {
     "person": "a party that the flow dialled answered and was connected, and is not known to be a machine",
     "message": "no person; the caller left a recording that began with a beep or could be ended with a key",
     "own": "neither; the flow gave the call a result of its own",
-    "served": "none of these; the caller heard what they chose or the opening hours, or the flow was played to the end",
+    "served": "none of these; the caller heard what they chose or the opening hours, or reached an agent, or the flow "
+    "was played to the end",
     "missed": "none of these: the caller hung up early or left no message, or nobody who was dialled answered",
     "answered": "the server placed the call, and none of the first three applies",
     "open": "the call is in progress",
@@ -46,7 +47,7 @@ CHOSEN: Final = 8
 UNKNOWN: Final = 16
 """The turn was played without the database; what happened afterwards is not known."""
 UNCONNECTED: Final = 64
-"""The party that the turn dialled has answered, but hears its own flow, or has declined in it."""
+"""What answers is no person who talks to the caller: an agent, or a party that hears its own flow or declined."""
 MESSAGE: Final = 256
 """`heard // MESSAGE` is the number of the wait for the message; an earlier wait has a recording of the whole call."""
 
@@ -95,19 +96,18 @@ class DecidedResult(NamedTuple):
 
 
 def decide(
-    turns: Sequence[tuple[int, TurnFacts]], events: Iterable[ResultEvent], *, is_incoming: bool, is_lost: bool
+    turns: Sequence[tuple[int, TurnFacts]], events: Sequence[ResultEvent], *, is_incoming: bool, is_lost: bool
 ) -> DecidedResult:
     """`turns` are in order. `is_lost` means that the end of the call was not reported."""
     known = [facts for _, facts in turns]
     rang = next((facts.rang for facts in reversed(known) if facts.rang), "")
     own = next((facts.own for facts in reversed(known) if facts.own), "")
-    found = list(events)
     unconnected = {number for number, facts in turns if facts.heard & UNCONNECTED}
-    machines = {(event.turn, event.wait) for event in found if event.kind == "event-machine"}
+    machines = {(event.turn, event.wait) for event in events if event.kind == "event-machine"}
     person_at = min(
         (
             event.at
-            for event in found
+            for event in events
             if event.wait >= 0
             and event.kind in ("event-answered", "event-human")
             and event.turn not in unconnected
@@ -116,7 +116,7 @@ def decide(
         default=None,
     )
     asking = {number: facts.heard // MESSAGE for number, facts in turns if facts.heard & ASKED}
-    has_message = any(event.kind == "record" and event.wait >= asking.get(event.turn, sys.maxsize) for event in found)
+    has_message = any(event.kind == "record" and event.wait >= asking.get(event.turn, sys.maxsize) for event in events)
     result: ResultName
     if person_at is not None:
         result = "person"
@@ -128,19 +128,21 @@ def decide(
         result = "own"
     elif not is_incoming:
         result = "answered"
+    elif rang:
+        result = "missed"
+    elif any(event.turn in unconnected and event.kind == "event-answered" for event in events):
+        result = "served"
     else:
-        result = _heard_enough(known, has_rung=bool(rang))
+        result = _heard_enough(known)
     return DecidedResult(result, own, rang, person_at)
 
 
-def _heard_enough(turns: Sequence[TurnFacts], *, has_rung: bool) -> ResultName:
+def _heard_enough(turns: Sequence[TurnFacts]) -> ResultName:
     heard = 0
     for facts in turns:
-        heard |= facts.heard & ~PLAYED
-    if heard & UNKNOWN and not has_rung:
+        heard |= facts.heard
+    if heard & UNKNOWN:
         return "unknown"
-    if has_rung:
-        return "missed"
     if heard & CHOSEN:
         return "served"
     if heard & ASKED:

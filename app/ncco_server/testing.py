@@ -110,7 +110,10 @@ def turn_of(
             if step.exit.word == "run":
                 known = (known, _plain(values))
             elif step.exit.has_agent and known not in (FAILED, TOO_LONG):
-                known = _handed_back(number, step, known, values)
+                try:
+                    known = list(step.exit.read_hand_back({"outcome": known, "values": values}))
+                except WrongHandBack as error:
+                    raise ValueError(f"result {number}: {error.message}; {error.cure}") from None
             playing = resume_with(flow, turn.session, step, known, context, problem=problem)
             turn = _played(playing, flow.name, left)
     except _NoMoreResults as waiting:
@@ -120,14 +123,6 @@ def turn_of(
     if failed and failed[0].what in RULES:  # the handler has an error, which callers hear as its error exit
         raise ValueError(f"{failed[0].because}{_hint(flows)}")
     return HandlerTurn(turn.ncco, turn.session.step, (), failed[0].because if failed else "")
-
-
-def _handed_back(number: int, step: Step, outcome: str, values: Mapping[str, Any]) -> list[Any]:
-    """Raises ValueError."""
-    try:
-        return list(step.exit.read_hand_back({"outcome": outcome, "values": values}))
-    except WrongHandBack as error:
-        raise ValueError(f"result {number}: {error.message}; {error.cure}") from None
 
 
 def _plain(value: Any) -> Any:

@@ -37,6 +37,8 @@ def facts_of(
         if offers.dials:
             rang = f"{flow.name}.{step.name}"
         own = step.result or own
+    if not rang and any(wait.limit_s for wait in waits):  # an agent
+        heard |= UNCONNECTED
     return TurnFacts(heard, rang, own)
 
 

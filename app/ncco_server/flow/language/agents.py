@@ -197,12 +197,10 @@ def _listed(names: Any) -> str:
     return ", ".join(names) or "nothing"
 
 
-def empty_answer(kind: Kind) -> dict[str, Any]:
+def empty_answer(kind: Kind) -> Any:
     """What stands for values that an agent leaves out; "" also for one of a list of words."""
-    return {name: empty_answer(inner) if inner.is_record else _empty(inner) for name, inner in kind.fields.items()}
-
-
-def _empty(kind: Kind) -> Any:
+    if kind.is_record:
+        return {name: empty_answer(inner) for name, inner in kind.fields.items()}
     return "" if kind.empty is None else kind.empty
 
 

@@ -50,7 +50,8 @@ MEANINGS: Final = {
     "person": "somebody who was rung answered, and is not known to be a machine",
     "message": "no person; the caller left a message",
     "own": "neither; your line says what came of the call",
-    "served": "none of these; the caller heard what they chose or the opening hours, or everything that the line says",
+    "served": "none of these; the caller heard what they chose or the opening hours, or reached an agent, or heard "
+    "everything that the line says",
     "missed": "none of these: the caller hung up early or left no message, or nobody who was rung answered",
 }
 COLUMNS: Final = {
