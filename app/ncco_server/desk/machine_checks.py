@@ -92,10 +92,7 @@ def _not_writable(file: Path) -> Path | None:
 
 def check_dialling(settings: Settings, flows: Iterable[Flow]) -> Iterator[Finding]:
     steps = [step for flow in flows for step in flow.steps_with_computed_numbers]
-    if steps and settings.dial_allow:
-        prefixes = ", ".join(settings.dial_allow)
-        yield ok(f"computed numbers ({some_of(steps)}) are dialled if they begin with {prefixes}")
-    elif steps:
+    if steps and not settings.dial_allow:
         message = f"computed numbers ({some_of(steps)}) are never dialled: those callers take the `error` exit"
         cure = "Set NCCO_DIAL_ALLOW to the prefixes that may be dialled, such as 44,4930."
         yield warning(message, cure)
@@ -103,7 +100,6 @@ def check_dialling(settings: Settings, flows: Iterable[Flow]) -> Iterator[Findin
 
 def check_recordings(settings: Settings, project: Project, *, is_offline: bool) -> Iterator[Finding]:
     if not settings.keeps_recordings or not any(flow.records for flow in project.flows.values()):
-        yield ok("no flow records" if settings.keeps_recordings else "no recordings are kept")
         return
     if missing := settings.missing_to_fetch:
         names = " and ".join(missing)
@@ -118,8 +114,8 @@ def check_recordings(settings: Settings, project: Project, *, is_offline: bool) 
         return
     problems = list(files.problems()) if files is not None else []
     yield from ((error if problem.is_error else warning)(problem.message, problem.cure) for problem in problems)
-    if not problems and not missing:
-        yield ok(f"recordings are kept in {files.place if files is not None else 'no place'}")
+    if files is not None and not problems:
+        yield ok(f"recordings are kept in {files.place}")
 
 
 def check_flows(loaded: LoadedProject | CannotRun) -> Finding:

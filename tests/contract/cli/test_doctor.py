@@ -282,11 +282,11 @@ def test_missing_settings_for_recordings_are_found(project: Path) -> None:
     (project / "kept").mkdir(mode=0o755)
     key = {"VONAGE_PRIVATE_KEY": private_pem(rsa_key()), "VONAGE_APPLICATION_ID": APPLICATION_ID}
 
-    assert ["ok"] == list(unused.of("recordings"))
+    assert [] == list(unused.of("recordings"))
     assert "VONAGE_PRIVATE_KEY" in doctor(project, {}, "--offline").of("recordings")["warning"]
     assert "ncco.db-recordings" in doctor(project, key, "--offline").of("recordings")["ok"]
     assert "warning" in doctor(project, {**key, "NCCO_RECORDINGS": "kept"}, "--offline").of("recordings")
-    assert ["ok"] == list(doctor(project, {"NCCO_RECORDINGS": "off"}, "--offline").of("recordings"))
+    assert [] == list(doctor(project, {"NCCO_RECORDINGS": "off"}, "--offline").of("recordings"))
 
 
 def test_computed_numbers_without_an_allowed_prefix_are_found(project: Path) -> None:
@@ -298,7 +298,7 @@ def test_computed_numbers_without_an_allowed_prefix_are_found(project: Path) -> 
 
     assert "shop.hello" in refused.of("dialling")["warning"]
     assert "NCCO_DIAL_ALLOW" in refused.output
-    assert "44, 49" in allowed.of("dialling")["ok"]
+    assert [] == list(allowed.of("dialling"))
 
 
 def test_a_project_that_only_places_calls_is_fine_and_a_pause_is_reported(project: Path) -> None:

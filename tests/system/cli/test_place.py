@@ -103,7 +103,7 @@ def test_every_wrong_cell_of_a_file_is_named_before_anybody_is_called(home: Path
     flow = REMINDER.replace("{name: text, day: {type: text, default: tomorrow}}", params)
     (home / "flows" / "reminder.yaml").write_text(flow.replace("{{ day }}", "{{ day | spoken }}"))
     rows = [
-        "phone,name,day,starts,visits",
+        "number,name,day,starts,visits",
         "447700900101,Ada,2026-12-24,2026-12-24T10:00Z,2",
         "112,Bob,24.12.2026,2026-12-24T10:00,two",
         "447700900103,Cy,2026-02-30,2026-12-24 10:00+01:00,",
@@ -114,7 +114,7 @@ def test_every_wrong_cell_of_a_file_is_named_before_anybody_is_called(home: Path
 
     assert 1 == result.exit_code
     assert [
-        "people.csv:3: column phone: is not a phone number",
+        "people.csv:3: column number: is not a phone number",
         "people.csv:3: column day: a date is needed, such as 2026-03-05",
         "people.csv:3: column starts: a point in time with a UTC offset is needed, such as 2026-03-05T09:30+00:00, "
         "if there is no `timezone`",

@@ -36,7 +36,7 @@ LISTED_PROBLEMS: Final = 20
 """Problems that are shown."""
 MOST_ROWS: Final = 1_000_000
 PAGE: Final = 500
-NUMBER_COLUMNS: Final = ("to", "number", "phone", "phone_number")
+NUMBER_COLUMN: Final = "number"
 ID_COLUMN: Final = "id"
 _OWN_ID: Final = "Write an `id` of its own for each call."
 
@@ -57,7 +57,7 @@ def _seconds(_: click.Context, __: click.Parameter, text: str | None) -> int | N
     epilog="""\b
 Examples:
   ncco place reminder --to 447700900123 --with name=Ada --with at=10:30
-  ncco place reminder --csv people.csv --batch monday     a column for the number, and one for each param
+  ncco place reminder --csv people.csv --batch monday     a column `number`, and one for each param
   ncco place --batch monday                               show its progress
   ncco place --stop monday                                cancel its waiting calls
   ncco place --pause "wrong list"                         pause all calls, until --resume
@@ -137,15 +137,14 @@ async def command(
 
 
 class _RowPlace(NamedTuple):
-    """Where a call is requested: a row of a file, whose `column` has the number, or the command line."""
+    """Where a call is requested: a row of a file, or the command line."""
 
     row: str = ""
-    column: str = ""
 
     def of(self, fault: RefusedRequest) -> str:
         if not self.row:
             return f"{fault.where.replace('with.', '--with ')}: {fault.problem}"
-        column = self.column if fault.where == "to" else fault.where.removeprefix("with.")
+        column = NUMBER_COLUMN if fault.where == "to" else fault.where.removeprefix("with.")
         is_cell = fault.where == "to" or fault.where != column
         return f"{self.row}: {f'column {column}' if is_cell else fault.where}: {fault.problem}"
 
@@ -215,8 +214,8 @@ def _rows_of(
     our_line = line_of(flows.values(), flow)
     line = 0
     try:
-        reader = csv_reader(read_bytes(file), (*NUMBER_COLUMNS, ID_COLUMN, *params))
-        column = _number_column(file, reader.fieldnames or ())
+        reader = csv_reader(read_bytes(file), (NUMBER_COLUMN, ID_COLUMN, *params))
+        _require_number_column(file, reader.fieldnames or ())
         for row in reader:
             line = reader.line_num
             if line > MOST_ROWS:
@@ -224,24 +223,22 @@ def _rows_of(
             if row.get(None):
                 yield _RowPlace(f"{file}:{line}"), RefusedRequest("row", reader.SURPLUS, reader.surplus_cure)
             elif any(row.values()):
-                yield _RowPlace(f"{file}:{line}", column), _call_of(wanted, row, column, params, our_line)
+                yield _RowPlace(f"{file}:{line}"), _call_of(wanted, row, params, our_line)
     except csv.Error as error:
         message = f"{file} cannot be read as CSV after line {line}: {error}"
         raise CannotRun(message, csv_cure(error)) from error
 
 
-def _number_column(file: Path, columns: Sequence[str]) -> str:
+def _require_number_column(file: Path, columns: Sequence[str]) -> None:
     """Raises CannotRun."""
     if twice := [name for name, times in Counter(columns).items() if times > 1]:
         raise CannotRun(f"{file} has the column {twice[0]!r} twice", "delete one of them")
-    found = next((name for name in NUMBER_COLUMNS if name in columns), None)
-    if found is None:
-        raise CannotRun(f"{file} has no column for the number", "name it `number` in the first line")
-    return found
+    if NUMBER_COLUMN not in columns:
+        raise CannotRun(f"{file} has no column for the number", f"name it `{NUMBER_COLUMN}` in the first line")
 
 
 def _call_of(
-    wanted: WantedCall, row: Mapping[str, str | None], column: str, params: Mapping[str, Variable], line: str
+    wanted: WantedCall, row: Mapping[str, str | None], params: Mapping[str, Variable], line: str
 ) -> WantedCall:
     """Every column is a param, except the number, the ID, and empty ones without a param.
 
@@ -249,7 +246,7 @@ def _call_of(
     """
     cells = {name: cell_text(text) for name, text in row.items() if text is not None}
     values = {name: text for name, text in cells.items() if name in params or text}
-    number = values.pop(column, "") if column not in params else cells.get(column, "")
+    number = values.pop(NUMBER_COLUMN, "") if NUMBER_COLUMN not in params else cells.get(NUMBER_COLUMN, "")
     own_id = values.pop(ID_COLUMN, "") if ID_COLUMN not in params else cells.get(ID_COLUMN, "")
     values = {**wanted.values, **values}
     shown = {

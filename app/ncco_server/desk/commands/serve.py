@@ -295,10 +295,8 @@ def _flow_lines(flows: Iterable[Flow]) -> Iterator[str]:
             entrances.append(f"/webhooks/answer/{flow.name}")
         if flow.outbound is not None:
             entrances.append("placed by this server")
-        if not entrances:
-            runners = [other.name for other in known if flow.name in other.subs and other is not flow]
-            entrances.append(f"run by {', '.join(runners)}" if runners else "no call can start here")
-        yield f"{flow.name:<14}  {', '.join(entrances)}"
+        if entrances:
+            yield f"{flow.name:<14}  {', '.join(entrances)}"
 
 
 def _notes(settings: Settings, flows: Iterable[Flow], address: str) -> Iterator[str]:
