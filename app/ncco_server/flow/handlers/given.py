@@ -62,7 +62,7 @@ class DeployedFile(str):
         """Its text: of a file that is run, the newest that can be read."""
         if not self.is_given:
             with suppress(OSError, UnicodeDecodeError):
-                return self.file.read_text(encoding="utf-8")
+                return self.file.read_bytes().decode("utf-8-sig")
         return self.text
 
 

@@ -100,8 +100,6 @@ def create_console(
     settings = settings.with_absolute_paths()
     app = FastAPI(
         title="NCCO console",
-        docs_url=None,
-        redoc_url=None,
         openapi_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # URLs of its pages contain search terms
         lifespan=_lifespan,
@@ -118,6 +116,7 @@ def create_console(
             settings.flow_env,
             settings.python_lookups,
             settings.python_flows,
+            default=settings.default,
         ),
         phone_calls=PhoneCalls(),
         incoming=incoming,

@@ -16,7 +16,16 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final, NamedTuple
 
 from ncco_server.errors import AppError
-from ncco_server.flow.files import Stamps, is_deployed, locked, read_project, replace_text, search_beside, stamps
+from ncco_server.flow.files import (
+    Stamps,
+    display_path,
+    is_deployed,
+    locked,
+    read_project,
+    replace_text,
+    search_beside,
+    stamps,
+)
 from ncco_server.flow.handlers.given import deployed_texts
 from ncco_server.flow.issues import FlowIssue, by_place
 from ncco_server.flow.loader import Extent, load
@@ -86,21 +95,25 @@ class ProjectFolder:
         env: the variables that flows may read, without `FLOW_`.
         modules: the Python modules whose functions lookups may call.
         handlers: the files of flows/ with handlers whose code may be run, and deployed ones.
+        default: the template that answers calls to all other numbers.
     """
 
     def __init__(
         self,
-        flows: Path,
-        templates: Path,
+        flows: Path | str,
+        templates: Path | str,
         env: Mapping[str, str],
         modules: Sequence[str],
         handlers: Sequence[str] = (),
+        *,
+        default: str = "",
     ) -> None:
-        self.flows = flows
-        self.templates = templates
+        self.flows = Path(flows)
+        self.templates = Path(templates)
         self.env = env
         self.modules = modules
         self.handlers = handlers
+        self.default = default
         self._stamps: Stamps | None = None
         self._read: ReadProject | None = None
         self._newest: tuple[object, ReadProject] | None = None
@@ -146,6 +159,7 @@ class ProjectFolder:
             extent=extent,
             today=datetime.now(UTC).date(),
             handlers=self._on_disk(texts),
+            default=self.default,
         )
 
     def _on_disk(self, texts: Mapping[str, str]) -> list[str]:
@@ -155,11 +169,8 @@ class ProjectFolder:
         """
         found = []
         for name in self.handlers:
-            if is_deployed(name):
-                found += [name for path, text in deployed_texts([name]).items() if texts.get(path) == text]
-                continue
             with suppress(OSError, ValueError):
-                if _read(self.flows / name) == texts.get(f"flows/{name}"):
+                if _read(self.flows / name) == texts.get(display_path(name)):
                     found.append(name)
         if found:
             search_beside(self.flows)
@@ -173,6 +184,7 @@ class ProjectFolder:
             "env": dict.fromkeys(self.env, ""),
             "modules": list(self.modules),
             "handlers": list(self.handlers),
+            "default": self.default,
         }
 
     def save(self, file: str, text: str | None, digest: str, by: str = "") -> str:
@@ -275,8 +287,8 @@ def project_in(values: Mapping[str, Any]) -> ProjectFolder:
 @cache
 def _project_in(values: str) -> ProjectFolder:
     known = json.loads(values)
-    settings = (known[name] for name in ("env", "modules", "handlers"))
-    return ProjectFolder(Path(known["flows"]), Path(known["templates"]), *settings)
+    names = ("flows", "templates", "env", "modules", "handlers", "default")
+    return ProjectFolder(**{name: known[name] for name in names})
 
 
 def digest_of(text: str) -> str:

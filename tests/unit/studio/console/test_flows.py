@@ -5,10 +5,12 @@ from __future__ import annotations
 import html
 import re
 from pathlib import Path
+from typing import Any
 
 import httpx
 
-from tests.unit.studio.console.conftest import REPOSITORY, logged_in, make_console
+from ncco_studio.console.app import create_console
+from tests.unit.studio.console.conftest import REPOSITORY, logged_in, make_console, settings_for
 
 MAIN = """\
 flow: main
@@ -19,6 +21,13 @@ steps:
     do:
       - talk: "{text}"
     goto: {target}
+"""
+PROGRAM = """\
+from ncco_server import Call, call_flow
+
+@call_flow(default=True)
+async def shop(call: Call) -> None:
+    await call.talk("Hello.")
 """
 
 
@@ -33,8 +42,8 @@ def main(text: str = "Hello.", target: str = "end") -> str:
     return MAIN.format(text=text, target=target)
 
 
-async def read(folder: Path, path: str) -> httpx.Response:
-    async with await logged_in(make_console(folder)) as client:
+async def read(folder: Path, path: str, **settings: Any) -> httpx.Response:
+    async with await logged_in(make_console(folder, **settings)) as client:
         return await client.get(path, headers={"Accept": "text/html"})
 
 
@@ -64,6 +73,21 @@ async def test_a_default_flow_takes_every_number_unless_another_flow_has_one(tmp
     assert "main call to any number 0 calls in 7 days loaded" in words((await read(tmp_path, "/flows")).text)
     write(tmp_path, desk=main().replace("flow: main", "flow: desk"))
     assert "main call to any other number 0 calls in 7 days loaded" in words((await read(tmp_path, "/flows")).text)
+
+
+async def test_a_template_or_a_program_needs_no_flow_file(tmp_path: Path) -> None:
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/hello.json.j2").write_text('{# line #}\n[{"action": "talk", "text": "Hello."}]')
+    page = words((await read(tmp_path, "/flows", default="hello")).text)
+    assert "hello call to any number, /webhooks/answer/hello 0 calls" in page
+    (tmp_path / "templates/hello.json.j2").unlink()
+    program = tmp_path / "main.py"
+    program.write_text(PROGRAM)
+    settings = settings_for(tmp_path).model_copy(update={"python_flows": (str(program),)})
+    async with await logged_in(create_console(settings, dev=True)) as client:
+        page = words((await client.get("/flows")).text)
+    assert "shop call to any number 0 calls in 7 days loaded 0 steps, main.py" in page
+    assert "error" not in page
 
 
 async def test_without_flows_the_page_says_what_to_do_first(tmp_path: Path) -> None:
