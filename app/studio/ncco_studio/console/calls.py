@@ -38,7 +38,7 @@ PAGE: Final = 50
 STATES: Final[Mapping[str, str]] = {
     "": "all",
     "missed": RESULT_WORDS["missed"],
-    **{reason: f"missed: {MISSED_WORDS[reason]}" for reason in MISSED_WORDS if reason in MISSED},
+    **{f"missed:{reason}": f"missed: {MISSED_WORDS[reason]}" for reason in MISSED_WORDS if reason in MISSED},
     **{result: RESULT_WORDS[result] for result in ("message", "person", "served")},
     "open": "in progress",
     "failed": "something failed",
@@ -89,7 +89,7 @@ class CallSearch(PeriodQuery, ListSearch):
             has_failed=self.state == "failed",
             result=self.state if self.state in RESULTS and self.state != "open" else "",
             own=self.state.removeprefix(OWN) if self.state.startswith(OWN) else "",
-            reason=self.state if self.state in MISSED else "",
+            reason=self.state.removeprefix("missed:") if self.state.startswith("missed:") else "",
         )
 
 

@@ -56,8 +56,8 @@ def test_filters_are_folded_below_one_search_field_and_nothing_is_cut(page: Page
     expect(shown).to_be_hidden()
     page.get_by_role("button", name="Filters").click()
     check_page(page)
-    shown.select_option("closed")
-    expect(page).to_have_url(re.compile("state=closed"))
+    shown.select_option("missed:closed")
+    expect(page).to_have_url(re.compile("state=missed%3Aclosed"))
     page.reload()
     expect(shown).to_be_visible()
     room = "each => each.offsetWidth - 44"  # without its arrow

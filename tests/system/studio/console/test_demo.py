@@ -106,6 +106,18 @@ def test_a_day_among_the_filters_is_shown_whole(desk: Page) -> None:
     assert shown >= needed
 
 
+def test_each_filter_finds_its_calls_and_they_add_up(desk: Page) -> None:
+    desk.goto("/calls")
+    states = desk.locator("[name=state] option").evaluate_all("options => options.map((option) => option.value)")
+    files = {state: desk.request.get("/calls.csv", params={"state": state}).text() for state in states}
+    found = {state: len(text.splitlines()) - 1 for state, text in files.items()}
+
+    results = ("person", "message", "own:confirmed", "served", "missed")
+    assert 0 not in [found[result] for result in results]
+    assert found[""] == sum(found[result] for result in results)
+    assert found["missed"] == sum(number for state, number in found.items() if state.startswith("missed:"))
+
+
 def test_pages_are_valid_html_for_owners_and_developers(desk: Page, tmp_path: Path) -> None:
     if not (shutil.which("node") and (HTML / "node_modules").is_dir()):
         pytest.skip(f"html-validate is not installed: npm --prefix {HTML.relative_to(HTML.parents[4])} ci")
