@@ -233,7 +233,8 @@ def placeholder_env(flows: Iterable[Flow]) -> dict[str, str]:
     """A phone number, email address or websocket if the variable is used as one, otherwise a URL."""
     flows = tuple(flows)
     names = env_names(flows)
-    found = {name: f"https://{name.lower().replace('_', '-')}.example" for name in names}
+    hosts = {name: f"{name.lower().replace('_', '-')}.example" for name in names}
+    found = {name: f"https://{host}" for name, host in hosts.items()}
     steps = (step for flow in flows for step in flow.steps.values())
     effects = (effect for step in steps for effect in step.effects if effect.kind in ("play", "give"))
     played = (effect.value for effect in effects if not isinstance(effect.value, Expression))
@@ -244,7 +245,7 @@ def placeholder_env(flows: Iterable[Flow]) -> dict[str, str]:
                 if leaf.type.name == TYPES["phone"].name:
                     found[name] = f"4477009002{names.index(name) % 100:02}"
                 elif isinstance(leaf.type, Url):
-                    found[name] = f"{leaf.type.schemes[-1]}{found[name].removeprefix('https')}"
+                    found[name] = f"{leaf.type.schemes[-1]}://{hosts[name]}"
                 elif isinstance(leaf.type, Addresses):
-                    found[name] = f"{name.lower().replace('_', '-')}@example.com"
+                    found[name] = f"office@{hosts[name]}"
     return found
