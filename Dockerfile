@@ -39,8 +39,7 @@ LABEL org.opencontainers.image.title="ncco-server" \
       org.opencontainers.image.description="A webhook server that answers Vonage voice calls from flow files." \
       org.opencontainers.image.licenses="MIT"
 
-COPY flows /srv/flows
-COPY templates /srv/templates
+# There are no flows in it: those of a project are mounted or copied to /srv/flows.
 # A new volume gets the owner of the folder that it is mounted on, so the unprivileged user can write to it.
 RUN mkdir /data /backups && chown 10001:10001 /data /backups
 

@@ -121,7 +121,8 @@ def _settings(place: Path) -> dict[str, str]:
         name: value.replace("/srv", f"{place}/context").replace("/data", f"{place}/data")
         for name, value in settings.items()
     }
-    return here | {"NCCO_HOST": "127.0.0.1", "NCCO_PORT": "18473"}
+    mounted = {"NCCO_FLOWS": str(ROOT / "flows"), "NCCO_TEMPLATES": str(ROOT / "templates")}
+    return here | mounted | {"NCCO_HOST": "127.0.0.1", "NCCO_PORT": "18473"}
 
 
 def _words(instruction: str) -> list[str]:

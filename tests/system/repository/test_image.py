@@ -83,6 +83,10 @@ def test_each_target_is_the_same_image_with_its_own_environment() -> None:
     } == targets
 
 
+def test_it_has_no_flows_which_callers_of_an_image_with_others_could_reach() -> None:
+    assert [] == [name for name in tracked_files() if name.startswith(("flows/", "templates/")) and is_sent(name)]
+
+
 def test_the_health_check_is_code_that_compiles() -> None:
     command = json.loads(said("HEALTHCHECK")[0].partition(" CMD ")[2])
 
