@@ -135,7 +135,6 @@ def test_recorded_prompts_are_written(address: str, tmp_path: Path) -> None:
         (["--url", "calls.example.com"], "'calls.example.com' is not the URL of a server"),
         (["--url", "http://127.0.0.1:1/answer"], "there is no server at http://127.0.0.1:1/answer"),
         (["--event-url", "http://127.0.0.1:1/event"], "--event-url only applies to a server at a URL"),
-        (["--url", "http://127.0.0.1:1/answer", "--live"], "--live only applies to the flows of a project"),
         (["--url", "http://127.0.0.1:1/answer", "empty"], "there are no scenarios in empty"),
     ],
 )

@@ -2,55 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ncco_server.assembly import Clients
 from ncco_server.desk import options
 from ncco_server.desk.environment import server_settings, variables
 from ncco_server.desk.output import CannotRun
 from ncco_server.flow.model import Project
-from ncco_server.service.outbox import by_kind
-from ncco_server.store import HookRow
 from ncco_studio.commands.scenario_files import first_numbers
 from ncco_studio.simulator.delivery import Application
-from ncco_studio.verify.scenarios.observed_call import Outside
 from ncco_studio.verify.scenarios.stage import LocalStage, PathOf, RemoteStage
 
 
-@asynccontextmanager
-async def local_stage(
-    project: Project, path_of: PathOf, *, is_live: bool, chaos: int | None
-) -> AsyncIterator[LocalStage]:
-    """With `is_live`, make lookups and send hooks as on a real server. Raises CannotRun, SettingsError.
-
-    `path_of` is as in `LocalStage`.
-    """
-    settings = server_settings()
-    outside = None
-    async with AsyncExitStack() as exits:
-        if is_live:
-            clients = Clients(settings)
-            exits.push_async_callback(clients.close)
-            send = by_kind(clients.post, clients.mail)
-
-            async def post(hook: HookRow) -> str:
-                return hook.problem or (await send(hook, datetime.now(UTC))).problem
-
-            outside = Outside(settings.flow_env, clients.look_ups, post)
-        yield LocalStage(
-            project,
-            settings.dial_allow,
-            outside=outside,
-            chaos=chaos,
-            path_of=path_of,
-        )
+def local_stage(project: Project, path_of: PathOf, *, chaos: int | None) -> LocalStage:
+    """`path_of` is as in `LocalStage`. Raises CannotRun, SettingsError."""
+    return LocalStage(project, server_settings().dial_allow, chaos=chaos, path_of=path_of)
 
 
 def is_url(what: str | None) -> bool:

@@ -6,7 +6,6 @@ import asyncio
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +20,7 @@ from ncco_studio.verify.scenarios.model import read_scenarios
 from ncco_studio.verify.scenarios.reports import as_text, transcript_lines
 from ncco_studio.verify.scenarios.runner import run_suite
 from ncco_studio.verify.scenarios.script import AGENT_ACTS, OUTCOMES
+from ncco_studio.verify.scenarios.stage import Stage
 
 FILE: Final = "event"  # of the scenario: the number of an event is its line
 
@@ -94,7 +94,7 @@ def command(
     call: dict[str, Any] = {}
     params: Collection[str] = ()
     if is_url(what):
-        server: Any = nullcontext(remote_stage(what or "", remote, chaos=None))
+        stage: Stage = remote_stage(what or "", remote, chaos=None)
     else:
         refuse_remote(remote)
         source, name = source_of(what, flows, templates)
@@ -106,7 +106,7 @@ def command(
             call = {"place": name, "with": {each: given[each] for each in given if each in params}}
         elif name:
             call = {"flow": name}
-        server = local_stage(loaded.project, source.path_of, is_live=False, chaos=None)
+        stage = local_stage(loaded.project, source.path_of, chaos=None)
     answers = ", ".join(f"{json.dumps(each)}: {given[each]}" for each in given if each not in params)
     lines = ",\n".join(steps)
     fields = "".join(f"{json.dumps(word)}: {json.dumps(value)}, " for word, value in call.items())
@@ -115,8 +115,7 @@ def command(
     file = ScenarioFile(Path(FILE), FILE, text, scenarios, tuple(issues))
 
     async def run() -> int:
-        async with server as stage:
-            suite = await run_suite(stage, [file])
+        suite = await run_suite(stage, [file])
         for issue in (each for each in suite.issues if each.is_error):
             raise CannotRun(issue.message, issue.cure)
         [result] = suite.results

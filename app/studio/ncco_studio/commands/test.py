@@ -6,7 +6,6 @@ import asyncio
 import codecs
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -57,7 +56,6 @@ How to write scenarios: docs/reference/scenarios.md""",
 )
 @click.option("--show", "is_shown", is_flag=True, help="Show everything heard and done in each call, line by line.")
 @click.option("--update", is_flag=True, help="Fill in each `hear` without a text with what is heard.")
-@click.option("--live", is_flag=True, help="Really make lookups that a scenario does not answer, and send hooks.")
 @options.chaos
 @click.option(
     "--url",
@@ -76,7 +74,6 @@ def command(
     least: float | None,
     is_shown: bool,
     update: bool,
-    live: bool,
     chaos: int | None,
     url: str,
     flows: Path | None,
@@ -96,19 +93,18 @@ def command(
     suites: list[Suite] = []
     scenarios: Mapping[Source, Sequence[Path]] = {}
     if url:
-        of_projects = {"--live": live, "--min": least is not None, "--flows": flows or templates}
+        of_projects = {"--min": least is not None, "--flows": flows or templates}
         for name in (name for name, value in of_projects.items() if value):
             raise CannotRun(
                 f"{name} only applies to the flows of a project",
                 "leave it out; a server at a URL does not show its flows",
             )
         found = find_files(paths)
-        server = nullcontext(remote_stage(url, remote, chaos=chaos, scenarios=found))
-        suites.append(asyncio.run(play(server, found)))
+        suites.append(asyncio.run(play(remote_stage(url, remote, chaos=chaos, scenarios=found), found)))
     else:
         refuse_remote(remote)
         scenarios = find_scenarios(paths, flows, templates)
-    suites += _play_projects(play, scenarios, form, live=live, chaos=chaos)
+    suites += _play_projects(play, scenarios, form, chaos=chaos)
     is_whole = len(suites) >= len(scenarios)
     if is_whole and not any(suite.results or suite.issues for suite in suites):
         raise CannotRun(f"no scenario contains the words {words}", "run `ncco test` without -k to see their names")
@@ -130,12 +126,9 @@ def _play_projects(
     scenarios: Mapping[Source, Sequence[Path]],
     form: str,
     *,
-    live: bool,
     chaos: int | None,
 ) -> Iterator[Suite]:
     """Print the errors of flows instead of playing their scenarios. Raises CannotRun."""
-    if live:
-        click.echo("live: hooks are sent, and lookups that a scenario does not answer are made", err=True)
     for source, files in scenarios.items():
         if form == "text" and len(scenarios) > 1:
             click.echo(ink(f"{source.flows.parent.as_posix()}:", "bold"))
@@ -144,11 +137,11 @@ def _play_projects(
         except FlowsHaveErrors as error:
             error.show()
         else:
-            yield asyncio.run(play(local_stage(project, source.path_of, is_live=live, chaos=chaos), files))
+            yield asyncio.run(play(local_stage(project, source.path_of, chaos=chaos), files))
 
 
 async def _play(
-    server: AbstractAsyncContextManager[Stage],
+    stage: Stage,
     files: Sequence[Path],
     *,
     words: str,
@@ -162,8 +155,7 @@ async def _play(
         if form == "text" and (is_shown or not result.holds or result.unjudged):
             click.echo(as_text(result, is_shown=is_shown))
 
-    async with server as stage:
-        suite = await run_suite(stage, read_files(files), words, leaves_open=update, played=played)
+    suite = await run_suite(stage, read_files(files), words, leaves_open=update, played=played)
     if form == "text":
         texts = {file.name: file.text for file in suite.files}
         click.echo(report(suite.issues, texts, "text", colour=True), nl=False)

@@ -81,7 +81,7 @@ async def _play(folder: Path, now: datetime, luck: random.Random) -> int:
         placed = await stage.ring(
             replace(scenario, from_=caller, made_at=at),
             CallConditions(parties_of(script)),
-            look_ups=lambda: no_lookups,
+            look_ups=no_lookups,
             env={},
             seed=str(number),
             rows=None if number else rows,

@@ -215,7 +215,7 @@ class PhoneServer:
         placed = await stage.ring(
             fit,
             conditions,
-            look_ups=answers.of_turn,
+            look_ups=answers.ask,
             env=self.env,
             seed=_SEED,
             rows=(),

@@ -17,7 +17,6 @@ from ncco_server.flow.language.returns import Returned
 from ncco_server.flow.model import Flow
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text, is_missing
 from ncco_server.ncco.value_types import ANY, Kind
-from ncco_server.service.functions import AnswerLookups
 from ncco_server.service.row_lookups import rows_of
 from ncco_server.store import Store
 from ncco_studio.verify.scenarios.values import json_of
@@ -138,36 +137,22 @@ def lookups_of(flows: Iterable[Flow]) -> Definitions:
 
 
 class LookupAnswers:
-    """Answers one call's lookups, and remembers the answers.
+    """Answers one call's lookups, and remembers the answers. None is sent."""
 
-    `look_ups` returns a function that sends one turn's lookups; None to send nothing.
-    """
-
-    def __init__(self, definitions: Definitions, look_ups: Callable[[], AnswerLookups] | None = None) -> None:
+    def __init__(self, definitions: Definitions) -> None:
         self.definitions = definitions
         self.answered: list[tuple[Lookup, LookupAnswer]] = []
-        self._look_ups = look_ups
-        self._outside: AnswerLookups | None = None
         self._known: dict[tuple[str, int, str], LookupAnswer] = {}
 
     def definition(self, lookup: Lookup) -> Answering:
         return self.definitions.of(lookup)
 
-    def of_turn(self) -> AnswerLookups:
-        """The lookups of one turn share one time limit."""
-        self._outside = self._look_ups() if self._look_ups is not None else None
-        return self.ask
-
     async def ask(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
         """The same answers if a turn is tried again."""
-        new = [lookup for lookup in lookups if lookup.id not in self._known]
-        chosen = {lookup.id: await self.chosen(lookup) for lookup in new}
-        left = tuple(lookup for lookup in new if chosen[lookup.id] is None)
-        found = (await self._outside(left)) if self._outside is not None and left else [NOBODY] * len(left)
-        others = dict(zip((lookup.id for lookup in left), found, strict=True))
-        for lookup in new:
-            self._known[lookup.id] = chosen[lookup.id] or others[lookup.id]
-            self.answered.append((lookup, self._known[lookup.id]))
+        for lookup in lookups:
+            if lookup.id not in self._known:
+                self._known[lookup.id] = await self.chosen(lookup) or NOBODY
+                self.answered.append((lookup, self._known[lookup.id]))
         return tuple([self._known[lookup.id] for lookup in lookups])
 
     async def of_rows(self, store: Store, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
@@ -181,7 +166,7 @@ class LookupAnswers:
         return tuple(rows)
 
     async def chosen(self, _: Lookup) -> LookupAnswer | None:
-        """Return None to send the lookup."""
+        """Return None for its default."""
         return None
 
     def as_given(self) -> Mapping[str, list[Any]]:
@@ -207,15 +192,10 @@ def _as_given(answer: LookupAnswer, definition: Answering) -> Mapping[str, Any] 
 
 
 class ScenarioAnswers(LookupAnswers):
-    """Answers from a scenario; other lookups are sent, unless `look_ups` is None."""
+    """Answers from a scenario; other lookups take their defaults."""
 
-    def __init__(
-        self,
-        given: Mapping[str, GivenAnswers],
-        definitions: Definitions,
-        look_ups: Callable[[], AnswerLookups] | None = None,
-    ) -> None:
-        super().__init__(definitions, look_ups)
+    def __init__(self, given: Mapping[str, GivenAnswers], definitions: Definitions) -> None:
+        super().__init__(definitions)
         self._given = given
         self._asked = Counter[str]()
 

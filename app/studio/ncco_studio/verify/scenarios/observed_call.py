@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ncco_server.errors import AppError
 from ncco_server.flow.model import Flow
 from ncco_server.sample_calls import ANY_NUMBER
-from ncco_server.service.functions import AnswerLookups
-from ncco_server.store import HookRow
 from ncco_studio.simulator.assumptions import After
 from ncco_studio.simulator.clock import VirtualClock
 from ncco_studio.simulator.delivery import NOT_RETRIEVED, SYNTAX_ERROR, Application, Chaos, WebhookDelivery
@@ -30,20 +28,6 @@ class NoServer(AppError):
         cure = "start it, or write its answer URL as you would enter it at Vonage"
         super().__init__(f"there is no server at {url}", cure)
         self.url = url
-
-
-@dataclass(frozen=True, slots=True)
-class Outside:
-    """The real environment, lookups and hooks, for `--live`.
-
-    Attributes:
-        look_ups: makes a function for lookups without a given answer.
-        post: sends a hook; returns the error, "" if it was sent.
-    """
-
-    env: Mapping[str, str]
-    look_ups: Callable[[], AnswerLookups]
-    post: Callable[[HookRow], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ from ncco_studio.verify.scenarios.answers import LookupAnswers, ScenarioAnswers,
 from ncco_studio.verify.scenarios.caller import Caller, parties_of
 from ncco_studio.verify.scenarios.fitting import AnyCall, Fitting, named_by, placeholder_env
 from ncco_studio.verify.scenarios.model import AT, Scenario, ScenarioCall
-from ncco_studio.verify.scenarios.observed_call import CallConditions, NoServer, ObservedCall, Outside, warnings_of
+from ncco_studio.verify.scenarios.observed_call import CallConditions, NoServer, ObservedCall, warnings_of
 from ncco_studio.verify.scenarios.placing import PlacedAttempts, phone_of, row_of
 from ncco_studio.verify.scenarios.result import Result, SessionRecord, decided_in
 from ncco_studio.verify.scenarios.script import EventStep, FaultStep, ScriptStep
@@ -194,7 +194,7 @@ class ServerInProcess:
             read_rows=self._rows,
             read_hours=self._hours,
         )
-        self._look_ups: Callable[[], AnswerLookups] = lambda: no_lookups
+        self._look_ups: AnswerLookups = no_lookups
         self._answers: LookupAnswers | None = None
         self._by_hand: HandHours = {}
         self._app = make_app(self.service, lambda: self.clock.at(self.clock.ms), self.log)
@@ -203,7 +203,7 @@ class ServerInProcess:
     async def begin(
         self,
         at: datetime,
-        look_ups: Callable[[], AnswerLookups],
+        look_ups: AnswerLookups,
         answers: LookupAnswers | None,
         by_hand: HandHours,
     ) -> AsgiServer:
@@ -219,7 +219,7 @@ class ServerInProcess:
         return AsgiServer(self._app, self.clock, base=f"{BASE}/")
 
     def _answers_of_turn(self) -> AnswerLookups:
-        return self._look_ups()
+        return self._look_ups
 
     async def _rows(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
         if self._answers is None:
@@ -233,11 +233,11 @@ class ServerInProcess:
 class LocalStage:
     """Plays one project's scenarios, one after another, against the real server in this process.
 
+    No request leaves it: environment variables get placeholders, and unanswered lookups take their defaults.
+
     Args:
         project: without errors.
         dial_allow: default prefixes of computed numbers that may be dialled.
-        outside: None: no request leaves the process, missing variables get placeholders, and unanswered lookups take
-            their defaults.
         chaos: the seed of random network faults for each scenario; None: no faults. With faults, a call's length and
             hooks are not checked. A scenario with its own `fault` steps gets none.
         assumes: what the platform does.
@@ -250,7 +250,6 @@ class LocalStage:
         project: Project,
         dial_allow: tuple[str, ...] = (),
         *,
-        outside: Outside | None = None,
         chaos: int | None = None,
         path_of: PathOf = str,
         assumes: Assumptions = DEFAULTS,
@@ -262,7 +261,6 @@ class LocalStage:
         self._read_rows = read_rows
         self._file = file
         self.flows: tuple[Flow, ...] = tuple(project.flows.values())
-        self.outside = outside
         self.path_of = path_of
         self.tables = project.tables
         self._fitting = Fitting(project)
@@ -270,7 +268,7 @@ class LocalStage:
         self._policy = Policy(
             keys=(_KEY,),
             failsafe=read_failsafe(DEFAULT_FAILSAFE),
-            env=placeholder_env(self.flows) if outside is None else outside.env,
+            env=placeholder_env(self.flows),
             dial_allow=dial_allow,
             keeps_recordings=file is not None,
         )
@@ -290,7 +288,7 @@ class LocalStage:
         began = time.perf_counter()
         conditions = _conditions_of(scenario, self._chaos, self._flow_named(scenario.places))
         result = Result(_judged(scenario, conditions))
-        answers = ScenarioAnswers(scenario.given, self._lookups, self.outside.look_ups if self.outside else None)
+        answers = ScenarioAnswers(scenario.given, self._lookups)
         name = f"{scenario.place.file}:{scenario.name}"
         self._played[name] += 1
         # The ids differ when a run repeats a scenario, but not between runs.
@@ -298,7 +296,7 @@ class LocalStage:
         placed = await self.ring(
             scenario,
             conditions,
-            look_ups=answers.of_turn,
+            look_ups=answers.ask,
             env=scenario.env,
             dial_allow=scenario.dial_allow,
             seed=seed,
@@ -317,9 +315,6 @@ class LocalStage:
         refused = (_DIAL_ALLOW,) if any(line.what == "R101" for line in result.decided) else ()
         result.notes = (*refused, *result.log, *placed.problems, *answers.notes)
         result.asked = frozenset(answers.asked)
-        if self.outside is not None:
-            problems = [(hook.name, await self.outside.post(hook)) for hook in result.hooks]
-            result.notes += tuple(f"the hook {name} was not sent: {problem}" for name, problem in problems if problem)
         result.took_s = time.perf_counter() - began
         return result
 
@@ -328,7 +323,7 @@ class LocalStage:
         call: ScenarioCall,
         conditions: CallConditions,
         *,
-        look_ups: Callable[[], AnswerLookups],
+        look_ups: AnswerLookups,
         env: Mapping[str, str],
         dial_allow: tuple[str, ...] | None = None,
         seed: str,
@@ -341,7 +336,7 @@ class LocalStage:
         Args:
             call: its number and flow are filled in.
             conditions: the parties and the network.
-            look_ups: returns a function that answers the lookups of one turn.
+            look_ups: answers lookups.
             env: overrides the default environment variables.
             dial_allow: prefixes of computed numbers that may be dialled; None: the default.
             seed: determines the ids of the call.

@@ -9,7 +9,6 @@ from pathlib import Path
 from ncco_server.flow.loader import load
 from ncco_studio.verify.scenarios.files import ScenarioFile
 from ncco_studio.verify.scenarios.model import read_scenarios
-from ncco_studio.verify.scenarios.observed_call import Outside
 from ncco_studio.verify.scenarios.result import Result
 from ncco_studio.verify.scenarios.runner import Suite, run_suite
 from ncco_studio.verify.scenarios.stage import LocalStage, PathOf
@@ -17,15 +16,13 @@ from ncco_studio.verify.scenarios.stage import LocalStage, PathOf
 FILE = "tests/scenarios/main.yaml"
 
 
-def stage_for(
-    flow: str, more: Mapping[str, str] | None = None, outside: Outside | None = None, path_of: PathOf = str
-) -> LocalStage:
+def stage_for(flow: str, more: Mapping[str, str] | None = None, path_of: PathOf = str) -> LocalStage:
     """A project with the flow `flows/main.yaml` and `more` flows by name, ready to play."""
     others = {f"flows/{name}.yaml": text for name, text in (more or {}).items()}
     project = load({"flows/main.yaml": flow, **others}, {})
     errors = [str(issue) for issue in project.issues if issue.is_error]
     assert not errors, errors
-    return LocalStage(project, outside=outside, path_of=path_of)
+    return LocalStage(project, path_of=path_of)
 
 
 def file_of(text: str) -> ScenarioFile:
