@@ -1,10 +1,12 @@
-"""A stored state that is none of a session."""
+"""The stored state of a session, and one that is none."""
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from ncco_server.engine.session import from_json
+from ncco_server.engine.session import CallData, Session, from_json, to_json
 from tests.support.cases import each_case
 
 
@@ -17,3 +19,9 @@ def test_an_invalid_session_is_refused(state: bytes) -> None:
 def test_invalid_json_is_refused() -> None:
     with pytest.raises(ValueError, match="empty document"):
         from_json(b"")
+
+
+def test_the_version_before_this_one_can_read_a_call_that_is_over() -> None:
+    stored = json.loads(to_json(Session("leg", "shop", "revision", CallData(), is_over=True)))
+
+    assert ([], None) == (stored["waits"], stored["entered_at"])
