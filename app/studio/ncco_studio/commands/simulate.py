@@ -74,7 +74,7 @@ Exit codes: 0 the call was played, 1 an event does not fit, or server or flows h
     multiple=True,
     metavar="NAME=VALUE",
     callback=options.named_values(),
-    help="The answer of a lookup as in a scenario, or a param of a placed call; can be repeated.",
+    help="The answer of a lookup as in a scenario, or a param of the flow or template; can be repeated.",
 )
 @remote_options
 @options.flows
@@ -101,11 +101,13 @@ def command(
         loaded = source.load_flow(name)
         name = name or flow_of_file(loaded)
         flow = loaded.project.flows.get(name)
+        if flow is not None:
+            params = given if flow.is_line else flow.params
+        taken = {each: given[each] for each in given if each in params}
         if flow is not None and flow.outbound is not None:
-            params = flow.params
-            call = {"place": name, "with": {each: given[each] for each in given if each in params}}
+            call = {"place": name, "with": taken}
         elif name:
-            call = {"flow": name}
+            call = {"flow": name, "query": taken}
         stage = local_stage(loaded.project, source.path_of, chaos=None)
     answers = ", ".join(f"{json.dumps(each)}: {given[each]}" for each in given if each not in params)
     lines = ",\n".join(steps)
