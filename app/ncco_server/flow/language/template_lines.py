@@ -100,6 +100,8 @@ def read_line(head: FlowHead, context: Context, issues: list[FlowIssue]) -> Read
 
 
 def _steps(first: str, reader: Resolver) -> dict[str, Step]:
+    """Their places are in the first template: by that file, a trace shows which flow a call is in."""
+    own = Place(f"{FOLDER}{first}", 1, 1)
     found: dict[str, Step] = {}
     waiting = [first]
     templates = reader.templates.data
@@ -120,7 +122,7 @@ def _steps(first: str, reader: Resolver) -> dict[str, Step]:
         waiting += [to for lead in leads if (to := f"{lead}{SUFFIX}") in templates]
         part = TemplateReply(document.place, document.value, source=document.source, leads=frozenset(leads))
         end = Goto(Target(None, place), place, "the template leads to no other")
-        found[name] = Step(name, place, (), (part,), TemplateExit(leads) if leads else end, place)
+        found[name] = Step(name, own, (), (part,), TemplateExit(leads) if leads else end, own)
         reader.issues.extend(dict.fromkeys(_checked(part, reader.scope)))
     return found
 

@@ -46,7 +46,6 @@ FILES = {
     "templates/choice.json.j2": CHOICE,
     "templates/busy.json.j2": BUSY,
     "templates/only.json.j2": '{# line #}\n[{"action": "talk", "text": "Hello {{ params.name }}."}]',
-    "templates/forgetful.json.j2": '{# line #}\n[{"action": "input", "type": ["dtmf"], "eventUrl": ["only"]}]',
     "templates/dialled.json.j2": (
         '{# line #}\n[{"action": "connect", "from": "442079460000",'
         ' "endpoint": [{"type": "phone", "number": "{{ params.number }}"}]}]'
@@ -194,12 +193,6 @@ def test_a_call_that_cannot_be_played_gets_the_failsafe_and_a_reason(
     uuid = json.loads(reply.request.content)["uuid"]
     line = json.loads(server.wait_for(rf'{{[^\n]*"uuid":"{uuid}"[^\n]*'))
     assert reason in line["problem"]
-
-
-def test_the_template_that_could_not_reply_is_named(server: Server) -> None:
-    reply = pressed(answered(server, "/forgetful", name="Ann"), "1")
-
-    assert 'step "only" could not be played: E391 (templates/only.json.j2:1)' in reply.headers["ncco-problem"]
 
 
 def test_a_broken_template_is_named_to_its_callers(tmp_path: Path) -> None:
