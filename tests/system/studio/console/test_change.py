@@ -243,6 +243,9 @@ def test_a_text_with_a_value_is_reworded_without_its_code(page: Page, hours: Pag
     expect(page.get_by_role("group", name="Other hours")).to_contain_text("Change it in the code")
     expect(page.locator("main")).not_to_contain_text(re.compile("{{|{%"))
     check_page(page)
+    page.get_by_role("link", name="Change it in the code").first.click()
+    expect(page.locator("flow-editor .cm-activeLine")).to_contain_text("{%")
+    page.go_back()
 
     says.fill("We are back [next open]. Press 1 in an emergency.")
     page.get_by_role("button", name="Review changes").click()
