@@ -81,7 +81,7 @@ def _drawn(flow: Flow, traffic: Traffic | None, view: View, *, errors: bool) -> 
 
 
 def _name(node: GraphNode, flow: str) -> str:
-    return node.step or (f"the flow {flow}" if node.kind == "start" else node.lines[0])
+    return node.step or (f"the part {flow}" if node.kind == "start" else node.lines[0])
 
 
 def _listed(read: ReadProject) -> Iterator[dict[str, Any]]:

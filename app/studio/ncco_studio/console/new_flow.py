@@ -126,7 +126,7 @@ def _begun(read: ReadProject, typed: NewFlow) -> tuple[str, str]:
         faults["number"] = f"{number}: {error}"
     flows = read.project.flows.values()
     if taken := next((flow for flow in flows if (number in flow.numbers if number else flow.default)), None):
-        faults["number"] = f"write its own number: calls to {number or 'all other numbers'} go to the flow {taken.name}"
+        faults["number"] = f"write its own number: calls to {number or 'all other numbers'} go to the line {taken.name}"
     if faults:
         raise CannotChange("", faults)
     return name, starter(typed.like, name, number)

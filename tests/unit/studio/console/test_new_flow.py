@@ -68,7 +68,7 @@ async def test_each_beginning_is_a_flow_without_issues(owner: httpx.AsyncClient,
         ({"name": "Приём"}, "write a name that begins with a letter from A to Z"),
         ({"text": "flow: Café\ndefault: true\n"}, "whose name has only a to z, 0 to 9, _ and -"),
         ({"number": "020"}, "020: a phone number is needed"),
-        ({"number": "020 7946 0001"}, "write its own number: calls to 442079460001 go to the flow shop"),
+        ({"number": "020 7946 0001"}, "write its own number: calls to 442079460001 go to the line shop"),
         ({"text": "[1, 2]"}, "the text has no name for a flow"),
         ({"text": "flow: shop\nstart: a\n"}, "there is a flow shop already"),
         ({"text": "flow: new\ndefault: true\nstart: nowhere\nsteps: {a: {goto: end}}\n"}, "nowhere"),
@@ -94,7 +94,7 @@ async def test_a_flow_without_a_number_gets_all_other_calls_once(owner: httpx.As
     assert "default: true\n" in (flows / "hair_salon.yaml").read_text(encoding="utf-8")
 
     refused = await owner.post("/flows-new", data=FORM | {"name": "Other", "number": ""})
-    assert "calls to all other numbers go to the flow hair_salon" in refused.text
+    assert "calls to all other numbers go to the line hair_salon" in refused.text
 
 
 @each_case(("name", "file"), [("Café", "cafe"), ("Müller & Söhne", "muller_sohne"), ("  Straße 7", "strasse_7")])
