@@ -28,6 +28,7 @@ from ncco_server.sample_calls import ANY_NUMBER, FROM
 from ncco_studio.verify.handler_lines import LineTrace, traced
 from ncco_studio.verify.plain_values import TEXT, results_of
 from ncco_studio.verify.prove.turns import context_at
+from ncco_studio.verify.scenarios.fitting import placeholder_env
 
 MOST_TURNS: Final = 200
 _DAY_S: Final = 86_400
@@ -46,8 +47,10 @@ Forced: TypeAlias = tuple[int, ...]
 class _SampleEnv(dict[str, str]):
     """Has a text for each variable, and notes where one is read that is not set."""
 
-    def __init__(self, env: Mapping[str, str], file: str, trace: LineTrace) -> None:
+    def __init__(self, env: Mapping[str, str], flow: Flow, file: str, trace: LineTrace) -> None:
         super().__init__(env)
+        samples = placeholder_env([flow])
+        self._websockets = {name: sample for name, sample in samples.items() if sample.startswith("wss:")}
         self.unset: dict[str, int] = {}
         self._file = file
         self._trace = trace
@@ -55,7 +58,7 @@ class _SampleEnv(dict[str, str]):
     def __getitem__(self, name: str) -> str:
         if name not in self:
             self.unset.setdefault(name, self._trace.latest.get(self._file, 1))
-        return self.get(name, TEXT)
+        return self.get(name, self._websockets.get(name, TEXT))
 
 
 @dataclass(order=True, slots=True)
@@ -81,7 +84,7 @@ class _Player:
         handler = flow.handler
         assert isinstance(handler, LoadedHandler)  # noqa: S101 - asked for handlers only
         self._handler = handler
-        self.env = _SampleEnv(env, handler.flow.file, trace)
+        self.env = _SampleEnv(env, flow, handler.flow.file, trace)
         self._waiting: list[_Play] = []
         self._numbers = count()
         self._tried = Counter[tuple[str, Any]]()
