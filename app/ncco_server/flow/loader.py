@@ -15,7 +15,7 @@ from ncco_server.flow.checks.facts import reads_in
 from ncco_server.flow.checks.graph import check_cycles, check_placing, check_reachable
 from ncco_server.flow.checks.project import check_modules, check_project
 from ncco_server.flow.checks.prompts import check_prompts
-from ncco_server.flow.checks.usage import check_usage
+from ncco_server.flow.checks.usage import check_templates, check_usage
 from ncco_server.flow.digraph import reachable
 from ncco_server.flow.files import (
     HANDLER_SUFFIX,
@@ -193,7 +193,7 @@ def load(
     if extent in _WHOLE_FLOWS:
         known = [read for read in reads if read.flow is None or not (read.flow.handler or read.flow.is_line)]
         is_whole = extent == "project" and len(known) + len(parts) == len(files)
-        issues |= {*check_usage(known, context.shared, context.events, tracked.unused(), issues, is_whole=is_whole)}
+        issues |= {*check_usage(known, context.shared, context.events, issues, is_whole=is_whole)}
         if calendars and today is not None:
             issues |= {*check_overrides(calendars.values(), today)}
         issues |= {
@@ -203,9 +203,11 @@ def load(
         }
     if extent == "project" and default:
         issues |= {*_check_default(default, texts)}
-    is_empty = not flows and not parts and not any(each.is_error for each in issues)
-    if extent == "project" and is_empty:
-        issues.add(RULES["E123"].at(Place("flows", 1, 1), "no file in flows/ has a flow"))
+    if extent == "project" and not any(each.is_error for each in issues):
+        if flows and not handlers:
+            issues |= {*check_templates(tracked.unused())}
+        if not flows and not parts:
+            issues.add(RULES["E123"].at(Place("flows", 1, 1), "no file in flows/ has a flow"))
     tables = {name: table for name, table in context.shared.tables.items() if table is not None}
     undeclared = {file.path for file in files if file.has_errors and not file.is_complete}
     found = tuple(_at_its_line(issue, texts) for issue in shown(issues, undeclared))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
-from pathlib import PurePosixPath
 from typing import Final
 
 from ncco_server.flow.action import Action, literal, may_be_true
@@ -110,15 +109,13 @@ def check_usage(
     flows: Collection[ReadFlow],
     shared: Sections,
     events: Node | None,
-    unused: Iterable[str],
     found: Iterable[FlowIssue] = (),
     *,
     is_whole: bool,
 ) -> Iterator[FlowIssue]:
     """Check the flows without errors: in others, a name may seem unused because it is misspelt elsewhere.
 
-    `events` are those of shared files, `unused` the template files that no flow uses. Only in a whole project are
-    shared parts, templates and locales reported as unused.
+    `events` are those of shared files. Only in a whole project are shared parts and locales reported as unused.
     """
     meant = frozenset[str]().union(*(issue.names for issue in found))
     each = facts_of(flows, meant)
@@ -136,7 +133,6 @@ def check_usage(
     if is_whole and each and len(each) == len(flows):
         yield from _shared(shared, each)
         yield from check_events(events, [step for facts in each for step in facts.steps], "project")
-        yield from _templates(name for name in unused if name not in meant)
 
 
 def _declared(facts: Facts) -> Iterator[FlowIssue]:
@@ -201,10 +197,9 @@ def _locales(locales: Sequence[Locale], chosen: Set[object]) -> Iterator[FlowIss
         yield RULES["W635"].at(never[0].place, f"no step and no choice sets `locale` to {names}")
 
 
-def _templates(unused: Iterable[str]) -> Iterator[FlowIssue]:
-    """READMEs, licenses and Markdown files are not templates."""
+def check_templates(unused: Iterable[str]) -> Iterator[FlowIssue]:
+    """Report W636; Markdown files are not templates."""
     for name in unused:
-        path = PurePosixPath(name)
-        if path.suffix.lower() != ".md" and path.stem.upper() not in {"README", "LICENSE"}:
+        if not name.lower().endswith(".md"):
             place = Place(f"templates/{name}", 1, 1)
             yield RULES["W636"].at(place, f"no flow and no template uses {name}")

@@ -13,7 +13,7 @@ import click
 
 from ncco_server.desk import options
 from ncco_server.desk.output import FINE, ISSUES, CannotRun
-from ncco_server.desk.project import flow_of_file, source_of
+from ncco_server.desk.project import flow_named, flow_of_file, source_of
 from ncco_studio.commands.server_under_test import is_url, local_stage, refuse_remote, remote_options, remote_stage
 from ncco_studio.verify.scenarios.files import ScenarioFile
 from ncco_studio.verify.scenarios.model import read_scenarios
@@ -99,15 +99,11 @@ def command(
         refuse_remote(remote)
         source, name = source_of(what, flows, templates)
         loaded = source.load_flow(name)
-        name = name or flow_of_file(loaded)
-        flow = loaded.project.flows.get(name)
-        if flow is not None:
+        if name := name or flow_of_file(loaded):
+            flow = flow_named(name, loaded.project.flows)
             params = given if flow.is_line else flow.params
-        taken = {each: given[each] for each in given if each in params}
-        if flow is not None and flow.outbound is not None:
-            call = {"place": name, "with": taken}
-        elif name:
-            call = {"flow": name, "query": taken}
+            taken = {each: given[each] for each in given if each in params}
+            call = {"flow": name, "query": taken} if flow.outbound is None else {"place": name, "with": taken}
         stage = local_stage(loaded.project, source.path_of, chaos=None)
     answers = ", ".join(f"{json.dumps(each)}: {given[each]}" for each in given if each not in params)
     lines = ",\n".join(steps)
