@@ -6,6 +6,7 @@ import json
 import re
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -129,6 +130,10 @@ def test_a_project_in_python_has_no_fault_and_no_secret_of_others(
     proved = ncco("prove")
     assert (0, "left to their scenarios, because proofs are of flow files: main\n") == (proved.exit_code, proved.stderr)
     assert "reportUnnecessaryComparison" in Path("pyproject.toml").read_text()
+    linted = subprocess.run(
+        [Path(sys.executable).with_name("ruff"), "check", "--no-cache"], capture_output=True, check=False
+    )
+    assert b"All checks passed!\n" == linted.stdout
     assert 2 == ncco("init", "other", "--python", "--like", "menu").exit_code
     assert "has main.py and .env already" in ncco("init", ".", "--python", "--force").output
 
