@@ -36,7 +36,7 @@ KINDS: Final = {
     "step": "plays something",
     "ask": "asks the caller",
     "decide": "decides",
-    "hold": "waits for a lookup",
+    "hold": "waits for another system",
     "run": "runs another part",
     "link": "another part",
     "end": "an end",
