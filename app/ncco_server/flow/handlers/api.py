@@ -150,7 +150,7 @@ _SPELLINGS: Final = {
     for action in (Ncco.Talk, Ncco.Stream, Ncco.Record, Ncco.Conversation, Ncco.Transfer, Ncco.Connect)
     for name, field in action.model_fields.items()
     if field.alias is not None
-}
+} | {"with_": "with", "content_type": "content-type"}
 """The NCCO's names of options, by those in Python."""
 
 
@@ -798,16 +798,17 @@ class Call:
             returns: a dataclass or `TypedDict` whose fields the agent may hand back as values.
             options: see `AgentOptions`, such as `with_={"customer": "42"}`.
         """
+        name = options.pop("name", "")
         names = [str(outcome) for outcome in outcomes]
         words = {
             "uri": uri,
             "limit": WrittenText(f"{limit}s"),
-            **_options(**{_AGENT_WORDS[word]: value for word, value in options.items() if word != "name"}),
+            **_spelled("agent", AgentOptions, options),
             **({"outcomes": [*map(WrittenText, names)]} if names else {}),
             **({"returns": words_of(returns)} if returns is not None else {}),
         }
         on = dict.fromkeys((*names, *RESERVED), NEXT)
-        effect: AgentEffect[Any, Any] = AgentEffect("wait", [], {"agent": words, "on": on}, options.get("name", ""))
+        effect: AgentEffect[Any, Any] = AgentEffect("wait", [], {"agent": words, "on": on}, name)
         effect.result = result_of(_member(outcomes), returns)
         return self._make(effect)
 
@@ -998,8 +999,6 @@ def _text_of(value: Any) -> str:
 def _written(value: Any) -> str:
     return TimeText(write(value)) if isinstance(value, date | time) else write(value)
 
-
-_AGENT_WORDS: Final = {"with_": "with", "content_type": "content-type", "authorization": "authorization"}
 
 _INSTEAD: Final = {
     ("date", "datetime"): "write `.date()` behind it",

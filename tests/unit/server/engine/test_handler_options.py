@@ -193,6 +193,7 @@ def test_a_handler_has_a_method_or_an_option_for_each_key(said: str) -> None:
         ('talk("Hello.", voice=2)', "Call.talk() got an unexpected keyword argument 'voice'"),
         ("record(beepStart=True)", "Call.record() got an unexpected keyword argument 'beepStart'"),
         ('connect("447700900111", machineDetection="hangup")', "unexpected keyword argument 'machineDetection'"),
+        ('agent("wss://bot.example.com", limit=60, retries=2)', "unexpected keyword argument 'retries'"),
         ('choose("Go.", {"a": Choice(1)}, langage="en-GB")', "unexpected keyword argument 'langage'"),
         ('collect(None, digits=4, language="en-GB")', "`language` is an option of a text, and this question has none"),
     ],
