@@ -45,6 +45,7 @@ WAYS: Final = {name: status.does for name, status in STATUSES.items()} | {
     "nomatch": "another answer",
     "else": "otherwise",
     "error": "if something fails",
+    "too_long": "takes too long",
 }
 ACTIONS: Final = {
     "connect": "ring",

@@ -30,16 +30,22 @@ steps:
   menu:
     do: [{talk: "Press 1."}]
     choices: {ring: {dtmf: 1, goto: ring}}
-    retry: {then: ring}
+    retry: {then: bot}
+  bot:
+    agent: {uri: "wss://bot.example.com/calls", limit: 10m}
+    on: {done: end, failed: ring, too_long: ring}
   ring:
     do: [{connect: "447700900111"}]
     on: {completed: end, busy: holiday, otherwise: end}
   holiday: {do: [{talk: "We are closed."}], goto: end}
 """
-OWNERS = {"shop open", "on a holiday", "otherwise", "silence, another answer, after 3 tries", "is busy"}
+OWNERS = {
+    "shop open", "on a holiday", "otherwise", "silence, another answer, after 3 tries", "is busy",
+    "cannot be reached, takes too long",
+}  # fmt: skip
 AUTHORS = {
     "if hours.shop.open", 'if hours.shop.reason == "holiday"', 'if hours.shop.holiday != ""', "else",
-    "noinput, nomatch, after 3 tries", "busy",
+    "noinput, nomatch, after 3 tries", "busy", "failed, too_long",
 }  # fmt: skip
 
 
