@@ -6,7 +6,7 @@ import heapq
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -28,7 +28,8 @@ from ncco_server.sample_calls import ANY_NUMBER, FROM
 from ncco_studio.verify.handler_lines import LineTrace, traced
 from ncco_studio.verify.plain_values import TEXT, results_of
 from ncco_studio.verify.prove.turns import context_at
-from ncco_studio.verify.scenarios.fitting import placeholder_env
+from ncco_studio.verify.sample_values import each_once
+from ncco_studio.verify.scenarios.fitting import AGENT_ENV
 
 MOST_TURNS: Final = 200
 _DAY_S: Final = 86_400
@@ -47,18 +48,17 @@ Forced: TypeAlias = tuple[int, ...]
 class _SampleEnv(dict[str, str]):
     """Has a text for each variable, and notes where one is read that is not set."""
 
-    def __init__(self, env: Mapping[str, str], flow: Flow, file: str, trace: LineTrace) -> None:
+    def __init__(self, env: Mapping[str, str], handler: LoadedHandler, trace: LineTrace) -> None:
         super().__init__(env)
-        samples = placeholder_env([flow])
-        self._websockets = {name: sample for name, sample in samples.items() if sample.startswith("wss:")}
+        self._agents = AGENT_ENV.findall(handler.text)
         self.unset: dict[str, int] = {}
-        self._file = file
+        self._file = handler.flow.file
         self._trace = trace
 
     def __getitem__(self, name: str) -> str:
         if name not in self:
             self.unset.setdefault(name, self._trace.latest.get(self._file, 1))
-        return self.get(name, self._websockets.get(name, TEXT))
+        return self.get(name, "wss://agent.example" if name in self._agents else TEXT)
 
 
 @dataclass(order=True, slots=True)
@@ -84,7 +84,7 @@ class _Player:
         handler = flow.handler
         assert isinstance(handler, LoadedHandler)  # noqa: S101 - asked for handlers only
         self._handler = handler
-        self.env = _SampleEnv(env, flow, handler.flow.file, trace)
+        self.env = _SampleEnv(env, handler, trace)
         self._waiting: list[_Play] = []
         self._numbers = count()
         self._tried = Counter[tuple[str, Any]]()
@@ -190,7 +190,9 @@ class _Player:
 
     def _results(self, step: Step, way: str) -> Sequence[Any]:
         if isinstance(step.exit, Agent) and way in step.exit.allowed:
-            return [[*step.exit.read_hand_back({"outcome": way, "values": each})] for each in _handed_back(step.exit)]
+            words = {name: kind.words or [_sample(kind)] for name, kind in step.exit.returned.fields.items()}
+            given = [{}, *each_once(words)]
+            return [[*step.exit.read_hand_back({"outcome": way, "values": each})] for each in given]
         if way != "collected":
             return results_by(step, way)
         least, most = (step.exit.asked and step.exit.asked.lengths) or (len(TEXT), len(TEXT))
@@ -209,16 +211,6 @@ class _Player:
 
     def _report(self, code: str, severity: Any, place: Place, message: str, cure: str) -> None:
         self.issues[FlowIssue(code, severity, place, message, cure)] = None
-
-
-def _handed_back(agent: Agent) -> Iterator[dict[str, Any]]:
-    """Nothing, then each word of each value."""
-    fields = agent.returned.fields
-    yield {}
-    for number in range(max((len(kind.words) or 1 for kind in fields.values()), default=0)):
-        yield {
-            name: kind.words[number % len(kind.words)] if kind.words else _sample(kind) for name, kind in fields.items()
-        }
 
 
 def _sample(kind: Kind) -> Any:

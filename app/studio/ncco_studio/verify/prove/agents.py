@@ -21,6 +21,7 @@ LONGEST_CONNECT_S: Final = 7200.0
 """Source: NCCO reference, Connect (limit)."""
 _TALKS_S: Final = 10
 _CLOSED: Final = StatusWebhook.read(STATUSES["disconnected"].fields)
+_UNREACHED: Final = StatusWebhook.read(STATUSES["unanswered"].fields)
 
 
 def agent_triggers(values: Representatives, flow: Flow, step: Step, wait: OpenWait) -> Iterator[Trigger]:
@@ -28,8 +29,8 @@ def agent_triggers(values: Representatives, flow: Flow, step: Step, wait: OpenWa
     agent = step.exit
     if isinstance(agent, Agent):
         bodies = list(_bodies(values, flow, agent))
-        over = isinstance(kind_of(wait), AgentOverWait)
-        yield from _after_connect(agent, bodies, wait) if over else _at_end_of_leg(agent, bodies, wait)
+        behind = isinstance(kind_of(wait), AgentOverWait)
+        yield from (_after_connect if behind else _at_end_of_leg)(agent, bodies, wait)
 
 
 def _bodies(values: Representatives, flow: Flow, agent: Agent) -> Iterator[Mapping[str, Any]]:
@@ -53,12 +54,7 @@ def _at_end_of_leg(agent: Agent, bodies: list[Mapping[str, Any]], wait: OpenWait
     near_s = agent.longest_wait_s - NEAR_LIMIT_MS / 1000
     line = {"agent": {"does": "closes", "after": f"{near_s + 1:g}s"}}
     yield Trigger("agent", line, wait.index, _CLOSED, waited=near_s + 1)
-    lines: Mapping[str, Mapping[str, Any]] = {
-        "unanswered": {"agent": "unreachable"},
-        "failed": {"dial": {"outcome": "failed"}},
-    }
-    for status, unreached in lines.items():
-        yield Trigger("agent", unreached, wait.index, StatusWebhook.read(STATUSES[status].fields))
+    yield Trigger("agent", {"agent": "unreachable"}, wait.index, _UNREACHED)
 
 
 def _after_connect(agent: Agent, bodies: list[Mapping[str, Any]], wait: OpenWait) -> Iterator[Trigger]:

@@ -30,8 +30,8 @@ from ncco_studio.verify.scenarios.tables import check_rows
 
 _ENV: Final = re.compile(r"(?<!call\.)\benv\.(\w+)|\bcall\.env\[[\"'](\w+)")
 """In flow files, and in handlers."""
-_AGENT: Final = re.compile(r"\.agent\(\W*f?\W*call\.env\[[\"'](\w+)")
-"""In handlers."""
+AGENT_ENV: Final = re.compile(r"\.agent\(\W*f?\W*call\.env\[[\"'](\w+)")
+"""In handlers: the address of an agent."""
 DIRECTION: Final = "direction"
 """A key of an answer URL's query besides params."""
 _WHAT: Final = {"S107": "lookup or function", "S108": "hook", "S109": "variable", "S113": "result"}
@@ -239,7 +239,7 @@ def placeholder_env(flows: Iterable[Flow]) -> dict[str, str]:
     flows = tuple(flows)
     names = env_names(flows)
     hosts = {name: f"{name.lower().replace('_', '-')}.example" for name in names}
-    agents = {name for flow in flows if flow.handler is not None for name in _AGENT.findall(flow.handler.text)}
+    agents = {name for flow in flows if flow.handler is not None for name in AGENT_ENV.findall(flow.handler.text)}
     found = {name: f"{'wss' if name in agents else 'https'}://{host}" for name, host in hosts.items()}
     steps = (step for flow in flows for step in flow.steps.values())
     effects = (effect for step in steps for effect in step.effects if effect.kind in ("play", "give"))
