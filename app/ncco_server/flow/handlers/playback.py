@@ -138,7 +138,7 @@ class HandlerPlayback:
     _failure: RenderError | None = None
     _name = ""
     _said_since: Sequence[EffectAt] = ()
-    _told: bytes = b""
+    _given: Sequence[str] = ()
     _digested = ""
     _size = 0
     _at_ms = 0
@@ -343,25 +343,25 @@ class HandlerPlayback:
         if self._said is not None:
             self._make(self._said)
 
-    def _tell(self) -> None:
+    def _told(self, name: str) -> bytes:
         said = [(effect.first, effect.do, effect.words) for effect, _ in self._said_since]
-        called = self._called
-        given = [_told(argument) for argument in called.arguments] if called is not None else []
-        self._told = as_bytes([self._name, said, *given])
+        return as_bytes([name, said, *self._given])
 
     def _digest(self) -> str:
         """With the first of the keys."""
-        if not self._told:
-            self._tell()
-        self._digested = self._digested or _keyed(self._told, self._keys[0])
+        self._digested = self._digested or _keyed(self._told(self._name), self._keys[0])
         return self._digested
 
     def _compare(self, name: str, digest: str, line: int) -> None:
-        """Raise RenderError if the handler has come to something else than it came to before."""
-        if name == self._name:
-            if digest == self._digest() or any(digest == _keyed(self._told, key) for key in self._keys[1:]):
+        """Raise RenderError if the handler has come to something else than it came to before.
+
+        A wait without a name may be in another line: the code above it was changed.
+        """
+        if name == self._name or (name, self._name) == (_unnamed(line), _unnamed(self.place.line)):
+            told = self._told(name)
+            if any(digest == _keyed(told, key) for key in self._keys):
                 return
-            if len(digest) == _CRC_DIGITS and digest == f"{zlib.crc32(self._told):08x}":
+            if len(digest) == _CRC_DIGITS and digest == f"{zlib.crc32(told):08x}":
                 return
         before = _shown(name, line)
         now = _shown(self._name, self.place.line)
@@ -460,12 +460,12 @@ class HandlerPlayback:
     def _stop_at(self, effect: HandlerEffect[Any], place: Place, said: int) -> None:
         self._waiting = effect
         self.place = place
-        self._name = effect.name or f"line {place.line}"
+        self._name = effect.name or _unnamed(place.line)
         self._played.append(EffectAt(effect, place))
         self._said_since = self._played[said:]
-        self._told, self._digested = b"", ""
-        if self._called is not None:
-            self._tell()  # before the function can change its arguments
+        self._digested = ""
+        called = self._called  # it can change its arguments later
+        self._given = [_argument_told(argument) for argument in called.arguments] if called is not None else []
         self._said = None
         if effect.does == "run":
             self._played.pop()
@@ -482,7 +482,7 @@ class HandlerPlayback:
         words = {"goto": END if outcome is None else {"return": WrittenText(outcome)}}
         parts = [
             _ENDED,
-            *([f"line {self._played[-1].place.line}"] if self._played else []),
+            *([_unnamed(self._played[-1].place.line)] if self._played else []),
             *([outcome] if outcome else []),
         ]
         name = ", ".join(parts)
@@ -500,10 +500,15 @@ def _keyed(text: bytes, key: bytes) -> str:
 
 
 def _shown(name: str, line: int) -> str:
-    return f'"{name}"' if name == f"line {line}" else f'"{name}" (line {line})'
+    return f'"{name}"' if name == _unnamed(line) else f'"{name}" (line {line})'
 
 
-def _told(argument: Any) -> str:
+def _unnamed(line: int) -> str:
+    """The name of a wait that its author gave none."""
+    return f"line {line}"
+
+
+def _argument_told(argument: Any) -> str:
     """As JSON, or only the type of what JSON does not have: its `repr` may be an address."""
     try:
         return orjson.dumps(argument, default=_type_of, option=orjson.OPT_NON_STR_KEYS).decode()

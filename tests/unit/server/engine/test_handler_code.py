@@ -163,7 +163,6 @@ CHANGES = {
     "other choices": ('"two": Choice(2', '"three": Choice(3'),
     "another wait": ("await call.choose(", 'await call.collect("x", digits=1) or await call.choose('),
     "no wait": ("choice = await call.choose(", 'choice = "".format('),
-    "another line": ("choice =", "\n    choice ="),
     "another prompt before it": ("choice =", 'await call.talk("Hello.")\n    choice ='),
     "a function before it": ("choice =", "await call.run(print)\n    choice ="),
     "another name": ("tries=2", 'tries=2, name="menu"'),
@@ -187,6 +186,22 @@ def test_a_change_is_detected_before_an_answer_counts(old: str, new: str, *, is_
     assert call.press("1")
     assert ["Something went wrong."] == call.said
     assert {"R110", "R111"} & {*failures(call)}
+
+
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_a_question_may_move_to_another_line(*, is_answered: bool) -> None:
+    code = f"""{HEAD}
+    choice = {MENU}
+    more = await call.choose("Again.", {{"one": Choice(1), "two": Choice(2)}})
+    await call.talk(f"{{choice}} {{more}}")
+"""
+    call = HandledCall(project_of(code).flows["shop"])
+    if is_answered:
+        assert call.press("1")
+    call.flow = project_of(code.replace("choice =", "# the menu\n    choice =", 1)).flows["shop"]
+    assert call.press("1")
+    assert ("one one" if is_answered else "Again.") in call.said
+    assert not failures(call)
 
 
 @each_case(("old", "new"), [("find, 1", "find, 2"), ("find, 1", "other, 1"), ("ready, 1", "ready, 2")])
