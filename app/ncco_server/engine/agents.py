@@ -18,7 +18,6 @@ from ncco_server.engine.run import Run
 from ncco_server.engine.session import OpenWait, Session, TurnContext
 from ncco_server.engine.waits import kind_of
 from ncco_server.errors import RenderError
-from ncco_server.flow.action import AGENT
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.runtime import WrongHandBack
 from ncco_server.ncco.webhooks import Webhook
@@ -32,7 +31,7 @@ def noted(session: Session, wait: OpenWait, webhook: Webhook | None, now: dateti
 
 def agent_wait(session: Session) -> OpenWait | None:
     """None if the call does not wait for an agent."""
-    return next((wait for wait in session.waits if wait.name == AGENT and wait.limit_s), None)
+    return next((wait for wait in session.waits if wait.limit_s), None)
 
 
 def agent_step(flow: Flow, session: Session, context: TurnContext) -> Step | None:

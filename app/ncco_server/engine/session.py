@@ -162,10 +162,8 @@ class Session(NamedTuple):
 R = TypeVar("R", CallData, OpenWait, Level, Session)
 
 _REQUIRED: Final = object()
-_READ_BEFORE: Final = {"waits": _REQUIRED, "entered_at": _REQUIRED}
-"""The version before this one cannot read a session without them."""
-_DEFAULTS: Final = {
-    kind: [(name, {**kind._field_defaults, **_READ_BEFORE}.get(name, _REQUIRED)) for name in kind._fields]
+_DEFAULTS: Final = {  # the version before this one cannot read a session without `waits`
+    kind: [(name, _REQUIRED if name == "waits" else kind._field_defaults.get(name, _REQUIRED)) for name in kind._fields]
     for kind in (CallData, OpenWait, Level, Session)
 }
 
@@ -209,8 +207,8 @@ def from_json(state: bytes) -> Session:
         known: dict[str, Any] = orjson.loads(state)
         known["call"] = _read_call(known["call"])
         known["waits"] = tuple([_read_wait(wait) for wait in known["waits"]])
-        entered_at = known["entered_at"]
-        known["entered_at"] = datetime.fromisoformat(entered_at) if entered_at else None
+        if entered_at := known.get("entered_at"):
+            known["entered_at"] = datetime.fromisoformat(entered_at)
         if "callers" in known:
             known["callers"] = tuple([_read_level(level) for level in known["callers"]])
         if "observers" in known:
