@@ -18,7 +18,7 @@ Status = Literal["ok", "warning", "error", "unchecked"]
 
 _COLOURS: Final[Mapping[Status, str]] = {"ok": "green", "warning": "yellow", "error": "red", "unchecked": "cyan"}
 _INDENT: Final = " " * 25
-_WIDTH: Final = 90
+_WIDTH: Final = 75
 
 
 @dataclass(frozen=True, slots=True)

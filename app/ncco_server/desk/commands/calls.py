@@ -34,7 +34,7 @@ POLL_S: Final = 0.5
 FOLLOWED: Final = 200
 """The newest calls that `--follow` watches."""
 COLUMNS: Final[Mapping[str, str]] = {
-    **{"call": "<12.12", "began": "<12", "from": "<15", "to": "<15", "flow": "<14"},
+    **{"call": "<12.12", "began": "<12", "from": "<15.22", "to": "<15.22", "flow": "<14"},
     **{"took": ">8", "result": "<8", "state": ""},
 }
 LEFT_OUT: Final = ("flow", "to")
@@ -205,9 +205,11 @@ def _row(cells: Mapping[str, str], colour: str | None = None) -> str:
         if len("  ".join(f"{'':{form}}" for form in forms.values())) + ROOM <= width:
             break
         del forms[name]
-    shown = {name: f"{cells[name]:{form}}" for name, form in forms.items()}
-    shown["state"] = shown["state"][: max(ROOM, width - len("  ".join(shown.values())) + len(shown["state"]))]
-    return "  ".join((shown | ({"result": click.style(shown["result"], fg=colour)} if colour else {})).values())
+    *first, result, state = (f"{cells[name]:{form}}" for name, form in forms.items())
+    line = "  ".join([*first, result, state])[:width]
+    start = len("  ".join(first)) + 2
+    end = start + len(result)
+    return f"{line[:start]}{click.style(line[start:end], fg=colour)}{line[end:]}" if colour else line
 
 
 @dataclass(frozen=True, slots=True)

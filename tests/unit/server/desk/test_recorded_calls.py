@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import Any
 
 import orjson
+import pytest
 
-from ncco_server.desk.commands.calls import follow_calls
+from ncco_server.desk.commands.calls import WIDTH, CallPrinter, follow_calls
 from ncco_server.desk.documents import CallDocument
 from ncco_server.desk.recorded_calls import action_words
 from ncco_server.service.masks import without_marks
@@ -45,6 +47,25 @@ def test_the_state_of_a_call_is_described_in_words(
     call = call._replace(session=call.session._replace(is_over=is_over))
 
     assert expected == CallDocument.of(call, None, NOON_MS + later).words
+
+
+@each_case(
+    "changes",
+    [
+        {"result": "own", "own": "confirmed"},
+        {"result": "own", "own": "the_appointment_was_confirmed"},
+        {"caller": "sip:somebody.with.a.long.name@phones.example.com", "result": "missed"},
+    ],
+)
+def test_a_call_is_one_line_that_fits_beside_its_result(
+    changes: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = CallDocument.of(open_call(), None, NOON_MS).model_copy(update=changes)
+    CallPrinter(UTC, is_json=False).print_call(call)
+
+    (line,) = capsys.readouterr().out.splitlines()
+    assert WIDTH >= len(line)
+    assert changes.get("own", "missed")[:9] in line
 
 
 @each_case(
