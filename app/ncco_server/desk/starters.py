@@ -52,6 +52,7 @@ def description(like: str) -> str:
 def handler_project(files: Mapping[str, str]) -> dict[str, str]:
     """The files of a new project, by name, with a program of one handler in place of the flow file and its template."""
     found = {name: text for name, text in files.items() if not name.startswith(("flows/main", "templates/"))}
+    found["README.md"] = found["README.md"].replace("| `flows/` |", "| `main.py`, `flows/` |")
     found["main.py"] = (_FOLDER / "python.py.txt").read_text(encoding="utf-8")
     found["flows/ring.yaml"] = (_FOLDER / "ring.yaml").read_text(encoding="utf-8")
     found["tests/scenarios/main.yaml"] += _FAULTS

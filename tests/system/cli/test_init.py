@@ -120,6 +120,7 @@ def test_a_project_in_python_has_no_fault_and_no_secret_of_others(
     assert {"main.py", "flows/ring.yaml", "flows/shared.yaml"} == {
         each.as_posix() for each in (*Path().glob("flows/*"), *Path().glob("*.py"))
     }
+    assert "| `main.py`, `flows/` |" in Path("README.md").read_text()
     mounted = yaml.safe_load(Path("docker-compose.yml").read_text())["services"]["ncco"]
     assert "/srv/main.py" == mounted["environment"]["NCCO_FLOWS"]
     assert "./main.py:/srv/main.py:ro" in mounted["volumes"]
