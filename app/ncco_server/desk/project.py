@@ -121,7 +121,7 @@ class Source:
             texts, issues = read_project(self.flows, self.templates)
             return {display_path(str(self.program.absolute())): read_text(self.program), **texts}, issues
         if not self.exists:
-            cure = "run it in the project's folder, or name the folder or a Python file with --flows or NCCO_FLOWS"
+            cure = "run it in a project's folder, which `ncco init DIR` makes, or name a folder or file in NCCO_FLOWS"
             raise CannotRun(f"there is no flow folder at {str(self.flows)[:LONGEST_NAME]}", cure)
         return self._read_files() if self.files else read_project(self.flows, self.templates)
 

@@ -30,6 +30,12 @@ a fault of ours, and nobody picks up:
     - hear: Nobody can take your call
     - end
 """
+_NAMED: Final = (
+    ("README.md", "| `flows/` |", "| `main.py`, `flows/` |"),
+    ("docker-compose.yml", "NCCO_FLOWS: /srv/flows", "NCCO_FLOWS: /srv/main.py"),
+    ("docker-compose.yml", "      - ./flows:", "      - ./main.py:/srv/main.py:ro\n      - ./flows:"),
+)
+"""A file, what it says of the folder of flows, and what of a program."""
 _SHOWN: Final = "  connect: {randomFromNumber: true}     # the phones that ring show one of your numbers\n"
 
 
@@ -52,14 +58,12 @@ def description(like: str) -> str:
 def handler_project(files: Mapping[str, str]) -> dict[str, str]:
     """The files of a new project, by name, with a program of one handler in place of the flow file and its template."""
     found = {name: text for name, text in files.items() if not name.startswith(("flows/main", "templates/"))}
-    found["README.md"] = found["README.md"].replace("| `flows/` |", "| `main.py`, `flows/` |")
     found["main.py"] = (_FOLDER / "python.py.txt").read_text(encoding="utf-8")
     found["flows/ring.yaml"] = (_FOLDER / "ring.yaml").read_text(encoding="utf-8")
     found["tests/scenarios/main.yaml"] += _FAULTS
     found["pyproject.toml"] = (_FOLDER / "pyproject.toml.txt").read_text(encoding="utf-8")
     found[".env"] = "NCCO_FLOWS=main.py\n"
     found[".env.example"] += f"\n# The file whose handlers answer calls, beside those of flows/.\n{found['.env']}"
-    compose = found["docker-compose.yml"].replace("NCCO_FLOWS: /srv/flows", "NCCO_FLOWS: /srv/main.py")
-    mounted = "      - ./flows:/srv/flows"
-    found["docker-compose.yml"] = compose.replace(mounted, f"      - ./main.py:/srv/main.py:ro\n{mounted}")
+    for name, old, new in _NAMED:
+        found[name] = found[name].replace(old, new)
     return found

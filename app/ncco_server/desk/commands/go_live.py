@@ -19,7 +19,7 @@ from ncco_server.desk.environment import DOTENV, variables, write_setting
 from ncco_server.desk.findings import Finding, error, print_finding
 from ncco_server.desk.machine_checks import settings_findings
 from ncco_server.desk.network_checks import checking_client
-from ncco_server.desk.output import FINE, INTERRUPTED, ISSUES, LONGEST_NAME, CannotRun
+from ncco_server.desk.output import FINE, INTERRUPTED, ISSUES, CannotRun
 from ncco_server.desk.project import Source
 from ncco_server.desk.vonage_checks import urls_to_change
 from ncco_server.errors import SettingsError, VonageApiError
@@ -81,12 +81,7 @@ nothing at Vonage unless a signed request to the public URL has reached the serv
 )
 def command() -> int:
     """Connect the project to a real phone number: ask for missing settings, check them, and set the URLs at Vonage."""
-    source = Source.here(None, None)
-    if not source.exists:
-        raise CannotRun(
-            f"there is no flow folder at {str(source.flows)[:LONGEST_NAME]}",
-            "run it in the project's folder; `ncco init DIR` creates one",
-        )
+    Source.here(None, None).read()  # raises CannotRun outside a project
     if variables().get(variable("demo"), "") not in ("", "0"):
         raise CannotRun("this is a demonstration with simulated calls", "make a project for real ones: ncco init DIR")
     click.echo(
