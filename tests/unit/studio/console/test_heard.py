@@ -34,6 +34,9 @@ TWO = FLOW.replace(
 ).replace('{talk: "Hello."}', '{talk: {en: "Hello.", de: "Hallo."}}').replace(
     '{talk: "Press 1."}', '{talk: {en: "Press 1.", de: "Drücken Sie die 1."}}'
 )  # fmt: skip
+NEXT = FLOW.replace("mon-sun: 00:00-24:00", "wed: 15:00-18:00").replace(
+    "Closed{%", "Until {{ hours.desk.next_open | spoken('weekday') }}{%"
+)  # fmt: skip
 CLOSED = FLOW.replace("mon-sun: 00:00-24:00", "mon: closed")
 KEY = json.dumps(("flows/shop.yaml", "desk"))
 
@@ -91,6 +94,9 @@ async def test_who_stays_closed_is_heard_at_once(owner: httpx.AsyncClient, flow:
         (TWO, {"/hours/desk/week/mon": "closed"},
          ["Monday at 12:00: “Hello. Closed.”", "Monday at 12:00: “Hallo. Closed.”",
           "Tuesday to Sunday at 12:00: “Hello. Press 1.”", "Tuesday to Sunday at 12:00: “Hallo. Drücken Sie die 1.”"]),
+        (NEXT, {"/hours/desk/week/mon": "15:00 to 18:00"},
+         ["Monday, Thursday to Sunday at 12:00: “Hello. Until Monday.”",
+          "Tuesday, Wednesday at 12:00: “Hello. Until Wednesday.”"]),
     ],
 )  # fmt: skip
 async def test_the_review_has_the_words(

@@ -16,7 +16,7 @@ from ncco_server.engine.flow_scope import new_scope
 from ncco_server.engine.records import NOTHING_HEARD, call_record
 from ncco_server.errors import StoreError
 from ncco_server.flow.checks.facts import reads_in
-from ncco_server.flow.hours.calendar import ByHand, Calendar, Spans
+from ncco_server.flow.hours.calendar import ByHand, Calendar
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.templates.budget import Budget
 from ncco_server.flow.templates.filters import Unfit, as_text
@@ -78,16 +78,17 @@ def heard_on(
 def week_heard(
     read: ReadProject, calendar: Calendar, env: Mapping[str, str], played: PlayedWorld
 ) -> list[tuple[str, HeardAt]]:
-    """Days with the same hours are one line. A day for which something was decided by hand has its own."""
+    """Days with the same words are one line. A day for which something was decided by hand has its own."""
     now = datetime.now(calendar.zone)
     coming = [now.date() + timedelta(days) for days in range(WEEKS * 7)]
-    alike: dict[Spans, dict[int, date]] = {}
-    for day in coming:
-        if day not in calendar.override and day not in calendar.holidays:
-            alike.setdefault(calendar.week[day.weekday()], {}).setdefault(day.weekday(), day)
-    groups = {days[min(days)]: days for days in sorted(alike.values(), key=min)}
-    heard = heard_on(read, calendar, groups, env, played)
-    found = [(weekdays_in_words(groups[day]), each) for day, each in heard.items()]
+    ordinary = (day for day in reversed(coming) if day not in calendar.override and day not in calendar.holidays)
+    days = {day.weekday(): day for day in ordinary}
+    heard = heard_on(read, calendar, days.values(), env, played)
+    alike: dict[tuple[str, ...], list[int]] = {}
+    for weekday in sorted(days):
+        if each := heard.get(days[weekday]):
+            alike.setdefault(each.words, []).append(weekday)
+    found = [(weekdays_in_words(weekdays), heard[days[weekdays[0]]]) for weekdays in alike.values()]
     by_hand = calendar.with_hand(played.by_hand.get(calendar.key, ()))
     for day in coming if by_hand.by_hand else ():
         midnight = datetime.combine(day, time(), calendar.zone)
