@@ -220,7 +220,8 @@ class PlayedCall:
     @property
     def problems(self) -> tuple[str, ...]:
         result = self.result
-        return (*result.broken, *(line for line in result.log if line not in result.broken), *self.placed.problems)
+        found = (*result.log, *self.placed.problems)
+        return (*result.broken, *(line for line in found if line not in result.broken))
 
     @property
     def next_at(self) -> float | None:

@@ -13,13 +13,13 @@ from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.runtime import WrongHandBack
 from ncco_server.ncco.statuses import STATUSES
 from ncco_server.ncco.webhooks import NotifyWebhook, StatusWebhook
+from ncco_server.wording import counted
 from ncco_studio.verify.prove.samples import Representatives
 from ncco_studio.verify.prove.trigger import Trigger
 from ncco_studio.verify.prove.uses import flows_run_from
 
 LONGEST_CONNECT_S: Final = 7200.0
 """Source: NCCO reference, Connect (limit)."""
-_TALKS_S: Final = 10
 _CLOSED: Final = StatusWebhook.read(STATUSES["disconnected"].fields)
 _UNREACHED: Final = StatusWebhook.read(STATUSES["unanswered"].fields)
 
@@ -61,7 +61,7 @@ def _after_connect(agent: Agent, bodies: list[Mapping[str, Any]], wait: OpenWait
     """The report of the leg's end may come before or be lost; a hand-back may come after it, and twice."""
     notify = NotifyWebhook.read({"payload": {"checkpoint": wait.name}})
     limit_s = agent.longest_wait_s
-    for duration, line in ((_TALKS_S, "hangs up"), (limit_s, "silent")):
+    for duration, line in ((10, "hangs up"), (limit_s, "silent")):
         completed = StatusWebhook.read({**STATUSES["completed"].fields, "duration": f"{duration:.0f}"})
         for reported in (completed, None):
             yield Trigger("agent", {"agent": line}, wait.index, notify, reported=reported, waited=duration)
@@ -95,7 +95,4 @@ def taken_for_granted(root: Flow, entered: Set[tuple[str, str]]) -> Iterator[str
 
 
 def _long(seconds: float) -> str:
-    for unit, name in ((3600, "hour"), (60, "minute"), (1, "second")):
-        if seconds % unit == 0:
-            return f"{seconds / unit:.0f} {name}{'s' if seconds > unit else ''}"
-    return f"{seconds:g} seconds"
+    return counted(round(seconds), "second") if seconds % 60 else counted(round(seconds / 60), "minute")

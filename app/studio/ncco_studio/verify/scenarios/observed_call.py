@@ -112,6 +112,8 @@ class ObservedCall:
         result.performed = tuple(leg.performed)
         result.webhooks = tuple(sent for sent in leg.log if sent.attempts)
         result.answered_s = leg.zero_ms / 1000
+        agents = (other for other in leg.dialled if other.identity.endpoint_type == "websocket")
+        result.broken = tuple(agent.problem for agent in agents if agent.problem)
 
     @property
     def problems(self) -> Iterator[str]:

@@ -68,7 +68,7 @@ class Result:
         records: the sessions: the caller's, then called parties'.
         decided: every trace line, sorted by time.
         is_answered: whether an NCCO was played at all.
-        broken: internal errors of the server.
+        broken: internal errors of the server, and what it refused of an agent.
         notes: further hints, such as log lines and lookups without an answer.
         heard: each `hear` without a text, with its prompt.
         webhooks: all of the call, in order of their due times.

@@ -144,7 +144,7 @@ class LocalCall(ObservedCall):
         result.hooks = sorted(self._server.store.sent[hooks:], key=lambda row: row.created_at)
         result.log = tuple(self._server.log[logged:])
         raised = (f"the server raised {type(fault).__name__}: {fault}" for fault in self._direct.faults)
-        result.broken = (*raised, *(each for each in result.log if each.startswith(BROKEN)))
+        result.broken += (*raised, *(each for each in result.log if each.startswith(BROKEN)))
 
 
 def _record_of(turns: Sequence[StoredTurn], came: Iterable[WebhookRow]) -> SessionRecord:
