@@ -27,7 +27,7 @@ Who: TypeAlias = Literal["agent", "caller"]
 
 @dataclass(frozen=True, slots=True)
 class AgentBehaviour(Behaviour):
-    """What an agent does. For `disconnected`, it closes its websocket after `talks_s`.
+    """What an agent does. For `disconnected`, it closes its websocket after `talks_s`; otherwise it hangs up by REST.
 
     Attributes:
         hands: what it hands back before; empty for nothing.
@@ -65,8 +65,9 @@ def _post(agent: Leg, path: str, body: Mapping[str, Any]) -> Routine[None]:
     if not url:
         agent.problem = "no agent is connected here: its headers have no `hand_back`"
         return
-    sent = Request("POST", f"{url}{path}", {"content-type": "application/json"}, compact_json(body).encode())
-    response: Response = yield sent
+    response: Response = yield Request(
+        "POST", f"{url}{path}", {"content-type": "application/json"}, compact_json(body).encode()
+    )
     if response.seconds:
         yield from pause(response.seconds)
     if response.status != 204:

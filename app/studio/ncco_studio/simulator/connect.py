@@ -236,11 +236,12 @@ class Dial:
             return None
         if ended is None and talks_s > limit:
             platform.end(leg, "platform")
-        elif behaviour.outcome == "disconnected":
-            if isinstance(behaviour, AgentBehaviour):
-                yield from hand_back(leg, behaviour)
+            return None
+        if isinstance(behaviour, AgentBehaviour):
+            yield from hand_back(leg, behaviour)
+        if behaviour.outcome == "disconnected":
             return (yield from self._disconnect())
-        elif behaviour.hangs_up_first:
+        if behaviour.hangs_up_first:
             platform.end(leg, "platform" if self._is_socket else "user")  # a websocket that is not closed, by REST
         else:
             platform.end(self._caller, "user")

@@ -51,9 +51,8 @@ def _at_end_of_leg(agent: Agent, bodies: list[Mapping[str, Any]], wait: OpenWait
     for body in bodies:
         yield Trigger("agent", _line(body), wait.index, _CLOSED, handed=(body,))
     yield Trigger("agent", {"agent": "closes"}, wait.index, _CLOSED)
-    near_s = agent.longest_wait_s - NEAR_LIMIT_MS / 1000
-    line = {"agent": {"does": "closes", "after": f"{near_s + 1:g}s"}}
-    yield Trigger("agent", line, wait.index, _CLOSED, waited=near_s + 1)
+    near_s = agent.longest_wait_s - NEAR_LIMIT_MS / 1000 + 1
+    yield Trigger("agent", {"agent": {"after": f"{near_s:g}s"}}, wait.index, _CLOSED, waited=near_s)
     yield Trigger("agent", {"agent": "unreachable"}, wait.index, _UNREACHED)
 
 
@@ -66,12 +65,13 @@ def _after_connect(agent: Agent, bodies: list[Mapping[str, Any]], wait: OpenWait
         for reported in (completed, None):
             yield Trigger("agent", {"agent": line}, wait.index, notify, reported=reported, waited=duration)
         for body in {body["outcome"]: body for body in bodies}.values():
-            yield Trigger("agent", _line(body), wait.index, notify, reported=completed, handed=(body, body))
+            handed = _line(body, does="hangs up")
+            yield Trigger("agent", handed, wait.index, notify, reported=completed, handed=(body, body))
 
 
-def _line(body: Mapping[str, Any]) -> Mapping[str, Any]:
+def _line(body: Mapping[str, Any], **more: str) -> Mapping[str, Any]:
     values = {name: value for name, value in body.get("values", {}).items() if value is not None}
-    return {"agent": {"hands": body["outcome"], **({"values": values} if values else {})}}
+    return {"agent": {"hands": body["outcome"], **({"values": values} if values else {}), **more}}
 
 
 def taken_for_granted(root: Flow, entered: Set[tuple[str, str]]) -> Iterator[str]:

@@ -330,11 +330,11 @@ class ScriptedAgent(ScenarioModel):
     short: ClassVar = "does"
 
     hands: str = ""
-    """the outcome that it hands back before it closes its websocket"""
+    """the outcome that it hands back before it closes its websocket or hangs up"""
     values: Annotated[Mapping[str, Any], Notation(read_json, ANY_MAP)] = field(default_factory=dict)
     """the values that it hands back with the outcome"""
     does: AgentAct = "closes"
-    """without `hands`: `closes` its websocket, is `silent` up to the limit, `hangs up` by REST, or is `unreachable`"""
+    """`closes` its websocket, is `silent` up to the limit, `hangs up` by REST, or is `unreachable`"""
     after: Annotated[float, SECONDS] = 10.0
     """how long it has the caller before it does that"""
     said: Annotated[tuple[SaidLine, ...], listed(SaidLine.read, SaidLine.json_schema())] = ()
