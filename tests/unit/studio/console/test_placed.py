@@ -128,8 +128,9 @@ async def test_dates_and_times_have_fields_of_their_own(line: Line) -> None:
     page = (await line.client.get("/calls/placed/new")).text
     fields = dict(re.findall(r'<input id="param-[0-9]+" name="with.(\w+)" type="([a-z-]+)"', page))
     chosen = {"with.day": "2026-03-05", "with.at": "10:15", "with.until": "2026-03-05T18:30"}
-    await line.client.post("/calls/placed", data={**FILLED, **chosen})
+    sent = await line.client.post("/calls/placed", data={**FILLED, **chosen})
 
+    assert "Is new no Day 2026-03-05 At 10:15 Until 2026-03-05 18:30 UTC" in await line.text(address_in(sent))
     assert ["date", "time", "datetime-local"] == [fields[name] for name in ("day", "at", "until")]
     assert "A point in time in UTC" in page
     (row,) = await line.placed.list(9)
