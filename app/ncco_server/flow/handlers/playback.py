@@ -29,7 +29,7 @@ from ncco_server.flow.handlers.effects import (
     RunFailed,
     WrittenText,
 )
-from ncco_server.flow.handlers.limits import LIMIT_S, TooLong, without_loop
+from ncco_server.flow.handlers.limits import TooLong, without_loop
 from ncco_server.flow.handlers.secret import SecretGone
 from ncco_server.flow.handlers.steps import EffectAt, Made, StepMaker, as_bytes, gone_secret
 from ncco_server.flow.hours.calendar import Calendar
@@ -41,7 +41,7 @@ from ncco_server.flow.scope import Variable
 from ncco_server.moments import milliseconds, moment_of
 
 MOST_EFFECTS: Final = 1000
-"""Results that one call may store; our choice."""
+"""Results that one call may store, and actions of a turn; our choice."""
 MOST_BYTES: Final = 1_000_000
 """Of these results, as JSON; our choice. Each turn reads and stores all of them."""
 NOT_CAUGHT: Final = "R113"
@@ -139,6 +139,7 @@ class HandlerPlayback:
     _name = ""
     _said_since: Sequence[EffectAt] = ()
     _given: Sequence[str] = ()
+    _awaited: str | None = None  # the name under which the call waits here, also if its line was moved since then
     _digested = ""
     _size = 0
     _at_ms = 0
@@ -188,10 +189,9 @@ class HandlerPlayback:
         made = self.made
         if made is None:
             return None
-        for step in made.steps:
-            if step.name == name:
-                return step
-        return made.steps[0]
+        if name == self._awaited:
+            return made.steps[-1]
+        return next((step for step in made.steps if step.name == name), made.steps[0])
 
     @property
     def values(self) -> Mapping[str, Any]:
@@ -289,6 +289,7 @@ class HandlerPlayback:
                 self._limited(self._go_on, new)
             if number == len(self._recorded):
                 self._compare(*before[:3])
+                self._awaited = before[0]
         except RenderError as error:
             self._failure = error
             raise
@@ -306,8 +307,7 @@ class HandlerPlayback:
                 raise
             self._fail(error.message.removesuffix(f": {error.cure}"), error, error.code, error.cure)
         except TooLong as error:
-            message = f"the handler ran for {LIMIT_S:g} s without a wait"
-            self._fail(message, error, cure=_TOO_LONG)
+            self._fail("the handler ran too long without a wait", error, cure=_TOO_LONG)
         except SecretGone as error:
             self._fail(str(error), error, cure=error.cure)
         except WrongArgument as error:
@@ -366,10 +366,9 @@ class HandlerPlayback:
         before = _shown(name, line)
         now = _shown(self._name, self.place.line)
         difference = f"and now to {now}" if now != before else "and now there with other texts or arguments"
-        number = len(self._recorded)
         message = (
-            f"the handler does something else than before: as number {number}, it came to {before}, {difference};"
-            " put what changes into `call.run`"
+            f"the handler does something else than before: as number {len(self._recorded)}, it came to {before},"
+            f" {difference}; put what changes into `call.run`"
         )
         raise RenderError("R111", message, str(self.place), frozenset())
 
@@ -397,6 +396,8 @@ class HandlerPlayback:
             place = self._place_now()
             while effect.does == "play":
                 self._played.append(EffectAt(effect, place))
+                if len(self._played) > MOST_EFFECTS:  # the alarm may be missing
+                    raise TooLong
                 effect = self._send(None)
                 place = self._place_now()
             if effect.does == "run" and any(each.effect.is_open_ended for each in self._played):
@@ -464,6 +465,7 @@ class HandlerPlayback:
         self._played.append(EffectAt(effect, place))
         self._said_since = self._played[said:]
         self._digested = ""
+        self._awaited = None
         called = self._called  # it can change its arguments later
         self._given = [_argument_told(argument) for argument in called.arguments] if called is not None else []
         self._said = None

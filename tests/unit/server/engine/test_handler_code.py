@@ -191,6 +191,7 @@ def test_a_change_is_detected_before_an_answer_counts(old: str, new: str, *, is_
 @pytest.mark.parametrize("is_answered", [True, False])
 def test_a_question_may_move_to_another_line(*, is_answered: bool) -> None:
     code = f"""{HEAD}
+    await call.talk("Hello.")
     choice = {MENU}
     more = await call.choose("Again.", {{"one": Choice(1), "two": Choice(2)}})
     await call.talk(f"{{choice}} {{more}}")
@@ -198,7 +199,7 @@ def test_a_question_may_move_to_another_line(*, is_answered: bool) -> None:
     call = HandledCall(project_of(code).flows["shop"])
     if is_answered:
         assert call.press("1")
-    call.flow = project_of(code.replace("choice =", "# the menu\n    choice =", 1)).flows["shop"]
+    call.flow = project_of(code.replace("@call_flow", "# the shop\n@call_flow", 1)).flows["shop"]
     assert call.press("1")
     assert ("one one" if is_answered else "Again.") in call.said
     assert not failures(call)
