@@ -242,7 +242,7 @@ class Reply(NamedTuple):
     @classmethod
     def of_turn(cls, turn: Turn, ncco: bytes | None, row: WebhookRow) -> Reply:
         session = turn.session
-        first = turn.trace[0] if turn.trace else None
+        problem, reason = _fault_of(turn) if turn.has_fault else ("", "")
         return cls(
             ncco,
             row.kind,
@@ -251,11 +251,11 @@ class Reply(NamedTuple):
             session.step,
             session.call,
             turn.is_failsafe,
-            problem=_problem_of(turn) if turn.has_fault else "",
-            heard_in=first.step if first is not None and first.did == "heard" else "",
+            problem=problem,
+            heard_in=next((line.step for line in turn.trace[:1] if line.did == "heard"), ""),
             revision=session.revision,
             row=row,
-            reason=_reason_of(turn) if turn.has_fault else "",
+            reason=reason,
         )
 
     @classmethod
@@ -278,19 +278,17 @@ class Reply(NamedTuple):
         return cls(ncco, kind, outcome, flow, step, call, **more)
 
 
-def _reason_of(turn: Turn) -> str:
-    return next((line.because for line in turn.trace if line.did == "failed" and line.step), "")
-
-
-def _problem_of(turn: Turn) -> str:
-    """Only the code and place: the full message may quote a caller's input."""
+def _fault_of(turn: Turn) -> tuple[str, str]:
+    """The code and place, and the full message, which may quote a caller's input."""
     refused = ""
     for line in turn.trace:
-        if line.did == "failed" and line.step:
-            return f'step "{line.step}" could not be played: {line.what} ({line.where})'
+        if line.did == "failed" and line.what != "failsafe":
+            what = f'step "{line.step}"' if line.step else "the handler"
+            where = line.where or getattr(line, "at", "")
+            return f"{what} could not be played: {line.what} ({where})", line.because
         if line.did == "refused":
             refused = refused or f'step "{line.step}" skipped a number: {line.what} ({line.where})'
-    return refused
+    return refused, ""
 
 
 def session_id(leg: str, flow: str | None) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -91,19 +90,16 @@ def command(
         fields = {name: _valid_text(value) for name, value in {**call, **more}.items() if value}
         return Delivery("POST", json.dumps(fields).encode(), fields, PUBLIC_URL, at)
 
-    async def play() -> tuple[Reply, list[Mapping[str, Any]]]:
-        """Return the last reply, and the trace of its turn."""
-        async with open_store("memory://") as store, store.records() as records:
+    async def play() -> Reply:
+        async with open_store("memory://") as store:
             service = CallService(store, lambda: project, policy)
             await service.library.reload()
             reply = await service.answer(webhook(), flow)
             for keys in digits:
                 reply = await service.resume("input", _input_token(reply, keys), webhook(dtmf={"digits": keys}))
-            (call,) = await records.calls(1)
-            timeline = await records.timeline(call.session.id)
-        return reply, json.loads(timeline.turns[-1].trace) if timeline is not None else []
+        return reply
 
-    reply, trace = asyncio.run(play())
+    reply = asyncio.run(play())
     actions = json.loads(reply.ncco or b"[]")
     print_json(actions, is_line=form == "json")
     if reply.is_failsafe:
@@ -111,9 +107,8 @@ def command(
     elif form == "text":
         state = f'waits in step "{reply.step}"' if reply.step else "ends after this"
         click.echo(f'flow "{reply.flow}": {reply.outcome}; the call {state}', err=True)
-    for line in trace:
-        if line["did"] == "failed" and line["step"]:
-            click.echo(f'step "{line["step"]}" could not be played: {line["what"]}: {line["because"]}', err=True)
+    if reply.problem:
+        click.echo(f"{reply.problem}: {reply.reason}", err=True)
     return ISSUES if reply.is_failsafe else FINE
 
 

@@ -352,6 +352,22 @@ async def test_an_exception_in_a_program_is_logged_without_its_message(
     assert (True, False) == (error in logged.splitlines(), "9431" in caplog.text)
 
 
+FAILING = {
+    "an exception": ("find()", "main.py:14:1: the handler raised ValueError"),
+    "a method without await": ('call.talk("Hello.")', "the handler has called a method of its call without `await`"),
+    "an endless loop": ('while True: await call.talk("Hello.")', "the handler ran too long without a wait"),
+}
+
+
+@each_case(("code", "problem"), FAILING.values(), ids=FAILING)
+async def test_a_handler_that_fails_before_it_waits_says_why(home: Path, code: str, problem: str) -> None:
+    phone = imported(home, "main", RAISING.replace("{code}", code)).phone
+    async with running_app(program(home, phone, database_url="memory://")) as client:
+        reply = await client.post("/webhooks/answer", json=CALL)
+
+    assert problem in reply.headers["ncco-problem"]
+
+
 STRANGERS: dict[str, dict[str, Any]] = {
     "another machine": {"peer": "192.0.2.7"},
     "another machine by IPv6": {"peer": "2001:db8::7"},
