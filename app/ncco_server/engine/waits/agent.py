@@ -73,10 +73,6 @@ def _outcome(session: Session, because: str) -> Outcome:
 
 
 def _end(session: Session, limit_s: float, now: datetime) -> str:
-    return TOO_LONG if limit_s * 1000 - talked_ms(session, now) <= NEAR_LIMIT_MS else FAILED
-
-
-def talked_ms(session: Session, now: datetime) -> int:
-    """How long the agent has been connected; if its answer was not reported, how long the step has taken."""
-    entered_ms = int(session.entered_at.timestamp() * 1000) if session.entered_at else milliseconds(now)
-    return milliseconds(now) - int(session.agent.get("answered_at", entered_ms))
+    """An agent whose answer was not reported counts as connected since the step was entered."""
+    begun_ms = session.agent.get("answered_at", milliseconds(session.entered_at or now))
+    return TOO_LONG if begun_ms + limit_s * 1000 - milliseconds(now) <= NEAR_LIMIT_MS else FAILED
