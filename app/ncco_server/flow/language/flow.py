@@ -50,7 +50,7 @@ def is_flow_name(name: str) -> bool:
 def _read_name(node: Node, what: str, reader: Reader) -> Text | None:
     text = reader.text(node, what)
     if text is not None:
-        reader.check_name(text, "a flow", _FLOW_NAME, "use a to z, 0 to 9, _ and -")
+        reader.check_name(text, "a flow", _FLOW_NAME, "use a to z, 0 to 9, _ and -; in a template, before .json.j2")
     return text
 
 
