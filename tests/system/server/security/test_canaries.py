@@ -27,11 +27,11 @@ CARD = "4929840217395811"
 @pytest.fixture(params=["json"])
 async def host(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[CanaryHost]:
     """A production server; for tests marked `in_both_forms`, also a development server."""
-    async with canary_host(tmp_path, form=request.param, dev=request.param == "console") as host:
+    async with canary_host(tmp_path, form=request.param, dev=request.param == "pretty") as host:
         yield host
 
 
-in_both_forms = pytest.mark.parametrize("host", ["json", "console"], indirect=True)
+in_both_forms = pytest.mark.parametrize("host", ["json", "pretty"], indirect=True)
 
 
 DIGITS: list[Any] = [
