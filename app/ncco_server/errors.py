@@ -76,8 +76,7 @@ class RenderError(AppError):
     def __init__(
         self, code: str, message: str, where: str = "", reads: frozenset[str] | None = None, cure: str = ""
     ) -> None:
-        message = f"{message}: {cure}" if cure else message
-        super().__init__(f"{where}: {message}" if where else message)
+        super().__init__(": ".join(filter(None, (where, message, cure))))
         self.cure = cure
         self.code = code
         self.message = message

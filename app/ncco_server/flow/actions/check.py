@@ -169,7 +169,7 @@ def _try_document(part: Document, names: Mapping[str, Any]) -> tuple[list[_Tried
     except RenderError as error:
         start = found.values.get(f"/{len(drafts)}", found.values[""]).start
         rule, place = _rule_at(part, sampled, TextSpan(start, start + 1))
-        return [], [rule.at(place, error.message.removesuffix(f": {error.cure}"), error.cure or None)]
+        return [], [rule.at(place, error.message, error.cure or None)]
     for draft in drafts:
         if draft.callback is not None:
             draft.action.setdefault("eventUrl", _URL)

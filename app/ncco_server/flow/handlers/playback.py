@@ -305,7 +305,7 @@ class HandlerPlayback:
         except RenderError as error:
             if error.where:
                 raise
-            self._fail(error.message.removesuffix(f": {error.cure}"), error, error.code, error.cure)
+            self._fail(error.message, error, error.code, error.cure)
         except TooLong as error:
             self._fail("the handler ran too long without a wait", error, cure=_TOO_LONG)
         except SecretGone as error:

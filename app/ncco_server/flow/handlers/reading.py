@@ -213,7 +213,7 @@ def _with_handler(handler: CallFlow, path: str, text: str, literal: Mapping[int,
         node = _node(handler, path)
     except RenderError as error:
         cure = "write a list in square brackets, or a dict with colons, in the words of `call_flow`"
-        return _without_handler(place, str(error).removeprefix(f"{place}: "), cure)
+        return _without_handler(place, error.message, cure)
     names = frozenset(_names(compile(text, path, "exec", dont_inherit=True)))
     return HandlerFile(handler, node, literal, names, text, [])
 

@@ -462,7 +462,7 @@ class StepMaker:
         if flow is not None and flow not in self._flows and not is_written:
             message = f'the handler goes to the flow "{flow}", whose name is not written in this file'
             cure = "write the names that it may choose from, as in a dict"
-            raise RenderError("R110", f"{message}: {cure}", str(place), frozenset())
+            raise RenderError("R110", message, str(place), frozenset(), cure)
         values: dict[str, Any] = {}
         *before, last = _parts(said)
         names: list[str] = []
