@@ -100,6 +100,7 @@ class Source:
             project = load(
                 texts,
                 variables,
+                unread=unread,
                 modules=python_lookups(),
                 extent=extent,
                 today=today,
@@ -107,8 +108,7 @@ class Source:
                 default=default_line(),
             )
         issues = tuple(
-            replace(issue, place=issue.place._replace(file=self.path_of(issue.place.file)))
-            for issue in (*unread, *project.issues)
+            replace(issue, place=issue.place._replace(file=self.path_of(issue.place.file))) for issue in project.issues
         )
         return LoadedProject(self, project, issues, {self.path_of(name): text for name, text in texts.items()})
 

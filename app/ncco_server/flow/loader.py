@@ -31,7 +31,7 @@ from ncco_server.flow.files import (
 from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.hours.declaration import check_overrides
 from ncco_server.flow.hours.timezone import zone_written_in
-from ncco_server.flow.issues import RULES, FlowIssue, by_place
+from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.language.flow import FlowHead, ReadFlow, is_flow_name, read_flow, read_head
 from ncco_server.flow.language.shared import Context, Sections, is_shared, read_shared
 from ncco_server.flow.language.step import StoredSteps
@@ -121,21 +121,21 @@ def load_files(
     default: str = "",
 ) -> Project:
     """Also report unreadable files. Deployed files are enough for a project."""
-    texts, issues = read_project(flows, templates)
+    texts, unread = read_project(flows, templates)
     if any(map(is_deployed, handlers)):
         from ncco_server.flow.handlers.given import deployed_texts  # noqa: PLC0415 - only few projects have some
 
         texts |= deployed_texts(handlers)
-    project = load(
+    return load(
         texts,
         env,
+        unread=unread,
         modules=modules,
         extent="project",
         today=today,
         handlers=handlers,
         default=default,
     )
-    return replace(project, issues=tuple(sorted({*issues, *project.issues}, key=by_place)))
 
 
 @limited_comparisons()
@@ -143,6 +143,7 @@ def load(
     texts: Mapping[str, str],
     env: Mapping[str, str] | None = None,
     *,
+    unread: Iterable[FlowIssue] = (),
     modules: Collection[str] | None = None,
     extent: Extent = "revision",
     today: date | None = None,
@@ -156,6 +157,7 @@ def load(
     Args:
         texts: path → text, from `read_project`. `calendars/*` are holiday dates computed earlier.
         env: the variables that flows may read (without `FLOW_`); None skips the check that they are set.
+        unread: the issues of `read_project`.
         modules: the Python modules whose functions lookups may call (`NCCO_PYTHON_LOOKUPS`); None skips that check, but
             the service never calls functions of other modules.
         extent: what the texts cover: a flow's `revision`, which was checked before; some `files` of a project; or the
@@ -186,7 +188,7 @@ def load(
         {flow.read.name: {**flow.sources(context), **shared_sources} for flow in reversed(flows)},
     )
     calendars = _calendars(context, linked)
-    issues = {issue for file in files for issue in file.shown_issues}
+    issues = {*unread, *(issue for file in files for issue in file.shown_issues)}
     issues |= {*check_project(reads, context.shared, context.refusals)}
     if extent == "project" and not any(issue.code == "E702" for issue in issues):  # its fix writes the whole list
         issues |= {*_check_listed(texts, handlers)}

@@ -128,7 +128,7 @@ def test_flows_of_a_config_map_are_loaded_and_reloaded(tmp_path: Path) -> None:
         assert happens(lambda: "For our sales" in answer(server.address), 30)
     shown = ProjectFolder(flows, tmp_path / "templates", {}, ()).current()
     assert ["flows/shop.yaml"] == list(shown.texts)
-    assert [] == [issue for issue in shown.issues if issue.is_error]
+    assert [] == [issue for issue in shown.project.issues if issue.is_error]
 
 
 def sealed(home: Path) -> Sequence[str]:

@@ -89,7 +89,7 @@ def _listed(read: ReadProject) -> Iterator[dict[str, Any]]:
     files = named_flows(read.texts) | {name: flow.place.file for name, flow in read.project.flows.items()}
     for name, file in sorted(files.items()):
         flow = read.project.flows.get(name)
-        own = [issue.is_error for issue in read.issues if issue.place.file == file]
+        own = [issue.is_error for issue in read.project.issues if issue.place.file == file]
         shown = {"flow": flow, "entrances": _entrances(flow, read) if flow else ()}
         yield shown | {"name": name, "file": file, "errors": sum(own), "warnings": len(own) - sum(own)}
 
@@ -112,7 +112,7 @@ async def flows(request: Request, console: TheConsole, _: CanLook) -> Response:
         week = PeriodQuery().period(read.project.zone_of(), datetime.now(UTC))
         rows = (await count_period(console, week)).rows
         calls = {row["name"]: row["calls"] for row in rows if row["by"] == "flow"}
-    return render(request, "flows.html", flows=list(_listed(read)), calls=calls, **_shown(list(read.issues)))
+    return render(request, "flows.html", flows=list(_listed(read)), calls=calls, **_shown(list(read.project.issues)))
 
 
 @router.get("/flows/{name}/picture.svg")
@@ -135,7 +135,7 @@ async def flow(request: Request, console: TheConsole, name: str, _: CanLook, wan
         near = nearest(name, sorted(named_flows(read.texts)))
         cure = f"Did you mean {near}?" if near else "The list of flows shows them all."
         return refused(request, 404, f"The project has no flow {name}.", cure)
-    values = _shown([issue for issue in read.issues if issue.place.file == file])
+    values = _shown([issue for issue in read.project.issues if issue.place.file == file])
     if flow is None:
         return render(request, "flow_errors.html", name=name, file=file, **values)
     return render(

@@ -315,7 +315,7 @@ async def _of_checks(console: Console, server: ServerReading, read: ReadProject)
 
 async def _checked(console: Console, read: ReadProject) -> list[Finding]:
     settings = console.settings
-    loaded = LoadedProject(Source.of(settings), read.project, read.issues, read.texts)
+    loaded = LoadedProject(Source.of(settings), read.project, read.project.issues, read.texts)
     try:
         store = await console.opened_store()
     except StoreError:

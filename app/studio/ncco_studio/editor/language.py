@@ -87,7 +87,7 @@ def check(folder: Json, question: Json) -> Json:
     project = project_in(folder)
     if file != PASTED_YAML:
         read = project.with_texts({file: text})
-        return {"issues": _shown_issues(read.issues, read.texts)}
+        return {"issues": _shown_issues(read.project.issues, read.texts)}
     name = flow_name_in(text)
     others = {path: other for path, other in _saved(folder).items() if not name or flow_name_in(other) != name}
     issues = project.load({**others, PASTED_FLOW: text}, "files").issues
@@ -109,7 +109,7 @@ def exceeded_limit(folder: Json, file: str, text: str) -> str:
     project = project_in(folder)
     speaking = {PASTED_FLOW: _SPEAKING_FLOW.format(template=json.dumps(file.removeprefix("templates/")))}
     read = project.with_texts({file: text, **({} if file.startswith("flows/") else speaking)})
-    exceeded = next((issue.message for issue in read.issues if issue.code == "E119"), "")
+    exceeded = next((issue.message for issue in read.project.issues if issue.code == "E119"), "")
     before = read_project(project.flows, project.templates)[0] if exceeded else {}
     return exceeded if len(text) >= len(before.get(file, "")) else ""
 

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -27,7 +27,7 @@ from ncco_server.flow.files import (
     stamps,
 )
 from ncco_server.flow.handlers.given import deployed_texts
-from ncco_server.flow.issues import FlowIssue, by_place
+from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.loader import Extent, load
 from ncco_server.flow.model import Project
 from ncco_server.flow.nodes import Node
@@ -65,7 +65,6 @@ class ReadProject:
 
     project: Project
     texts: Mapping[str, str]
-    issues: tuple[FlowIssue, ...]
     _nodes: dict[str, Node | None] = field(default_factory=dict, compare=False, repr=False)
 
     def node(self, file: str) -> Node | None:
@@ -80,7 +79,7 @@ class ReadProject:
 
     def unreleased(self, file: str) -> str:
         """Why real calls do not use the file on disk, or "". One error holds back the whole project."""
-        errors = [issue.place.file for issue in self.issues if issue.is_error]
+        errors = [issue.place.file for issue in self.project.issues if issue.is_error]
         if not errors:
             return ""
         where = "" if file in errors else " in other files"
@@ -146,15 +145,15 @@ class ProjectFolder:
         newest = self._newest  # another thread may replace it
         if newest is not None and newest[0] == asked:
             return newest[1]
-        project = self.load(texts, "project")
-        read = ReadProject(project, texts, tuple(sorted({*unread, *project.issues}, key=by_place)))
+        read = ReadProject(self.load(texts, "project", unread), texts)
         self._newest = asked, read
         return read
 
-    def load(self, texts: Mapping[str, str], extent: Extent) -> Project:
+    def load(self, texts: Mapping[str, str], extent: Extent, unread: Iterable[FlowIssue] = ()) -> Project:
         return load(
             texts,
             self.env,
+            unread=unread,
             modules=self.modules,
             extent=extent,
             today=datetime.now(UTC).date(),

@@ -129,7 +129,7 @@ def read_source(folder: ProjectFolder, source: PhoneText) -> Playable:
     read = folder.current()
     if source.text is not None and source.text != read.texts.get(source.file):
         read = folder.with_texts({source.file: text})
-    return _flow(read.project, source.file, read.issues, source)
+    return _flow(read.project, source.file, read.project.issues, source)
 
 
 def _flow(project: Project, file: str, issues: Sequence[FlowIssue], source: PhoneText) -> Playable:

@@ -37,7 +37,7 @@ def test_unsaved_code_is_not_run(folder: ProjectFolder, tmp_path: Path, file: st
     unsaved = {file: typed}
     values = {**folder.as_values(), "root": str(tmp_path), "roots": []}
 
-    assert {(file, "E702")} <= codes(folder.with_texts(unsaved).issues)
+    assert {(file, "E702")} <= codes(folder.with_texts(unsaved).project.issues)
     assert "E702" in str(language.check(values, {"file": file, "text": typed}))
     assert not (tmp_path / "ran").exists()
 
@@ -45,7 +45,7 @@ def test_unsaved_code_is_not_run(folder: ProjectFolder, tmp_path: Path, file: st
 def test_saved_code_is_run(folder: ProjectFolder) -> None:
     read = folder.with_texts({"flows/other.yaml": "flow: other\nstart: a\nsteps: {a: {do: [talk: Hi.], goto: end}}\n"})
     assert {"shop", "other"} == read.project.flows.keys()
-    assert not [issue for issue in read.issues if issue.is_error]
+    assert not [issue for issue in read.project.issues if issue.is_error]
 
 
 def test_a_deployed_file_needs_no_folder_of_flows(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_a_deployed_file_needs_no_folder_of_flows(tmp_path: Path) -> None:
     project = ProjectFolder(tmp_path / "flows", tmp_path / "templates", {}, (), (str(tmp_path / "main.py"),))
 
     assert {"shop"} == project.current().project.flows.keys()
-    assert not project.current().issues
+    assert not project.current().project.issues
 
 
 def test_the_console_does_not_write_code(folder: ProjectFolder) -> None:
@@ -68,5 +68,5 @@ def test_editors_find_the_modules_that_handlers_import(folder: ProjectFolder, tm
     text = HANDLER.replace("@call", "from prices_of_this_test import WINE\n@call")
     (folder.flows / "shop.py").write_text(text)
     read = folder.with_texts({})
-    assert () == read.issues
+    assert () == read.project.issues
     assert {"shop"} == read.project.flows.keys()

@@ -143,8 +143,8 @@ def diff_lines(before: str, text: str) -> list[str]:
 
 def change_of(folder: ProjectFolder, file: str, before: str, after: str) -> FileChange:
     read = folder.current()
-    known = {(issue.code, issue.message) for issue in read.issues}
-    issues = folder.with_texts({file: after or None}).issues
+    known = {(issue.code, issue.message) for issue in read.project.issues}
+    issues = folder.with_texts({file: after or None}).project.issues
     new = tuple(issue for issue in issues if (issue.code, issue.message) not in known)
     return FileChange.between(read, file, before, after, new)
 
