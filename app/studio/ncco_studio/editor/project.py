@@ -286,8 +286,9 @@ def project_in(values: Mapping[str, Any]) -> ProjectFolder:
 @cache
 def _project_in(values: str) -> ProjectFolder:
     known = json.loads(values)
-    names = ("flows", "templates", "env", "modules", "handlers", "default")
-    return ProjectFolder(**{name: known[name] for name in names})
+    return ProjectFolder(
+        **{name: known[name] for name in ("flows", "templates", "env", "modules", "handlers", "default")}
+    )
 
 
 def digest_of(text: str) -> str:
