@@ -208,7 +208,7 @@ class ScenarioAnswers(LookupAnswers):
     def notes(self) -> Iterator[str]:
         """A sentence for each lookup that took its default without being asked to."""
         for name in dict.fromkeys(lookup.name for lookup, answer in self.answered if answer is NOBODY):
-            yield f'the lookup "{name}" had no answer, so its default was used; `given: {{{name}: ..}}` provides one'
+            yield f'"{name}" had no answer: its default was used, or it failed; `given: {{{name}: ..}}` provides one'
         misfits = {
             lookup.name: (problem, isinstance(self.definition(lookup), FunctionDefinition))
             for lookup, answer in self.answered
