@@ -47,7 +47,9 @@ CHOSEN: Final = 8
 UNKNOWN: Final = 16
 """The turn was played without the database; what happened afterwards is not known."""
 UNCONNECTED: Final = 64
-"""What answers is no person who talks to the caller: an agent, or a party that hears its own flow or declined."""
+"""The party that the turn dialled has answered, but hears its own flow, or has declined in it."""
+AGENT: Final = 128
+"""The turn dialled an agent, and nobody else."""
 MESSAGE: Final = 256
 """`heard // MESSAGE` is the number of the wait for the message; an earlier wait has a recording of the whole call."""
 
@@ -99,10 +101,9 @@ def decide(
     turns: Sequence[tuple[int, TurnFacts]], events: Sequence[ResultEvent], *, is_incoming: bool, is_lost: bool
 ) -> DecidedResult:
     """`turns` are in order. `is_lost` means that the end of the call was not reported."""
-    known = [facts for _, facts in turns]
-    rang = next((facts.rang for facts in reversed(known) if facts.rang), "")
-    own = next((facts.own for facts in reversed(known) if facts.own), "")
-    unconnected = {number for number, facts in turns if facts.heard & UNCONNECTED}
+    last, ringing = next((turn for turn in reversed(turns) if turn[1].rang), (0, NO_FACTS))
+    own = next((facts.own for _, facts in reversed(turns) if facts.own), "")
+    unconnected = {number for number, facts in turns if facts.heard & (UNCONNECTED | AGENT)}
     machines = {(event.turn, event.wait) for event in events if event.kind == "event-machine"}
     person_at = min(
         (
@@ -117,6 +118,9 @@ def decide(
     )
     asking = {number: facts.heard // MESSAGE for number, facts in turns if facts.heard & ASKED}
     has_message = any(event.kind == "record" and event.wait >= asking.get(event.turn, sys.maxsize) for event in events)
+    heard = 0
+    for _, facts in turns:
+        heard |= facts.heard
     result: ResultName
     if person_at is not None:
         result = "person"
@@ -128,24 +132,13 @@ def decide(
         result = "own"
     elif not is_incoming:
         result = "answered"
-    elif rang:
-        result = "missed"
-    elif any(event.turn in unconnected and event.kind == "event-answered" for event in events):
+    elif ringing.heard & AGENT and (last, "event-answered") in {(event.turn, event.kind) for event in events}:
         result = "served"
+    elif ringing.rang:
+        result = "missed"
+    elif heard & UNKNOWN:
+        result = "unknown"
     else:
-        result = _heard_enough(known)
-    return DecidedResult(result, own, rang, person_at)
-
-
-def _heard_enough(turns: Sequence[TurnFacts]) -> ResultName:
-    heard = 0
-    for facts in turns:
-        heard |= facts.heard
-    if heard & UNKNOWN:
-        return "unknown"
-    if heard & CHOSEN:
-        return "served"
-    if heard & ASKED:
-        return "missed"
-    is_played = bool(turns) and turns[-1].heard & PLAYED
-    return "served" if heard & HOURS or is_played else "missed"
+        is_told = heard & HOURS or (turns and turns[-1][1].heard & PLAYED)
+        result = "served" if heard & CHOSEN or (is_told and not heard & ASKED) else "missed"
+    return DecidedResult(result, own, ringing.rang, person_at)

@@ -93,8 +93,8 @@ def turn_of(
         ValueError: the handler has an error, waits for fewer results, or cannot get one of them.
     """
     flow = _loaded(handler, Path(flows) if flows is not None else None)
-    numbers = list(handler.words.get("numbers", ()))
-    call = CallData(to or (numbers[0] if numbers else ANY_NUMBER), from_, uuid="leg", sip=sip, custom_data=custom_data)
+    first = next(iter(handler.words.get("numbers", ())), ANY_NUMBER)
+    call = CallData(to or first, from_, uuid="leg", sip=sip, custom_data=custom_data)
     context = TurnContext(now, _link, lambda session, secret: f"secret {secret}", env, _SORRY, tuple(dial_allow))
     left = list(enumerate(map(_plain, results), 1))
     try:
@@ -192,7 +192,7 @@ def _row(number: int, result: Any) -> LookupAnswer:
     """Return a row, rows, or whether it is new. Raises ValueError."""
     if isinstance(result, list):
         return LookupAnswer({ROWS: result} if result else None)
-    if result is not None and not isinstance(result, bool | Mapping):
+    if not isinstance(result, bool | Mapping | None):
         raise ValueError(
             f"result {number}: a row is a dict of its columns, or None, rows a list of dicts, and not {result!r}"
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ncco_server.engine.session import OpenWait, TurnContext
 from ncco_server.engine.waits.recording import RecordingWait
 from ncco_server.flow.model import Flow, Step
-from ncco_server.results import ASKED, CHOSEN, HOURS, MESSAGE, PLAYED, UNCONNECTED, TurnFacts
+from ncco_server.results import AGENT, ASKED, CHOSEN, HOURS, MESSAGE, PLAYED, UNCONNECTED, TurnFacts
 
 
 def facts_of(
@@ -25,6 +25,7 @@ def facts_of(
     """
     heard = (PLAYED if is_over else 0) | (UNCONNECTED if is_unconnected else 0)
     rang = ""
+    has_rung_people = False
     own = ""
     for flow, step in entered:
         offers = step.offers
@@ -36,9 +37,10 @@ def facts_of(
             heard |= ASKED + MESSAGE * _message(step, waits)
         if offers.dials:
             rang = f"{flow.name}.{step.name}"
+            has_rung_people |= not step.exit.has_agent
         own = step.result or own
-    if not rang and any(wait.limit_s for wait in waits):  # an agent
-        heard |= UNCONNECTED
+    if not has_rung_people and any(wait.limit_s for wait in waits):
+        heard |= AGENT
     return TurnFacts(heard, rang, own)
 
 

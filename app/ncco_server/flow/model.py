@@ -127,7 +127,7 @@ class Step:
     def offers(self) -> Offers:
         actions = list(self.actions)
         speaks = any(action.word in {"talk", "stream"} for action in actions)
-        dials = any(self.targets) and not self.exit.has_agent
+        dials = any(self.targets)
         records = any(
             action.literal("beepStart") is True or "endOnKey" in action.fields
             for action in actions
