@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, tzinfo
 from functools import partial
-from typing import Annotated, Any, Final, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, TypeAlias
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -14,7 +14,7 @@ from ncco_server.desk.exports import call_pages
 from ncco_server.desk.recorded_calls import entries_of
 from ncco_server.desk.transcript import stored_lines
 from ncco_server.flow.model import Project
-from ncco_server.results import MISSED, RESULTS
+from ncco_server.results import RESULTS
 from ncco_server.service.call_search import FoundCalls
 from ncco_server.service.phone_numbers import readable, sought_digits
 from ncco_server.store import CallFilter, CallRow, ResultRow, milliseconds
@@ -30,21 +30,17 @@ from ncco_studio.console.report import MISSED_WORDS, PERIODS, RESULT_WORDS, Peri
 from ncco_studio.console.state import Console, TheConsole, console_of
 from ncco_studio.console.tables import tables_of_number
 
-T = TypeVar("T")
-
 router = APIRouter(route_class=PolledRoute)
 
 PAGE: Final = 50
-STATES: Final[Mapping[str, str]] = {
+STATES: Final = {
     "": "all",
     "missed": RESULT_WORDS["missed"],
-    **{f"missed:{reason}": f"missed: {MISSED_WORDS[reason]}" for reason in MISSED_WORDS if reason in MISSED},
+    **{f"missed:{reason}": f"missed: {words}" for reason, words in MISSED_WORDS.items()},
     **{result: RESULT_WORDS[result] for result in ("message", "person", "served")},
     "open": "in progress",
     "failed": "something failed",
 }
-OWN: Final = "own:"
-"""The beginning of a state that is a flow's own result."""
 _PLAIN: Final[Mapping[str, str]] = {
     "open": "on the line now",
     **{result: RESULT_WORDS[result] for result in ("message", "served")},
@@ -61,7 +57,7 @@ class CallSearch(PeriodQuery, ListSearch):
     q: Annotated[str, Query(max_length=200)] = ""
     """A number's first or last digits, a name of a caller or flow, spoken words, or the start of an ID."""
     flow: Annotated[str, Query(max_length=100)] = ""
-    state: Annotated[str, Query(max_length=110, pattern=f"^({'|'.join(STATES)}|{OWN}.*)$")] = ""
+    state: Annotated[str, Query(max_length=110, pattern=f"^({'|'.join(STATES)}|own:.*)$")] = ""
     before: Annotated[int | None, Query(ge=0, lt=1 << 63)] = None
     """The key of the call after which the page starts."""
 
@@ -80,6 +76,7 @@ class CallSearch(PeriodQuery, ListSearch):
         if self.days or self.first or self.last:
             since, until = self.period(zone, now).milliseconds
             until = max(1, until)  # 0 means any
+        kind, _, name = self.state.partition(":")
         return CallFilter(
             self.number,
             self.flow.strip(),
@@ -88,8 +85,8 @@ class CallSearch(PeriodQuery, ListSearch):
             is_open=self.state == "open",
             has_failed=self.state == "failed",
             result=self.state if self.state in RESULTS and self.state != "open" else "",
-            own=self.state.removeprefix(OWN) if self.state.startswith(OWN) else "",
-            reason=self.state.removeprefix("missed:") if self.state.startswith("missed:") else "",
+            own=name if kind == "own" else "",
+            reason=name if kind == "missed" else "",
         )
 
 
@@ -163,21 +160,12 @@ async def _listed(request: Request, search: CallSearch, template: str) -> Respon
         calls=[_shown(row, result, now_ms, texts) for row, result in found.calls],
         older=search.address(before=found.next) if found.next is not None else "",
         searched_until=found.searched_until,
-        states={**STATES} | {f"{OWN}{name}": texts.get(name) or name.replace("_", " ") for name in own_results},
+        states=STATES | {f"own:{name}": texts.get(name) or name.replace("_", " ") for name in own_results},
         periods={"today": "Today", **PERIODS},
         flows=sorted(project.flows),
         lines=[line for flow in project.flows.values() for line in (*flow.numbers, *["any other"] * flow.default)],
         places_calls=bool(placing_flows(project)),
     )
-
-
-def _pages(
-    console: Console, search: CallSearch, project: Project, shown: Callable[[CallRow, ResultRow | None, int], T]
-) -> AsyncIterator[list[T]]:
-    """All calls of a search; a slow download keeps no connection to the database open."""
-    now = datetime.now(UTC)
-
-    return call_pages(_finder(console, search, project, now), shown, milliseconds(now))
 
 
 def _finder(
@@ -211,7 +199,9 @@ TITLES: Final = {
 async def calls_csv(request: Request, console: TheConsole, search: Search, _: CanLook) -> Response:
     """Show what the page shows, in columns with titles."""
     project = (await console.read_project()).project
-    pages = _pages(console, search, project, partial(_cells, texts=texts_of(project)))
+    now = datetime.now(UTC)
+    find = _finder(console, search, project, now)
+    pages = call_pages(find, partial(_cells, texts=texts_of(project)), milliseconds(now))
     return await csv_response(request, "calls", TITLES, pages, project.zone_of(), name="calls")
 
 

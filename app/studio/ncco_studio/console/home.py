@@ -112,7 +112,6 @@ def _card(calendar: Calendar, now: datetime) -> dict[str, Any]:
     later = sorted((each for each in calendar.by_hand if each.start > seconds(now)), key=lambda each: each.start)
     return {
         "key": json.dumps(calendar.key),
-        "zone": calendar.zone.key,
         "is_open": hours.open,
         "words": words,
         "why": why,
@@ -229,8 +228,7 @@ async def hours_heard(
         return Response()
     played = await played_world(request)
     words = await asyncio.to_thread(heard_by_hand, read, calendar, decided, console.project.env, played)
-    first = calendar.local_datetime(decided.start)
-    return render(request, "hours_heard.html", words=words, day=day_in_words(first) if first > now else "")
+    return render(request, "hours_heard.html", words=words, first=calendar.local_datetime(decided.start), now=now)
 
 
 @router.post("/hours")

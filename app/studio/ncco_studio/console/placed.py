@@ -16,7 +16,6 @@ from fastapi import APIRouter, Form, HTTPException, Path, Query, Request, Respon
 from fastapi.responses import RedirectResponse
 
 from ncco_server.flow.model import Flow, Project
-from ncco_server.ncco.value_types import PointInTime
 from ncco_server.service.delivery import session_id
 from ncco_server.service.documents import PlacedAttempt, PlacedDocument
 from ncco_server.service.phone_numbers import line_of, readable
@@ -279,7 +278,7 @@ async def placed_call(request: Request, console: TheConsole, id_: PlacedId, _: C
         call=_shown(row, now, project, is_paused=control.paused_at is not None),
         real_phone=why_later(flow, row.number, now) if flow is not None and flow.outbound is not None else "",
         params=_public_params(row, flow),
-        moments={name for name, each in flow.params.items() if isinstance(each.type, PointInTime)} if flow else (),
+        flow=flow,
         attempts=[_shown_attempt(attempt) for attempt in await placed.attempts(id_)],
         person=row.number,
         tables=await tables_of_number(console, project, row.number),

@@ -14,10 +14,9 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from pydantic import BaseModel, BeforeValidator
 
-from ncco_server.desk.call_report import DAYS, FORGOTTEN, CallReport, Period, count_calls, read_period
+from ncco_server.desk.call_report import DAYS, CallReport, Period, count_calls, read_period
 from ncco_server.flow.model import Project
 from ncco_server.flow.zones import find_zone
-from ncco_server.results import MISSED
 from ncco_server.service.phone_numbers import readable
 from ncco_server.store import milliseconds
 from ncco_server.wording import counted, duration_text
@@ -44,7 +43,6 @@ MISSED_WORDS: Final = {
     "menu": "hung up in a menu",
     "greeting": "hung up in the greeting",
     "unassigned": "no line takes the number",
-    FORGOTTEN: "no longer known",
 }
 MEANINGS: Final = {
     "person": "somebody who was rung answered, and is not known to be a machine",
@@ -214,7 +212,7 @@ def _titled(found: CallReport, texts: Mapping[str, str]) -> list[dict[str, Any]]
 
     def title(by: str, name: str) -> str:
         if by == "missed":
-            return MISSED_WORDS[name]
+            return MISSED_WORDS.get(name, "no longer known")
         if by == "result":
             return texts.get(name) or name.replace("_", " ")
         if by == "flow" and name:
@@ -257,7 +255,7 @@ async def report(request: Request, console: TheConsole, filters: Filters, _: Can
         address=urlencode({**period.document, "flow": filters.flow}),
         rows=[row for row in rows if row["by"] != "missed"],
         missed=[row for row in rows if row["by"] == "missed"],
-        reasons=MISSED,
+        reasons=MISSED_WORDS,
         total=found.rows[0],
         **charts,
     )

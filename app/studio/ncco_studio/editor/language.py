@@ -55,7 +55,6 @@ ACTIONS: Final = {
     "record": "record what is said",
     "stream": "play a sound",
     "transfer": "join a conference",
-    "wait": "pause",
 }
 """What a box of a picture says to owners for an action without text."""
 _HOURS: Final = re.compile(

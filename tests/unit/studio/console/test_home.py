@@ -153,8 +153,8 @@ def test_hours_by_hand_are_chosen_by_the_clock_of_their_own_place() -> None:
     flows = load({"flows/salon.yaml": SALON, "flows/branch.yaml": f"numbers: ['6491234567']\n{abroad}"}).flows
     shown = open_now(flows.values(), datetime(2026, 11, 23, 12, 3, tzinfo=UTC))
 
-    chosen = {(each["zone"], each["soon"], str(each["tomorrow"])) for each in shown}
-    assert {("Europe/London", "13:05", "2026-11-24"), ("Pacific/Auckland", "02:05", "2026-11-25")} == chosen
+    chosen = {(each["soon"], str(each["tomorrow"])) for each in shown}
+    assert {("13:05", "2026-11-24"), ("02:05", "2026-11-25")} == chosen
 
 
 @each_case(("at", "late"), [("23T10:03", "11:05"), ("23T12:03", "14:00"), ("24T11:30", "10:00"), ("27T18:00", "")])

@@ -16,7 +16,7 @@ from ncco_server.engine.flow_scope import new_scope
 from ncco_server.engine.records import NOTHING_HEARD, call_record
 from ncco_server.errors import StoreError
 from ncco_server.flow.checks.facts import reads_in
-from ncco_server.flow.hours.calendar import ByHand, Calendar
+from ncco_server.flow.hours.calendar import ByHand, Calendar, special_days
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.templates.budget import Budget
 from ncco_server.flow.templates.filters import Unfit, as_text
@@ -81,14 +81,13 @@ def week_heard(
     """Days with the same words are one line. A day for which something was decided by hand has its own."""
     now = datetime.now(calendar.zone)
     coming = [now.date() + timedelta(days) for days in range(WEEKS * 7)]
-    ordinary = (day for day in reversed(coming) if day not in calendar.override and day not in calendar.holidays)
-    days = {day.weekday(): day for day in ordinary}
-    heard = heard_on(read, calendar, days.values(), env, played)
-    alike: dict[tuple[str, ...], list[int]] = {}
-    for weekday in sorted(days):
-        if each := heard.get(days[weekday]):
-            alike.setdefault(each.words, []).append(weekday)
-    found = [(weekdays_in_words(weekdays), heard[days[weekdays[0]]]) for weekdays in alike.values()]
+    ordinary = sorted({*coming}.difference(special_days(calendar)), reverse=True)
+    week = sorted({day.weekday(): day for day in ordinary}.values(), key=date.weekday)
+    heard = heard_on(read, calendar, week, env, played)
+    alike: dict[tuple[str, ...], list[date]] = {}
+    for day, each in heard.items():
+        alike.setdefault(each.words, []).append(day)
+    found = [(weekdays_in_words(map(date.weekday, days)), heard[days[0]]) for days in alike.values()]
     by_hand = calendar.with_hand(played.by_hand.get(calendar.key, ()))
     for day in coming if by_hand.by_hand else ():
         midnight = datetime.combine(day, time(), calendar.zone)

@@ -31,7 +31,7 @@ class Placeholder(NamedTuple):
 def placeholders_of(template: Template) -> list[Placeholder]:
     """In order. The same source has the same name, which no text in brackets has."""
     text = template.source
-    taken = {each[1:-1] for each in _BRACKET.findall(_CODE.sub("{}", text))}
+    taken = set(_BRACKET.findall(_CODE.sub("{}", text)))
     names = dict[str, str]()
     found = []
     for node in template.written():
@@ -40,11 +40,11 @@ def placeholders_of(template: Template) -> list[Placeholder]:
         if source not in names:
             words = name = _words(node)
             number = 1
-            while name in taken:
+            while f"[{name}]" in taken:
                 number += 1
                 name = f"{words} {number}"
             names[source] = name
-            taken.add(name)
+            taken.add(f"[{name}]")
         found.append(Placeholder(names[source], source, start, node))
     return found
 
@@ -71,14 +71,14 @@ def in_brackets(text: str) -> tuple[str, dict[str, str] | None]:
 
 def put_back(typed: str, shown: str, sources: Mapping[str, str]) -> str:
     """The reverse of `in_brackets`, which gave `shown` and `sources`. Raises ValueError for an unknown name."""
-    plain = set(_BRACKET.findall(shown))
+    values = {f"[{name}]": source for name, source in sources.items()}
+    known = _BRACKET.findall(shown)
 
     def source(bracket: str) -> str:
-        if bracket[1:-1] not in sources and bracket not in plain:
-            known = ", ".join(f"[{each}]" for each in sources)
-            cure = f"use {known}, or no brackets" if known else "write it without brackets"
+        if bracket not in known:
+            cure = f"use {', '.join(values)}, or no brackets" if values else "write it without brackets"
             raise ValueError(f"{bracket} has no value in this text: {cure}")
-        return sources.get(bracket[1:-1], bracket)
+        return values.get(bracket, bracket)
 
     return _replaced(typed, source)
 
