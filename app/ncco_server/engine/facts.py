@@ -25,7 +25,6 @@ def facts_of(
     """
     heard = (PLAYED if is_over else 0) | (UNCONNECTED if is_unconnected else 0)
     rang = ""
-    has_rung_people = False
     own = ""
     for flow, step in entered:
         offers = step.offers
@@ -35,12 +34,11 @@ def facts_of(
             heard |= HOURS
         if offers.asks_for_message and not heard & ASKED:
             heard |= ASKED + MESSAGE * _message(step, waits)
+        if step.exit.has_agent and not rang and any(wait.limit_s for wait in waits):
+            heard |= AGENT
         if offers.dials:
             rang = f"{flow.name}.{step.name}"
-            has_rung_people |= not step.exit.has_agent
         own = step.result or own
-    if not has_rung_people and any(wait.limit_s for wait in waits):
-        heard |= AGENT
     return TurnFacts(heard, rang, own)
 
 

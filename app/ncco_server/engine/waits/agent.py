@@ -56,8 +56,7 @@ class AgentOverWait(WaitKind):
 
     def notes(self, session: Session, wait: OpenWait, webhook: Webhook | None, now: datetime) -> Mapping[str, Any]:
         """The report of the leg's end may be lost, or come later."""
-        limit_s = max(each.limit_s for each in session.waits)
-        return {"over": _end(session, limit_s, now)}
+        return {"over": _end(session, max(each.limit_s for each in session.waits), now)}
 
     def hear(
         self, step: Step, session: Session, wait: OpenWait, webhook: Webhook | None, seen: frozenset[str]

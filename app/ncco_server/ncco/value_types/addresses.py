@@ -91,16 +91,16 @@ class Url(Kind):
         return f"https://{self.hosts[0] if self.hosts else 'example.com'}/sample"
 
     def cast(self, value: object) -> str:
-        if isinstance(value, str) and not _CONTROL.search(value) and _URL.fullmatch(url := value.strip()):
-            if self.hosts and urlsplit(url).hostname not in self.hosts:
-                raise ValueError(f"a URL of {' or '.join(self.hosts)} is needed")
-            return url
-        written = value.strip() if isinstance(value, str) else ""
+        written = value.strip() if isinstance(value, str) and not _CONTROL.search(value) else ""
+        if _URL.fullmatch(written):
+            if self.hosts and urlsplit(written).hostname not in self.hosts:
+                raise ValueError(f"{self.described} is needed")
+            return written
         if _BLANKS_BEHIND_HOST.match(written) and _URL.fullmatch(written.replace(" ", "%20")):
             raise ValueError("a URL without spaces is needed: write %20 for each")
         if _CREDENTIALS.match(written):
             raise ValueError("a URL without user and password is needed: credentials in a URL are refused")
-        raise ValueError("a URL is needed, such as https://example.com/hold.mp3")
+        raise ValueError(f"a URL is needed, such as {self.schemes[-1]}://example.com/hold.mp3")
 
     def check(self, value: object) -> list[Issue]:
         if self.array_of_one and isinstance(value, list) and len(value) == 1:

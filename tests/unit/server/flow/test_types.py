@@ -17,6 +17,7 @@ from ncco_server.ncco.value_types import (
     MAX_NESTING,
     TYPES,
     Kind,
+    Url,
     Word,
     in_utc,
     list_of,
@@ -264,6 +265,11 @@ def test_dates_and_times_are_ordered_as_in_the_calendar(first: date, second: dat
 
 QUESTION = record({"text": TYPES["text"], "max": TYPES["int"]})
 SURVEY = record({"questions": list_of(QUESTION)})
+
+
+def test_the_url_of_a_websocket_is_explained_by_one() -> None:
+    with pytest.raises(ValueError, match="a URL is needed, such as wss://"):
+        Url(("ws", "wss")).cast("sip:bot@example.com")
 
 
 def test_types_of_the_same_form_are_the_same() -> None:
