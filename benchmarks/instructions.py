@@ -228,7 +228,7 @@ async def _count_stages(app: Any, counter: Counter) -> None:
 
     counter.each("answer: 5 rows and reply", rows)
     turned, webhook, reply = rows()
-    opened = session_row(turn.session, 1, 1, 1)
+    opened = session_row(turn.session, 1, 1, 1, "")
 
     async def open_call(id_: str) -> None:
         first, cause = turned._replace(session=id_), webhook._replace(id=f"answer-{id_}", session=id_)

@@ -19,8 +19,8 @@ def as_sentence(text: str) -> str:
     return text[:1].upper() + text[1:] if _BEGINS_WITH_WORD.match(text) else text
 
 
-def some_of(names: Sequence[str], most: int = 3) -> str:
-    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
+def some_of(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 def duration_text(seconds: float | None) -> str:

@@ -6,7 +6,6 @@ import codecs
 import csv
 import io
 import re
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
@@ -33,14 +32,11 @@ async def call_pages(
     find: Callable[[int | None, int], Awaitable[FoundCalls]],
     shown: Callable[[CallRow, ResultRow | None, int], T],
     now_ms: int,
-    limit: int | None = None,
 ) -> AsyncIterator[list[T]]:
     """`find` gets the `before` and the `limit` of `find_calls`."""
-    left = limit if limit is not None else sys.maxsize
     found = FoundCalls()
-    while left:
-        found = await find(found.next, min(BATCH, left))
-        left -= len(found.calls)
+    while True:
+        found = await find(found.next, BATCH)
         yield [shown(row, result, now_ms) for row, result in found.calls]
         if found.next is None:
             return
@@ -51,14 +47,11 @@ async def recording_pages(
     wanted: RecordingFilter,
     shown: Callable[[RecordingRow, int], T],
     now_ms: int,
-    limit: int | None = None,
 ) -> AsyncIterator[list[T]]:
     """Raise StoreError."""
-    left = limit if limit is not None else sys.maxsize
     before = ""
-    while left:
-        rows = await recordings.list(min(BATCH, left), before, wanted)
-        left -= len(rows)
+    while True:
+        rows = await recordings.list(BATCH, before, wanted)
         yield [shown(row, now_ms) for row in rows]
         if len(rows) < BATCH:
             return

@@ -433,7 +433,7 @@ def waiting_handler(flow: Flow, session: Session, context: TurnContext) -> Step 
 
 
 def resume_with(
-    flow: Flow, session: Session, step: Step, result: Any, context: TurnContext, *, problem: str = ""
+    flow: Flow, session: Session, step: Step, result: Any, context: TurnContext, *, problem: str
 ) -> Playing[Turn]:
     """For tests of handlers: the turn after a result that came without a webhook.
 

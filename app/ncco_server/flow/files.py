@@ -329,8 +329,8 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def replace_text(path: Path, text: str, *, like: Path | None = None, mode: int = 0o644) -> None:
-    """Readers never see part of the file. Its mode is kept, or copied from `like`; `mode` is that of a new one.
+def replace_text(path: Path, text: str, *, like: Path | None = None) -> None:
+    """Readers never see part of the file. Its mode is kept, or copied from `like`.
 
     Raises OSError.
     """
@@ -343,7 +343,7 @@ def replace_text(path: Path, text: str, *, like: Path | None = None, mode: int =
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(like.stat().st_mode & 0o7777 if like.exists() else mode)
+        temporary.chmod(like.stat().st_mode & 0o7777 if like.exists() else 0o644)
         temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)

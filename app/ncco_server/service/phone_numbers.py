@@ -45,7 +45,7 @@ def line_of(flows: Iterable[Flow], flow: Flow | None = None) -> str:
     return next((number for number in (own, *(each for flow in flows for each in flow.numbers), *placed) if number), "")
 
 
-def read_party(number: str, line: str = "") -> str:
+def read_party(number: str, line: str) -> str:
     """See `read_number`. A number within a network, or an emergency number, has no country code."""
     short = digits_in(number)
     return short if short.isdecimal() and len(short) < _LEAST_DIGITS else read_number(number, line)

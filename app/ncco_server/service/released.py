@@ -63,9 +63,7 @@ def released_row(project: Project, now: datetime) -> RevisionRow:
     return RevisionRow(RELEASED, "", orjson.dumps(sources_of(project)), milliseconds(now))
 
 
-def released_project(
-    row: RevisionRow, read: Project, handlers: Collection[str] = (), default: str = ""
-) -> Project | None:
+def released_project(row: RevisionRow, read: Project, handlers: Collection[str], default: str) -> Project | None:
     """Return None without flows, or if this program finds errors.
 
     `read` is returned if it has the same sources and no errors: loading a large project takes seconds.

@@ -78,7 +78,7 @@ def answer_row(
     return WebhookRow(secrets.token_hex(16), kind, session, -1, -1, "", leg, conversation, delivery.method, body, at)
 
 
-def session_row(session: Session, version: int, opened_at: int, now: int, leg: str = "") -> SessionRow:
+def session_row(session: Session, version: int, opened_at: int, now: int, leg: str) -> SessionRow:
     """The leg has not ended yet; `leg` is that of a called party."""
     call = session.call
     return SessionRow(

@@ -22,7 +22,7 @@ _HOSTS: Final = re.compile(r"([a-z0-9-]+\.)+(vonage|nexmo)\.com")
 """As in Vonage's libraries. Source: webhook reference, Record."""
 
 
-def token_url(url: str, own_url: str = "") -> httpx.URL | None:
+def token_url(url: str, own_url: str) -> httpx.URL | None:
     """None if the host may not get a token.
 
     `own_url` is the scheme, host and port of a proxy or stand-in that may; "" for none.
