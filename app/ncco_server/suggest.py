@@ -26,12 +26,12 @@ _comparisons: ContextVar[_Comparisons | None] = ContextVar("comparisons", defaul
 
 
 @contextmanager
-def limited_comparisons(most: int = MOST_COMPARISONS) -> Iterator[None]:
-    """Let `nearest` compare at most this many words within this context, and then find nothing.
+def limited_comparisons() -> Iterator[None]:
+    """Let `nearest` compare at most `MOST_COMPARISONS` words within this context, and then find nothing.
 
     Otherwise, a text with thousands of unknown words could take minutes.
     """
-    token = _comparisons.set(_Comparisons(most))
+    token = _comparisons.set(_Comparisons(MOST_COMPARISONS))
     try:
         yield
     finally:

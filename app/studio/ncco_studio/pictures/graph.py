@@ -237,7 +237,7 @@ class _FlowDrawer:
 
 
 def entrances(
-    flow: Flow, *, has_all: bool = False, shown: Callable[[str], str] = str, has_addresses: bool = True
+    flow: Flow, *, has_all: bool = False, shown: Callable[[str], str], has_addresses: bool = True
 ) -> tuple[str, ...]:
     """`has_all`: no flow has numbers, so the default flow takes all calls."""
     found = [f"call to {shown(number)}" for number in flow.numbers]
