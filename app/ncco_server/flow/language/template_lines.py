@@ -174,10 +174,6 @@ class TemplateReply(Document):
             action["from"] = OurNumber(self.place).render(names)
         url = action.get("eventUrl")
         mode = action.get("eventType" if word == "connect" else "mode")
-        if word == "input" and url is None and mode != "asynchronous":
-            raise self.error(
-                "its `input` has no `eventUrl`", 'name the template that replies: `"eventUrl": ["choice"]`'
-            )
         only = url[0] if isinstance(url, list) and len(url) == 1 else None
         name, _, query = only.partition("?") if isinstance(only, str) else ("", "", "")
         draft = Document.draft_of(self, action, names)
